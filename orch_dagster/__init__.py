@@ -1,0 +1,1 @@
+"""A Dagster code location made of control tables."""
