@@ -1,0 +1,1 @@
+"""The orch command: a file for each group of commands."""

@@ -1,0 +1,1 @@
+"""The control tables and the stores that keep them."""

@@ -1,0 +1,1 @@
+"""The Dagster adapter: one role a file."""

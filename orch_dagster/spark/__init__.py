@@ -1,0 +1,1 @@
+"""Finding, starting, supervising and judging spark-submit; knows neither Dagster nor pyspark."""

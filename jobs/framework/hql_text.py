@@ -1,0 +1,154 @@
+"""The text of an HQL file: its statements and its variables, the way Spark's lexer sees them.
+
+Spark runs one statement a call, so a file is split here: a semicolon ends a statement unless it
+is inside a string ('..' or "..", backslash escapes; r'..' raw), backticks or a comment. `--` runs
+to the line's end (a backslash before the newline continues it), `/* */` nests, `/*+ */` is a hint.
+
+Spark fills `${name}` in before it parses, inside strings too, and takes '' for what is not set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+_TOKEN = re.compile(
+    r"""
+      (?P<comment>--(?:\\\n|[^\r\n])*)
+    | (?P<open>/\*(?!\+))
+    | (?P<quoted>(?<![\w])[rR]'[^']*(?:'|\Z) | (?<![\w])[rR]"[^"]*(?:"|\Z)
+        | '(?:[^'\\]|\\.)*(?:'|\\?\Z) | "(?:[^"\\]|\\.)*(?:"|\\?\Z)
+        | `(?:[^`]|``)*(?:`|\Z))
+    | (?P<end>;)
+    | (?P<other>\s+|\w+|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+
+# Spark's own rule (ConfigReader), and anything else that looks like a variable but is none to it.
+_VARIABLE = re.compile(r"\$\{(?:(?P<prefix>\w+?):)?(?P<name>\S+?)\}")
+_LOOKALIKE = re.compile(r"\$\{[^}\n]*\}?")
+_SET = re.compile(r"\s*set\s+(?P<name>[^\s=;]+)\s*=", re.IGNORECASE)
+
+# These three read the session's configuration; a variable of Spark is a setting.
+SESSION_PREFIXES = ("", "hivevar", "hiveconf", "spark", "sparkconf")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A `${prefix:name}` outside comments; `name` is empty where Spark would not see a variable."""
+
+    text: str
+    prefix: str
+    name: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement; `line` is the file's line (from 1) where its text begins."""
+
+    text: str
+    line: int
+    variables: tuple[Variable, ...]
+
+    @property
+    def assigned(self) -> str | None:
+        """The setting that the statement sets (`SET name = value`), or None."""
+        code = "".join(text for kind, text, _ in _scan(self.text) if kind != "comment")
+        match = _SET.match(code)
+        return match["name"] if match else None
+
+
+def split(text: str) -> tuple[Statement, ...]:
+    """Return the statements of a file; pieces that hold only comments and blanks are left out."""
+    statements: list[Statement] = []
+    code: list[tuple[str, int]] = []
+    start = 0
+    for kind, piece, at in [*_scan(text), ("end", "", len(text))]:
+        if kind == "end":
+            if any(part.strip() for part, _ in code):
+                statements.append(_statement(text, start, at, code))
+            start, code = at + len(piece), []
+        elif kind != "comment":
+            code.append((piece, at))
+    return tuple(statements)
+
+
+def unset(statements: Collection[Statement], known: Collection[str]) -> Iterator[Variable]:
+    """Yield the variables that Spark would leave empty or leave standing.
+
+    `known` are names of settings; an earlier `SET name = ..` makes one known too.
+    `${env:..}` and `${system:..}` are left to the caller, who knows the JVM.
+    """
+    names = set(known)
+    for statement in statements:
+        for variable in statement.variables:
+            if variable.prefix in ("env", "system") and variable.name:
+                continue
+            is_known = variable.prefix in SESSION_PREFIXES and variable.name in names
+            if not is_known:
+                yield variable
+        if statement.assigned:
+            names.add(statement.assigned)
+
+
+def _statement(text: str, start: int, end: int, code: list[tuple[str, int]]) -> Statement:
+    body = text[start:end]
+    begin = start + len(body) - len(body.lstrip())
+    variables: list[Variable] = []
+    for run, at in _joined(code):
+        for match in _LOOKALIKE.finditer(run):
+            spark = _VARIABLE.match(run, match.start())
+            variables.append(
+                Variable(
+                    text=spark[0] if spark else match[0],
+                    prefix=(spark["prefix"] or "") if spark else "",
+                    name=spark["name"] if spark else "",
+                    line=_line(text, at + match.start()),
+                )
+            )
+    return Statement(text[begin:end].rstrip(), _line(text, begin), tuple(variables))
+
+
+def _joined(code: list[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    """Yield the stretches of text between comments: a variable may cross the scanner's tokens."""
+    run, begin = "", 0
+    for piece, at in code:
+        if run and at == begin + len(run):
+            run += piece
+            continue
+        if run:
+            yield run, begin
+        run, begin = piece, at
+    if run:
+        yield run, begin
+
+
+def _scan(text: str) -> Iterator[tuple[str, str, int]]:
+    """Yield (kind, text, offset): comment, end (a semicolon), quoted or other."""
+    at = 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:  # the last alternative takes any character
+            raise AssertionError(f"the scanner stopped at offset {at}")
+        kind, piece = match.lastgroup or "other", match[0]
+        if kind == "open":
+            kind, piece = "comment", text[at : _comment_end(text, at)]
+        yield kind, piece, at
+        at += len(piece)
+
+
+def _comment_end(text: str, start: int) -> int:
+    depth = 0
+    for edge in _COMMENT_EDGE.finditer(text, start):
+        depth += 1 if edge[0] == "/*" else -1
+        if depth == 0:
+            return edge.end()
+    return len(text)
+
+
+def _line(text: str, offset: int) -> int:
+    return text.count("\n", 0, offset) + 1

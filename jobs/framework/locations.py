@@ -1,0 +1,76 @@
+"""Where data is: a *location* is an absolute local path with forward slashes, or a URL.
+
+`file:` URLs become local paths, so that one place has one spelling.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+BASE_DIR_VARIABLE = "JOB_BASE_DIR"
+SQL_DIR_VARIABLE = "JOB_SQL_DIR"
+
+# Two letters at least: `C:/data` is a Windows path, not a URL.
+_URL = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<rest>/.*)$")
+_AUTHORITY = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:(//[^/]*)?")
+_WINDOWS_DRIVE = re.compile(r"^/[A-Za-z]:/")
+
+
+def base_location() -> str:
+    """Return the data root: JOB_BASE_DIR, or the working folder where it is unset."""
+    return as_location(os.environ.get(BASE_DIR_VARIABLE) or ".")
+
+
+def as_location(path: str) -> str:
+    """Return `path` (local, `file:` or another URL) as a location; relative ones from the cwd."""
+    url = _URL.match(path)
+    if url is None:
+        return Path(path).absolute().as_posix()
+    if url["scheme"].lower() != "file":
+        return path.rstrip("/") or path
+    plain = re.sub(r"^//[^/]*", "", url["rest"]) or "/"
+    return Path(plain[1:] if _WINDOWS_DRIVE.match(plain) else plain).as_posix()
+
+
+def resolve(base: str, path: str) -> str:
+    """Return the location of `path` seen from the location `base`.
+
+    An absolute path without a scheme stays on the file system of `base`:
+    `/land/x` under `hdfs://nn:8020/data` is `hdfs://nn:8020/land/x`.
+    """
+    if _URL.match(path):
+        return as_location(path)
+    if is_local(base):
+        return as_location(str(Path(base) / path))
+    if path.startswith("/"):
+        authority = _AUTHORITY.match(base)
+        return (authority[0] if authority else "") + path.rstrip("/")
+    return join(base, path.rstrip("/"))
+
+
+def is_local(location: str) -> bool:
+    """Whether a location is a local path."""
+    return _URL.match(location) is None
+
+
+def join(location: str, *names: str) -> str:
+    """Return the location of a name below another location."""
+    return "/".join([location.rstrip("/"), *names])
+
+
+def parent(location: str) -> str:
+    """Return the location of the folder that holds `location`."""
+    return location.rstrip("/").rpartition("/")[0]
+
+
+def for_spark(location: str) -> str:
+    """Return a location as Spark must be given it.
+
+    A local path gets its scheme: without one Spark would look on its default file system,
+    which need not be the local one.
+    """
+    if not is_local(location):
+        return location
+    return "file://" + (location if location.startswith("/") else "/" + location)

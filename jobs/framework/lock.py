@@ -1,0 +1,149 @@
+"""Hold the journal of a job and date: create it exclusively, or take over a dead owner's."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+from framework.errors import LockedError
+from framework.filesystem import FileSystem
+from framework.journal import Journal, decode
+from framework.locations import parent
+from framework.processes import Look, Owner
+from framework.swap import remove_empty_parents
+
+# A journal is filled right after it is created: one that is still unreadable after this long
+# was cut off by a crash, and nothing had been touched by then.
+TORN_AFTER = timedelta(seconds=60)
+_ATTEMPTS = 5
+
+# Threads of one process share its pid, so the pid alone could not keep them apart.
+_held: set[str] = set()
+_held_guard = threading.Lock()
+
+
+def acquire(fs: FileSystem, location: str, mine: Journal, look: Look) -> Journal:
+    """Make `mine` the journal at `location`; return what is to be recovered first.
+
+    The result is `mine` where the lock was free; else the dead owner's state and moves, now under
+    our name.
+
+    Raises:
+        LockedError: another landing of the same job and date holds it.
+        OSError: the file system failed.
+    """
+    with _held_guard:
+        if location in _held:
+            raise LockedError(location, f"this very process is landing it already: {location}")
+        _held.add(location)
+    try:
+        return _acquire(fs, location, mine, look)
+    except BaseException:
+        forget(location)
+        raise
+
+
+def _acquire(fs: FileSystem, location: str, mine: Journal, look: Look) -> Journal:
+    for _ in range(_ATTEMPTS):
+        try:
+            fs.create_exclusive(location, mine.encode())
+        except FileExistsError:
+            taken = _take_over(fs, location, mine, look)
+            if taken is None:
+                continue
+            mine = taken
+        except FileNotFoundError:
+            # Its folder was empty and was removed by a landing that ended this very moment.
+            continue
+        return mine
+    raise LockedError(location, f"other landings keep taking {location}; start the job again")
+
+
+def release(fs: FileSystem, location: str) -> None:
+    """Give the journal up; afterwards anybody may land the job and date.
+
+    Raises:
+        OSError: the journal can't be deleted.
+    """
+    fs.delete(location + ".tmp")
+    fs.delete(location)
+    forget(location)
+    remove_empty_parents(fs, parent(location))
+
+
+def forget(location: str) -> None:
+    """Leave the journal to whoever recovers it, also to a later landing of this process."""
+    _held.discard(location)
+
+
+def _take_over(fs: FileSystem, location: str, mine: Journal, look: Look) -> Journal | None:
+    """Return the journal under our name, or None where the situation changed: look again."""
+    found = _read(fs, location, mine)
+    if found is None:
+        return None
+    _refuse_if_held(location, found.owner, mine.owner, look)
+    claim = location + ".takeover"
+    if not _claim(fs, claim, mine, look):
+        return None
+    try:
+        # Who waited for the claim may have been second: the journal then has a new owner.
+        again = _read(fs, location, mine)
+        if again is None or again.owner != found.owner:
+            return None
+        taken = replace(again, owner=mine.owner)
+        fs.write_atomic(location, taken.encode())
+        return taken
+    finally:
+        fs.delete(claim)
+
+
+def _claim(fs: FileSystem, claim: str, mine: Journal, look: Look) -> bool:
+    try:
+        fs.create_exclusive(claim, replace(mine, moves=()).encode())
+    except FileExistsError:
+        holder = _read(fs, claim, mine)
+        if holder is not None:
+            _refuse_if_held(claim, holder.owner, mine.owner, look)
+            fs.delete(claim)
+        return False
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _read(fs: FileSystem, location: str, mine: Journal) -> Journal | None:
+    """Return the journal there, None where it is gone; a torn one reads as a dead, empty one."""
+    try:
+        data = fs.read_bytes(location)
+        modified = fs.modified(location)
+    except FileNotFoundError:
+        return None
+    try:
+        return decode(data)
+    except ValueError as error:
+        if datetime.now(tz=timezone.utc) - modified < TORN_AFTER:
+            raise LockedError(
+                location,
+                f"{location} is unreadable and was written less than {TORN_AFTER.seconds} s ago: "
+                "a landing is just starting, or was cut off; start the job again in a minute",
+            ) from error
+        return replace(mine, owner=replace(mine.owner, run_id="unknown"))
+
+
+def _refuse_if_held(location: str, owner: Owner, me: Owner, look: Look) -> None:
+    if owner.host != me.host:
+        where = owner.application_id
+        ask = f"`yarn application -status {where}`, or " if where else ""
+        raise LockedError(
+            location,
+            f"held by {owner}, which can't be checked from {me.host}. Check it there ({ask}look "
+            f"for process {owner.pid}); if it is gone, run this job or `orch recover` on "
+            f"{owner.host}. If that host is gone too and {location} says state 'staging', delete "
+            "the file; with another state move the folders as its list of moves says, then delete",
+        )
+    if not owner.same_process(me) and owner.is_running(look):
+        raise LockedError(
+            location,
+            f"being landed by {owner}: wait for it or cancel it (lock: {location})",
+        )

@@ -1,0 +1,128 @@
+"""Log lines of a job: `2026-05-15T02:00:01.123Z INFO  [name] message`, in UTC.
+
+With LOG_FILE set, everything goes there and nowhere else; where it is unset or can't be opened,
+to standard error. A record is one write, so lines of several processes never mix; the further
+lines of a message or a traceback are indented by four spaces and stay with their first.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from framework.append import open_append, write_all
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LOG_FILE_VARIABLE = "LOG_FILE"
+
+_LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+_SPARK_LEVELS = ("ALL", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF")
+
+
+class LineFormatter(logging.Formatter):
+    """The one line format: time in UTC with milliseconds, level, logger's name, message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's text; its further lines are indented, none is left empty-handed."""
+        first, *rest = self._text(record).splitlines() or [""]
+        time = datetime.fromtimestamp(record.created, tz=timezone.utc)
+        stamp = f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
+        level = _LEVELS.get(record.levelname, record.levelname)
+        head = f"{stamp} {level:<5} [{record.name}] {first}"
+        return "\n".join([head, *(f"    {line}" for line in rest)])
+
+    def _text(self, record: logging.LogRecord) -> str:
+        parts = [record.getMessage()]
+        if record.exc_info:
+            parts.append(self.formatException(record.exc_info))
+        if record.stack_info:
+            parts.append(self.formatStack(record.stack_info))
+        return "\n".join(parts)
+
+
+class LineHandler(logging.Handler):
+    """Writes a record by one system call, to LOG_FILE or, without one, to standard error."""
+
+    def __init__(self, path: str | None) -> None:
+        super().__init__()
+        self.path = path
+        self.problem: OSError | None = None
+        self._descriptor: int | None = None
+        self.setFormatter(LineFormatter())
+        if path is not None:
+            try:
+                self._descriptor = open_append(path)
+            except OSError as error:
+                self.problem = error
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record; a failing write is reported the way `logging` reports it."""
+        try:
+            line = self.format(record) + "\n"
+            if self._descriptor is None:
+                sys.stderr.write(line)
+                sys.stderr.flush()
+            else:
+                write_all(self._descriptor, line.encode("utf-8", "backslashreplace"))
+        except Exception:  # noqa: BLE001 - logging's own contract: a log line never ends the job
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Close the file; the handler writes to standard error from then on."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+        super().close()
+
+
+_shared: LineHandler | None = None
+
+
+def get_logger(name: str) -> logging.Logger:
+    """Return the logger `name`, writing to LOG_FILE (or standard error) from level INFO on.
+
+    Calling it again changes nothing; a LOG_FILE that changed since is followed.
+    """
+    logger = logging.getLogger(name)
+    handler, is_new = _shared_handler()
+    if handler not in logger.handlers:
+        for stale in [each for each in logger.handlers if isinstance(each, LineHandler)]:
+            logger.removeHandler(stale)
+        logger.addHandler(handler)
+        # Spark or a library may have put handlers on the root: the line would appear twice.
+        logger.propagate = False
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)
+    if is_new and handler.problem is not None:
+        logger.warning("LOG_FILE can't be opened, logging to stderr: %s", handler.problem)
+    return logger
+
+
+def set_spark_log_level(spark: SparkSession, level: str) -> None:
+    """Set the level of Spark's own log (JVM side), for example "WARN".
+
+    Raises:
+        ValueError: `level` is none of Spark's levels.
+    """
+    name = _LEVELS.get(level.upper(), level.upper())
+    if name not in _SPARK_LEVELS:
+        raise ValueError(
+            f"unknown Spark log level {level!r}; use one of {', '.join(_SPARK_LEVELS)}"
+        )
+    spark.sparkContext.setLogLevel(name)
+
+
+def _shared_handler() -> tuple[LineHandler, bool]:
+    global _shared
+    path = os.environ.get(LOG_FILE_VARIABLE) or None
+    if _shared is not None and _shared.path == path:
+        return _shared, False
+    if _shared is not None:
+        _shared.close()
+    _shared = LineHandler(path)
+    return _shared, True

@@ -1,0 +1,153 @@
+"""Read the params file that the orchestrator (or a person) wrote for this run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from datetime import date
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, cast
+
+from framework.errors import ParamsError
+from framework.params import TABLE_FORMATS, JobParams, Mode, Sink, Source, Window
+from framework.validation import Node, parse_date
+
+PARAMS_FILE_VARIABLE = "JOB_PARAMS_FILE"
+VERSION = 1
+
+# These become names of folders.
+_FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+
+
+def load_params(path: str | None = None) -> JobParams:
+    """Return the parameters in `path`, by default in the file that JOB_PARAMS_FILE names.
+
+    Raises:
+        ParamsError: no file, no JSON, or values that can't be used: all of them at once.
+    """
+    file = path or os.environ.get(PARAMS_FILE_VARIABLE, "")
+    if not file:
+        raise ParamsError(
+            PARAMS_FILE_VARIABLE,
+            ["is not set: start the job through the orchestrator, or name a params file by hand"],
+        )
+    return parse_params(_read(file), file)
+
+
+def parse_params(document: Any, file: str) -> JobParams:
+    """Return the parameters in parsed JSON; `file` is only named in errors.
+
+    Raises:
+        ParamsError: values that can't be used, all of them at once.
+    """
+    problems: list[str] = []
+    root = Node(document, "", problems)
+    metadata = root.child("metadata")
+    job = root.child("job_master")
+    context = job.child("context_params")
+    windows = tuple(_window(node) for node in root.children("process_control"))
+    first = windows[0].row if windows else {}
+    biz_dt = metadata.date("biz_dt")
+    params = JobParams(
+        job_id=metadata.text("job_id"),
+        job_name=_folder_name(metadata, "job_name"),
+        run_id=_folder_name(metadata, "run_id"),
+        biz_dt=biz_dt,
+        biz_dts=_dates(metadata) or (biz_dt,),
+        environment=metadata.text("environment"),
+        entity=context.optional_text("entity") or first.get("entity"),
+        source_system=context.optional_text("source_system") or first.get("source_system"),
+        sources=tuple(_source(node) for node in context.children("sources")),
+        sinks=tuple(_sink(node) for node in context.children("sinks")),
+        hql=_hql(context),
+        allow_empty=context.flag("allow_empty"),
+        timeout_minutes=context.number("timeout_minutes"),
+        windows=windows,
+        file=file,
+        raw=root.value,
+    )
+    _check_version(metadata)
+    if problems:
+        raise ParamsError(file, problems)
+    return params
+
+
+def _read(file: str) -> Any:
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParamsError(file, [f"can't be read: {error}"]) from error
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ParamsError(
+            file, [f"no JSON: {error.msg} at line {error.lineno}, column {error.colno}"]
+        ) from error
+
+
+def _check_version(metadata: Node) -> None:
+    version = metadata.value.get("version")
+    if version != VERSION:
+        metadata.note("version", f"must be {VERSION}, is {version!r}; use a matching framework")
+
+
+def _folder_name(node: Node, key: str) -> str:
+    text = node.text(key)
+    if text and not _FOLDER_NAME.fullmatch(text):
+        node.note(key, f"may hold letters, digits, '_', '-' and '.' only, is {text!r}")
+    return text
+
+
+def _dates(metadata: Node) -> tuple[date, ...]:
+    dates: list[date] = []
+    for index, value in enumerate(metadata.values("biz_dts")):
+        try:
+            dates.append(parse_date(value))
+        except (TypeError, ValueError):
+            metadata.note(f"biz_dts[{index}]", f"must be an ISO date, is {value!r}")
+    return tuple(dates)
+
+
+def _window(node: Node) -> Window:
+    return Window(
+        biz_dt=node.date("biz_dt"),
+        start_dt=node.optional_date("start_dt"),
+        end_dt=node.optional_date("end_dt"),
+        row=node.value,
+    )
+
+
+def _source(node: Node) -> Source:
+    return Source(
+        format=node.text("format"),
+        path=node.text("path"),
+        options=node.options("options"),
+        schema=node.optional_text("schema"),
+    )
+
+
+def _sink(node: Node) -> Sink:
+    form = node.text("format")
+    is_table = form.lower() in TABLE_FORMATS
+    wanted: Mode = "append" if is_table else "overwrite"
+    mode = node.optional_text("mode") or wanted
+    if mode != wanted:
+        node.note("mode", f"must be {wanted!r} for format {form!r}, is {mode!r}")
+    return Sink(
+        format=form,
+        path=node.text("path"),
+        partition_cols=node.texts("partition_cols"),
+        mode=cast("Mode", mode),
+        options=node.options("options"),
+    )
+
+
+def _hql(context: Node) -> str | None:
+    name = context.optional_text("hql")
+    if name is None:
+        return None
+    outside = ".." in PurePosixPath(name.replace("\\", "/")).parts
+    if outside or PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive:
+        context.note("hql", f"must be a file name below JOB_SQL_DIR, is {name!r}")
+    return name

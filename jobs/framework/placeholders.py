@@ -1,0 +1,46 @@
+"""`{biz_dt}` and its like in the paths of sources and sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from string import Formatter
+
+NAMES = ("biz_dt", "start_dt", "end_dt")
+
+
+def fill(template: str, dates: Mapping[str, date | None]) -> str:
+    """Return `template` with its placeholders filled; `{{` and `}}` stand for braces.
+
+    `{biz_dt}` gives the ISO form, `{biz_dt:%Y%m%d}` any form of strftime.
+
+    Raises:
+        ValueError: an unknown placeholder, one without a value, or unbalanced braces.
+    """
+    parts: list[str] = []
+    for text, name, form, conversion in Formatter().parse(template):
+        parts.append(text)
+        if name is None:
+            continue
+        if name not in dates or conversion:
+            shown = name + (f"!{conversion}" if conversion else "")
+            raise ValueError(
+                f"unknown placeholder {{{shown}}} in {template!r}; known: "
+                + ", ".join(f"{{{known}}}" for known in dates)
+            )
+        value = dates[name]
+        if value is None:
+            raise ValueError(
+                f"{{{name}}} in {template!r} has no value: set process_control.{name} for the date"
+            )
+        parts.append(format(value, form) if form else value.isoformat())
+    return "".join(parts)
+
+
+def used(template: str) -> frozenset[str]:
+    """Return the names of the placeholders in `template`.
+
+    Raises:
+        ValueError: unbalanced braces.
+    """
+    return frozenset(name for _, name, _, _ in Formatter().parse(template) if name is not None)

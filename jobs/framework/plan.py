@@ -1,0 +1,150 @@
+"""What landing one date means, worked out before Spark starts: paths, folders, statements."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeVar
+
+from framework import placeholders
+from framework.errors import ParamsError
+from framework.hql import Script, load_script
+from framework.locations import join, resolve
+from framework.params import JobParams, Sink, Source
+from framework.publish import Place
+
+BIZ_DT = "biz_dt"
+
+_PATTERN = re.compile(r"[*?\[\]{}\\]")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class PlannedSource:
+    """A source with its location (a table's name for table formats) and the view it becomes."""
+
+    source: Source
+    location: str
+    view: str
+
+
+@dataclass(frozen=True)
+class PlannedSink:
+    """A sink with its root location (a table's name for table formats).
+
+    `place` is what is swapped, None for a table.
+    """
+
+    sink: Sink
+    root: str
+    place: Place | None
+
+    @property
+    def has_biz_dt_folder(self) -> bool:
+        """Whether biz_dt is a partition column, hence a folder `biz_dt=..`."""
+        return BIZ_DT in self.sink.partition_cols
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that landing a date needs to know."""
+
+    biz_dt: date
+    sources: tuple[PlannedSource, ...]
+    sinks: tuple[PlannedSink, ...]
+    script: Script | None
+    variables: dict[str, str]
+
+
+def plan_landing(params: JobParams, biz_dt: date, base: str) -> Plan:
+    """Return the plan for a date; `base` is where relative paths start.
+
+    Raises:
+        ParamsError: sources or sinks that can't be used, all faults at once.
+        HqlError: the HQL file is missing or empty.
+    """
+    window = params.window(biz_dt)
+    dates = {
+        "biz_dt": biz_dt,
+        "start_dt": window.start_dt if window else None,
+        "end_dt": window.end_dt if window else None,
+    }
+    problems: list[str] = []
+    sources = [
+        _noting(problems, f"sources[{i}]", lambda s=source, i=i: _source(s, i, dates, base))
+        for i, source in enumerate(params.sources)
+    ]
+    sinks = [
+        _noting(problems, f"sinks[{i}]", lambda s=sink: _sink(s, dates, base))
+        for i, sink in enumerate(params.sinks)
+    ]
+    planned = tuple(sink for sink in sinks if sink is not None)
+    problems.extend(_overall(params, planned))
+    if problems:
+        raise ParamsError(f"{params.file}, job_master.context_params", problems)
+    return Plan(
+        biz_dt=biz_dt,
+        sources=tuple(source for source in sources if source is not None),
+        sinks=planned,
+        script=load_script(params.hql) if params.hql else None,
+        variables=_variables(params, dates),
+    )
+
+
+def _source(source: Source, index: int, dates: dict[str, date | None], base: str) -> PlannedSource:
+    path = placeholders.fill(source.path, dates)
+    return PlannedSource(
+        source, path if source.is_table else resolve(base, path), f"row{index + 1}"
+    )
+
+
+def _sink(sink: Sink, dates: dict[str, date | None], base: str) -> PlannedSink:
+    path = placeholders.fill(sink.path, dates)
+    if sink.is_table:
+        return PlannedSink(sink, path, None)
+    root = resolve(base, path)
+    if _PATTERN.search(root):
+        raise ValueError(f"a sink's path can't hold any of * ? [ ] {{ }} \\: {root}")
+    if BIZ_DT in sink.partition_cols:
+        if sink.partition_cols[0] != BIZ_DT:
+            raise ValueError(f"biz_dt must come first in partition_cols {sink.partition_cols}")
+        folder = f"{BIZ_DT}={dates[BIZ_DT]}"
+        return PlannedSink(sink, root, Place(join(root, folder), folder))
+    if BIZ_DT not in placeholders.used(sink.path):
+        raise ValueError(
+            f"put biz_dt first in partition_cols, or {{biz_dt}} in the path {sink.path!r}: "
+            "else each date would replace all others"
+        )
+    return PlannedSink(sink, root, Place(root))
+
+
+def _overall(params: JobParams, sinks: tuple[PlannedSink, ...]) -> Iterator[str]:
+    if not params.sources:
+        yield "sources: run_landing needs at least one"
+    if not params.sinks:
+        yield "sinks: run_landing needs at least one"
+    targets = [sink.place.target for sink in sinks if sink.place]
+    for target in sorted({target for target in targets if targets.count(target) > 1}):
+        yield f"sinks: more than one writes {target}"
+
+
+def _variables(params: JobParams, dates: dict[str, date | None]) -> dict[str, str]:
+    values = {name: value.isoformat() if value else None for name, value in dates.items()}
+    values |= {
+        "run_id": params.run_id,
+        "job_name": params.job_name,
+        "entity": params.entity,
+        "source_system": params.source_system,
+        "environment": params.environment,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _noting(problems: list[str], where: str, make: Callable[[], _T]) -> _T | None:
+    try:
+        return make()
+    except ValueError as error:
+        problems.append(f"{where}: {error}")
+        return None

@@ -1,0 +1,58 @@
+"""Read sources. All readers have one signature; relative paths start at JOB_BASE_DIR."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from framework.locations import base_location, for_spark, resolve
+from framework.params import TABLE_FORMATS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def read_csv(
+    spark: SparkSession,
+    path: str,
+    *,
+    schema: str | None = None,
+    options: Mapping[str, str] | None = None,
+) -> DataFrame:
+    """Read CSV files; Spark's defaults hold (no header, every column a string)."""
+    return read_source(spark, "csv", path, schema=schema, options=options)
+
+
+def read_orc(
+    spark: SparkSession,
+    path: str,
+    *,
+    schema: str | None = None,
+    options: Mapping[str, str] | None = None,
+) -> DataFrame:
+    """Read an ORC table, its partition folders as columns."""
+    return read_source(spark, "orc", path, schema=schema, options=options)
+
+
+def read_source(
+    spark: SparkSession,
+    format: str,
+    path: str,
+    *,
+    schema: str | None = None,
+    options: Mapping[str, str] | None = None,
+) -> DataFrame:
+    """Read any format that the session knows; `schema` is Spark's DDL.
+
+    For a table format (kudu, jdbc) `path` is the table's name unless the options name one.
+
+    Raises:
+        pyspark.errors.AnalysisException: no such path, or no schema can be found in it.
+    """
+    reader = spark.read.format(format).options(**(options or {}))
+    if schema:
+        reader = reader.schema(schema)
+    table_option = TABLE_FORMATS.get(format.lower())
+    if table_option is None:
+        return reader.load(for_spark(resolve(base_location(), path)))
+    return reader.options(**{table_option: path, **(options or {})}).load()

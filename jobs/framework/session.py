@@ -1,0 +1,36 @@
+"""The Spark session of a job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from framework import report
+from framework.logging import get_logger
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def get_spark(app_name: str | None = None) -> SparkSession:
+    """Return the session, created where there is none; its settings come from spark-submit.
+
+    The application's id is logged, and reported to the orchestrator at once, so that it is known
+    even if the job is killed later.
+
+    Args:
+        app_name: The application's name; spark-submit's (spark.app.name) where it is None.
+    """
+    from pyspark.sql import SparkSession
+
+    builder: Any = SparkSession.builder
+    if app_name is not None:
+        builder = builder.appName(app_name)
+    spark: SparkSession = builder.getOrCreate()
+    context = spark.sparkContext
+    # The stubs say str; without a UI it is None.
+    spark_ui: str | None = context.uiWebUrl
+    get_logger("framework.session").info(
+        "application %s on %s, UI %s", context.applicationId, context.master, spark_ui or "off"
+    )
+    report.application(context.applicationId, spark_ui)
+    return spark

@@ -1,0 +1,145 @@
+"""Read typed values from parsed JSON, noting every fault instead of stopping at the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from typing import Any, cast
+
+
+def parse_date(text: str) -> date:
+    """Return the date of an ISO string: a date, or a datetime where the text has a time.
+
+    Raises:
+        ValueError: the text is no ISO date.
+    """
+    if len(text) == len("2024-05-15"):
+        return date.fromisoformat(text)
+    # Python 3.10 does not know the Z of UTC.
+    return datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
+
+
+class Node:
+    """A JSON object at `where` in the file; faults go to the shared list `problems`."""
+
+    def __init__(self, value: Any, where: str, problems: list[str]) -> None:
+        self.where = where
+        self.problems = problems
+        self.value: Mapping[str, Any] = {}
+        if isinstance(value, dict):
+            self.value = cast("dict[str, Any]", value)
+        else:
+            self.note("", f"must be an object, is {_kind(value)}")
+
+    def note(self, key: str, problem: str) -> None:
+        """Add a fault of `key`."""
+        name = ".".join(part for part in (self.where, key) if part) or "the file"
+        self.problems.append(f"{name}: {problem}")
+
+    def child(self, key: str) -> Node:
+        """Return the object under `key`; a missing one is a fault and reads as empty."""
+        if key not in self.value:
+            self.note(key, "is missing")
+            return Node({}, self._name(key), [])
+        return Node(self.value[key], self._name(key), self.problems)
+
+    def children(self, key: str) -> Iterator[Node]:
+        """Yield the objects of the list under `key`; a missing list reads as empty."""
+        for index, each in enumerate(self.values(key)):
+            yield Node(each, f"{self._name(key)}[{index}]", self.problems)
+
+    def values(self, key: str) -> list[Any]:
+        """Return the list under `key`; a missing one or null reads as empty."""
+        value = self.value.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.note(key, f"must be a list, is {_kind(value)}")
+            return []
+        return cast("list[Any]", value)
+
+    def text(self, key: str) -> str:
+        """Return the text under `key`; missing or empty is a fault and reads as ''."""
+        text = self.optional_text(key, blank_is_none=False)
+        if text is None:
+            self.note(key, "is missing")
+        elif not text.strip():
+            self.note(key, "is empty")
+        return text or ""
+
+    def optional_text(self, key: str, *, blank_is_none: bool = True) -> str | None:
+        """Return the text under `key`, or None; a number is read as text."""
+        value = self.value.get(key)
+        if value is None or (blank_is_none and value == ""):
+            return None
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            self.note(key, f"must be text, is {_kind(value)}")
+            return None if blank_is_none else "?"
+        return str(value)
+
+    def date(self, key: str) -> date:
+        """Return the plain date under `key`; a fault reads as 1970-01-01."""
+        text = self.text(key)
+        parsed = self._date(key, text) if text else None
+        return parsed or date(1970, 1, 1)
+
+    def optional_date(self, key: str) -> date | None:
+        """Return the date or datetime under `key`, or None."""
+        text = self.optional_text(key)
+        return None if text is None else self._date(key, text)
+
+    def flag(self, key: str) -> bool:
+        """Return the boolean under `key`, False where it is missing."""
+        value = self.value.get(key, False)
+        if not isinstance(value, bool):
+            self.note(key, f"must be true or false, is {_kind(value)}")
+            return False
+        return value
+
+    def number(self, key: str) -> float | None:
+        """Return the positive number under `key`, or None."""
+        value = self.value.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            self.note(key, f"must be a number above 0, is {value!r}")
+            return None
+        return float(value)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return the list of texts under `key`."""
+        values = self.values(key)
+        if not all(isinstance(each, str) and each for each in values):
+            self.note(key, "must be a list of names")
+            return ()
+        return tuple(cast("list[str]", values))
+
+    def options(self, key: str) -> Mapping[str, str]:
+        """Return the reader's or writer's options under `key`, as Spark spells them."""
+        if self.value.get(key) is None:
+            return {}
+        node = Node(self.value[key], self._name(key), self.problems)
+        found: dict[str, str] = {}
+        for name, value in node.value.items():
+            if isinstance(value, bool):
+                found[name] = str(value).lower()
+            elif isinstance(value, str | int | float):
+                found[name] = str(value)
+            else:
+                node.note(name, f"must be text, a number or a boolean, is {_kind(value)}")
+        return found
+
+    def _date(self, key: str, text: str) -> date | None:
+        try:
+            return parse_date(text)
+        except ValueError:
+            self.note(key, f"must be an ISO date such as 2024-05-15, is {text!r}")
+            return None
+
+    def _name(self, key: str) -> str:
+        return f"{self.where}.{key}" if self.where else key
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
+    return names.get(cast("type[Any]", type(value)), "a number")

@@ -1,0 +1,64 @@
+"""Write a DataFrame. These are Spark's plain writers: `run_landing` is what replaces a date safely.
+
+Relative paths start at JOB_BASE_DIR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from framework.locations import base_location, for_spark, resolve
+from framework.params import TABLE_FORMATS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def write_orc(
+    df: DataFrame,
+    path: str,
+    *,
+    partition_cols: Sequence[str] = (),
+    mode: str = "errorifexists",
+    options: Mapping[str, str] | None = None,
+) -> None:
+    """Write ORC files; see write_dataset."""
+    write_dataset(df, "orc", path, partition_cols=partition_cols, mode=mode, options=options)
+
+
+def write_dataset(
+    df: DataFrame,
+    format: str,
+    path: str,
+    *,
+    partition_cols: Sequence[str] = (),
+    mode: str = "errorifexists",
+    options: Mapping[str, str] | None = None,
+) -> None:
+    """Write files of any format that the session knows.
+
+    Args:
+        df: The rows.
+        format: Spark's name of the format, such as orc, parquet, csv.
+        path: The folder.
+        partition_cols: Columns that become folders, outermost first.
+        mode: Spark's save mode. "overwrite" deletes every partition of the folder first, and a
+            failure afterwards leaves nothing: that is why it is not the default.
+        options: The writer's options.
+
+    Raises:
+        pyspark.errors.AnalysisException: the folder exists, or a column does not.
+    """
+    writer = df.write.format(format).options(**(options or {})).mode(mode)
+    if partition_cols:
+        writer = writer.partitionBy(*partition_cols)
+    writer.save(for_spark(resolve(base_location(), path)))
+
+
+def append_to_table(
+    df: DataFrame, format: str, table: str, *, options: Mapping[str, str] | None = None
+) -> None:
+    """Append to a table without files (kudu, jdbc); `table` unless the options name one."""
+    named = {TABLE_FORMATS[format.lower()]: table, **(options or {})}
+    df.write.format(format).options(**named).mode("append").save()

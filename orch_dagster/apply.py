@@ -1,0 +1,193 @@
+"""Registry rows from YAML files to the control store: checked as a whole, then written."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from orch_dagster.control.records import JobDependency, JobMaster
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import (
+    EXECUTION_LOG,
+    JOB_DEPENDENCY,
+    JOB_MASTER,
+    TABLE_BY_NAME,
+    TABLES,
+    Row,
+    Table,
+    check_rows,
+)
+from orch_dagster.errors import OrchError, RowError
+from orch_dagster.registry import Finding, build_registry, script_check
+from orch_dagster.settings import Settings
+
+_APPLIED = tuple(table for table in TABLES if table is not EXECUTION_LOG)
+
+
+class ApplyError(OrchError):
+    """The files cannot be applied; nothing was written. The text has a line for each problem."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("nothing was applied:\n" + "\n".join(f"  {text}" for text in problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True)
+class TableChange:
+    """What becomes of one table: rows to insert and to change, and how many stay as they are."""
+
+    table: Table
+    inserted: tuple[Row, ...]
+    changed: tuple[Row, ...]
+    left: int
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What was done, and what deserves a look."""
+
+    changes: tuple[TableChange, ...]
+    warnings: tuple[Finding, ...]
+
+    def as_rows(self) -> list[dict[str, object]]:
+        """A row for each table, with counts."""
+        return [
+            {
+                "table": change.table.name,
+                "inserted": len(change.inserted),
+                "changed": len(change.changed),
+                "left": change.left,
+            }
+            for change in self.changes
+        ]
+
+
+def apply_files(files: Sequence[Path], store: ControlStore, settings: Settings) -> Applied:
+    """Write the rows of YAML files.
+
+    Args:
+        files: Each a mapping of table names to lists of rows; context_params may be YAML too.
+        store: Where to.
+        settings: Where scripts are.
+
+    Raises:
+        ApplyError: Every problem of every file; nothing was written.
+    """
+    rows, problems = read_files(files)
+    problems += _row_problems(rows)
+    findings = _findings(rows, store, settings)
+    problems += [str(finding) for finding in findings if not finding.is_warning]
+    if problems:
+        raise ApplyError(list(dict.fromkeys(problems)))
+    changes = tuple(
+        _change(table, rows[table.name], store) for table in _APPLIED if table.name in rows
+    )
+    for change in changes:
+        store.upsert(change.table, [*change.inserted, *change.changed])
+    return Applied(changes, tuple(finding for finding in findings if finding.is_warning))
+
+
+def read_files(files: Sequence[Path]) -> tuple[dict[str, list[Row]], list[str]]:
+    """The rows of the files by table, and what is wrong with the files' form."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    problems: list[str] = []
+    for file in files:
+        try:
+            document: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            problems.append(f"{file}: not YAML in UTF-8: {error}")
+            continue
+        if not isinstance(document, dict):
+            problems.append(f"{file}: a mapping of table names is wanted at the top")
+            continue
+        for name, listed in cast(dict[str, Any], document).items():
+            if TABLE_BY_NAME.get(name) not in _APPLIED:
+                known = ", ".join(table.name for table in _APPLIED)
+                problems.append(f"{file}: {name} is not a table to apply; those are {known}")
+            elif not isinstance(listed, list) or not all(
+                isinstance(row, dict) for row in cast(list[object], listed)
+            ):
+                problems.append(f"{file}: {name}: a list of rows is wanted, each a mapping")
+            else:
+                rows[name] += [_plain(row) for row in cast(list[dict[str, Any]], listed)]
+    return dict(rows), problems
+
+
+def _plain(row: Mapping[str, Any]) -> Row:
+    """YAML's own dates, numbers and mappings as the columns hold them."""
+    plain: Row = {}
+    for name, value in row.items():
+        if isinstance(value, date):
+            plain[name] = value.isoformat()
+        elif isinstance(value, dict | list):
+            plain[name] = json.dumps(value, ensure_ascii=False, default=str)
+        elif name == "param_value" and value is not None:
+            plain[name] = str(value).lower() if isinstance(value, bool) else str(value)
+        else:
+            plain[name] = value
+    if "dependent_job_id" in row:
+        # A root's row: YAML writes no parent where the table holds an empty one.
+        plain["parent_job_id"] = plain.get("parent_job_id") or ""
+    return plain
+
+
+def _row_problems(rows: Mapping[str, Sequence[Row]]) -> list[str]:
+    problems: list[str] = []
+    for name, its in rows.items():
+        table = TABLE_BY_NAME[name]
+        try:
+            check_rows(table, its)
+        except RowError as error:
+            problems += error.problems
+        seen: set[str] = set()
+        for row in its:
+            if (key := table.key_text(row)) in seen:
+                problems.append(f"{name} ({key}): the key is given twice")
+            seen.add(key)
+    return problems
+
+
+def _findings(
+    rows: Mapping[str, Sequence[Row]], store: ControlStore, settings: Settings
+) -> list[Finding]:
+    """What the registry would say of the given rows, once they are in the store."""
+    merged = {
+        table.name: _overlay(table, store.read(table), rows.get(table.name, ()))
+        for table in (JOB_MASTER, JOB_DEPENDENCY)
+    }
+    registry = build_registry(
+        [JobMaster.from_row(row) for row in merged[JOB_MASTER.name]],
+        [JobDependency.from_row(row) for row in merged[JOB_DEPENDENCY.name]],
+        script_check(settings.jobs_dir, settings.script_url_prefixes),
+    )
+    given = {str(row.get("job_id")) for row in rows.get(JOB_MASTER.name, ())}
+    given |= {str(row.get("dependent_job_id")) for row in rows.get(JOB_DEPENDENCY.name, ())}
+    return [finding for finding in registry.findings if finding.job_id in given]
+
+
+def _overlay(table: Table, there: Sequence[Row], given: Sequence[Row]) -> list[Row]:
+    merged = {table.key_text(row): row for row in there}
+    for row in given:
+        merged[table.key_text(row)] = {**merged.get(table.key_text(row), {}), **row}
+    return list(merged.values())
+
+
+def _change(table: Table, given: Sequence[Row], store: ControlStore) -> TableChange:
+    there = {table.key_text(row): row for row in store.read(table)}
+    inserted = [row for row in given if table.key_text(row) not in there]
+    changed = [
+        row
+        for row in given
+        if (old := there.get(table.key_text(row))) is not None
+        and any(old.get(name) != value for name, value in row.items())
+    ]
+    return TableChange(
+        table, tuple(inserted), tuple(changed), len(given) - len(inserted) - len(changed)
+    )

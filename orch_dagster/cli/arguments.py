@@ -1,0 +1,43 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from orch_dagster.control.connect import open_store
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import is_iso_date
+from orch_dagster.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _BizDt(click.ParamType[str]):
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not is_iso_date(str(value)):
+            self.fail(f"{value!r} is not a date such as 2024-05-15", param, ctx)
+        return str(value)
+
+
+BIZ_DT = _BizDt()
+
+
+def as_json(command: F) -> F:
+    """Give a command the option --json, as ``is_json``."""
+    return click.option("--json", "is_json", is_flag=True, help="Print JSON.")(command)
+
+
+@contextmanager
+def connected(settings: Settings) -> Generator[ControlStore]:
+    """The control store of the settings, closed at the end."""
+    store = open_store(settings.control_url, settings.home)
+    try:
+        yield store
+    finally:
+        store.close()

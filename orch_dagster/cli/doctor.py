@@ -1,0 +1,98 @@
+"""orch doctor: what is missing, with the remedy for each."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+import click
+
+from orch_dagster.cli.arguments import as_json, connected
+from orch_dagster.cli.output import console, print_json
+from orch_dagster.control.tables import TABLES
+from orch_dagster.errors import OrchError
+from orch_dagster.location import load_location
+from orch_dagster.settings import Settings, load_settings
+from orch_dagster.spark.find import find_java, find_spark, missing_windows_tools
+
+_MARKS = {"ok": "[green]ok[/]     ", "warning": "[yellow]warning[/]", "missing": "[red]missing[/]"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at.
+
+    Attributes:
+        name: What.
+        state: ok, warning or missing.
+        text: What was found, or what is missing and the remedy.
+    """
+
+    name: str
+    state: str
+    text: str
+
+
+@click.command()
+@as_json
+def doctor(is_json: bool) -> None:
+    """Say what is missing here and how to get it."""
+    checks = list(examine(load_settings()))
+    if is_json:
+        print_json([asdict(check) for check in checks])
+    else:
+        for check in checks:
+            console.print(f"{_MARKS[check.state]} {check.name}: ", end="")
+            console.print(check.text, markup=False)
+    if any(check.state == "missing" for check in checks):
+        sys.exit(1)
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Look at Java, Spark, Windows' tools, the store and the registry, all of them."""
+    yield _found("Java", lambda: _java_text())
+    yield _found("Spark", lambda: _spark_text())
+    for problem in missing_windows_tools(os.environ, platform=sys.platform):
+        yield Check("Hadoop for Windows", "missing", problem)
+    yield _found("Control store", lambda: _store_text(settings))
+    yield from _registry(settings)
+
+
+def _found(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, "ok", look())
+    except OrchError as error:
+        return Check(name, "missing", str(error))
+
+
+def _java_text() -> str:
+    java = find_java(os.environ)
+    return f"{java.version} at {java.home} (by {java.source})"
+
+
+def _spark_text() -> str:
+    spark = find_spark(os.environ)
+    return f"{spark.version} at {spark.home} (by {spark.source})"
+
+
+def _store_text(settings: Settings) -> str:
+    with connected(settings) as store:
+        store.ping()
+        for table in TABLES:
+            store.read(table, {table.keys[0]: ""})
+        return f"{store.address}, all five tables are there"
+
+
+def _registry(settings: Settings) -> Iterator[Check]:
+    try:
+        location = load_location(settings)
+    except OrchError as error:
+        yield Check("Registry", "missing", str(error))
+        return
+    if location.notice:
+        yield Check("Registry", "warning", location.notice)
+    yield Check("Registry", "ok", f"{len(location.registry.jobs)} valid jobs")
+    for finding in location.registry.findings:
+        yield Check("Registry", "warning" if finding.is_warning else "missing", str(finding))

@@ -1,0 +1,45 @@
+"""The orch command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from orch_dagster.cli import doctor, log, registry, run, setup
+from orch_dagster.errors import OrchError
+
+
+class _Group(click.Group):
+    """Prints what is known to go wrong as one sentence; the trace only when asked for."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except OrchError as error:
+            if ctx.params.get("trace"):
+                raise
+            click.echo(f"orch: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--trace", is_flag=True, help="Show the Python trace of an error.")
+@click.version_option(package_name="orch_dagster")
+def main(trace: bool) -> None:
+    """Landing jobs from control tables, run by Dagster on Spark."""
+
+
+for command in (
+    setup.init,
+    setup.sample,
+    setup.demo,
+    registry.apply,
+    registry.open_date,
+    registry.jobs,
+    registry.params,
+    run.run,
+    log.log,
+    doctor.doctor,
+):
+    main.add_command(command)

@@ -1,0 +1,134 @@
+"""Commands on the control tables: apply, open, jobs, params."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orch_dagster.apply import apply_files
+from orch_dagster.cli.arguments import BIZ_DT, as_json, connected
+from orch_dagster.cli.output import console, print_json, print_rows
+from orch_dagster.control.records import ProcessControl
+from orch_dagster.control.tables import PROCESS_CONTROL
+from orch_dagster.errors import UnknownJobError
+from orch_dagster.fetch import fetch_bundle
+from orch_dagster.location import load_location
+from orch_dagster.registry import JobSpec, Registry
+from orch_dagster.settings import load_settings
+
+
+@click.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@as_json
+def apply(files: tuple[Path, ...], is_json: bool) -> None:
+    """Write registry rows from YAML FILES, all of them or none.
+
+    Top-level keys are table names, each with a list of rows.
+    """
+    settings = load_settings()
+    with connected(settings) as store:
+        done = apply_files(files, store, settings)
+    if is_json:
+        print_json(done.as_rows())
+        return
+    for warning in done.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    columns = ["table", "inserted", "changed", "left"]
+    print_rows(done.as_rows(), columns, "The files hold no rows.")
+
+
+@click.command("open")
+@click.argument("entity")
+@click.argument("source_system")
+@click.argument("biz_dt", type=BIZ_DT)
+def open_date(entity: str, source_system: str, biz_dt: str) -> None:
+    """Open a business date: a row of process_control, modelled on the source's newest."""
+    source = {"entity": entity.upper(), "source_system": source_system.upper()}
+    with connected(load_settings()) as store:
+        rows = [ProcessControl.from_row(row) for row in store.read(PROCESS_CONTROL, source)]
+        if any(row.biz_dt == biz_dt for row in rows):
+            console.print(f"{PROCESS_CONTROL.key_text({**source, 'biz_dt': biz_dt})} is open.")
+            return
+        newest = max(rows, key=lambda row: row.biz_dt, default=None)
+        row = ProcessControl(
+            entity=source["entity"],
+            source_system=source["source_system"],
+            biz_dt=biz_dt,
+            start_dt=biz_dt,
+            end_dt=biz_dt,
+            business_keys=newest.business_keys if newest else None,
+            compare_cols=newest.compare_cols if newest else None,
+        )
+        store.insert_ignore(PROCESS_CONTROL, [row.to_row()])
+    console.print(f"Opened {PROCESS_CONTROL.key_text(row.to_row())}.")
+
+
+@click.command()
+@as_json
+def jobs(is_json: bool) -> None:
+    """List the jobs of the registry, parents first."""
+    registry = load_location(load_settings()).registry
+    rows = [
+        {
+            "job_id": spec.job_id,
+            "job_name": spec.job_name,
+            "source": spec.source,
+            "waits_for": ", ".join(spec.parents),
+            "script": spec.script_path,
+            "comments": spec.comments or "",
+        }
+        for spec in registry.jobs.values()
+    ]
+    if is_json:
+        print_json(rows)
+        return
+    print_rows(rows, ["job_id", "job_name", "source", "waits_for", "script"], "No valid job.")
+    set_aside = [finding for finding in registry.findings if not finding.is_warning]
+    if set_aside:
+        click.echo(f"{len(set_aside)} findings on rows set aside; see `orch doctor`", err=True)
+
+
+@click.command()
+@click.argument("job")
+@click.option("--biz-dt", required=True, type=BIZ_DT, help="Business date, such as 2024-05-15.")
+@as_json
+def params(job: str, biz_dt: str, is_json: bool) -> None:
+    """Show the parameters that JOB would get for a date, read now; no run is started."""
+    settings = load_settings()
+    spec = find_job(load_location(settings).registry, job)
+    with connected(settings) as store:
+        bundle = fetch_bundle(store, spec, run_id="", wanted=[biz_dt], environment=settings.env)
+    if is_json:
+        click.echo(bundle.to_json(), nl=False)
+        return
+    window = bundle.process_control[0]
+    console.print(f"{spec.job_name} ({spec.job_id}) for {biz_dt}")
+    console.print(f"window {window.start_dt} to {window.end_dt}")
+    console.print(f"script {spec.script_path}, hql {spec.context.hql or 'none'}")
+    for number, source in enumerate(spec.context.sources, start=1):
+        console.print(f"row{number} {source.format} {source.path}")
+    for sink in spec.context.sinks:
+        console.print(f"sink {sink.format} {sink.path} by {', '.join(sink.partition_cols)}")
+    columns = ["param_key", "param_value", "param_type", "key_name"]
+    print_rows([row.to_row() for row in bundle.sys_params], columns, "No sys_params.")
+
+
+def find_job(registry: Registry, name: str) -> JobSpec:
+    """The job of that name.
+
+    Raises:
+        UnknownJobError: There is none; says why if its row was set aside, and names the nearest.
+    """
+    import difflib
+
+    if name in registry.jobs:
+        return registry.jobs[name]
+    near = difflib.get_close_matches(name, registry.jobs, n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else "`orch jobs` lists those there are"
+    raise UnknownJobError(
+        f"no job {name}: job_master has no valid row of that job_name; {hint} "
+        f"(`orch doctor` names the rows that were set aside)"
+    )

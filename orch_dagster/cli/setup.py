@@ -1,0 +1,100 @@
+"""Commands that set things up: init, sample, demo."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import click
+
+from orch_dagster.cli.arguments import BIZ_DT, connected
+from orch_dagster.cli.output import console
+from orch_dagster.control.tables import TABLE_BY_NAME
+from orch_dagster.files import write_atomically
+from orch_dagster.sample import rows as sample_rows
+from orch_dagster.sample.sources import extract_writer
+from orch_dagster.settings import REPOSITORY, Settings, load_settings
+
+
+@click.command()
+@click.option("--sample", "with_sample", is_flag=True, help="Add JOB_1001 and its extract.")
+def init(with_sample: bool) -> None:
+    """Create the five control tables, or complete those that are there; drop nothing."""
+    set_up(load_settings(), with_sample=with_sample)
+
+
+def set_up(settings: Settings, *, with_sample: bool) -> None:
+    """Tables, Dagster's instance and .env; with the sample its rows and extract too. Idempotent."""
+    with connected(settings) as store:
+        done = store.ensure_tables()
+        console.print(f"Control store {store.address}")
+        for sentence in done or ["all five tables are there"]:
+            console.print(f"  {sentence}")
+        if with_sample:
+            for name, rows in sample_rows.sample_rows(settings.env).items():
+                store.insert_ignore(TABLE_BY_NAME[name], rows)
+            console.print(f"  sample rows of {sample_rows.JOB_ID} are there")
+    _set_up_dagster(settings)
+    if with_sample:
+        biz_dt = sample_rows.BIZ_DT
+        source = sample_rows.ENTITY, sample_rows.SOURCE_SYSTEM
+        for path in _write(settings, *source, biz_dt, biz_dt):
+            console.print(f"  extract {path}")
+
+
+def _set_up_dagster(settings: Settings) -> None:
+    """Dagster's instance under ORCH_HOME, and a .env by which dagster's own commands find it."""
+    config = settings.dagster_home / "dagster.yaml"
+    if not config.is_file():
+        write_atomically(config, (REPOSITORY / "dagster.yaml").read_text(encoding="utf-8"))
+    lines = [f"DAGSTER_HOME=${{DAGSTER_HOME:-{settings.dagster_home.as_posix()}}}"]
+    if settings.home != REPOSITORY:
+        lines.append(f"ORCH_HOME=${{ORCH_HOME:-{settings.home.as_posix()}}}")
+    env = settings.home / ".env"
+    there = env.read_text(encoding="utf-8").splitlines() if env.is_file() else []
+    named = {line.partition("=")[0] for line in there}
+    missing = [line for line in lines if line.partition("=")[0] not in named]
+    if missing:
+        write_atomically(env, "\n".join([*there, *missing]) + "\n")
+    console.print(f"Dagster instance {settings.dagster_home}, named in {env}")
+
+
+@click.command()
+@click.argument("entity")
+@click.argument("source_system")
+@click.option("--from", "first", required=True, type=BIZ_DT, help="First business date.")
+@click.option("--to", "last", required=True, type=BIZ_DT, help="Last business date.")
+def sample(entity: str, source_system: str, first: str, last: str) -> None:
+    """Write sample extracts of ENTITY SOURCE_SYSTEM, each a change of the day before."""
+    start, end = date.fromisoformat(first), date.fromisoformat(last)
+    if end < start:
+        raise click.BadParameter(f"--to {last} is before --from {first}")
+    for path in _write(load_settings(), entity.upper(), source_system.upper(), start, end):
+        console.print(str(path))
+
+
+def _write(
+    settings: Settings, entity: str, source_system: str, first: date, last: date
+) -> list[Path]:
+    if "://" in settings.base_dir:
+        raise click.ClickException(
+            f"sample extracts are written to local folders, and ORCH_DATA_ROOT is "
+            f"{settings.base_dir}: write them to a folder and copy them there"
+        )
+    write = extract_writer(entity, source_system)
+    dates = [first + timedelta(days) for days in range((last - first).days + 1)]
+    return [path for day in dates for path in write(Path(settings.base_dir), day)]
+
+
+@click.command()
+@click.pass_context
+def demo(ctx: click.Context) -> None:
+    """Set up the sample, land JOB_1001 for 2024-05-15 by a real spark-submit, and show it."""
+    from orch_dagster.cli.demo import show_landing
+    from orch_dagster.cli.run import run
+
+    settings = load_settings()
+    set_up(settings, with_sample=True)
+    biz_dt = sample_rows.BIZ_DT.isoformat()
+    ctx.invoke(run, job=sample_rows.JOB_NAME, biz_dt=biz_dt, is_json=False)
+    show_landing(settings, biz_dt)

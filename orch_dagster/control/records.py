@@ -1,0 +1,104 @@
+"""A frozen record for each control table: rows become values at the edge, dicts travel no further.
+
+The fields are the columns of tables.py, in its order; tests/control/test_records.py holds them to
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from functools import cache
+from typing import TypeVar
+
+from orch_dagster.control.tables import Row, Value
+
+R = TypeVar("R", bound="Record")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the five records share: to and from a row of the store."""
+
+    @classmethod
+    def from_row(cls: type[R], row: Mapping[str, Value]) -> R:
+        """The record of a row as the store returned it; absent columns are None."""
+        return cls(**{name: row.get(name) for name in _names(cls)})
+
+    def to_row(self) -> Row:
+        """The record as a row by column name."""
+        return asdict(self)
+
+
+@cache
+def _names(record: type[Record]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(record))
+
+
+@dataclass(frozen=True)
+class JobMaster(Record):
+    """A landing job."""
+
+    job_id: str
+    job_name: str | None = None
+    context_params: str | None = None
+    script_path: str | None = None
+    comments: str | None = None
+
+
+@dataclass(frozen=True)
+class ProcessControl(Record):
+    """An open business date of a source."""
+
+    entity: str
+    source_system: str
+    biz_dt: str
+    start_dt: str | None = None
+    end_dt: str | None = None
+    process_dt: str | None = None
+    reprocess_dt: str | None = None
+    business_keys: str | None = None
+    compare_cols: str | None = None
+    run_id: str | None = None
+    last_update_ts: datetime | None = None
+
+
+@dataclass(frozen=True)
+class JobDependency(Record):
+    """One parent of one job; an empty parent says that the job is a root."""
+
+    dependent_job_id: str
+    dependent_job_name: str
+    parent_job_id: str | None = ""
+    parent_job_name: str | None = None
+    dependency_level: int | None = None
+
+
+@dataclass(frozen=True)
+class SysParam(Record):
+    """A setting for an environment and a job, a source or all."""
+
+    param_key: str
+    environment: str
+    key_name: str
+    param_value: str | None = None
+    param_type: str | None = None
+
+
+@dataclass(frozen=True)
+class ExecutionLog(Record):
+    """What became of one business date of one job in one run."""
+
+    id: str
+    job_id: str | None = None
+    job_name: str | None = None
+    run_id: str | None = None
+    biz_dt: str | None = None
+    spark_app_id: str | None = None
+    status: str | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    duration: float | None = None
+    attempts: int | None = None
+    error_message: str | None = None

@@ -1,0 +1,86 @@
+"""The last registry that could be read, kept so that a code location loads without its store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from orch_dagster.control.records import JobDependency, JobMaster, SysParam
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, PROCESS_CONTROL, SYS_PARAMS
+from orch_dagster.errors import PermanentStoreError
+from orch_dagster.files import write_atomically
+
+
+@dataclass(frozen=True)
+class RegistryRows:
+    """What a code location is made of.
+
+    Attributes:
+        masters: All rows of job_master.
+        dependencies: All rows of job_dependency.
+        schedule_params: The environment's sys_params whose key starts with ``schedule.``.
+        first_biz_dt: The earliest biz_dt of process_control, or None.
+        read_at: When the store gave them, UTC.
+    """
+
+    masters: Sequence[JobMaster]
+    dependencies: Sequence[JobDependency]
+    schedule_params: Sequence[SysParam]
+    first_biz_dt: str | None
+    read_at: datetime
+
+
+def read_rows(store: ControlStore, environment: str) -> RegistryRows:
+    """Read the registry's rows from the store."""
+    system = store.read(SYS_PARAMS, {"environment": environment, "param_type": "system"})
+    dates = store.read(PROCESS_CONTROL, columns=["biz_dt"])
+    return RegistryRows(
+        masters=[JobMaster.from_row(row) for row in store.read(JOB_MASTER)],
+        dependencies=[JobDependency.from_row(row) for row in store.read(JOB_DEPENDENCY)],
+        schedule_params=[
+            SysParam.from_row(row)
+            for row in system
+            if str(row["param_key"]).startswith("schedule.")
+        ],
+        first_biz_dt=min((str(row["biz_dt"]) for row in dates), default=None),
+        read_at=datetime.now(timezone.utc),
+    )
+
+
+def save(rows: RegistryRows, path: Path) -> None:
+    """Keep the rows, whole or not at all."""
+    document = {
+        "read_at": rows.read_at.isoformat(),
+        "first_biz_dt": rows.first_biz_dt,
+        "job_master": [row.to_row() for row in rows.masters],
+        "job_dependency": [row.to_row() for row in rows.dependencies],
+        "sys_params": [row.to_row() for row in rows.schedule_params],
+    }
+    write_atomically(path, json.dumps(document, ensure_ascii=False))
+
+
+def load(path: Path) -> RegistryRows | None:
+    """The rows kept last, or None where there are none.
+
+    Raises:
+        PermanentStoreError: The file is there but is no snapshot.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return RegistryRows(
+            masters=[JobMaster.from_row(row) for row in document["job_master"]],
+            dependencies=[JobDependency.from_row(row) for row in document["job_dependency"]],
+            schedule_params=[SysParam.from_row(row) for row in document["sys_params"]],
+            first_biz_dt=document["first_biz_dt"],
+            read_at=datetime.fromisoformat(document["read_at"]),
+        )
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise PermanentStoreError(
+            f"not a snapshot of the registry ({error}); delete the file", store=str(path)
+        ) from error

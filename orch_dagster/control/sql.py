@@ -1,0 +1,284 @@
+"""The control tables in SQLite or Postgres, by SQLAlchemy Core."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from orch_dagster.control.store import Where
+from orch_dagster.control.tables import (
+    JOB_DEPENDENCY,
+    TABLES,
+    Kind,
+    Row,
+    Table,
+    Value,
+    check_rows,
+    from_micros,
+    to_micros,
+)
+from orch_dagster.errors import PermanentStoreError, StoreError, TransientStoreError
+
+# SQLite allows 32,766 variables in a statement; the widest table has 12 columns.
+_ROWS_PER_STATEMENT = 1_000
+_BUSY_TIMEOUT_S = 10.0
+
+
+class UtcMicros(TypeDecorator[datetime]):
+    """Aware UTC datetimes kept as whole microseconds, so that every store keeps the same."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002
+        """Datetime to microseconds."""
+        return None if value is None else to_micros(value)
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Microseconds to an aware datetime."""
+        return None if value is None else from_micros(value)
+
+
+_TYPES: Mapping[Kind, type[TypeEngine[Any]]] = {
+    Kind.TEXT: sa.Text,
+    Kind.DATE: sa.Text,
+    Kind.INTEGER: sa.BigInteger,
+    Kind.DOUBLE: sa.Double,
+    Kind.TIMESTAMP: UtcMicros,
+}
+
+
+def _sql_table(table: Table, metadata: sa.MetaData) -> sa.Table:
+    columns = [
+        sa.Column(
+            column.name,
+            _TYPES[column.kind],
+            primary_key=column.key,
+            nullable=not column.key,
+            comment=column.comment,
+        )
+        for column in table.columns
+    ]
+    return sa.Table(table.name, metadata, *columns, comment=table.comment)
+
+
+class SqlStore:
+    """A ControlStore on any database that SQLAlchemy reaches and that knows ON CONFLICT."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self._metadata = sa.MetaData()
+        self._tables = {table.name: _sql_table(table, self._metadata) for table in TABLES}
+        self._engine = _engine(url)
+
+    @property
+    def address(self) -> str:
+        """The URL with its password hidden."""
+        return self._url.render_as_string(hide_password=True)
+
+    def ensure_tables(self) -> list[str]:
+        """See ControlStore."""
+        if self._url.get_backend_name() == "sqlite" and self._url.database:
+            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+        done: list[str] = []
+        with self._begin(write=True) as connection:
+            inspector = sa.inspect(connection)
+            for table in TABLES:
+                if not inspector.has_table(table.name):
+                    self._tables[table.name].create(connection)
+                    done.append(f"created table {table.name}")
+                else:
+                    there = {column["name"] for column in inspector.get_columns(table.name)}
+                    done += self._add_columns(connection, table, there)
+        return done
+
+    def _add_columns(self, connection: Connection, table: Table, there: set[str]) -> list[str]:
+        missing = [column for column in table.columns if column.name not in there]
+        if keys := [column.name for column in missing if column.key]:
+            raise PermanentStoreError(
+                f"the table is there without its key column {', '.join(keys)}; "
+                f"rename it and run `orch init` again",
+                store=self.address,
+                table=table.name,
+            )
+        for column in missing:
+            sql_column = self._tables[table.name].c[column.name]
+            kind = sql_column.type.compile(self._engine.dialect)
+            name = self._engine.dialect.identifier_preparer.quote(column.name)
+            connection.execute(sa.DDL(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}"))
+        return [f"added column {table.name}.{column.name}" for column in missing]
+
+    def read(
+        self, table: Table, where: Where | None = None, columns: Sequence[str] | None = None
+    ) -> list[Row]:
+        """See ControlStore."""
+        sql = self._tables[table.name]
+        picked = [sql.c[name] for name in (columns or table.names)]
+        query = sa.select(*picked).order_by(*(sql.c[name] for name in table.keys))
+        for name, wanted in (where or {}).items():
+            column = sql.c[name]
+            # A text is a sequence too, but means one value.
+            if isinstance(wanted, Sequence) and not isinstance(wanted, str):
+                query = query.where(column.in_(wanted))
+            else:
+                query = query.where(column == wanted)
+        with self._begin(table) as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def insert_ignore(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
+        """See ControlStore."""
+        self._write(table, rows, replace=False)
+
+    def upsert(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
+        """See ControlStore."""
+        self._write(table, rows, replace=True)
+
+    def _write(self, table: Table, rows: Sequence[Mapping[str, Value]], *, replace: bool) -> None:
+        check_rows(table, rows)
+        dialect = postgresql if self._url.get_backend_name() == "postgresql" else sqlite
+        with self._begin(table, write=True) as connection:
+            keys = self._keys_there(connection, table)
+            self._refuse_second_parents(connection, table, keys, rows)
+            for names, group in _by_columns(rows):
+                insert = dialect.insert(self._tables[table.name])
+                changed = [name for name in names if name not in keys]
+                if replace and changed:
+                    new = {name: insert.excluded[name] for name in changed}
+                    statement = insert.on_conflict_do_update(index_elements=keys, set_=new)
+                else:
+                    statement = insert.on_conflict_do_nothing()
+                for chunk in _chunks(group):
+                    connection.execute(statement, chunk)
+
+    def _keys_there(self, connection: Connection, table: Table) -> list[str]:
+        """The key of the table as it is: an older job_dependency has one of two columns."""
+        if table is not JOB_DEPENDENCY:
+            return list(table.keys)
+        return sa.inspect(connection).get_pk_constraint(table.name)["constrained_columns"]
+
+    def _refuse_second_parents(
+        self,
+        connection: Connection,
+        table: Table,
+        keys: Sequence[str],
+        rows: Sequence[Mapping[str, Value]],
+    ) -> None:
+        if set(keys) == set(table.keys):
+            return
+        sql = self._tables[table.name]
+        parents: dict[tuple[Value, ...], Value] = {}
+        for row in connection.execute(sa.select(*(sql.c[name] for name in table.keys))).mappings():
+            parents[tuple(row[name] for name in keys)] = row["parent_job_id"]
+        for row in rows:
+            parent = parents.setdefault(tuple(row[name] for name in keys), row["parent_job_id"])
+            if parent != row["parent_job_id"]:
+                raise PermanentStoreError(
+                    f"its key ({', '.join(keys)}) allows one parent a job: "
+                    f"{row['dependent_job_id']} has {parent}, so {row['parent_job_id']} cannot be "
+                    f"added; recreate the table with the key ({', '.join(table.keys)})",
+                    store=self.address,
+                    table=table.name,
+                )
+
+    def update(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> int:
+        """See ControlStore."""
+        check_rows(table, rows)
+        sql = self._tables[table.name]
+        there = 0
+        with self._begin(table, write=True) as connection:
+            for row in rows:
+                new = {name: value for name, value in row.items() if name not in table.keys}
+                statement = sa.update(sql).where(self._has_key(table, row)).values(new)
+                there += connection.execute(statement).rowcount
+        return there
+
+    def delete(self, table: Table, keys: Sequence[Mapping[str, Value]]) -> int:
+        """See ControlStore."""
+        check_rows(table, keys)
+        with self._begin(table, write=True) as connection:
+            return sum(
+                connection.execute(
+                    sa.delete(self._tables[table.name]).where(self._has_key(table, key))
+                ).rowcount
+                for key in keys
+            )
+
+    def _has_key(self, table: Table, row: Mapping[str, Value]) -> sa.ColumnElement[bool]:
+        sql = self._tables[table.name]
+        return sa.and_(*(sql.c[name] == row[name] for name in table.keys))
+
+    def ping(self) -> None:
+        """See ControlStore."""
+        with self._begin() as connection:
+            connection.execute(sa.select(1))
+
+    def close(self) -> None:
+        """See ControlStore."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _begin(self, table: Table | None = None, *, write: bool = False) -> Generator[Connection]:
+        engine = self._engine.execution_options(writes=write)
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except exc.SQLAlchemyError as error:
+            raise self._explained(error, table) from error
+
+    def _explained(self, error: exc.SQLAlchemyError, table: Table | None) -> StoreError:
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        name = table.name if table else None
+        missing = ("no such table", "no such column", "does not exist", "unable to open database")
+        if any(sign in cause for sign in missing):
+            return PermanentStoreError(
+                f"{cause}; run `orch init`, which creates what is missing",
+                store=self.address,
+                table=name,
+            )
+        if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError):
+            return TransientStoreError(cause, store=self.address, table=name)
+        return PermanentStoreError(cause, store=self.address, table=name)
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
+
+    # WAL lets readers go on while a run writes. IMMEDIATE takes the write lock at the start of a
+    # transaction, where SQLite waits for it; in its middle it gives up at once.
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: object) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _by_columns(
+    rows: Sequence[Mapping[str, Value]],
+) -> Iterable[tuple[tuple[str, ...], list[Mapping[str, Value]]]]:
+    """Rows that name the same columns share a statement."""
+    groups: dict[tuple[str, ...], list[Mapping[str, Value]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row), []).append(row)
+    return groups.items()
+
+
+def _chunks(rows: Sequence[Mapping[str, Value]]) -> Iterator[list[dict[str, Value]]]:
+    for start in range(0, len(rows), _ROWS_PER_STATEMENT):
+        yield [dict(row) for row in rows[start : start + _ROWS_PER_STATEMENT]]

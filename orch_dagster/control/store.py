@@ -1,0 +1,114 @@
+"""What every control store promises; tests/control/test_store_contract.py holds each to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias, TypeVar
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_chain,
+    wait_fixed,
+)
+
+from orch_dagster.control.tables import Row, Table, Value
+from orch_dagster.errors import TransientStoreError
+
+Where: TypeAlias = Mapping[str, Value | Sequence[Value]]
+"""Equality by column, pushed down to the store; a sequence means any of its values."""
+
+T = TypeVar("T")
+
+RETRY_WAITS_S = (1, 2, 4)
+
+
+class ControlStore(Protocol):
+    """Rows of the five tables, read by equality and written by key.
+
+    Every method raises TransientStoreError where another try may help and PermanentStoreError
+    where it cannot; writes raise RowError before anything is written.
+    """
+
+    @property
+    def address(self) -> str:
+        """Where the store is, without its password."""
+        ...
+
+    def ensure_tables(self) -> list[str]:
+        """Create missing tables and add missing columns; drop nothing.
+
+        Returns:
+            A sentence for each change made; empty where all was there.
+        """
+        ...
+
+    def read(
+        self, table: Table, where: Where | None = None, columns: Sequence[str] | None = None
+    ) -> list[Row]:
+        """The rows that match, with the named columns (default: all), in key order.
+
+        Times come back as aware UTC datetimes.
+        """
+        ...
+
+    def insert_ignore(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
+        """Write the rows whose key is not there yet; leave the others as they are."""
+        ...
+
+    def upsert(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
+        """Write the rows; of one that is there, only the columns given change."""
+        ...
+
+    def update(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> int:
+        """Change the columns given of rows that are there; the others are not created.
+
+        Returns:
+            How many rows were there.
+        """
+        ...
+
+    def delete(self, table: Table, keys: Sequence[Mapping[str, Value]]) -> int:
+        """Delete the rows with these full keys; returns how many were there."""
+        ...
+
+    def ping(self) -> None:
+        """Ask the store for the least it can answer."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; a closed store may not be used again."""
+        ...
+
+
+def with_retries(
+    call: Callable[[], T],
+    *,
+    warn: Callable[[str], None],
+    waits_s: Sequence[float] = RETRY_WAITS_S,
+) -> T:
+    """Call the store, with more tries after 1, 2 and 4 seconds on transient errors only.
+
+    Args:
+        call: What to do; must be safe to do again.
+        warn: Told of each failed try that another follows.
+        waits_s: Seconds before each further try.
+
+    Raises:
+        TransientStoreError: When the last try failed too.
+    """
+
+    def tell(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        wait_s = state.next_action.sleep if state.next_action else 0
+        warn(f"{error}; trying again in {wait_s:g} s")
+
+    return Retrying(
+        retry=retry_if_exception_type(TransientStoreError),
+        stop=stop_after_attempt(len(waits_s) + 1),
+        wait=wait_chain(*(wait_fixed(wait) for wait in waits_s)),
+        before_sleep=tell,
+        reraise=True,
+    )(call)

@@ -1,0 +1,18 @@
+"""The code location: `dagster job execute -m orch_dagster.definitions -j JOB_NAME …`.
+
+Nothing is read on import; the control tables are read when Dagster first asks.
+"""
+
+from __future__ import annotations
+
+from dagster import RepositoryDefinition
+
+from orch_dagster.defs.repository import ControlTables
+from orch_dagster.location import load_location
+from orch_dagster.settings import load_settings
+
+defs = RepositoryDefinition(
+    "orch_dagster",
+    repository_data=ControlTables(lambda: load_location(load_settings())),
+    description="One landing job for each row of job_master.",
+)

@@ -1,0 +1,65 @@
+"""A job's asset: one op that takes the bundle as its input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from orch_dagster.defs.io_manager import LoadedBundle
+from orch_dagster.defs.step import run_job
+from orch_dagster.defs.translator import (
+    PARAM_BUNDLE_KEY,
+    asset_key,
+    definition_metadata,
+    description,
+    group_name,
+    kinds,
+    parent_input,
+)
+from orch_dagster.location import Location
+from orch_dagster.registry import JobSpec
+
+# Its own type, without a loader: run config cannot stand in for the IO manager.
+PARAM_BUNDLE = dg.PythonObjectDagsterType(
+    LoadedBundle,
+    name="ParamBundle",
+    description="A job's parameters for one run, read from the control store.",
+)
+
+
+def build_asset(
+    spec: JobSpec, location: Location, partitions: dg.PartitionsDefinition[str]
+) -> dg.AssetsDefinition:
+    """The asset of a job, which waits for its parents' assets."""
+    settings = location.settings
+
+    def compute(context: dg.OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[object]:
+        yield from run_job(context, inputs["params"], settings)
+
+    parents = {
+        parent_input(number): asset_key(parent)
+        for number, parent in enumerate(location.registry.parents_of(spec))
+    }
+    key = asset_key(spec)
+    op = dg.OpDefinition(
+        compute_fn=compute,
+        name=spec.job_name,
+        description=description(spec),
+        ins={
+            "params": dg.In(PARAM_BUNDLE, input_manager_key=PARAM_BUNDLE_KEY),
+            **{name: dg.In(dg.Nothing) for name in parents},
+        },
+        outs={"result": dg.Out(dg.Nothing, io_manager_key=PARAM_BUNDLE_KEY)},
+    )
+    return dg.AssetsDefinition(
+        node_def=op,
+        keys_by_input_name=parents,
+        keys_by_output_name={"result": key},
+        partitions_def=partitions,
+        group_names_by_key={key: group_name(spec)},
+        descriptions_by_key={key: description(spec)},
+        metadata_by_key={key: definition_metadata(spec)},
+        tags_by_key={key: kinds(spec)},
+    )

@@ -1,0 +1,143 @@
+"""The param-bundle IO manager: a job's parameters, read fresh as its op's input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+from dagster import RunRecord
+from dagster._core.execution.context.system import StepExecutionContext
+
+from orch_dagster.bundle import ParamBundle, write_bundle
+from orch_dagster.control.store import ControlStore, with_retries
+from orch_dagster.defs.partitions import biz_dts_of
+from orch_dagster.defs.step_log import StepLog
+from orch_dagster.defs.translator import CONTROL_STORE_KEY
+from orch_dagster.errors import NotReadyError, OrchError
+from orch_dagster.fetch import check_parents, fetch_bundle, stamp_dates, with_stamp
+from orch_dagster.location import Location
+from orch_dagster.registry import JobSpec
+from orch_dagster.run_log import RunLog, run_log_path
+
+
+@dataclass(frozen=True)
+class LoadedBundle:
+    """What the op of a job receives.
+
+    Attributes:
+        bundle: The parameters.
+        params_file: The run's own copy, for the job.
+        step_log: Where the step says what it does; Started is said.
+        run_log: The run's log file.
+    """
+
+    bundle: ParamBundle
+    params_file: Path
+    step_log: StepLog
+    run_log: RunLog
+
+
+class ParamBundleIOManager(dg.IOManager):
+    """Loads the bundle of a job for the run that asks; the only reader of it.
+
+    Args:
+        location: The code location's registry and settings.
+        store: The control store.
+    """
+
+    def __init__(self, location: Location, store: ControlStore) -> None:
+        self._location = location
+        self._store = store
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Nothing: what a job lands is published by the job itself."""
+
+    def load_input(self, context: dg.InputContext) -> LoadedBundle:
+        """Stamp the run on its dates, read the parameters, write them for the job.
+
+        Raises:
+            dagster.Failure: With the one sentence to read; the row of execution_log has it too.
+        """
+        step = context.step_context
+        spec = self._location.registry.jobs[step.step.node_handle.name]
+        record = _record_of(step)
+        run_log = RunLog(
+            run_log_path(self._location.settings.logs_dir, step.run_id, record.create_timestamp)
+        )
+
+        def warn(text: str) -> None:
+            step.log.warning(text)
+            run_log.write("WARN", "orch", text)
+
+        wanted, fault = _wanted(step)
+        step_log = StepLog(
+            step.instance,
+            record,
+            self._store,
+            warn,
+            spec,
+            wanted,
+            attempt=step.previous_attempt_count + 1,
+        )
+        step_log.started()
+        run_log.write("INFO", "orch", f"{spec.job_name} started for {', '.join(wanted)}")
+        try:
+            if fault:
+                raise fault
+            bundle = with_retries(lambda: self._read(spec, step, wanted), warn=warn)
+            path = write_bundle(bundle, self._location.settings.params_dir)
+        except (OrchError, OSError) as error:
+            step_log.ended_all("failed", str(error))
+            run_log.write("ERROR", "orch", str(error))
+            run_log.close()
+            raise dg.Failure(str(error), allow_retries=False) from error
+        return LoadedBundle(bundle, path, step_log, run_log)
+
+    def _read(
+        self, spec: JobSpec, step: StepExecutionContext, wanted: tuple[str, ...]
+    ) -> ParamBundle:
+        stamped_at = stamp_dates(self._store, spec, step.run_id, wanted)
+        bundle = fetch_bundle(
+            self._store,
+            spec,
+            run_id=step.run_id,
+            wanted=wanted,
+            environment=self._location.settings.env,
+        )
+        in_run = set(step.dagster_run.step_keys_to_execute or step.job_def.graph.node_names())
+        parents = self._location.registry.parents_of(spec)
+        outside = [parent for parent in parents if parent.job_name not in in_run]
+        check_parents(self._store, spec, outside, bundle.biz_dts)
+        return with_stamp(bundle, stamped_at)
+
+
+def _wanted(step: StepExecutionContext) -> tuple[tuple[str, ...], NotReadyError | None]:
+    """The run's dates; where they cannot be had, what the row says instead, and why."""
+    try:
+        wanted = biz_dts_of(step.dagster_run)
+    except NotReadyError as error:
+        return ("",), error
+    if len(wanted) > 1:
+        return wanted, NotReadyError(
+            f"a run lands one business date, this one asks for {len(wanted)} "
+            f"({wanted[0]} … {wanted[-1]}): start a run for each"
+        )
+    return wanted, None
+
+
+def _record_of(step: StepExecutionContext) -> RunRecord:
+    record = step.instance.get_run_record_by_id(step.run_id)
+    if record is None:
+        raise NotReadyError(f"run {step.run_id} is not in Dagster's instance; was it deleted?")
+    return record
+
+
+def param_bundle_io_manager(location: Location) -> dg.IOManagerDefinition:
+    """The IO manager's definition; it stands on the control-store resource."""
+
+    @dg.io_manager(required_resource_keys={CONTROL_STORE_KEY})
+    def param_bundle(init_context: dg.InitResourceContext) -> ParamBundleIOManager:
+        return ParamBundleIOManager(location, getattr(init_context.resources, CONTROL_STORE_KEY))
+
+    return param_bundle

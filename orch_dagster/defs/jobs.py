@@ -1,0 +1,64 @@
+"""Dagster jobs over the assets: one for each row, one for each source, and Dagster's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME, build_asset_job
+
+from orch_dagster.defs.assets import build_asset
+from orch_dagster.defs.executor import thread_executor
+from orch_dagster.defs.partitions import daily_partitions
+from orch_dagster.location import Location
+from orch_dagster.registry import JobSpec
+
+
+class JobBuilder:
+    """Builds jobs one by one, each from its own assets alone.
+
+    define_asset_job resolves each job against the whole asset graph, which is quadratic in the
+    number of jobs; build_asset_job, which it ends in, takes the graph of just the job's assets.
+
+    Args:
+        location: The registry and the settings.
+        resources: What every job stands on.
+    """
+
+    def __init__(self, location: Location, resources: Mapping[str, dg.ResourceDefinition]) -> None:
+        self._location = location
+        self._resources = resources
+        self._partitions = daily_partitions(location.first_biz_dt)
+        self._executor = thread_executor(location.settings.max_concurrent_jobs)
+        self._assets: dict[str, dg.AssetsDefinition] = {}
+
+    def asset(self, spec: JobSpec) -> dg.AssetsDefinition:
+        """The asset of a job, built once."""
+        if spec.job_name not in self._assets:
+            self._assets[spec.job_name] = build_asset(spec, self._location, self._partitions)
+        return self._assets[spec.job_name]
+
+    def job(self, name: str, specs: Sequence[JobSpec], description: str) -> dg.JobDefinition:
+        """A job that materializes the assets of the given rows."""
+        return build_asset_job(
+            name=name,
+            asset_graph=AssetGraph.from_assets([self.asset(spec) for spec in specs]),
+            allow_different_partitions_defs=False,
+            resource_defs=self._resources,
+            executor_def=self._executor,
+            partitions_def=self._partitions,
+            description=description,
+        )
+
+    def implicit_job(self) -> dg.JobDefinition:
+        """The job by which Dagster materializes any selection from its page."""
+        return build_asset_job(
+            name=IMPLICIT_ASSET_JOB_NAME,
+            asset_graph=AssetGraph.from_assets(
+                [self.asset(spec) for spec in self._location.registry.jobs.values()]
+            ),
+            allow_different_partitions_defs=True,
+            resource_defs=self._resources,
+            executor_def=self._executor,
+        )

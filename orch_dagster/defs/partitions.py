@@ -1,0 +1,50 @@
+"""Business dates as Dagster partitions."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import dagster as dg
+from dagster import (
+    DagsterRun,
+)
+
+from orch_dagster.control.tables import is_iso_date
+from orch_dagster.errors import NotReadyError
+
+PARTITION_TAG = "dagster/partition"
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+
+# Partitions end at midnight UTC; at UTC+14 the local date is up to a day ahead of UTC's, whose own
+# date is one after the last that has ended.
+_DATES_AHEAD = 2
+
+
+def daily_partitions(first_biz_dt: str) -> dg.DailyPartitionsDefinition:
+    """The partitions of every asset: each date from the first, today in every time zone."""
+    return dg.DailyPartitionsDefinition(
+        start_date=first_biz_dt, timezone="UTC", end_offset=_DATES_AHEAD
+    )
+
+
+def biz_dts_of(run: DagsterRun) -> tuple[str, ...]:
+    """The business dates that a run is asked for, oldest first.
+
+    Raises:
+        NotReadyError: The run names none, or something that is not a date.
+    """
+    one = run.tags.get(PARTITION_TAG)
+    first, last = run.tags.get(RANGE_START_TAG, one), run.tags.get(RANGE_END_TAG, one)
+    if first is None or last is None:
+        raise NotReadyError(
+            f"the run names no business date: give it the tag {PARTITION_TAG}, as in "
+            f"""--tags '{{"{PARTITION_TAG}": "2024-05-15"}}'"""
+        )
+    for text in (first, last):
+        if not is_iso_date(text):
+            raise NotReadyError(f"{text!r} is not a business date; give one such as 2024-05-15")
+    start, end = date.fromisoformat(first), date.fromisoformat(last)
+    if end < start:
+        raise NotReadyError(f"the range of business dates {first} … {last} ends before it starts")
+    return tuple((start + timedelta(days)).isoformat() for days in range((end - start).days + 1))

@@ -1,0 +1,141 @@
+"""The code location as Dagster asks for it, each part built when it is asked for.
+
+`dagster job execute -j ROW` needs one job of perhaps ten thousand; the server needs them all.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+
+import dagster as dg
+from dagster import AssetsDefinition, RepositoryData
+from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
+from dagster._core.execution.build_resources import wrap_resources_for_execution
+
+from orch_dagster.defs.io_manager import param_bundle_io_manager
+from orch_dagster.defs.jobs import JobBuilder
+from orch_dagster.defs.resources import ControlStoreResource
+from orch_dagster.defs.schedules import source_schedules
+from orch_dagster.defs.sensors import execution_log_sensor
+from orch_dagster.defs.translator import CONTROL_STORE_KEY, PARAM_BUNDLE_KEY
+from orch_dagster.location import Location
+from orch_dagster.registry import JobSpec
+
+
+class ControlTables(RepositoryData):
+    """RepositoryData made of the control tables.
+
+    Args:
+        load: Reads the location; called once, at the first question.
+    """
+
+    def __init__(self, load: Callable[[], Location]) -> None:
+        self._load = load
+        self._jobs: dict[str, dg.JobDefinition] = {}
+
+    @cached_property
+    def location(self) -> Location:
+        """The location, read at the first question and never on import."""
+        return self._load()
+
+    @cached_property
+    def _resources(self) -> Mapping[str, dg.ResourceDefinition]:
+        settings = self.location.settings
+        return wrap_resources_for_execution(
+            {
+                CONTROL_STORE_KEY: ControlStoreResource(
+                    url=settings.control_url, home=str(settings.home)
+                ),
+                PARAM_BUNDLE_KEY: param_bundle_io_manager(self.location),
+            }
+        )
+
+    @cached_property
+    def _builder(self) -> JobBuilder:
+        return JobBuilder(self.location, self._resources)
+
+    @cached_property
+    def _specs_by_job(self) -> Mapping[str, Sequence[JobSpec]]:
+        """Each job's rows: those named like a row have one, those named like a source its chain."""
+        registry = self.location.registry
+        return {name: [spec] for name, spec in registry.jobs.items()} | registry.sources()
+
+    def get_top_level_resources(self) -> Mapping[str, dg.ResourceDefinition]:
+        """See RepositoryData."""
+        return self._resources
+
+    def get_env_vars_by_top_level_resource(self) -> Mapping[str, set[str]]:
+        """See RepositoryData."""
+        return {}
+
+    def get_job_names(self) -> Sequence[str]:
+        """See RepositoryData."""
+        implicit = [IMPLICIT_ASSET_JOB_NAME] if self._specs_by_job else []
+        return [*self._specs_by_job, *implicit]
+
+    def has_job(self, job_name: str) -> bool:
+        """See RepositoryData."""
+        return job_name in self._specs_by_job or (
+            job_name == IMPLICIT_ASSET_JOB_NAME and bool(self._specs_by_job)
+        )
+
+    def get_job(self, job_name: str) -> dg.JobDefinition:
+        """See RepositoryData; builds that job alone."""
+        if job_name not in self._jobs:
+            self._jobs[job_name] = self._build(job_name)
+        return self._jobs[job_name]
+
+    def _build(self, job_name: str) -> dg.JobDefinition:
+        if not self.has_job(job_name):
+            raise dg.DagsterInvariantViolationError(
+                f"no job {job_name}: job_master has no valid row of that name; see `orch doctor`"
+            )
+        if job_name == IMPLICIT_ASSET_JOB_NAME:
+            return self._builder.implicit_job()
+        specs = self._specs_by_job[job_name]
+        is_row = job_name in self.location.registry.jobs
+        about = f"Landing job {specs[0].job_id}" if is_row else f"All jobs of {job_name}, in order"
+        return self._builder.job(job_name, specs, about)
+
+    def get_all_jobs(self) -> Sequence[dg.JobDefinition]:
+        """See RepositoryData."""
+        with _no_garbage_collection():
+            return [self.get_job(name) for name in self.get_job_names()]
+
+    def get_assets_defs_by_key(self) -> Mapping[dg.AssetKey, AssetsDefinition]:
+        """See RepositoryData."""
+        with _no_garbage_collection():
+            assets = map(self._builder.asset, self.location.registry.jobs.values())
+            return {asset.key: asset for asset in assets}
+
+    @cached_property
+    def _schedules(self) -> Sequence[dg.ScheduleDefinition]:
+        return source_schedules(self.location)
+
+    def get_all_schedules(self) -> Sequence[dg.ScheduleDefinition]:
+        """See RepositoryData."""
+        return self._schedules
+
+    @cached_property
+    def _sensors(self) -> Sequence[dg.SensorDefinition]:
+        return [execution_log_sensor(self.location)]
+
+    def get_all_sensors(self) -> Sequence[dg.SensorDefinition]:
+        """See RepositoryData."""
+        return self._sensors
+
+
+@contextmanager
+def _no_garbage_collection() -> Generator[None]:
+    """Definitions live as long as the process: collecting among them finds nothing, slowly."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_on:
+            gc.enable()

@@ -1,0 +1,48 @@
+"""What a job reported, as Dagster metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+
+def landing_metadata(
+    landing: Mapping[str, Any],
+    application: Mapping[str, Any],
+    log_file: Path,
+    spark_log: Path | None,
+) -> dict[str, dg.MetadataValue[Any]]:
+    """Row count, column schema, paths, duration, application and logs of one landed date.
+
+    Args:
+        landing: The job's report of the date; empty where it made none.
+        application: Its report of the Spark application; empty where it made none.
+        log_file: The run's log.
+        spark_log: What Spark printed, where Dagster keeps it as a file.
+    """
+    found: dict[str, dg.MetadataValue[Any]] = {"log_file": dg.MetadataValue.path(str(log_file))}
+    if spark_log:
+        found["spark_log"] = dg.MetadataValue.path(str(spark_log))
+    if application.get("spark_app_id"):
+        found["spark_app_id"] = dg.MetadataValue.text(str(application["spark_app_id"]))
+    if application.get("spark_ui"):
+        found["spark_ui"] = dg.MetadataValue.url(str(application["spark_ui"]))
+    if not landing:
+        return found
+    sinks = landing.get("sinks") or []
+    found["dagster/row_count"] = dg.MetadataValue.int(int(landing["row_count"]))
+    found["dagster/column_schema"] = dg.MetadataValue.table_schema(
+        dg.TableSchema(
+            [dg.TableColumn(column["name"], column["type"]) for column in landing["columns"]]
+        )
+    )
+    found["duration_s"] = dg.MetadataValue.float(float(landing["duration_s"]))
+    found["size_bytes"] = dg.MetadataValue.int(sum(int(sink["size_bytes"] or 0) for sink in sinks))
+    found["files"] = dg.MetadataValue.int(sum(int(sink["files"] or 0) for sink in sinks))
+    for number, sink in enumerate(sinks, start=1):
+        name = "path" if len(sinks) == 1 else f"path_{number}"
+        found[name] = dg.MetadataValue.path(str(sink["path"]))
+    return found

@@ -1,0 +1,116 @@
+"""Dagster's event log to a RunHistory, and the one event of ours in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from dagster import DagsterEventType
+from dagster._core.events import EngineEventData
+
+from orch_dagster.defs.partitions import biz_dts_of
+from orch_dagster.errors import NotReadyError
+from orch_dagster.execution_log import (
+    RunEnd,
+    RunEnded,
+    RunHistory,
+    StepFacts,
+    StepFailed,
+)
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRun, EventLogEntry, RunRecord
+    from dagster._core.execution.plan.objects import StepFailureData
+
+_FACTS = "orch/step_facts"
+
+RUN_ENDS: Mapping[DagsterEventType, RunEnd] = {
+    DagsterEventType.RUN_SUCCESS: RunEnd.SUCCESS,
+    DagsterEventType.RUN_FAILURE: RunEnd.FAILURE,
+    DagsterEventType.RUN_CANCELED: RunEnd.CANCELED,
+}
+
+
+def say_facts(instance: DagsterInstance, run: DagsterRun, facts: StepFacts, message: str) -> None:
+    """Put what a step knows into the run's event log, at once: it must outlive this process."""
+    instance.report_engine_event(
+        message,
+        dagster_run=run,
+        engine_event_data=EngineEventData(
+            metadata={_FACTS: dg.MetadataValue.json(facts.to_json())}
+        ),
+        step_key=facts.job_name,
+    )
+
+
+def read_history(
+    instance: DagsterInstance, record: RunRecord, job_ids: Mapping[str, str]
+) -> RunHistory:
+    """All that the event log says of a run.
+
+    Args:
+        instance: Where the run is.
+        record: The run.
+        job_ids: job_name to job_id of the jobs there are; other steps are not ours.
+    """
+    run = record.dagster_run
+    wanted = {DagsterEventType.ENGINE_EVENT, DagsterEventType.STEP_FAILURE, *RUN_ENDS}
+    facts: list[StepFacts] = []
+    failures: list[StepFailed] = []
+    end: RunEnded | None = None
+    for entry in instance.all_logs(run.run_id, of_type=wanted):
+        event = entry.dagster_event
+        if event is None:
+            continue
+        if event.event_type is DagsterEventType.ENGINE_EVENT:
+            if isinstance(
+                said := event.engine_event_data.metadata.get(_FACTS), dg.JsonMetadataValue
+            ):
+                facts.append(StepFacts.from_json(said.data))  # pyright: ignore[reportArgumentType]
+        elif event.event_type is DagsterEventType.STEP_FAILURE:
+            failures.append(
+                StepFailed(str(event.step_key), _at(entry), reason(event.step_failure_data))
+            )
+        elif end is None:
+            end = RunEnded(RUN_ENDS[event.event_type], _at(entry), event.message or "")
+    return RunHistory(
+        run_id=run.run_id,
+        created_at=record.create_timestamp,
+        biz_dts=_dates_or_none(run),
+        job_ids={name: job_ids[name] for name in _planned(instance, run) if name in job_ids},
+        facts=facts,
+        failures=failures,
+        end=end,
+    )
+
+
+def reason(failure: StepFailureData) -> str:
+    """What went wrong, without Dagster's wrapping."""
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error else "the step failed"
+
+
+def _at(entry: EventLogEntry) -> datetime:
+    return datetime.fromtimestamp(entry.timestamp, tz=timezone.utc)
+
+
+def _dates_or_none(run: DagsterRun) -> tuple[str, ...]:
+    try:
+        return biz_dts_of(run)
+    except NotReadyError:
+        # A run without a date started no job, so no row of it is wanted.
+        return ()
+
+
+def _planned(instance: DagsterInstance, run: DagsterRun) -> list[str]:
+    if run.execution_plan_snapshot_id is None:
+        return []
+    return list(
+        instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id).step_keys_to_execute
+    )

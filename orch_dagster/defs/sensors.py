@@ -1,0 +1,126 @@
+"""The sensor that writes what a crash, a kill or an outage left out of execution_log."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import dagster as dg
+from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunRecord
+from dagster._core.event_api import RunStatusChangeRecordsFilter
+from dagster._core.storage.event_log.base import EventLogRecord
+
+from orch_dagster.control.connect import open_store
+from orch_dagster.control.store import ControlStore
+from orch_dagster.defs.executor import HOST_TAG, PID_STARTED_TAG, PID_TAG
+from orch_dagster.defs.run_history import RUN_ENDS, read_history
+from orch_dagster.execution_log import project, write_rows
+from orch_dagster.location import Location
+
+SENSOR_NAME = "execution_log"
+ORCHESTRATOR_DIED = "the orchestrator died"
+
+_RUNS_A_TICK = 200
+_UNFINISHED = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+
+
+def execution_log_sensor(location: Location) -> dg.SensorDefinition:
+    """A plain sensor over the run status events of every origin, from the first on."""
+    settings = location.settings
+
+    @dg.sensor(
+        name=SENSOR_NAME,
+        minimum_interval_seconds=10,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Writes the execution_log rows of runs that could not write them themselves.",
+    )
+    def execution_log(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        instance = context.instance
+        failed = fail_dead_runs(instance)
+        store = open_store(settings.control_url, Path(settings.home))
+        try:
+            cursor, seen = project_ended_runs(
+                instance, store, location.job_ids, _read_cursor(context.cursor)
+            )
+        finally:
+            store.close()
+        # Only now, after the write: an outage leaves the cursor where it was.
+        context.update_cursor(json.dumps(cursor))
+        return dg.SkipReason(f"{seen} ended runs are in execution_log; {len(failed)} had died")
+
+    return execution_log
+
+
+def _read_cursor(text: str | None) -> dict[str, int]:
+    return json.loads(text) if text else {}
+
+
+def project_ended_runs(
+    instance: DagsterInstance,
+    store: ControlStore,
+    job_ids: Mapping[str, str],
+    cursor: dict[str, int],
+) -> tuple[dict[str, int], int]:
+    """Write the rows of the runs that ended since the cursor.
+
+    Args:
+        instance: Where the runs are.
+        store: Where execution_log is.
+        job_ids: job_name to job_id.
+        cursor: For each type of event the storage id of the last one written.
+
+    Returns:
+        The cursor to keep, and how many ends were seen.
+    """
+    moved = dict(cursor)
+    seen = 0
+    for event_type in RUN_ENDS:
+        for record in _ends_after(instance, event_type, cursor.get(event_type.value, 0)):
+            seen += 1
+            moved[event_type.value] = record.storage_id
+            run = instance.get_run_record_by_id(record.event_log_entry.run_id)
+            if run is not None:
+                write_rows(store, project(read_history(instance, run, job_ids)))
+    return moved, seen
+
+
+def _ends_after(
+    instance: DagsterInstance, event_type: DagsterEventType, storage_id: int
+) -> Sequence[EventLogRecord]:
+    return instance.fetch_run_status_changes(
+        RunStatusChangeRecordsFilter(event_type=cast(Any, event_type), after_storage_id=storage_id),
+        limit=_RUNS_A_TICK,
+        ascending=True,
+    ).records
+
+
+def fail_dead_runs(instance: DagsterInstance) -> list[str]:
+    """Fail the unfinished runs of this host whose process is gone.
+
+    A run that a process never took up (it is queued, or its tags are missing) is left alone, and
+    so is one of another host, which cannot be seen from here.
+
+    Returns:
+        The run ids.
+    """
+    unfinished = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
+    dead = [record.dagster_run for record in unfinished if _is_dead(record)]
+    for run in dead:
+        instance.report_run_failed(run, ORCHESTRATOR_DIED)
+    return [run.run_id for run in dead]
+
+
+def _is_dead(record: RunRecord) -> bool:
+    import psutil
+
+    tags = record.dagster_run.tags
+    if PID_TAG not in tags or tags.get(HOST_TAG) != socket.gethostname():
+        return False
+    try:
+        started = psutil.Process(int(tags[PID_TAG])).create_time()
+    except psutil.NoSuchProcess:
+        return True
+    return f"{started:.2f}" != tags[PID_STARTED_TAG]

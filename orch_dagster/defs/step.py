@@ -1,0 +1,166 @@
+"""What the op of a landing job does: start spark-submit, hear it, judge it, say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.storage.compute_log_manager import ComputeIOType
+
+from orch_dagster.defs.executor import current_stop
+from orch_dagster.defs.io_manager import LoadedBundle
+from orch_dagster.defs.pipes import MessageFile, context_injector
+from orch_dagster.defs.result_metadata import landing_metadata
+from orch_dagster.errors import OrchError
+from orch_dagster.settings import Settings
+from orch_dagster.spark.outcome import JobException, Outcome, ResultMessages, judge
+from orch_dagster.spark.process import run_supervised
+from orch_dagster.spark.submit import prepare_submit
+
+
+@dataclass
+class _Heard:
+    """What the job said so far, by its message file."""
+
+    loaded: LoadedBundle
+    opened: bool = False
+    closed: bool = False
+    exception: JobException | None = None
+    application: Mapping[str, Any] = field(default_factory=dict)
+    landings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __call__(self, message: Mapping[str, Any]) -> None:
+        params = message.get("params") or {}
+        match message.get("method"):
+            case "opened":
+                self.opened = True
+            case "closed":
+                self.closed = True
+                self.exception = _exception(params.get("exception"))
+            case "report_custom_message":
+                self._hear(params.get("payload") or {})
+            case _:
+                pass
+
+    def _hear(self, payload: Mapping[str, Any]) -> None:
+        if payload.get("kind") == "application":
+            self.application = payload
+            self.loaded.step_log.application(str(payload["spark_app_id"]))
+        elif payload.get("kind") == "landing":
+            self.landings[str(payload["biz_dt"])] = payload
+
+    def messages(self) -> ResultMessages:
+        """What outcome.judge wants to know."""
+        return ResultMessages(
+            opened=self.opened,
+            closed=self.closed,
+            exception=self.exception,
+            landed=tuple(sorted(self.landings)),
+            spark_app_id=self.application.get("spark_app_id"),
+        )
+
+
+def _exception(params: Mapping[str, Any] | None) -> JobException | None:
+    if not params:
+        return None
+    return JobException(
+        str(params.get("name")), str(params.get("message")), tuple(params.get("stack") or ())
+    )
+
+
+def run_job(
+    context: dg.OpExecutionContext, loaded: LoadedBundle, settings: Settings
+) -> Iterator[object]:
+    """Run one landing job to its end and yield what Dagster should know.
+
+    Raises:
+        dagster.Failure: The job failed; its message is also the row's.
+        DagsterExecutionInterruptedError: The run was asked to stop, and the job has.
+    """
+    heard = _Heard(loaded)
+    log = loaded.run_log
+    try:
+        outcome, results, spark_log = _submit(context, loaded, settings, heard)
+    except (OrchError, OSError) as error:
+        outcome, results, spark_log = Outcome("failed", str(error)), (), None
+    except BaseException as error:
+        # An interrupt, or a fault of ours: the tree is gone, the row says why.
+        interrupted = isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError)
+        reason = f"{type(error).__name__}: {error}"
+        _end(loaded, Outcome("canceled" if interrupted else "failed", reason))
+        log.close()
+        raise
+    metadata = landing_metadata(
+        heard.landings.get(loaded.bundle.biz_dts[0], {}), heard.application, log.path, spark_log
+    )
+    _end(loaded, outcome)
+    log.close()
+    if outcome.status == "canceled":
+        raise DagsterExecutionInterruptedError(outcome.message or "the run was asked to stop")
+    if outcome.status == "failed":
+        raise dg.Failure(outcome.message, metadata=metadata, allow_retries=False)
+    yield from (result for result in results if not isinstance(result, dg.MaterializeResult))
+    yield dg.MaterializeResult(metadata=metadata)
+
+
+def _submit(
+    context: dg.OpExecutionContext, loaded: LoadedBundle, settings: Settings, heard: _Heard
+) -> tuple[Outcome, tuple[object, ...], Path | None]:
+    bundle, log = loaded.bundle, loaded.run_log
+    messages = loaded.params_file.with_suffix(".messages.jsonl")
+    work_dir = settings.state_dir / "work"
+    work_dir.mkdir(parents=True, exist_ok=True)
+    timeout_s = (bundle.spec.context.timeout_minutes or settings.timeout_minutes) * 60
+    with ExitStack() as stack:
+        session = stack.enter_context(
+            dg.open_pipes_session(context, context_injector(), MessageFile(messages, heard))
+        )
+        spark_log, stream = _spark_log(context, stack)
+        command = prepare_submit(
+            bundle,
+            settings,
+            params_file=loaded.params_file,
+            log_file=log.path,
+            pipes_env=session.get_bootstrap_env_vars(),
+        )
+        context.log.info(f"Running {' '.join(command.argv)}; log: {log.path}")
+        log.write("INFO", "orch", f"running {' '.join(command.argv)}")
+
+        def on_line(line: str) -> None:
+            log.write("INFO", "spark", line)
+            if stream is not None:
+                stream.write(line + "\n")
+
+        end = run_supervised(
+            command,
+            on_line=on_line,
+            timeout_s=timeout_s,
+            stop=current_stop(),
+            grace_s=settings.stop_grace_s,
+            cwd=work_dir,
+        )
+    outcome = judge(end, heard.messages(), lands=bundle.spec.lands, timeout_s=timeout_s)
+    return outcome, tuple(session.get_results(implicit_materializations=False)), spark_log
+
+
+def _spark_log(
+    context: dg.OpExecutionContext, stack: ExitStack
+) -> tuple[Path | None, IO[Any] | None]:
+    """Where what Spark prints is shown in Dagit as the step's own log."""
+    manager = context.instance.compute_log_manager
+    log_key = manager.build_log_key_for_run(context.run_id, context.op.name)
+    stream = stack.enter_context(manager.open_log_stream(log_key, ComputeIOType.STDERR))
+    path = manager.get_log_metadata(log_key).stderr_location
+    return (Path(path) if path else None), stream
+
+
+def _end(loaded: LoadedBundle, outcome: Outcome) -> None:
+    level = "INFO" if outcome.status == "completed" else "ERROR"
+    name = loaded.bundle.spec.job_name
+    loaded.run_log.write(level, "orch", f"{name} {outcome.status}: {outcome.message or 'landed'}")
+    loaded.step_log.ended_all(outcome.status, outcome.message)

@@ -1,0 +1,256 @@
+"""Events of a run to rows of execution_log: one pure projection for every writer.
+
+The step writes its row at once, the sensor writes later what a crash or an outage left out. Both
+read the same facts, so both write the same bytes, and any number of times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from orch_dagster.control.records import ExecutionLog
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import EXECUTION_LOG, from_micros, to_micros
+from orch_dagster.spark.outcome import clip_utf8
+
+STARTED = "Started"
+COMPLETED = "Completed"
+CANCELED = "Canceled"
+FAILED_PREFIX = "Failed: "
+
+
+@dataclass(frozen=True)
+class End:
+    """How one business date of a step ended."""
+
+    status: str
+    """completed, failed or canceled, as an Outcome says it."""
+    at: datetime
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """What a step knew when it said so; a later word of the same step adds to it.
+
+    Attributes:
+        job_name: The job, which is the step.
+        job_id: Its id.
+        biz_dts: The dates it lands.
+        started_at: When it began.
+        attempt: 1, and one more for each retry.
+        spark_app_id: Once there is one.
+        ends: By business date, once it ended.
+    """
+
+    job_name: str
+    job_id: str
+    biz_dts: tuple[str, ...]
+    started_at: datetime
+    attempt: int = 1
+    spark_app_id: str | None = None
+    ends: Mapping[str, End] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as plain values; times as whole microseconds."""
+        return {
+            "job_name": self.job_name,
+            "job_id": self.job_id,
+            "biz_dts": list(self.biz_dts),
+            "started_at": to_micros(self.started_at),
+            "attempt": self.attempt,
+            "spark_app_id": self.spark_app_id,
+            "ends": {
+                biz_dt: {"status": end.status, "at": to_micros(end.at), "message": end.message}
+                for biz_dt, end in self.ends.items()
+            },
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> StepFacts:
+        """The inverse of to_json."""
+        return cls(
+            job_name=document["job_name"],
+            job_id=document["job_id"],
+            biz_dts=tuple(document["biz_dts"]),
+            started_at=from_micros(document["started_at"]),
+            attempt=document["attempt"],
+            spark_app_id=document["spark_app_id"],
+            ends={
+                biz_dt: End(end["status"], from_micros(end["at"]), end["message"])
+                for biz_dt, end in document["ends"].items()
+            },
+        )
+
+
+class RunEnd(Enum):
+    """How a run ended, in Dagster's words."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True)
+class StepFailed:
+    """Dagster's own word that a step failed, for steps that could not say so."""
+
+    job_name: str
+    at: datetime
+    message: str
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """Dagster's word that the run is over."""
+
+    how: RunEnd
+    at: datetime
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class RunHistory:
+    """What is known of a run.
+
+    Attributes:
+        run_id: Dagster's.
+        created_at: When the run was created; the same for every reader.
+        biz_dts: The dates it was asked for.
+        job_ids: job_name to job_id of the steps it planned.
+        facts: What its steps said, in any order, repeated or not.
+        failures: Dagster's step failures.
+        end: The end of the run, if it is over.
+    """
+
+    run_id: str
+    created_at: datetime
+    biz_dts: tuple[str, ...]
+    job_ids: Mapping[str, str]
+    facts: Sequence[StepFacts] = ()
+    failures: Sequence[StepFailed] = ()
+    end: RunEnded | None = None
+
+
+def row_id(run_id: str, created_at: datetime, job_id: str, biz_dt: str) -> str:
+    """The key of a row: when the run was created, and a hash of run, job and date."""
+    digest = hashlib.sha256("\x00".join((run_id, job_id, biz_dt)).encode()).hexdigest()
+    return f"{to_micros(created_at)}_{digest[:12]}"
+
+
+def project(run: RunHistory) -> list[ExecutionLog]:
+    """The rows that a run's events amount to, by job and date.
+
+    A step that never began has no row, unless the run was canceled before it.
+    """
+    said = _merged(run.facts)
+    rows: list[ExecutionLog] = []
+    for job_name in sorted(said):
+        facts = said[job_name]
+        failed = [failure for failure in run.failures if failure.job_name == job_name]
+        rows += [_row(run, facts, biz_dt, failed) for biz_dt in facts.biz_dts]
+    if run.end and run.end.how is RunEnd.CANCELED:
+        for job_name in sorted(set(run.job_ids) - set(said)):
+            job_id = run.job_ids[job_name]
+            rows += [_never_began(run, run.end, job_name, job_id, biz_dt) for biz_dt in run.biz_dts]
+    return rows
+
+
+def _merged(facts: Iterable[StepFacts]) -> dict[str, StepFacts]:
+    """All that each step said, as one; the order in which it comes makes no difference."""
+    merged: dict[str, StepFacts] = {}
+    for fact in sorted(facts, key=lambda fact: (fact.attempt, len(fact.ends), fact.started_at)):
+        there = merged.get(fact.job_name)
+        if there is None:
+            merged[fact.job_name] = fact
+            continue
+        # A new attempt has its own end and application; the row keeps the first start.
+        same = fact.attempt == there.attempt
+        merged[fact.job_name] = replace(
+            fact,
+            started_at=min(there.started_at, fact.started_at),
+            biz_dts=tuple(sorted({*there.biz_dts, *fact.biz_dts})),
+            spark_app_id=fact.spark_app_id or there.spark_app_id,
+            ends={**there.ends, **fact.ends} if same else fact.ends,
+        )
+    return merged
+
+
+def _row(
+    run: RunHistory, facts: StepFacts, biz_dt: str, failed: Sequence[StepFailed]
+) -> ExecutionLog:
+    end = facts.ends.get(biz_dt) or _end_from_dagster(run, failed)
+    message = None
+    status = STARTED
+    if end and end.status == "completed":
+        status = COMPLETED
+    elif end and end.status == "canceled":
+        status = CANCELED
+    elif end:
+        message = clip_utf8(end.message or "no reason was given")
+        status = FAILED_PREFIX + message
+    return ExecutionLog(
+        id=row_id(run.run_id, run.created_at, facts.job_id, biz_dt),
+        job_id=facts.job_id,
+        job_name=facts.job_name,
+        run_id=run.run_id,
+        # A run that named no date has a row all the same, without one.
+        biz_dt=biz_dt or None,
+        spark_app_id=facts.spark_app_id,
+        status=status,
+        start_time=facts.started_at,
+        end_time=end.at if end else None,
+        duration=(end.at - facts.started_at).total_seconds() if end else None,
+        attempts=facts.attempt,
+        error_message=message,
+    )
+
+
+def _end_from_dagster(run: RunHistory, failed: Sequence[StepFailed]) -> End | None:
+    """The end of a step that did not live to tell it."""
+    if failed:
+        first = min(failed, key=lambda failure: failure.at)
+        return End("failed", first.at, first.message)
+    match run.end:
+        case RunEnded(RunEnd.CANCELED, at):
+            return End("canceled", at)
+        case RunEnded(RunEnd.FAILURE, at, message):
+            return End("failed", at, message)
+        case RunEnded(RunEnd.SUCCESS, at):
+            return End("completed", at)
+        case _:
+            return None
+
+
+def _never_began(
+    run: RunHistory, end: RunEnded, job_name: str, job_id: str, biz_dt: str
+) -> ExecutionLog:
+    return ExecutionLog(
+        id=row_id(run.run_id, run.created_at, job_id, biz_dt),
+        job_id=job_id,
+        job_name=job_name,
+        run_id=run.run_id,
+        biz_dt=biz_dt,
+        status=CANCELED,
+        end_time=end.at,
+        attempts=0,
+    )
+
+
+def write_rows(store: ControlStore, rows: Sequence[ExecutionLog]) -> None:
+    """Write projected rows: a start never undoes an end, an end never replaces a value by null."""
+    started = [row.to_row() for row in rows if row.status == STARTED]
+    ended = [
+        {name: value for name, value in row.to_row().items() if value is not None}
+        for row in rows
+        if row.status != STARTED
+    ]
+    if started:
+        store.insert_ignore(EXECUTION_LOG, started)
+    if ended:
+        store.upsert(EXECUTION_LOG, ended)

@@ -1,0 +1,110 @@
+"""A job's parameters from the control store: the one place that knows which rows make a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from orch_dagster.bundle import ParamBundle, assemble, require_parents
+from orch_dagster.control.records import JobDependency, ProcessControl, SysParam
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import (
+    EXECUTION_LOG,
+    JOB_DEPENDENCY,
+    JOB_MASTER,
+    PROCESS_CONTROL,
+    SYS_PARAMS,
+    Row,
+)
+from orch_dagster.errors import NotReadyError
+from orch_dagster.execution_log import COMPLETED
+from orch_dagster.registry import JobSpec
+
+
+def fetch_bundle(
+    store: ControlStore,
+    spec: JobSpec,
+    *,
+    run_id: str,
+    wanted: Sequence[str],
+    environment: str,
+) -> ParamBundle:
+    """Read the rows of a job, as they are now.
+
+    Args:
+        store: The control store.
+        spec: The job.
+        run_id: The run that asks.
+        wanted: Its business dates, oldest first.
+        environment: ORCH_ENV.
+
+    Raises:
+        NotReadyError: The job's row is gone, or no date is open.
+        StoreError: The store cannot be read.
+    """
+    if not store.read(JOB_MASTER, {"job_id": spec.job_id}, columns=["job_id"]):
+        raise NotReadyError(
+            f"{JOB_MASTER.name} no longer has the row job_id={spec.job_id} ({spec.job_name}); "
+            f"reload the code location"
+        )
+    names = [spec.job_name, spec.source, "*"]
+    dependencies = store.read(JOB_DEPENDENCY, {"dependent_job_id": spec.job_id})
+    params = store.read(SYS_PARAMS, {"environment": environment, "key_name": names})
+    dates = store.read(PROCESS_CONTROL, _source(spec))
+    return assemble(
+        spec,
+        run_id=run_id,
+        wanted=wanted,
+        environment=environment,
+        generated_at=datetime.now(timezone.utc),
+        dependencies=map(JobDependency.from_row, dependencies),
+        process_control=[ProcessControl.from_row(row) for row in dates],
+        sys_params=map(SysParam.from_row, params),
+    )
+
+
+def stamp_dates(store: ControlStore, spec: JobSpec, run_id: str, wanted: Sequence[str]) -> datetime:
+    """Note on the process_control rows of the dates which run reads them, and when.
+
+    Returns:
+        The time that was noted.
+    """
+    now = datetime.now(timezone.utc)
+    stamp: Row = {"run_id": run_id, "last_update_ts": now}
+    store.update(PROCESS_CONTROL, [{**_source(spec), "biz_dt": day, **stamp} for day in wanted])
+    return now
+
+
+def with_stamp(bundle: ParamBundle, at: datetime) -> ParamBundle:
+    """The bundle with its own run's stamp, whoever has stamped the rows since."""
+    own = set(bundle.biz_dts)
+    return replace(
+        bundle,
+        process_control=tuple(
+            replace(row, run_id=bundle.run_id, last_update_ts=at) if row.biz_dt in own else row
+            for row in bundle.process_control
+        ),
+    )
+
+
+def check_parents(
+    store: ControlStore, spec: JobSpec, parents: Collection[JobSpec], biz_dts: Sequence[str]
+) -> None:
+    """Refuse to start before the parents that are not in the run have completed the dates.
+
+    Raises:
+        NotReadyError: Names the parents and dates that are missing.
+    """
+    if not parents:
+        return
+    ids = [parent.job_id for parent in parents]
+    where = {"job_id": ids, "biz_dt": list(biz_dts), "status": COMPLETED}
+    rows = store.read(EXECUTION_LOG, where, columns=["job_id", "biz_dt"])
+    completed = {(str(row["job_id"]), str(row["biz_dt"])) for row in rows}
+    names = {parent.job_id: parent.job_name for parent in parents}
+    require_parents(spec, biz_dts, names, completed)
+
+
+def _source(spec: JobSpec) -> dict[str, str]:
+    return {"entity": spec.context.entity, "source_system": spec.context.source_system}

@@ -1,0 +1,42 @@
+"""Which source extracts can be made up, by entity and source system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+
+from orch_dagster.errors import OrchError
+from orch_dagster.sample.contracts import write_extract
+
+ExtractWriter = Callable[[Path, date], list[Path]]
+"""Writes one date's files under the data root and returns their paths."""
+
+SAMPLES: Mapping[tuple[str, str], ExtractWriter] = MappingProxyType(
+    {("GELS", "FPMS"): write_extract}
+)
+
+
+class UnknownSampleError(OrchError):
+    """Nobody has made up an extract for that entity and source system."""
+
+    def __init__(self, entity: str, source_system: str) -> None:
+        known = ", ".join(" ".join(key) for key in sorted(SAMPLES))
+        super().__init__(
+            f"no sample extract for {entity} {source_system}; there is one for: {known}"
+        )
+        self.entity = entity
+        self.source_system = source_system
+
+
+def extract_writer(entity: str, source_system: str) -> ExtractWriter:
+    """Find the writer of a source's sample extract, in any case of letters.
+
+    Raises:
+        UnknownSampleError: there is none; the message names those there are.
+    """
+    try:
+        return SAMPLES[entity.upper(), source_system.upper()]
+    except KeyError:
+        raise UnknownSampleError(entity, source_system) from None

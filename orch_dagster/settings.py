@@ -1,0 +1,97 @@
+"""The environment as one frozen value; read where a command or a code location starts."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orch_dagster.errors import SettingsError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Every setting, named ORCH_<FIELD> in the environment. docs/settings.md is made from it."""
+
+    model_config = SettingsConfigDict(env_prefix="ORCH_", frozen=True, extra="ignore")
+
+    home: Path = Field(REPOSITORY, description="Where runtime files live: .orch/, params/, logs/")
+    data_root: str = Field("", description="Where relative source and sink paths start; ORCH_HOME")
+    control_url: str = Field(
+        "sqlite:///.orch/control.db", description="The control store; relative to ORCH_HOME"
+    )
+    env: str = Field("DEV", description="Which `environment` of sys_params holds")
+    jobs_dir: Path = Field(REPOSITORY / "jobs", description="Where script_path starts")
+    hql_dir: Path = Field(REPOSITORY / "hql", description="Where `hql` of context_params starts")
+    first_biz_dt: date | None = Field(
+        None, description="First partition; by default the earliest biz_dt of process_control"
+    )
+    script_url_prefixes: tuple[str, ...] = Field(
+        (),
+        description='JSON list of prefixes under which script_path may be a URL: ["hdfs://jobs/"]',
+    )
+    max_concurrent_jobs: int = Field(4, ge=1, description="Jobs side by side within one run")
+    timeout_minutes: float = Field(
+        720, gt=0, description="A job's limit where its context_params name none"
+    )
+    stop_grace_s: float = Field(5, ge=0, description="Seconds between TERM and KILL of a job")
+    schedule_cron: str = Field(
+        "0 2 * * *", description="A source's schedule where sys_params have no schedule.cron"
+    )
+    schedule_timezone: str = Field(
+        "UTC", description="Its time zone where sys_params have no schedule.timezone"
+    )
+
+    @field_validator("home", "jobs_dir", "hql_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().resolve()
+
+    @field_validator("first_biz_dt", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return value or None
+
+    @property
+    def base_dir(self) -> str:
+        """The data root, a path or a URL."""
+        return self.data_root or str(self.home)
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the embedded store, the snapshot and Dagster's instance are."""
+        return self.home / ".orch"
+
+    @property
+    def dagster_home(self) -> Path:
+        """The instance that every orch command uses."""
+        return self.state_dir / "dagster"
+
+    @property
+    def params_dir(self) -> Path:
+        """Where bundles are written."""
+        return self.home / "params"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Where the log file of each run is."""
+        return self.home / "logs"
+
+
+def load_settings() -> Settings:
+    """The settings of this process's environment.
+
+    Raises:
+        SettingsError: All values that cannot be used, each with its variable's name.
+    """
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
+        bad = [
+            f"ORCH_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']} (got {item['input']!r})"
+            for item in error.errors()
+        ]
+        raise SettingsError("; ".join(bad)) from error

@@ -1,0 +1,133 @@
+"""Long failures -> one short line: what a person reads in execution_log."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from itertools import takewhile
+
+# Code that is not the job's: a location in it helps nobody who wrote a job.
+_FOREIGN_PARTS = frozenset(
+    {"pyspark", "py4j", "framework", "dagster_pipes", "site-packages", "dist-packages"}
+)
+_FOREIGN_ARCHIVE = re.compile(r"(pyspark|py4j-.*|framework-.*|dagster_pipes-.*)\.zip")
+_PYTHON_LIBRARY = re.compile(r"python3\.\d+")
+_FRAME = re.compile(r'\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
+# Alone on its line, or at the end of a Java message that carries a worker's traceback.
+_TRACEBACK = re.compile(r"(\S+\.PythonException: )?Traceback \(most recent call last\):\s*$")
+_REPEATS_FOLLOW = "Driver stacktrace:"
+_JAVA_FRAME = re.compile(r"\s+at [\w.$/<>]+\(|\s*\.\.\. \d+ (more|elided)")
+_LOG_NOISE = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (TRACE|DEBUG|INFO|WARN) ")
+# What a JVM says after its reason.
+_JVM_CLOSING = ("Error: Could not create the Java", "Error: A fatal exception has occurred")
+_PYTHON_ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*)(?=: |$)")
+_JAVA_ERROR = re.compile(r'Exception in thread "|(?:\S+ )*ERROR |Error: |Caused by: ')
+
+
+def clip_utf8(text: str, limit: int = 500) -> str:
+    """Make one line of at most `limit` whole characters that every store can keep as UTF-8.
+
+    White space and control characters become single spaces, a lone surrogate becomes U+FFFD, and
+    a text that is cut ends with an ellipsis.
+    """
+    clean = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    visible = "".join(" " if unicodedata.category(c) == "Cc" else c for c in clean)
+    line = " ".join(visible.split())
+    if len(line) <= limit:
+        return line
+    kept = line[: max(limit - 1, 0)]
+    # A mark that combines with the last character kept must not be cut off from it.
+    while kept and unicodedata.combining(line[len(kept)]):
+        kept = kept[:-1]
+    return (kept.rstrip() + "…")[:limit]
+
+
+def exception_line(name: str, message: str, stack: Iterable[str]) -> str:
+    """Return `Type: message (file:line)`, without the stack frames that messages carry."""
+    text = essence(message)
+    bare = re.sub(rf"^(?:\w+\.)*{re.escape(name)}(?::\s*|\s*$)", "", text)
+    where = job_location(stack)
+    return (f"{name}: {bare}" if bare else name) + (f" ({where})" if where else "")
+
+
+def essence(message: str) -> str:
+    """Drop stack frames, of Java and of Python, from a message of several lines."""
+    kept: list[str] = []
+    in_frame = False
+    for line in message.splitlines():
+        if line.strip() == _REPEATS_FOLLOW:
+            break
+        if _JAVA_FRAME.match(line):
+            continue
+        if _FRAME.match(line):
+            in_frame = True
+        elif not in_frame or not line.startswith("    "):
+            in_frame = False
+            kept.append(_TRACEBACK.sub("", line).strip())
+    return " ".join(line for line in kept if line)
+
+
+def job_location(stack: Iterable[str]) -> str | None:
+    """Return `file.py:12` of the last frame in the job's own code, None if there is none."""
+    found: str | None = None
+    for frame in stack:
+        match = _FRAME.match(frame)
+        if match is None:
+            continue
+        parts = re.split(r"[/\\]", match["path"])
+        if not _is_foreign(parts):
+            found = f"{parts[-1]}:{match['line']}"
+    return found
+
+
+def last_failure(tail: str) -> str | None:
+    """Return what the end of an output says about a failure, None if it says nothing.
+
+    A Python traceback comes first, with its place in the job; then a Java exception; then the last
+    line that is neither a stack frame nor an ordinary log line.
+    """
+    lines = tail.splitlines()
+    python = _last_traceback(lines)
+    if python is not None:
+        return python
+    telling = [line for line in lines if line.strip() and not _is_noise(line)]
+    for line in reversed(telling):
+        if _JAVA_ERROR.match(line):
+            return line.strip()
+    return telling[-1].strip() if telling else None
+
+
+def _last_traceback(lines: list[str]) -> str | None:
+    for start in reversed(range(len(lines))):
+        if _TRACEBACK.search(lines[start]):
+            found = _read_traceback(lines[start + 1 :])
+            # Two processes write into one stream: a log line may have cut a traceback in two.
+            if found is not None:
+                return found
+    return None
+
+
+def _read_traceback(lines: list[str]) -> str | None:
+    stack = list(takewhile(lambda line: line.startswith(" "), lines))
+    rest = lines[len(stack) :]
+    error = _PYTHON_ERROR.match(rest[0]) if rest else None
+    if error is None:
+        return None
+    message = takewhile(lambda line: not _is_noise(line), rest)
+    return exception_line(error["name"], "\n".join(message), stack)
+
+
+def _is_noise(line: str) -> bool:
+    return line.startswith(_JVM_CLOSING) or any(
+        pattern.match(line) for pattern in (_JAVA_FRAME, _LOG_NOISE, _FRAME)
+    )
+
+
+def _is_foreign(parts: list[str]) -> bool:
+    return any(
+        part in _FOREIGN_PARTS
+        or _FOREIGN_ARCHIVE.fullmatch(part)
+        or _PYTHON_LIBRARY.fullmatch(part)
+        for part in parts[:-1]
+    ) or parts[-1].startswith("<")

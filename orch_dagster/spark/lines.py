@@ -1,0 +1,75 @@
+"""Bytes of a stream -> lines of bounded length, and the bounded end of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+MAX_LINE_BYTES = 64 * 1024
+
+
+class LineSplitter:
+    """Cut chunks into lines; a line longer than `max_bytes` comes in pieces."""
+
+    def __init__(self, max_bytes: int = MAX_LINE_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> Iterator[str]:
+        """Yield each line that is whole now, without its line ending."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            *pieces, last = self._pieces(line)
+            yield from (_text(piece) for piece in pieces)
+            yield _text(last.removesuffix(b"\r"))
+        *pieces, self._rest = self._pieces(self._rest)
+        yield from (_text(piece) for piece in pieces)
+
+    def flush(self) -> Iterator[str]:
+        """Yield what the stream ended with, if that was no whole line."""
+        rest, self._rest = self._rest, b""
+        if rest:
+            yield _text(rest)
+
+    def _pieces(self, line: bytes) -> list[bytes]:
+        pieces: list[bytes] = []
+        start = 0
+        while len(line) - start > self._max_bytes:
+            end = start + self._max_bytes
+            # Not in the middle of a character of UTF-8.
+            back = next((n for n in range(4) if line[end - n] & 0xC0 != 0x80), 0)
+            end -= back if end - back > start else 0
+            pieces.append(line[start:end])
+            start = end
+        return [*pieces, line[start:]]
+
+
+class Tail:
+    """The last lines, bounded in number and in bytes."""
+
+    def __init__(self, max_lines: int, max_bytes: int) -> None:
+        self._lines: deque[str] = deque()
+        self._max_lines = max_lines
+        self._max_bytes = max_bytes
+        self._size_bytes = 0
+
+    def add(self, line: str) -> None:
+        """Add a line and drop the oldest ones that no longer fit."""
+        self._lines.append(line)
+        self._size_bytes += _size(line)
+        while self._lines and (
+            len(self._lines) > self._max_lines or self._size_bytes > self._max_bytes
+        ):
+            self._size_bytes -= _size(self._lines.popleft())
+
+    def text(self) -> str:
+        """Return the lines kept, joined."""
+        return "\n".join(self._lines)
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", errors="replace")
+
+
+def _size(line: str) -> int:
+    return len(line.encode("utf-8")) + 1

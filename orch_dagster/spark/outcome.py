@@ -1,0 +1,128 @@
+"""How a process ended and what its job reported -> completed, failed or canceled. Pure."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from orch_dagster.spark.failure_text import clip_utf8, exception_line, last_failure
+from orch_dagster.spark.process import ProcessEnd
+
+__all__ = ["JobException", "Outcome", "ResultMessages", "clip_utf8", "judge"]
+
+_SIGKILL_CODE = 137
+_SIGTERM_CODE = 143
+# Windows has no signals of that many names; the numbers are those of POSIX.
+_SIGNAL_NAMES = {number.value + 128: number.name for number in signal.Signals}
+
+
+@dataclass(frozen=True)
+class JobException:
+    """An exception that the job reported: its type, its text, its stack as traceback prints it."""
+
+    name: str
+    message: str
+    stack: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ResultMessages:
+    """What came through the result channel.
+
+    Attributes:
+        landed: The business dates (ISO) whose landing was reported.
+        opened: Whether the job opened the channel.
+        closed: Whether it closed it.
+        exception: What it closed with, if that was an exception.
+        spark_app_id: Spark's id of the application, as far as it is known.
+    """
+
+    landed: tuple[str, ...] = ()
+    opened: bool = False
+    closed: bool = False
+    exception: JobException | None = None
+    spark_app_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The verdict on a run of a job; `message` is one line, None if it completed."""
+
+    status: Literal["completed", "failed", "canceled"]
+    message: str | None = None
+
+
+def judge(
+    end: ProcessEnd,
+    messages: ResultMessages,
+    *,
+    lands: bool,
+    timeout_s: float | None,
+    expected_dates: Collection[str] = (),
+) -> Outcome:
+    """Say how a job ended; what is not known to have succeeded has not succeeded.
+
+    Args:
+        end: The end of its process.
+        messages: What it reported.
+        lands: Whether it has sinks, so that it has to report its landing.
+        timeout_s: The limit it ran under, in seconds, for the message.
+        expected_dates: Dates that all have to be among the landed ones.
+    """
+    if end.reason == "stopped":
+        return Outcome("canceled", "stopped on request before the job had ended")
+    failure = _failure(end, messages, timeout_s)
+    if failure is None and lands:
+        failure = _unproven_landing(messages, expected_dates)
+    return Outcome("completed") if failure is None else Outcome("failed", clip_utf8(failure))
+
+
+def _failure(end: ProcessEnd, messages: ResultMessages, timeout_s: float | None) -> str | None:
+    if end.reason == "timeout":
+        return f"timed out{_after(timeout_s)} and was ended; raise timeout_minutes if it needs more"
+    if messages.exception is not None:
+        reported = messages.exception
+        return exception_line(reported.name, reported.message, reported.stack)
+    if end.exit_code == 0:
+        return None
+    if end.exit_code == _SIGKILL_CODE:
+        return (
+            "killed (exit code 137, SIGKILL): the machine ran out of memory, or somebody used "
+            "kill -9" + _quoted_tail(end)
+        )
+    if end.exit_code == _SIGTERM_CODE:
+        return "terminated from outside (exit code 143, SIGTERM)" + _quoted_tail(end)
+    name = _SIGNAL_NAMES.get(end.exit_code)
+    return f"exit code {end.exit_code}" + (f" ({name})" if name else "") + _quoted_tail(end)
+
+
+def _unproven_landing(messages: ResultMessages, expected_dates: Collection[str]) -> str | None:
+    """Say what is missing from the proof of a landing, for a process that ended with 0."""
+    missing = sorted(set(expected_dates) - set(messages.landed))
+    if not messages.opened:
+        gap = "it never opened the result channel (does its script call run_landing?)"
+    elif not messages.closed:
+        gap = "it did not close the result channel"
+    elif not messages.landed:
+        gap = "it reported no landing"
+    elif missing:
+        gap = f"it reported no landing of {', '.join(missing)}"
+    else:
+        return None
+    return f"unknown whether the job landed: it ended with exit code 0, but {gap}"
+
+
+def _quoted_tail(end: ProcessEnd) -> str:
+    said = last_failure(end.tail)
+    return f": {said}" if said else ""
+
+
+def _after(timeout_s: float | None) -> str:
+    if timeout_s is None:
+        return ""
+    if timeout_s < 60:
+        return f" after {timeout_s:g} seconds"
+    minutes = f"{timeout_s / 60:g}"
+    return f" after {minutes} minute" + ("" if minutes == "1" else "s")

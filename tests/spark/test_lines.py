@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orch_dagster.spark.lines import LineSplitter, Tail
+
+
+def split(chunks: list[bytes], max_bytes: int = 64) -> list[str]:
+    splitter = LineSplitter(max_bytes)
+    return [line for chunk in chunks for line in splitter.feed(chunk)] + list(splitter.flush())
+
+
+@given(st.lists(st.text(max_size=40), max_size=8), st.integers(1, 9))
+def test_any_cut_of_the_stream_gives_the_same_lines(texts: list[str], size: int) -> None:
+    lines = [t.replace("\n", "").replace("\r", "").encode("utf-8", "replace") for t in texts]
+    stream = b"".join(line + b"\n" for line in lines)
+    chunks = [stream[i : i + size] for i in range(0, len(stream), size)]
+    assert split(chunks, 1000) == [line.decode() for line in lines]
+
+
+@given(st.text(alphabet="aé€😀", max_size=200), st.integers(4, 16))
+def test_pieces_of_a_long_line_are_bounded_whole_characters(text: str, max_bytes: int) -> None:
+    pieces = split([text.encode()], max_bytes)
+    assert "".join(pieces) == text
+    assert all(len(piece.encode()) <= max_bytes for piece in pieces)
+
+
+def test_line_endings_of_both_systems_and_bytes_that_are_no_utf8() -> None:
+    assert split([b"a\r", b"\nb\n\nc\xff"]) == ["a", "b", "", "c�"]
+
+
+def test_bytes_that_never_start_a_character_are_cut_all_the_same() -> None:
+    assert "".join(split([b"\x80" * 100], 10)) == "�" * 100
+
+
+def test_tail_is_bounded_in_lines_and_bytes() -> None:
+    tail = Tail(3, 10)
+    for line in ("one", "two", "three", "four"):
+        tail.add(line)
+    assert tail.text() == "four"
+    few = Tail(2, 1000)
+    for line in ("one", "two", "three"):
+        few.add(line)
+    assert few.text() == "two\nthree"
