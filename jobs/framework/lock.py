@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -23,11 +25,13 @@ _held: set[str] = set()
 _held_guard = threading.Lock()
 
 
-def acquire(fs: FileSystem, location: str, mine: Journal, look: Look) -> Journal:
-    """Make `mine` the journal at `location`; return what is to be recovered first.
+@contextmanager
+def holding(fs: FileSystem, location: str, mine: Journal, look: Look) -> Generator[Journal]:
+    """Make `mine` the journal at `location` for a block; yield what is to be recovered first.
 
-    The result is `mine` where the lock was free; else the dead owner's state and moves, now under
-    our name.
+    That is `mine` where the lock was free; else the dead owner's state and moves, now under our
+    name. A journal that is still there at the block's end is left to whoever recovers it, which
+    may be a later landing of this process.
 
     Raises:
         LockedError: another landing of the same job and date holds it.
@@ -38,10 +42,9 @@ def acquire(fs: FileSystem, location: str, mine: Journal, look: Look) -> Journal
             raise LockedError(location, f"this very process is landing it already: {location}")
         _held.add(location)
     try:
-        return _acquire(fs, location, mine, look)
-    except BaseException:
-        forget(location)
-        raise
+        yield _acquire(fs, location, mine, look)
+    finally:
+        _held.discard(location)
 
 
 def _acquire(fs: FileSystem, location: str, mine: Journal, look: Look) -> Journal:
@@ -68,13 +71,7 @@ def release(fs: FileSystem, location: str) -> None:
     """
     fs.delete(location + ".tmp")
     fs.delete(location)
-    forget(location)
     remove_empty_parents(fs, parent(location))
-
-
-def forget(location: str) -> None:
-    """Leave the journal to whoever recovers it, also to a later landing of this process."""
-    _held.discard(location)
 
 
 def _take_over(fs: FileSystem, location: str, mine: Journal, look: Look) -> Journal | None:

@@ -10,7 +10,7 @@ Leaving the block without a commit, or with an exception, rolls back.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from framework import lock, swap
@@ -143,14 +143,14 @@ def publication(
         PublishError: an earlier landing's leftovers can't be recovered.
     """
     location = journal_location(places[0].target, job_name, biz_dt)
-    journal = _begin(
-        fs,
-        location,
-        Journal(job_name, biz_dt, me, moves=_moves(places, me, job_name, biz_dt)),
-        look,
-    )
-    current = Publication(fs, location, journal)
-    try:
+    mine = Journal(job_name, biz_dt, me, moves=_moves(places, me, job_name, biz_dt))
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(lock.holding(fs, location, mine, look))
+            _prepare(fs, location, mine, found)
+        except OSError as error:
+            raise PublishError(f"can't prepare the landing at {location}: {error}") from error
+        current = Publication(fs, location, mine)
         try:
             yield current
         except BaseException:
@@ -160,8 +160,6 @@ def publication(
             current.finish()
         else:
             current.roll_back()
-    finally:
-        lock.forget(location)
 
 
 def recover(fs: FileSystem, location: str, me: Owner, look: Look) -> str | None:
@@ -178,29 +176,21 @@ def recover(fs: FileSystem, location: str, me: Owner, look: Look) -> str | None:
         return None
     probe = Journal("unknown", "unknown", me)
     try:
-        found = lock.acquire(fs, location, probe, look)
-        done = _recover(fs, location, found)
-        lock.release(fs, location)
+        with lock.holding(fs, location, probe, look) as found:
+            done = _recover(fs, location, found)
+            lock.release(fs, location)
     except OSError as error:
         raise PublishError(f"can't recover {location}: {error}; try again") from error
-    finally:
-        lock.forget(location)
     return None if found is probe else done
 
 
-def _begin(fs: FileSystem, location: str, mine: Journal, look: Look) -> Journal:
-    try:
-        found = lock.acquire(fs, location, mine, look)
-        if found is not mine:
-            done = _recover(fs, location, found)
-            get_logger("framework.publish").warning("an earlier landing was cut off: %s", done)
-            fs.write_atomic(location, mine.encode())
-        for move in mine.moves:
-            fs.make_dirs(move.work)
-    except OSError as error:
-        lock.forget(location)
-        raise PublishError(f"can't prepare the landing at {location}: {error}") from error
-    return mine
+def _prepare(fs: FileSystem, location: str, mine: Journal, found: Journal) -> None:
+    if found is not mine:
+        done = _recover(fs, location, found)
+        get_logger("framework.publish").warning("an earlier landing was cut off: %s", done)
+        fs.write_atomic(location, mine.encode())
+    for move in mine.moves:
+        fs.make_dirs(move.work)
 
 
 def _recover(fs: FileSystem, location: str, journal: Journal) -> str:

@@ -1,6 +1,7 @@
-"""A job's asset: one op that takes the bundle as its input."""
+"""A job's asset: one op that takes the bundle as its input.
 
-from __future__ import annotations
+Without postponed annotations: Dagster looks at the type of the op's context itself.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -144,7 +144,13 @@ def _submit(
             grace_s=settings.stop_grace_s,
             cwd=work_dir,
         )
-    outcome = judge(end, heard.messages(), lands=bundle.spec.lands, timeout_s=timeout_s)
+    outcome = judge(
+        end,
+        heard.messages(),
+        lands=bundle.spec.lands,
+        timeout_s=timeout_s,
+        expected_dates=bundle.biz_dts,
+    )
     return outcome, tuple(session.get_results(implicit_materializations=False)), spark_log
 
 

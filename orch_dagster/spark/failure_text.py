@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Iterable
 from itertools import takewhile
 
+_MESSAGE_CHARACTERS = 400
 # Code that is not the job's: a location in it helps nobody who wrote a job.
 _FOREIGN_PARTS = frozenset(
-    {"pyspark", "py4j", "framework", "dagster_pipes", "site-packages", "dist-packages"}
+    {"pyspark", "py4j", "framework", "dagster_pipes", "site-packages", "dist-packages", "Lib"}
 )
 _FOREIGN_ARCHIVE = re.compile(r"(pyspark|py4j-.*|framework-.*|dagster_pipes-.*)\.zip")
 _PYTHON_LIBRARY = re.compile(r"python3\.\d+")
@@ -48,6 +49,8 @@ def exception_line(name: str, message: str, stack: Iterable[str]) -> str:
     text = essence(message)
     bare = re.sub(rf"^(?:\w+\.)*{re.escape(name)}(?::\s*|\s*$)", "", text)
     where = job_location(stack)
+    # Cut here, so that a long text never pushes the place out of the line.
+    bare = clip_utf8(bare, _MESSAGE_CHARACTERS)
     return (f"{name}: {bare}" if bare else name) + (f" ({where})" if where else "")
 
 

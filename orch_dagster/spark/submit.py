@@ -15,7 +15,7 @@ from orch_dagster.spark.archive import framework_archive, pipes_archive
 from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, build_command
 from orch_dagster.spark.errors import SubmitRefusedError
 from orch_dagster.spark.find import find_java, find_spark, read_spark_defaults
-from orch_dagster.spark.properties import render_properties
+from orch_dagster.spark.properties import format_properties
 
 
 def prepare_submit(
@@ -66,7 +66,7 @@ def prepare_submit(
     )
     command = build_command(request, cast(Platform, sys.platform))
     if command.properties:
-        write_atomically(Path(command.properties_file), render_properties(command.properties))
+        write_atomically(Path(command.properties_file), format_properties(command.properties))
     return command
 
 

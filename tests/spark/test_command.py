@@ -195,9 +195,7 @@ def test_malformed_properties_are_named(name: str, value: str) -> None:
 
 
 def test_files_of_one_name_and_names_with_commas_are_refused() -> None:
-    same = replace(
-        request_for("linux", **MASTERS["yarn-cluster"]), files=("/x/a.csv", "/y/a.csv")
-    )
+    same = replace(request_for("linux", **MASTERS["yarn-cluster"]), files=("/x/a.csv", "/y/a.csv"))
     with pytest.raises(SubmitRefusedError, match=r"same name \(a\.csv\)"):
         build_command(same, "linux")
     with pytest.raises(SubmitRefusedError, match="comma"):

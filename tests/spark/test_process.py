@@ -317,8 +317,11 @@ def test_a_forked_sibling_that_holds_the_control_pipe_does_not_keep_the_tree(
     )
     assert orchestrator.stdout is not None
     assert orchestrator.stdout.readline() == b"forked\n"
-    fork = next(p for p in psutil.Process(orchestrator.pid).children() if "supervisor" not in
-                " ".join(p.cmdline()))
+    fork = next(
+        p
+        for p in psutil.Process(orchestrator.pid).children()
+        if "supervisor" not in " ".join(p.cmdline())
+    )
     orchestrator.kill()
     orchestrator.wait()
     orchestrator.stdout.close()

@@ -1,0 +1,52 @@
+"""A file system that fails at a chosen operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from framework.filesystem import LocalFileSystem
+
+CHANGING = (
+    "make_dirs", "create_exclusive", "write_atomic", "rename", "delete", "remove_empty_dir",
+)  # fmt: skip
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing in the code under test may catch it."""
+
+
+class FaultyFileSystem(LocalFileSystem):
+    """Counts changing operations; at number `at` it calls `fault` before or after doing it.
+
+    `dead` makes every later operation fail too, as after the end of the process.
+    """
+
+    def __init__(self, at: int, error: type[BaseException], when: str, *, dead: bool) -> None:
+        self.count = 0
+        self.at = at
+        self.error = error
+        self.when = when
+        self.dead = dead
+        self.hit: str | None = None
+        for name in CHANGING:
+            setattr(self, name, self._wrapped(name, getattr(self, name)))
+
+    def _wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(location: str, *rest: Any) -> Any:
+            if self.hit and self.dead:
+                raise self.error("dead")
+            self.count += 1
+            if self.count != self.at:
+                return real(location, *rest)
+            self.hit = f"{name} {location}"
+            if self.when == "after":
+                real(location, *rest)
+            elif self.when == "torn" and name == "create_exclusive":
+                Path(location).parent.mkdir(parents=True, exist_ok=True)
+                Path(location).write_bytes(rest[0][: len(rest[0]) // 2])
+            raise self.error(f"fault at {self.hit}")
+
+        # A crash inside create_exclusive's own make_dirs is not another operation.
+        return call

@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from faulty import FaultyFileSystem, Killed
+from framework.errors import LockedError, PublishError
+from framework.filesystem import FileSystem, LocalFileSystem
+from framework.journal import Journal, decode, journal_location
+from framework.processes import Owner, Sighting
+from framework.publish import Place, publication, recover
+
+JOB, DATE = "job", "2024-05-15"
+ME = Owner("run-2", "here", 2, 2_000_000)
+DEAD = Owner("run-1", "here", 1, 1_000_000)
+
+
+def look(pid: int) -> Sighting | None:
+    """Only process 2 runs."""
+    return Sighting(2_000_000) if pid == 2 else None
+
+
+class Tables:
+    """Two tables partitioned by date, in two folders, both with the date and a neighbour."""
+
+    def __init__(self, root: Path, *, with_old: bool = True) -> None:
+        self.roots = [root / "a", root / "b"]
+        for table in self.roots:
+            self.fill(table / "biz_dt=2024-05-14", "neighbour")
+            if with_old:
+                self.fill(table / f"biz_dt={DATE}", "old")
+        self.places = [
+            Place((table / f"biz_dt={DATE}").as_posix(), f"biz_dt={DATE}") for table in self.roots
+        ]
+        self.journal = journal_location(self.places[0].target, JOB, DATE)
+
+    @staticmethod
+    def fill(folder: Path, text: str) -> None:
+        folder.mkdir(parents=True)
+        for part in range(2):
+            (folder / f"part-{part}").write_text(text)
+
+    def land(self, fs: FileSystem, owner: Owner, text: str = "new") -> None:
+        with publication(fs, self.places, JOB, DATE, owner, look) as current:
+            for folder in current.staging:
+                self.fill(Path(folder) / f"biz_dt={DATE}", text)
+            current.commit()
+
+    def content(self) -> set[str]:
+        """What the date holds in both tables; a half one or a mix shows as several texts."""
+        texts: set[str] = set()
+        for table in self.roots:
+            folder = table / f"biz_dt={DATE}"
+            parts = sorted(folder.glob("part-*"))
+            texts |= {part.read_text() for part in parts} if len(parts) == 2 else {"absent"}
+        return texts
+
+    def leftovers(self) -> list[str]:
+        names = {f"biz_dt={DATE}", "biz_dt=2024-05-14"}
+        return [str(p) for table in self.roots for p in table.iterdir() if p.name not in names]
+
+    def neighbours(self) -> set[str]:
+        return {
+            part.read_text()
+            for table in self.roots
+            for part in (table / "biz_dt=2024-05-14").iterdir()
+        }
+
+
+def operations(root: Path, *, with_old: bool = True) -> int:
+    fs = FaultyFileSystem(-1, Killed, "before", dead=True)
+    Tables(root / "count", with_old=with_old).land(fs, ME)
+    return fs.count
+
+
+def each_fault(
+    root: Path, error: type[BaseException], when: str, *, dead: bool, with_old: bool = True
+) -> list[tuple[Tables, FaultyFileSystem]]:
+    """Return a fresh pair of tables and a file system for every operation that can fail."""
+    total = operations(root, with_old=with_old)
+    assert total > 15
+    return [
+        (
+            Tables(root / f"at{at}", with_old=with_old),
+            FaultyFileSystem(at, error, when, dead=dead),
+        )
+        for at in range(1, total + 1)
+    ]
+
+
+def test_replaces_the_date_in_every_sink_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    tables.land(LocalFileSystem(), ME)
+    assert tables.content() == {"new"}
+    assert tables.leftovers() == []
+    assert tables.neighbours() == {"neighbour"}
+
+
+@pytest.mark.parametrize("when", ["before", "after", "torn"])
+@pytest.mark.parametrize("with_old", [True, False])
+def test_a_kill_at_any_operation_is_recovered_to_old_or_new_whole(
+    tmp_path: Path, when: str, with_old: bool
+) -> None:
+    before = "old" if with_old else "absent"
+    seen: set[str] = set()
+    for tables, fs in each_fault(tmp_path, Killed, when, dead=True, with_old=with_old):
+        with pytest.raises(Killed):
+            tables.land(fs, DEAD)
+        journal = Path(tables.journal)
+        if when == "torn" and journal.exists():
+            os.utime(journal, (0, 0))
+        recover(LocalFileSystem(), tables.journal, ME, look)
+        content = tables.content()
+        assert content in ({before}, {"new"}), fs.hit
+        seen |= content
+        assert tables.neighbours() == {"neighbour"}
+        assert not journal.exists()
+        tables.land(LocalFileSystem(), ME, "third")
+        assert tables.content() == {"third"}
+        assert tables.leftovers() == [], fs.hit
+    assert seen == {before, "new"}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_kill_during_recovery_is_recovered_too(tmp_path: Path, when: str) -> None:
+    total = operations(tmp_path)
+    for first in range(1, total + 1):
+        for second in range(1, 12):
+            tables = Tables(tmp_path / f"{first}-{second}")
+            with pytest.raises(Killed):
+                tables.land(FaultyFileSystem(first, Killed, when, dead=True), DEAD)
+            fs = FaultyFileSystem(second, Killed, when, dead=True)
+            try:
+                recover(fs, tables.journal, replace(DEAD, run_id="run-x", pid=3), look)
+            except Killed:
+                recover(LocalFileSystem(), tables.journal, ME, look)
+            assert tables.content() in ({"old"}, {"new"}), (first, fs.hit)
+            assert not Path(tables.journal).exists()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_single_failure_leaves_old_data_and_no_staging_or_has_landed(
+    tmp_path: Path, when: str
+) -> None:
+    outcomes: set[str] = set()
+    for tables, fs in each_fault(tmp_path, OSError, when, dead=False):
+        try:
+            tables.land(fs, ME)
+        except PublishError as error:
+            assert "unknown" not in str(error), fs.hit
+            assert tables.content() == {"old"}, fs.hit
+            outcomes.add("old")
+        else:
+            assert tables.content() == {"new"}, fs.hit
+            outcomes.add("new")
+        tables.land(LocalFileSystem(), ME, "third")
+        assert tables.content() == {"third"}
+        assert tables.leftovers() == [], fs.hit
+    assert outcomes == {"old", "new"}
+
+
+def test_a_file_system_that_stays_away_in_the_swap_gives_unknown_and_keeps_the_old_data(
+    tmp_path: Path,
+) -> None:
+    unknown = 0
+    for tables, fs in each_fault(tmp_path, OSError, "before", dead=True):
+        try:
+            tables.land(fs, ME)
+        except PublishError as error:
+            unknown += "unknown whether published" in str(error)
+        recover(LocalFileSystem(), tables.journal, ME, look)
+        assert tables.content() in ({"old"}, {"new"}), fs.hit
+    assert unknown >= 4
+
+
+def test_an_error_of_the_caller_leaves_old_data_and_no_staging(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    fs = LocalFileSystem()
+    with (
+        pytest.raises(ZeroDivisionError),
+        publication(fs, tables.places, JOB, DATE, ME, look) as current,
+    ):
+        tables.fill(Path(current.staging[0]) / f"biz_dt={DATE}", "new")
+        raise ZeroDivisionError
+    assert tables.content() == {"old"}
+    assert tables.leftovers() == []
+
+
+def test_a_sink_for_which_nothing_was_staged_is_not_published(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    with (
+        pytest.raises(PublishError, match="nothing was staged at .*new-1"),
+        publication(LocalFileSystem(), tables.places, JOB, DATE, ME, look) as current,
+    ):
+        tables.fill(Path(current.staging[0]) / f"biz_dt={DATE}", "new")
+        current.commit()
+    assert tables.content() == {"old"}
+    assert tables.leftovers() == []
+
+
+def test_a_running_owner_is_named_and_nothing_is_touched(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    other = replace(ME, run_id="run-9", pid=3)
+    with publication(
+        LocalFileSystem(), tables.places, JOB, DATE, other, lambda _: Sighting(2_000_000)
+    ):
+        before = Path(tables.journal).read_bytes()
+        with pytest.raises(LockedError, match=r"run run-9, process 3 on here"), publication(
+            LocalFileSystem(), tables.places, JOB, DATE, replace(ME, pid=4),
+            lambda _: Sighting(2_000_000),
+        ):  # fmt: skip
+            pytest.fail("the lock was given twice")
+        assert Path(tables.journal).read_bytes() == before
+
+
+def left_by(tables: Tables, owner: Owner, **changes: object) -> None:
+    journal = replace(Journal(JOB, DATE, owner), **changes)  # type: ignore[arg-type]
+    LocalFileSystem().create_exclusive(tables.journal, journal.encode())
+
+
+def test_an_owner_on_another_host_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    left_by(tables, Owner("run-1", "there", 1, 1, "application_7"))
+    with pytest.raises(LockedError) as refused:
+        tables.land(LocalFileSystem(), ME)
+    text = str(refused.value)
+    for fact in ("there", "process 1", "yarn application -status application_7", tables.journal):
+        assert fact in text
+    assert tables.content() == {"old"}
+
+
+@pytest.mark.parametrize(
+    ("owner", "is_taken"),
+    [
+        (Owner("run-1", "here", 2, 2_000_000 + 1_900), False),  # clock rounding
+        (Owner("run-1", "here", 2, 2_000_000 - 60_000), True),  # the pid was used again
+        (Owner("run-1", "here", 2, None), False),
+        (Owner("run-1", "here", 7, 2_000_000), True),
+    ],
+)
+def test_an_owner_is_its_pid_and_its_start(tmp_path: Path, owner: Owner, is_taken: bool) -> None:
+    tables = Tables(tmp_path)
+    left_by(tables, owner)
+    me = replace(ME, pid=4)
+    if is_taken:
+        tables.land(LocalFileSystem(), me)
+        assert tables.content() == {"new"}
+    else:
+        with pytest.raises(LockedError):
+            tables.land(LocalFileSystem(), me)
+
+
+def test_a_fresh_unreadable_journal_is_not_broken(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    LocalFileSystem().create_exclusive(tables.journal, b'{"version": 1, "sta')
+    with pytest.raises(LockedError, match="unreadable"):
+        tables.land(LocalFileSystem(), ME)
+
+
+def test_threads_of_one_process_exclude_each_other(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    started, results = threading.Barrier(8), []
+    inside = threading.Lock()
+
+    def run() -> None:
+        started.wait()
+        try:
+            with publication(LocalFileSystem(), tables.places, JOB, DATE, ME, look):
+                assert inside.acquire(blocking=False), "two landings at once"
+                time.sleep(0.05)
+                inside.release()
+                results.append("landed")
+        except LockedError:
+            results.append("refused")
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 8
+    assert "landed" in results
+    assert "refused" in results
+
+
+def test_one_of_many_takes_over_a_dead_owner(tmp_path: Path) -> None:
+    """Eight processes (eight pids, as far as the lock can tell) meet a dead owner's journal."""
+    from framework import lock
+
+    for round_ in range(20):
+        tables = Tables(tmp_path / str(round_))
+        left_by(tables, DEAD)
+        gate, won = threading.Barrier(8), []
+
+        def run(
+            pid: int,
+            tables: Tables = tables,
+            gate: threading.Barrier = gate,
+            won: list[int] = won,
+        ) -> None:
+            me = Owner(f"run-{pid}", "here", pid, 5)
+            alive: Callable[[int], Sighting | None] = lambda p: Sighting(5) if p >= 10 else None
+            gate.wait()
+            try:
+                lock._acquire(LocalFileSystem(), tables.journal, Journal(JOB, DATE, me), alive)
+                won.append(pid)
+            except LockedError:
+                pass
+
+        threads = [threading.Thread(target=run, args=(pid,)) for pid in range(10, 18)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+        assert decode(Path(tables.journal).read_bytes()).owner.pid == won[0]
+
+
+def test_recover_says_what_it_did(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    assert recover(LocalFileSystem(), tables.journal, ME, look) is None
+    left_by(tables, DEAD)
+    done = recover(LocalFileSystem(), tables.journal, ME, look)
+    assert done == "job 2024-05-15: rolled back, its old data is in place"

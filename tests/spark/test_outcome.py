@@ -1,0 +1,151 @@
+"""The files in tails/ are the last 200 lines of real spark-submits of Spark 3.5.8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orch_dagster.spark.failure_text import exception_line, job_location, last_failure
+from orch_dagster.spark.outcome import JobException, ResultMessages, clip_utf8, judge
+from orch_dagster.spark.process import EndReason, ProcessEnd
+
+TAILS = Path(__file__).with_name("tails")
+LANDED = ResultMessages(landed=("2024-05-15",), opened=True, closed=True)
+
+
+def end(code: int, reason: EndReason = "exited", tail: str = "") -> ProcessEnd:
+    return ProcessEnd(code, reason, tail, 1.0)
+
+
+def failure(code: int, messages: ResultMessages = LANDED, tail: str = "", **options: object) -> str:
+    given = {"lands": True, "timeout_s": 60.0} | options
+    outcome = judge(end(code, tail=tail), messages, **given)  # type: ignore[arg-type]
+    assert outcome.status == "failed"
+    assert outcome.message is not None
+    return outcome.message
+
+
+def test_a_landing_is_believed_when_reported_closed_and_ended_with_zero() -> None:
+    outcome = judge(end(0), LANDED, lands=True, timeout_s=None, expected_dates=["2024-05-15"])
+    assert (outcome.status, outcome.message) == ("completed", None)
+
+
+@pytest.mark.parametrize(
+    ("messages", "gap"),
+    [
+        (ResultMessages(), "never opened"),
+        (ResultMessages(opened=True), "did not close"),
+        (ResultMessages(opened=True, landed=("2024-05-15",)), "did not close"),
+        (ResultMessages(opened=True, closed=True), "reported no landing"),
+    ],
+)
+def test_zero_without_the_whole_report_is_unknown(messages: ResultMessages, gap: str) -> None:
+    message = failure(0, messages)
+    assert message.startswith("unknown whether the job landed")
+    assert gap in message
+
+
+def test_a_date_that_was_not_reported_is_named() -> None:
+    message = failure(0, expected_dates=["2024-05-15", "2024-05-16"])
+    assert message.endswith("no landing of 2024-05-16")
+
+
+def test_a_plain_script_needs_only_its_exit_code() -> None:
+    assert judge(end(0), ResultMessages(), lands=False, timeout_s=None).status == "completed"
+    assert failure(2, ResultMessages(), lands=False) == "exit code 2"
+
+
+@pytest.mark.parametrize("code", [0, 1, 137])
+def test_the_jobs_own_exception_comes_first(code: int) -> None:
+    stack = (
+        '  File "/srv/jobs/etl_lnd_x.py", line 7, in <module>\n    run_landing()\n',
+        '  File "/srv/jobs/framework/publish.py", line 90, in run_landing\n    read()\n',
+        '  File "/v/lib/python3.11/site-packages/pyspark/sql/session.py", line 3, in sql\n',
+    )
+    reported = JobException("ValueError", "ValueError: no rows\n", stack)
+    messages = ResultMessages(opened=True, closed=True, exception=reported)
+    assert failure(code, messages, tail="noise") == "ValueError: no rows (etl_lnd_x.py:7)"
+
+
+def test_signals_are_said_in_words() -> None:
+    assert "ran out of memory, or somebody used kill -9" in failure(137)
+    assert failure(143).startswith("terminated from outside")
+    assert failure(139) == "exit code 139 (SIGSEGV)"
+
+
+def test_timeout_and_stop() -> None:
+    late = judge(end(143, "timeout"), LANDED, lands=True, timeout_s=5400)
+    assert late.status == "failed"
+    assert str(late.message).startswith("timed out after 90 minutes")
+    stopped = judge(end(143, "stopped"), LANDED, lands=True, timeout_s=None)
+    assert stopped.status == "canceled"
+    assert stopped.message
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("value", "ValueError: 3 rows, none expected (job_value.py:4)"),
+        # Here a log line had cut the driver's traceback in two.
+        ("task", "ZeroDivisionError: integer division or modulo by zero (job_task.py:3)"),
+        ("mem", "Invalid maximum heap size: -Xmxzz"),
+        ("nope", "can't open file '/tmp/cap/nope.py': [Errno 2] No such file or directory"),
+    ],
+)
+def test_real_tails(name: str, expected: str) -> None:
+    tail = (TAILS / f"{name}.txt").read_text(encoding="utf-8")
+    message = failure(1, ResultMessages(), tail)
+    assert message.startswith("exit code 1: ")
+    assert message.endswith(expected)
+
+
+def test_a_real_sql_error_says_table_and_place() -> None:
+    message = failure(1, ResultMessages(), (TAILS / "sql.txt").read_text(encoding="utf-8"))
+    assert "AnalysisException: [TABLE_OR_VIEW_NOT_FOUND] The table or view `nowhere`" in message
+    assert message.endswith("(job_sql.py:3)")
+
+
+def test_a_workers_traceback_in_a_reported_java_error_is_reduced_to_its_reason() -> None:
+    tail = (TAILS / "task.txt").read_text(encoding="utf-8")
+    lines = tail.splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith(": org.apache.spark"))
+    text = "An error occurred while calling z:collectAndServe.\n" + "\n".join(lines[start:])
+    message = exception_line("Py4JJavaError", f"py4j.protocol.Py4JJavaError: {text}", ())
+    assert message.startswith("Py4JJavaError: An error occurred while calling z:collectAndServe.")
+    assert message.endswith("ZeroDivisionError: integer division or modulo by zero")
+
+
+def test_a_long_message_keeps_its_place() -> None:
+    stack = ('  File "C:\\jobs\\job.py", line 3, in <module>\n',)
+    message = exception_line("ValueError", "x" * 2000, stack)
+    assert message.endswith("(job.py:3)")
+    assert len(message) < 500
+
+
+def test_a_stack_without_the_jobs_code_has_no_place() -> None:
+    assert job_location(['  File "<frozen runpy>", line 3, in x', "nonsense"]) is None
+
+
+def test_an_empty_output_says_nothing() -> None:
+    assert last_failure("") is None
+    assert last_failure("26/11/24 20:57:45 INFO ShutdownHookManager: Shutdown hook called") is None
+
+
+@given(st.text(), st.integers(1, 60))
+def test_clip_is_one_short_line_that_every_store_keeps(text: str, limit: int) -> None:
+    clipped = clip_utf8(text, limit)
+    assert len(clipped) <= limit
+    assert clipped.encode("utf-8").decode("utf-8") == clipped
+    assert not set("\r\n\t\x00") & set(clipped)
+    assert clip_utf8(clipped, limit) == clipped
+
+
+def test_clip_examples() -> None:
+    assert clip_utf8("a\n  b\tc\x00") == "a b c"
+    assert clip_utf8("x" * 501) == "x" * 499 + "…"
+    assert clip_utf8("保険" * 250) == "保険" * 250
+    assert clip_utf8("bad \ud83d half") == "bad � half" or "bad" in clip_utf8("bad \ud83d half")
+    assert clip_utf8("abe\u0301d", 4) == "ab…"
