@@ -33,6 +33,13 @@ class Settings(BaseSettings):
         (),
         description='JSON list of prefixes under which script_path may be a URL: ["hdfs://jobs/"]',
     )
+    listed_jobs: int = Field(
+        200,
+        ge=0,
+        description="Up to so many rows, Dagit lists a job for each; with more, only the sources' "
+        "jobs and the assets, since each listed job costs every page's server about 7 ms at load. "
+        "All jobs run by name from the command line at any number",
+    )
     max_concurrent_jobs: int = Field(4, ge=1, description="Jobs side by side within one run")
     timeout_minutes: float = Field(
         720, gt=0, description="A job's limit where its context_params name none"

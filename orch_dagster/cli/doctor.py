@@ -52,8 +52,8 @@ def doctor(is_json: bool) -> None:
 
 def examine(settings: Settings) -> Iterator[Check]:
     """Look at Java, Spark, Windows' tools, the store and the registry, all of them."""
-    yield _found("Java", lambda: _java_text())
-    yield _found("Spark", lambda: _spark_text())
+    yield _found("Java", _java_text)
+    yield _found("Spark", _spark_text)
     for problem in missing_windows_tools(os.environ, platform=sys.platform):
         yield Check("Hadoop for Windows", "missing", problem)
     yield _found("Control store", lambda: _store_text(settings))
@@ -93,6 +93,6 @@ def _registry(settings: Settings) -> Iterator[Check]:
         return
     if location.notice:
         yield Check("Registry", "warning", location.notice)
-    yield Check("Registry", "ok", f"{len(location.registry.jobs)} valid jobs")
+    yield Check("Registry", "ok", f"valid jobs: {len(location.registry.jobs)}")
     for finding in location.registry.findings:
         yield Check("Registry", "warning" if finding.is_warning else "missing", str(finding))

@@ -122,10 +122,10 @@ class SqlStore:
     ) -> list[Row]:
         """See ControlStore."""
         sql = self._tables[table.name]
-        picked = [sql.c[name] for name in (columns or table.names)]
-        query = sa.select(*picked).order_by(*(sql.c[name] for name in table.keys))
+        picked = [self._value(table, name).label(name) for name in (columns or table.names)]
+        query = sa.select(*picked).order_by(*(self._by_bytes(sql.c[name]) for name in table.keys))
         for name, wanted in (where or {}).items():
-            column = sql.c[name]
+            column = self._value(table, name)
             # A text is a sequence too, but means one value.
             if isinstance(wanted, Sequence) and not isinstance(wanted, str):
                 query = query.where(column.in_(wanted))
@@ -133,6 +133,19 @@ class SqlStore:
                 query = query.where(column == wanted)
         with self._begin(table) as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+    def _value(self, table: Table, name: str) -> sa.ColumnElement[Any]:
+        """The column as it is read: an older job_dependency may hold null for no parent."""
+        column = self._tables[table.name].c[name]
+        if table is JOB_DEPENDENCY and name in table.keys:
+            return sa.func.coalesce(column, "")
+        return column
+
+    def _by_bytes(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        """The column for sorting, in the order of its bytes whatever the server's locale."""
+        if self._url.get_backend_name() == "postgresql" and isinstance(column.type, sa.Text):
+            return sa.collate(column, "C")
+        return column
 
     def insert_ignore(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
         """See ControlStore."""
@@ -174,9 +187,9 @@ class SqlStore:
     ) -> None:
         if set(keys) == set(table.keys):
             return
-        sql = self._tables[table.name]
         parents: dict[tuple[Value, ...], Value] = {}
-        for row in connection.execute(sa.select(*(sql.c[name] for name in table.keys))).mappings():
+        there = sa.select(*(self._value(table, name).label(name) for name in table.keys))
+        for row in connection.execute(there).mappings():
             parents[tuple(row[name] for name in keys)] = row["parent_job_id"]
         for row in rows:
             parent = parents.setdefault(tuple(row[name] for name in keys), row["parent_job_id"])
@@ -197,6 +210,8 @@ class SqlStore:
         with self._begin(table, write=True) as connection:
             for row in rows:
                 new = {name: value for name, value in row.items() if name not in table.keys}
+                # A row of keys alone changes nothing and is counted all the same.
+                new = new or {table.keys[0]: row[table.keys[0]]}
                 statement = sa.update(sql).where(self._has_key(table, row)).values(new)
                 there += connection.execute(statement).rowcount
         return there
@@ -213,8 +228,7 @@ class SqlStore:
             )
 
     def _has_key(self, table: Table, row: Mapping[str, Value]) -> sa.ColumnElement[bool]:
-        sql = self._tables[table.name]
-        return sa.and_(*(sql.c[name] == row[name] for name in table.keys))
+        return sa.and_(*(self._value(table, name) == row[name] for name in table.keys))
 
     def ping(self) -> None:
         """See ControlStore."""
@@ -235,9 +249,11 @@ class SqlStore:
             raise self._explained(error, table) from error
 
     def _explained(self, error: exc.SQLAlchemyError, table: Table | None) -> StoreError:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         name = table.name if table else None
         missing = ("no such table", "no such column", "does not exist", "unable to open database")
+        if isinstance(error, exc.NoSuchTableError):
+            cause = f"no such table: {cause}"
         if any(sign in cause for sign in missing):
             return PermanentStoreError(
                 f"{cause}; run `orch init`, which creates what is missing",

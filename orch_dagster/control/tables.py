@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from enum import Enum
 from typing import TypeAlias
 
@@ -149,7 +150,10 @@ EXECUTION_LOG = Table(
 TABLES = (JOB_MASTER, PROCESS_CONTROL, JOB_DEPENDENCY, SYS_PARAMS, EXECUTION_LOG)
 TABLE_BY_NAME: Mapping[str, Table] = {table.name: table for table in TABLES}
 
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# No store keeps what UTF-8 cannot say, and Postgres no NUL.
+_NEVER_IN_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def check_rows(table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
@@ -192,18 +196,34 @@ def _value_problem(column: Column, value: str | int | float | datetime) -> str |
                 return f"{value!r} is not text"
             if len(value.encode("utf-8", "surrogatepass")) > MAX_CELL_BYTES:
                 return f"longer than {MAX_CELL_BYTES} bytes"
+            if bad := _NEVER_IN_TEXT.search(value):
+                return f"holds {bad[0]!r}, which is no text"
             if column.kind is Kind.DATE and not is_iso_date(value):
                 return f"{value!r} is not a date such as 2024-05-15"
         case Kind.INTEGER:
             if isinstance(value, bool) or not isinstance(value, int):
                 return f"{value!r} is not a whole number"
+            if not -(2**63) <= value < 2**63:
+                return f"{value} does not fit 64 bits"
         case Kind.DOUBLE:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 return f"{value!r} is not a number"
+            if not math.isfinite(value):
+                return f"{value!r} is not finite"
         case Kind.TIMESTAMP:
             if not isinstance(value, datetime) or value.tzinfo is None:
                 return f"{value!r} is not a time with a time zone"
+            if not _is_in_utc_years(value):
+                return f"{value!r} lies outside the years 1 to 9999 of UTC"
     return None
+
+
+def _is_in_utc_years(moment: datetime) -> bool:
+    try:
+        moment.astimezone(timezone.utc)
+    except OverflowError:
+        return False
+    return True
 
 
 def is_iso_date(text: str) -> bool:
@@ -219,11 +239,11 @@ def is_iso_date(text: str) -> bool:
 
 def to_micros(moment: datetime) -> int:
     """Microseconds since 1970 UTC, exact (no float between)."""
-    delta = moment.astimezone(timezone.utc) - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    delta = moment.astimezone(timezone.utc) - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
 def from_micros(micros: int) -> datetime:
     """The aware UTC time of that many microseconds since 1970."""
-    seconds, rest = divmod(micros, 1_000_000)
-    return datetime.fromtimestamp(seconds, tz=timezone.utc).replace(microsecond=rest)
+    # Not fromtimestamp, which Windows refuses before 1970.
+    return _EPOCH + timedelta(microseconds=micros)

@@ -24,6 +24,11 @@ class MessageFile(PipesFileMessageReader):
         super().__init__(str(path))
         self._listen = listen
 
+    @property
+    def expected_writer_count(self) -> int:
+        """One job writes the file; said here because Dagster warns of its own default."""
+        return 1
+
     @contextmanager
     def read_messages(self, handler: PipesMessageHandler) -> Generator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """See PipesFileMessageReader."""

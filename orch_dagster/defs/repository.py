@@ -101,9 +101,18 @@ class ControlTables(RepositoryData):
         return self._builder.job(job_name, specs, about)
 
     def get_all_jobs(self) -> Sequence[dg.JobDefinition]:
-        """See RepositoryData."""
+        """See RepositoryData; of a large registry those that are worth their place in Dagit.
+
+        The webserver and the daemon fetch the snapshot of each, one by one.
+        """
+        rows = self.location.registry.jobs
+        lists_rows = len(rows) <= self.location.settings.listed_jobs
         with _no_garbage_collection():
-            return [self.get_job(name) for name in self.get_job_names()]
+            return [
+                self.get_job(name)
+                for name in self.get_job_names()
+                if lists_rows or name not in rows
+            ]
 
     def get_assets_defs_by_key(self) -> Mapping[dg.AssetKey, AssetsDefinition]:
         """See RepositoryData."""

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from orch_dagster.control.store import ControlStore
+from tests.control.store_contract import STORES, PostgresServer, StorePlace, postgres_binaries
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One server for all tests that ask for it."""
+    binaries = postgres_binaries()
+    assert binaries is not None
+    server = PostgresServer(binaries)
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=sorted(STORES))
+def place(request: pytest.FixtureRequest) -> StorePlace:
+    """An empty place for each kind of store."""
+    return STORES[request.param](request)
+
+
+@pytest.fixture
+def tables(place: StorePlace) -> Iterator[ControlStore]:
+    """A store of each kind, its five tables there and empty."""
+    store = place.open()
+    store.ensure_tables()
+    yield store
+    store.close()

@@ -1,0 +1,271 @@
+"""The stores that the contract suite runs on: a new driver adds its factory to STORES.
+
+A factory gives a fresh, empty place for one test, and what the suite cannot do through the
+protocol: make tables as older versions left them, make the store refuse a row, take it away.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from orch_dagster.control import sql
+from orch_dagster.control.connect import open_store
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import Kind, Row, Table
+
+
+class StorePlace(ABC):
+    """Where a store of one kind keeps the tables of one test."""
+
+    url: str
+    home: Path
+
+    def open(self) -> ControlStore:
+        """A store on this place; the test closes it."""
+        return open_store(self.url, self.home)
+
+    @abstractmethod
+    def create(self, table: Table, keys: Sequence[str] | None = None) -> None:
+        """Make a table of just these columns, with another key where one is given."""
+
+    @abstractmethod
+    def put(self, table: Table, row: Row) -> None:
+        """Write a row past the protocol."""
+
+    @abstractmethod
+    def columns(self, table: Table) -> set[str]:
+        """The columns that the table has now."""
+
+    @abstractmethod
+    def refuse(self, table: Table, column: str, value: str) -> None:
+        """Make the store itself fail on a row with this value; skips where it cannot."""
+
+    @abstractmethod
+    def away(self) -> AbstractContextManager[ControlStore]:
+        """A store that was reached before and answers no write now."""
+
+
+class SqlPlace(StorePlace):
+    """What SQLite and Postgres share."""
+
+    def __init__(self, url: str, home: Path) -> None:
+        self.url = url
+        self.home = home
+
+    def _run(self, statement: str, **values: object) -> None:
+        engine = self._engine()
+        with engine.begin() as connection:
+            connection.execute(sa.text(statement), values)
+        engine.dispose()
+
+    def _engine(self) -> sa.Engine:
+        return sa.create_engine(self.url)
+
+    def create(self, table: Table, keys: Sequence[str] | None = None) -> None:
+        kinds = {
+            Kind.INTEGER: "BIGINT",
+            Kind.TIMESTAMP: "BIGINT",
+            Kind.DOUBLE: "DOUBLE PRECISION",
+        }
+        columns = [f"{column.name} {kinds.get(column.kind, 'TEXT')}" for column in table.columns]
+        key = ", ".join(keys or table.keys)
+        self._run(f"CREATE TABLE {table.name} ({', '.join(columns)}, PRIMARY KEY ({key}))")
+
+    def put(self, table: Table, row: Row) -> None:
+        names = ", ".join(row)
+        marks = ", ".join(f":{name}" for name in row)
+        self._run(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", **row)
+
+    def columns(self, table: Table) -> set[str]:
+        engine = self._engine()
+        try:
+            return {column["name"] for column in sa.inspect(engine).get_columns(table.name)}
+        finally:
+            engine.dispose()
+
+
+class SqlitePlace(SqlPlace):
+    """A file in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("sqlite:///.orch/control.db", folder)
+        self.file = folder / ".orch" / "control.db"
+
+    def _engine(self) -> sa.Engine:
+        self.file.parent.mkdir(exist_ok=True)
+        return sa.create_engine(f"sqlite:///{self.file}")
+
+    def refuse(self, table: Table, column: str, value: str) -> None:
+        assert value.isalnum()
+        self._run(
+            f"CREATE TRIGGER refuse BEFORE INSERT ON {table.name} WHEN NEW.{column} = '{value}' "
+            f"BEGIN SELECT RAISE(ABORT, 'refused by the test'); END"
+        )
+
+    @contextmanager
+    def away(self) -> Iterator[ControlStore]:
+        with pytest.MonkeyPatch.context() as patch:
+            # As locked as ever, but found out in less than the ten seconds that a user waits.
+            patch.setattr(sql, "_BUSY_TIMEOUT_S", 0.2)
+            store = self.open()
+        store.ensure_tables()
+        holder = sqlite3.connect(self.file, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        try:
+            yield store
+        finally:
+            holder.execute("ROLLBACK")
+            holder.close()
+            store.close()
+
+
+class PostgresServer:
+    """A real server on a free loopback port, in a folder of its own."""
+
+    def __init__(self, binaries: Path) -> None:
+        self._binaries = binaries
+        self.folder = Path(tempfile.mkdtemp(prefix="orch-pg-"))
+        self._as_user: list[str] = []
+        if os.geteuid() == 0:
+            # Postgres refuses to run as root.
+            user = pwd.getpwnam("nobody")
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+            ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+            self._as_user = ["setpriv", *ids]
+        data = str(self.folder / "data")
+        # Sorts as people do, unlike the contract: order must not come from the server's locale.
+        locale = ["--locale-provider=icu", "--icu-locale=en"]
+        common = ["initdb", "-D", data, "-U", "orch", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        self._call([*common, *locale])
+        self.port = _free_port()
+        self._data = data
+        self._process = self._started()
+
+    def _call(self, command: list[str]) -> None:
+        name, *arguments = command
+        whole = [*self._as_user, str(self._binaries / name), *arguments]
+        done = subprocess.run(
+            whole, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        command = ["-D", self._data, "-k", str(self.folder), "-h", "127.0.0.1"]
+        command += ["-p", str(self.port), "-c", "fsync=off", "-c", "log_min_messages=panic"]
+        process = subprocess.Popen(
+            [*self._as_user, str(self._binaries / "postgres"), *command], cwd=self.folder
+        )
+        until = time.monotonic() + 60
+        while True:
+            try:
+                self.run("SELECT 1")
+                return process
+            except sa.exc.OperationalError:
+                assert process.poll() is None, "postgres ended"
+                assert time.monotonic() < until, "postgres did not answer in 60 s"
+                time.sleep(0.05)
+
+    def url(self, database: str) -> str:
+        """With a password, which the server does not ask for, so that tests can look for it."""
+        return f"postgresql+psycopg://orch:s3cret@127.0.0.1:{self.port}/{database}"
+
+    def run(self, statement: str) -> None:
+        """Run one statement outside any transaction."""
+        engine = sa.create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        try:
+            with engine.connect() as connection:
+                connection.execute(sa.text(statement))
+        finally:
+            engine.dispose()
+
+    def stop(self) -> None:
+        """End it at once, as a crash would."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(30)
+
+    def start(self) -> None:
+        """Start it again, on the same port and data."""
+        self._process = self._started()
+
+    def close(self) -> None:
+        """Stop it and take its folder away."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class PostgresPlace(SqlPlace):
+    """A database of its own on the suite's server."""
+
+    def __init__(self, server: PostgresServer, home: Path) -> None:
+        self._server = server
+        self._database = f"t_{uuid.uuid4().hex}"
+        server.run(f"CREATE DATABASE {self._database}")
+        super().__init__(server.url(self._database), home)
+
+    def refuse(self, table: Table, column: str, value: str) -> None:
+        self._run(f"ALTER TABLE {table.name} ADD CHECK ({column} IS DISTINCT FROM '{value}')")
+
+    @contextmanager
+    def away(self) -> Iterator[ControlStore]:
+        store = self.open()
+        store.ensure_tables()
+        self._server.stop()
+        try:
+            yield store
+        finally:
+            self._server.start()
+            store.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@cache
+def postgres_binaries() -> Path | None:
+    """The folder of the newest initdb and postgres."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: path.parts)
+    on_path = shutil.which("initdb")
+    candidates = [*reversed(found), *([Path(on_path).resolve()] if on_path else [])]
+    return next((path.parent for path in candidates if (path.parent / "postgres").exists()), None)
+
+
+def sqlite_place(request: pytest.FixtureRequest) -> StorePlace:
+    """The embedded store."""
+    return SqlitePlace(request.getfixturevalue("tmp_path"))
+
+
+def postgres_place(request: pytest.FixtureRequest) -> StorePlace:
+    """Postgres, where it and its driver are installed."""
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("no Postgres driver: pip install 'psycopg[binary]'")
+    if postgres_binaries() is None:
+        pytest.skip("no Postgres server: apt-get install postgresql")
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return PostgresPlace(server, request.getfixturevalue("tmp_path"))
+
+
+STORES: dict[str, Callable[[pytest.FixtureRequest], StorePlace]] = {
+    "sqlite": sqlite_place,
+    "postgres": postgres_place,
+}
