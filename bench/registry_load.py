@@ -45,7 +45,6 @@ with dg.DagsterInstance.get() as instance:
 def write_registry(home: Path, jobs: int) -> str:
     """Write N jobs in sources of 100, in chains of ten; returns the last job's name."""
     store = open_store("sqlite:///.orch/control.db", home)
-    store.ensure_tables()
     names = [f"etl_lnd_e{i // JOBS_A_SOURCE}_bench_t_{i}" for i in range(jobs)]
     masters: list[Row] = []
     edges: list[Row] = []
@@ -122,10 +121,10 @@ def main() -> None:
     for jobs in map(int, sys.argv[1:] or ["1000", "10000"]):
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder)
-            last = write_registry(home, jobs)
             dagster_home = home / ".orch" / "dagster"
-            dagster_home.mkdir()
             environment = {**os.environ, "ORCH_HOME": folder, "DAGSTER_HOME": str(dagster_home)}
+            subprocess.run(["orch", "init"], env=environment, check=True, capture_output=True)
+            last = write_registry(home, jobs)
             for again in ("first", "second"):
                 _, seconds, listed = seconds_to_load(environment).split()
                 print(f"{jobs:>6} jobs: {again} load {seconds} s, {listed} jobs listed", flush=True)

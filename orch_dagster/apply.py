@@ -89,7 +89,8 @@ def apply_files(files: Sequence[Path], store: ControlStore, settings: Settings) 
     changes = tuple(
         _change(table, rows[table.name], store) for table in _APPLIED if table.name in rows
     )
-    for change in changes:
+    # An older job_dependency may refuse a second parent: then nothing else must have been written.
+    for change in sorted(changes, key=lambda change: change.table is not JOB_DEPENDENCY):
         store.upsert(change.table, [*change.inserted, *change.changed])
     return Applied(changes, tuple(finding for finding in findings if finding.is_warning))
 
@@ -157,19 +158,37 @@ def _row_problems(rows: Mapping[str, Sequence[Row]]) -> list[str]:
 def _findings(
     rows: Mapping[str, Sequence[Row]], store: ControlStore, settings: Settings
 ) -> list[Finding]:
-    """What the registry would say of the given rows, once they are in the store."""
-    merged = {
-        table.name: _overlay(table, store.read(table), rows.get(table.name, ()))
-        for table in (JOB_MASTER, JOB_DEPENDENCY)
-    }
-    registry = build_registry(
-        [JobMaster.from_row(row) for row in merged[JOB_MASTER.name]],
-        [JobDependency.from_row(row) for row in merged[JOB_DEPENDENCY.name]],
-        script_check(settings.jobs_dir, settings.script_url_prefixes),
-    )
+    """What the registry would say of the given rows, and newly of others, once they are there."""
+    check_script = script_check(settings.jobs_dir, settings.script_url_prefixes)
+
+    def findings(masters: Sequence[Row], dependencies: Sequence[Row]) -> tuple[Finding, ...]:
+        return build_registry(
+            [JobMaster.from_row(row) for row in masters],
+            [JobDependency.from_row(row) for row in dependencies],
+            check_script,
+        ).findings
+
+    there = [store.read(table) for table in (JOB_MASTER, JOB_DEPENDENCY)]
+    merged = [
+        _overlay(table, its, [_texts(table, row) for row in rows.get(table.name, ())])
+        for table, its in zip((JOB_MASTER, JOB_DEPENDENCY), there, strict=True)
+    ]
+    before = set(findings(*there))
     given = {str(row.get("job_id")) for row in rows.get(JOB_MASTER.name, ())}
     given |= {str(row.get("dependent_job_id")) for row in rows.get(JOB_DEPENDENCY.name, ())}
-    return [finding for finding in registry.findings if finding.job_id in given]
+    return [
+        finding for finding in findings(*merged) if finding.job_id in given or finding not in before
+    ]
+
+
+def _texts(table: Table, row: Row) -> Row:
+    """The row with text where text belongs; that it was none is a problem of its own."""
+    of_keys = {name: str(row.get(name) or "") for name in table.keys}
+    others = {
+        name: value if value is None or name == "dependency_level" else str(value)
+        for name, value in row.items()
+    }
+    return {**others, **of_keys}
 
 
 def _overlay(table: Table, there: Sequence[Row], given: Sequence[Row]) -> list[Row]:

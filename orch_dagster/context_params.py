@@ -79,6 +79,9 @@ def parse_context_params(text: str | None, job_name: str) -> ContextParams:
         raise ContextParamsError(
             f"not JSON: {error.msg} at line {error.lineno} column {error.colno}"
         ) from error
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or brackets nested a thousand deep.
+        raise ContextParamsError(f"not usable JSON: {error}") from error
     if not isinstance(parsed, dict):
         raise ContextParamsError(f"a JSON object is wanted, this is a {type(parsed).__name__}")
     if match := _NAME.fullmatch(job_name):

@@ -139,7 +139,8 @@ def script_check(jobs_dir: Path, url_prefixes: Sequence[str]) -> ScriptCheck:
     @cache
     def check(script_path: str) -> str | None:
         if "://" in script_path:
-            if any(script_path.startswith(prefix) for prefix in url_prefixes):
+            under = any(script_path.startswith(f"{prefix.rstrip('/')}/") for prefix in url_prefixes)
+            if under and ".." not in script_path.split("/"):
                 return None
             return (
                 f"script_path {script_path} is a URL under no allowed prefix; "
@@ -148,9 +149,11 @@ def script_check(jobs_dir: Path, url_prefixes: Sequence[str]) -> ScriptCheck:
         posix, windows = PurePosixPath(script_path), PureWindowsPath(script_path)
         if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
             return f"script_path {script_path} lies outside {jobs_dir}; give it relative to jobs/"
-        if not (jobs_dir / script_path).is_file():
-            return f"script_path {script_path} is not a file under {jobs_dir}"
-        return None
+        try:
+            found = (jobs_dir / script_path).is_file()
+        except OSError as error:
+            return f"script_path {script_path} cannot be looked up: {error.strerror}"
+        return None if found else f"script_path {script_path} is not a file under {jobs_dir}"
 
     return check
 

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import date
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orch_dagster.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+# Two letters at least: C:/data is a path of Windows.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
 
 class Settings(BaseSettings):
     """Every setting, named ORCH_<FIELD> in the environment. docs/settings.md is made from it."""
 
-    model_config = SettingsConfigDict(env_prefix="ORCH_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="ORCH_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     home: Path = Field(REPOSITORY, description="Where runtime files live: .orch/, params/, logs/")
-    data_root: str = Field("", description="Where relative source and sink paths start; ORCH_HOME")
+    data_root: str = Field(
+        "",
+        description="Where relative source and sink paths start, a path (relative to ORCH_HOME) or "
+        "a URL; by default ORCH_HOME",
+    )
     control_url: str = Field(
         "sqlite:///.orch/control.db", description="The control store; relative to ORCH_HOME"
     )
@@ -29,7 +41,7 @@ class Settings(BaseSettings):
     first_biz_dt: date | None = Field(
         None, description="First partition; by default the earliest biz_dt of process_control"
     )
-    script_url_prefixes: tuple[str, ...] = Field(
+    script_url_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description='JSON list of prefixes under which script_path may be a URL: ["hdfs://jobs/"]',
     )
@@ -57,15 +69,18 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().resolve()
 
-    @field_validator("first_biz_dt", mode="before")
+    @field_validator("script_url_prefixes", mode="before")
     @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return value or None
+    def _from_json(cls, value: object) -> object:
+        # Here and not by pydantic-settings, which stops at the first variable that is no JSON.
+        return json.loads(value) if isinstance(value, str) else value
 
     @property
     def base_dir(self) -> str:
-        """The data root, a path or a URL."""
-        return self.data_root or str(self.home)
+        """The data root, an absolute path or a URL."""
+        if _URL.match(self.data_root):
+            return self.data_root
+        return str(self.home / Path(self.data_root).expanduser())
 
     @property
     def state_dir(self) -> Path:

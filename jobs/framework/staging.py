@@ -14,8 +14,10 @@ from framework.writers import write_dataset
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-# The name that Spark and Hive give to the folder of a null.
-_NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
+# Spark infers the types of partition columns from the folders' names: these values leave it free
+# to see what the other folders say. A null's folder would not do: alone, its type is VOID, and
+# Spark can't read ORC with that.
+_NEUTRAL = {"date": "1970-01-01", "timestamp": "1970-01-01 00%3A00%3A00"}
 _SHOWN_DATES = 5
 
 
@@ -116,12 +118,16 @@ def _stage_nothing(
 ) -> None:
     """Stage an empty partition that reads back: one file with the schema and no rows.
 
-    Spark writes no partition folder for no rows. Deeper partition columns get the folder of null,
-    so that every file of the table is equally deep, as Spark's partition discovery demands.
+    Spark writes no partition folder for no rows. Deeper partition columns get a folder too, so
+    that every file of the table is equally deep, as Spark's partition discovery demands.
     """
     names = {column.lower(): column for column in shaped.columns}
     partitions = [names[column.lower()] for column in planned.sink.partition_cols]
-    folders = [f"{column}={biz_dt if column == BIZ_DT else _NULL_FOLDER}" for column in partitions]
+    types = dict(shaped.dtypes)
+    folders = [
+        f"{name}={biz_dt if name == BIZ_DT else _NEUTRAL.get(types[name], '0')}"
+        for name in partitions
+    ]
     empty = spark.createDataFrame([], shaped.drop(*partitions).schema)
     fs.delete(folder)
     write_dataset(

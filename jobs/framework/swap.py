@@ -30,12 +30,14 @@ def forward(fs: FileSystem, moves: tuple[Move, ...]) -> None:
 
 
 def back(fs: FileSystem, moves: tuple[Move, ...]) -> None:
-    """Restore every target, last move first; repeating it does no harm.
+    """Restore every target; repeating it does no harm.
+
+    Where an `old` that should be there is gone, the new data stays: it is all there is.
 
     Raises:
         OSError: a move failed.
     """
-    for move in reversed(moves):
+    for move in moves:
         swapped = not fs.exists(move.new) and fs.exists(move.target)
         if swapped and (not move.had_target or fs.exists(move.old)):
             fs.rename(move.target, move.new)

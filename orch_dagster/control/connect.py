@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from orch_dagster.control.sql import SqlStore
 from orch_dagster.control.store import ControlStore
@@ -26,13 +26,22 @@ def open_store(url: str, home: Path) -> ControlStore:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise SettingsError(f"ORCH_CONTROL_URL: {url!r} is not a URL; it takes {_FORMS}") from error
+    except (ArgumentError, ValueError) as error:
+        # What cannot be taken apart may hold a password, so it is not repeated.
+        raise SettingsError(
+            f"ORCH_CONTROL_URL cannot be read as a URL; it takes {_FORMS}"
+        ) from error
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise SettingsError(f"ORCH_CONTROL_URL: {url!r} names no file; it takes {_FORMS}")
-        return SqlStore(parsed.set(database=str(home / parsed.database)))
-    if backend == "postgresql":
+        parsed = parsed.set(database=str(home / parsed.database))
+    elif backend != "postgresql":
+        raise SettingsError(f"ORCH_CONTROL_URL: {backend!r} is no known store; it takes {_FORMS}")
+    try:
         return SqlStore(parsed)
-    raise SettingsError(f"ORCH_CONTROL_URL: {backend!r} is no known store; it takes {_FORMS}")
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        remedy = "install 'psycopg[binary]'" if backend == "postgresql" else f"it takes {_FORMS}"
+        raise SettingsError(
+            f"ORCH_CONTROL_URL: no driver for {parsed.drivername} ({error}); {remedy}"
+        ) from error

@@ -80,7 +80,7 @@ def load(path: Path) -> RegistryRows | None:
         )
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PermanentStoreError(
             f"not a snapshot of the registry ({error}); delete the file", store=str(path)
         ) from error

@@ -137,7 +137,7 @@ class SqlStore:
     def _value(self, table: Table, name: str) -> sa.ColumnElement[Any]:
         """The column as it is read: an older job_dependency may hold null for no parent."""
         column = self._tables[table.name].c[name]
-        if table is JOB_DEPENDENCY and name in table.keys:
+        if table is JOB_DEPENDENCY and name == "parent_job_id":
             return sa.func.coalesce(column, "")
         return column
 

@@ -192,14 +192,7 @@ def _problems(table: Table, row: Mapping[str, Value]) -> list[str]:
 def _value_problem(column: Column, value: str | int | float | datetime) -> str | None:
     match column.kind:
         case Kind.TEXT | Kind.DATE:
-            if not isinstance(value, str):
-                return f"{value!r} is not text"
-            if len(value.encode("utf-8", "surrogatepass")) > MAX_CELL_BYTES:
-                return f"longer than {MAX_CELL_BYTES} bytes"
-            if bad := _NEVER_IN_TEXT.search(value):
-                return f"holds {bad[0]!r}, which is no text"
-            if column.kind is Kind.DATE and not is_iso_date(value):
-                return f"{value!r} is not a date such as 2024-05-15"
+            return _text_problem(value, is_date=column.kind is Kind.DATE)
         case Kind.INTEGER:
             if isinstance(value, bool) or not isinstance(value, int):
                 return f"{value!r} is not a whole number"
@@ -215,6 +208,18 @@ def _value_problem(column: Column, value: str | int | float | datetime) -> str |
                 return f"{value!r} is not a time with a time zone"
             if not _is_in_utc_years(value):
                 return f"{value!r} lies outside the years 1 to 9999 of UTC"
+    return None
+
+
+def _text_problem(value: object, *, is_date: bool) -> str | None:
+    if not isinstance(value, str):
+        return f"{value!r} is not text"
+    if len(value.encode("utf-8", "surrogatepass")) > MAX_CELL_BYTES:
+        return f"longer than {MAX_CELL_BYTES} bytes"
+    if bad := _NEVER_IN_TEXT.search(value):
+        return f"holds {bad[0]!r}, which no store keeps"
+    if is_date and not is_iso_date(value):
+        return f"{value!r} is not a date such as 2024-05-15"
     return None
 
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import queue
-import selectors
 import subprocess
 import sys
 import threading
@@ -16,18 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
+from orch_dagster.spark.drain import read_while_owned
 from orch_dagster.spark.errors import CommandStartError, SupervisorError
 from orch_dagster.spark.lines import LineSplitter, Tail
 
 EndReason = Literal["exited", "timeout", "stopped"]
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_CHUNK_BYTES = 64 * 1024
 _QUEUED_CHUNKS = 16
 # The longest time that a request to stop goes unseen.
 _TICK_S = 0.2
-# The most that Linux lets a pipe hold without privileges (/proc/sys/fs/pipe-max-size).
-_PIPE_CAPACITY_BYTES = 1024 * 1024
 # The supervisor's own bound for its kills is 10 s after the grace.
 _SUPERVISOR_MARGIN_S = 15.0
 
@@ -284,33 +281,6 @@ class SupervisedProcess:
 
 class _StreamEnd:
     """Queued once for the output and once for the report."""
-
-
-def read_while_owned(pipe: IO[bytes], owner_gone: threading.Event) -> Iterator[bytes]:
-    """Yield what comes through a pipe, to its end or until only strangers could write to it.
-
-    Once the supervisor is gone, all that its tree wrote is in the pipe already. A process that got
-    away (macOS: by a session of its own) may hold the pipe for ever: it is not waited for. On
-    Windows none can get away from the Job Object, and a pipe can't be waited for with a limit.
-    """
-    if sys.platform == "win32":
-        while chunk := os.read(pipe.fileno(), _CHUNK_BYTES):
-            yield chunk
-        return
-    left_bytes = _PIPE_CAPACITY_BYTES
-    with selectors.DefaultSelector() as selector:
-        selector.register(pipe, selectors.EVENT_READ)
-        while left_bytes > 0:
-            # Asked before looking: what is not there afterwards will never come.
-            is_last = owner_gone.is_set()
-            if selector.select(0 if is_last else _TICK_S):
-                chunk = os.read(pipe.fileno(), _CHUNK_BYTES)
-                if not chunk:
-                    return
-                left_bytes -= len(chunk) if is_last else 0
-                yield chunk
-            elif is_last:
-                return
 
 
 def _given(pipe: IO[bytes] | None) -> IO[bytes]:

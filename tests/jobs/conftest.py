@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     from pyspark.sql import SparkSession
 
+    base = tmp_path_factory.mktemp("spark")
     session = (
         SparkSession.builder.master("local[2]")
         .appName("tests/jobs")
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
+        .config("spark.sql.warehouse.dir", str(base / "warehouse"))
+        # Derby, which stands for a JDBC database, logs to the working folder otherwise.
+        .config("spark.driver.extraJavaOptions", f"-Dderby.system.home={base.as_posix()}")
         .getOrCreate()
     )
     session.sparkContext.setLogLevel("ERROR")

@@ -147,5 +147,6 @@ def test_clip_examples() -> None:
     assert clip_utf8("a\n  b\tc\x00") == "a b c"
     assert clip_utf8("x" * 501) == "x" * 499 + "…"
     assert clip_utf8("保険" * 250) == "保険" * 250
-    assert clip_utf8("bad \ud83d half") == "bad � half" or "bad" in clip_utf8("bad \ud83d half")
+    assert clip_utf8("bad \ud83d half").encode("utf-8").startswith(b"bad ")
+    assert "\ufffd" in clip_utf8("bad \ud83d half")
     assert clip_utf8("abe\u0301d", 4) == "ab…"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import textwrap
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +35,8 @@ SCRIPT = """
     print("params", os.environ["JOB_PARAMS_FILE"], flush=True)
     print("note", spark.sparkContext._jvm.System.getProperty("note"), flush=True)
     # Workers are processes of their own.
-    print("sum", spark.sparkContext.parallelize(range(10), 2).map(lambda n: n + 1).sum(), flush=True)
+    numbers = spark.sparkContext.parallelize(range(10), 2)
+    print("sum", numbers.map(lambda n: n + 1).sum(), flush=True)
     {last}
 """
 
@@ -57,7 +58,7 @@ class Job:
             spark_home=str(spark.home),
             spark_submit=str(spark.submit),
             java_home=str(find_java(os.environ).home),
-            python=__import__("sys").executable,
+            python=sys.executable,
             script=str(script),
             app_name="a job & its name",
             run_id="r1",
@@ -98,8 +99,6 @@ class Job:
 @pytest.mark.parametrize("platform", ["linux", "win32"])
 def test_a_job_gets_its_settings_and_its_code_comes_back(bench: Bench, platform: Platform) -> None:
     job = Job(bench, last="sys.exit(3)")
-    if platform == "win32":
-        job.request = replace(job.request, spark_properties=dict(job.request.spark_properties))
     end = job.run(platform)
     said = dict(line.split(" ", 1) for line in job.lines if " " in line)
     assert said["name"] == "a job & its name"

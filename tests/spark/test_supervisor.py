@@ -66,8 +66,10 @@ def test_a_line_and_an_end_of_the_control_pipe_stop_it(bench: Bench, order: byte
 def test_the_command_gets_the_usual_signal_handling() -> None:
     """What a parent ignores its children ignore too: the command must not inherit that."""
     code = "import signal; print(signal.getsignal(signal.SIGINT).__name__)"
-    out, _ = supervised("--", sys.executable, "-c", code).communicate()
-    assert out.strip() == b"default_int_handler" or out.strip() == b""
+    process = supervised("--", sys.executable, "-c", code)
+    assert process.stdout is not None
+    with process:
+        assert process.stdout.read().strip() == b"default_int_handler"
 
 
 @posix_only

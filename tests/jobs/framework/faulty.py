@@ -20,26 +20,40 @@ class Killed(BaseException):
 class FaultyFileSystem(LocalFileSystem):
     """Counts changing operations; at number `at` it calls `fault` before or after doing it.
 
-    `dead` makes every later operation fail too, as after the end of the process.
+    An outage of `span` operations fails them all, without doing them; an endless one (None)
+    stands for the end of the process. `killed_at` is the operation at which the process ends.
     """
 
-    def __init__(self, at: int, error: type[BaseException], when: str, *, dead: bool) -> None:
+    def __init__(
+        self,
+        at: int,
+        error: type[BaseException],
+        when: str,
+        *,
+        span: int | None = 1,
+        killed_at: int | None = None,
+    ) -> None:
         self.count = 0
         self.at = at
         self.error = error
         self.when = when
-        self.dead = dead
+        self.span = span
+        self.killed_at = killed_at
         self.hit: str | None = None
         for name in CHANGING:
             setattr(self, name, self._wrapped(name, getattr(self, name)))
 
     def _wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(location: str, *rest: Any) -> Any:
-            if self.hit and self.dead:
-                raise self.error("dead")
             self.count += 1
-            if self.count != self.at:
+            if self.killed_at is not None and self.count >= self.killed_at:
+                raise Killed("killed")
+            if self.count < self.at or self.at < 0:
                 return real(location, *rest)
+            if self.count > self.at:
+                if self.span is not None and self.count >= self.at + self.span:
+                    return real(location, *rest)
+                raise self.error("still away")
             self.hit = f"{name} {location}"
             if self.when == "after":
                 real(location, *rest)

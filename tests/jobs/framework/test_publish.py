@@ -3,15 +3,16 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from faulty import FaultyFileSystem, Killed
+
+from framework import lock
 from framework.errors import LockedError, PublishError
 from framework.filesystem import FileSystem, LocalFileSystem
-from framework.journal import Journal, decode, journal_location
+from framework.journal import Journal, Move, decode, journal_location
 from framework.processes import Owner, Sighting
 from framework.publish import Place, publication, recover
 
@@ -45,10 +46,20 @@ class Tables:
         for part in range(2):
             (folder / f"part-{part}").write_text(text)
 
-    def land(self, fs: FileSystem, owner: Owner, text: str = "new") -> None:
+    def land(
+        self,
+        fs: FileSystem,
+        owner: Owner,
+        text: str = "new",
+        *,
+        sinks: int = 2,
+        error: Exception | None = None,
+    ) -> None:
         with publication(fs, self.places, JOB, DATE, owner, look) as current:
-            for folder in current.staging:
+            for folder in current.staging[:sinks]:
                 self.fill(Path(folder) / f"biz_dt={DATE}", text)
+            if error:
+                raise error
             current.commit()
 
     def content(self) -> set[str]:
@@ -59,6 +70,17 @@ class Tables:
             parts = sorted(folder.glob("part-*"))
             texts |= {part.read_text() for part in parts} if len(parts) == 2 else {"absent"}
         return texts
+
+    def after_recovery(self, before: str) -> set[str]:
+        """What the journal promises for the date."""
+        journal = Path(self.journal)
+        if not journal.exists():
+            return self.content()
+        try:
+            state = decode(journal.read_bytes()).state
+        except ValueError:
+            return {before}
+        return {before if state in ("staging", "reverting") else "new"}
 
     def leftovers(self) -> list[str]:
         names = {f"biz_dt={DATE}", "biz_dt=2024-05-14"}
@@ -73,13 +95,13 @@ class Tables:
 
 
 def operations(root: Path, *, with_old: bool = True) -> int:
-    fs = FaultyFileSystem(-1, Killed, "before", dead=True)
+    fs = FaultyFileSystem(-1, Killed, "before")
     Tables(root / "count", with_old=with_old).land(fs, ME)
     return fs.count
 
 
 def each_fault(
-    root: Path, error: type[BaseException], when: str, *, dead: bool, with_old: bool = True
+    root: Path, error: type[BaseException], when: str, *, span: int | None, with_old: bool = True
 ) -> list[tuple[Tables, FaultyFileSystem]]:
     """Return a fresh pair of tables and a file system for every operation that can fail."""
     total = operations(root, with_old=with_old)
@@ -87,7 +109,7 @@ def each_fault(
     return [
         (
             Tables(root / f"at{at}", with_old=with_old),
-            FaultyFileSystem(at, error, when, dead=dead),
+            FaultyFileSystem(at, error, when, span=span),
         )
         for at in range(1, total + 1)
     ]
@@ -108,15 +130,16 @@ def test_a_kill_at_any_operation_is_recovered_to_old_or_new_whole(
 ) -> None:
     before = "old" if with_old else "absent"
     seen: set[str] = set()
-    for tables, fs in each_fault(tmp_path, Killed, when, dead=True, with_old=with_old):
+    for tables, fs in each_fault(tmp_path, Killed, when, span=None, with_old=with_old):
         with pytest.raises(Killed):
             tables.land(fs, DEAD)
         journal = Path(tables.journal)
         if when == "torn" and journal.exists():
             os.utime(journal, (0, 0))
+        expected = tables.after_recovery(before)
         recover(LocalFileSystem(), tables.journal, ME, look)
         content = tables.content()
-        assert content in ({before}, {"new"}), fs.hit
+        assert content == expected, fs.hit
         seen |= content
         assert tables.neighbours() == {"neighbour"}
         assert not journal.exists()
@@ -133,8 +156,8 @@ def test_a_kill_during_recovery_is_recovered_too(tmp_path: Path, when: str) -> N
         for second in range(1, 12):
             tables = Tables(tmp_path / f"{first}-{second}")
             with pytest.raises(Killed):
-                tables.land(FaultyFileSystem(first, Killed, when, dead=True), DEAD)
-            fs = FaultyFileSystem(second, Killed, when, dead=True)
+                tables.land(FaultyFileSystem(first, Killed, when, span=None), DEAD)
+            fs = FaultyFileSystem(second, Killed, when, span=None)
             try:
                 recover(fs, tables.journal, replace(DEAD, run_id="run-x", pid=3), look)
             except Killed:
@@ -143,21 +166,26 @@ def test_a_kill_during_recovery_is_recovered_too(tmp_path: Path, when: str) -> N
             assert not Path(tables.journal).exists()
 
 
+def failure(tables: Tables, fs: FileSystem, owner: Owner = ME) -> str:
+    """Land, and return the PublishError's text or ''."""
+    try:
+        tables.land(fs, owner)
+    except PublishError as error:
+        return str(error)
+    return ""
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_single_failure_leaves_old_data_and_no_staging_or_has_landed(
     tmp_path: Path, when: str
 ) -> None:
     outcomes: set[str] = set()
-    for tables, fs in each_fault(tmp_path, OSError, when, dead=False):
-        try:
-            tables.land(fs, ME)
-        except PublishError as error:
-            assert "unknown" not in str(error), fs.hit
-            assert tables.content() == {"old"}, fs.hit
-            outcomes.add("old")
-        else:
-            assert tables.content() == {"new"}, fs.hit
-            outcomes.add("new")
+    for tables, fs in each_fault(tmp_path, OSError, when, span=1):
+        problem = failure(tables, fs)
+        expected = "old" if problem else "new"
+        assert "unknown" not in problem, fs.hit
+        assert tables.content() == {expected}, fs.hit
+        outcomes.add(expected)
         tables.land(LocalFileSystem(), ME, "third")
         assert tables.content() == {"third"}
         assert tables.leftovers() == [], fs.hit
@@ -168,59 +196,83 @@ def test_a_file_system_that_stays_away_in_the_swap_gives_unknown_and_keeps_the_o
     tmp_path: Path,
 ) -> None:
     unknown = 0
-    for tables, fs in each_fault(tmp_path, OSError, "before", dead=True):
-        try:
-            tables.land(fs, ME)
-        except PublishError as error:
-            unknown += "unknown whether published" in str(error)
+    for tables, fs in each_fault(tmp_path, OSError, "before", span=None):
+        unknown += "unknown whether published" in failure(tables, fs)
         recover(LocalFileSystem(), tables.journal, ME, look)
         assert tables.content() in ({"old"}, {"new"}), fs.hit
     assert unknown >= 4
 
 
+@pytest.mark.parametrize("span", [2, 3, 4])
+def test_an_outage_that_passes_never_costs_the_only_copy(tmp_path: Path, span: int) -> None:
+    unknown = 0
+    for tables, fs in each_fault(tmp_path, OSError, "before", span=span):
+        unknown += "unknown whether published" in failure(tables, fs)
+        expected = tables.after_recovery("old")
+        recover(LocalFileSystem(), tables.journal, ME, look)
+        assert tables.content() == expected, fs.hit
+        assert tables.content() in ({"old"}, {"new"}), fs.hit
+    assert unknown >= 4
+
+
+def test_a_kill_while_a_failed_swap_is_undone_keeps_the_old_data(tmp_path: Path) -> None:
+    undoing = 0
+    total = operations(tmp_path)
+    for first in range(1, total + 1):
+        for second in range(first + 1, total + 6):
+            tables = Tables(tmp_path / f"{first}-{second}")
+            fs = FaultyFileSystem(first, OSError, "before", killed_at=second)
+            try:
+                failure(tables, fs, DEAD)
+            except Killed:
+                journal = Path(tables.journal)
+                undoing += journal.exists() and decode(journal.read_bytes()).state == "reverting"
+            expected = tables.after_recovery("old")
+            recover(LocalFileSystem(), tables.journal, ME, look)
+            assert tables.content() == expected, (first, second)
+            assert tables.content() in ({"old"}, {"new"}), (first, second)
+    assert undoing >= 4
+
+
+def test_new_data_stays_where_the_old_is_lost(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    target = tables.places[0].target
+    work = (tmp_path / "work").as_posix()
+    move = Move(work, f"{work}/new-0", f"{work}/old-0", target, had_target=True)
+    left_by(tables, DEAD, state="reverting", moves=(move,))
+    recover(LocalFileSystem(), tables.journal, ME, look)
+    assert Path(target, "part-0").read_text() == "old"
+
+
 def test_an_error_of_the_caller_leaves_old_data_and_no_staging(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
-    fs = LocalFileSystem()
-    with (
-        pytest.raises(ZeroDivisionError),
-        publication(fs, tables.places, JOB, DATE, ME, look) as current,
-    ):
-        tables.fill(Path(current.staging[0]) / f"biz_dt={DATE}", "new")
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        tables.land(LocalFileSystem(), ME, error=ZeroDivisionError())
     assert tables.content() == {"old"}
     assert tables.leftovers() == []
 
 
 def test_a_sink_for_which_nothing_was_staged_is_not_published(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
-    with (
-        pytest.raises(PublishError, match="nothing was staged at .*new-1"),
-        publication(LocalFileSystem(), tables.places, JOB, DATE, ME, look) as current,
-    ):
-        tables.fill(Path(current.staging[0]) / f"biz_dt={DATE}", "new")
-        current.commit()
+    with pytest.raises(PublishError, match=r"nothing was staged at .*new-1"):
+        tables.land(LocalFileSystem(), ME, sinks=1)
     assert tables.content() == {"old"}
     assert tables.leftovers() == []
-
-
-def test_a_running_owner_is_named_and_nothing_is_touched(tmp_path: Path) -> None:
-    tables = Tables(tmp_path)
-    other = replace(ME, run_id="run-9", pid=3)
-    with publication(
-        LocalFileSystem(), tables.places, JOB, DATE, other, lambda _: Sighting(2_000_000)
-    ):
-        before = Path(tables.journal).read_bytes()
-        with pytest.raises(LockedError, match=r"run run-9, process 3 on here"), publication(
-            LocalFileSystem(), tables.places, JOB, DATE, replace(ME, pid=4),
-            lambda _: Sighting(2_000_000),
-        ):  # fmt: skip
-            pytest.fail("the lock was given twice")
-        assert Path(tables.journal).read_bytes() == before
 
 
 def left_by(tables: Tables, owner: Owner, **changes: object) -> None:
     journal = replace(Journal(JOB, DATE, owner), **changes)  # type: ignore[arg-type]
     LocalFileSystem().create_exclusive(tables.journal, journal.encode())
+
+
+def test_a_running_owner_is_named_and_nothing_is_touched(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    left_by(tables, replace(ME, run_id="run-9"))
+    before = Path(tables.journal).read_bytes()
+    with pytest.raises(LockedError, match="run run-9, process 2 on here"):
+        tables.land(LocalFileSystem(), replace(ME, pid=4))
+    assert Path(tables.journal).read_bytes() == before
+    assert tables.content() == {"old"}
 
 
 def test_an_owner_on_another_host_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -290,7 +342,9 @@ def test_threads_of_one_process_exclude_each_other(tmp_path: Path) -> None:
 
 def test_one_of_many_takes_over_a_dead_owner(tmp_path: Path) -> None:
     """Eight processes (eight pids, as far as the lock can tell) meet a dead owner's journal."""
-    from framework import lock
+
+    def running(pid: int) -> Sighting | None:
+        return Sighting(5) if pid >= 10 else None
 
     for round_ in range(20):
         tables = Tables(tmp_path / str(round_))
@@ -304,10 +358,9 @@ def test_one_of_many_takes_over_a_dead_owner(tmp_path: Path) -> None:
             won: list[int] = won,
         ) -> None:
             me = Owner(f"run-{pid}", "here", pid, 5)
-            alive: Callable[[int], Sighting | None] = lambda p: Sighting(5) if p >= 10 else None
             gate.wait()
             try:
-                lock._acquire(LocalFileSystem(), tables.journal, Journal(JOB, DATE, me), alive)
+                lock._acquire(LocalFileSystem(), tables.journal, Journal(JOB, DATE, me), running)
                 won.append(pid)
             except LockedError:
                 pass
@@ -319,6 +372,36 @@ def test_one_of_many_takes_over_a_dead_owner(tmp_path: Path) -> None:
             thread.join()
         assert len(won) == 1
         assert decode(Path(tables.journal).read_bytes()).owner.pid == won[0]
+
+
+def test_who_waited_for_the_takeover_finds_the_new_owner(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    left_by(tables, DEAD)
+    winner = Journal(JOB, DATE, Owner("run-9", "here", 2, 2_000_000))
+
+    class Slow(LocalFileSystem):
+        def create_exclusive(self, location: str, data: bytes) -> None:
+            if location.endswith(".takeover"):
+                self.write_atomic(tables.journal, winner.encode())
+            super().create_exclusive(location, data)
+
+    with pytest.raises(LockedError, match="run-9"):
+        tables.land(Slow(), replace(ME, pid=4))
+    assert decode(Path(tables.journal).read_bytes()) == winner
+
+
+def test_half_a_journal_update_is_cleared_away_with_it(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+
+    class Full(LocalFileSystem):
+        def write_atomic(self, location: str, data: bytes) -> None:
+            Path(location + ".tmp").write_bytes(data[:9])
+            raise OSError("no space left")
+
+    with pytest.raises(PublishError, match="old data is in place: no space left"):
+        tables.land(Full(), ME)
+    assert tables.content() == {"old"}
+    assert tables.leftovers() == []
 
 
 def test_recover_says_what_it_did(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ class Home:
 
     def reported(self, kind: str) -> list[dict[str, Any]]:
         messages = [json.loads(line) for line in self.messages.read_text().splitlines()]
-        custom = [m["params"]["payload"] for m in messages if m["method"] == "report_custom_message"]
+        custom = [m["params"].get("payload") for m in messages if m["method"].startswith("report_")]
         return [payload for payload in custom if payload["kind"] == kind]
 
     def closed(self) -> dict[str, Any]:
@@ -138,6 +138,41 @@ def test_lands_replaces_its_date_only_and_reports(home: Home, spark: Any) -> Non
         "biz_dt=2024-05-15",
     ]
     assert "landed 1 rows" in home.log.read_text()
+
+
+KILLED = """
+import os, signal
+from framework import run_landing
+from framework.filesystem import RoutedFileSystem
+
+def rename(self, source, target, real=RoutedFileSystem.rename):
+    real(self, source, target)
+    os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+if os.environ["JOB_KILL"] == "1":
+    RoutedFileSystem.rename = rename
+run_landing()
+"""
+
+
+@pytest.mark.spark
+def test_a_job_killed_in_its_swap_is_finished_by_the_next_one(
+    home: Home, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old folder is aside and the new one not yet in place when the process is killed."""
+    (home.root / "job.py").write_text(KILLED)
+    table = home.root / "out" / "claims"
+    for number, kill in [("1", "0"), ("2", "1"), ("3", "0")]:
+        monkeypatch.setenv("JOB_KILL", kill)
+        home.claims("2024-05-15", f"{number},1,1.50")
+        done = home.run(home.params("2024-05-15"))
+        assert (done.returncode != 0) == (kill == "1"), done.stderr
+        assert (table / "_landing").exists() == (kill == "1")
+        assert (table / "biz_dt=2024-05-15").exists() == (kill == "0")
+    assert [row.id for row in spark.read.orc(str(table)).collect()] == ["3"]
+    assert "an earlier landing was cut off: etl_lnd_claims 2024-05-15: rolled forward" in (
+        home.log.read_text()
+    )
 
 
 @pytest.mark.spark

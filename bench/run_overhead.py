@@ -1,0 +1,73 @@
+"""What Dagster and the rest add to a job: `dagster job execute` of JOB_1001 against a bare submit.
+
+    python bench/run_overhead.py [PAIRS]
+
+The bare one is the spark-submit command that the run itself logged, with the environment it gave
+and without its result channel. Pairs in turn; prints each pair's ratio and the median.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from orch_dagster.control.connect import open_store
+from orch_dagster.fetch import fetch_bundle
+from orch_dagster.location import load_location
+from orch_dagster.sample.rows import BIZ_DT, JOB_NAME
+from orch_dagster.settings import load_settings
+from orch_dagster.spark.submit import prepare_submit
+
+
+def seconds(command: list[str], environment: dict[str, str], folder: str) -> float:
+    """Wall seconds of a command that must succeed."""
+    start = time.perf_counter()
+    subprocess.run(command, env=environment, cwd=folder, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def bare_command(home: Path) -> tuple[list[str], dict[str, str]]:
+    """The submit of JOB_1001, built as a run builds it."""
+    settings = load_settings()
+    spec = load_location(settings).registry.jobs[JOB_NAME]
+    store = open_store(settings.control_url, settings.home)
+    bundle = fetch_bundle(
+        store, spec, run_id="bench", wanted=[BIZ_DT.isoformat()], environment=settings.env
+    )
+    store.close()
+    params = home / "bench.json"
+    params.write_text(bundle.to_json(), encoding="utf-8")
+    command = prepare_submit(
+        bundle, settings, params_file=params, log_file=home / "bench.log", pipes_env={}
+    )
+    return list(command.argv), {**os.environ, **command.env}
+
+
+def main() -> None:
+    """Measure so many pairs."""
+    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"ORCH_HOME": folder, "DAGSTER_HOME": f"{folder}/.orch/dagster"}
+        subprocess.run(["orch", "init", "--sample"], check=True, capture_output=True)
+        bare, bare_environment = bare_command(Path(folder))
+        tags = json.dumps({"dagster/partition": BIZ_DT.isoformat()})
+        ours = [sys.executable, "-m", "dagster", "job", "execute", "-m", "orch_dagster.definitions"]
+        ours += ["-j", JOB_NAME, "--tags", tags]
+        seconds(bare, bare_environment, folder)
+        ratios: list[float] = []
+        for _ in range(pairs):
+            in_dagster = seconds(ours, dict(os.environ), folder)
+            alone = seconds(bare, bare_environment, folder)
+            ratios.append(in_dagster / alone)
+            print(f"{in_dagster:.1f} s / {alone:.1f} s = {ratios[-1]:.2f}", flush=True)
+        print(f"median of {pairs} pairs: {statistics.median(ratios):.2f}")
+
+
+if __name__ == "__main__":
+    main()

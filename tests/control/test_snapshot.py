@@ -1,0 +1,141 @@
+"""The registry kept for the day its store is down."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from orch_dagster.control import snapshot
+from orch_dagster.control.records import JobDependency, JobMaster, SysParam
+from orch_dagster.control.snapshot import RegistryRows
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, PROCESS_CONTROL, SYS_PARAMS
+from orch_dagster.errors import PermanentStoreError
+
+ROWS = RegistryRows(
+    masters=[JobMaster("J1", "name", '{"a": "é😀\\n"}', "s.py", None)],
+    dependencies=[JobDependency("J1", "name", "", None, 0)],
+    schedule_params=[SysParam("schedule.cron", "DEV", "*", "0 2 * * *", "system")],
+    first_biz_dt="2024-05-15",
+    read_at=datetime(2024, 5, 15, 1, 2, 3, 456789, tzinfo=timezone.utc),
+)
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "registry.json"
+    snapshot.save(ROWS, path)
+
+    assert snapshot.load(path) == ROWS
+
+
+def test_an_empty_registry_too(tmp_path: Path) -> None:
+    empty = RegistryRows([], [], [], None, ROWS.read_at)
+    snapshot.save(empty, tmp_path / "registry.json")
+
+    assert snapshot.load(tmp_path / "registry.json") == empty
+
+
+def test_none_was_saved(tmp_path: Path) -> None:
+    assert snapshot.load(tmp_path / "registry.json") is None
+
+
+def test_a_save_that_fails_leaves_the_last_one(tmp_path: Path) -> None:
+    path = tmp_path / "registry.json"
+    snapshot.save(ROWS, path)
+    bad = RegistryRows([JobMaster("J\ud800")], [], [], None, ROWS.read_at)
+
+    with pytest.raises(UnicodeEncodeError):
+        snapshot.save(bad, path)
+    assert snapshot.load(path) == ROWS
+    assert os.listdir(tmp_path) == ["registry.json"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"job_master": 1, "job_dependency": [], "sys_params": []}',
+        '{"job_master": ["x"], "job_dependency": [], "sys_params": [], "first_biz_dt": null, '
+        '"read_at": "2024-05-15T00:00:00+00:00"}',
+        '{"job_master": [], "job_dependency": [], "sys_params": [], "first_biz_dt": null, '
+        '"read_at": "yesterday"}',
+        "\udcff",
+    ],
+)
+def test_a_file_that_is_no_snapshot_is_named_with_the_remedy(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "registry.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+    with pytest.raises(PermanentStoreError, match="delete the file") as caught:
+        snapshot.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_half_a_snapshot_is_refused_wherever_it_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "registry.json"
+    snapshot.save(ROWS, path)
+    whole = path.read_bytes()
+
+    for length in range(0, len(whole), 7):
+        path.write_bytes(whole[:length])
+        with pytest.raises(PermanentStoreError):
+            snapshot.load(path)
+
+
+def test_only_what_a_code_location_needs_is_read(store: ControlStore) -> None:
+    store.upsert(JOB_MASTER, [{"job_id": "J1", "job_name": "name"}])
+    store.upsert(
+        JOB_DEPENDENCY,
+        [{"dependent_job_id": "J1", "dependent_job_name": "name", "parent_job_id": ""}],
+    )
+    source = {"entity": "E", "source_system": "S"}
+    store.upsert(
+        PROCESS_CONTROL, [{**source, "biz_dt": day} for day in ("2024-05-16", "2023-01-02")]
+    )
+    store.upsert(
+        SYS_PARAMS,
+        [
+            {"param_key": key, "environment": env, "key_name": "*", "param_type": kind}
+            for key, env, kind in [
+                ("schedule.cron", "DEV", "system"),
+                ("schedule.timezone", "UAT", "system"),
+                ("schedule.odd", "DEV", "spark"),
+                ("other", "DEV", "system"),
+            ]
+        ],
+    )
+    before = datetime.now(timezone.utc)
+
+    rows = snapshot.read_rows(store, "DEV")
+
+    assert [row.job_id for row in rows.masters] == ["J1"]
+    assert [row.parent_job_id for row in rows.dependencies] == [""]
+    assert [row.param_key for row in rows.schedule_params] == ["schedule.cron"]
+    assert rows.first_biz_dt == "2023-01-02"
+    assert before <= rows.read_at <= datetime.now(timezone.utc)
+
+
+def test_no_secret_reaches_the_file(store: ControlStore, tmp_path: Path) -> None:
+    store.upsert(
+        SYS_PARAMS,
+        [
+            {
+                "param_key": "schedule.cron",
+                "environment": "DEV",
+                "key_name": "*",
+                "param_value": "file:/hidden",
+                "param_type": "secret",
+            }
+        ],
+    )
+    snapshot.save(snapshot.read_rows(store, "DEV"), tmp_path / "registry.json")
+
+    assert json.loads((tmp_path / "registry.json").read_text())["sys_params"] == []

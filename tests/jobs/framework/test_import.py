@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+JOBS = Path(__file__).parents[3] / "jobs"
+
+
+def fresh(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(JOBS), "SYSTEMROOT": "C:\\Windows"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_importing_needs_the_standard_library_only() -> None:
+    loaded = fresh(
+        "import sys, framework, framework.hadoop, framework.staging\n"
+        "heavy = {'pyspark', 'py4j', 'dagster', 'dagster_pipes', 'orch_dagster'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert loaded == "[]"
+
+
+def test_import_paths_of_older_scripts() -> None:
+    assert fresh(
+        "from framework.logging import get_logger\n"
+        "from framework.params_loader import load_params\n"
+        "from framework import (get_logger, set_spark_log_level, load_params, get_spark, read_csv,"
+        " read_orc, write_orc, exec_hql, run_landing)\n"
+        "print(get_logger.__name__, load_params.__name__)"
+    ) == ("get_logger load_params")

@@ -1,0 +1,197 @@
+"""What context_params may say, and how each fault is named."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orch_dagster.context_params import ContextParamsError, parse_context_params
+
+NAME = "etl_lnd_gels_fpms_t_contract"
+SOURCE = {"format": "csv", "path": "in/{biz_dt}.csv"}
+SINK = {"format": "orc", "path": "out", "partition_cols": ["biz_dt"]}
+
+
+def parse(document: object, job_name: str = NAME) -> Any:
+    return parse_context_params(json.dumps(document), job_name)
+
+
+def faults(document: object, job_name: str = NAME) -> list[str]:
+    with pytest.raises(ContextParamsError) as caught:
+        parse(document, job_name)
+    return str(caught.value).split("; ")
+
+
+def test_all_that_may_be_said() -> None:
+    params = parse(
+        {
+            "entity": "GELS",
+            "source_system": "FPMS",
+            "sources": [
+                {
+                    "format": "csv",
+                    "path": "a.csv",
+                    "options": {"header": True, "sep": ";", "maxColumns": 9, "ratio": 0.5},
+                    "schema": "a INT, b STRING",
+                }
+            ],
+            "hql": "x.hql",
+            "sinks": [{**SINK, "mode": "overwrite"}],
+            "timeout_minutes": 1.5,
+            "allow_empty": True,
+        }
+    )
+
+    assert params.sources[0].options == {"header": True, "sep": ";", "maxColumns": 9, "ratio": 0.5}
+    assert params.sources[0].schema_ddl == "a INT, b STRING"
+    assert params.sinks[0].partition_cols == ("biz_dt",)
+    assert params.timeout_minutes == 1.5
+    assert params.allow_empty is True
+
+
+def test_what_is_not_said() -> None:
+    params = parse({})
+
+    assert (params.sources, params.sinks, params.hql) == ((), (), None)
+    assert (params.timeout_minutes, params.allow_empty) == (None, False)
+
+
+class TestEntityAndSource:
+    @pytest.mark.parametrize(
+        ("name", "entity", "source"),
+        [
+            (NAME, "GELS", "FPMS"),
+            ("ETL_LND_gels_Fpms_T", "GELS", "FPMS"),
+            ("etl_lnd_a1_b2_x_y_z", "A1", "B2"),
+        ],
+    )
+    def test_are_taken_from_the_name(self, name: str, entity: str, source: str) -> None:
+        params = parse({}, name)
+        assert (params.entity, params.source_system) == (entity, source)
+
+    def test_of_the_json_win(self) -> None:
+        params = parse({"entity": "X"})
+        assert (params.entity, params.source_system) == ("X", "FPMS")
+
+    @pytest.mark.parametrize("name", ["my_job", "etl_lnd_gels_fpms", "etl_lnd_gels_fpms_", "x"])
+    def test_of_neither_are_missing(self, name: str) -> None:
+        assert faults({}, name) == ["entity: Field required", "source_system: Field required"]
+
+    @pytest.mark.parametrize("entity", ["", "   ", None, 5])
+    def test_that_are_no_text(self, entity: object) -> None:
+        (fault,) = faults({"entity": entity})
+        assert fault.startswith("entity: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "not JSON"),
+        ("", "not JSON"),
+        ("{'a': 1}", "line 1 column 2"),
+        ('{"a": 1,\n "b": }', "line 2 column 7"),
+        ("[]", "a JSON object is wanted, this is a list"),
+        ("null", "a JSON object is wanted, this is a NoneType"),
+        ('"x"', "a JSON object is wanted, this is a str"),
+        ("[" * 60_000, "not usable JSON"),
+        ('{"timeout_minutes": ' + "9" * 5_000 + "}", "not usable JSON"),
+    ],
+)
+def test_text_that_is_no_json_object(text: str | None, said: str) -> None:
+    with pytest.raises(ContextParamsError, match=said):
+        parse_context_params(text, NAME)
+
+
+class TestFaults:
+    def test_a_word_that_is_not_known(self) -> None:
+        assert faults({"sink": []}) == ["sink: Extra inputs are not permitted"]
+        assert faults({"sources": [{**SOURCE, "encoding": "x"}]}) == [
+            "sources.0.encoding: Extra inputs are not permitted"
+        ]
+
+    def test_all_of_them_with_their_places(self) -> None:
+        found = faults(
+            {
+                "sources": [SOURCE, {"path": "x"}],
+                "sinks": "out",
+                "timeout_minutes": 0,
+                "allow_empty": "perhaps",
+            }
+        )
+
+        assert [fault.partition(":")[0] for fault in found] == [
+            "sources.1.format",
+            "sinks",
+            "timeout_minutes",
+            "allow_empty",
+        ]
+
+    def test_a_sink_that_would_replace_other_dates(self) -> None:
+        for sink in (
+            {"format": "orc", "path": "out"},
+            {"format": "orc", "path": "out", "partition_cols": ["region", "biz_dt"]},
+            {"format": "orc", "path": "out/biz_dt", "partition_cols": []},
+        ):
+            (fault,) = faults({"sources": [SOURCE], "sinks": [SINK, sink]})
+            assert fault.startswith("sinks.1: biz_dt must come first in partition_cols")
+
+    @pytest.mark.parametrize(
+        "sink",
+        [
+            SINK,
+            {"format": "orc", "path": "out", "partition_cols": ["biz_dt", "region"]},
+            {"format": "parquet", "path": "out/{biz_dt}"},
+            {"format": "parquet", "path": "out/{biz_dt:%Y%m%d}"},
+            {"format": "kudu", "options": {"kudu.table": "t"}, "mode": "append"},
+            {"format": "JDBC", "options": {"url": "jdbc:x"}},
+        ],
+    )
+    def test_sinks_that_are_right(self, sink: dict[str, object]) -> None:
+        assert len(parse({"sources": [SOURCE], "sinks": [sink]}).sinks) == 1
+
+    def test_append_is_for_services(self) -> None:
+        (fault,) = faults({"sources": [SOURCE], "sinks": [{**SINK, "mode": "append"}]})
+        assert fault.startswith("sinks.0: mode append is only for")
+
+    def test_paths_that_are_missing(self) -> None:
+        assert faults({"sources": [{"format": "csv"}], "sinks": [{"format": "orc"}]}) == [
+            "sinks.0: a orc sink needs a path",
+            "sources.0: a csv source needs a path",
+        ]
+
+    def test_a_sink_without_a_source(self) -> None:
+        assert faults({"sinks": [SINK]}) == [
+            "sources: a job with sinks needs at least one source"
+        ]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["entity", "sources", "sinks", "format", "path", "hql", "x"]),
+                inner,
+            )
+        ),
+        max_leaves=15,
+    )
+)
+def test_any_json_is_taken_or_refused_in_words(document: object) -> None:
+    try:
+        parse(document)
+    except ContextParamsError as error:
+        assert str(error)
+
+
+@given(st.text())
+def test_any_text_is_taken_or_refused_in_words(text: str) -> None:
+    try:
+        parse_context_params(text, NAME)
+    except ContextParamsError as error:
+        assert str(error)

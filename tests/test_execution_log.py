@@ -1,0 +1,393 @@
+"""Events to rows: the same rows however the events come, and nothing undone in the store."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orch_dagster.control.connect import open_store
+from orch_dagster.control.records import ExecutionLog
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import EXECUTION_LOG, Row, check_rows, to_micros
+from orch_dagster.execution_log import (
+    End,
+    RunEnd,
+    RunEnded,
+    RunHistory,
+    StepFacts,
+    StepFailed,
+    project,
+    row_id,
+    write_rows,
+)
+
+CREATED = datetime(2024, 5, 15, 1, 2, 3, 456789, tzinfo=timezone.utc)
+DAY = "2024-05-15"
+
+
+def at(seconds: float) -> datetime:
+    return CREATED + timedelta(seconds=seconds)
+
+
+def facts(
+    name: str = "a",
+    *,
+    dates: tuple[str, ...] = (DAY,),
+    started: float = 1,
+    app: str | None = None,
+    attempt: int = 1,
+    ends: dict[str, End] | None = None,
+) -> StepFacts:
+    return StepFacts(name, f"J_{name}", dates, at(started), attempt, app, ends or {})
+
+
+def run(
+    *said: StepFacts, failures: Sequence[StepFailed] = (), end: RunEnded | None = None
+) -> RunHistory:
+    job_ids = {"a": "J_a", "b": "J_b"}
+    return RunHistory("run-1", CREATED, (DAY,), job_ids, said, failures, end)
+
+
+def one(history: RunHistory) -> ExecutionLog:
+    (row,) = project(history)
+    return row
+
+
+class TestIds:
+    def test_are_the_same_for_every_reader(self) -> None:
+        # Fixed: rows of an older version must be found again.
+        assert row_id("run-1", CREATED, "J1", DAY) == "1715734923456789_da0f4d0d2f4a"
+
+    def test_are_of_run_job_and_date(self) -> None:
+        ids = {
+            row_id(run_id, CREATED, job, day)
+            for run_id, job, day in itertools.product(["r1", "r2"], ["J1", "J2"], [DAY, "2024-05-16"])
+        }
+        assert len(ids) == 8
+
+    def test_do_not_run_together(self) -> None:
+        assert row_id("r1", CREATED, "1J", DAY)[-12:] != row_id("r", CREATED, "11J", DAY)[-12:]
+
+    def test_sort_by_creation(self) -> None:
+        assert row_id("z", at(0), "J", DAY) < row_id("a", at(0.000001), "J", DAY)
+
+    def test_another_zone_is_the_same_moment(self) -> None:
+        local = CREATED.astimezone(timezone(timedelta(hours=8)))
+        assert row_id("r", local, "J", DAY) == row_id("r", CREATED, "J", DAY)
+
+
+class TestEachEnd:
+    def test_started(self) -> None:
+        row = one(run(facts()))
+
+        assert row == ExecutionLog(
+            id=row_id("run-1", CREATED, "J_a", DAY),
+            job_id="J_a",
+            job_name="a",
+            run_id="run-1",
+            biz_dt=DAY,
+            status="Started",
+            start_time=at(1),
+            attempts=1,
+        )
+
+    def test_completed(self) -> None:
+        row = one(run(facts(app="app-1", ends={DAY: End("completed", at(3.5))})))
+
+        assert (row.status, row.error_message) == ("Completed", None)
+        assert (row.start_time, row.end_time, row.duration) == (at(1), at(3.5), 2.5)
+        assert row.spark_app_id == "app-1"
+
+    def test_failed(self) -> None:
+        row = one(run(facts(ends={DAY: End("failed", at(3), "no such file")})))
+
+        assert row.status == "Failed: no such file"
+        assert row.error_message == "no such file"
+
+    @pytest.mark.parametrize("message", [None, ""])
+    def test_failed_without_a_reason(self, message: str | None) -> None:
+        row = one(run(facts(ends={DAY: End("failed", at(3), message)})))
+        assert row.status == "Failed: no reason was given"
+
+    def test_canceled(self) -> None:
+        row = one(run(facts(ends={DAY: End("canceled", at(3), "stopped on request")})))
+        assert (row.status, row.error_message, row.end_time) == ("Canceled", None, at(3))
+
+    def test_dates_end_each_in_their_way(self) -> None:
+        other = "2024-05-16"
+        ends = {DAY: End("completed", at(2)), other: End("failed", at(3), "bad")}
+        rows = project(run(facts(dates=(DAY, other), ends=ends)))
+
+        assert [(row.biz_dt, row.status) for row in rows] == [
+            (DAY, "Completed"),
+            (other, "Failed: bad"),
+        ]
+
+    def test_a_run_without_a_date_has_a_row_without_one(self) -> None:
+        row = one(run(facts(dates=("",), ends={"": End("failed", at(2), "no date")})))
+        assert (row.biz_dt, row.status) == (None, "Failed: no date")
+
+
+class TestWhatAStepCouldNotSay:
+    def test_dagsters_word_that_it_failed(self) -> None:
+        failures = [StepFailed("a", at(5), "second"), StepFailed("a", at(4), "first")]
+        row = one(run(facts(), failures=failures, end=RunEnded(RunEnd.FAILURE, at(6), "run")))
+
+        assert (row.status, row.end_time, row.duration) == ("Failed: first", at(4), 3)
+
+    def test_another_steps_failure_is_not_its_own(self) -> None:
+        row = one(run(facts(), failures=[StepFailed("b", at(4), "b's")]))
+        assert row.status == "Started"
+
+    @pytest.mark.parametrize(
+        ("how", "status"),
+        [
+            (RunEnd.FAILURE, "Failed: the orchestrator died"),
+            (RunEnd.CANCELED, "Canceled"),
+            (RunEnd.SUCCESS, "Completed"),
+        ],
+    )
+    def test_the_runs_end(self, how: RunEnd, status: str) -> None:
+        row = one(run(facts(), end=RunEnded(how, at(9), "the orchestrator died")))
+        assert (row.status, row.end_time) == (status, at(9))
+
+    @pytest.mark.parametrize("how", list(RunEnd))
+    def test_its_own_word_stands_against_the_runs(self, how: RunEnd) -> None:
+        said = facts(ends={DAY: End("completed", at(3))})
+        row = one(
+            run(said, failures=[StepFailed("a", at(4), "x")], end=RunEnded(how, at(9), "x"))
+        )
+        assert (row.status, row.end_time) == ("Completed", at(3))
+
+    def test_a_step_that_never_began_has_a_row_only_in_a_canceled_run(self) -> None:
+        done = facts("a", ends={DAY: End("completed", at(3))})
+
+        assert len(project(run(done))) == 1
+        assert len(project(run(done, end=RunEnded(RunEnd.FAILURE, at(4))))) == 1
+        first, second = project(run(done, end=RunEnded(RunEnd.CANCELED, at(4))))
+        assert (first.job_name, first.status) == ("a", "Completed")
+        assert (second.job_name, second.status, second.attempts) == ("b", "Canceled", 0)
+        assert (second.start_time, second.end_time, second.duration) == (None, at(4), None)
+
+    def test_a_run_of_which_nothing_is_known(self) -> None:
+        assert project(run()) == []
+
+
+class TestAttempts:
+    def test_the_last_one_counts_from_the_first_start(self) -> None:
+        first = facts(started=1, app="app-1", ends={DAY: End("failed", at(2), "flaky")})
+        second = facts(
+            started=3, app="app-2", attempt=2, ends={DAY: End("completed", at(5))}
+        )
+        row = one(run(second, first))
+
+        assert (row.status, row.attempts, row.spark_app_id) == ("Completed", 2, "app-2")
+        assert (row.start_time, row.duration) == (at(1), 4)
+
+    def test_one_that_has_begun_is_not_the_failure_before(self) -> None:
+        first = facts(started=1, ends={DAY: End("failed", at(2), "flaky")})
+        row = one(run(first, facts(started=3, attempt=2)))
+
+        assert (row.status, row.attempts, row.end_time) == ("Started", 2, None)
+
+
+class TestClip:
+    @pytest.mark.parametrize("letter", ["x", "é", "漢", "😀"])
+    def test_five_hundred_whole_characters(self, letter: str) -> None:
+        row = one(run(facts(ends={DAY: End("failed", at(2), letter * 600)})))
+
+        assert row.error_message is not None
+        assert len(row.error_message) == 500
+        assert row.error_message == letter * 499 + "…"
+        assert row.status == f"Failed: {row.error_message}"
+
+    def test_exactly_five_hundred_is_not_cut(self) -> None:
+        row = one(run(facts(ends={DAY: End("failed", at(2), "x" * 500)})))
+        assert row.error_message == "x" * 500
+
+    def test_a_letter_is_not_cut_from_its_accent(self) -> None:
+        message = "x" * 498 + "e\u0301" + "y" * 20
+        row = one(run(facts(ends={DAY: End("failed", at(2), message)})))
+
+        assert row.error_message == "x" * 498 + "…"
+
+    @given(st.text())
+    def test_any_message_fits_every_store(self, message: str) -> None:
+        row = one(run(facts(ends={DAY: End("failed", at(2), message)})))
+
+        check_rows(EXECUTION_LOG, [row.to_row()])
+        assert row.error_message is not None
+        assert 0 < len(row.error_message) <= 500
+        assert "\n" not in row.error_message
+
+    @given(st.text(st.characters(exclude_categories=["Zs", "Zl", "Zp", "Cc", "Cs"]), max_size=500))
+    def test_a_short_line_is_kept_as_it_is(self, message: str) -> None:
+        row = one(run(facts(ends={DAY: End("failed", at(2), message)})))
+        assert row.error_message == (message or "no reason was given")
+
+
+moments = st.datetimes(timezones=st.just(timezone.utc))
+ends = st.builds(
+    End,
+    st.sampled_from(["completed", "failed", "canceled"]),
+    st.integers(10, 20).map(at),
+    st.none() | st.text(max_size=20),
+)
+
+
+@given(
+    st.builds(
+        StepFacts,
+        st.text(),
+        st.text(),
+        st.lists(st.text(), max_size=3).map(tuple),
+        moments,
+        st.integers(1, 9),
+        st.none() | st.text(),
+        st.dictionaries(st.text(), st.builds(End, st.text(), moments, st.none() | st.text())),
+    )
+)
+def test_facts_survive_their_json(said: StepFacts) -> None:
+    assert StepFacts.from_json(json.loads(json.dumps(said.to_json()))) == said
+
+
+@st.composite
+def timelines(draw: st.DrawFn) -> list[StepFacts]:
+    """All that the steps of a run say, each adding to its last word as StepLog does."""
+    said: list[StepFacts] = []
+    for name in draw(st.sampled_from(["a", "b", "ab"])):
+        dates = draw(st.sampled_from([(DAY,), (DAY, "2024-05-16"), ("2024-05-14", DAY, "2024-05-16")]))
+        word = facts(name, dates=dates, started=draw(st.integers(1, 9)))
+        said.append(word)
+        if draw(st.booleans()):
+            word = replace(word, spark_app_id=f"app-{name}")
+            said.append(word)
+        for day in draw(st.permutations(dates))[: draw(st.integers(0, len(dates)))]:
+            word = replace(word, ends={**word.ends, day: draw(ends)})
+            said.append(word)
+    return said
+
+
+run_ends = st.none() | st.builds(
+    RunEnded, st.sampled_from(RunEnd), st.integers(30, 40).map(at), st.text(max_size=9)
+)
+failures = st.lists(
+    st.builds(
+        StepFailed,
+        st.sampled_from(["a", "b"]),
+        st.integers(20, 25).map(at),
+        # The same moment has the same message: Dagster says a failure once.
+        st.just("boom"),
+    ),
+    max_size=2,
+)
+
+
+@given(timelines(), run_ends, failures, st.randoms())
+def test_order_and_repetition_make_no_difference(
+    said: list[StepFacts], end: RunEnded | None, failed: list[StepFailed], dice: random.Random
+) -> None:
+    rows = project(run(*said, failures=failed, end=end))
+    shuffled = said + [dice.choice(said) for _ in range(4)]
+    dice.shuffle(shuffled)
+    dice.shuffle(failed)
+
+    assert project(run(*shuffled, failures=failed, end=end)) == rows
+    assert len({row.id for row in rows}) == len(rows)
+
+
+def rows_of(store: ControlStore) -> list[Row]:
+    return store.read(EXECUTION_LOG)
+
+
+@settings(max_examples=60, deadline=None)
+@given(timelines(), run_ends, failures, st.data())
+def test_any_delivery_that_is_completed_leaves_the_same_rows(
+    said: list[StepFacts], end: RunEnded | None, failed: list[StepFailed], data: st.DataObject
+) -> None:
+    """Writers that saw a part of the run, in any order and repeated; then one that saw it all.
+
+    A step writes what it knows itself, again and late; the sensor writes what it reads, from a
+    log that was cut anywhere; only its last reading is whole.
+    """
+    whole = run(*said, failures=failed, end=end)
+    partial: list[RunHistory] = [
+        run(word) for word in data.draw(st.lists(st.sampled_from(said), max_size=6))
+    ]
+    cuts = data.draw(st.lists(st.integers(0, len(said)), max_size=2))
+    partial += [run(*said[:cut]) for cut in cuts]
+    before = data.draw(st.permutations(partial))
+    after = data.draw(st.lists(st.sampled_from(partial), max_size=3)) if partial else []
+
+    with TemporaryDirectory() as folder:
+        once = open_store("sqlite:///once.db", Path(folder))
+        often = open_store("sqlite:///often.db", Path(folder))
+        once.ensure_tables()
+        often.ensure_tables()
+        write_rows(once, project(whole))
+        for history in [*before, whole, whole, *after, whole]:
+            write_rows(often, project(history))
+
+        assert rows_of(often) == rows_of(once)
+        assert rows_of(once) == sorted(
+            (row.to_row() for row in project(whole)), key=lambda row: str(row["id"])
+        )
+        once.close()
+        often.close()
+
+
+class TestInTheStore:
+    DONE = run(facts(app="app-1", ends={DAY: End("completed", at(3))}))
+    FAILED = run(facts(app="app-1", ends={DAY: End("failed", at(3), "bad")}))
+
+    @pytest.mark.parametrize("ended", [DONE, FAILED], ids=["completed", "failed"])
+    def test_a_late_start_undoes_nothing(self, store: ControlStore, ended: RunHistory) -> None:
+        write_rows(store, project(ended))
+        before = rows_of(store)
+        write_rows(store, project(run(facts(started=9))))
+
+        assert rows_of(store) == before
+
+    def test_a_start_and_its_end_are_one_row(self, store: ControlStore) -> None:
+        write_rows(store, project(run(facts())))
+        assert [row["status"] for row in rows_of(store)] == ["Started"]
+        write_rows(store, project(self.DONE))
+
+        (row,) = rows_of(store)
+        assert (row["status"], row["start_time"], row["duration"]) == ("Completed", at(1), 2.0)
+
+    def test_an_end_never_replaces_a_value_by_null(self, store: ControlStore) -> None:
+        write_rows(store, project(self.FAILED))
+        write_rows(store, project(run(facts(ends={DAY: End("failed", at(3), "bad")}))))
+
+        (row,) = rows_of(store)
+        assert row["spark_app_id"] == "app-1"
+
+    def test_starts_and_ends_of_one_batch(self, store: ControlStore) -> None:
+        both = run(facts("a", ends={DAY: End("completed", at(3))}), facts("b"))
+        write_rows(store, project(both))
+
+        found = {str(row["job_name"]): row["status"] for row in rows_of(store)}
+        assert found == {"a": "Completed", "b": "Started"}
+
+    def test_nothing_to_write(self, store: ControlStore) -> None:
+        write_rows(store, [])
+        assert rows_of(store) == []
+
+    def test_ids_sort_the_log_by_time(self, store: ControlStore) -> None:
+        for n in (3, 1, 2):
+            history = replace(run(facts()), run_id=f"run-{n}", created_at=at(n))
+            write_rows(store, project(history))
+
+        assert [row["run_id"] for row in rows_of(store)] == ["run-1", "run-2", "run-3"]
+        assert str(rows_of(store)[0]["id"]).startswith(f"{to_micros(at(1))}_")

@@ -1,0 +1,101 @@
+"""The environment as one value, or all that is wrong with it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from orch_dagster.errors import SettingsError
+from orch_dagster.settings import REPOSITORY, Settings, load_settings
+
+
+def test_nothing_set_is_the_repository(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORCH_HOME")
+    settings = load_settings()
+
+    assert settings.home == REPOSITORY
+    assert (REPOSITORY / "pyproject.toml").is_file()
+    assert settings.control_url == "sqlite:///.orch/control.db"
+    assert settings.env == "DEV"
+    assert settings.first_biz_dt is None
+    assert settings.jobs_dir == REPOSITORY / "jobs"
+    assert settings.hql_dir == REPOSITORY / "hql"
+
+
+def test_runtime_folders_are_under_home(home: Path) -> None:
+    settings = load_settings()
+
+    assert settings.base_dir == str(home)
+    assert settings.state_dir == home / ".orch"
+    assert settings.dagster_home == home / ".orch" / "dagster"
+    assert settings.params_dir == home / "params"
+    assert settings.logs_dir == home / "logs"
+
+
+def test_values_are_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCH_FIRST_BIZ_DT", "2023-01-31")
+    monkeypatch.setenv("ORCH_SCRIPT_URL_PREFIXES", '["hdfs://jobs/", "s3a://b/"]')
+    monkeypatch.setenv("ORCH_MAX_CONCURRENT_JOBS", "7")
+    monkeypatch.setenv("ORCH_STOP_GRACE_S", "0.5")
+    monkeypatch.setenv("ORCH_UNHEARD_OF", "x")
+    settings = load_settings()
+
+    assert settings.first_biz_dt == date(2023, 1, 31)
+    assert settings.script_url_prefixes == ("hdfs://jobs/", "s3a://b/")
+    assert (settings.max_concurrent_jobs, settings.stop_grace_s) == (7, 0.5)
+
+
+@pytest.mark.parametrize("name", [field.upper() for field in Settings.model_fields])
+def test_an_empty_variable_is_one_that_is_not_set(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    before = load_settings()
+    monkeypatch.setenv(f"ORCH_{name}", "")
+    if name == "HOME":
+        before = before.model_copy(update={"home": REPOSITORY})
+
+    assert load_settings() == before
+
+
+class TestDataRoot:
+    @pytest.mark.parametrize("url", ["hdfs://nn:8020/data", "s3a://bucket/x", "file:///data", "hdfs:/x"])
+    def test_a_url_stays(self, home: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+        monkeypatch.setenv("ORCH_DATA_ROOT", url)
+        assert load_settings().base_dir == url
+
+    def test_a_path_does_not_depend_on_the_working_folder(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("ORCH_DATA_ROOT", "data/x")
+        assert load_settings().base_dir == str(home / "data" / "x")
+        monkeypatch.setenv("ORCH_DATA_ROOT", str(tmp_path / "abs"))
+        assert load_settings().base_dir == str(tmp_path / "abs")
+
+
+def test_all_problems_at_once_with_their_variables(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = {
+        "ORCH_FIRST_BIZ_DT": "soon",
+        "ORCH_SCRIPT_URL_PREFIXES": "hdfs://jobs/",
+        "ORCH_MAX_CONCURRENT_JOBS": "0",
+        "ORCH_TIMEOUT_MINUTES": "-1",
+        "ORCH_STOP_GRACE_S": "long",
+    }
+    for name, value in bad.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    problems = str(caught.value).split("; ")
+    assert {problem.partition(":")[0] for problem in problems} == set(bad)
+    assert all(f"(got {bad[problem.partition(':')[0]]!r})" in problem for problem in problems)
+
+
+def test_settings_are_frozen(settings: Settings) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.env = "PROD"
