@@ -118,9 +118,7 @@ class TestDates:
         assert bundle.biz_dts == ("2024-05-14", "2024-05-15")
 
     def test_those_not_open_are_skipped_and_named(self) -> None:
-        bundle = made(
-            "2024-05-16", "2024-05-14", wanted=("2024-05-14", "2024-05-15", "2024-05-16")
-        )
+        bundle = made("2024-05-16", "2024-05-14", wanted=("2024-05-14", "2024-05-15", "2024-05-16"))
 
         assert bundle.biz_dts == ("2024-05-14", "2024-05-16")
         assert bundle.skipped == ("2024-05-15",)

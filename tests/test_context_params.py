@@ -164,9 +164,7 @@ class TestFaults:
         ]
 
     def test_a_sink_without_a_source(self) -> None:
-        assert faults({"sinks": [SINK]}) == [
-            "sources: a job with sinks needs at least one source"
-        ]
+        assert faults({"sinks": [SINK]}) == ["sources: a job with sinks needs at least one source"]
 
 
 @given(

@@ -71,7 +71,9 @@ class TestIds:
     def test_are_of_run_job_and_date(self) -> None:
         ids = {
             row_id(run_id, CREATED, job, day)
-            for run_id, job, day in itertools.product(["r1", "r2"], ["J1", "J2"], [DAY, "2024-05-16"])
+            for run_id, job, day in itertools.product(
+                ["r1", "r2"], ["J1", "J2"], [DAY, "2024-05-16"]
+            )
         }
         assert len(ids) == 8
 
@@ -164,9 +166,7 @@ class TestWhatAStepCouldNotSay:
     @pytest.mark.parametrize("how", list(RunEnd))
     def test_its_own_word_stands_against_the_runs(self, how: RunEnd) -> None:
         said = facts(ends={DAY: End("completed", at(3))})
-        row = one(
-            run(said, failures=[StepFailed("a", at(4), "x")], end=RunEnded(how, at(9), "x"))
-        )
+        row = one(run(said, failures=[StepFailed("a", at(4), "x")], end=RunEnded(how, at(9), "x")))
         assert (row.status, row.end_time) == ("Completed", at(3))
 
     def test_a_step_that_never_began_has_a_row_only_in_a_canceled_run(self) -> None:
@@ -186,9 +186,7 @@ class TestWhatAStepCouldNotSay:
 class TestAttempts:
     def test_the_last_one_counts_from_the_first_start(self) -> None:
         first = facts(started=1, app="app-1", ends={DAY: End("failed", at(2), "flaky")})
-        second = facts(
-            started=3, app="app-2", attempt=2, ends={DAY: End("completed", at(5))}
-        )
+        second = facts(started=3, app="app-2", attempt=2, ends={DAY: End("completed", at(5))})
         row = one(run(second, first))
 
         assert (row.status, row.attempts, row.spark_app_id) == ("Completed", 2, "app-2")
@@ -266,7 +264,9 @@ def timelines(draw: st.DrawFn) -> list[StepFacts]:
     """All that the steps of a run say, each adding to its last word as StepLog does."""
     said: list[StepFacts] = []
     for name in draw(st.sampled_from(["a", "b", "ab"])):
-        dates = draw(st.sampled_from([(DAY,), (DAY, "2024-05-16"), ("2024-05-14", DAY, "2024-05-16")]))
+        dates = draw(
+            st.sampled_from([(DAY,), (DAY, "2024-05-16"), ("2024-05-14", DAY, "2024-05-16")])
+        )
         word = facts(name, dates=dates, started=draw(st.integers(1, 9)))
         said.append(word)
         if draw(st.booleans()):

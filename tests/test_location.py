@@ -21,7 +21,9 @@ GOOD = {"job_id": "J1", "job_name": "one", "context_params": CONTEXT, "script_pa
 
 @pytest.fixture
 def filled(store: ControlStore) -> ControlStore:
-    store.upsert(JOB_MASTER, [GOOD, {**GOOD, "job_id": "J2", "job_name": "two", "script_path": "x"}])
+    store.upsert(
+        JOB_MASTER, [GOOD, {**GOOD, "job_id": "J2", "job_name": "two", "script_path": "x"}]
+    )
     source = {"entity": "GELS", "source_system": "FPMS"}
     store.upsert(PROCESS_CONTROL, [{**source, "biz_dt": d} for d in ("2024-05-15", "2023-07-01")])
     return store

@@ -66,7 +66,11 @@ class TestGoodRows:
         registry = build([master("1", "etl_lnd_gels_fpms_t", comments="c")])
 
         (spec,) = registry.jobs.values()
-        assert (spec.job_id, spec.job_name, spec.source) == ("1", "etl_lnd_gels_fpms_t", "gels_fpms")
+        assert (spec.job_id, spec.job_name, spec.source) == (
+            "1",
+            "etl_lnd_gels_fpms_t",
+            "gels_fpms",
+        )
         assert (spec.script_path, spec.comments, spec.parents) == ("job.py", "c", ())
         assert spec.lands is False
         assert registry.findings == ()
@@ -289,9 +293,7 @@ class TestDependencies:
         for job_id in "123":
             finding = one_finding(registry, job_id)
             assert finding.table == "job_dependency"
-            assert finding.key == (
-                f"dependent_job_id={job_id}, dependent_job_name=job_{job_id}"
-            )
+            assert finding.key == (f"dependent_job_id={job_id}, dependent_job_name=job_{job_id}")
             assert finding.reason == (
                 "a cycle: 1 waits for 2 waits for 3 waits for 1; take one of the rows out"
             )
@@ -342,8 +344,12 @@ class TestDependencies:
         )
 
         assert list(registry.jobs) == ["job_4"]
-        assert one_finding(registry, "2").reason == "waits for 1, which is set aside; mend that first"
-        assert one_finding(registry, "3").reason == "waits for 2, which is set aside; mend that first"
+        assert (
+            one_finding(registry, "2").reason == "waits for 1, which is set aside; mend that first"
+        )
+        assert (
+            one_finding(registry, "3").reason == "waits for 2, which is set aside; mend that first"
+        )
 
     def test_a_wrong_level_is_a_warning_and_the_job_runs(self) -> None:
         registry = build(

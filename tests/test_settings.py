@@ -61,7 +61,9 @@ def test_an_empty_variable_is_one_that_is_not_set(
 
 
 class TestDataRoot:
-    @pytest.mark.parametrize("url", ["hdfs://nn:8020/data", "s3a://bucket/x", "file:///data", "hdfs:/x"])
+    @pytest.mark.parametrize(
+        "url", ["hdfs://nn:8020/data", "s3a://bucket/x", "file:///data", "hdfs:/x"]
+    )
     def test_a_url_stays(self, home: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
         monkeypatch.setenv("ORCH_DATA_ROOT", url)
         assert load_settings().base_dir == url

@@ -246,3 +246,18 @@ def _spark_version(home: Path) -> str | None:
         if found:
             return found.group(1)
     return None
+
+
+def main() -> int:
+    """`python -m orch_dagster.spark.find`: exit code 0 where a usable Java is, else 1 and why."""
+    try:
+        java = find_java(os.environ)
+    except JavaError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    print(f"Java {java.version} at {java.home}")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

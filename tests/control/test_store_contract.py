@@ -127,7 +127,10 @@ class TestOneParentTable:
         older.insert_ignore(JOB_DEPENDENCY, [edge("C", "A", 7)])
 
         rows = older.read(JOB_DEPENDENCY)
-        assert [(r["dependent_job_id"], r["dependency_level"]) for r in rows] == [("B", 1), ("C", 1)]
+        assert [(r["dependent_job_id"], r["dependency_level"]) for r in rows] == [
+            ("B", 1),
+            ("C", 1),
+        ]
         older.close()
 
     @pytest.mark.parametrize("how", ["upsert", "insert_ignore"])
@@ -362,7 +365,17 @@ class TestValues:
 
     @pytest.mark.parametrize(
         "text",
-        ["", " ", "é", "漢字", "😀👩‍👩‍👧 𝄞", "e\u0301 is not é", "\ufeff", "a\r\n\tb", "%s %(x)s ? :x $1"],
+        [
+            "",
+            " ",
+            "é",
+            "漢字",
+            "😀👩‍👩‍👧 𝄞",
+            "e\u0301 is not é",
+            "\ufeff",
+            "a\r\n\tb",
+            "%s %(x)s ? :x $1",
+        ],
     )
     def test_texts_come_back_as_they_were(self, tables: ControlStore, text: str) -> None:
         tables.upsert(JOB_MASTER, [{"job_id": f"k{text}", "comments": text}])
@@ -449,7 +462,7 @@ BAD_ROWS: dict[str, tuple[Table, Row, str]] = {
     "not a number": (EXECUTION_LOG, {"id": "1", "duration": float("nan")}, "column duration"),
     "time without a zone": (
         EXECUTION_LOG,
-        {"id": "1", "start_time": datetime(2024, 5, 15)},  # noqa: DTZ001
+        {"id": "1", "start_time": datetime(2024, 5, 15)},
         "is not a time with a time zone",
     ),
     "text for time": (

