@@ -192,7 +192,7 @@ def _row(
     elif end and end.status == "canceled":
         status = CANCELED
     elif end:
-        message = clip_utf8(end.message or "no reason was given")
+        message = clip_utf8(end.message or "") or "no reason was given"
         status = FAILED_PREFIX + message
     return ExecutionLog(
         id=row_id(run.run_id, run.created_at, facts.job_id, biz_dt),
