@@ -6,9 +6,8 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import yaml
 
@@ -29,6 +28,15 @@ from orch_dagster.registry import Finding, build_registry, script_check
 from orch_dagster.settings import Settings
 
 _APPLIED = tuple(table for table in TABLES if table is not EXECUTION_LOG)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose dates stay text: a date that is none is then a finding like any other."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, Any]]]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
+        first: [(tag, form) for tag, form in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 class ApplyError(OrchError):
@@ -101,7 +109,7 @@ def read_files(files: Sequence[Path]) -> tuple[dict[str, list[Row]], list[str]]:
     problems: list[str] = []
     for file in files:
         try:
-            document: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+            document: Any = yaml.load(file.read_text(encoding="utf-8"), _Loader)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             problems.append(f"{file}: not YAML in UTF-8: {error}")
             continue
@@ -122,12 +130,10 @@ def read_files(files: Sequence[Path]) -> tuple[dict[str, list[Row]], list[str]]:
 
 
 def _plain(row: Mapping[str, Any]) -> Row:
-    """YAML's own dates, numbers and mappings as the columns hold them."""
+    """YAML's own numbers and mappings as the columns hold them."""
     plain: Row = {}
     for name, value in row.items():
-        if isinstance(value, date):
-            plain[name] = value.isoformat()
-        elif isinstance(value, dict | list):
+        if isinstance(value, dict | list):
             plain[name] = json.dumps(value, ensure_ascii=False, default=str)
         elif name == "param_value" and value is not None:
             plain[name] = str(value).lower() if isinstance(value, bool) else str(value)
