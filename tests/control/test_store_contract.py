@@ -616,6 +616,26 @@ class TestWritersSideBySide:
         assert len(tables.read(JOB_MASTER)) == WRITERS * BATCHES * 10 + 1
         assert len(tables.read(JOB_MASTER, {"comments": "x"})) == WRITERS * BATCHES
 
+    @pytest.mark.parametrize("keys", [JOB_DEPENDENCY.keys, TestOneParentTable.KEY], ids=len)
+    def test_threads_whose_writes_look_first(
+        self, place: StorePlace, keys: tuple[str, ...]
+    ) -> None:
+        # Writing job_dependency reads before it writes: what it read must hold until it wrote.
+        place.create(JOB_DEPENDENCY, keys=keys)
+
+        def write(writer: int) -> None:
+            store = place.open()
+            for batch in range(BATCHES * 4):
+                store.upsert(JOB_DEPENDENCY, [edge(f"J{writer}_{batch}", "A", batch)])
+            store.close()
+
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(write, range(WRITERS)))
+
+        store = place.open()
+        assert len(store.read(JOB_DEPENDENCY, {"parent_job_id": "A"})) == WRITERS * BATCHES * 4
+        store.close()
+
     def test_processes_that_open_the_store_at_once(self, place: StorePlace) -> None:
         program = textwrap.dedent(
             """

@@ -1,0 +1,137 @@
+"""What goes wrong is one line on stderr and exit 1; a wrong call is exit 2."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from orch_dagster.cli.main import main
+from orch_dagster.settings import REPOSITORY
+
+JOB = "etl_lnd_gels_fpms_t_contract_master"
+COMMANDS = {
+    "jobs": ["jobs"],
+    "params": ["params", JOB, "--biz-dt", "2024-05-15"],
+    "open": ["open", "GELS", "FPMS", "2024-05-15"],
+    "log": ["log"],
+}
+
+
+def orch(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+def assert_one_line(result: Result, *said: str) -> None:
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("orch: ")
+    for word in said:
+        assert word in line
+
+
+@pytest.fixture
+def sample(home: Path) -> Path:
+    assert orch("init", "--sample").exit_code == 0
+    return home
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_before_init(home: Path, name: str) -> None:
+    assert_one_line(orch(*COMMANDS[name]), "orch init")
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_setting_that_cannot_be_used(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("ORCH_FIRST_BIZ_DT", "soon")
+    monkeypatch.setenv("ORCH_MAX_CONCURRENT_JOBS", "0")
+    assert_one_line(orch(*COMMANDS[name]), "ORCH_FIRST_BIZ_DT", "ORCH_MAX_CONCURRENT_JOBS")
+
+
+def test_a_store_of_no_known_kind(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCH_CONTROL_URL", "mysql://orch:s3cret@host/db")
+    result = orch("jobs")
+
+    assert_one_line(result, "ORCH_CONTROL_URL", "mysql")
+    assert "s3cret" not in result.stderr
+
+
+def test_an_unknown_job_names_the_nearest(sample: Path) -> None:
+    assert_one_line(
+        orch("params", JOB + "s", "--biz-dt", "2024-05-15"),
+        f"no job {JOB}s",
+        f"did you mean {JOB}?",
+        "orch doctor",
+    )
+    assert_one_line(orch("params", "zzz", "--biz-dt", "2024-05-15"), "`orch jobs` lists")
+
+
+def test_a_date_that_is_not_open_names_the_command(sample: Path) -> None:
+    assert_one_line(
+        orch("params", JOB, "--biz-dt", "2024-05-16"),
+        "entity=GELS, source_system=FPMS, biz_dt=2024-05-16",
+        "`orch open GELS FPMS 2024-05-16`",
+    )
+
+
+@pytest.mark.parametrize("date", ["2024-02-30", "20240515", "today", "", "2024-05-15T00:00"])
+@pytest.mark.parametrize(
+    "words", [["params", JOB, "--biz-dt"], ["log", "--biz-dt"], ["open", "A", "B"]]
+)
+def test_a_bad_date_is_a_wrong_call(home: Path, words: list[str], date: str) -> None:
+    result = orch(*words, date)
+
+    assert result.exit_code == 2
+    assert "is not a date such as 2024-05-15" in result.stderr
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["nope"], ["params"], ["params", JOB], ["apply"], ["apply", "none.yaml"], ["open", "A"]],
+)
+def test_other_wrong_calls(home: Path, words: list[str]) -> None:
+    assert orch(*words).exit_code == 2
+
+
+def test_apply_tells_a_line_for_each_problem(sample: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rows.yaml"
+    file.write_text(
+        "process_control: [{entity: A, source_system: B, biz_dt: soon},"
+        " {entity: A, source_system: B, biz_dt: later}]"
+    )
+    result = orch("apply", str(file))
+
+    assert result.exit_code == 1
+    first, *others = result.stderr.splitlines()
+    assert first == "orch: nothing was applied:"
+    assert len(others) == 2
+
+
+def test_a_trace_only_when_asked_for() -> None:
+    """In a real process, as a user sees it."""
+
+    def said(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "orch_dagster.cli", *words],
+            cwd=REPOSITORY,
+            env={**os.environ, "ORCH_HOME": "/nonexistent/home", "ORCH_CONTROL_URL": ""},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    plain, traced = said("jobs"), said("--trace", "jobs")
+    assert (plain.returncode, traced.returncode) == (1, 1)
+    assert plain.stderr.startswith("orch: control store sqlite:///")
+    assert len(plain.stderr.splitlines()) == 1
+    assert "Traceback" in traced.stderr

@@ -1,0 +1,241 @@
+"""init, apply, open, log and doctor, as their user gives them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from orch_dagster.cli.main import main
+from orch_dagster.control.connect import open_store
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import (
+    EXECUTION_LOG,
+    JOB_MASTER,
+    PROCESS_CONTROL,
+    SYS_PARAMS,
+    TABLES,
+)
+from orch_dagster.settings import REPOSITORY, load_settings
+
+JOB = "etl_lnd_gels_fpms_t_contract_master"
+
+
+def orch(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+def orch_json(*words: str) -> Any:
+    result = orch(*words, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def sample(home: Path) -> Path:
+    assert orch("init", "--sample").exit_code == 0
+    return home
+
+
+@pytest.fixture
+def there(sample: Path) -> Any:
+    store = open_store(load_settings().control_url, sample)
+    yield store
+    store.close()
+
+
+class TestInit:
+    def test_says_what_it_created(self, home: Path) -> None:
+        said = orch("init").stdout
+
+        for table in TABLES:
+            assert f"created table {table.name}" in said
+        assert not (home / "data").exists()
+
+    def test_the_sample(self, there: ControlStore, sample: Path) -> None:
+        assert [row["job_id"] for row in there.read(JOB_MASTER)] == ["JOB_1001"]
+        assert [row["biz_dt"] for row in there.read(PROCESS_CONTROL)] == ["2024-05-15"]
+        assert len(there.read(SYS_PARAMS, {"param_type": "spark"})) == 6
+        assert len(list((sample / "data").rglob("*.csv"))) == 2
+
+    def test_the_sample_a_second_time_leaves_what_was_changed(
+        self, there: ControlStore, sample: Path
+    ) -> None:
+        there.upsert(JOB_MASTER, [{"job_id": "JOB_1001", "comments": "mine"}])
+        before = {path: path.read_bytes() for path in (sample / "data").rglob("*.csv")}
+        rows = [there.read(table) for table in TABLES]
+
+        assert orch("init", "--sample").exit_code == 0
+        assert [there.read(table) for table in TABLES] == rows
+        assert {path: path.read_bytes() for path in before} == before
+
+    def test_the_sample_is_for_the_environment(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ORCH_ENV", "UAT")
+        assert orch("init", "--sample").exit_code == 0
+        assert len(orch_json("params", JOB, "--biz-dt", "2024-05-15")["sys_params"]) == 6
+
+    def test_a_word_of_the_users_in_env_stays(self, home: Path) -> None:
+        (home / ".env").write_text("MY=1\nDAGSTER_HOME=/elsewhere")
+        for _ in range(2):
+            assert orch("init").exit_code == 0
+
+        assert (home / ".env").read_text(encoding="utf-8").splitlines() == [
+            "MY=1",
+            "DAGSTER_HOME=/elsewhere",
+            f"ORCH_HOME=${{ORCH_HOME:-{home.as_posix()}}}",
+        ]
+
+    def test_dagster_yaml_is_the_repositorys_until_it_is_changed(self, home: Path) -> None:
+        orch("init")
+        config = home / ".orch" / "dagster" / "dagster.yaml"
+        assert config.read_text() == (REPOSITORY / "dagster.yaml").read_text()
+        config.write_text("telemetry: {enabled: false}\n")
+        orch("init")
+        assert config.read_text() == "telemetry: {enabled: false}\n"
+
+    def test_the_older_name_from_any_folder(self, home: Path, tmp_path: Path) -> None:
+        done = subprocess.run(
+            [sys.executable, str(REPOSITORY / "tools" / "init_params_kudu.py")],
+            cwd=tmp_path,
+            env={**os.environ, "ORCH_HOME": str(home)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+        assert done.returncode == 0, done.stderr
+        assert "created table job_master" in done.stdout
+        assert [row["job_name"] for row in orch_json("jobs")] == [JOB]
+        assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+class TestApply:
+    def test_counts_as_json_and_warnings_on_stderr(self, sample: Path, tmp_path: Path) -> None:
+        file = tmp_path / "rows.yaml"
+        root = f"{{dependent_job_id: JOB_1001, dependent_job_name: {JOB}, dependency_level: 4}}"
+        file.write_text(f"job_dependency: [{root}]")
+
+        assert "warning: job_dependency" in orch("apply", str(file)).stderr
+        assert orch_json("apply", str(file)) == [
+            {"table": "job_dependency", "inserted": 0, "changed": 0, "left": 1}
+        ]
+
+    def test_two_files_at_once(self, sample: Path) -> None:
+        files = [
+            str(REPOSITORY / "examples" / name / "registry.yaml") for name in ("chain", "prism")
+        ]
+        counts = {row["table"]: row for row in orch_json("apply", *files)}
+
+        assert counts["job_master"]["inserted"] > 3
+        waits = {row["job_id"]: row["waits_for"] for row in orch_json("jobs")}
+        assert waits["JOB_2002"] == "JOB_2001"
+        assert list(waits).index("JOB_2001") < list(waits).index("JOB_2002")
+
+
+class TestOpen:
+    def test_twice_is_once(self, there: ControlStore) -> None:
+        assert "Opened" in orch("open", "GELS", "FPMS", "2024-05-16").stdout
+        there.update(
+            PROCESS_CONTROL,
+            [{"entity": "GELS", "source_system": "FPMS", "biz_dt": "2024-05-16", "run_id": "r"}],
+        )
+        assert "is open" in orch("open", "GELS", "FPMS", "2024-05-16").stdout
+
+        (row,) = there.read(PROCESS_CONTROL, {"biz_dt": "2024-05-16"})
+        assert (row["run_id"], row["start_dt"], row["end_dt"]) == ("r", "2024-05-16", "2024-05-16")
+
+    def test_a_source_that_has_no_date_yet(self, there: ControlStore) -> None:
+        assert orch("open", "new", "one", "2024-05-16").exit_code == 0
+
+        (row,) = there.read(PROCESS_CONTROL, {"entity": "NEW", "source_system": "ONE"})
+        assert row["business_keys"] is None
+
+
+class TestLog:
+    @pytest.fixture(autouse=True)
+    def _rows(self, there: ControlStore) -> None:
+        there.upsert(
+            EXECUTION_LOG,
+            [
+                {
+                    "id": f"{n}_x",
+                    "job_name": "odd" if n % 2 else "even",
+                    "biz_dt": f"2024-05-{15 + n // 2}",
+                    "status": "Failed: [bold]no[/bold]",
+                    "start_time": datetime(2024, 5, 20, n, tzinfo=timezone.utc),
+                }
+                for n in range(5)
+            ],
+        )
+
+    def test_newest_first(self) -> None:
+        rows = orch_json("log")
+        assert [row["id"] for row in rows] == ["4_x", "3_x", "2_x", "1_x", "0_x"]
+        assert rows[0]["start_time"] == "2024-05-20T04:00:00Z"
+
+    def test_of_a_job_a_date_and_no_more_than(self) -> None:
+        assert [r["id"] for r in orch_json("log", "--job", "odd")] == ["3_x", "1_x"]
+        assert [r["id"] for r in orch_json("log", "--biz-dt", "2024-05-15")] == ["1_x", "0_x"]
+        assert [r["id"] for r in orch_json("log", "--limit", "2")] == ["4_x", "3_x"]
+        assert orch_json("log", "--job", "odd", "--biz-dt", "2024-05-17") == []
+
+    def test_for_people_as_it_was_written(self) -> None:
+        said = orch("log").stdout
+        assert "Failed: [bold]no[/bold]" in said
+        assert "2024-05-20 04:00:00" in said
+
+
+class TestDoctor:
+    def states(self, result: Result) -> dict[str, list[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = {}
+        for check in json.loads(result.stdout):
+            found.setdefault(check["name"], []).append((check["state"], check["text"]))
+        return found
+
+    def test_before_init(self, home: Path) -> None:
+        result = orch("doctor", "--json")
+        found = self.states(result)
+
+        assert result.exit_code == 1
+        for name in ("Control store", "Registry"):
+            ((state, text),) = found[name]
+            assert state == "missing"
+            assert "orch init" in text
+
+    def test_what_is_there(self, sample: Path) -> None:
+        found = self.states(orch("doctor", "--json"))
+
+        assert found["Control store"][0][0] == "ok"
+        assert found["Registry"] == [("ok", "valid jobs: 1")]
+
+    def test_every_finding(self, there: ControlStore) -> None:
+        there.upsert(
+            JOB_MASTER,
+            [{"job_id": "B1", "job_name": "bad name"}, {"job_id": "B2", "context_params": "{"}],
+        )
+        result = orch("doctor", "--json")
+
+        findings = [text for state, text in self.states(result)["Registry"] if state == "missing"]
+        assert result.exit_code == 1
+        assert sum("job_id=B1" in text for text in findings) >= 2
+        assert any("job_id=B2" in text and "not JSON" in text for text in findings)
+        plain = orch("doctor").stdout
+        assert all(text in plain for text in findings)
+
+    def test_java_that_is_not_there(self, sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("JAVA_HOME", str(sample / "no-java"))
+        result = orch("doctor", "--json")
+
+        ((state, text),) = self.states(result)["Java"]
+        assert (result.exit_code, state) == (1, "missing")
+        assert "no-java" in text

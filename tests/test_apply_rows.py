@@ -1,0 +1,304 @@
+"""What apply makes of YAML, and what it refuses: everything said, nothing written."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orch_dagster.apply import ApplyError, apply_files
+from orch_dagster.control.connect import open_store
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import (
+    JOB_DEPENDENCY,
+    JOB_MASTER,
+    PROCESS_CONTROL,
+    SYS_PARAMS,
+    TABLES,
+)
+from orch_dagster.errors import PermanentStoreError
+from orch_dagster.settings import REPOSITORY, Settings
+
+CONTEXT = {"entity": "ACME", "source_system": "CRM"}
+DAY = {"entity": "ACME", "source_system": "CRM", "biz_dt": "2024-05-15"}
+
+
+def job(job_id: str, **columns: object) -> dict[str, object]:
+    name = f"job_{job_id}"
+    row = {"job_id": job_id, "job_name": name, "script_path": "landing.py"}
+    return {**row, "context_params": CONTEXT, **columns}
+
+
+def edge(child: str, parent: str, **columns: object) -> dict[str, object]:
+    names = {"dependent_job_id": child, "dependent_job_name": f"job_{child}"}
+    return {**names, "parent_job_id": parent, **columns}
+
+
+class Desk:
+    """Writes YAML files and applies them."""
+
+    def __init__(self, folder: Path, store: ControlStore, settings: Settings) -> None:
+        self.folder = folder
+        self.store = store
+        self._settings = settings
+
+    def file(self, content: object) -> Path:
+        path = self.folder / f"{len(list(self.folder.glob('*.yaml')))}.yaml"
+        text = content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def apply(self, *contents: object) -> dict[str, tuple[int, int, int]]:
+        done = apply_files([self.file(content) for content in contents], self.store, self._settings)
+        return {
+            change.table.name: (len(change.inserted), len(change.changed), change.left)
+            for change in done.changes
+        }
+
+    def problems(self, *contents: object) -> list[str]:
+        """What is said; that nothing was written is checked."""
+        before = [self.store.read(table) for table in TABLES]
+        with pytest.raises(ApplyError) as caught:
+            self.apply(*contents)
+        assert [self.store.read(table) for table in TABLES] == before
+        assert str(caught.value).splitlines()[0] == "nothing was applied:"
+        return [*caught.value.problems]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, store: ControlStore, settings: Settings) -> Desk:
+    return Desk(tmp_path, store, settings)
+
+
+class TestValues:
+    def test_a_mapping_becomes_json(self, desk: Desk) -> None:
+        desk.apply({"job_master": [job("1", comments="é")]})
+
+        (row,) = desk.store.read(JOB_MASTER)
+        assert json.loads(str(row["context_params"])) == CONTEXT
+        assert row["comments"] == "é"
+
+    def test_json_text_stays_as_it_is(self, desk: Desk) -> None:
+        text = '{ "entity":"ACME",\n  "source_system": "CRM" }\n'
+        desk.apply({"job_master": [job("1", context_params=text)]})
+
+        assert [row["context_params"] for row in desk.store.read(JOB_MASTER)] == [text]
+
+    @pytest.mark.parametrize("spelling", ["2024-05-15", '"2024-05-15"', "'2024-05-15'"])
+    def test_dates_in_any_quotes(self, desk: Desk, spelling: str) -> None:
+        desk.apply(
+            f"process_control: [{{entity: A, source_system: B, biz_dt: {spelling}, "
+            f"end_dt: {spelling}}}]"
+        )
+
+        (row,) = desk.store.read(PROCESS_CONTROL)
+        assert (row["biz_dt"], row["end_dt"]) == ("2024-05-15", "2024-05-15")
+
+    @pytest.mark.parametrize(
+        ("spelling", "value"),
+        [("true", "true"), ("no", "false"), ("200", "200"), ("0.5", "0.5"), ("''", ""), ("", None)],
+    )
+    def test_values_of_params_are_what_was_written(
+        self, desk: Desk, spelling: str, value: str | None
+    ) -> None:
+        row = f"{{param_key: k, environment: DEV, key_name: '*', param_value: {spelling}}}"
+        desk.apply(f"sys_params: [{row}]")
+
+        assert [row["param_value"] for row in desk.store.read(SYS_PARAMS)] == [value]
+
+    @pytest.mark.parametrize("parent", ['""', "null", ""])
+    def test_a_root_in_any_spelling(self, desk: Desk, parent: str) -> None:
+        rows = f"[{{dependent_job_id: '1', dependent_job_name: job_1, parent_job_id: {parent}}}]"
+        desk.apply({"job_master": [job("1")]}, f"job_dependency: {rows}")
+
+        assert [row["parent_job_id"] for row in desk.store.read(JOB_DEPENDENCY)] == [""]
+
+
+class TestCounts:
+    def test_of_several_files(self, desk: Desk) -> None:
+        assert desk.apply(
+            {"job_dependency": [edge("2", "1")], "job_master": [job("1")]},
+            {"job_master": [job("2")], "process_control": [DAY]},
+        ) == {"job_master": (2, 0, 0), "process_control": (1, 0, 0), "job_dependency": (1, 0, 0)}
+
+    def test_columns_that_are_not_given_stay(self, desk: Desk) -> None:
+        desk.apply({"process_control": [{**DAY, "end_dt": "2024-05-15", "business_keys": "a"}]})
+
+        assert desk.apply({"process_control": [{**DAY, "business_keys": "b"}]}) == {
+            "process_control": (0, 1, 0)
+        }
+        (row,) = desk.store.read(PROCESS_CONTROL)
+        assert (row["end_dt"], row["business_keys"]) == ("2024-05-15", "b")
+        assert desk.apply({"process_control": [DAY]}) == {"process_control": (0, 0, 1)}
+
+    def test_part_of_a_job_is_enough_to_change_it(self, desk: Desk) -> None:
+        desk.apply({"job_master": [job("1")]})
+
+        assert desk.apply({"job_master": [{"job_id": "1", "comments": "new"}]}) == {
+            "job_master": (0, 1, 0)
+        }
+
+    @pytest.mark.parametrize("example", ["chain", "prism"])
+    def test_the_examples_twice(
+        self, example: str, desk: Desk, store: ControlStore, settings: Settings
+    ) -> None:
+        files = [REPOSITORY / "examples" / example / "registry.yaml"]
+        first = apply_files(files, store, settings)
+        again = apply_files(files, store, settings)
+
+        assert first.warnings == ()
+        assert sum(len(change.inserted) for change in first.changes) > 0
+        assert [len(change.inserted) + len(change.changed) for change in again.changes] == [
+            0 for _ in first.changes
+        ]
+        assert [change.left for change in again.changes] == [
+            len(change.inserted) for change in first.changes
+        ]
+
+    def test_no_rows(self, desk: Desk) -> None:
+        assert desk.apply({"job_master": []}) == {"job_master": (0, 0, 0)}
+        assert desk.apply({}) == {}
+
+
+class TestProblems:
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("a: [", "not YAML in UTF-8"),
+            ("- job_master", "a mapping of table names is wanted at the top"),
+            ("", "a mapping of table names is wanted at the top"),
+            ("job_master: {}", "a list of rows is wanted"),
+            ("job_master:", "a list of rows is wanted"),
+            ("job_master: [1]", "a list of rows is wanted"),
+            ("execution_log: []", "execution_log is not a table to apply"),
+            ("jobmaster: []", "jobmaster is not a table to apply; those are job_master"),
+            ("1: []", "1 is not a table to apply"),
+        ],
+    )
+    def test_of_a_files_form_name_the_file(self, desk: Desk, text: str, said: str) -> None:
+        (problem,) = desk.problems(text)
+        assert problem.startswith(f"{desk.folder}/0.yaml: ")
+        assert said in problem
+
+    def test_a_key_given_twice(self, desk: Desk) -> None:
+        problems = desk.problems({"job_master": [job("1")]}, {"job_master": [job("1")]})
+        assert problems == ["job_master (job_id=1): the key is given twice"]
+
+    def test_an_unknown_column_and_a_missing_key(self, desk: Desk) -> None:
+        problems = desk.problems({"process_control": [{"entity": "A", "colour": "red"}]})
+
+        assert len(problems) == 3
+        assert "unknown column colour" in problems[0]
+        assert "key column source_system is missing or null" in problems[1]
+        assert "key column biz_dt is missing or null" in problems[2]
+
+    @pytest.mark.parametrize("value", [123, 1.5, True])
+    @pytest.mark.parametrize("column", ["job_id", "job_name", "script_path", "context_params"])
+    def test_a_number_where_text_belongs(self, desk: Desk, column: str, value: object) -> None:
+        problems = desk.problems({"job_master": [{**job("1"), column: value}, job("2")]})
+
+        assert any(f"column {column}: {value!r} is not text" in problem for problem in problems)
+
+    def test_rows_without_their_ids(self, desk: Desk) -> None:
+        problems = desk.problems(
+            {
+                "job_master": [{"job_name": "x"}, job("1")],
+                "job_dependency": [{"parent_job_id": "1"}, edge("1", "", dependency_level="top")],
+            }
+        )
+
+        told = "\n".join(problems)
+        assert "key column job_id is missing or null" in told
+        assert "key column dependent_job_id is missing or null" in told
+        assert "dependency_level: 'top' is not a whole number" in told
+
+    def test_all_of_all_files_at_once(self, desk: Desk) -> None:
+        problems = desk.problems(
+            {"job_master": [job("1", script_path="../x.py"), job("2", context_params="{")]},
+            "nope: []",
+            {"process_control": [{**DAY, "biz_dt": "soon"}], "job_dependency": [edge("3", "1")]},
+        )
+
+        told = "\n".join(problems)
+        for word in ("../x.py", "not JSON", "nope is not", "'soon' is not a date", "3 is not in"):
+            assert word in told
+        assert len(problems) == len(set(problems)) == 5
+
+    def test_a_cycle_with_rows_that_are_there(self, desk: Desk) -> None:
+        desk.apply({"job_master": [job("1"), job("2")], "job_dependency": [edge("2", "1")]})
+
+        problems = desk.problems({"job_dependency": [edge("1", "2")]})
+        assert any("1 waits for 2 waits for 1" in problem for problem in problems)
+
+    def test_a_row_that_would_break_another_job(self, desk: Desk) -> None:
+        desk.apply({"job_master": [job("1"), job("2", job_name="acme_erp")]})
+
+        # Its source would take the name of job 2.
+        theirs = {"entity": "ACME", "source_system": "ERP"}
+        (problem,) = desk.problems({"job_master": [job("3", context_params=theirs)]})
+        assert problem.startswith(
+            "job_master (job_id=2): job_name acme_erp is the name of a source"
+        )
+
+    def test_a_new_name_that_the_children_do_not_know(self, desk: Desk) -> None:
+        desk.apply(
+            {
+                "job_master": [job("1"), job("2")],
+                "job_dependency": [edge("2", "1", parent_job_name="job_1")],
+            }
+        )
+
+        (problem,) = desk.problems({"job_master": [job("1", job_name="renamed")]})
+        assert "parent_job_name is job_1, but job_master calls 1 renamed" in problem
+
+    def test_what_was_wrong_before_stops_nobody(self, desk: Desk) -> None:
+        desk.store.upsert(JOB_MASTER, [{"job_id": "old", "job_name": "bad name"}])
+
+        assert desk.apply({"job_master": [job("1")]}) == {"job_master": (1, 0, 0)}
+
+    def test_warnings_stop_nothing(
+        self, desk: Desk, store: ControlStore, settings: Settings
+    ) -> None:
+        rows = {"job_master": [job("1")], "job_dependency": [edge("1", "", dependency_level=3)]}
+        done = apply_files([desk.file(rows)], store, settings)
+
+        assert [finding.reason for finding in done.warnings] == [
+            "dependency_level is 3, by the graph it is 0"
+        ]
+        assert len(store.read(JOB_DEPENDENCY)) == 1
+
+
+def test_a_second_parent_that_an_older_table_refuses_leaves_everything(
+    tmp_path: Path, settings: Settings
+) -> None:
+    file = settings.state_dir / "control.db"
+    file.parent.mkdir()
+    with sqlite3.connect(file) as older:
+        older.execute(
+            "CREATE TABLE job_dependency (dependent_job_id TEXT, dependent_job_name TEXT, "
+            "parent_job_id TEXT, parent_job_name TEXT, dependency_level BIGINT, "
+            "PRIMARY KEY (dependent_job_id, dependent_job_name))"
+        )
+    older.close()
+    store = open_store(settings.control_url, settings.home)
+    store.ensure_tables()
+    desk = Desk(tmp_path, store, settings)
+    jobs = [job("1"), job("2"), job("3")]
+    rows = {"job_master": jobs, "job_dependency": [edge("3", "1"), edge("3", "2")]}
+
+    with pytest.raises(PermanentStoreError, match="allows one parent a job"):
+        desk.apply({**rows, "process_control": [DAY]})
+    assert [store.read(table) for table in TABLES] == [[], [], [], [], []]
+    store.close()
+
+
+def test_before_init(tmp_path: Path, settings: Settings) -> None:
+    store = open_store(settings.control_url, settings.home)
+    desk = Desk(tmp_path, store, settings)
+
+    with pytest.raises(PermanentStoreError, match="orch init"):
+        desk.apply({"job_master": [job("1")]})
+    store.close()
