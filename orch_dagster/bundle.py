@@ -53,7 +53,7 @@ class ParamBundle:
         }
 
     def to_json(self) -> str:
-        """The bundle as the job reads it; keys as in docs/job-scripts.md."""
+        """The bundle as the job reads it."""
         spec = self.spec
         document: dict[str, Any] = {
             "metadata": {

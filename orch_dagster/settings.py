@@ -20,26 +20,37 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 class Settings(BaseSettings):
-    """Every setting, named ORCH_<FIELD> in the environment. docs/settings.md is made from it."""
+    """Every setting, named ORCH_<FIELD> in the environment; docs/guide.md lists them as here."""
 
     model_config = SettingsConfigDict(
         env_prefix="ORCH_", frozen=True, extra="ignore", env_ignore_empty=True
     )
 
-    home: Path = Field(REPOSITORY, description="Where runtime files live: .orch/, params/, logs/")
+    home: Path = Field(
+        REPOSITORY,
+        description="Where .orch/, params/ and logs/ are; the repository where it is unset",
+    )
     data_root: str = Field(
         "",
-        description="Where relative source and sink paths start, a path (relative to ORCH_HOME) or "
-        "a URL; by default ORCH_HOME",
+        description="Where relative source and sink paths start: a path (relative to ORCH_HOME) or "
+        "a URL; ORCH_HOME where it is unset",
     )
     control_url: str = Field(
-        "sqlite:///.orch/control.db", description="The control store; relative to ORCH_HOME"
+        "sqlite:///.orch/control.db",
+        description="The control store: `sqlite:///FILE` (relative to ORCH_HOME) or "
+        "`postgresql+psycopg://USER@HOST/DATABASE`",
     )
     env: str = Field("DEV", description="Which `environment` of sys_params holds")
-    jobs_dir: Path = Field(REPOSITORY / "jobs", description="Where script_path starts")
-    hql_dir: Path = Field(REPOSITORY / "hql", description="Where `hql` of context_params starts")
+    jobs_dir: Path = Field(
+        REPOSITORY / "jobs",
+        description="Where script_path starts; the repository's jobs/ where it is unset",
+    )
+    hql_dir: Path = Field(
+        REPOSITORY / "hql",
+        description="Where `hql` of context_params starts; the repository's hql/ where it is unset",
+    )
     first_biz_dt: date | None = Field(
-        None, description="First partition; by default the earliest biz_dt of process_control"
+        None, description="The first partition; the earliest biz_dt where it is unset"
     )
     script_url_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -48,9 +59,8 @@ class Settings(BaseSettings):
     listed_jobs: int = Field(
         200,
         ge=0,
-        description="Up to so many rows, Dagit lists a job for each; with more, only the sources' "
-        "jobs and the assets, since each listed job costs every page's server about 7 ms at load. "
-        "All jobs run by name from the command line at any number",
+        description="Up to so many rows Dagit lists a job for each; with more, only the sources' "
+        "jobs and the assets. Any row's job runs by name from the command line",
     )
     max_concurrent_jobs: int = Field(4, ge=1, description="Jobs side by side within one run")
     timeout_minutes: float = Field(

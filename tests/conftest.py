@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
 from orch_dagster.settings import Settings, load_settings
+from tests.homes import Home, new_checkout, new_home
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 @pytest.fixture
@@ -38,3 +43,44 @@ def store(settings: Settings) -> Iterator[ControlStore]:
     opened.ensure_tables()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def sample_home(tmp_path: Path) -> Home:
+    """A home with the sample in it."""
+    made = new_home(tmp_path / "home")
+    made.orch("init", "--sample")
+    return made
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Home:
+    """The repository as it is after a clone."""
+    return new_checkout(tmp_path / "orch_dagster")
+
+
+@pytest.fixture(scope="session")
+def spark_application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """One local Spark for all tests of this process."""
+    from pyspark.sql import SparkSession
+
+    base = tmp_path_factory.mktemp("spark")
+    session = (
+        SparkSession.builder.master("local[2]")
+        .appName("tests")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.warehouse.dir", (base / "warehouse").as_uri())
+        # Derby, which stands for a JDBC database, logs to the working folder otherwise.
+        .config("spark.driver.extraJavaOptions", f"-Dderby.system.home={base.as_posix()}")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def spark(spark_application: SparkSession) -> SparkSession:
+    """A session of the test's own: its settings and views are nobody else's."""
+    return spark_application.newSession()

@@ -41,7 +41,8 @@ def open_store(url: str, home: Path) -> ControlStore:
     try:
         return SqlStore(parsed)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
-        remedy = "install 'psycopg[binary]'" if backend == "postgresql" else f"it takes {_FORMS}"
+        is_plain = parsed.drivername == "postgresql+psycopg"
+        remedy = "pip install 'orch_dagster[postgres]'" if is_plain else f"it takes {_FORMS}"
         raise SettingsError(
             f"ORCH_CONTROL_URL: no driver for {parsed.drivername} ({error}); {remedy}"
         ) from error

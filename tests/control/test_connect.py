@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,9 +77,10 @@ def test_what_is_no_store_is_refused_without_its_password(url: str, tmp_path: Pa
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("psycopg") is not None, reason="the Postgres driver is installed"
-)
-def test_a_driver_that_is_not_installed_is_named_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"install 'psycopg\[binary\]'"):
+def test_a_driver_that_is_not_installed_is_named_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Python's own way of saying that an import must fail.
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(SettingsError, match=r"pip install 'orch_dagster\[postgres\]'"):
         open_store("postgresql+psycopg://orch@localhost/orch", tmp_path)

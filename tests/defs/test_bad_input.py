@@ -10,13 +10,13 @@ import pytest
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.tables import JOB_MASTER
 from orch_dagster.sample.rows import CONTEXT_PARAMS, JOB_ID
-from tests.defs.conftest import Home
+from tests.homes import STORE_URL, Home
 
 JOB = "etl_lnd_gels_fpms_t_contract_master"
 
 
 def context(home: Home, **changes: object) -> None:
-    store = open_store("sqlite:///.orch/control.db", home.folder)
+    store = open_store(STORE_URL, home.folder)
     text = json.dumps({**CONTEXT_PARAMS, **changes})
     store.update(JOB_MASTER, [{"job_id": JOB_ID, "context_params": text}])
     store.close()
@@ -95,7 +95,7 @@ def test_an_unknown_job_is_refused(sample_home: Home) -> None:
 
 
 def test_a_bad_row_is_set_aside_and_named(sample_home: Home) -> None:
-    store = open_store("sqlite:///.orch/control.db", sample_home.folder)
+    store = open_store(STORE_URL, sample_home.folder)
     store.update(JOB_MASTER, [{"job_id": JOB_ID, "context_params": "{", "script_path": "../x.py"}])
     store.close()
     told = sample_home.orch("doctor", check=False).stdout

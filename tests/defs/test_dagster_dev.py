@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import socket
-import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from subprocess import DEVNULL, Popen
@@ -16,7 +14,9 @@ from typing import Any, TypeVar
 import psutil
 import pytest
 
-from tests.defs.conftest import BIZ_DT, Home
+from orch_dagster.settings import REPOSITORY
+from tests.homes import BIZ_DT, Home
+from tests.waiting import wait_until
 
 JOB = "etl_lnd_gels_fpms_t_contract_master"
 T = TypeVar("T")
@@ -71,14 +71,16 @@ class Dev:
 
 def until(look: Callable[[], T | None], seconds: float, what: str) -> T:
     """The first answer that is not None, asked for again and again until the deadline."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = look()
-        if found is not None:
-            return found
-        # Each look asks another process; a short pause leaves it the processor.
-        time.sleep(0.2)
-    raise AssertionError(f"not within {seconds} s: {what}")
+    found: list[T] = []
+
+    def seen() -> bool:
+        answer = look()
+        if answer is not None:
+            found.append(answer)
+        return answer is not None
+
+    wait_until(seen, what, timeout_s=seconds)
+    return found[0]
 
 
 @pytest.fixture
@@ -86,11 +88,11 @@ def dev(sample_home: Home) -> Iterator[Dev]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "orch_dagster.definitions"]
+    # As the README has it, in the repository, whose workspace.yaml it finds; on a free port.
     process = Popen(
-        [*command, "-p", str(port), "-h", "127.0.0.1"],
+        ["dagster", "dev", "-p", str(port), "-h", "127.0.0.1"],
         env=sample_home.environ,
-        cwd=sample_home.folder,
+        cwd=REPOSITORY,
         stdout=DEVNULL,
         stderr=DEVNULL,
     )
@@ -142,7 +144,7 @@ def test_materialize_from_the_page_and_survive_the_kill_of_a_worker(
 
     def spark() -> list[psutil.Process] | None:
         tree = psutil.Process(pid).children(recursive=True)
-        return tree if any(child.name() == "java" for child in tree) else None
+        return tree if "java" in sample_home.process_names() else None
 
     tree = until(spark, 60, "the second run's JVM")
     os.kill(pid, signal.SIGKILL)

@@ -1,7 +1,8 @@
+"""Claims that nobody here wrote, by the commands of the README, compared by Python's csv."""
+
 from __future__ import annotations
 
 import csv
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime
@@ -11,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.examples.registries import context_params, read_registry
-from tests.sample.local_spark import land
+from orch_dagster.settings import REPOSITORY
+from tests.docs.commands import commands_of
+from tests.examples.registries import read_registry
+from tests.homes import Home
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.spark
-
-REGISTRY = read_registry("prism")
-CONTEXT_PARAMS = context_params(REGISTRY, "JOB_3001")
-OPEN_DATES = [date.fromisoformat(row["biz_dt"]) for row in REGISTRY["process_control"]]
+README = REPOSITORY / "examples" / "prism" / "README.md"
+JOB = "etl_lnd_prism_claims_t_claim"
+OPEN_DATES = [row["biz_dt"] for row in read_registry("prism")["process_control"]]
 
 
 def iso_date(cell: str) -> date:
@@ -56,40 +57,36 @@ COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def prism_root(prism_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("root")
-    target = root / CONTEXT_PARAMS["sources"][0]["path"]
-    target.parent.mkdir(parents=True)
-    shutil.copyfile(prism_csv, target)
-    return root
+@pytest.mark.spark
+def test_counts_and_sums_of_every_column_and_date(checkout: Home, spark: SparkSession) -> None:
+    for command in commands_of(README):
+        checkout.line(command)
+    landed_by_readme = checkout.log_rows(JOB)[0]["biz_dt"]
+    for biz_dt in set(OPEN_DATES) - {landed_by_readme}:
+        checkout.orch("run", JOB, "--biz-dt", biz_dt)
+
+    claims = read_claims(checkout.folder / "data" / "prism" / "prism.csv")
+    spark.conf.set("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
+    landed = spark.read.orc(str(checkout.folder / "out/fdm_landing/prism_claims_t_claim"))
+    rows = landed.collect()
+    assert landed.columns == [*COLUMNS, "biz_dt"]
+    assert {row["biz_dt"] for row in rows} == set(OPEN_DATES)
+    for biz_dt in OPEN_DATES:
+        of_date = [row for row in rows if row["biz_dt"] == biz_dt]
+        reported = [c for c in claims if us_date(c["ReportDate"]).isoformat() == biz_dt]
+        assert len(of_date) == len(reported) > 0
+        for name, (source, understood) in COLUMNS.items():
+            wanted = [understood(claim[source]) for claim in reported]
+            values = [row[name] for row in of_date]
+            assert Counter(values) == Counter(wanted), (biz_dt, name)
+            if isinstance(wanted[0], int | Decimal):
+                assert sum(values) == sum(wanted), (biz_dt, name)
 
 
-@pytest.fixture(scope="module")
-def claims(prism_csv: Path) -> list[dict[str, str]]:
-    with prism_csv.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, strict=True))
-
-
-def test_the_file_is_the_one_we_know(claims: list[dict[str, str]]) -> None:
+def read_claims(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        claims = list(csv.DictReader(file, strict=True))
+    # The file is the one we know.
     assert len(claims) == 34_244
     assert list(claims[0]) == [source for source, _ in COLUMNS.values()]
-
-
-@pytest.mark.parametrize("biz_dt", OPEN_DATES, ids=date.isoformat)
-def test_counts_and_sums_of_every_column(
-    spark: SparkSession, prism_root: Path, claims: list[dict[str, str]], biz_dt: date
-) -> None:
-    landed = land(spark, CONTEXT_PARAMS, prism_root, biz_dt)
-    rows = landed.collect()
-    expected = [claim for claim in claims if us_date(claim["ReportDate"]) == biz_dt]
-
-    assert landed.columns == [*COLUMNS, "biz_dt"]
-    assert len(rows) == len(expected) > 0
-    assert {row["biz_dt"] for row in rows} == {biz_dt.isoformat()}
-    for name, (source, understood) in COLUMNS.items():
-        wanted = [understood(claim[source]) for claim in expected]
-        values = [row[name] for row in rows]
-        assert Counter(values) == Counter(wanted), name
-        if isinstance(wanted[0], int | Decimal):
-            assert sum(values) == sum(wanted), name
+    return claims

@@ -6,14 +6,15 @@ import os
 import sys
 import textwrap
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.waiting import wait_until
 
 MARK = "ORCH_TEST_MARK"
 
@@ -24,14 +25,6 @@ class Program:
 
     argv: tuple[str, ...]
     env: dict[str, str] = field(default_factory=dict)
-
-
-def wait_until(true: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
-    """Poll until something is true; fail by name at the deadline."""
-    until = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < until, f"not seen in {timeout_s} s: {what}"
-        threading.Event().wait(0.02)
 
 
 @dataclass

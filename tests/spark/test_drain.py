@@ -7,8 +7,7 @@ import threading
 import pytest
 
 from orch_dagster.spark.drain import read_while_owned
-
-from .conftest import wait_until
+from tests.waiting import wait_until
 
 
 def test_all_is_read_to_the_end_of_the_pipe() -> None:

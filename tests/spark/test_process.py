@@ -14,8 +14,9 @@ import pytest
 
 from orch_dagster.spark.errors import CommandStartError, SupervisorError
 from orch_dagster.spark.process import ProcessEnd, run_supervised
+from tests.waiting import wait_until
 
-from .conftest import MARK, Bench, Program, wait_until
+from .conftest import MARK, Bench, Program
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("own_threads")

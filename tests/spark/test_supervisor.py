@@ -12,8 +12,9 @@ import sys
 import pytest
 
 from orch_dagster.spark import supervisor
+from tests.waiting import wait_until
 
-from .conftest import Bench, wait_until
+from .conftest import Bench
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals and groups of POSIX")
 PROGRAM = [sys.executable, "-I", "-S", supervisor.__file__]

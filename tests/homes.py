@@ -1,0 +1,109 @@
+"""An ORCH_HOME and the commands its user gives, as real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from orch_dagster.settings import REPOSITORY
+
+BIZ_DT = "2024-05-15"
+STORE_URL = "sqlite:///.orch/control.db"
+
+# What a fresh clone has that commands need.
+_TRACKED = ("orch_dagster", "jobs", "hql", "examples", "tools", "workspace.yaml", "dagster.yaml")
+
+
+@dataclass
+class Home:
+    """A folder, and the environment in which its user gives commands there.
+
+    Attributes:
+        folder: ORCH_HOME, and where commands are given.
+        environ: Their environment; a test may add to it.
+    """
+
+    folder: Path
+    environ: dict[str, str]
+
+    def given(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Give a command and wait for its end, whatever it is."""
+        program = shutil.which(words[0], path=self.environ["PATH"])
+        assert program is not None, f"{words[0]} is not installed"
+        return subprocess.run(
+            [program, *words[1:]],
+            env=self.environ,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def orch(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = self.given("orch", *words)
+        assert done.returncode == 0 or not check, done.stdout + done.stderr
+        return done
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.orch(*words, "--json").stdout)
+
+    def line(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Give a line as documentation has it; it must succeed."""
+        done = self.given(*shlex.split(command))
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+        return done
+
+    def execute_command(self, job: str, biz_dt: str = BIZ_DT) -> list[str]:
+        tags = json.dumps({"dagster/partition": biz_dt})
+        command = ["dagster", "job", "execute", "-m", "orch_dagster.definitions"]
+        return [*command, "-j", job, "--tags", tags]
+
+    def execute(self, job: str, biz_dt: str = BIZ_DT) -> subprocess.CompletedProcess[str]:
+        return self.given(*self.execute_command(job, biz_dt))
+
+    def process_names(self) -> list[str]:
+        """Names of the living processes that have this ORCH_HOME, whoever their parent is now."""
+        return [
+            process.info["name"]
+            for process in psutil.process_iter(["name", "status", "environ"])
+            if process.info["status"] != psutil.STATUS_ZOMBIE
+            and (process.info["environ"] or {}).get("ORCH_HOME") == str(self.folder)
+        ]
+
+    def log_rows(self, job: str) -> list[dict[str, Any]]:
+        """The job's rows of execution_log, newest first."""
+        return self.json("log", "--job", job)
+
+
+def new_home(folder: Path) -> Home:
+    """An empty ORCH_HOME; nothing of the machine's own settings reaches its commands."""
+    folder.mkdir()
+    dagster_home = folder / ".orch" / "dagster"
+    return Home(folder, {**_environ(), "ORCH_HOME": str(folder), "DAGSTER_HOME": str(dagster_home)})
+
+
+def new_checkout(folder: Path) -> Home:
+    """A copy of the repository, which is its own ORCH_HOME, as it is after a clone."""
+    folder.mkdir()
+    for name in _TRACKED:
+        source = REPOSITORY / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, folder / name)
+    return Home(folder, {**_environ(), "PYTHONPATH": str(folder)})
+
+
+def _environ() -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ORCH_", "DAGSTER_"))}
+    # As with .venv activated.
+    return {**kept, "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])}
