@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import date
+from string import Formatter
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -14,8 +16,13 @@ from orch_dagster.errors import OrchError
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 _NAME = re.compile(r"etl_lnd_(?P<entity>[a-z0-9]+)_(?P<source>[a-z0-9]+)_.+", re.IGNORECASE)
-# Formats that Spark writes to a service, not to files: nothing to stage, so append is allowed.
-UNSTAGED_FORMATS = frozenset({"kudu", "jdbc"})
+# Formats that Spark writes to a service, not to files, so there is nothing to stage; and the
+# options that name the table there where no path does.
+UNSTAGED_FORMATS = {"kudu": {"kudu.table"}, "jdbc": {"dbtable", "query"}}
+_PLACEHOLDERS = ("biz_dt", "start_dt", "end_dt")
+# A day, and the next to it that share the month and year, the day and year, the day and month.
+_A_DAY = date(2024, 5, 15)
+_OTHER_DAYS = (date(2024, 5, 16), date(2024, 6, 15), date(2025, 5, 15))
 
 
 class ContextParamsError(OrchError):
@@ -97,31 +104,72 @@ def parse_context_params(text: str | None, job_name: str) -> ContextParams:
             f"{'.'.join(map(str, item['loc'])) or 'JSON'}: {item['msg']}" for item in error.errors()
         ]
         raise ContextParamsError("; ".join(faults)) from error
-    if faults := _sink_faults(params):
+    if faults := _faults(params):
         raise ContextParamsError("; ".join(faults))
     return params
 
 
-def _sink_faults(params: ContextParams) -> list[str]:
-    faults: list[str] = []
-    for place, sink in enumerate(params.sinks):
-        where = f"sinks.{place}"
-        if not sink.is_staged:
-            continue
-        if not sink.path:
-            faults.append(f"{where}: a {sink.format} sink needs a path")
-        elif sink.mode not in (None, "overwrite"):
-            faults.append(f"{where}: mode {sink.mode} is only for {sorted(UNSTAGED_FORMATS)}")
-        elif sink.partition_cols[:1] != ("biz_dt",) and "{biz_dt" not in sink.path:
-            faults.append(
-                f"{where}: biz_dt must come first in partition_cols, or {{biz_dt}} stand in the "
-                f"path, else each date would replace all others"
-            )
+def _faults(params: ContextParams) -> list[str]:
+    """What the job framework would refuse too, said before any run."""
+    faults = [
+        f"{where}: {fault}"
+        for kind, parts in (("sources", params.sources), ("sinks", params.sinks))
+        for place, part in enumerate(parts)
+        for where, fault in [(f"{kind}.{place}", _path_fault(part))]
+        if fault
+    ]
     faults += [
-        f"sources.{place}: a {source.format} source needs a path"
-        for place, source in enumerate(params.sources)
-        if not source.path and source.format.lower() not in UNSTAGED_FORMATS
+        f"sinks.{place}: {fault}"
+        for place, sink in enumerate(params.sinks)
+        if _path_fault(sink) is None and (fault := _sink_fault(sink))
     ]
     if params.sinks and not params.sources:
         faults.append("sources: a job with sinks needs at least one source")
     return faults
+
+
+def _path_fault(part: Source | Sink) -> str | None:
+    table_options = UNSTAGED_FORMATS.get(part.format.lower())
+    if not part.path:
+        if table_options and table_options & {name.lower() for name in part.options}:
+            return None
+        return f"format {part.format} needs a path"
+    if table_options:
+        return None
+    try:
+        _filled(part.path, _A_DAY)
+    except ValueError as error:
+        return f"path {part.path}: {error}"
+    return None
+
+
+def _sink_fault(sink: Sink) -> str | None:
+    wanted = "overwrite" if sink.is_staged else "append"
+    if sink.mode not in (None, wanted):
+        return f"mode {sink.mode}: format {sink.format} is written by {wanted}"
+    if not sink.is_staged or sink.partition_cols[:1] == ("biz_dt",):
+        return None
+    if "biz_dt" in sink.partition_cols:
+        return f"biz_dt must come first in partition_cols, which are {list(sink.partition_cols)}"
+    if any(_filled(sink.path, day) == _filled(sink.path, _A_DAY) for day in _OTHER_DAYS):
+        return (
+            "biz_dt must come first in partition_cols, or the path hold the whole of it as "
+            "{biz_dt} does, else one date would replace another"
+        )
+    return None
+
+
+def _filled(path: str, biz_dt: date) -> str:
+    """The path of a biz_dt; a window's dates, which several may share, stand still.
+
+    Raises:
+        ValueError: Unbalanced braces, or a placeholder that there is not.
+    """
+    parts: list[str] = []
+    for text, name, form, conversion in Formatter().parse(path):
+        if name is not None and (name not in _PLACEHOLDERS or conversion):
+            known = ", ".join(f"{{{known}}}" for known in _PLACEHOLDERS)
+            raise ValueError(f"unknown placeholder {{{name}}}; known: {known}")
+        day = biz_dt if name == "biz_dt" else _A_DAY
+        parts += [text, "" if name is None else format(day, form or "")]
+    return "".join(parts)

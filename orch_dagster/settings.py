@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orch_dagster.errors import SettingsError
@@ -43,11 +43,13 @@ class Settings(BaseSettings):
     env: str = Field("DEV", description="Which `environment` of sys_params holds")
     jobs_dir: Path = Field(
         REPOSITORY / "jobs",
-        description="Where script_path starts; the repository's jobs/ where it is unset",
+        description="Where script_path starts, relative to ORCH_HOME; the repository's jobs/ "
+        "where it is unset",
     )
     hql_dir: Path = Field(
         REPOSITORY / "hql",
-        description="Where `hql` of context_params starts; the repository's hql/ where it is unset",
+        description="Where `hql` of context_params starts, relative to ORCH_HOME; the repository's "
+        "hql/ where it is unset",
     )
     first_biz_dt: date | None = Field(
         None, description="The first partition; the earliest biz_dt where it is unset"
@@ -74,10 +76,18 @@ class Settings(BaseSettings):
         "UTC", description="Its time zone where sys_params have no schedule.timezone"
     )
 
-    @field_validator("home", "jobs_dir", "hql_dir")
+    @field_validator("home")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
-        return path.expanduser().resolve()
+        home = _expanded(path)
+        if not home.is_absolute():
+            raise ValueError("give an absolute path: nothing may depend on the working folder")
+        return home.resolve()
+
+    @field_validator("jobs_dir", "hql_dir")
+    @classmethod
+    def _from_home(cls, path: Path, info: ValidationInfo) -> Path:
+        return (info.data.get("home", REPOSITORY) / _expanded(path)).resolve()
 
     @field_validator("script_url_prefixes", mode="before")
     @classmethod
@@ -111,6 +121,13 @@ class Settings(BaseSettings):
     def logs_dir(self) -> Path:
         """Where the log file of each run is."""
         return self.home / "logs"
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
 
 
 def load_settings() -> Settings:

@@ -5,6 +5,7 @@ Every method takes locations (see locations.py). Failures are OSErrors, on every
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import re
@@ -59,6 +60,10 @@ class FileSystem(Protocol):
 
     def write_atomic(self, location: str, data: bytes) -> None:
         """Replace a file durably: a reader sees the old content or the new, whole."""
+        ...
+
+    def make_durable(self, location: str) -> None:
+        """See to it that a folder and all below it outlive a loss of power."""
         ...
 
     def rename(self, source: str, target: str) -> None:
@@ -118,6 +123,15 @@ class LocalFileSystem:
         temporary.replace(location)
         _sync_folder(parent(location))
 
+    def make_durable(self, location: str) -> None:
+        """See FileSystem."""
+        for folder, _, files in os.walk(location):
+            for name in files:
+                # Windows flushes only what was opened for writing.
+                with (Path(folder) / name).open("r+b") as file:
+                    os.fsync(file.fileno())
+            _sync_folder(folder)
+
     def rename(self, source: str, target: str) -> None:
         """See FileSystem; POSIX would silently replace an empty folder, so this asks first."""
         if self.exists(target):
@@ -131,7 +145,9 @@ class LocalFileSystem:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
-            path.unlink(missing_ok=True)
+            # Where a file stands for one of the folders above, there is nothing below it either.
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                path.unlink()
 
     def remove_empty_dir(self, location: str) -> bool:
         """See FileSystem."""
@@ -206,6 +222,10 @@ class RoutedFileSystem:
     def write_atomic(self, location: str, data: bytes) -> None:
         """See FileSystem."""
         self.of(location).write_atomic(location, data)
+
+    def make_durable(self, location: str) -> None:
+        """See FileSystem."""
+        self.of(location).make_durable(location)
 
     def rename(self, source: str, target: str) -> None:
         """See FileSystem; both are on the same file system."""

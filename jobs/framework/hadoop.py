@@ -88,6 +88,9 @@ class HadoopFileSystem:
             )
             context.rename(path, self._path(location), options)
 
+    def make_durable(self, location: str) -> None:
+        """Nothing: Spark's writers have closed their files, and the servers keep what is closed."""
+
     def rename(self, source: str, target: str) -> None:
         """See FileSystem; onto an existing folder Hadoop would move inside it."""
         path, fs = self._open(source)

@@ -25,7 +25,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_COMMENT_EDGE = re.compile(r"/\*|\*/")
+# A hint does not nest, not even inside a comment.
+_COMMENT_EDGE = re.compile(r"/\*(?!\+)|\*/")
 
 # Spark's own rule (ConfigReader), and anything else that looks like a variable but is none to it.
 _VARIABLE = re.compile(r"\$\{(?:(?P<prefix>\w+?):)?(?P<name>\S+?)\}")

@@ -27,11 +27,11 @@ def as_location(path: str) -> str:
     """Return `path` (local, `file:` or another URL) as a location; relative ones from the cwd."""
     url = _URL.match(path)
     if url is None:
-        return Path(path).absolute().as_posix()
+        return _normal(Path(path).absolute())
     if url["scheme"].lower() != "file":
         return path.rstrip("/") or path
     plain = re.sub(r"^//[^/]*", "", url["rest"]) or "/"
-    return Path(plain[1:] if _WINDOWS_DRIVE.match(plain) else plain).as_posix()
+    return _normal(Path(plain[1:] if _WINDOWS_DRIVE.match(plain) else plain))
 
 
 def resolve(base: str, path: str) -> str:
@@ -50,6 +50,11 @@ def resolve(base: str, path: str) -> str:
     return join(base, path.rstrip("/"))
 
 
+def is_within(location: str, folder: str) -> bool:
+    """Whether a location is the folder or lies somewhere below it."""
+    return f"{location}/".startswith(f"{folder}/")
+
+
 def is_local(location: str) -> bool:
     """Whether a location is a local path."""
     return _URL.match(location) is None
@@ -63,6 +68,11 @@ def join(location: str, *names: str) -> str:
 def parent(location: str) -> str:
     """Return the location of the folder that holds `location`."""
     return location.rstrip("/").rpartition("/")[0]
+
+
+def _normal(path: Path) -> str:
+    """Without `..`, by the letters alone, so that one place has one spelling."""
+    return Path(os.path.normpath(path)).as_posix()
 
 
 def for_spark(location: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -49,6 +50,8 @@ def holding(fs: FileSystem, location: str, mine: Journal, look: Look) -> Generat
 
 def _acquire(fs: FileSystem, location: str, mine: Journal, look: Look) -> Journal:
     for _ in range(_ATTEMPTS):
+        # Here, so that a folder that can't be made is not taken for a journal that is there.
+        fs.make_dirs(parent(location))
         try:
             fs.create_exclusive(location, mine.encode())
         except FileExistsError:
@@ -79,45 +82,63 @@ def _take_over(fs: FileSystem, location: str, mine: Journal, look: Look) -> Jour
     found = _read(fs, location, mine)
     if found is None:
         return None
-    _refuse_if_held(location, found.owner, mine.owner, look)
-    claim = location + ".takeover"
-    if not _claim(fs, claim, mine, look):
-        return None
+    journal, content = found
+    _refuse_if_held(location, journal.owner, mine.owner, look)
+    claims: list[str] = []
     try:
-        # Who waited for the claim may have been second: the journal then has a new owner.
-        again = _read(fs, location, mine)
-        if again is None or again.owner != found.owner:
+        if not _claim(fs, location, content, mine, look, claims):
             return None
-        taken = replace(again, owner=mine.owner)
+        # Who was late with the claim may be second: the journal then has a new owner.
+        again = _read(fs, location, mine)
+        if again is None or again[1] != content:
+            return None
+        taken = replace(journal, owner=mine.owner)
         fs.write_atomic(location, taken.encode())
         return taken
     finally:
-        fs.delete(claim)
-
-
-def _claim(fs: FileSystem, claim: str, mine: Journal, look: Look) -> bool:
-    try:
-        fs.create_exclusive(claim, replace(mine, moves=()).encode())
-    except FileExistsError:
-        holder = _read(fs, claim, mine)
-        if holder is not None:
-            _refuse_if_held(claim, holder.owner, mine.owner, look)
+        for claim in claims:
             fs.delete(claim)
-        return False
-    except FileNotFoundError:
-        return False
-    return True
 
 
-def _read(fs: FileSystem, location: str, mine: Journal) -> Journal | None:
-    """Return the journal there, None where it is gone; a torn one reads as a dead, empty one."""
+def _claim(
+    fs: FileSystem, location: str, content: bytes, mine: Journal, look: Look, claims: list[str]
+) -> bool:
+    """Claim the right to take over exactly this journal; add to `claims` what is to be deleted.
+
+    The claim's name comes from the journal's content. Where a dead taker holds it, the next name
+    comes from both, and so on: no claim that could be somebody's is ever deleted to get at it.
+    """
+    name = hashlib.sha256(content)
+    while True:
+        claim = f"{location}.takeover-{name.hexdigest()[:12]}"
+        try:
+            fs.create_exclusive(claim, replace(mine, moves=()).encode())
+        except FileExistsError:
+            taker = _read(fs, claim, mine)
+            if taker is None:
+                return False
+            _refuse_if_held(claim, taker[0].owner, mine.owner, look)
+            name.update(taker[1])
+            claims.append(claim)
+            continue
+        except FileNotFoundError:
+            return False
+        claims.append(claim)
+        return True
+
+
+def _read(fs: FileSystem, location: str, mine: Journal) -> tuple[Journal, bytes] | None:
+    """Return the journal there and its content, None where it is gone.
+
+    A torn one reads as a dead landing's that moved nothing.
+    """
     try:
         data = fs.read_bytes(location)
         modified = fs.modified(location)
     except FileNotFoundError:
         return None
     try:
-        return decode(data)
+        return decode(data), data
     except ValueError as error:
         if datetime.now(tz=timezone.utc) - modified < TORN_AFTER:
             raise LockedError(
@@ -125,7 +146,7 @@ def _read(fs: FileSystem, location: str, mine: Journal) -> Journal | None:
                 f"{location} is unreadable and was written less than {TORN_AFTER.seconds} s ago: "
                 "a landing is just starting, or was cut off; start the job again in a minute",
             ) from error
-        return replace(mine, owner=replace(mine.owner, run_id="unknown"))
+        return replace(mine, owner=replace(mine.owner, run_id="unknown")), data
 
 
 def _refuse_if_held(location: str, owner: Owner, me: Owner, look: Look) -> None:
@@ -135,9 +156,9 @@ def _refuse_if_held(location: str, owner: Owner, me: Owner, look: Look) -> None:
         raise LockedError(
             location,
             f"held by {owner}, which can't be checked from {me.host}. Check it there ({ask}look "
-            f"for process {owner.pid}); if it is gone, run this job or `orch recover` on "
-            f"{owner.host}. If that host is gone too and {location} says state 'staging', delete "
-            "the file; with another state move the folders as its list of moves says, then delete",
+            f"for process {owner.pid}); if it is gone, run this job on {owner.host}. If that host "
+            f"is gone too and {location} says state 'staging', delete the file; with another "
+            "state move the folders as its list of moves says, then delete",
         )
     if not owner.same_process(me) and owner.is_running(look):
         raise LockedError(

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Literal
 
 # Formats without files: rows are sent to a table, so nothing can be staged and swapped. The
-# value is the option that names the table where `options` does not.
+# value is the option by which `path` names the table.
 TABLE_FORMATS = {"kudu": "kudu.table", "jdbc": "dbtable"}
 
 Mode = Literal["overwrite", "append"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
 from framework.errors import ParamsError
 from framework.params import TABLE_FORMATS, JobParams, Mode, Sink, Source, Window
-from framework.validation import Node, parse_date
+from framework.validation import Node
 
 PARAMS_FILE_VARIABLE = "JOB_PARAMS_FILE"
 VERSION = 1
@@ -103,7 +104,7 @@ def _dates(metadata: Node) -> tuple[date, ...]:
     dates: list[date] = []
     for index, value in enumerate(metadata.values("biz_dts")):
         try:
-            dates.append(parse_date(value))
+            dates.append(date.fromisoformat(value))
         except (TypeError, ValueError):
             metadata.note(f"biz_dts[{index}]", f"must be an ISO date, is {value!r}")
     return tuple(dates)
@@ -119,16 +120,17 @@ def _window(node: Node) -> Window:
 
 
 def _source(node: Node) -> Source:
+    form, options = node.text("format"), node.options("options")
     return Source(
-        format=node.text("format"),
-        path=node.text("path"),
-        options=node.options("options"),
+        format=form,
+        path=_path(node, form, options),
+        options=options,
         schema=node.optional_text("schema"),
     )
 
 
 def _sink(node: Node) -> Sink:
-    form = node.text("format")
+    form, options = node.text("format"), node.options("options")
     is_table = form.lower() in TABLE_FORMATS
     wanted: Mode = "append" if is_table else "overwrite"
     mode = node.optional_text("mode") or wanted
@@ -136,11 +138,19 @@ def _sink(node: Node) -> Sink:
         node.note("mode", f"must be {wanted!r} for format {form!r}, is {mode!r}")
     return Sink(
         format=form,
-        path=node.text("path"),
+        path=_path(node, form, options),
         partition_cols=node.texts("partition_cols"),
         mode=cast("Mode", mode),
-        options=node.options("options"),
+        options=options,
     )
+
+
+def _path(node: Node, form: str, options: Mapping[str, str]) -> str:
+    """Return the path; a table that the options name needs none."""
+    named = {"dbtable", "query", "kudu.table"} & {name.lower() for name in options}
+    if form.lower() in TABLE_FORMATS and named:
+        return node.optional_text("path") or ""
+    return node.text("path")
 
 
 def _hql(context: Node) -> str | None:

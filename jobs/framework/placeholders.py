@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import date
 from string import Formatter
 
-NAMES = ("biz_dt", "start_dt", "end_dt")
-
 
 def fill(template: str, dates: Mapping[str, date | None]) -> str:
     """Return `template` with its placeholders filled; `{{` and `}}` stand for braces.
@@ -35,12 +33,3 @@ def fill(template: str, dates: Mapping[str, date | None]) -> str:
             )
         parts.append(format(value, form) if form else value.isoformat())
     return "".join(parts)
-
-
-def used(template: str) -> frozenset[str]:
-    """Return the names of the placeholders in `template`.
-
-    Raises:
-        ValueError: unbalanced braces.
-    """
-    return frozenset(name for _, name, _, _ in Formatter().parse(template) if name is not None)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from framework import placeholders
 from framework.errors import ParamsError
 from framework.hql import Script, load_script
-from framework.locations import join, resolve
+from framework.locations import is_within, join, resolve
 from framework.params import JobParams, Sink, Source
 from framework.publish import Place
 
@@ -81,12 +81,13 @@ def plan_landing(params: JobParams, biz_dt: date, base: str) -> Plan:
         for i, sink in enumerate(params.sinks)
     ]
     planned = tuple(sink for sink in sinks if sink is not None)
-    problems.extend(_overall(params, planned))
+    read = tuple(source for source in sources if source is not None)
+    problems.extend(_overall(params, read, planned))
     if problems:
         raise ParamsError(f"{params.file}, job_master.context_params", problems)
     return Plan(
         biz_dt=biz_dt,
-        sources=tuple(source for source in sources if source is not None),
+        sources=read,
         sinks=planned,
         script=load_script(params.hql) if params.hql else None,
         variables=_variables(params, dates),
@@ -107,27 +108,42 @@ def _sink(sink: Sink, dates: dict[str, date | None], base: str) -> PlannedSink:
     root = resolve(base, path)
     if _PATTERN.search(root):
         raise ValueError(f"a sink's path can't hold any of * ? [ ] {{ }} \\: {root}")
-    if BIZ_DT in sink.partition_cols:
-        if sink.partition_cols[0] != BIZ_DT:
-            raise ValueError(f"biz_dt must come first in partition_cols {sink.partition_cols}")
+    if sink.partition_cols[:1] == (BIZ_DT,):
         folder = f"{BIZ_DT}={dates[BIZ_DT]}"
         return PlannedSink(sink, root, Place(join(root, folder), folder))
-    if BIZ_DT not in placeholders.used(sink.path):
+    if BIZ_DT in sink.partition_cols or not _is_for_one_day(sink.path, dates):
         raise ValueError(
-            f"put biz_dt first in partition_cols, or {{biz_dt}} in the path {sink.path!r}: "
-            "else each date would replace all others"
+            f"put biz_dt first in partition_cols, or the whole of it, as {{biz_dt}} is, in the "
+            f"path {sink.path!r}: else one date would replace another"
         )
     return PlannedSink(sink, root, Place(root))
 
 
-def _overall(params: JobParams, sinks: tuple[PlannedSink, ...]) -> Iterator[str]:
+def _is_for_one_day(template: str, dates: dict[str, date | None]) -> bool:
+    """Whether no other day's folder has this path: not next day's, nor a month or a year off."""
+    others = (date(2024, 5, 16), date(2024, 6, 15), date(2025, 5, 15))
+    paths = [
+        placeholders.fill(template, {**dates, BIZ_DT: day}) for day in (date(2024, 5, 15), *others)
+    ]
+    return paths[0] not in paths[1:]
+
+
+def _overall(
+    params: JobParams, sources: tuple[PlannedSource, ...], sinks: tuple[PlannedSink, ...]
+) -> Iterator[str]:
     if not params.sources:
         yield "sources: run_landing needs at least one"
     if not params.sinks:
         yield "sinks: run_landing needs at least one"
     targets = [sink.place.target for sink in sinks if sink.place]
-    for target in sorted({target for target in targets if targets.count(target) > 1}):
-        yield f"sinks: more than one writes {target}"
+    for place, target in enumerate(targets):
+        for other in targets[place + 1 :]:
+            if is_within(target, other) or is_within(other, target):
+                yield f"sinks: one would replace the other: {target} and {other}"
+    for source in sources:
+        for target in targets:
+            if not source.source.is_table and is_within(source.location, target):
+                yield f"sources: {source.location} lies in {target}, which a sink replaces"
 
 
 def _variables(params: JobParams, dates: dict[str, date | None]) -> dict[str, str]:

@@ -53,10 +53,12 @@ class Publication:
 
         Raises:
             PublishError: not published, the old folders are back; or, where even that failed,
-                unknown until the next landing or `orch recover` finished it. The text says which.
+                unknown until the next landing finished it. The text says which.
         """
         try:
             moves = tuple(self._checked(move) for move in self._journal.moves)
+            for move in moves:
+                self._fs.make_durable(move.new)
             self._enter("swapping", moves)
             swap.forward(self._fs, moves)
             self._enter("done")
@@ -114,14 +116,30 @@ class Publication:
         except OSError as error:
             raise PublishError(
                 f"{self._title()}: unknown whether published. The swap stopped ({cause!r}) and "
-                f"could not be undone ({error}); the next landing of this job and date, or "
-                f"`orch recover`, finishes it from {self._location}"
+                f"could not be undone ({error}); the next landing of this job and date "
+                f"finishes it from {self._location}"
             ) from cause
 
     def _enter(self, state: State, moves: tuple[Move, ...] | None = None) -> None:
         journal = replace(self._journal, state=state, moves=moves or self._journal.moves)
-        self._fs.write_atomic(self._location, journal.encode())
+        before = self._journal
+        if state in ("swapping", "reverting"):
+            # A write that fails may have taken effect: until it is known, it counts as done, so
+            # that nothing is cleaned away which a recovery would then move.
+            self._journal = journal
+        try:
+            self._fs.write_atomic(self._location, journal.encode())
+        except OSError:
+            if self._is_on_disk(before):
+                self._journal = before
+            raise
         self._journal = journal
+
+    def _is_on_disk(self, journal: Journal) -> bool:
+        try:
+            return self._fs.read_bytes(self._location) == journal.encode()
+        except OSError:
+            return False
 
     def _title(self) -> str:
         return f"{self._journal.job_name} {self._journal.biz_dt}"
@@ -147,11 +165,17 @@ def publication(
     with ExitStack() as stack:
         try:
             found = stack.enter_context(lock.holding(fs, location, mine, look))
-            _prepare(fs, location, mine, found)
+            if found is not mine:
+                _recover_for(fs, location, mine, found)
         except OSError as error:
-            raise PublishError(f"can't prepare the landing at {location}: {error}") from error
+            raise _not_prepared(location, error) from error
         current = Publication(fs, location, mine)
         try:
+            try:
+                for move in mine.moves:
+                    fs.make_dirs(move.work)
+            except OSError as error:
+                raise _not_prepared(location, error) from error
             yield current
         except BaseException:
             _close_failed(current)
@@ -184,13 +208,15 @@ def recover(fs: FileSystem, location: str, me: Owner, look: Look) -> str | None:
     return None if found is probe else done
 
 
-def _prepare(fs: FileSystem, location: str, mine: Journal, found: Journal) -> None:
-    if found is not mine:
-        done = _recover(fs, location, found)
-        get_logger("framework.publish").warning("an earlier landing was cut off: %s", done)
-        fs.write_atomic(location, mine.encode())
-    for move in mine.moves:
-        fs.make_dirs(move.work)
+def _not_prepared(location: str, error: OSError) -> PublishError:
+    return PublishError(f"can't prepare the landing at {location}: {error}")
+
+
+def _recover_for(fs: FileSystem, location: str, mine: Journal, found: Journal) -> None:
+    """Finish or roll back what a dead landing left, and begin our own in its place."""
+    done = _recover(fs, location, found)
+    get_logger("framework.publish").warning("an earlier landing was cut off: %s", done)
+    fs.write_atomic(location, mine.encode())
 
 
 def _recover(fs: FileSystem, location: str, journal: Journal) -> str:
@@ -223,7 +249,9 @@ def _close_failed(current: Publication) -> None:
 def _moves(places: Sequence[Place], me: Owner, job_name: str, biz_dt: str) -> tuple[Move, ...]:
     moves: list[Move] = []
     for index, place in enumerate(places):
-        work = join(landing_folder(place.target, job_name, biz_dt), me.run_id)
+        # A part of the run's id: with all of it, Spark's attempt files beneath would be longer
+        # than the 260 characters that Windows allows.
+        work = join(landing_folder(place.target, job_name, biz_dt), me.run_id[:8])
         staged = join(work, f"new-{index}")
         moves.append(
             Move(

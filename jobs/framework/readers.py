@@ -44,7 +44,8 @@ def read_source(
 ) -> DataFrame:
     """Read any format that the session knows; `schema` is Spark's DDL.
 
-    For a table format (kudu, jdbc) `path` is the table's name unless the options name one.
+    For a table format (kudu, jdbc) `path` is the table's name; empty where the options say what
+    to read (kudu.table, dbtable, query).
 
     Raises:
         pyspark.errors.AnalysisException: no such path, or no schema can be found in it.
@@ -55,4 +56,5 @@ def read_source(
     table_option = TABLE_FORMATS.get(format.lower())
     if table_option is None:
         return reader.load(for_spark(resolve(base_location(), path)))
-    return reader.options(**{table_option: path, **(options or {})}).load()
+    named = {table_option: path} if path else {}
+    return reader.options(**{**named, **(options or {})}).load()

@@ -78,10 +78,12 @@ class Node:
         return str(value)
 
     def date(self, key: str) -> date:
-        """Return the plain date under `key`; a fault reads as 1970-01-01."""
+        """Return the plain date under `key`; a fault, such as a time, reads as 1970-01-01."""
         text = self.text(key)
         parsed = self._date(key, text) if text else None
-        return parsed or date(1970, 1, 1)
+        if isinstance(parsed, datetime):
+            self.note(key, f"must be a date without a time, is {text!r}")
+        return date(1970, 1, 1) if parsed is None or isinstance(parsed, datetime) else parsed
 
     def optional_date(self, key: str) -> date | None:
         """Return the date or datetime under `key`, or None."""

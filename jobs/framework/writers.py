@@ -59,6 +59,6 @@ def write_dataset(
 def append_to_table(
     df: DataFrame, format: str, table: str, *, options: Mapping[str, str] | None = None
 ) -> None:
-    """Append to a table without files (kudu, jdbc); `table` unless the options name one."""
-    named = {TABLE_FORMATS[format.lower()]: table, **(options or {})}
-    df.write.format(format).options(**named).mode("append").save()
+    """Append to a table without files (kudu, jdbc); `table` is empty where the options name it."""
+    named = {TABLE_FORMATS[format.lower()]: table} if table else {}
+    df.write.format(format).options(**{**named, **(options or {})}).mode("append").save()

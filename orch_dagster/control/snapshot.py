@@ -10,7 +10,13 @@ from pathlib import Path
 
 from orch_dagster.control.records import JobDependency, JobMaster, SysParam
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, PROCESS_CONTROL, SYS_PARAMS
+from orch_dagster.control.tables import (
+    JOB_DEPENDENCY,
+    JOB_MASTER,
+    PROCESS_CONTROL,
+    SYS_PARAMS,
+    is_iso_date,
+)
 from orch_dagster.errors import PermanentStoreError
 from orch_dagster.files import write_atomically
 
@@ -20,6 +26,8 @@ class RegistryRows:
     """What a code location is made of.
 
     Attributes:
+        store: Address of the store they are from.
+        environment: The one whose sys_params they have.
         masters: All rows of job_master.
         dependencies: All rows of job_dependency.
         schedule_params: The environment's sys_params whose key starts with ``schedule.``.
@@ -27,6 +35,8 @@ class RegistryRows:
         read_at: When the store gave them, UTC.
     """
 
+    store: str
+    environment: str
     masters: Sequence[JobMaster]
     dependencies: Sequence[JobDependency]
     schedule_params: Sequence[SysParam]
@@ -39,6 +49,8 @@ def read_rows(store: ControlStore, environment: str) -> RegistryRows:
     system = store.read(SYS_PARAMS, {"environment": environment, "param_type": "system"})
     dates = store.read(PROCESS_CONTROL, columns=["biz_dt"])
     return RegistryRows(
+        store=store.address,
+        environment=environment,
         masters=[JobMaster.from_row(row) for row in store.read(JOB_MASTER)],
         dependencies=[JobDependency.from_row(row) for row in store.read(JOB_DEPENDENCY)],
         schedule_params=[
@@ -46,7 +58,10 @@ def read_rows(store: ControlStore, environment: str) -> RegistryRows:
             for row in system
             if str(row["param_key"]).startswith("schedule.")
         ],
-        first_biz_dt=min((str(row["biz_dt"]) for row in dates), default=None),
+        # A table that was there before us may hold anything.
+        first_biz_dt=min(
+            (day for row in dates if is_iso_date(day := str(row["biz_dt"]))), default=None
+        ),
         read_at=datetime.now(timezone.utc),
     )
 
@@ -54,6 +69,8 @@ def read_rows(store: ControlStore, environment: str) -> RegistryRows:
 def save(rows: RegistryRows, path: Path) -> None:
     """Keep the rows, whole or not at all."""
     document = {
+        "store": rows.store,
+        "environment": rows.environment,
         "read_at": rows.read_at.isoformat(),
         "first_biz_dt": rows.first_biz_dt,
         "job_master": [row.to_row() for row in rows.masters],
@@ -67,11 +84,13 @@ def load(path: Path) -> RegistryRows | None:
     """The rows kept last, or None where there are none.
 
     Raises:
-        PermanentStoreError: The file is there but is no snapshot.
+        PermanentStoreError: The file is there but is no snapshot, or cannot be read.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return RegistryRows(
+            store=document["store"],
+            environment=document["environment"],
             masters=[JobMaster.from_row(row) for row in document["job_master"]],
             dependencies=[JobDependency.from_row(row) for row in document["job_dependency"]],
             schedule_params=[SysParam.from_row(row) for row in document["sys_params"]],
@@ -83,4 +102,10 @@ def load(path: Path) -> RegistryRows | None:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PermanentStoreError(
             f"not a snapshot of the registry ({error}); delete the file", store=str(path)
+        ) from error
+    except OSError as error:
+        raise PermanentStoreError(
+            f"the snapshot of the registry cannot be read ({error.strerror}); give this user "
+            f"access to it or delete the file",
+            store=str(path),
         ) from error

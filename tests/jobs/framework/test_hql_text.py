@@ -15,6 +15,7 @@ CASES = [
     ("-- a; b\nSELECT 1; -- tail;\n", [("-- a; b\nSELECT 1", 1)]),
     ("-- goes on \\\n; here\nSELECT 1", [("-- goes on \\\n; here\nSELECT 1", 1)]),
     ("/* ; /* ; */ ; */ SELECT 1; b", [("/* ; /* ; */ ; */ SELECT 1", 1), ("b", 1)]),
+    ("a; /* was /*+ b */ SELECT 2;c", [("a", 1), ("/* was /*+ b */ SELECT 2", 1), ("c", 1)]),
     ("SELECT /*+ REPARTITION(1) */ 1;b", [("SELECT /*+ REPARTITION(1) */ 1", 1), ("b", 1)]),
     (r"SELECT 'it\'s; ok';b", [(r"SELECT 'it\'s; ok'", 1), ("b", 1)]),
     (r"""SELECT "d\";'", 1;b""", [(r"""SELECT "d\";'", 1""", 1), ("b", 1)]),

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from framework.locations import as_location, base_location, for_spark, is_local, parent, resolve
+from framework.locations import (
+    as_location,
+    base_location,
+    for_spark,
+    is_local,
+    is_within,
+    parent,
+    resolve,
+)
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="POSIX paths")
 
@@ -18,6 +26,8 @@ posix_only = pytest.mark.skipif(os.name == "nt", reason="POSIX paths")
         ("/data", "/else/a.csv", "/else/a.csv"),
         ("/data", "file:///else/a b.csv", "/else/a b.csv"),
         ("/data", "file:/else/a.csv", "/else/a.csv"),
+        ("/data", "x/../in/./a.csv", "/data/in/a.csv"),
+        ("/data", "file:///else/x/../a.csv", "/else/a.csv"),
         ("/data", "hdfs://nn:8020/x/", "hdfs://nn:8020/x"),
         ("hdfs://nn:8020/data", "in/a.csv", "hdfs://nn:8020/data/in/a.csv"),
         ("hdfs://nn:8020/data/", "/land/x", "hdfs://nn:8020/land/x"),
@@ -50,6 +60,13 @@ def test_the_base_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert base_location() == tmp_path.as_posix()
     monkeypatch.setenv("JOB_BASE_DIR", "data")
     assert base_location() == (tmp_path / "data").as_posix()
+
+
+@pytest.mark.parametrize(
+    ("location", "is_inside"), [("/a/b", True), ("/a/b/c", True), ("/a/bc", False), ("/a", False)]
+)
+def test_is_within(location: str, is_inside: bool) -> None:
+    assert is_within(location, "/a/b") is is_inside
 
 
 def test_parent() -> None:

@@ -41,6 +41,31 @@ def test_table_sinks_append() -> None:
     assert (sink.mode, sink.is_table) == ("append", True)
 
 
+def test_a_table_that_the_options_name_needs_no_path() -> None:
+    sources = [{"format": "jdbc", "options": {"query": "SELECT 1"}}]
+    sinks = [{"format": "kudu", "options": {"kudu.table": "t"}}]
+    params = parse_params(document(sources=sources, sinks=sinks), "p.json")
+    assert (params.sources[0].path, params.sinks[0].path) == ("", "")
+
+
+@pytest.mark.parametrize("format", ["jdbc", "csv"])
+def test_a_source_that_nothing_names_is_a_problem(format: str) -> None:
+    sources = [{"format": format, "options": {"url": "jdbc:x"}}]
+    with pytest.raises(ParamsError, match=r"sources\[0\]\.path: is missing"):
+        parse_params(document(sources=sources), "p.json")
+
+
+def test_a_business_date_has_no_time() -> None:
+    broken = document()
+    broken["metadata"] |= {"biz_dt": "2024-05-15T00:00:00", "biz_dts": ["2024-05-15T00:00:00"]}
+    with pytest.raises(ParamsError) as refused:
+        parse_params(broken, "p.json")
+    assert [text.partition(":")[0] for text in refused.value.problems] == [
+        "metadata.biz_dt",
+        "metadata.biz_dts[0]",
+    ]
+
+
 def test_every_problem_is_listed_with_its_key() -> None:
     broken = document(
         sources=[{"format": "csv", "options": {"header": ["x"]}}, 3],

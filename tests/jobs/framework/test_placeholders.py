@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from framework.placeholders import fill, used
+from framework.placeholders import fill
 
 DATES: dict[str, date | None] = {
     "biz_dt": date(2024, 5, 15), "start_dt": date(2024, 5, 1), "end_dt": None
@@ -38,7 +38,3 @@ def test_fill(template: str, filled: str) -> None:
 def test_fill_refuses(template: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         fill(template, DATES)
-
-
-def test_used() -> None:
-    assert used("a/{biz_dt:%Y}/{end_dt}/{{no}}") == {"biz_dt", "end_dt"}

@@ -67,10 +67,32 @@ def test_all_faults_at_once() -> None:
     assert [(where, text[:24]) for where, _, text in found] == [
         ("sources[0]", "unknown placeholder {biz"),
         ("sinks[0]", "put biz_dt first in part"),
-        ("sinks[1]", "biz_dt must come first i"),
+        ("sinks[1]", "put biz_dt first in part"),
         ("sinks[2]", "a sink's path can't hold"),
-        ("sinks", "more than one writes hdf"),
+        ("sinks", "one would replace the ot"),
     ]
+
+
+@pytest.mark.parametrize(
+    "path", ["out", "out/{biz_dt:%Y}", "out/{biz_dt:%Y%m}", "out/{biz_dt:%d}", "out/{end_dt:%Y}"]
+)
+def test_a_path_that_days_would_share_is_refused(path: str) -> None:
+    with pytest.raises(ParamsError, match="one date would replace another"):
+        plan(sinks=[{"format": "csv", "path": path}])
+
+
+@pytest.mark.parametrize("other", ["out/{biz_dt}/b", "out/x/../{biz_dt}", "out/{biz_dt}"])
+def test_a_sink_inside_another_is_refused(other: str) -> None:
+    with pytest.raises(ParamsError, match="one would replace the other"):
+        plan("/data", sinks=[{"format": "csv", "path": path} for path in ("out/{biz_dt}", other)])
+
+
+def test_a_source_that_the_swap_would_carry_away_is_refused() -> None:
+    with pytest.raises(ParamsError, match="which a sink replaces"):
+        plan(
+            sources=[{"format": "csv", "path": "t/{biz_dt}/in.csv"}],
+            sinks=[{"format": "csv", "path": "t/{biz_dt}"}],
+        )
 
 
 @pytest.mark.parametrize("key", ["sources", "sinks"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import threading
 import time
@@ -234,6 +236,48 @@ def test_a_kill_while_a_failed_swap_is_undone_keeps_the_old_data(tmp_path: Path)
     assert undoing >= 4
 
 
+def test_a_kill_after_a_failure_that_took_effect_leaves_old_or_new_whole(tmp_path: Path) -> None:
+    """As an HDFS call that times out although the server has done it; then the process dies."""
+    total = operations(tmp_path)
+    for first in range(1, total + 1):
+        for second in range(first + 1, total + 6):
+            tables = Tables(tmp_path / f"{first}-{second}")
+            fs = FaultyFileSystem(first, OSError, "after", killed_at=second)
+            with contextlib.suppress(Killed):
+                failure(tables, fs, DEAD)
+            expected = tables.after_recovery("old")
+            recover(LocalFileSystem(), tables.journal, ME, look)
+            assert tables.content() == expected, (first, second)
+            assert tables.content() in ({"old"}, {"new"}), (first, second)
+
+
+def test_an_outage_after_a_failure_that_took_effect_leaves_old_or_new_whole(tmp_path: Path) -> None:
+    for tables, fs in each_fault(tmp_path, OSError, "after", span=None):
+        failure(tables, fs)
+        expected = tables.after_recovery("old")
+        recover(LocalFileSystem(), tables.journal, ME, look)
+        assert tables.content() == expected, fs.hit
+        assert tables.content() in ({"old"}, {"new"}), fs.hit
+
+
+def test_a_landing_that_cannot_be_prepared_keeps_no_lock(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    in_the_way = tables.roots[1] / "_landing"
+    in_the_way.write_text("a file where a folder is wanted")
+    with pytest.raises(PublishError, match="can't prepare the landing"):
+        tables.land(LocalFileSystem(), ME)
+    assert not Path(tables.journal).exists()
+    in_the_way.unlink()
+    assert tables.leftovers() == []
+
+
+def test_a_folder_that_cannot_be_made_is_not_taken_for_a_lock(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    (tables.roots[0] / "_landing").symlink_to(tmp_path / "not mounted")
+    with pytest.raises(PublishError, match=r"can't prepare the landing.*_landing"):
+        tables.land(LocalFileSystem(), ME)
+
+
 def test_new_data_stays_where_the_old_is_lost(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
     target = tables.places[0].target
@@ -374,6 +418,36 @@ def test_one_of_many_takes_over_a_dead_owner(tmp_path: Path) -> None:
         assert decode(Path(tables.journal).read_bytes()).owner.pid == won[0]
 
 
+def test_a_late_look_at_a_dead_takers_claim_never_breaks_a_living_one(tmp_path: Path) -> None:
+    """A judges the dead claim; before it acts, B judges it too and takes the journal over."""
+    tables = Tables(tmp_path)
+    left_by(tables, DEAD)
+    dead_taker = Journal(JOB, DATE, Owner("run-3", "here", 3, 5))
+    probe = hashlib.sha256(Path(tables.journal).read_bytes()).hexdigest()[:12]
+    claim = f"{tables.journal}.takeover-{probe}"
+    Path(claim).write_bytes(dead_taker.encode())
+    b = Journal(JOB, DATE, Owner("run-11", "here", 11, 5))
+
+    def running(pid: int) -> Sighting | None:
+        return Sighting(5) if pid >= 10 else None
+
+    class Slow(LocalFileSystem):
+        others = 1
+
+        def read_bytes(self, location: str) -> bytes:
+            data = super().read_bytes(location)
+            if location == claim and self.others:
+                self.others -= 1
+                lock._acquire(LocalFileSystem(), tables.journal, b, running)
+            return data
+
+    a = Journal(JOB, DATE, Owner("run-10", "here", 10, 5))
+    with pytest.raises(LockedError, match="run-11"):
+        lock._acquire(Slow(), tables.journal, a, running)
+    assert decode(Path(tables.journal).read_bytes()).owner == b.owner
+    assert list(Path(tables.journal).parent.iterdir()) == [Path(tables.journal)]
+
+
 def test_who_waited_for_the_takeover_finds_the_new_owner(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
     left_by(tables, DEAD)
@@ -381,7 +455,7 @@ def test_who_waited_for_the_takeover_finds_the_new_owner(tmp_path: Path) -> None
 
     class Slow(LocalFileSystem):
         def create_exclusive(self, location: str, data: bytes) -> None:
-            if location.endswith(".takeover"):
+            if ".takeover-" in location:
                 self.write_atomic(tables.journal, winner.encode())
             super().create_exclusive(location, data)
 

@@ -36,8 +36,8 @@ def test_writing_never_replaces_unless_told(spark: SparkSession) -> None:
 
 
 def test_the_session_is_the_one_that_runs_and_is_logged(
-    spark: SparkSession, root: Path, monkeypatch: pytest.MonkeyPatch
+    spark_application: SparkSession, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOG_FILE", str(root / "job.log"))
-    assert get_spark() is spark
-    assert spark.sparkContext.applicationId in (root / "job.log").read_text()
+    assert get_spark() is spark_application
+    assert spark_application.sparkContext.applicationId in (root / "job.log").read_text()
