@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import yaml
 
@@ -31,12 +31,33 @@ _APPLIED = tuple(table for table in TABLES if table is not EXECUTION_LOG)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose dates stay text: a date that is none is then a finding like any other."""
+    """YAML in which nothing is lost on the way to the tables.
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, Any]]]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
-        first: [(tag, form) for tag, form in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+    Dates stay text: a date that is none is then a finding like any other. A param_value is its
+    letters, as 010 and 1.10 are more than numbers. A key that is given twice is refused, where
+    YAML's own rule is that the last one wins.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """See SafeConstructor; with the line of what is wrong."""
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {name} is given twice", key.start_mark
+                )
+            seen.add(name)
+            if name == "param_value" and isinstance(value, yaml.ScalarNode) and not _is_null(value):
+                value.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)
+
+
+def _is_null(node: yaml.ScalarNode) -> bool:
+    return node.tag == "tag:yaml.org,2002:null"
 
 
 class ApplyError(OrchError):
@@ -110,8 +131,9 @@ def read_files(files: Sequence[Path]) -> tuple[dict[str, list[Row]], list[str]]:
     for file in files:
         try:
             document: Any = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            problems.append(f"{file}: not YAML in UTF-8: {error}")
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            # ValueError: not UTF-8, or a value that its explicit tag does not fit.
+            problems.append(f"{file}: not usable YAML in UTF-8: {error}")
             continue
         if not isinstance(document, dict):
             problems.append(f"{file}: a mapping of table names is wanted at the top")
@@ -125,7 +147,10 @@ def read_files(files: Sequence[Path]) -> tuple[dict[str, list[Row]], list[str]]:
             ):
                 problems.append(f"{file}: {name}: a list of rows is wanted, each a mapping")
             else:
-                rows[name] += [_plain(row) for row in cast(list[dict[str, Any]], listed)]
+                try:
+                    rows[name] += [_plain(row) for row in cast(list[dict[str, Any]], listed)]
+                except (ValueError, RecursionError) as error:
+                    problems.append(f"{file}: {name}: a value holds itself ({error})")
     return dict(rows), problems
 
 
@@ -135,8 +160,6 @@ def _plain(row: Mapping[str, Any]) -> Row:
     for name, value in row.items():
         if isinstance(value, dict | list):
             plain[name] = json.dumps(value, ensure_ascii=False, default=str)
-        elif name == "param_value" and value is not None:
-            plain[name] = str(value).lower() if isinstance(value, bool) else str(value)
         else:
             plain[name] = value
     if "dependent_job_id" in row:

@@ -169,7 +169,7 @@ def _filled(path: str, biz_dt: date) -> str:
     for text, name, form, conversion in Formatter().parse(path):
         if name is not None and (name not in _PLACEHOLDERS or conversion):
             known = ", ".join(f"{{{known}}}" for known in _PLACEHOLDERS)
-            raise ValueError(f"unknown placeholder {{{name}}}; known: {known}")
+            raise ValueError(f"unknown placeholder {{{name}}}, known: {known}")
         day = biz_dt if name == "biz_dt" else _A_DAY
         parts += [text, "" if name is None else format(day, form or "")]
     return "".join(parts)

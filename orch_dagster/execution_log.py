@@ -146,7 +146,8 @@ def row_id(run_id: str, created_at: datetime, job_id: str, biz_dt: str) -> str:
 def project(run: RunHistory) -> list[ExecutionLog]:
     """The rows that a run's events amount to, by job and date.
 
-    A step that never began has no row, unless the run was canceled before it.
+    A step that never began has no row, unless the run was canceled before it or the step failed
+    before it could say anything.
     """
     said = _merged(run.facts)
     rows: list[ExecutionLog] = []
@@ -154,11 +155,20 @@ def project(run: RunHistory) -> list[ExecutionLog]:
         facts = said[job_name]
         failed = [failure for failure in run.failures if failure.job_name == job_name]
         rows += [_row(run, facts, biz_dt, failed) for biz_dt in facts.biz_dts]
-    if run.end and run.end.how is RunEnd.CANCELED:
-        for job_name in sorted(set(run.job_ids) - set(said)):
-            job_id = run.job_ids[job_name]
-            rows += [_never_began(run, run.end, job_name, job_id, biz_dt) for biz_dt in run.biz_dts]
+    for job_name in sorted(set(run.job_ids) - set(said)):
+        if end := _end_unsaid(run, job_name):
+            rows += [_unsaid(run, end, job_name, biz_dt) for biz_dt in run.biz_dts]
     return rows
+
+
+def _end_unsaid(run: RunHistory, job_name: str) -> End | None:
+    """How a step ended that said nothing itself; None where it has no row."""
+    failed = [failure for failure in run.failures if failure.job_name == job_name]
+    if failed:
+        return _end_from_dagster(run, failed)
+    if run.end and run.end.how is RunEnd.CANCELED:
+        return End("canceled", run.end.at)
+    return None
 
 
 def _merged(facts: Iterable[StepFacts]) -> dict[str, StepFacts]:
@@ -185,15 +195,7 @@ def _row(
     run: RunHistory, facts: StepFacts, biz_dt: str, failed: Sequence[StepFailed]
 ) -> ExecutionLog:
     end = facts.ends.get(biz_dt) or _end_from_dagster(run, failed)
-    message = None
-    status = STARTED
-    if end and end.status == "completed":
-        status = COMPLETED
-    elif end and end.status == "canceled":
-        status = CANCELED
-    elif end:
-        message = clip_utf8(end.message or "") or "no reason was given"
-        status = FAILED_PREFIX + message
+    status, message = _status(end)
     return ExecutionLog(
         id=row_id(run.run_id, run.created_at, facts.job_id, biz_dt),
         job_id=facts.job_id,
@@ -227,19 +229,32 @@ def _end_from_dagster(run: RunHistory, failed: Sequence[StepFailed]) -> End | No
             return None
 
 
-def _never_began(
-    run: RunHistory, end: RunEnded, job_name: str, job_id: str, biz_dt: str
-) -> ExecutionLog:
+def _unsaid(run: RunHistory, end: End, job_name: str, biz_dt: str) -> ExecutionLog:
+    job_id = run.job_ids[job_name]
+    status, message = _status(end)
     return ExecutionLog(
         id=row_id(run.run_id, run.created_at, job_id, biz_dt),
         job_id=job_id,
         job_name=job_name,
         run_id=run.run_id,
         biz_dt=biz_dt,
-        status=CANCELED,
+        status=status,
         end_time=end.at,
         attempts=0,
+        error_message=message,
     )
+
+
+def _status(end: End | None) -> tuple[str, str | None]:
+    """The row's status and error_message."""
+    if end is None:
+        return STARTED, None
+    if end.status == "completed":
+        return COMPLETED, None
+    if end.status == "canceled":
+        return CANCELED, None
+    message = clip_utf8(end.message or "") or "no reason was given"
+    return FAILED_PREFIX + message, message
 
 
 def write_rows(store: ControlStore, rows: Sequence[ExecutionLog]) -> None:

@@ -59,18 +59,6 @@ def order(parents: Mapping[str, Iterable[str]]) -> Order:
     )
 
 
-def upstream(parents: Mapping[str, Iterable[str]], start: Iterable[str]) -> frozenset[str]:
-    """The given ids and everything they wait for, however far."""
-    found: set[str] = set()
-    todo = list(start)
-    while todo:
-        node = todo.pop()
-        if node not in found:
-            found.add(node)
-            todo.extend(parents.get(node, ()))
-    return frozenset(found)
-
-
 def _cycles(stuck: Mapping[str, set[str]]) -> tuple[tuple[str, ...], ...]:
     """One cycle for each knot: from every stuck node, walk to a stuck parent until one recurs."""
     cycles: set[tuple[str, ...]] = set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -14,8 +13,6 @@ from orch_dagster.errors import StoreError
 from orch_dagster.registry import Registry, build_registry, script_check
 from orch_dagster.settings import Settings
 
-_LOG = logging.getLogger("orch_dagster")
-
 
 @dataclass(frozen=True)
 class Location:
@@ -26,7 +23,7 @@ class Location:
         registry: Its jobs.
         schedule_params: sys_params whose key starts with ``schedule.``.
         first_biz_dt: Where partitions start.
-        notice: What to tell about the load: how old the picture is; None where it is fresh.
+        notice: What to tell about the load, such as how old the picture is; None where all is well.
     """
 
     settings: Settings
@@ -54,10 +51,6 @@ def load_location(settings: Settings) -> Location:
         script_check(settings.jobs_dir, settings.script_url_prefixes),
     )
     first = settings.first_biz_dt.isoformat() if settings.first_biz_dt else rows.first_biz_dt
-    for finding in registry.findings:
-        _LOG.warning("%s%s", "" if finding.is_warning else "set aside: ", finding)
-    if notice:
-        _LOG.warning("%s", notice)
     return Location(
         settings=settings,
         registry=registry,
@@ -74,7 +67,8 @@ def _rows(settings: Settings) -> tuple[RegistryRows, str | None]:
         rows = read_rows(store, settings.env)
     except StoreError as error:
         kept = load(path)
-        if kept is None:
+        # A picture of another store or environment would show jobs that are not there.
+        if kept is None or (kept.store, kept.environment) != (store.address, settings.env):
             raise
         age = datetime.now(timezone.utc) - kept.read_at
         return kept, (
@@ -83,5 +77,8 @@ def _rows(settings: Settings) -> tuple[RegistryRows, str | None]:
         )
     finally:
         store.close()
-    save(rows, path)
+    try:
+        save(rows, path)
+    except OSError as error:
+        return rows, f"the registry could not be kept for the day its store is down: {error}"
     return rows, None

@@ -206,8 +206,10 @@ def _name_faults(name: str) -> list[str]:
 def _without_source_clashes(
     specs: dict[str, JobSpec], findings: list[Finding]
 ) -> dict[str, JobSpec]:
-    """Drop jobs named like a source, and jobs whose source is no name for Dagster."""
-    sources = {spec.source for spec in specs.values()}
+    """Drop jobs named like a source, and jobs whose source is no name or that of two sources."""
+    sources: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for spec in specs.values():
+        sources[spec.source].add((spec.context.entity, spec.context.source_system))
     kept: dict[str, JobSpec] = {}
     for job_id, spec in specs.items():
         if not _VALID_NAME.fullmatch(spec.source):
@@ -215,6 +217,9 @@ def _without_source_clashes(
                 f"entity and source_system make the group {spec.source!r}; "
                 f"they may hold only letters, digits and underscores"
             )
+        elif len(pairs := sources[spec.source]) > 1:
+            listed = " and ".join(f"{entity!r} {system!r}" for entity, system in sorted(pairs))
+            reason = f"the group {spec.source} would be that of two sources, {listed}; rename one"
         elif spec.job_name.lower() in sources:
             reason = f"job_name {spec.job_name} is the name of a source's job; choose another"
         else:

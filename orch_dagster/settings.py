@@ -7,6 +7,7 @@ import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -94,6 +95,15 @@ class Settings(BaseSettings):
     def _from_json(cls, value: object) -> object:
         # Here and not by pydantic-settings, which stops at the first variable that is no JSON.
         return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("schedule_timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("no time zone such as Europe/Berlin") from error
+        return name
 
     @property
     def base_dir(self) -> str:

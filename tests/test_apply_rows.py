@@ -99,7 +99,15 @@ class TestValues:
 
     @pytest.mark.parametrize(
         ("spelling", "value"),
-        [("true", "true"), ("no", "false"), ("200", "200"), ("0.5", "0.5"), ("''", ""), ("", None)],
+        [
+            ("true", "true"),
+            ("no", "no"),
+            ("010", "010"),
+            ("1.10", "1.10"),
+            ("12:30", "12:30"),
+            ("''", ""),
+            ("", None),
+        ],
     )
     def test_values_of_params_are_what_was_written(
         self, desk: Desk, spelling: str, value: str | None
@@ -167,7 +175,11 @@ class TestProblems:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("a: [", "not YAML in UTF-8"),
+            ("a: [", "not usable YAML in UTF-8"),
+            ("job_master: []\njob_master: []", "the key job_master is given twice"),
+            ("job_master: [{job_id: '1', job_id: '2'}]", "the key job_id is given twice"),
+            ("job_master: [!!int soon]", "not usable YAML in UTF-8"),
+            ("job_master: [{context_params: &a [*a]}]", "a value holds itself"),
             ("- job_master", "a mapping of table names is wanted at the top"),
             ("", "a mapping of table names is wanted at the top"),
             ("job_master: {}", "a list of rows is wanted"),

@@ -135,6 +135,11 @@ class TestFaults:
             {"format": "orc", "path": "out"},
             {"format": "orc", "path": "out", "partition_cols": ["region", "biz_dt"]},
             {"format": "orc", "path": "out/biz_dt", "partition_cols": []},
+            {"format": "orc", "path": "out/{{biz_dt}}"},
+            {"format": "orc", "path": "out/{biz_dt:%Y%m}"},
+            {"format": "orc", "path": "out/{biz_dt:%d}"},
+            {"format": "orc", "path": "out/{end_dt}"},
+            {"format": "orc", "path": "out/{biz_dt}", "partition_cols": ["region", "biz_dt"]},
         ):
             (fault,) = faults({"sources": [SOURCE], "sinks": [SINK, sink]})
             assert fault.startswith("sinks.1: biz_dt must come first in partition_cols")
@@ -147,7 +152,8 @@ class TestFaults:
             {"format": "parquet", "path": "out/{biz_dt}"},
             {"format": "parquet", "path": "out/{biz_dt:%Y%m%d}"},
             {"format": "kudu", "options": {"kudu.table": "t"}, "mode": "append"},
-            {"format": "JDBC", "options": {"url": "jdbc:x"}},
+            {"format": "JDBC", "path": "t", "options": {"url": "jdbc:x"}},
+            {"format": "jdbc", "options": {"url": "jdbc:x", "dbtable": "t"}},
         ],
     )
     def test_sinks_that_are_right(self, sink: dict[str, object]) -> None:
@@ -155,13 +161,26 @@ class TestFaults:
 
     def test_append_is_for_services(self) -> None:
         (fault,) = faults({"sources": [SOURCE], "sinks": [{**SINK, "mode": "append"}]})
-        assert fault.startswith("sinks.0: mode append is only for")
+        assert fault == "sinks.0: mode append: format orc is written by overwrite"
+        table = {"format": "kudu", "path": "t", "mode": "overwrite"}
+        (fault,) = faults({"sources": [SOURCE], "sinks": [table]})
+        assert fault == "sinks.0: mode overwrite: format kudu is written by append"
 
     def test_paths_that_are_missing(self) -> None:
         assert faults({"sources": [{"format": "csv"}], "sinks": [{"format": "orc"}]}) == [
-            "sinks.0: a orc sink needs a path",
-            "sources.0: a csv source needs a path",
+            "sources.0: format csv needs a path",
+            "sinks.0: format orc needs a path",
         ]
+        assert faults({"sources": [{"format": "jdbc", "options": {"url": "x"}}]}) == [
+            "sources.0: format jdbc needs a path"
+        ]
+
+    @pytest.mark.parametrize(
+        "path", ["x/{bizdt}", "x/{{biz_dt}}/{foo}", "x/{biz_dt", "x/{biz_dt!r}"]
+    )
+    def test_placeholders_that_there_are_not(self, path: str) -> None:
+        (fault,) = faults({"sources": [{**SOURCE, "path": path}]})
+        assert fault.startswith(f"sources.0: path {path}: ")
 
     def test_a_sink_without_a_source(self) -> None:
         assert faults({"sinks": [SINK]}) == ["sources: a job with sinks needs at least one source"]

@@ -148,8 +148,13 @@ class TestWhatAStepCouldNotSay:
         assert (row.status, row.end_time, row.duration) == ("Failed: first", at(4), 3)
 
     def test_another_steps_failure_is_not_its_own(self) -> None:
-        row = one(run(facts(), failures=[StepFailed("b", at(4), "b's")]))
-        assert row.status == "Started"
+        mine, other = project(run(facts(), failures=[StepFailed("b", at(4), "b's")]))
+        assert (mine.status, other.job_name) == ("Started", "b")
+
+    def test_a_step_that_failed_before_its_first_word_has_its_row(self) -> None:
+        row = one(run(failures=[StepFailed("b", at(4), "no log file")]))
+        assert (row.job_id, row.biz_dt, row.status) == ("J_b", DAY, "Failed: no log file")
+        assert (row.start_time, row.end_time, row.attempts) == (None, at(4), 0)
 
     @pytest.mark.parametrize(
         ("how", "status"),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 import random
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orch_dagster.graph import order, upstream
+from orch_dagster.graph import order
 
 Parents = dict[str, set[str]]
 
@@ -154,22 +153,3 @@ class TestOrder:
         dice.shuffle(items)
 
         assert order(dict(items)) == first
-
-
-class TestUpstream:
-    PARENTS = {"D": ["B", "C"], "B": ["A"], "C": ["A"], "A": [], "X": []}
-
-    @pytest.mark.parametrize(
-        ("start", "found"),
-        [([], ""), (["A"], "A"), (["B"], "AB"), (["D"], "ABCD"), (["X", "C"], "ACX")],
-    )
-    def test_what_it_waits_for(self, start: list[str], found: str) -> None:
-        assert upstream(self.PARENTS, start) == set(found)
-
-    def test_a_cycle_ends(self) -> None:
-        assert upstream({"A": ["B"], "B": ["A"]}, ["A"]) == {"A", "B"}
-
-    @given(any_graphs(), st.sampled_from(IDS))
-    def test_against_brute_force(self, parents: Parents, node: str) -> None:
-        if node in parents:
-            assert upstream(parents, [node]) == {node} | ancestors(parents, node)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 from datetime import datetime, timedelta, timezone
 
@@ -40,18 +39,15 @@ def bring_back(settings: Settings) -> None:
     os.replace(settings.state_dir / "gone.db", settings.state_dir / "control.db")  # noqa: PTH105
 
 
-def test_what_is_loaded(
-    filled: ControlStore, settings: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.WARNING, "orch_dagster"):
-        location = load_location(settings)
+def test_what_is_loaded(filled: ControlStore, settings: Settings) -> None:
+    location = load_location(settings)
 
     assert list(location.registry.jobs) == ["one"]
     assert location.job_ids == {"one": "J1"}
     assert location.first_biz_dt == "2023-07-01"
     assert location.notice is None
-    (said,) = [record.getMessage() for record in caplog.records]
-    assert said.startswith("set aside: job_master (job_id=J2): script_path x is not a file")
+    (finding,) = location.registry.findings
+    assert str(finding).startswith("job_master (job_id=J2): script_path x is not a file")
 
 
 def test_the_first_date_of_the_setting_wins(
@@ -68,21 +64,17 @@ def test_without_any_date_it_is_today(store: ControlStore, settings: Settings) -
     assert before <= found <= datetime.now(timezone.utc).date().isoformat()
 
 
-def test_a_store_that_is_down_and_comes_back(
-    filled: ControlStore, settings: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_store_that_is_down_and_comes_back(filled: ControlStore, settings: Settings) -> None:
     fresh = load_location(settings)
     filled.close()
     take_away(settings)
 
-    with caplog.at_level(logging.WARNING, "orch_dagster"):
-        kept = load_location(settings)
+    kept = load_location(settings)
     assert kept.registry == fresh.registry
     assert kept.first_biz_dt == fresh.first_biz_dt
     assert kept.notice is not None
     assert "control store sqlite:///" in kept.notice
     assert "0 minutes ago; runs fail until the store is back" in kept.notice
-    assert kept.notice in [record.getMessage() for record in caplog.records]
 
     bring_back(settings)
     again = load_location(settings)
@@ -121,6 +113,34 @@ def test_each_load_renews_the_picture(filled: ControlStore, settings: Settings) 
     take_away(settings)
 
     assert set(load_location(settings).registry.jobs) == {"one", "three"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ORCH_CONTROL_URL", "sqlite:///other.db"), ("ORCH_ENV", "UAT")]
+)
+def test_a_picture_of_another_store_or_environment_is_not_shown(
+    filled: ControlStore,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    value: str,
+) -> None:
+    load_location(settings)
+    filled.close()
+    take_away(settings)
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(PermanentStoreError, match="orch init"):
+        load_location(load_settings())
+
+
+def test_a_picture_that_cannot_be_kept_is_told(filled: ControlStore, settings: Settings) -> None:
+    (settings.state_dir / "registry.json").mkdir()
+
+    location = load_location(settings)
+    assert list(location.registry.jobs) == ["one"]
+    assert location.notice is not None
+    assert location.notice.startswith("the registry could not be kept")
 
 
 def test_a_store_that_could_never_be_read(settings: Settings) -> None:

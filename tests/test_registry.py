@@ -252,6 +252,18 @@ class TestNames:
     def test_a_name_equal_to_its_own_group(self) -> None:
         assert build([master("1", "gels_fpms")]).jobs == {}
 
+    def test_two_sources_of_one_name(self) -> None:
+        first = json.dumps({"entity": "A_B", "source_system": "C"})
+        second = json.dumps({"entity": "A", "source_system": "B_C"})
+        registry = build(
+            [master("1", context_params=first), master("2", context_params=second), master("3")]
+        )
+
+        assert list(registry.jobs) == ["job_3"]
+        for job_id in ("1", "2"):
+            reason = one_finding(registry, job_id).reason
+            assert reason.startswith("the group a_b_c would be that of two sources")
+
     def test_a_group_that_dagster_refuses(self) -> None:
         bad = json.dumps({"entity": "GE-LS", "source_system": "FPMS"})
         registry = build([master("1", context_params=bad), master("2")])

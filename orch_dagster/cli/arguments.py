@@ -11,6 +11,7 @@ import click
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import is_iso_date
+from orch_dagster.location import Location, load_location
 from orch_dagster.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,6 +32,14 @@ BIZ_DT = _BizDt()
 def as_json(command: F) -> F:
     """Give a command the option --json, as ``is_json``."""
     return click.option("--json", "is_json", is_flag=True, help="Print JSON.")(command)
+
+
+def loaded(settings: Settings) -> Location:
+    """The location of the settings; where its picture is an old one, that is said on stderr."""
+    location = load_location(settings)
+    if location.notice:
+        click.echo(f"warning: {location.notice}", err=True)
+    return location
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 import click
+from rich.text import Text
 
 from orch_dagster.cli.arguments import as_json, connected
 from orch_dagster.cli.output import console, print_json
@@ -17,7 +18,7 @@ from orch_dagster.location import load_location
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.spark.find import find_java, find_spark, missing_windows_tools
 
-_MARKS = {"ok": "[green]ok[/]     ", "warning": "[yellow]warning[/]", "missing": "[red]missing[/]"}
+_STYLES = {"ok": "green", "warning": "yellow", "missing": "red"}
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ def doctor(is_json: bool) -> None:
         print_json([asdict(check) for check in checks])
     else:
         for check in checks:
-            console.print(f"{_MARKS[check.state]} {check.name}: ", end="")
-            console.print(check.text, markup=False)
+            mark = Text(f"{check.state:<7}", style=_STYLES[check.state])
+            console.print(mark, f"{check.name}: {check.text}")
     if any(check.state == "missing" for check in checks):
         sys.exit(1)
 
@@ -94,5 +95,8 @@ def _registry(settings: Settings) -> Iterator[Check]:
     if location.notice:
         yield Check("Registry", "warning", location.notice)
     yield Check("Registry", "ok", f"valid jobs: {len(location.registry.jobs)}")
-    for finding in location.registry.findings:
+    # Only Dagster knows what it takes for a cron schedule.
+    from orch_dagster.defs.schedules import schedule_findings
+
+    for finding in [*location.registry.findings, *schedule_findings(location)]:
         yield Check("Registry", "warning" if finding.is_warning else "missing", str(finding))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import click
@@ -14,6 +15,10 @@ class _Group(click.Group):
     """Prints what is known to go wrong as one sentence; the trace only when asked for."""
 
     def invoke(self, ctx: click.Context) -> object:
+        for stream in (sys.stdout, sys.stderr):
+            # A pipe on Windows has the code page of the system, which lacks most letters.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8")
         try:
             return super().invoke(ctx)
         except OrchError as error:

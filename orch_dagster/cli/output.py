@@ -14,9 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 # Into a file or a pipe, rows stay whole: there is no screen to fold them for.
-_PIPE_WIDTH = 250
+_PIPE_WIDTH = 10_000
+# What is printed is data: brackets in it are no markup.
 console = Console(
-    highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH
+    highlight=False,
+    markup=False,
+    soft_wrap=True,
+    width=None if sys.stdout.isatty() else _PIPE_WIDTH,
 )
 
 

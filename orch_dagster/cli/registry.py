@@ -7,13 +7,12 @@ from pathlib import Path
 import click
 
 from orch_dagster.apply import apply_files
-from orch_dagster.cli.arguments import BIZ_DT, as_json, connected
+from orch_dagster.cli.arguments import BIZ_DT, as_json, connected, loaded
 from orch_dagster.cli.output import console, print_json, print_rows
 from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.errors import UnknownJobError
 from orch_dagster.fetch import fetch_bundle
-from orch_dagster.location import load_location
 from orch_dagster.registry import JobSpec, Registry
 from orch_dagster.settings import load_settings
 
@@ -46,8 +45,9 @@ def apply(files: tuple[Path, ...], is_json: bool) -> None:
 @click.argument("biz_dt", type=BIZ_DT)
 def open_date(entity: str, source_system: str, biz_dt: str) -> None:
     """Open a business date: a row of process_control, modelled on the source's newest."""
-    source = {"entity": entity.upper(), "source_system": source_system.upper()}
-    with connected(load_settings()) as store:
+    settings = load_settings()
+    source = _source_as_spelled(loaded(settings).registry, entity, source_system)
+    with connected(settings) as store:
         rows = [ProcessControl.from_row(row) for row in store.read(PROCESS_CONTROL, source)]
         if any(row.biz_dt == biz_dt for row in rows):
             console.print(f"{PROCESS_CONTROL.key_text({**source, 'biz_dt': biz_dt})} is open.")
@@ -66,11 +66,23 @@ def open_date(entity: str, source_system: str, biz_dt: str) -> None:
     console.print(f"Opened {PROCESS_CONTROL.key_text(row.to_row())}.")
 
 
+def _source_as_spelled(registry: Registry, entity: str, source_system: str) -> dict[str, str]:
+    """The source's columns as its jobs spell them, in any case of letters; else in upper case."""
+    for spec in registry.jobs.values():
+        context = spec.context
+        if (context.entity.upper(), context.source_system.upper()) == (
+            entity.upper(),
+            source_system.upper(),
+        ):
+            return {"entity": context.entity, "source_system": context.source_system}
+    return {"entity": entity.upper(), "source_system": source_system.upper()}
+
+
 @click.command()
 @as_json
 def jobs(is_json: bool) -> None:
     """List the jobs of the registry, parents first."""
-    registry = load_location(load_settings()).registry
+    registry = loaded(load_settings()).registry
     rows = [
         {
             "job_id": spec.job_id,
@@ -98,7 +110,7 @@ def jobs(is_json: bool) -> None:
 def params(job: str, biz_dt: str, is_json: bool) -> None:
     """Show the parameters that JOB would get for a date, read now; no run is started."""
     settings = load_settings()
-    spec = find_job(load_location(settings).registry, job)
+    spec = find_job(loaded(settings).registry, job)
     with connected(settings) as store:
         bundle = fetch_bundle(store, spec, run_id="", wanted=[biz_dt], environment=settings.env)
     if is_json:

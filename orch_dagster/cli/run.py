@@ -75,7 +75,7 @@ def _execute(settings: Settings, job_name: str, biz_dt: str) -> JobExecutionResu
 @contextmanager
 def _progress(instance: DagsterInstance, invocation: str, job_name: str) -> Generator[None]:
     """Tell what the run does while it does it, on stderr."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     over = threading.Event()
     with console.status(f"{job_name} …") as status:
         teller = _Teller(instance, invocation, console, status)

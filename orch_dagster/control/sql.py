@@ -32,6 +32,24 @@ from orch_dagster.errors import PermanentStoreError, StoreError, TransientStoreE
 _ROWS_PER_STATEMENT = 1_000
 _BUSY_TIMEOUT_S = 10.0
 
+# What another try would meet again, by what the drivers say of it: neither psycopg's connection
+# errors nor sqlite3's carry a code. And what to do about it.
+_PERMANENT = (
+    (
+        ("no such table", "no such column", "unable to open database"),
+        "run `orch init`, which creates what is missing",
+    ),
+    (
+        ("password authentication failed", "no password supplied", "no pg_hba.conf entry"),
+        "mend user and password in ORCH_CONTROL_URL",
+    ),
+    (('role "',), "create that user in Postgres, or name another in ORCH_CONTROL_URL"),
+    (('database "',), "create that database in Postgres, or name another in ORCH_CONTROL_URL"),
+    (("does not exist",), "run `orch init`, which creates what is missing"),
+    (("readonly database", "read-only transaction"), "give this user the right to write there"),
+    (("disk is full", "No space left", "could not extend file"), "make room on its disk"),
+)
+
 
 class UtcMicros(TypeDecorator[datetime]):
     """Aware UTC datetimes kept as whole microseconds, so that every store keeps the same."""
@@ -160,7 +178,7 @@ class SqlStore:
         dialect = postgresql if self._url.get_backend_name() == "postgresql" else sqlite
         with self._begin(table, write=True) as connection:
             keys = self._keys_there(connection, table)
-            self._refuse_second_parents(connection, table, keys, rows)
+            self._refuse_second_parents(connection, table, keys, rows, replace=replace)
             for names, group in _by_columns(rows):
                 insert = dialect.insert(self._tables[table.name])
                 changed = [name for name in names if name not in keys]
@@ -184,6 +202,8 @@ class SqlStore:
         table: Table,
         keys: Sequence[str],
         rows: Sequence[Mapping[str, Value]],
+        *,
+        replace: bool,
     ) -> None:
         if set(keys) == set(table.keys):
             return
@@ -192,12 +212,17 @@ class SqlStore:
         for row in connection.execute(there).mappings():
             parents[tuple(row[name] for name in keys)] = row["parent_job_id"]
         for row in rows:
-            parent = parents.setdefault(tuple(row[name] for name in keys), row["parent_job_id"])
+            key = tuple(row[name] for name in keys)
+            parent = parents.setdefault(key, row["parent_job_id"])
+            if replace and parent == "":
+                # A root gets its first parent: that is no second one.
+                parent = parents[key] = row["parent_job_id"]
             if parent != row["parent_job_id"]:
                 raise PermanentStoreError(
                     f"its key ({', '.join(keys)}) allows one parent a job: "
-                    f"{row['dependent_job_id']} has {parent}, so {row['parent_job_id']} cannot be "
-                    f"added; recreate the table with the key ({', '.join(table.keys)})",
+                    f"{row['dependent_job_id']} has {parent or 'none'}, so "
+                    f"{row['parent_job_id'] or 'none'} cannot be added; "
+                    f"recreate the table with the key ({', '.join(table.keys)})",
                     store=self.address,
                     table=table.name,
                 )
@@ -251,18 +276,22 @@ class SqlStore:
     def _explained(self, error: exc.SQLAlchemyError, table: Table | None) -> StoreError:
         cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         name = table.name if table else None
-        missing = ("no such table", "no such column", "does not exist", "unable to open database")
         if isinstance(error, exc.NoSuchTableError):
             cause = f"no such table: {cause}"
-        if any(sign in cause for sign in missing):
-            return PermanentStoreError(
-                f"{cause}; run `orch init`, which creates what is missing",
+        for signs, remedy in _PERMANENT:
+            if any(sign in cause for sign in signs):
+                return PermanentStoreError(f"{cause}; {remedy}", store=self.address, table=name)
+        if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError):
+            return TransientStoreError(
+                f"{cause}; look whether the store is up and reachable, and try again",
                 store=self.address,
                 table=name,
             )
-        if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError):
-            return TransientStoreError(cause, store=self.address, table=name)
-        return PermanentStoreError(cause, store=self.address, table=name)
+        return PermanentStoreError(
+            f"{cause}; if the table is not as `orch init` makes it, mend it or rename it",
+            store=self.address,
+            table=name,
+        )
 
 
 def _engine(url: URL) -> Engine:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextvars
 import os
 import queue
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,10 +28,9 @@ from dagster._core.execution.plan.instance_concurrency_context import InstanceCo
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.plan.step import ExecutionStep
 from dagster._core.execution.retries import RetryMode
+from dagster._core.storage.compute_log_manager import CapturedLogContext
 
-HOST_TAG = "orch/host"
-PID_TAG = "orch/pid"
-PID_STARTED_TAG = "orch/pid_started"
+from orch_dagster.defs.liveness import process_tags
 
 # How soon an interrupt is seen: Python runs signal handlers between the main thread's waits.
 _INTERRUPT_CHECK_S = 0.2
@@ -186,20 +184,14 @@ class ThreadExecutor(dg.Executor):
     def _start_ready(self, steps: _Steps, active: ActiveExecution) -> Iterator[DagsterEvent]:
         ready = active.get_steps_to_execute(limit=self._max_concurrent - len(steps.running))
         yield from active.concurrency_event_iterator(steps.context)
+        logs = steps.context.instance.compute_log_manager
         for step in ready:
+            # By this the run's page finds what the step's job prints.
+            log_key = logs.build_log_key_for_run(steps.context.run_id, step.key)
+            yield DagsterEvent.capture_logs(
+                steps.context, [step.key], log_key, CapturedLogContext(log_key)
+            )
             steps.start(step, active)
-
-
-def process_tags() -> dict[str, str]:
-    """Run tags that tell this process apart from every other, also after its pid is used again."""
-    import psutil
-
-    pid = os.getpid()
-    return {
-        HOST_TAG: socket.gethostname(),
-        PID_TAG: str(pid),
-        PID_STARTED_TAG: f"{psutil.Process(pid).create_time():.2f}",
-    }
 
 
 def thread_executor(max_concurrent: int) -> dg.ExecutorDefinition:

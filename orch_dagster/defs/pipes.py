@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 
 import dagster as dg
 from dagster import PipesFileMessageReader
 from dagster._core.pipes.context import PipesMessageHandler
+from dagster._utils import tail_file
 
 
 class MessageFile(PipesFileMessageReader):
@@ -28,6 +32,24 @@ class MessageFile(PipesFileMessageReader):
     def expected_writer_count(self) -> int:
         """One job writes the file; said here because Dagster warns of its own default."""
         return 1
+
+    def _reader_thread(self, handler: PipesMessageHandler, is_resource_complete: Event) -> None:
+        """As PipesFileMessageReader's, of whole lines only.
+
+        The writer writes a long message in pieces, so the tail of the file may be half a line.
+        """
+        try:
+            line = ""
+            for piece in tail_file(self._path, is_resource_complete.is_set):
+                line += piece
+                if line.endswith("\n"):
+                    handler.handle_message(json.loads(line))
+                    line = ""
+        except BaseException:
+            handler.report_pipes_framework_exception(
+                f"{type(self).__name__} reader thread", sys.exc_info()
+            )
+            raise
 
     @contextmanager
     def read_messages(self, handler: PipesMessageHandler) -> Generator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -17,12 +18,14 @@ from dagster._core.execution.build_resources import wrap_resources_for_execution
 
 from orch_dagster.defs.io_manager import param_bundle_io_manager
 from orch_dagster.defs.jobs import JobBuilder
-from orch_dagster.defs.resources import ControlStoreResource
-from orch_dagster.defs.schedules import source_schedules
+from orch_dagster.defs.resources import control_store_resource
+from orch_dagster.defs.schedules import schedule_findings, source_schedules
 from orch_dagster.defs.sensors import execution_log_sensor
 from orch_dagster.defs.translator import CONTROL_STORE_KEY, PARAM_BUNDLE_KEY
 from orch_dagster.location import Location
 from orch_dagster.registry import JobSpec
+
+_LOG = logging.getLogger("orch_dagster")
 
 
 class ControlTables(RepositoryData):
@@ -38,17 +41,19 @@ class ControlTables(RepositoryData):
 
     @cached_property
     def location(self) -> Location:
-        """The location, read at the first question and never on import."""
-        return self._load()
+        """The location, read at the first question and never on import; its findings are told."""
+        location = self._load()
+        for finding in [*location.registry.findings, *schedule_findings(location)]:
+            _LOG.warning("%s%s", "" if finding.is_warning else "set aside: ", finding)
+        if location.notice:
+            _LOG.warning("%s", location.notice)
+        return location
 
     @cached_property
     def _resources(self) -> Mapping[str, dg.ResourceDefinition]:
-        settings = self.location.settings
         return wrap_resources_for_execution(
             {
-                CONTROL_STORE_KEY: ControlStoreResource(
-                    url=settings.control_url, home=str(settings.home)
-                ),
+                CONTROL_STORE_KEY: control_store_resource(self.location.settings),
                 PARAM_BUNDLE_KEY: param_bundle_io_manager(self.location),
             }
         )

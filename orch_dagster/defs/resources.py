@@ -4,33 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 
 import dagster as dg
 
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
+from orch_dagster.settings import Settings
 
 
-class ControlStoreResource(dg.ConfigurableResource[ControlStore]):
-    """The control tables in SQLite or Postgres; ops and assets receive the open ControlStore.
+def control_store_resource(settings: Settings) -> dg.ResourceDefinition:
+    """The store of the settings: ops and assets receive it open, for the length of their run.
 
-    Attributes:
-        url: As ORCH_CONTROL_URL.
-        home: ORCH_HOME, where relative paths of the URL start.
+    The URL is no config of the resource: Dagster shows config, and a URL may hold a password.
     """
 
-    url: str
-    home: str
-
+    @dg.resource(description="The control tables in SQLite or Postgres, as ORCH_CONTROL_URL says.")
     @contextmanager
-    def yield_for_execution(
-        self,
-        context: dg.InitResourceContext,  # noqa: ARG002
-    ) -> Generator[ControlStore]:
-        """Open the store for a run and close it after."""
-        store = open_store(self.url, Path(self.home))
+    def control_store(_context: dg.InitResourceContext) -> Generator[ControlStore]:
+        store = open_store(settings.control_url, settings.home)
         try:
             yield store
         finally:
             store.close()
+
+    return control_store

@@ -8,6 +8,8 @@ from typing import Any
 
 import dagster as dg
 
+from orch_dagster.errors import OrchError
+
 
 def landing_metadata(
     landing: Mapping[str, Any],
@@ -22,6 +24,9 @@ def landing_metadata(
         application: Its report of the Spark application; empty where it made none.
         log_file: The run's log.
         spark_log: What Spark printed, where Dagster keeps it as a file.
+
+    Raises:
+        OrchError: The report of the landing is not of the framework's form.
     """
     found: dict[str, dg.MetadataValue[Any]] = {"log_file": dg.MetadataValue.path(str(log_file))}
     if spark_log:
@@ -32,6 +37,17 @@ def landing_metadata(
         found["spark_ui"] = dg.MetadataValue.url(str(application["spark_ui"]))
     if not landing:
         return found
+    try:
+        return found | _of_landing(landing)
+    except (KeyError, TypeError, ValueError) as error:
+        raise OrchError(
+            f"the job reported its landing in a form that cannot be read ({error!r}): use the "
+            f"framework that belongs to this version"
+        ) from error
+
+
+def _of_landing(landing: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
+    found: dict[str, dg.MetadataValue[Any]] = {}
     sinks = landing.get("sinks") or []
     found["dagster/row_count"] = dg.MetadataValue.int(int(landing["row_count"]))
     found["dagster/column_schema"] = dg.MetadataValue.table_schema(

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
-from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunRecord
+from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus
 from dagster._core.event_api import RunStatusChangeRecordsFilter
 from dagster._core.storage.event_log.base import EventLogRecord
 
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
-from orch_dagster.defs.executor import HOST_TAG, PID_STARTED_TAG, PID_TAG
+from orch_dagster.defs.liveness import is_dead
 from orch_dagster.defs.run_history import RUN_ENDS, read_history
 from orch_dagster.execution_log import project, write_rows
 from orch_dagster.location import Location
@@ -98,29 +97,18 @@ def _ends_after(
 
 
 def fail_dead_runs(instance: DagsterInstance) -> list[str]:
-    """Fail the unfinished runs of this host whose process is gone.
-
-    A run that a process never took up (it is queued, or its tags are missing) is left alone, and
-    so is one of another host, which cannot be seen from here.
+    """Fail the unfinished runs of this host whose process is gone; see liveness.is_dead.
 
     Returns:
         The run ids.
     """
     unfinished = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
-    dead = [record.dagster_run for record in unfinished if _is_dead(record)]
-    for run in dead:
-        instance.report_run_failed(run, ORCHESTRATOR_DIED)
-    return [run.run_id for run in dead]
-
-
-def _is_dead(record: RunRecord) -> bool:
-    import psutil
-
-    tags = record.dagster_run.tags
-    if PID_TAG not in tags or tags.get(HOST_TAG) != socket.gethostname():
-        return False
-    try:
-        started = psutil.Process(int(tags[PID_TAG])).create_time()
-    except psutil.NoSuchProcess:
-        return True
-    return f"{started:.2f}" != tags[PID_STARTED_TAG]
+    dead = [record.dagster_run.run_id for record in unfinished if is_dead(record.dagster_run.tags)]
+    failed: list[str] = []
+    for run_id in dead:
+        # Read again: it may have ended well between the list and the look at its process.
+        run = instance.get_run_by_id(run_id)
+        if run is not None and run.status in _UNFINISHED:
+            instance.report_run_failed(run, ORCHESTRATOR_DIED)
+            failed.append(run_id)
+    return failed

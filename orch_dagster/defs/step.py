@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
@@ -84,10 +84,13 @@ def run_job(
     """
     heard = _Heard(loaded)
     log = loaded.run_log
+    metadata: dict[str, dg.MetadataValue[Any]] = {}
     try:
-        outcome, results, spark_log = _submit(context, loaded, settings, heard)
+        outcome, reported, spark_log = _submit(context, loaded, settings, heard)
+        landing = heard.landings.get(loaded.bundle.biz_dts[0], {})
+        metadata = reported | landing_metadata(landing, heard.application, log.path, spark_log)
     except (OrchError, OSError) as error:
-        outcome, results, spark_log = Outcome("failed", str(error)), (), None
+        outcome = Outcome("failed", str(error))
     except BaseException as error:
         # An interrupt, or a fault of ours: the tree is gone, the row says why.
         interrupted = isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError)
@@ -95,22 +98,19 @@ def run_job(
         _end(loaded, Outcome("canceled" if interrupted else "failed", reason))
         log.close()
         raise
-    metadata = landing_metadata(
-        heard.landings.get(loaded.bundle.biz_dts[0], {}), heard.application, log.path, spark_log
-    )
     _end(loaded, outcome)
     log.close()
     if outcome.status == "canceled":
         raise DagsterExecutionInterruptedError(outcome.message or "the run was asked to stop")
     if outcome.status == "failed":
         raise dg.Failure(outcome.message, metadata=metadata, allow_retries=False)
-    yield from (result for result in results if not isinstance(result, dg.MaterializeResult))
     yield dg.MaterializeResult(metadata=metadata)
 
 
 def _submit(
     context: dg.OpExecutionContext, loaded: LoadedBundle, settings: Settings, heard: _Heard
-) -> tuple[Outcome, tuple[object, ...], Path | None]:
+) -> tuple[Outcome, dict[str, dg.MetadataValue[Any]], Path | None]:
+    """How the job ended, the metadata that its script reported by itself, and Spark's log."""
     bundle, log = loaded.bundle, loaded.run_log
     messages = loaded.params_file.with_suffix(".messages.jsonl")
     work_dir = settings.state_dir / "work"
@@ -135,6 +135,8 @@ def _submit(
             log.write("INFO", "spark", line)
             if stream is not None:
                 stream.write(line + "\n")
+                # So that the page shows it now, and a kill takes none of it.
+                stream.flush()
 
         end = run_supervised(
             command,
@@ -151,7 +153,17 @@ def _submit(
         timeout_s=timeout_s,
         expected_dates=bundle.biz_dts,
     )
-    return outcome, tuple(session.get_results(implicit_materializations=False)), spark_log
+    metadata: dict[str, dg.MetadataValue[Any]] = {}
+    for result in session.get_results(implicit_materializations=False):
+        if isinstance(result, dg.MaterializeResult):
+            metadata |= cast(Mapping[str, Any], result.metadata or {})
+        elif outcome.status == "completed":
+            outcome = Outcome(
+                "failed",
+                f"the job reported the asset check {result.check_name!r}, which its asset does "
+                f"not have: report it as metadata of the asset",
+            )
+    return outcome, metadata, spark_log
 
 
 def _spark_log(

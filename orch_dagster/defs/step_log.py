@@ -54,11 +54,6 @@ class StepLog:
             attempt=attempt,
         )
 
-    @property
-    def started_at(self) -> datetime:
-        """When the step began, UTC."""
-        return self.facts.started_at
-
     def started(self) -> None:
         """Say that the step began."""
         self._say(f"{self.facts.job_name} started for {', '.join(self.facts.biz_dts)}")

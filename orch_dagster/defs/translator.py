@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import dagster as dg
 
 from orch_dagster.registry import JobSpec
+
+# What Dagster takes as the last part of a tag's key; a format may be the name of a class.
+_TAG_VALUE = re.compile(r"[a-z0-9_.-]{1,48}")
 
 PARAM_BUNDLE_KEY = "param_bundle"
 CONTROL_STORE_KEY = "control_store"
@@ -31,8 +35,9 @@ def description(spec: JobSpec) -> str:
 
 
 def kinds(spec: JobSpec) -> Mapping[str, str]:
-    """Badges: Spark, and the format of its first sink."""
+    """Badges: Spark, and the format of its first sink where a badge can hold it."""
     formats = [sink.format.lower() for sink in spec.context.sinks[:1]]
+    formats = [name for name in formats if _TAG_VALUE.fullmatch(name)]
     return {f"dagster/kind/{kind}": "" for kind in ("spark", *formats)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -17,12 +18,22 @@ from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, PROCESS_CONT
 from orch_dagster.errors import PermanentStoreError
 
 ROWS = RegistryRows(
+    store="sqlite:///here.db",
+    environment="DEV",
     masters=[JobMaster("J1", "name", '{"a": "é😀\\n"}', "s.py", None)],
     dependencies=[JobDependency("J1", "name", "", None, 0)],
     schedule_params=[SysParam("schedule.cron", "DEV", "*", "0 2 * * *", "system")],
     first_biz_dt="2024-05-15",
     read_at=datetime(2024, 5, 15, 1, 2, 3, 456789, tzinfo=timezone.utc),
 )
+
+
+def spoiled(**changes: object) -> str:
+    whole = {
+        "store": "s", "environment": "DEV", "job_master": [], "job_dependency": [],
+        "sys_params": [], "first_biz_dt": None, "read_at": "2024-05-15T00:00:00+00:00",
+    }  # fmt: skip
+    return json.dumps({**whole, **changes})
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
@@ -33,7 +44,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 
 def test_an_empty_registry_too(tmp_path: Path) -> None:
-    empty = RegistryRows([], [], [], None, ROWS.read_at)
+    empty = replace(ROWS, masters=[], dependencies=[], schedule_params=[], first_biz_dt=None)
     snapshot.save(empty, tmp_path / "registry.json")
 
     assert snapshot.load(tmp_path / "registry.json") == empty
@@ -46,12 +57,22 @@ def test_none_was_saved(tmp_path: Path) -> None:
 def test_a_save_that_fails_leaves_the_last_one(tmp_path: Path) -> None:
     path = tmp_path / "registry.json"
     snapshot.save(ROWS, path)
-    bad = RegistryRows([JobMaster("J\ud800")], [], [], None, ROWS.read_at)
+    bad = replace(ROWS, masters=[JobMaster("J\ud800")])
 
     with pytest.raises(UnicodeEncodeError):
         snapshot.save(bad, path)
     assert snapshot.load(path) == ROWS
     assert os.listdir(tmp_path) == ["registry.json"]  # noqa: PTH208
+
+
+def test_one_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, **_: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    # root may read everything, so the system itself cannot refuse here.
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(PermanentStoreError, match=r"registry\.json.*Permission denied"):
+        snapshot.load(tmp_path / "registry.json")
 
 
 @pytest.mark.parametrize(
@@ -62,11 +83,9 @@ def test_a_save_that_fails_leaves_the_last_one(tmp_path: Path) -> None:
         "[]",
         "null",
         "{}",
-        '{"job_master": 1, "job_dependency": [], "sys_params": []}',
-        '{"job_master": ["x"], "job_dependency": [], "sys_params": [], "first_biz_dt": null, '
-        '"read_at": "2024-05-15T00:00:00+00:00"}',
-        '{"job_master": [], "job_dependency": [], "sys_params": [], "first_biz_dt": null, '
-        '"read_at": "yesterday"}',
+        spoiled(job_master=1),
+        spoiled(job_master=["x"]),
+        spoiled(read_at="yesterday"),
         "\udcff",
     ],
 )
@@ -120,6 +139,7 @@ def test_only_what_a_code_location_needs_is_read(store: ControlStore) -> None:
     assert [row.parent_job_id for row in rows.dependencies] == [""]
     assert [row.param_key for row in rows.schedule_params] == ["schedule.cron"]
     assert rows.first_biz_dt == "2023-01-02"
+    assert (rows.store, rows.environment) == (store.address, "DEV")
     assert before <= rows.read_at <= datetime.now(timezone.utc)
 
 

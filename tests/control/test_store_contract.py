@@ -147,6 +147,18 @@ class TestOneParentTable:
         assert [row["parent_job_id"] for row in older.read(JOB_DEPENDENCY)] == ["A"]
         older.close()
 
+    def test_a_root_gets_its_first_parent(self, older: ControlStore) -> None:
+        older.upsert(JOB_DEPENDENCY, [edge("B", "")])
+        with pytest.raises(PermanentStoreError, match="B has none, so A cannot be added"):
+            older.insert_ignore(JOB_DEPENDENCY, [edge("B", "A")])
+
+        older.upsert(JOB_DEPENDENCY, [edge("B", "A", 1)])
+
+        assert [row["parent_job_id"] for row in older.read(JOB_DEPENDENCY)] == ["A"]
+        with pytest.raises(PermanentStoreError, match="B has A, so none cannot be added"):
+            older.upsert(JOB_DEPENDENCY, [edge("B", "")])
+        older.close()
+
     def test_refuses_two_parents_in_one_batch(self, older: ControlStore) -> None:
         with pytest.raises(PermanentStoreError, match="allows one parent a job"):
             older.upsert(JOB_DEPENDENCY, [edge("B", "A"), edge("B", "X")])
