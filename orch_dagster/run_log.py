@@ -6,6 +6,8 @@ import os
 from datetime import datetime, timezone
 from pathlib import Path
 
+from orch_dagster.append import open_append, write_all
+
 # The form is the job framework's too (jobs/framework/logging.py), so one file reads as one.
 _LINE = "{at:%Y-%m-%dT%H:%M:%S}.{millis:03d}Z {level:<5} [{name}] {text}\n"
 
@@ -20,7 +22,7 @@ class RunLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._file = open_append(str(path))
 
     def write(self, level: str, name: str, text: str) -> None:
         """Add the text, a line for each of its lines.
@@ -34,7 +36,7 @@ class RunLog:
         millis = now.microsecond // 1000
         for line in text.splitlines() or [""]:
             whole = _LINE.format(at=now, millis=millis, level=level, name=name, text=line)
-            os.write(self._file, whole.encode("utf-8", "replace"))
+            write_all(self._file, whole.encode("utf-8", "replace"))
 
     def close(self) -> None:
         """Close the file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,9 @@ import pytest
 
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
+from orch_dagster.sample.rows import JOB_NAME
 from orch_dagster.settings import Settings, load_settings
-from tests.homes import Home, new_checkout, new_home
+from tests.homes import BIZ_DT, Home, home_at, new_checkout, new_home
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,6 +53,22 @@ def sample_home(tmp_path: Path) -> Home:
     made = new_home(tmp_path / "home")
     made.orch("init", "--sample")
     return made
+
+
+@pytest.fixture(scope="session")
+def _landed(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    made = new_home(tmp_path_factory.mktemp("landed") / "home")
+    made.orch("init", "--sample")
+    made.orch("run", JOB_NAME, "--biz-dt", BIZ_DT)
+    return made
+
+
+@pytest.fixture
+def landed_home(_landed: Home, tmp_path: Path) -> Home:
+    """A home with the sample in it, landed once: a copy of its own for each test."""
+    folder = tmp_path / "home"
+    shutil.copytree(_landed.folder, folder)
+    return home_at(folder)
 
 
 @pytest.fixture

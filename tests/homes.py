@@ -53,6 +53,11 @@ class Home:
         assert done.returncode == 0 or not check, done.stdout + done.stderr
         return done
 
+    def contents(self, folder: str) -> dict[str, bytes]:
+        """Every file below a folder of the home, by its path."""
+        below = (self.folder / folder).rglob("*")
+        return {str(path): path.read_bytes() for path in below if path.is_file()}
+
     def json(self, *words: str) -> Any:
         return json.loads(self.orch(*words, "--json").stdout)
 
@@ -85,8 +90,13 @@ class Home:
 
 
 def new_home(folder: Path) -> Home:
-    """An empty ORCH_HOME; nothing of the machine's own settings reaches its commands."""
+    """An empty ORCH_HOME."""
     folder.mkdir()
+    return home_at(folder)
+
+
+def home_at(folder: Path) -> Home:
+    """The ORCH_HOME there; nothing of the machine's own settings reaches its commands."""
     dagster_home = folder / ".orch" / "dagster"
     return Home(folder, {**_environ(), "ORCH_HOME": str(folder), "DAGSTER_HOME": str(dagster_home)})
 
@@ -105,5 +115,10 @@ def new_checkout(folder: Path) -> Home:
 
 def _environ() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("ORCH_", "DAGSTER_"))}
-    # As with .venv activated.
-    return {**kept, "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])}
+    return {
+        **kept,
+        # As with .venv activated.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]]),
+        # For a JVM that lives a few seconds: a third less of them, and nothing else is different.
+        "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    }

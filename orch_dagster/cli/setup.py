@@ -15,6 +15,9 @@ from orch_dagster.sample import rows as sample_rows
 from orch_dagster.sample.sources import extract_writer
 from orch_dagster.settings import REPOSITORY, Settings, load_settings
 
+# The sample's business lies around today; contracts run for decades before and after a date.
+_FIRST_EXTRACT, _LAST_EXTRACT = date(1970, 1, 1), date(2099, 12, 31)
+
 
 @click.command()
 @click.option("--sample", "with_sample", is_flag=True, help="Add JOB_1001 and its extract.")
@@ -67,6 +70,8 @@ def _set_up_dagster(settings: Settings) -> None:
 def sample(entity: str, source_system: str, first: str, last: str) -> None:
     """Write sample extracts of ENTITY SOURCE_SYSTEM, each a change of the day before."""
     start, end = date.fromisoformat(first), date.fromisoformat(last)
+    if not _FIRST_EXTRACT <= start <= _LAST_EXTRACT or end > _LAST_EXTRACT:
+        raise click.BadParameter(f"extracts are made for {_FIRST_EXTRACT} to {_LAST_EXTRACT}")
     if end < start:
         raise click.BadParameter(f"--to {last} is before --from {first}")
     for path in _write(load_settings(), entity.upper(), source_system.upper(), start, end):

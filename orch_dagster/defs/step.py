@@ -61,7 +61,6 @@ class _Heard:
             closed=self.closed,
             exception=self.exception,
             landed=tuple(sorted(self.landings)),
-            spark_app_id=self.application.get("spark_app_id"),
         )
 
 
@@ -146,6 +145,10 @@ def _submit(
             grace_s=settings.stop_grace_s,
             cwd=work_dir,
         )
+    if end.left:
+        left = f"processes of the job that could not be ended: {', '.join(map(str, end.left))}"
+        context.log.warning(left)
+        log.write("WARN", "orch", left)
     outcome = judge(
         end,
         heard.messages(),

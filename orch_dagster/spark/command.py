@@ -168,7 +168,9 @@ def _executor_path(request: SubmitRequest, deployment: Deployment, platform: Pla
     else:
         ours = [request.framework_dir]
         separator = ";" if platform == "win32" else ":"
-    own = request.spark_properties.get(_EXECUTOR_PATH, "")
+    own = request.spark_properties.get(_EXECUTOR_PATH) or request.spark_defaults.get(
+        _EXECUTOR_PATH, ""
+    )
     return separator.join([*ours, own] if own else ours)
 
 

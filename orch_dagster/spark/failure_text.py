@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from itertools import takewhile
 
 _MESSAGE_CHARACTERS = 400
-# Code that is not the job's: a location in it helps nobody who wrote a job.
-_FOREIGN_PARTS = frozenset(
-    {"pyspark", "py4j", "framework", "dagster_pipes", "site-packages", "dist-packages", "Lib"}
-)
+# Code that is not the job's: a location in it helps nobody who wrote a job. Packages by where they
+# are installed, the framework and a Spark's own pyspark by the folders that end in their name, so
+# that a job in a folder of the same name keeps its place.
+_FOREIGN_PARTS = frozenset({"site-packages", "dist-packages", "Lib"})
+_FOREIGN_FOLDER = re.compile(r"(.*/)?(framework|python/pyspark(/.*)?)")
 _FOREIGN_ARCHIVE = re.compile(r"(pyspark|py4j-.*|framework-.*|dagster_pipes-.*)\.zip")
 _PYTHON_LIBRARY = re.compile(r"python3\.\d+")
 _FRAME = re.compile(r'\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
@@ -128,9 +129,14 @@ def _is_noise(line: str) -> bool:
 
 
 def _is_foreign(parts: list[str]) -> bool:
-    return any(
-        part in _FOREIGN_PARTS
-        or _FOREIGN_ARCHIVE.fullmatch(part)
-        or _PYTHON_LIBRARY.fullmatch(part)
-        for part in parts[:-1]
-    ) or parts[-1].startswith("<")
+    folder = "/".join(parts[:-1])
+    return (
+        _FOREIGN_FOLDER.fullmatch(folder) is not None
+        or any(
+            part in _FOREIGN_PARTS
+            or _FOREIGN_ARCHIVE.fullmatch(part)
+            or _PYTHON_LIBRARY.fullmatch(part)
+            for part in parts[:-1]
+        )
+        or parts[-1].startswith("<")
+    )

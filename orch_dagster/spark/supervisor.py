@@ -255,8 +255,8 @@ def main(arguments: Sequence[str]) -> int:
     except (OSError, ValueError) as error:
         # ValueError: a NUL in an argument.
         report = {"ended": "not_started", "exit_code": NOT_STARTED, "error": str(error)}
-    # When the orchestrator is dead there is nobody left to tell.
-    with contextlib.suppress(BrokenPipeError):
+    # When the orchestrator is dead there is nobody left to tell; Windows says EINVAL then.
+    with contextlib.suppress(OSError):
         os.write(2, json.dumps(report).encode() + b"\n")
     return int(str(report["exit_code"]))
 

@@ -126,6 +126,10 @@ def test_a_long_message_keeps_its_place() -> None:
 
 
 def test_a_stack_without_the_jobs_code_has_no_place() -> None:
+    job = '  File "/srv/framework/jobs/etl.py", line 7, in <module>'
+    ours = '  File "/srv/framework/jobs/framework/landing.py", line 3, in run_landing'
+    sparks = '  File "/opt/spark/python/pyspark/sql/session.py", line 9, in sql'
+    assert job_location([job, ours, sparks]) == "etl.py:7"
     assert job_location(['  File "<frozen runpy>", line 3, in x', "nonsense"]) is None
 
 

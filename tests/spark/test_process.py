@@ -80,7 +80,7 @@ def test_output_of_both_streams_arrives_in_order_and_the_code_is_the_commands(
 
 def test_lines_arrive_while_the_command_runs(bench: Bench, run: Run) -> None:
     program = bench.python("import sys; print('first', flush=True); sys.stdin.read(); input()")
-    waiting = bench.python("import signal; print('first', flush=True); signal.pause()")
+    waiting = bench.python("import time; print('first', flush=True); time.sleep(300)")
 
     def stop_at_first(line: str) -> None:
         run.lines.append(line)

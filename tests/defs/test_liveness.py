@@ -1,0 +1,53 @@
+"""Whether the process of a run lives, told by its tags."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from orch_dagster.defs.liveness import HOST_TAG, PID_STARTED_TAG, PID_TAG, is_dead, process_tags
+from tests.waiting import wait_until
+
+
+def test_this_process_lives() -> None:
+    assert not is_dead(process_tags())
+
+
+def test_a_run_that_no_process_took_up_is_not_dead() -> None:
+    assert not is_dead({})
+
+
+def test_another_host_cannot_be_seen_from_here() -> None:
+    assert not is_dead({**process_tags(), HOST_TAG: "elsewhere", PID_TAG: "1"})
+
+
+def test_a_pid_that_is_used_again_is_another_process() -> None:
+    tags = process_tags()
+    assert is_dead({**tags, PID_STARTED_TAG: str(float(tags[PID_STARTED_TAG]) - 60)})
+
+
+def test_a_process_that_ended_is_dead_also_while_nobody_has_reaped_it() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    tags = {**process_tags(), PID_TAG: str(child.pid)}
+    # Its own start, so that it is not taken for another process.
+    started = psutil.Process(child.pid).create_time()
+    since_boot = started - psutil.boot_time() if sys.platform == "linux" else started
+    tags[PID_STARTED_TAG] = str(since_boot)
+    wait_until(lambda: is_dead(tags), "the end of the child")
+    child.wait()
+    assert is_dead(tags)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no clock moves a process's start")
+def test_a_clock_that_is_set_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = process_tags()
+    real = psutil.boot_time()
+    # What the kernel says after the clock was set an hour forward.
+    for module in (psutil, psutil._pslinux):
+        monkeypatch.setattr(module, "boot_time", lambda: real + 3600)
+    assert psutil.Process(os.getpid()).create_time() > real + 3600
+    assert not is_dead(tags)
