@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 from orch_dagster.cli.arguments import connected
@@ -30,7 +33,16 @@ def show_landing(settings: Settings, biz_dt: str) -> None:
     console.print("\nexecution_log")
     for name, value in newest.items():
         console.print(f"  {name:<14}{'' if value is None else value}")
-    console.print("\nOpen Dagit:  dagster dev     (then http://localhost:3000)")
+    console.print(f"\nOpen Dagit:  {_installed('dagster')} dev     (then http://localhost:3000)")
+
+
+def _installed(name: str) -> str:
+    """How to call a command of this environment from here, whether it is activated or not."""
+    found = shutil.which(name, path=str(Path(sys.executable).parent))
+    if found is None or found == shutil.which(name):
+        return name
+    here = Path.cwd()
+    return str(Path(found).relative_to(here) if Path(found).is_relative_to(here) else found)
 
 
 def _read_orc(path: str) -> tuple[int, str, list[Row]]:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from orch_dagster.control.sql_errors import explained
 from orch_dagster.control.store import Where
 from orch_dagster.control.tables import (
     JOB_DEPENDENCY,
@@ -26,29 +27,11 @@ from orch_dagster.control.tables import (
     from_micros,
     to_micros,
 )
-from orch_dagster.errors import PermanentStoreError, StoreError, TransientStoreError
+from orch_dagster.errors import PermanentStoreError
 
 # SQLite allows 32,766 variables in a statement; the widest table has 12 columns.
 _ROWS_PER_STATEMENT = 1_000
 _BUSY_TIMEOUT_S = 10.0
-
-# What another try would meet again, by what the drivers say of it: neither psycopg's connection
-# errors nor sqlite3's carry a code. And what to do about it.
-_PERMANENT = (
-    (
-        ("no such table", "no such column", "unable to open database"),
-        "run `orch init`, which creates what is missing",
-    ),
-    (
-        ("password authentication failed", "no password supplied", "no pg_hba.conf entry"),
-        "mend user and password in ORCH_CONTROL_URL",
-    ),
-    (('role "',), "create that user in Postgres, or name another in ORCH_CONTROL_URL"),
-    (('database "',), "create that database in Postgres, or name another in ORCH_CONTROL_URL"),
-    (("does not exist",), "run `orch init`, which creates what is missing"),
-    (("readonly database", "read-only transaction"), "give this user the right to write there"),
-    (("disk is full", "No space left", "could not extend file"), "make room on its disk"),
-)
 
 
 class UtcMicros(TypeDecorator[datetime]):
@@ -271,27 +254,7 @@ class SqlStore:
             with engine.begin() as connection:
                 yield connection
         except exc.SQLAlchemyError as error:
-            raise self._explained(error, table) from error
-
-    def _explained(self, error: exc.SQLAlchemyError, table: Table | None) -> StoreError:
-        cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        name = table.name if table else None
-        if isinstance(error, exc.NoSuchTableError):
-            cause = f"no such table: {cause}"
-        for signs, remedy in _PERMANENT:
-            if any(sign in cause for sign in signs):
-                return PermanentStoreError(f"{cause}; {remedy}", store=self.address, table=name)
-        if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError):
-            return TransientStoreError(
-                f"{cause}; look whether the store is up and reachable, and try again",
-                store=self.address,
-                table=name,
-            )
-        return PermanentStoreError(
-            f"{cause}; if the table is not as `orch init` makes it, mend it or rename it",
-            store=self.address,
-            table=name,
-        )
+            raise explained(error, self.address, table.name if table else None) from error
 
 
 def _engine(url: URL) -> Engine:

@@ -30,7 +30,7 @@ def test_readme(checkout: Home) -> None:
 
 
 @pytest.mark.spark
-def test_a_job_in_five_minutes(checkout: Home, spark: SparkSession) -> None:
+def test_the_jobs_of_the_guide(checkout: Home, spark: SparkSession) -> None:
     checkout.orch("init")
     for name, content in files_of(GUIDE).items():
         file = checkout.folder / name
@@ -44,6 +44,11 @@ def test_a_job_in_five_minutes(checkout: Home, spark: SparkSession) -> None:
         ("7", "Ada", "1843-10-01", "2024-05-15"),
         ("8", "Grace", "1944-07-02", "2024-05-15"),
     ]
+    decades = spark.read.parquet(str(checkout.folder / "out" / "acme_decades" / "2024-05-15"))
+    assert sorted(tuple(row) for row in decades.collect()) == [(1840, 1), (1940, 1)]
+    assert "wrote 2 decades" in "".join(
+        file.read_text(encoding="utf-8") for file in (checkout.folder / "logs").iterdir()
+    )
 
 
 def test_the_guide_has_every_setting_as_it_is_declared() -> None:
