@@ -19,14 +19,15 @@ $(VENV)/.installed: pyproject.toml
 demo: install
 	$(BIN)/orch demo
 
+# Files side by side: most tests wait for processes of their own.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: install
 	$(BIN)/python bench/registry_load.py 1000 10000

@@ -79,6 +79,7 @@ def test_process_group_is_seen_and_ended_as_a_whole(bench: Bench) -> None:
     program = bench.python(
         """
         import os, signal
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         read, write = os.pipe()
         if os.fork() == 0:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)

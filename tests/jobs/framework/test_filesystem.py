@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -124,3 +126,25 @@ def test_urls_go_to_hadoop(spark, tmp_path: Path) -> None:  # type: ignore[no-un
     assert isinstance(routed.of(tmp_path.as_posix()), LocalFileSystem)
     with pytest.raises(OSError, match=r"can't reach the file system of nosuch://host"):
         routed.exists("nosuch://host/x")
+
+
+def test_what_is_made_durable_is_read_as_before(fs: FileSystem, root: str) -> None:
+    folder = Path(root) / "new" / "biz_dt=2024-05-15"
+    folder.mkdir(parents=True)
+    (folder / "part-0").write_bytes(b"rows")
+    fs.make_durable(join(root, "new"))
+    assert (folder / "part-0").read_bytes() == b"rows"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which files were synced")
+def test_every_file_and_folder_below_is_synced(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (Path(root) / "a" / "b").mkdir(parents=True)
+    for name in ("a/one", "a/b/two"):
+        (Path(root) / name).write_text("x")
+    synced: list[str] = []
+    of_descriptor = Path("/proc/self/fd")
+    monkeypatch.setattr(
+        os, "fsync", lambda file: synced.append(str((of_descriptor / str(file)).readlink()))
+    )
+    LocalFileSystem().make_durable(join(root, "a"))
+    assert sorted(synced) == sorted(f"{root}/{name}" for name in ("a", "a/b", "a/one", "a/b/two"))

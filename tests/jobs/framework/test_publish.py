@@ -28,6 +28,12 @@ def look(pid: int) -> Sighting | None:
     return Sighting(2_000_000) if pid == 2 else None
 
 
+@pytest.fixture(autouse=True)
+def _no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of landings, and no loss of power among their faults: spare the disk."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
 class Tables:
     """Two tables partitioned by date, in two folders, both with the date and a neighbour."""
 
