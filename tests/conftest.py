@@ -19,6 +19,9 @@ from tests.homes import BIZ_DT, Home, home_at, new_checkout, new_home
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# For JVMs that live a few seconds: a third less of them, and nothing else is different.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
