@@ -70,12 +70,29 @@ class ApplyError(OrchError):
 
 @dataclass(frozen=True)
 class TableChange:
-    """What becomes of one table: rows to insert and to change, and how many stay as they are."""
+    """What becomes of one table.
+
+    Attributes:
+        table: The table.
+        inserted: Rows that are new.
+        changed: Rows that are there with another value, and the names of the columns that differ.
+        left: How many are there as given.
+    """
 
     table: Table
     inserted: tuple[Row, ...]
-    changed: tuple[Row, ...]
+    changed: tuple[tuple[Row, tuple[str, ...]], ...]
     left: int
+
+    def sentences(self) -> list[str]:
+        """A line for each row that is written: what becomes of it."""
+        return [
+            *(f"insert {self.table.name} ({self.table.key_text(row)})" for row in self.inserted),
+            *(
+                f"change {self.table.name} ({self.table.key_text(row)}): {', '.join(columns)}"
+                for row, columns in self.changed
+            ),
+        ]
 
 
 @dataclass(frozen=True)
@@ -120,7 +137,7 @@ def apply_files(files: Sequence[Path], store: ControlStore, settings: Settings) 
     )
     # An older job_dependency may refuse a second parent: then nothing else must have been written.
     for change in sorted(changes, key=lambda change: change.table is not JOB_DEPENDENCY):
-        store.upsert(change.table, [*change.inserted, *change.changed])
+        store.upsert(change.table, [*change.inserted, *(row for row, _ in change.changed)])
     return Applied(changes, tuple(finding for finding in findings if finding.is_warning))
 
 
@@ -231,10 +248,10 @@ def _change(table: Table, given: Sequence[Row], store: ControlStore) -> TableCha
     there = {table.key_text(row): row for row in store.read(table)}
     inserted = [row for row in given if table.key_text(row) not in there]
     changed = [
-        row
+        (row, columns)
         for row in given
         if (old := there.get(table.key_text(row))) is not None
-        and any(old.get(name) != value for name, value in row.items())
+        and (columns := tuple(name for name, value in row.items() if old.get(name) != value))
     ]
     return TableChange(
         table, tuple(inserted), tuple(changed), len(given) - len(inserted) - len(changed)

@@ -10,23 +10,23 @@ from typing import Any
 
 from orch_dagster.cli.arguments import connected
 from orch_dagster.cli.output import console, print_rows
-from orch_dagster.control.tables import EXECUTION_LOG, Row
+from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.sample.rows import CONTEXT_PARAMS, JOB_ID
 from orch_dagster.settings import Settings
 from orch_dagster.spark.find import find_java
 
-_ROWS_SHOWN = 5
+_ROWS_SHOWN = 3
+_WIDTH_SHOWN = 24
 
 
 def show_landing(settings: Settings, biz_dt: str) -> None:
-    """Print where the sample's ORC is, its rows, their schema, and its row of execution_log."""
+    """Print where the sample's ORC is, its row count, schema and first rows, and its log row."""
     path = f"{settings.base_dir}/{CONTEXT_PARAMS['sinks'][0]['path']}/biz_dt={biz_dt}"
     with console.status("Reading the ORC back …"):
-        count, schema, rows = _read_orc(path)
+        count, columns = _read_orc(path)
     console.print(f"\nORC      {path}")
     console.print(f"Rows     {count:,}")
-    console.print(f"Schema   {schema}")
-    print_rows(rows, list(rows[0]) if rows else [], "No rows.")
+    print_rows(columns, list(columns[0]), "No columns.")
     with connected(settings) as store:
         log = store.read(EXECUTION_LOG, {"job_id": JOB_ID, "biz_dt": biz_dt})
     newest = max(log, key=lambda row: str(row["id"]))
@@ -45,8 +45,8 @@ def _installed(name: str) -> str:
     return str(Path(found).relative_to(here) if Path(found).is_relative_to(here) else found)
 
 
-def _read_orc(path: str) -> tuple[int, str, list[Row]]:
-    """Row count, schema and first rows, by a local Spark of this process."""
+def _read_orc(path: str) -> tuple[int, list[dict[str, object]]]:
+    """Row count, and for each column its type and its first values, by a Spark of this process."""
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("JAVA_HOME", str(find_java(os.environ).home))
@@ -62,6 +62,18 @@ def _read_orc(path: str) -> tuple[int, str, list[Row]]:
     try:
         frame = spark.read.orc(path)
         first = [row.asDict() for row in frame.limit(_ROWS_SHOWN).collect()]
-        return frame.count(), frame.schema.simpleString(), first
+        columns = [_shown(name, kind, first) for name, kind in frame.dtypes]
+        return frame.count(), columns
     finally:
         spark.stop()
+
+
+def _shown(name: str, kind: str, rows: list[dict[str, Any]]) -> dict[str, object]:
+    values = {f"row {number}": _short(row[name]) for number, row in enumerate(rows, start=1)}
+    return {"column": name, "type": kind, **values}
+
+
+def _short(value: object) -> str:
+    """A value in one short line; null stays as Spark writes it."""
+    text = "NULL" if value is None else " ".join(str(value).split())
+    return text if len(text) <= _WIDTH_SHOWN else text[: _WIDTH_SHOWN - 1] + "…"

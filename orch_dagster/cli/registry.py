@@ -35,6 +35,9 @@ def apply(files: tuple[Path, ...], is_json: bool) -> None:
         return
     for warning in done.warnings:
         click.echo(f"warning: {warning}", err=True)
+    for change in done.changes:
+        for sentence in change.sentences():
+            console.print(sentence)
     columns = ["table", "inserted", "changed", "left"]
     print_rows(done.as_rows(), columns, "The files hold no rows.")
 
