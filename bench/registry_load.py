@@ -2,19 +2,23 @@
 
     python bench/registry_load.py 1000 10000
 
-Prints, for each N: seconds until the code server answered with the whole location, as `dagster
-dev` asks for it; and seconds from the start of `dagster job execute` of one job to its STEP_START.
-Every job's script exits at once.
+Prints, for each N, seconds of one process from its start to the location's snapshot (import,
+definitions, snapshot); until a code server, started for it, has answered with the whole location,
+as `dagster dev` asks for it; and from the start of `dagster job execute` of one job to its
+STEP_START. A registry of one job is measured beside, in turns: what Dagster takes by itself.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from orch_dagster.control.connect import open_store
@@ -22,6 +26,14 @@ from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, PROCESS_CONT
 
 JOBS_A_SOURCE = 100
 CHAIN = 10
+
+# In one process, started for it.
+SNAPSHOT = """
+import sys
+from dagster._core.remote_representation.external_data import RepositorySnap
+from orch_dagster.definitions import defs
+RepositorySnap.from_def(defs, defer_snapshots=True)
+"""
 
 # Asks the code server what `dagster dev` asks, in a process of its own.
 SERVE = """
@@ -85,12 +97,21 @@ def write_registry(home: Path, jobs: int) -> str:
     return names[(jobs - 1) // CHAIN * CHAIN]
 
 
-def seconds_to_load(environment: dict[str, str]) -> str:
+def seconds_to_snapshot(environment: dict[str, str]) -> float:
+    """Seconds of a process that imports, builds all definitions and their snapshot."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", SNAPSHOT], env=environment, check=True)
+    return time.perf_counter() - start
+
+
+def seconds_to_answer(environment: dict[str, str]) -> tuple[float, int]:
     """Seconds until the server's answer was in, and how many jobs it named."""
     done = subprocess.run(
         [sys.executable, "-c", SERVE], env=environment, capture_output=True, text=True, check=True
     )
-    return next(line for line in done.stdout.splitlines() if line.startswith("LOADED"))
+    line = next(line for line in done.stdout.splitlines() if line.startswith("LOADED"))
+    _, seconds, listed = line.split()
+    return float(seconds), int(listed)
 
 
 def seconds_to_step(environment: dict[str, str], job: str) -> float:
@@ -116,21 +137,36 @@ def seconds_to_step(environment: dict[str, str], job: str) -> float:
     return took
 
 
+@contextmanager
+def registry_of(jobs: int) -> Iterator[tuple[dict[str, str], str]]:
+    """The environment of a home with that many jobs, and one of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        dagster_home = str(Path(folder) / ".orch" / "dagster")
+        environment = {**os.environ, "ORCH_HOME": folder, "DAGSTER_HOME": dagster_home}
+        subprocess.run(["orch", "init"], env=environment, check=True, capture_output=True)
+        yield environment, write_registry(Path(folder), jobs)
+
+
 def main() -> None:
-    """Measure each N given."""
+    """Measure each N given, a registry of one job beside it; prints medians of three."""
     for jobs in map(int, sys.argv[1:] or ["1000", "10000"]):
-        with tempfile.TemporaryDirectory() as folder:
-            home = Path(folder)
-            dagster_home = home / ".orch" / "dagster"
-            environment = {**os.environ, "ORCH_HOME": folder, "DAGSTER_HOME": str(dagster_home)}
-            subprocess.run(["orch", "init"], env=environment, check=True, capture_output=True)
-            last = write_registry(home, jobs)
-            for again in ("first", "second"):
-                _, seconds, listed = seconds_to_load(environment).split()
-                print(f"{jobs:>6} jobs: {again} load {seconds} s, {listed} jobs listed", flush=True)
-            for _ in range(3):
-                took = seconds_to_step(environment, last)
-                print(f"{jobs:>6} jobs: STEP_START after {took:.1f} s", flush=True)
+        with registry_of(1) as (alone, one), registry_of(jobs) as (environment, last):
+            pairs = [(seconds_to_snapshot(alone), seconds_to_snapshot(environment)) for _ in "123"]
+            show(f"{jobs} jobs: import, definitions, snapshot", pairs)
+            answers = [(seconds_to_answer(alone), seconds_to_answer(environment)) for _ in "123"]
+            listed = answers[0][1][1]
+            pairs = [(of_one[0], of_all[0]) for of_one, of_all in answers]
+            show(f"{jobs} jobs: the server's answer, {listed} jobs listed", pairs)
+            pairs = [
+                (seconds_to_step(alone, one), seconds_to_step(environment, last)) for _ in "123"
+            ]
+            show(f"{jobs} jobs: STEP_START", pairs)
+
+
+def show(what: str, pairs: list[tuple[float, float]]) -> None:
+    """Print the medians of the pairs (one job, all jobs)."""
+    of_one, of_all = (statistics.median(side) for side in zip(*pairs, strict=True))
+    print(f"{what}: {of_all:.1f} s (of one job {of_one:.1f} s)", flush=True)
 
 
 if __name__ == "__main__":

@@ -165,6 +165,8 @@ def _filled(path: str, biz_dt: date) -> str:
     Raises:
         ValueError: Unbalanced braces, or a placeholder that there is not.
     """
+    if "{" not in path and "}" not in path:
+        return path
     parts: list[str] = []
     for text, name, form, conversion in Formatter().parse(path):
         if name is not None and (name not in _PLACEHOLDERS or conversion):

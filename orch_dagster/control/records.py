@@ -7,7 +7,7 @@ it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
 from typing import TypeVar
@@ -28,7 +28,8 @@ class Record:
 
     def to_row(self) -> Row:
         """The record as a row by column name."""
-        return asdict(self)
+        # Not asdict, which copies deeply: the values are plain ones.
+        return {name: getattr(self, name) for name in _names(type(self))}
 
 
 @cache

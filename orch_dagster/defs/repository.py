@@ -42,7 +42,8 @@ class ControlTables(RepositoryData):
     @cached_property
     def location(self) -> Location:
         """The location, read at the first question and never on import; its findings are told."""
-        location = self._load()
+        with _no_garbage_collection():
+            location = self._load()
         for finding in [*location.registry.findings, *schedule_findings(location)]:
             _LOG.warning("%s%s", "" if finding.is_warning else "set aside: ", finding)
         if location.notice:
