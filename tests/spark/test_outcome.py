@@ -92,7 +92,7 @@ def test_timeout_and_stop() -> None:
         # Here a log line had cut the driver's traceback in two.
         ("task", "ZeroDivisionError: integer division or modulo by zero (job_task.py:3)"),
         ("mem", "Invalid maximum heap size: -Xmxzz"),
-        ("nope", "can't open file '/tmp/cap/nope.py': [Errno 2] No such file or directory"),
+        ("nope", "can't open file '/home/user/jobs/nope.py': [Errno 2] No such file or directory"),
     ],
 )
 def test_real_tails(name: str, expected: str) -> None:
