@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,20 @@ def store(settings: Settings) -> Iterator[ControlStore]:
     opened.ensure_tables()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def own_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM as a command at a terminal has them, and again as they were after.
+
+    A background job of a shell starts with SIGINT ignored, and would hand that on to its children.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

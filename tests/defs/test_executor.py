@@ -23,13 +23,8 @@ from orch_dagster.defs.liveness import is_dead
 WAIT_S = 60
 
 
-@pytest.fixture(autouse=True)
-def _signals() -> Iterator[None]:
-    """Dagster leaves SIGTERM handled as SIGINT is; where that is ignored, so would children be."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+# Dagster leaves SIGTERM handled as SIGINT is.
+pytestmark = pytest.mark.usefixtures("own_signals")
 
 
 @pytest.fixture

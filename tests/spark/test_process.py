@@ -192,6 +192,7 @@ def test_an_exception_of_the_reader_ends_the_tree_and_goes_on(bench: Bench, run:
 
 
 @posix_only
+@pytest.mark.usefixtures("own_signals")
 def test_an_interrupt_of_the_waiting_thread_ends_the_tree(bench: Bench, run: Run) -> None:
     # Python may run the handler only in the main thread, which is this one.
     program = bench.python(
