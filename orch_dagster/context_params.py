@@ -112,16 +112,14 @@ def parse_context_params(text: str | None, job_name: str) -> ContextParams:
 def _faults(params: ContextParams) -> list[str]:
     """What the job framework would refuse too, said before any run."""
     faults = [
-        f"{where}: {fault}"
-        for kind, parts in (("sources", params.sources), ("sinks", params.sinks))
-        for place, part in enumerate(parts)
-        for where, fault in [(f"{kind}.{place}", _path_fault(part))]
-        if fault
+        f"sources.{place}: {fault}"
+        for place, source in enumerate(params.sources)
+        if (fault := _path_fault(source))
     ]
     faults += [
         f"sinks.{place}: {fault}"
         for place, sink in enumerate(params.sinks)
-        if _path_fault(sink) is None and (fault := _sink_fault(sink))
+        if (fault := _path_fault(sink) or _sink_fault(sink))
     ]
     if params.sinks and not params.sources:
         faults.append("sources: a job with sinks needs at least one source")

@@ -99,10 +99,8 @@ class Settings(BaseSettings):
     @field_validator("schedule_timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError("no time zone such as Europe/Berlin") from error
+        if not is_time_zone(name):
+            raise ValueError("no time zone such as Europe/Berlin")
         return name
 
     @property
@@ -131,6 +129,15 @@ class Settings(BaseSettings):
     def logs_dir(self) -> Path:
         """Where the log file of each run is."""
         return self.home / "logs"
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether the system, or the package tzdata, has a time zone of that name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _expanded(path: Path) -> Path:

@@ -14,6 +14,12 @@ TABLE_FORMATS = {"kudu": "kudu.table", "jdbc": "dbtable"}
 Mode = Literal["overwrite", "append"]
 
 
+def table_options(format: str, table: str, options: Mapping[str, str] | None) -> dict[str, str]:
+    """The options by which a table format finds its table; an empty `table` leaves it to them."""
+    named = {TABLE_FORMATS[format.lower()]: table} if table else {}
+    return {**named, **(options or {})}
+
+
 @dataclass(frozen=True)
 class Source:
     """One input; `path` may hold placeholders, `schema` is Spark's DDL (`id INT, name STRING`)."""

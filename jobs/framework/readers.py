@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from framework.locations import base_location, for_spark, resolve
-from framework.params import TABLE_FORMATS
+from framework.params import TABLE_FORMATS, table_options
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -53,8 +53,6 @@ def read_source(
     reader = spark.read.format(format).options(**(options or {}))
     if schema:
         reader = reader.schema(schema)
-    table_option = TABLE_FORMATS.get(format.lower())
-    if table_option is None:
-        return reader.load(for_spark(resolve(base_location(), path)))
-    named = {table_option: path} if path else {}
-    return reader.options(**{**named, **(options or {})}).load()
+    if format.lower() in TABLE_FORMATS:
+        return reader.options(**table_options(format, path, options)).load()
+    return reader.load(for_spark(resolve(base_location(), path)))

@@ -83,7 +83,8 @@ class Node:
         parsed = self._date(key, text) if text else None
         if isinstance(parsed, datetime):
             self.note(key, f"must be a date without a time, is {text!r}")
-        return date(1970, 1, 1) if parsed is None or isinstance(parsed, datetime) else parsed
+            parsed = None
+        return parsed or date(1970, 1, 1)
 
     def optional_date(self, key: str) -> date | None:
         """Return the date or datetime under `key`, or None."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from framework.locations import base_location, for_spark, resolve
-from framework.params import TABLE_FORMATS
+from framework.params import table_options
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -60,5 +60,4 @@ def append_to_table(
     df: DataFrame, format: str, table: str, *, options: Mapping[str, str] | None = None
 ) -> None:
     """Append to a table without files (kudu, jdbc); `table` is empty where the options name it."""
-    named = {TABLE_FORMATS[format.lower()]: table} if table else {}
-    df.write.format(format).options(**{**named, **(options or {})}).mode("append").save()
+    df.write.format(format).options(**table_options(format, table, options)).mode("append").save()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dagster as dg
 from dagster._utils.schedules import is_valid_cron_schedule
@@ -17,6 +16,7 @@ from orch_dagster.defs.partitions import PARTITION_TAG
 from orch_dagster.errors import SettingsError
 from orch_dagster.location import Location
 from orch_dagster.registry import Finding, JobSpec
+from orch_dagster.settings import is_time_zone
 
 _CRON, _TIMEZONE = "schedule.cron", "schedule.timezone"
 
@@ -50,17 +50,9 @@ def schedule_findings(location: Location) -> list[Finding]:
     ]
 
 
-def _is_time_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
-
-
 _CHECKS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     _CRON: ("cron schedule such as 0 2 * * *", is_valid_cron_schedule),
-    _TIMEZONE: ("time zone such as Europe/Berlin", _is_time_zone),
+    _TIMEZONE: ("time zone such as Europe/Berlin", is_time_zone),
 }
 
 

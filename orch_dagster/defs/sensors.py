@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
@@ -39,7 +38,7 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
     def execution_log(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance = context.instance
         failed = fail_dead_runs(instance)
-        store = open_store(settings.control_url, Path(settings.home))
+        store = open_store(settings.control_url, settings.home)
         try:
             cursor, seen = project_ended_runs(
                 instance, store, location.job_ids, _read_cursor(context.cursor)

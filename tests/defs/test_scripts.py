@@ -50,6 +50,13 @@ def materialized(home: Home) -> dict[str, object] | None:
     return {name: value.value for name, value in record.asset_materialization.metadata.items()}
 
 
+def message_of_failure(home: Home) -> str:
+    """Run the job, which must fail without a materialization; what its row says."""
+    assert home.execute(JOB_NAME).returncode != 0
+    assert materialized(home) is None
+    return str(home.log_rows(JOB_NAME)[0]["error_message"])
+
+
 @pytest.mark.spark
 def test_metadata_of_its_own_is_kept_beside_ours(sample_home: Home) -> None:
     body = "pipes.report_asset_materialization(metadata={'rejected': 7})"
@@ -67,10 +74,8 @@ def test_metadata_of_its_own_is_kept_beside_ours(sample_home: Home) -> None:
 def test_a_check_that_no_asset_has_fails_run_and_row_alike(sample_home: Home) -> None:
     body = "pipes.report_asset_check('key_unique', passed=True)"
     give_script(sample_home, PIPES.format(body=body))
-    assert sample_home.execute(JOB_NAME).returncode != 0
-    row = sample_home.log_rows(JOB_NAME)[0]
-    assert "reported the asset check 'key_unique', which its asset does not" in row["error_message"]
-    assert materialized(sample_home) is None
+    message = message_of_failure(sample_home)
+    assert "reported the asset check 'key_unique', which its asset does not" in message
 
 
 @pytest.mark.spark
@@ -82,10 +87,8 @@ def test_a_landing_reported_in_another_form_is_not_believed(sample_home: Home) -
         sources=[{"format": "csv", "path": "x"}],
         sinks=[SINK],
     )
-    assert sample_home.execute(JOB_NAME).returncode != 0
-    row = sample_home.log_rows(JOB_NAME)[0]
-    assert "in a form that cannot be read (KeyError('row_count'))" in row["error_message"]
-    assert materialized(sample_home) is None
+    message = message_of_failure(sample_home)
+    assert "in a form that cannot be read (KeyError('row_count'))" in message
 
 
 @pytest.mark.spark
