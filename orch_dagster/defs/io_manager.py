@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,38 +67,35 @@ class ParamBundleIOManager(dg.IOManager):
             self._location.settings.logs_dir, step.run_id, record.create_timestamp
         )
         wanted, fault = _wanted(step)
-        with ExitStack() as on_failure:
-            run_log: RunLog | None = None
 
-            def warn(text: str) -> None:
-                step.log.warning(text)
-                if run_log is not None:
-                    run_log.write("WARN", "orch", text)
+        def begin(warn: Callable[[str], None]) -> StepLog:
+            attempt = step.previous_attempt_count + 1
+            begun = StepLog(step.instance, record, self._store, warn, spec, wanted, attempt)
+            begun.started()
+            return begun
 
-            step_log = StepLog(
-                step.instance,
-                record,
-                self._store,
-                warn,
-                spec,
-                wanted,
-                attempt=step.previous_attempt_count + 1,
-            )
-            step_log.started()
-            try:
-                run_log = RunLog(log_path)
-                on_failure.callback(run_log.close)
-                run_log.write("INFO", "orch", f"{spec.job_name} started for {', '.join(wanted)}")
-                if fault:
-                    raise fault
-                bundle = with_retries(lambda: self._read(spec, step, wanted), warn=warn)
-                path = write_bundle(bundle, self._location.settings.params_dir)
-            except (OrchError, OSError) as error:
-                step_log.ended_all("failed", str(error))
-                if run_log is not None:
-                    run_log.write("ERROR", "orch", str(error))
-                raise dg.Failure(str(error), allow_retries=False) from error
-            on_failure.pop_all()
+        try:
+            run_log = RunLog(log_path)
+        except OSError as error:
+            begin(step.log.warning).ended_all("failed", str(error))
+            raise dg.Failure(str(error), allow_retries=False) from error
+
+        def warn(text: str) -> None:
+            step.log.warning(text)
+            run_log.write("WARN", "orch", text)
+
+        step_log = begin(warn)
+        run_log.write("INFO", "orch", f"{spec.job_name} started for {', '.join(wanted)}")
+        try:
+            if fault:
+                raise fault
+            bundle = with_retries(lambda: self._read(spec, step, wanted), warn=warn)
+            path = write_bundle(bundle, self._location.settings.params_dir)
+        except (OrchError, OSError) as error:
+            step_log.ended_all("failed", str(error))
+            run_log.write("ERROR", "orch", str(error))
+            run_log.close()
+            raise dg.Failure(str(error), allow_retries=False) from error
         return LoadedBundle(bundle, path, step_log, run_log)
 
     def _read(
