@@ -35,6 +35,10 @@ class PackageMissingError(SparkError):
     """A Python package that has to travel with the job is not installed here."""
 
 
+class JarError(SparkError):
+    """A jar that is needed is not here and cannot be fetched."""
+
+
 class SubmitRefusedError(SparkError):
     """The job's settings can't be turned into a spark-submit that keeps its promises.
 
