@@ -16,6 +16,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.sample.rows import JOB_NAME
 from orch_dagster.settings import Settings, load_settings
 from tests.homes import BIZ_DT, Home, home_at, new_checkout, new_home
+from tests.kudu_cluster import KuduCluster, kudu_cluster
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -49,6 +50,13 @@ def store(settings: Settings) -> Iterator[ControlStore]:
     opened.ensure_tables()
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def kudu() -> Iterator[KuduCluster]:
+    """A real Kudu of one master and one tablet server, for all tests of this process."""
+    with kudu_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture

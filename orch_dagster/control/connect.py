@@ -7,11 +7,13 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from orch_dagster.control.kudu.address import KUDU_FORM, parse_address
+from orch_dagster.control.kudu.store import KuduStore
 from orch_dagster.control.sql import SqlStore
 from orch_dagster.control.store import ControlStore
 from orch_dagster.errors import SettingsError
 
-_FORMS = "sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+_FORMS = f"sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE or {KUDU_FORM}"
 
 
 def open_store(url: str, home: Path) -> ControlStore:
@@ -22,8 +24,10 @@ def open_store(url: str, home: Path) -> ControlStore:
         home: ORCH_HOME.
 
     Raises:
-        SettingsError: The URL is of no known form.
+        SettingsError: The URL is of no known form, or its driver is not installed.
     """
+    if url.startswith("kudu:"):
+        return KuduStore(parse_address(url), home)
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:

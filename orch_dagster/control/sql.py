@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from orch_dagster.control.one_parent import refuse_second_parents
 from orch_dagster.control.sql_errors import explained
 from orch_dagster.control.store import Where
 from orch_dagster.control.tables import (
@@ -192,25 +193,14 @@ class SqlStore:
     ) -> None:
         if set(keys) == set(table.keys):
             return
-        parents: dict[tuple[Value, ...], Value] = {}
         there = sa.select(*(self._value(table, name).label(name) for name in table.keys))
-        for row in connection.execute(there).mappings():
-            parents[tuple(row[name] for name in keys)] = row["parent_job_id"]
-        for row in rows:
-            key = tuple(row[name] for name in keys)
-            parent = parents.setdefault(key, row["parent_job_id"])
-            if replace and parent == "":
-                # A root gets its first parent: that is no second one.
-                parent = parents[key] = row["parent_job_id"]
-            if parent != row["parent_job_id"]:
-                raise PermanentStoreError(
-                    f"its key ({', '.join(keys)}) allows one parent a job: "
-                    f"{row['dependent_job_id']} has {parent or 'none'}, so "
-                    f"{row['parent_job_id'] or 'none'} cannot be added; "
-                    f"recreate the table with the key ({', '.join(table.keys)})",
-                    store=self.address,
-                    table=table.name,
-                )
+        refuse_second_parents(
+            (dict(row) for row in connection.execute(there).mappings()),
+            rows,
+            keys,
+            replace=replace,
+            store=self.address,
+        )
 
     def update(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> int:
         """See ControlStore."""

@@ -17,6 +17,8 @@ Row: TypeAlias = dict[str, Value]
 
 # Kudu's limit for one cell (facts of the store with the narrowest cells hold for all).
 MAX_CELL_BYTES = 64 * 1024
+# And for the key columns of a row together, each but the last with two bytes to end it.
+MAX_KEY_BYTES = 16 * 1024
 
 
 class Kind(Enum):
@@ -186,7 +188,16 @@ def _problems(table: Table, row: Mapping[str, Value]) -> list[str]:
             continue
         if problem := _value_problem(column, value):
             found.append(f"{where}: column {column.name}: {problem}")
+    if not found and _key_bytes(table, row) > MAX_KEY_BYTES:
+        found.append(
+            f"{table.name}: key columns {', '.join(table.keys)} are together longer than "
+            f"{MAX_KEY_BYTES} bytes, from {where[:200]!r} on"
+        )
     return found
+
+
+def _key_bytes(table: Table, row: Mapping[str, Value]) -> int:
+    return sum(len(str(row[name]).encode()) + 2 for name in table.keys) - 2
 
 
 def _value_problem(column: Column, value: str | int | float | datetime) -> str | None:

@@ -6,6 +6,7 @@ import pytest
 
 from orch_dagster.control.store import ControlStore
 from tests.control.store_contract import STORES, PostgresServer, StorePlace, postgres_binaries
+from tests.kudu_cluster import KuduCluster, kudu_cluster
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +19,19 @@ def postgres_server() -> Iterator[PostgresServer]:
     server.close()
 
 
-@pytest.fixture(params=sorted(STORES))
+@pytest.fixture(scope="session")
+def kudu_of_three() -> Iterator[KuduCluster]:
+    """Three masters and three tablet servers."""
+    with kudu_cluster(masters=3, tservers=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.kudu] if name.startswith("kudu") else [])
+        for name in sorted(STORES)
+    ]
+)
 def place(request: pytest.FixtureRequest) -> StorePlace:
     """An empty place for each kind of store."""
     return STORES[request.param](request)
@@ -27,7 +40,6 @@ def place(request: pytest.FixtureRequest) -> StorePlace:
 @pytest.fixture
 def tables(place: StorePlace) -> Iterator[ControlStore]:
     """A store of each kind, its five tables there and empty."""
-    store = place.open()
-    store.ensure_tables()
+    store = place.with_tables()
     yield store
     store.close()

@@ -19,6 +19,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -27,8 +28,11 @@ import sqlalchemy as sa
 
 from orch_dagster.control import sql
 from orch_dagster.control.connect import open_store
+from orch_dagster.control.kudu.address import Driver, parse_address
+from orch_dagster.control.kudu.driver import KuduDriver, TableShape, open_driver
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import Kind, Row, Table
+from orch_dagster.control.tables import TABLES, Kind, Row, Table
+from tests.kudu_cluster import KuduCluster
 
 
 class StorePlace(ABC):
@@ -40,6 +44,12 @@ class StorePlace(ABC):
     def open(self) -> ControlStore:
         """A store on this place; the test closes it."""
         return open_store(self.url, self.home)
+
+    def with_tables(self) -> ControlStore:
+        """A store on this place, its five tables there and empty; the test closes it."""
+        store = self.open()
+        store.ensure_tables()
+        return store
 
     @abstractmethod
     def create(self, table: Table, keys: Sequence[str] | None = None) -> None:
@@ -236,6 +246,74 @@ class PostgresPlace(SqlPlace):
             store.close()
 
 
+class KuduPlace(StorePlace):
+    """The tables of a cluster that the suite shares: whatever was there goes first."""
+
+    def __init__(self, cluster: KuduCluster, driver: Driver, home: Path) -> None:
+        self._cluster = cluster
+        self.url = f"{cluster.url}?driver={driver}"
+        self.home = home
+        self._driver: KuduDriver = open_driver(parse_address(self.url), driver, home)
+        self._is_clear = False
+
+    def _clear(self) -> None:
+        if not self._is_clear:
+            self._cluster.drop_tables(self.home)
+        self._is_clear = True
+
+    def open(self) -> ControlStore:
+        self._clear()
+        return super().open()
+
+    def with_tables(self) -> ControlStore:
+        # To create tables takes long with three replicas: those of the test before are emptied.
+        if all(_is_ours(self._driver.shape(table.name), table) for table in TABLES):
+            self._is_clear = True
+            store = super().open()
+            for table in TABLES:
+                store.delete(table, store.read(table, columns=table.keys))
+            return store
+        return super().with_tables()
+
+    def create(self, table: Table, keys: Sequence[str] | None = None) -> None:
+        self._clear()
+        # Kudu wants its key columns first.
+        keys = keys or table.keys
+        columns = [replace(column, key=column.name in keys) for column in table.columns]
+        columns.sort(key=lambda column: keys.index(column.name) if column.key else len(keys))
+        self._driver.create(replace(table, columns=tuple(columns)), hash_buckets=0, replicas=1)
+
+    def put(self, table: Table, row: Row) -> None:
+        assert self._driver.write(table.name, "upsert", [row]) == []
+
+    def columns(self, table: Table) -> set[str]:
+        self._driver.forget()
+        shape = self._driver.shape(table.name)
+        assert shape is not None
+        return {*shape.types}
+
+    def refuse(self, table: Table, column: str, value: str) -> None:
+        pytest.skip("Kudu has no rule by which a test could make it refuse one row")
+
+    @contextmanager
+    def away(self) -> Iterator[ControlStore]:
+        self.with_tables().close()
+        store = open_store(f"{self.url}&timeout_s=2", self.home)
+        store.read(TABLES[0])
+        for index in range(len(self._cluster.tservers)):
+            self._cluster.stop("TSERVER", index)
+        try:
+            yield store
+        finally:
+            for index in range(len(self._cluster.tservers)):
+                self._cluster.start("TSERVER", index)
+            store.close()
+
+
+def _is_ours(shape: TableShape | None, table: Table) -> bool:
+    return shape is not None and (shape.keys, [*shape.types]) == (table.keys, [*table.names])
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -273,7 +351,25 @@ def postgres_place(request: pytest.FixtureRequest) -> StorePlace:
     return PostgresPlace(server, request.getfixturevalue("tmp_path"))
 
 
+def kudu_place(fixture: str, driver: Driver) -> Callable[[pytest.FixtureRequest], StorePlace]:
+    """Kudu by one of its drivers, on the cluster of that fixture."""
+
+    def place(request: pytest.FixtureRequest) -> StorePlace:
+        if driver == "native" and importlib.util.find_spec("kudu") is None:
+            pytest.skip(
+                "kudu-python is not installed: it is built against libkudu_client, which no "
+                "package registry has"
+            )
+        cluster: KuduCluster = request.getfixturevalue(fixture)
+        return KuduPlace(cluster, driver, request.getfixturevalue("tmp_path"))
+
+    return place
+
+
 STORES: dict[str, Callable[[pytest.FixtureRequest], StorePlace]] = {
     "sqlite": sqlite_place,
     "postgres": postgres_place,
+    "kudu-jvm": kudu_place("kudu", "jvm"),
+    "kudu-jvm-3-masters": kudu_place("kudu_of_three", "jvm"),
+    "kudu-native": kudu_place("kudu", "native"),
 }

@@ -1,0 +1,384 @@
+"""Kudu by its Java client, in a JVM within this process (JPype)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from orch_dagster.control.kudu.address import KuduAddress
+from orch_dagster.control.kudu.driver import (
+    Cell,
+    ColumnShape,
+    KuduCallError,
+    Operation,
+    Predicate,
+    Refusal,
+    TableShape,
+)
+from orch_dagster.control.kudu.schema import TYPES
+from orch_dagster.control.tables import Column, Table
+from orch_dagster.spark.find import find_java, find_spark
+from orch_dagster.spark.jars import kudu_jar
+
+# One flush holds so much at most: a message of Kudu's may have 50 MB, a cell 64 KiB.
+_ROWS_PER_FLUSH = 1_000
+_BYTES_PER_FLUSH = 4 * 1024 * 1024
+# Of a key in a message: it may have 16 KiB.
+_ROW_CHARACTERS = 200
+
+_OPERATIONS = {
+    "insert_ignore": "newInsertIgnore",
+    "upsert": "newUpsert",
+    "update": "newUpdate",
+    "delete": "newDelete",
+}
+_STARTING = Lock()
+_JVM_LIBRARY = {"win32": "bin/server/jvm.dll", "darwin": "lib/server/libjvm.dylib"}
+
+
+class JvmDriver:
+    """A KuduDriver on org.apache.kudu.client.KuduClient.
+
+    Args:
+        address: The cluster.
+        home: ORCH_HOME, where the jar is kept.
+
+    Raises:
+        SparkError: No Java 17, or no jar and no way to fetch it.
+        KuduCallError: A JVM was running here before this process was forked.
+    """
+
+    def __init__(self, address: KuduAddress, home: Path) -> None:
+        self._address = address
+        self._pid = os.getpid()
+        self._jpype = _running_jvm(home)
+        self._tables: dict[str, Any] = {}
+        self._opening = Lock()
+
+    @cached_property
+    def _client(self) -> Any:
+        address = self._address
+        policy = self._class("org.apache.kudu.client.AsyncKuduClient$EncryptionPolicy")
+        builder = self._class("org.apache.kudu.client.KuduClient$KuduClientBuilder")(
+            ",".join(address.masters)
+        )
+        client = (
+            builder.defaultOperationTimeoutMs(address.timeout_ms)
+            .defaultAdminOperationTimeoutMs(address.timeout_ms)
+            .connectionNegotiationTimeoutMs(address.timeout_ms)
+            .requireAuthentication(address.require_authentication)
+            .encryptionPolicy(getattr(policy, address.encryption_policy.upper()))
+            .saslProtocolName(address.sasl_protocol_name)
+            .workerCount(2)
+            .build()
+        )
+        if address.trusted_certificates is not None:
+            client.trustedCertificates(self._certificates(address.trusted_certificates))
+        return client
+
+    def _certificates(self, file: Path) -> Any:
+        """The certificates of a PEM file, as the client takes them: a DER ByteString each."""
+        certificates = self._class("java.util.ArrayList")()
+        copy_from = self._class("org.apache.kudu.shaded.com.google.protobuf.ByteString").copyFrom
+        factory = self._class("java.security.cert.CertificateFactory").getInstance("X.509")
+        stream = self._class("java.io.ByteArrayInputStream")(file.read_bytes())
+        for certificate in factory.generateCertificates(stream):
+            certificates.add(copy_from(certificate.getEncoded()))
+        return certificates
+
+    def _class(self, name: str) -> Any:
+        return self._jpype.JClass(name)
+
+    @contextmanager
+    def client(self) -> Generator[Any]:
+        """The KuduClient of Java itself; its exceptions within become KuduCallError."""
+        _refuse_after_fork(self._pid)
+        try:
+            with self._opening:
+                client = self._client
+            yield client
+        except self._jpype.JException as error:
+            raise KuduCallError(_told(error)) from error
+
+    def shape(self, table: str) -> TableShape | None:
+        """See KuduDriver."""
+        try:
+            opened = self._open(table)
+        except KuduCallError as error:
+            if str(error).startswith("Not found"):
+                return None
+            raise
+        return TableShape(table, tuple(map(_column_shape, opened.getSchema().getColumns())))
+
+    def _open(self, table: str) -> Any:
+        if table not in self._tables:
+            with self.client() as client:
+                self._tables[table] = client.openTable(table)
+        return self._tables[table]
+
+    def forget(self) -> None:
+        """See KuduDriver."""
+        self._tables.clear()
+
+    def create(self, table: Table, *, hash_buckets: int, replicas: int) -> None:
+        """See KuduDriver."""
+        with self.client() as client:
+            array_list = self._class("java.util.ArrayList")
+            columns, no_columns = array_list(), array_list()
+            for column in table.columns:
+                columns.add(self._column(column))
+            options = self._class("org.apache.kudu.client.CreateTableOptions")()
+            options.setNumReplicas(replicas).setComment(table.comment)
+            # Without this, Kudu would ask for a range.
+            options.setRangePartitionColumns(no_columns)
+            if hash_buckets:
+                hashed = array_list()
+                hashed.add(table.keys[0])
+                options.addHashPartitions(hashed, hash_buckets)
+            schema = self._class("org.apache.kudu.Schema")(columns)
+            client.createTable(table.name, schema, options)
+
+    def _column(self, column: Column) -> Any:
+        kind = getattr(self._class("org.apache.kudu.Type"), TYPES[column.kind])
+        builder = self._class("org.apache.kudu.ColumnSchema$ColumnSchemaBuilder")
+        made = builder(column.name, kind).comment(column.comment)
+        return made.key(column.key).nullable(not column.key).build()
+
+    def add_columns(self, table: Table, names: Sequence[str]) -> None:
+        """See KuduDriver."""
+        with self.client() as client:
+            options = self._class("org.apache.kudu.client.AlterTableOptions")()
+            for column in table.columns:
+                if column.name in names:
+                    options.addColumn(self._column(column))
+            client.alterTable(table.name, options)
+
+    def tablet_servers(self) -> list[str]:
+        """See KuduDriver."""
+        with self.client() as client:
+            return [str(host) for host in client.listTabletServers().getTabletServersList()]
+
+    def replicas(self, table: str) -> list[str]:
+        """See KuduDriver."""
+        opened = self._open(table)
+        with self.client():
+            tablets = opened.getTabletsLocations(self._address.timeout_ms)
+            replicas = [one for tablet in tablets for one in tablet.getReplicas()]
+            return sorted({f"{one.getRpcHost()}:{one.getRpcPort()}" for one in replicas})
+
+    def scan(
+        self, table: str, where: Mapping[str, Predicate], columns: Sequence[str]
+    ) -> list[tuple[Cell, ...]]:
+        """See KuduDriver."""
+        opened = self._open(table)
+        with self.client() as client:
+            names = self._class("java.util.ArrayList")()
+            for name in columns:
+                names.add(name)
+            builder = client.newScannerBuilder(opened).setProjectedColumnNames(names)
+            for name, value in where.items():
+                builder.addPredicate(self._predicate(opened.getSchema().getColumn(name), value))
+            scanner = builder.scanRequestTimeout(self._address.timeout_ms).build()
+            try:
+                return _rows(scanner, [_getter(opened.getSchema(), name) for name in columns])
+            finally:
+                scanner.close()
+
+    def _predicate(self, column: Any, value: Predicate) -> Any:
+        predicates = self._class("org.apache.kudu.client.KuduPredicate")
+        if value is None:
+            return predicates.newIsNullPredicate(column)
+        if isinstance(value, tuple):
+            values = self._class("java.util.ArrayList")()
+            for one in value:
+                values.add(one)
+            return predicates.newInListPredicate(column, values)
+        # Of several overloads: an int would fit two.
+        boxed = self._jpype.JLong(value) if isinstance(value, int) else value
+        return predicates.newComparisonPredicate(column, predicates.ComparisonOp.EQUAL, boxed)
+
+    def write(
+        self, table: str, operation: Operation, rows: Sequence[Mapping[str, Cell]]
+    ) -> list[Refusal]:
+        """See KuduDriver."""
+        opened = self._open(table)
+        with self.client() as client:
+            session = client.newSession()
+            session.setTimeoutMillis(self._address.timeout_ms)
+            session.setFlushMode(
+                self._class("org.apache.kudu.client.SessionConfiguration$FlushMode").MANUAL_FLUSH
+            )
+            session.setMutationBufferSpace(_ROWS_PER_FLUSH)
+            try:
+                return self._write_all(session, opened, operation, rows)
+            finally:
+                session.close()
+
+    def _write_all(
+        self, session: Any, opened: Any, operation: Operation, rows: Sequence[Mapping[str, Cell]]
+    ) -> list[Refusal]:
+        schema = opened.getSchema()
+        setters = {name: _setter(schema, name) for name in {n for row in rows for n in row}}
+        make = getattr(opened, _OPERATIONS[operation])
+        refused: list[Refusal] = []
+        applied = buffered_bytes = 0
+        for number, row in enumerate(rows, start=1):
+            made = make()
+            partial = made.getRow()
+            for name, value in row.items():
+                if value is None:
+                    partial.setNull(name)
+                else:
+                    buffered_bytes += setters[name](partial, value)
+            session.apply(made)
+            full = number - applied == _ROWS_PER_FLUSH or buffered_bytes >= _BYTES_PER_FLUSH
+            if full or number == len(rows):
+                refused += [
+                    _refusal(answer.getRowError())
+                    for answer in session.flush()
+                    if answer.hasRowError()
+                ]
+                applied, buffered_bytes = number, 0
+        return refused
+
+    def close(self) -> None:
+        """See KuduDriver."""
+        if self._pid == os.getpid() and "_client" in self.__dict__:
+            with contextlib.suppress(self._jpype.JException):
+                self._client.close()
+
+
+def _column_shape(column: Any) -> ColumnShape:
+    return ColumnShape(
+        str(column.getName()),
+        str(column.getType().name()),
+        bool(column.isKey()),
+        bool(column.isNullable()),
+    )
+
+
+def _getter(schema: Any, name: str) -> Callable[[Any, int], Cell]:
+    match str(schema.getColumn(name).getType().name()):
+        case "STRING":
+            return lambda row, place: str(row.getString(place))
+        case "DOUBLE":
+            return lambda row, place: float(row.getDouble(place))
+        case _:
+            return lambda row, place: int(row.getLong(place))
+
+
+def _rows(scanner: Any, getters: Sequence[Callable[[Any, int], Cell]]) -> list[tuple[Cell, ...]]:
+    found: list[tuple[Cell, ...]] = []
+    places = [*enumerate(getters)]
+    while scanner.hasMoreRows():
+        for row in scanner.nextRows():
+            found.append(tuple(None if row.isNull(at) else get(row, at) for at, get in places))
+    return found
+
+
+def _setter(schema: Any, name: str) -> Callable[[Any, Any], int]:
+    """Puts a value into a row; returns about how many bytes it is."""
+    place = schema.getColumnIndex(name)
+
+    def text(row: Any, value: str) -> int:
+        data = value.encode()
+        row.addStringUtf8(place, data)
+        return len(data)
+
+    def real(row: Any, value: float) -> int:
+        row.addDouble(place, value)
+        return 8
+
+    def whole(row: Any, value: int) -> int:
+        row.addLong(place, value)
+        return 8
+
+    return {"STRING": text, "DOUBLE": real}.get(str(schema.getColumn(name).getType().name()), whole)
+
+
+def _refusal(error: Any) -> Refusal:
+    status = error.getErrorStatus()
+    row = str(error.getOperation().getRow().stringifyRowKey())
+    return Refusal(bool(status.isNotFound()), str(status), row[:_ROW_CHARACTERS])
+
+
+def _told(error: Any) -> str:
+    """Java's error as Kudu's C++ client tells it, status first, and the cause that says why."""
+    status = getattr(error, "getStatus", None)
+    text = str(status() if status is not None else error.toString())
+    # The rest is a trace of the call, made for the client's own developers.
+    text = text.partition(": KuduRpc(")[0].partition(": ScanRequest(")[0].partition(", [")[0]
+    causes = [*_causes(error)]
+    why = next((cause for cause in reversed(causes) if "Connection re" in cause), None)
+    return f"{text} ({why})" if why and why not in text else text
+
+
+def _causes(error: Any) -> Generator[str]:
+    seen = 0
+    while error is not None and seen < 20:
+        yield str(error.getMessage())
+        for other in error.getSuppressed():
+            yield str(other.getMessage())
+        error, seen = error.getCause(), seen + 1
+
+
+_started_in: int | None = None
+
+
+def _refuse_after_fork(pid: int | None) -> None:
+    if pid is not None and pid != os.getpid():
+        raise KuduCallError(
+            f"Illegal state: this process was forked from {pid}, whose Java client it cannot use: "
+            f"start processes by spawn, or take driver=native"
+        )
+
+
+def _running_jvm(home: Path) -> Any:
+    """JPype with a JVM that has Kudu's client; started once in a process."""
+    global _started_in
+    import jpype
+    import jpype.config
+
+    with _STARTING:
+        _refuse_after_fork(_started_in)
+        if _started_in is not None:
+            return jpype
+        classpath = [str(kudu_jar(home, os.environ)), str(_slf4j())]
+        if jpype.isJVMStarted():
+            # Somebody else's: it takes our jars, and keeps its own ways with signals.
+            for jar in classpath:
+                jpype.addClassPath(jar)
+        else:
+            java = find_java(os.environ)
+            library = java.home / _JVM_LIBRARY.get(sys.platform, "lib/server/libjvm.so")
+            # -Xrs: Ctrl-C and TERM are Python's. The process does not wait for Java at its end.
+            jpype.config.destroy_jvm = False
+            jpype.startJVM(str(library), "-Xrs", "-XX:+UseSerialGC", classpath=classpath)
+            _start_logging_silently(jpype)
+        _started_in = os.getpid()
+    return jpype
+
+
+def _slf4j() -> Path:
+    """The interface of logging that the client wants, from Spark's own jars."""
+    return max((find_spark(os.environ).home / "jars").glob("slf4j-api-*.jar"))
+
+
+def _start_logging_silently(jpype: Any) -> None:
+    """Without a logger SLF4J says so on stderr at its start; what matters comes as exceptions."""
+    system = jpype.JClass("java.lang.System")
+    stderr = system.err
+    system.setErr(
+        jpype.JClass("java.io.PrintStream")(jpype.JClass("java.io.OutputStream").nullOutputStream())
+    )
+    try:
+        jpype.JClass("org.slf4j.LoggerFactory").getILoggerFactory()
+    finally:
+        system.setErr(stderr)

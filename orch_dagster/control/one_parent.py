@@ -1,0 +1,48 @@
+"""job_dependency as it was first declared: its key allows one parent a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from orch_dagster.control.tables import JOB_DEPENDENCY, Value
+from orch_dagster.errors import PermanentStoreError
+
+
+def refuse_second_parents(
+    there: Iterable[Mapping[str, Value]],
+    rows: Iterable[Mapping[str, Value]],
+    keys: Sequence[str],
+    *,
+    replace: bool,
+    store: str,
+) -> None:
+    """Refuse rows that would give a job a second parent where the key has room for one.
+
+    Args:
+        there: The rows of the table, null parents read as ''.
+        rows: Those to be written.
+        keys: The key of the table as it is.
+        replace: Whether a row that is there would be changed; else it would be left.
+        store: The store's address, for the message.
+
+    Raises:
+        PermanentStoreError: Names both parents.
+    """
+    parents: dict[tuple[Value, ...], Value] = {
+        tuple(row[name] for name in keys): row["parent_job_id"] for row in there
+    }
+    for row in rows:
+        key = tuple(row[name] for name in keys)
+        parent = parents.setdefault(key, row["parent_job_id"])
+        if replace and parent == "":
+            # A root gets its first parent: that is no second one.
+            parent = parents[key] = row["parent_job_id"]
+        if parent != row["parent_job_id"]:
+            raise PermanentStoreError(
+                f"its key ({', '.join(keys)}) allows one parent a job: "
+                f"{row['dependent_job_id']} has {parent or 'none'}, so "
+                f"{row['parent_job_id'] or 'none'} cannot be added; "
+                f"recreate the table with the key ({', '.join(JOB_DEPENDENCY.keys)})",
+                store=store,
+                table=JOB_DEPENDENCY.name,
+            )
