@@ -12,6 +12,9 @@ from rich.text import Text
 
 from orch_dagster.cli.arguments import as_json, connected
 from orch_dagster.cli.output import console, print_json
+from orch_dagster.control.kudu.diagnose import diagnose
+from orch_dagster.control.kudu.store import KuduStore
+from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import TABLES
 from orch_dagster.errors import OrchError
 from orch_dagster.location import load_location
@@ -57,7 +60,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _found("Spark", _spark_text)
     for problem in missing_windows_tools(os.environ, platform=sys.platform):
         yield Check("Hadoop for Windows", "missing", problem)
-    yield _found("Control store", lambda: _store_text(settings))
+    yield from _store(settings)
     yield from _registry(settings)
 
 
@@ -78,12 +81,23 @@ def _spark_text() -> str:
     return f"{spark.version} at {spark.home} (by {spark.source})"
 
 
-def _store_text(settings: Settings) -> str:
-    with connected(settings) as store:
-        store.ping()
-        for table in TABLES:
-            store.read(table, {table.keys[0]: ""})
-        return f"{store.address}, all five tables are there"
+def _store(settings: Settings) -> Iterator[Check]:
+    try:
+        with connected(settings) as store:
+            if isinstance(store, KuduStore):
+                for found in diagnose(store):
+                    yield Check("Control store", found.state, found.text)
+            else:
+                yield Check("Control store", "ok", _store_text(store))
+    except OrchError as error:
+        yield Check("Control store", "missing", str(error))
+
+
+def _store_text(store: ControlStore) -> str:
+    store.ping()
+    for table in TABLES:
+        store.read(table, {table.keys[0]: ""})
+    return f"{store.address}, all five tables are there"
 
 
 def _registry(settings: Settings) -> Iterator[Check]:

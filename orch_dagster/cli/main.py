@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from orch_dagster.cli import doctor, log, registry, run, setup
+from orch_dagster.cli import doctor, kudu, log, registry, run, setup
 from orch_dagster.errors import OrchError
 
 
@@ -48,3 +48,4 @@ for command in (
     doctor.doctor,
 ):
     main.add_command(command)
+main.add_command(kudu.kudu)

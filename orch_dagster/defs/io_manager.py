@@ -13,6 +13,7 @@ from dagster._core.execution.context.system import StepExecutionContext
 from orch_dagster.bundle import ParamBundle, write_bundle
 from orch_dagster.control.store import ControlStore, with_retries
 from orch_dagster.defs.partitions import biz_dts_of
+from orch_dagster.defs.resources import opened_store
 from orch_dagster.defs.step_log import StepLog
 from orch_dagster.defs.translator import CONTROL_STORE_KEY
 from orch_dagster.errors import NotReadyError, OrchError
@@ -142,6 +143,7 @@ def param_bundle_io_manager(location: Location) -> dg.IOManagerDefinition:
 
     @dg.io_manager(required_resource_keys={CONTROL_STORE_KEY})
     def param_bundle(init_context: dg.InitResourceContext) -> ParamBundleIOManager:
-        return ParamBundleIOManager(location, getattr(init_context.resources, CONTROL_STORE_KEY))
+        resource = getattr(init_context.resources, CONTROL_STORE_KEY)
+        return ParamBundleIOManager(location, opened_store(resource))
 
     return param_bundle

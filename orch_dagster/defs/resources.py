@@ -3,28 +3,118 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from typing import Any, cast
 
 import dagster as dg
+from pydantic import Field, PrivateAttr
 
 from orch_dagster.control.connect import open_store
+from orch_dagster.control.kudu.address import (
+    DEFAULT_TIMEOUT_S,
+    KuduAddress,
+    make_address,
+    parse_address,
+)
+from orch_dagster.control.kudu.store import KuduStore
 from orch_dagster.control.store import ControlStore
-from orch_dagster.settings import Settings
+from orch_dagster.settings import Settings, load_settings
+
+
+class KuduResource(dg.ConfigurableResource[Any]):
+    """A Kudu cluster, open for the length of a run.
+
+    ``store`` reads and writes the control tables, and any other table that is declared as a Table.
+
+    Raises:
+        SettingsError: A value cannot be used, or no driver is installed; at the start of a run.
+    """
+
+    masters: list[str] = Field(description="host:port of each master")
+    driver: str | None = Field(
+        default=None, description="native or jvm; by default native where it is installed, else jvm"
+    )
+    timeout_s: float = Field(
+        default=DEFAULT_TIMEOUT_S, description="How long one call may take, in seconds"
+    )
+    require_authentication: bool = Field(
+        default=False, description="Refuse a cluster that does not authenticate"
+    )
+    encryption_policy: str = Field(
+        default="optional", description="optional, required_remote or required"
+    )
+    sasl_protocol_name: str = Field(
+        default="kudu", description="Service name of the masters' Kerberos principal"
+    )
+    trusted_certificates: str | None = Field(
+        default=None, description="A PEM file of certificates to trust"
+    )
+    replicas: int | None = Field(
+        default=None,
+        description="Of the tables that are created; by default what the cluster can hold",
+    )
+
+    _store: KuduStore | None = PrivateAttr(default=None)
+
+    @classmethod
+    def of(cls, address: KuduAddress) -> KuduResource:
+        """The resource of an address."""
+        trusted = address.trusted_certificates
+        return cls(
+            masters=[*address.masters],
+            driver=address.driver,
+            timeout_s=address.timeout_s,
+            require_authentication=address.require_authentication,
+            encryption_policy=address.encryption_policy,
+            sasl_protocol_name=address.sasl_protocol_name,
+            trusted_certificates=str(trusted) if trusted else None,
+            replicas=address.replicas,
+        )
+
+    @property
+    def address(self) -> KuduAddress:
+        """The cluster, with all that was configured."""
+        given = self.model_dump(exclude={"masters"}, exclude_none=True)
+        options = {name: str(value) for name, value in given.items()}
+        return make_address(self.masters, options, "KuduResource")
+
+    @property
+    def store(self) -> KuduStore:
+        """The open store; it is closed at the end of the run."""
+        if self._store is None:
+            raise dg.DagsterInvariantViolationError(
+                "a KuduResource is open only within a run: ask for it as a parameter of the asset"
+            )
+        return self._store
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
+        """See ConfigurableResource."""
+        self._store = KuduStore(self.address, load_settings().home)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
+        """See ConfigurableResource."""
+        self.store.close()
+        self._store = None
 
 
 def control_store_resource(settings: Settings) -> dg.ResourceDefinition:
     """The store of the settings: ops and assets receive it open, for the length of their run.
 
-    The URL is no config of the resource: Dagster shows config, and a URL may hold a password.
+    On Kudu it is a KuduResource. A URL of SQLite or Postgres is no config of its resource: Dagster
+    shows config, and that URL may hold a password.
     """
+    if settings.control_url.startswith("kudu:"):
+        return KuduResource.of(parse_address(settings.control_url)).get_resource_definition()
 
     @dg.resource(description="The control tables in SQLite or Postgres, as ORCH_CONTROL_URL says.")
     @contextmanager
     def control_store(_context: dg.InitResourceContext) -> Generator[ControlStore]:
-        store = open_store(settings.control_url, settings.home)
-        try:
+        with closing(open_store(settings.control_url, settings.home)) as store:
             yield store
-        finally:
-            store.close()
 
     return control_store
+
+
+def opened_store(resource: object) -> ControlStore:
+    """The store of a control-store resource, whichever it is."""
+    return resource.store if isinstance(resource, KuduResource) else cast(ControlStore, resource)

@@ -54,8 +54,13 @@ class KuduAddress:
 
     @property
     def timeout_ms(self) -> int:
-        """timeout_s as the clients take it."""
-        return round(self.timeout_s * 1000)
+        """What a client gets of timeout_s; the rest is for asking why it had no answer."""
+        return round(self.timeout_s * 900)
+
+    @property
+    def probe_timeout_s(self) -> float:
+        """What is left of timeout_s, for the connection and the answer of a probe."""
+        return self.timeout_s * 0.05
 
 
 def parse_address(url: str) -> KuduAddress:
@@ -86,17 +91,21 @@ def parse_address(url: str) -> KuduAddress:
         masters = []
     else:
         masters = parts.netloc.split(",")
-    return make_address(masters, dict(options), problems)
+    return make_address(masters, dict(options), "ORCH_CONTROL_URL", problems)
 
 
 def make_address(
-    masters: Sequence[str], options: Mapping[str, str], problems: Sequence[str] = ()
+    masters: Sequence[str],
+    options: Mapping[str, str],
+    where: str,
+    problems: Sequence[str] = (),
 ) -> KuduAddress:
     """The address of masters, and of options as text.
 
     Args:
         masters: ``host`` or ``host:port`` of each.
         options: By the names of KuduAddress's attributes.
+        where: What to say of where they are from.
         problems: What is known to be wrong already.
 
     Raises:
@@ -116,7 +125,7 @@ def make_address(
         except ValueError as error:
             found.append(f"option {name}={text!r}: {error}")
     if found:
-        raise SettingsError(f"ORCH_CONTROL_URL: {'; '.join(found)}; it takes {KUDU_FORM}")
+        raise SettingsError(f"{where}: {'; '.join(found)}; as a URL: {KUDU_FORM}")
     return KuduAddress(masters=tuple(read), **values)
 
 

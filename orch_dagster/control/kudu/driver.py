@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -133,8 +134,11 @@ def choose_driver(address: KuduAddress) -> Driver:
 def _why_no_native() -> str | None:
     if sys.platform == "win32":
         return "driver=native does not exist for Windows, take driver=jvm"
+    # What it warns of on stderr comes as exceptions too; read when its library loads.
+    os.environ.setdefault("GLOG_minloglevel", "2")
     try:
-        importlib.import_module("kudu")
+        # A folder called kudu on the path would pass for the package itself.
+        importlib.import_module("kudu.client")
     except ImportError as error:
         return (
             f"driver=native needs the C++ client libkudu_client with its headers, then "

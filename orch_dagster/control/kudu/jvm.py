@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -305,28 +306,22 @@ def _setter(schema: Any, name: str) -> Callable[[Any, Any], int]:
 
 def _refusal(error: Any) -> Refusal:
     status = error.getErrorStatus()
-    row = str(error.getOperation().getRow().stringifyRowKey())
-    return Refusal(bool(status.isNotFound()), str(status), row[:_ROW_CHARACTERS])
+    row = str(error.getOperation().getRow().stringifyRowKey()).strip("()")
+    text = _without_trace(str(status))
+    return Refusal(bool(status.isNotFound()), text, row[:_ROW_CHARACTERS])
 
 
 def _told(error: Any) -> str:
-    """Java's error as Kudu's C++ client tells it, status first, and the cause that says why."""
+    """Java's error as Kudu's C++ client tells it, its status first."""
     status = getattr(error, "getStatus", None)
-    text = str(status() if status is not None else error.toString())
-    # The rest is a trace of the call, made for the client's own developers.
-    text = text.partition(": KuduRpc(")[0].partition(": ScanRequest(")[0].partition(", [")[0]
-    causes = [*_causes(error)]
-    why = next((cause for cause in reversed(causes) if "Connection re" in cause), None)
-    return f"{text} ({why})" if why and why not in text else text
+    return _without_trace(str(status() if status is not None else error.toString()))
 
 
-def _causes(error: Any) -> Generator[str]:
-    seen = 0
-    while error is not None and seen < 20:
-        yield str(error.getMessage())
-        for other in error.getSuppressed():
-            yield str(other.getMessage())
-        error, seen = error.getCause(), seen + 1
+def _without_trace(text: str) -> str:
+    """What is for the client's own developers, a trace of the call and names of classes, goes."""
+    said = re.split(r": (?:KuduRpc|ScanRequest|Batch)[({]", text, maxsplit=1)[0]
+    said = re.sub(r"Exceptions received: \[|\b(?:\w+\.)+\w+Exception: ", "", said)
+    return said.removesuffix("]")
 
 
 _started_in: int | None = None

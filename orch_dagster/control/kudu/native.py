@@ -44,8 +44,6 @@ class NativeDriver:
     def __init__(self, address: KuduAddress) -> None:
         self._address = address
         self._connected: tuple[int, Any] | None = None
-        # Its warnings go to stderr; what matters comes as exceptions. Read at the first import.
-        os.environ.setdefault("GLOG_minloglevel", "2")
 
     @contextmanager
     def _calling(self) -> Generator[Any]:
@@ -71,7 +69,8 @@ class NativeDriver:
         trusted = address.trusted_certificates
         return kudu.Client(
             [*address.masters],
-            admin_timeout_ms=address.timeout_ms,
+            # A call that finds its master gone takes up to twice of this.
+            admin_timeout_ms=address.timeout_ms // 2,
             rpc_timeout_ms=address.timeout_ms,
             sasl_protocol_name=address.sasl_protocol_name.encode(),
             require_authentication=address.require_authentication,

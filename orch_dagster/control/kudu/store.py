@@ -25,6 +25,7 @@ from orch_dagster.control.kudu.driver import (
     open_driver,
 )
 from orch_dagster.control.kudu.errors import explained
+from orch_dagster.control.kudu.probe import Probed, probe_all
 from orch_dagster.control.kudu.schema import (
     HASH_BUCKETS,
     differences,
@@ -35,6 +36,7 @@ from orch_dagster.control.kudu.schema import (
 from orch_dagster.control.one_parent import refuse_second_parents
 from orch_dagster.control.store import Where
 from orch_dagster.control.tables import (
+    JOB_DEPENDENCY,
     TABLES,
     Kind,
     Row,
@@ -136,8 +138,7 @@ class KuduStore:
             parents = predicates.pop(_PARENT, None)
         if () in (*predicates.values(), parents):
             return []
-        scanned = (*wanted, *(name for name in (*table.keys, _PARENT) if name in shape.types))
-        scanned = tuple(dict.fromkeys(name for name in scanned if table.column(name)))
+        scanned = tuple(dict.fromkeys((*wanted, *table.keys)))
         cells = self._call(table, lambda driver: driver.scan(table.name, predicates, scanned))
         rows = [_row(table, scanned, one) for one in cells]
         if parents is not None:
@@ -223,10 +224,10 @@ class KuduStore:
 
     def _refused(self, table: Table, refused: Sequence[Refusal], of: int) -> StoreError:
         """What to say of the rows that the cluster did not take; the others are written."""
-        text = f"{refused[0].text} ({refused[0].row})"
+        detail = f" ({refused[0].row})"
         if of > 1:
-            text += f"; {len(refused)} of {of} rows were not written, writing all again is safe"
-        return explained(text, self.address, table.name)
+            detail += f"; {len(refused)} of {of} rows were not written, writing all again is safe"
+        return explained(refused[0].text, self.address, table.name, detail=detail)
 
     def ping(self) -> None:
         """See ControlStore."""
@@ -243,6 +244,10 @@ class KuduStore:
     def replicas(self, table: Table) -> list[str]:
         """``host:port`` of the tablet servers that hold a table, as clients are told."""
         return self._call(table, lambda driver: driver.replicas(table.name))
+
+    def probe_masters(self) -> list[Probed]:
+        """How each master's socket answers."""
+        return probe_all(self._where.masters, self._where.probe_timeout_s)
 
     def close(self) -> None:
         """See ControlStore."""
@@ -284,7 +289,7 @@ class KuduStore:
         except KuduCallError as error:
             # What was remembered of the table may be why: it may have been made anew.
             driver.forget()
-            raise explained(str(error), self.address, name) from error
+            raise explained(str(error), self.address, name, look=self.probe_masters) from error
 
 
 def _predicate(table: Table, name: str, value: Value | Sequence[Value]) -> Predicate:
@@ -311,7 +316,7 @@ def _row(table: Table, names: Sequence[str], cells: Sequence[Cell]) -> Row:
         column = table.column(name)
         if column is not None and column.kind is Kind.TIMESTAMP and cell is not None:
             row[name] = from_micros(int(cell))
-        elif name == _PARENT and cell is None:
+        elif table is JOB_DEPENDENCY and name == _PARENT and cell is None:
             row[name] = ""
         else:
             row[name] = cell

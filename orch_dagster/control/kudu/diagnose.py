@@ -1,0 +1,109 @@
+"""Why a Kudu cannot be used from here, each cause told apart from the others."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from orch_dagster.control.kudu.driver import TableShape
+from orch_dagster.control.kudu.errors import LOGIN_REMEDY
+from orch_dagster.control.kudu.probe import Answer, Probed, probe_all
+from orch_dagster.control.kudu.schema import differences, missing_columns
+from orch_dagster.control.kudu.store import KuduStore
+from orch_dagster.control.tables import TABLES, Table
+from orch_dagster.errors import StoreError
+
+_MASTER_REMEDIES: Mapping[Answer, str] = {
+    Answer.UNAUTHORIZED: LOGIN_REMEDY,
+    Answer.UNKNOWN_HOST: "mend the host name in ORCH_CONTROL_URL, or make it known here",
+    Answer.REFUSED: "start Kudu (`orch kudu up` starts a local one), or mend host and port in "
+    "ORCH_CONTROL_URL",
+    Answer.UNREACHABLE: "look for a firewall between here and there, or mend ORCH_CONTROL_URL",
+    Answer.RESET: "so does Docker's port proxy where the Kudu in the container does not listen on "
+    "the address that it hands on: see Connection reset in docs/kudu.md",
+    Answer.SILENT: "see whether that process is paused or stuck, or is something else than Kudu",
+}
+_TSERVER_REMEDY = (
+    "the masters tell clients this address, so it has to be reachable from here: see Connection "
+    "reset in docs/kudu.md"
+)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One thing found.
+
+    Attributes:
+        state: ok, warning (works all the same) or missing.
+        text: What, where, and what to do.
+    """
+
+    state: Literal["ok", "warning", "missing"]
+    text: str
+
+
+def diagnose(store: KuduStore) -> Iterator[Diagnosis]:
+    """Look at masters, tablet servers and tables, in this order, as far as they can be reached."""
+    masters = store.probe_masters()
+    amiss = [probed for probed in masters if probed.answer is not Answer.KUDU]
+    works = len(amiss) < len(masters)
+    for probed in amiss:
+        text = f"master {probed}; {_MASTER_REMEDIES[probed.answer]}"
+        yield Diagnosis("warning" if works else "missing", text)
+    if not works:
+        return
+    try:
+        servers = store.tablet_servers()
+        shapes = {table: store.shape(table) for table in TABLES}
+        there = {table: shape for table, shape in shapes.items() if shape}
+        addresses = sorted({one for table in there for one in store.replicas(table)})
+    except StoreError as error:
+        yield Diagnosis("missing", str(error))
+        return
+    found = [
+        *_tablet_servers(servers, probe_all(addresses)),
+        *_tables(shapes),
+    ]
+    yield from found
+    if not found:
+        yield Diagnosis(
+            "ok",
+            f"{store.address} (driver {store.driver_name}): masters {len(masters)}, tablet "
+            f"servers {len(servers)}, all five tables are there",
+        )
+
+
+def _tablet_servers(hosts: Iterable[str], probed: Iterable[Probed]) -> Iterator[Diagnosis]:
+    hosts = [*hosts]
+    if not hosts:
+        yield Diagnosis(
+            "missing", "no tablet server has registered with the masters; start one and look again"
+        )
+    for one in probed:
+        if one.answer is not Answer.KUDU:
+            yield Diagnosis("missing", f"tablet server {one}; {_TSERVER_REMEDY}")
+    for host in hosts:
+        try:
+            socket.getaddrinfo(host, None)
+        except OSError:
+            yield Diagnosis(
+                "missing",
+                f"tablet server {host}: this host name is not known here; {_TSERVER_REMEDY}",
+            )
+
+
+def _tables(shapes: Mapping[Table, TableShape | None]) -> Iterator[Diagnosis]:
+    if absent := [table.name for table, shape in shapes.items() if shape is None]:
+        yield Diagnosis("missing", f"no table {', '.join(absent)}; `orch init` creates them")
+    for table, shape in shapes.items():
+        if shape is None:
+            continue
+        if names := missing_columns(table, shape, table.names):
+            text = f"table {table.name} has no column {', '.join(names)}; `orch init` adds them"
+            yield Diagnosis("missing", text)
+        for difference in differences(table, shape):
+            yield Diagnosis(
+                "missing", f"table {table.name}: {difference}; rename it, then `orch init`"
+            )
