@@ -21,6 +21,7 @@ from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.control.kudu.jvm import JvmDriver
 from orch_dagster.spark.errors import SparkError
 from orch_dagster.spark.jars import KUDU_BINARY, KUDU_JAR_VARIABLE, KUDU_SPARK, fetch_artifact
+from tests.waiting import wait_until
 
 # Fetched once for all test processes of this user; what is there is taken as it is.
 CACHE = Path.home() / ".cache" / "orch_dagster"
@@ -138,12 +139,17 @@ class KuduCluster:
 
     @contextmanager
     def stopped(self, role: Role, index: int = 0) -> Iterator[None]:
-        """A daemon away for a while."""
+        """A daemon away for a while; afterwards the cluster is whole again."""
         self.stop(role, index)
         try:
             yield
         finally:
             self.start(role, index)
+            wait_until(self.is_whole, "a whole cluster")
+
+    def is_whole(self) -> bool:
+        """Whether every server is there, and every tablet has its leader."""
+        return self._tool("cluster", "ksck").returncode == 0
 
     @contextmanager
     def paused(self, role: Role, index: int = 0) -> Iterator[None]:
@@ -167,8 +173,13 @@ class KuduCluster:
 
     def tool(self, group: str, command: str, *arguments: str) -> str:
         """What Kudu's own command prints."""
+        done = self._tool(group, command, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def _tool(self, group: str, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         home = kudu_home()
-        done = subprocess.run(
+        return subprocess.run(
             [home / "bin" / "kudu", group, command, ",".join(self.masters), *arguments],
             env=_environment(home),
             capture_output=True,
@@ -176,8 +187,6 @@ class KuduCluster:
             timeout=60,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
     def close(self) -> None:
         """End it."""

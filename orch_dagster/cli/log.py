@@ -27,13 +27,16 @@ def log(job: str | None, biz_dt: str | None, limit: int, is_json: bool) -> None:
     asked: dict[str, Value] = {"job_name": job, "biz_dt": biz_dt}
     where: Where = {name: value for name, value in asked.items() if value is not None}
     with connected(load_settings()) as store:
-        rows = store.read(EXECUTION_LOG, where)
+        # A log of years is long: only the rows that are shown are read whole.
+        ages = store.read(EXECUTION_LOG, where, columns=["id", "start_time"])
+        newest = [row["id"] for row in sorted(ages, key=_age, reverse=True)[:limit]]
+        rows = store.read(EXECUTION_LOG, {"id": newest})
     rows.sort(key=_age, reverse=True)
     if is_json:
-        print_json(rows[:limit])
+        print_json(rows)
         return
     columns = ["start_time", "job_name", "biz_dt", "status", "duration", "spark_app_id", "run_id"]
-    print_rows(rows[:limit], columns, "Nothing ran.")
+    print_rows(rows, columns, "Nothing ran.")
 
 
 def _age(row: Row) -> tuple[int, str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from orch_dagster.control.store import ControlStore, with_retries
+from orch_dagster.control.store import RETRY_WAITS_S, ControlStore, with_retries
 from orch_dagster.defs.run_history import say_facts
 from orch_dagster.errors import StoreError
 from orch_dagster.execution_log import End, RunHistory, StepFacts, project, write_rows
@@ -53,6 +53,7 @@ class StepLog:
             started_at=datetime.now(timezone.utc),
             attempt=attempt,
         )
+        self._waits_s: Sequence[float] = RETRY_WAITS_S
 
     def started(self) -> None:
         """Say that the step began."""
@@ -89,8 +90,12 @@ class StepLog:
         )
         rows = project(history)
         try:
-            with_retries(lambda: write_rows(self._store, rows), warn=self._warn)
+            with_retries(
+                lambda: write_rows(self._store, rows), warn=self._warn, waits_s=self._waits_s
+            )
         except StoreError as error:
+            # The job has waited for it once: from now on the store gets one try for each row.
+            self._waits_s = ()
             self._warn(
                 f"{error}. The job goes on; the sensor writes the row when the store is back."
             )

@@ -157,7 +157,8 @@ def open_driver(address: KuduAddress, driver: Driver, home: Path) -> KuduDriver:
     """A client of that kind, connected at its first call.
 
     Raises:
-        OrchError: It cannot be started here.
+        SparkError: No Java, or no jar, to start it with.
+        KuduCallError: This process was forked from one that has a JVM.
     """
     if driver == "native":
         from orch_dagster.control.kudu.native import NativeDriver

@@ -339,7 +339,6 @@ def _running_jvm(home: Path) -> Any:
     """JPype with a JVM that has Kudu's client; started once in a process."""
     global _started_in
     import jpype
-    import jpype.config
 
     with _STARTING:
         _refuse_after_fork(_started_in)
@@ -353,8 +352,7 @@ def _running_jvm(home: Path) -> Any:
         else:
             java = find_java(os.environ)
             library = java.home / _JVM_LIBRARY.get(sys.platform, "lib/server/libjvm.so")
-            # -Xrs: Ctrl-C and TERM are Python's. The process does not wait for Java at its end.
-            jpype.config.destroy_jvm = False
+            # -Xrs: Ctrl-C and TERM are Python's.
             jpype.startJVM(str(library), "-Xrs", "-XX:+UseSerialGC", classpath=classpath)
             _start_logging_silently(jpype)
         _started_in = os.getpid()

@@ -46,7 +46,8 @@ from orch_dagster.control.tables import (
     from_micros,
     to_micros,
 )
-from orch_dagster.errors import OrchError, PermanentStoreError, StoreError
+from orch_dagster.errors import PermanentStoreError, StoreError
+from orch_dagster.spark.errors import SparkError
 
 T = TypeVar("T")
 
@@ -275,21 +276,21 @@ class KuduStore:
     def _call(self, table: Table | None, call: Callable[[KuduDriver], T]) -> T:
         name = table.name if table else None
         try:
-            with self._opening:
-                if self._driver is None:
-                    self._driver = open_driver(self._where, self._driver_name, self._home)
-                driver = self._driver
-        except StoreError:
-            raise
-        except OrchError as error:
+            return call(self._opened())
+        except KuduCallError as error:
+            if self._driver is not None:
+                # What was remembered of the table may be why: it may have been made anew.
+                self._driver.forget()
+            raise explained(str(error), self.address, name, look=self.probe_masters) from error
+        except SparkError as error:
             # Java or the jar is missing: the store cannot be used, as with any other reason.
             raise PermanentStoreError(str(error), store=self.address, table=name) from error
-        try:
-            return call(driver)
-        except KuduCallError as error:
-            # What was remembered of the table may be why: it may have been made anew.
-            driver.forget()
-            raise explained(str(error), self.address, name, look=self.probe_masters) from error
+
+    def _opened(self) -> KuduDriver:
+        with self._opening:
+            if self._driver is None:
+                self._driver = open_driver(self._where, self._driver_name, self._home)
+            return self._driver
 
 
 def _predicate(table: Table, name: str, value: Value | Sequence[Value]) -> Predicate:
