@@ -9,12 +9,17 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from framework import report
-from framework.errors import EmptyResultError, PublishError, SourceNotFound
+from framework.errors import EmptyResultError, ParamsError, PublishError, SourceNotFound
 from framework.filesystem import RoutedFileSystem
 from framework.hql import check_variables, run_script
 from framework.locations import base_location, is_local
 from framework.logging import get_logger
-from framework.params import JobParams
+from framework.params import (
+    NO_KUDU_MASTER,
+    JobParams,
+    needs_kudu_master,
+    session_kudu_master,
+)
 from framework.params_loader import load_params
 from framework.plan import Plan, PlannedSink, PlannedSource, plan_landing
 from framework.processes import jvm_look, this_process
@@ -47,6 +52,7 @@ def run_landing() -> None:
             sources = [source for plan in plans for source in plan.sources]
             _require_sources(RoutedFileSystem(), [s for s in sources if is_local(s.location)])
             with _session() as spark:
+                _require_kudu_masters(spark, params)
                 _require_all(spark, plans)
                 for plan in plans:
                     land_date(spark, params, plan)
@@ -92,6 +98,20 @@ def _require_sources(fs: RoutedFileSystem, sources: Sequence[PlannedSource]) -> 
     missing = [location for location in files if not fs.matches(location)]
     if missing:
         raise SourceNotFound(missing)
+
+
+def _require_kudu_masters(spark: SparkSession, params: JobParams) -> None:
+    if session_kudu_master(spark):
+        return
+    parts = {f"sources[{place}]": source for place, source in enumerate(params.sources)}
+    parts |= {f"sinks[{place}]": sink for place, sink in enumerate(params.sinks)}
+    problems = [
+        f"{' '.join(filter(None, (f'{name}:', part.format, part.path)))} {NO_KUDU_MASTER}"
+        for name, part in parts.items()
+        if needs_kudu_master(part.format, part.options)
+    ]
+    if problems:
+        raise ParamsError(f"{params.file}, job_master.context_params", problems)
 
 
 def _require_all(spark: SparkSession, plans: Sequence[Plan]) -> None:
@@ -198,7 +218,7 @@ def _read_once(result: DataFrame, is_needed: bool) -> Generator[None]:
 
 def _sink_report(planned: PlannedSink, staged: Staged) -> report.SinkReport:
     return report.SinkReport(
-        path=planned.place.target if planned.place else planned.root,
+        path=planned.place.target if planned.place else planned.sink.table_option or planned.root,
         format=planned.sink.format,
         files=staged.usage.files if staged.usage else None,
         size_bytes=staged.usage.size_bytes if staged.usage else None,

@@ -5,19 +5,59 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from framework.errors import ParamsError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# Its short name and its full one.
+KUDU_FORMATS = ("kudu", "org.apache.kudu.spark.kudu")
 # Formats without files: rows are sent to a table, so nothing can be staged and swapped. The
 # value is the option by which `path` names the table.
-TABLE_FORMATS = {"kudu": "kudu.table", "jdbc": "dbtable"}
+TABLE_FORMATS = {**dict.fromkeys(KUDU_FORMATS, "kudu.table"), "jdbc": "dbtable"}
+KUDU_MASTER_OPTION = "kudu.master"
+# The Spark property that holds where the option is not given.
+KUDU_MASTER_PROPERTY = "spark.kudu.master"
+NO_KUDU_MASTER = (
+    f"names no masters of Kudu: put `options: {{{KUDU_MASTER_OPTION}: HOST:7051}}` there, or give "
+    f"all Kudu tables theirs by the sys_param {KUDU_MASTER_PROPERTY} of param_type spark"
+)
 
 Mode = Literal["overwrite", "append"]
 
 
-def table_options(format: str, table: str, options: Mapping[str, str] | None) -> dict[str, str]:
-    """The options by which a table format finds its table; an empty `table` leaves it to them."""
-    named = {TABLE_FORMATS[format.lower()]: table} if table else {}
-    return {**named, **(options or {})}
+def table_options(
+    spark: SparkSession, format: str, table: str, options: Mapping[str, str] | None
+) -> dict[str, str]:
+    """The options by which a table format finds its table; an empty `table` leaves it to them.
+
+    Raises:
+        ParamsError: neither the options nor the session name Kudu's masters.
+    """
+    given = options or {}
+    found = {TABLE_FORMATS[format.lower()]: table} if table else {}
+    if needs_kudu_master(format, given):
+        masters = session_kudu_master(spark)
+        if not masters:
+            raise ParamsError(f"table {table or dict(given)}", [NO_KUDU_MASTER])
+        found[KUDU_MASTER_OPTION] = masters
+    return {**found, **given}
+
+
+def needs_kudu_master(format: str, options: Mapping[str, str]) -> bool:
+    """Whether it is a table of Kudu whose options leave the masters to the session.
+
+    The connector itself would ask this machine for a master, until its time is up.
+    """
+    named = KUDU_MASTER_OPTION in {name.lower() for name in options}
+    return format.lower() in KUDU_FORMATS and not named
+
+
+def session_kudu_master(spark: SparkSession) -> str | None:
+    """The masters that hold for every table of Kudu in this session, if it has some."""
+    return spark.conf.get(KUDU_MASTER_PROPERTY, None)
 
 
 @dataclass(frozen=True)
@@ -49,6 +89,12 @@ class Sink:
     def is_table(self) -> bool:
         """Whether `path` names a table instead of a folder."""
         return self.format.lower() in TABLE_FORMATS
+
+    @property
+    def table_option(self) -> str | None:
+        """The table's name where the options give it, which then holds instead of `path`."""
+        wanted = TABLE_FORMATS.get(self.format.lower())
+        return next((text for name, text in self.options.items() if name.lower() == wanted), None)
 
 
 @dataclass(frozen=True)

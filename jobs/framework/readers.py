@@ -49,10 +49,11 @@ def read_source(
 
     Raises:
         pyspark.errors.AnalysisException: no such path, or no schema can be found in it.
+        ParamsError: neither the options nor the session name Kudu's masters.
     """
     reader = spark.read.format(format).options(**(options or {}))
     if schema:
         reader = reader.schema(schema)
     if format.lower() in TABLE_FORMATS:
-        return reader.options(**table_options(format, path, options)).load()
+        return reader.options(**table_options(spark, format, path, options)).load()
     return reader.load(for_spark(resolve(base_location(), path)))

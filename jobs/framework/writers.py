@@ -59,5 +59,12 @@ def write_dataset(
 def append_to_table(
     df: DataFrame, format: str, table: str, *, options: Mapping[str, str] | None = None
 ) -> None:
-    """Append to a table without files (kudu, jdbc); `table` is empty where the options name it."""
-    df.write.format(format).options(**table_options(format, table, options)).mode("append").save()
+    """Append to a table without files; `table` is empty where the options name it.
+
+    What append means is the table's: Kudu replaces the rows of the same key (upsert), JDBC adds.
+
+    Raises:
+        ParamsError: neither the options nor the session name Kudu's masters.
+    """
+    named = table_options(df.sparkSession, format, table, options)
+    df.write.format(format).options(**named).mode("append").save()

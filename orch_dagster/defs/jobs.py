@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME, build_asset_job
 
 from orch_dagster.defs.assets import build_asset
+from orch_dagster.defs.execution_log_history import execution_log_history_asset
 from orch_dagster.defs.executor import thread_executor
+from orch_dagster.defs.kudu_spark import is_on_kudu
 from orch_dagster.defs.partitions import daily_partitions
 from orch_dagster.location import Location
 from orch_dagster.registry import JobSpec
@@ -39,6 +42,14 @@ class JobBuilder:
             self._assets[spec.job_name] = build_asset(spec, self._location, self._partitions)
         return self._assets[spec.job_name]
 
+    @cached_property
+    def assets(self) -> Sequence[dg.AssetsDefinition]:
+        """All assets: one for each row, and what is kept of a control store in Kudu."""
+        of_rows = [self.asset(spec) for spec in self._location.registry.jobs.values()]
+        if not is_on_kudu(self._location.settings):
+            return of_rows
+        return [*of_rows, execution_log_history_asset(self._location)]
+
     def job(self, name: str, specs: Sequence[JobSpec], description: str) -> dg.JobDefinition:
         """A job that materializes the assets of the given rows."""
         return build_asset_job(
@@ -55,9 +66,7 @@ class JobBuilder:
         """The job by which Dagster materializes any selection from its page."""
         return build_asset_job(
             name=IMPLICIT_ASSET_JOB_NAME,
-            asset_graph=AssetGraph.from_assets(
-                [self.asset(spec) for spec in self._location.registry.jobs.values()]
-            ),
+            asset_graph=AssetGraph.from_assets(self.assets),
             allow_different_partitions_defs=True,
             resource_defs=self._resources,
             executor_def=self._executor,

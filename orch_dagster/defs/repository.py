@@ -18,6 +18,11 @@ from dagster._core.execution.build_resources import wrap_resources_for_execution
 
 from orch_dagster.defs.io_manager import param_bundle_io_manager
 from orch_dagster.defs.jobs import JobBuilder
+from orch_dagster.defs.kudu_spark import (
+    KUDU_SPARK_KEY,
+    is_on_kudu,
+    kudu_spark_resource,
+)
 from orch_dagster.defs.resources import control_store_resource
 from orch_dagster.defs.schedules import schedule_findings, source_schedules
 from orch_dagster.defs.sensors import execution_log_sensor
@@ -52,12 +57,14 @@ class ControlTables(RepositoryData):
 
     @cached_property
     def _resources(self) -> Mapping[str, dg.ResourceDefinition]:
-        return wrap_resources_for_execution(
-            {
-                CONTROL_STORE_KEY: control_store_resource(self.location.settings),
-                PARAM_BUNDLE_KEY: param_bundle_io_manager(self.location),
-            }
-        )
+        settings = self.location.settings
+        resources: dict[str, dg.ResourceDefinition] = {
+            CONTROL_STORE_KEY: control_store_resource(settings),
+            PARAM_BUNDLE_KEY: param_bundle_io_manager(self.location),
+        }
+        if is_on_kudu(settings):
+            resources[KUDU_SPARK_KEY] = kudu_spark_resource(settings)
+        return wrap_resources_for_execution(resources)
 
     @cached_property
     def _builder(self) -> JobBuilder:
@@ -69,6 +76,10 @@ class ControlTables(RepositoryData):
         registry = self.location.registry
         return {name: [spec] for name, spec in registry.jobs.items()} | registry.sources()
 
+    @property
+    def _has_assets(self) -> bool:
+        return bool(self._specs_by_job) or is_on_kudu(self.location.settings)
+
     def get_top_level_resources(self) -> Mapping[str, dg.ResourceDefinition]:
         """See RepositoryData."""
         return self._resources
@@ -79,13 +90,13 @@ class ControlTables(RepositoryData):
 
     def get_job_names(self) -> Sequence[str]:
         """See RepositoryData."""
-        implicit = [IMPLICIT_ASSET_JOB_NAME] if self._specs_by_job else []
+        implicit = [IMPLICIT_ASSET_JOB_NAME] if self._has_assets else []
         return [*self._specs_by_job, *implicit]
 
     def has_job(self, job_name: str) -> bool:
         """See RepositoryData."""
         return job_name in self._specs_by_job or (
-            job_name == IMPLICIT_ASSET_JOB_NAME and bool(self._specs_by_job)
+            job_name == IMPLICIT_ASSET_JOB_NAME and self._has_assets
         )
 
     def get_job(self, job_name: str) -> dg.JobDefinition:
@@ -123,8 +134,7 @@ class ControlTables(RepositoryData):
     def get_assets_defs_by_key(self) -> Mapping[dg.AssetKey, AssetsDefinition]:
         """See RepositoryData."""
         with _no_garbage_collection():
-            assets = map(self._builder.asset, self.location.registry.jobs.values())
-            return {asset.key: asset for asset in assets}
+            return {asset.key: asset for asset in self._builder.assets}
 
     @cached_property
     def _schedules(self) -> Sequence[dg.ScheduleDefinition]:

@@ -9,13 +9,20 @@ from pathlib import Path
 from typing import cast
 
 from orch_dagster.bundle import ParamBundle
+from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.files import write_atomically
 from orch_dagster.settings import Settings
 from orch_dagster.spark.archive import framework_archive, pipes_archive
 from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, build_command
 from orch_dagster.spark.errors import SubmitRefusedError
 from orch_dagster.spark.find import find_java, find_spark, read_spark_defaults
+from orch_dagster.spark.jars import kudu_jar
 from orch_dagster.spark.properties import format_properties
+
+# The connector's short name and its full one.
+KUDU_FORMATS = ("kudu", "org.apache.kudu.spark.kudu")
+# What jobs/framework takes for the connector's option kudu.master where a table names none.
+KUDU_MASTER = "spark.kudu.master"
 
 
 def prepare_submit(
@@ -38,12 +45,14 @@ def prepare_submit(
         environ: Where Java and Spark are looked for.
 
     Raises:
-        SparkError: No usable Java or Spark, a script or HQL file that is not there, or Spark
-            properties that clash with ours.
+        SparkError: No usable Java or Spark, a script or HQL file that is not there, Spark
+            properties that clash with ours, or no jar for a source or sink of Kudu.
     """
     java, spark = find_java(environ), find_spark(environ)
     cache = settings.state_dir / "pyfiles"
     jobs_dir = settings.jobs_dir
+    defaults = read_spark_defaults(spark, environ)
+    with_kudu = _names_kudu(bundle)
     request = SubmitRequest(
         spark_home=str(spark.home),
         spark_submit=str(spark.submit),
@@ -59,15 +68,33 @@ def prepare_submit(
         sql_dir=str(settings.hql_dir),
         properties_file=str(params_file.with_suffix(".properties")),
         hql_file=_hql(bundle, settings.hql_dir),
-        spark_properties=bundle.params_of_type("spark"),
-        spark_defaults=read_spark_defaults(spark, environ),
+        spark_properties={
+            **(_kudu_master(settings, defaults) if with_kudu else {}),
+            **bundle.params_of_type("spark"),
+        },
+        spark_defaults=defaults,
         pipes_env=pipes_env,
         py_files=(str(framework_archive(jobs_dir, cache)), str(pipes_archive(cache))),
+        # Absolute: the job has another working folder.
+        jars=(str(kudu_jar(settings.home, environ).absolute()),) if with_kudu else (),
     )
     command = build_command(request, cast(Platform, sys.platform))
     if command.properties:
         write_atomically(Path(command.properties_file), format_properties(command.properties))
     return command
+
+
+def _names_kudu(bundle: ParamBundle) -> bool:
+    context = bundle.spec.context
+    return any(part.format.lower() in KUDU_FORMATS for part in (*context.sources, *context.sinks))
+
+
+def _kudu_master(settings: Settings, spark_defaults: Mapping[str, str]) -> dict[str, str]:
+    """The masters of the control store, where it is Kudu and spark-defaults.conf has no others."""
+    is_kudu = settings.control_url.startswith("kudu:")
+    if not is_kudu or KUDU_MASTER in spark_defaults:
+        return {}
+    return {KUDU_MASTER: ",".join(parse_address(settings.control_url).masters)}
 
 
 def _script(bundle: ParamBundle, jobs_dir: Path) -> str:

@@ -1,0 +1,150 @@
+"""A Spark session inside Dagster that reads the control tables in Kudu.
+
+A code location on another store has none.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from orch_dagster.control.kudu.address import parse_address
+from orch_dagster.settings import Settings
+from orch_dagster.spark.command import ADD_EXPORTS
+from orch_dagster.spark.find import find_java, find_spark, read_spark_defaults
+from orch_dagster.spark.jars import kudu_jar
+from orch_dagster.spark.submit import KUDU_MASTER
+
+if TYPE_CHECKING:
+    from dagster_pyspark import LazyPySparkResource
+    from pyspark import SparkContext
+    from pyspark.sql import DataFrame, SparkSession
+
+KUDU_SPARK_KEY = "kudu_spark"
+
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+
+
+def is_on_kudu(settings: Settings) -> bool:
+    """Whether the control tables are in Kudu, so that Spark can read them."""
+    return settings.control_url.startswith("kudu:")
+
+
+class KuduSpark:
+    """dagster-pyspark's resource with a session that has the connector of Kudu.
+
+    The session starts when it is first asked for, which is in a step's thread: in the main thread
+    pyspark would take Ctrl-C for itself, and with it Dagster's way to end a run.
+
+    Args:
+        settings: Of a control store in Kudu.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._pyspark: LazyPySparkResource | None = None
+
+    @property
+    def spark_session(self) -> SparkSession:
+        """The session of this run.
+
+        Raises:
+            OrchError: No Java, Spark or jar of the connector.
+        """
+        with self._lock:
+            if self._pyspark is None:
+                # A fifth of a second, and pyspark with it.
+                from dagster_pyspark import LazyPySparkResource
+
+                config = spark_config(self._settings)
+                # pyspark asks nowhere else; each job of this process gets the same.
+                os.environ["JAVA_HOME"] = str(find_java(os.environ).home)
+                os.environ["SPARK_HOME"] = str(find_spark(os.environ).home)
+                os.environ["PYSPARK_PYTHON"] = sys.executable
+                pyspark = LazyPySparkResource(spark_config=config)
+                _ = pyspark.spark_session
+                self._pyspark = pyspark
+            return self._pyspark.spark_session
+
+    @property
+    def spark_context(self) -> SparkContext:
+        """The context of that session."""
+        return self.spark_session.sparkContext
+
+    def cancel(self) -> None:
+        """End what the session does now."""
+        if self._pyspark is not None:
+            self._pyspark.spark_context.cancelAllJobs()
+
+    def close(self) -> None:
+        """Stop the session, if there is one; a start that goes on ends with this process."""
+        if not self._lock.acquire(timeout=self._settings.stop_grace_s):
+            return
+        try:
+            if self._pyspark is not None:
+                self._pyspark.spark_session.stop()
+                self._pyspark = None
+        finally:
+            self._lock.release()
+
+
+def kudu_spark_resource(settings: Settings) -> dg.ResourceDefinition:
+    """KuduSpark as a resource, for the asset here and for users' own."""
+
+    @dg.resource(description="A local Spark session (dagster-pyspark) with the connector of Kudu.")
+    @contextmanager
+    def kudu_spark(_context: dg.InitResourceContext) -> Generator[KuduSpark]:
+        resource = KuduSpark(settings)
+        try:
+            yield resource
+        finally:
+            resource.close()
+
+    return kudu_spark
+
+
+def spark_config(settings: Settings) -> dict[str, str]:
+    """The Spark properties of the session.
+
+    Raises:
+        OrchError: No Spark, no jar of the connector, or no masters in the URL.
+    """
+    defaults = read_spark_defaults(find_spark(os.environ), os.environ)
+    # ORC keeps times as the JVM's clock on the wall has them.
+    options = (ADD_EXPORTS, defaults.get(_JAVA_OPTIONS, ""), "-Duser.timezone=UTC")
+    jars = (str(kudu_jar(settings.home, os.environ).absolute()), defaults.get("spark.jars", ""))
+    return {
+        # Small tables: what spark-defaults.conf says of a cluster is for the jobs.
+        "spark.master": "local[2]",
+        "spark.submit.deployMode": "client",
+        "spark.app.name": "orch_dagster control tables",
+        "spark.jars": ",".join(filter(None, jars)),
+        _JAVA_OPTIONS: " ".join(filter(None, options)),
+        KUDU_MASTER: ",".join(parse_address(settings.control_url).masters),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.warehouse.dir": (settings.state_dir / "work" / "spark-warehouse").as_uri(),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+
+
+def control_table(
+    spark: SparkSession, masters: str, name: str, options: Mapping[str, str] | None = None
+) -> DataFrame:
+    """A control table as it is now; filters on it are Kudu's work.
+
+    Args:
+        spark: A session with the connector.
+        masters: ``host:port`` of each, with commas between.
+        name: Such as execution_log.
+        options: More options of the connector.
+    """
+    named = {"kudu.master": masters, "kudu.table": name, **(options or {})}
+    return spark.read.format("kudu").options(**named).load()

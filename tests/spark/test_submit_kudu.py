@@ -1,0 +1,117 @@
+"""What a job gets for its tables of Kudu: the connector's jar, and the control store's masters."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orch_dagster.bundle import ParamBundle, assemble
+from orch_dagster.context_params import parse_context_params
+from orch_dagster.control.records import ProcessControl, SysParam
+from orch_dagster.registry import JobSpec
+from orch_dagster.settings import Settings
+from orch_dagster.spark.errors import JarError
+from orch_dagster.spark.jars import KUDU_JAR_VARIABLE
+from orch_dagster.spark.submit import prepare_submit
+
+CSV = {"format": "csv", "path": "in/{biz_dt}.csv"}
+KUDU = {"format": "KUDU", "path": "claims"}
+ORC = {"format": "orc", "path": "out/{biz_dt}"}
+STORE = "kudu://m1:7051,m2,m3:7151?driver=jvm"
+MASTERS = "m1:7051,m2:7051,m3:7151"
+
+
+def bundle(sources: list[dict[str, Any]], sinks: list[dict[str, Any]], **spark: str) -> ParamBundle:
+    context = {"entity": "A", "source_system": "B", "sources": sources, "sinks": sinks}
+    params = [SysParam(key, "DEV", "*", value, "spark") for key, value in spark.items()]
+    return assemble(
+        JobSpec("J1", "job", parse_context_params(json.dumps(context), "job"), "landing.py"),
+        run_id="run-1",
+        wanted=["2024-05-15"],
+        environment="DEV",
+        generated_at=datetime(2024, 5, 16, tzinfo=timezone.utc),
+        dependencies=[],
+        process_control=[ProcessControl("A", "B", "2024-05-15")],
+        sys_params=params,
+    )
+
+
+@pytest.fixture
+def jar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file in the jar's place, named relative to the working folder, which is not the job's."""
+    path = tmp_path / "connector.jar"
+    path.touch()
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+def submitted(bundle: ParamBundle, settings: Settings, url: str, **environ: str) -> list[str]:
+    """The argv, each `--conf` as one word of it."""
+    command = prepare_submit(
+        bundle,
+        settings.model_copy(update={"control_url": url}),
+        params_file=settings.home / "p.json",
+        log_file=settings.home / "job.log",
+        pipes_env={},
+        environ={**os.environ, KUDU_JAR_VARIABLE: "connector.jar", **environ},
+    )
+    return list(command.argv)
+
+
+def jars(argv: list[str]) -> list[str]:
+    return argv[argv.index("--jars") + 1].split(",") if "--jars" in argv else []
+
+
+def masters(argv: list[str]) -> list[str]:
+    return [word for word in argv if word.startswith("spark.kudu.master=")]
+
+
+@pytest.mark.parametrize(
+    ("sources", "sinks"),
+    [([KUDU], [ORC]), ([CSV], [ORC, {"format": "kudu", "options": {"kudu.table": "t"}}])],
+)
+def test_a_table_of_kudu_brings_the_jar_and_the_stores_masters(
+    sources: list[dict[str, Any]], sinks: list[dict[str, Any]], settings: Settings, jar: Path
+) -> None:
+    argv = submitted(bundle(sources, sinks), settings, STORE)
+    assert jars(argv) == [str(jar)]
+    assert masters(argv) == [f"spark.kudu.master={MASTERS}"]
+
+
+def test_the_connectors_full_name_does_too(settings: Settings, jar: Path) -> None:
+    full = {"format": "org.apache.kudu.spark.kudu", "path": "claims"}
+    own = {"spark.jars": "/opt/own.jar"}
+    argv = submitted(bundle([full], [ORC], **own), settings, STORE)
+    assert jars(argv) == [str(jar), "/opt/own.jar"]
+
+
+def test_masters_of_the_job_come_before_the_stores(settings: Settings, jar: Path) -> None:
+    made = bundle([KUDU], [ORC], **{"spark.kudu.master": "other:7051"})
+    assert masters(submitted(made, settings, STORE)) == ["spark.kudu.master=other:7051"]
+
+
+def test_masters_of_spark_defaults_come_before_the_stores(settings: Settings, jar: Path) -> None:
+    (jar.parent / "spark-defaults.conf").write_text("spark.kudu.master other:7051\n")
+    conf_dir = str(jar.parent)
+    assert masters(submitted(bundle([KUDU], [ORC]), settings, STORE, SPARK_CONF_DIR=conf_dir)) == []
+
+
+def test_another_store_has_no_masters_to_give(settings: Settings, jar: Path) -> None:
+    argv = submitted(bundle([KUDU], [ORC]), settings, "sqlite:///.orch/control.db")
+    assert jars(argv) == [str(jar)]
+    assert masters(argv) == []
+
+
+def test_a_job_without_a_table_of_kudu_gets_neither(settings: Settings, jar: Path) -> None:
+    argv = submitted(bundle([CSV], [ORC]), settings, STORE)
+    assert jars(argv) == masters(argv) == []
+
+
+def test_a_jar_that_is_not_there_is_said_before_the_start(settings: Settings, jar: Path) -> None:
+    with pytest.raises(JarError, match=KUDU_JAR_VARIABLE):
+        submitted(bundle([KUDU], [ORC]), settings, STORE, **{KUDU_JAR_VARIABLE: "gone.jar"})
