@@ -38,8 +38,8 @@ class Settings(BaseSettings):
     )
     control_url: str = Field(
         "sqlite:///.orch/control.db",
-        description="The control store: `sqlite:///FILE` (relative to ORCH_HOME) or "
-        "`postgresql+psycopg://USER@HOST/DATABASE`",
+        description="The control store: `sqlite:///FILE` (relative to ORCH_HOME), "
+        "`postgresql+psycopg://USER@HOST/DATABASE` or `kudu://HOST:7051`, see docs/kudu.md",
     )
     env: str = Field("DEV", description="Which `environment` of sys_params holds")
     jobs_dir: Path = Field(
