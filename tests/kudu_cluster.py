@@ -138,14 +138,16 @@ class KuduCluster:
         self._call("startDaemon", id={"type": role, "index": index})
 
     @contextmanager
-    def stopped(self, role: Role, index: int = 0) -> Iterator[None]:
-        """A daemon away for a while; afterwards the cluster is whole again."""
-        self.stop(role, index)
+    def stopped(self, *roles: Role, index: int = 0) -> Iterator[None]:
+        """Daemons away for a while; afterwards the cluster is whole again."""
+        for role in roles:
+            self.stop(role, index)
         try:
             yield
         finally:
-            self.start(role, index)
-            wait_until(self.is_whole, "a whole cluster")
+            for role in roles:
+                self.start(role, index)
+            wait_until(self.is_whole, "a whole cluster", timeout_s=60)
 
     def is_whole(self) -> bool:
         """Whether every server is there, and every tablet has its leader."""

@@ -283,7 +283,7 @@ class TestOutages:
         store = open_store(f"{kudu_of_three.url}?driver=jvm", tmp_path)
         store.ensure_tables()
         for index in range(3):
-            with kudu_of_three.stopped("MASTER", index):
+            with kudu_of_three.stopped("MASTER", index=index):
                 new = open_store(f"{kudu_of_three.url}?driver=jvm", tmp_path)
                 new.upsert(JOB_MASTER, [{"job_id": f"J{index}"}])
                 new.close()
