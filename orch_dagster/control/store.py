@@ -94,7 +94,7 @@ def with_retries(
     Args:
         call: What to do; must be safe to do again.
         warn: Told of each failed try that another follows.
-        waits_s: Seconds before each further try.
+        waits_s: Seconds before each further try; empty: one try.
 
     Raises:
         TransientStoreError: When the last try failed too.
@@ -108,7 +108,8 @@ def with_retries(
     return Retrying(
         retry=retry_if_exception_type(TransientStoreError),
         stop=stop_after_attempt(len(waits_s) + 1),
-        wait=wait_chain(*(wait_fixed(wait) for wait in waits_s)),
+        # A chain of none is refused; after a single try nothing is waited for.
+        wait=wait_chain(*map(wait_fixed, waits_s or (0,))),
         before_sleep=tell,
         reraise=True,
     )(call)

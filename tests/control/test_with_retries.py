@@ -87,3 +87,16 @@ def test_a_warning_says_what_failed_and_the_wait() -> None:
         "control store s, table t: connection reset; trying again in 0 s",
         "control store s, table t: connection reset; trying again in 0.01 s",
     ]
+
+
+def test_no_waits_are_one_try() -> None:
+    tries: list[int] = []
+
+    def call() -> None:
+        tries.append(1)
+        raise TransientStoreError("away", store="here")
+
+    with pytest.raises(TransientStoreError):
+        with_retries(call, warn=print, waits_s=())
+    assert with_retries(lambda: 7, warn=print, waits_s=()) == 7
+    assert len(tries) == 1

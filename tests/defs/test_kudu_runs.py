@@ -61,13 +61,14 @@ def tick_sensor(home: Home) -> None:
 
 
 def started(home: Home) -> Popen[bytes]:
-    return Popen(
-        home.execute_command(JOB_NAME),
-        env=home.environ,
-        cwd=home.folder,
-        stdout=DEVNULL,
-        stderr=DEVNULL,
-    )
+    with (home.folder / "execute.log").open("wb") as said:
+        return Popen(
+            home.execute_command(JOB_NAME),
+            env=home.environ,
+            cwd=home.folder,
+            stdout=DEVNULL,
+            stderr=said,
+        )
 
 
 def test_the_main_job_by_dagsters_own_command(home: Home) -> None:
@@ -139,7 +140,7 @@ class TestOutages:
                 "the end of the tries of Started",
                 timeout_s=90,
             )
-        assert run.wait(120) == 0
+        assert run.wait(120) == 0, (home.folder / "execute.log").read_text()
         (row,) = home.log_rows(JOB_NAME)
         assert row["status"] == "Completed"
         assert row["start_time"] < row["end_time"]
