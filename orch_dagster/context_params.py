@@ -18,7 +18,11 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _NAME = re.compile(r"etl_lnd_(?P<entity>[a-z0-9]+)_(?P<source>[a-z0-9]+)_.+", re.IGNORECASE)
 # Formats that Spark writes to a service, not to files, so there is nothing to stage; and the
 # options that name the table there where no path does.
-UNSTAGED_FORMATS = {"kudu": {"kudu.table"}, "jdbc": {"dbtable", "query"}}
+UNSTAGED_FORMATS = {
+    "kudu": {"kudu.table"},
+    "org.apache.kudu.spark.kudu": {"kudu.table"},
+    "jdbc": {"dbtable", "query"},
+}
 _PLACEHOLDERS = ("biz_dt", "start_dt", "end_dt")
 # A day, and the next to it that share the month and year, the day and year, the day and month.
 _A_DAY = date(2024, 5, 15)
