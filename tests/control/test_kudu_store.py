@@ -334,7 +334,7 @@ def said(text: str, cluster: KuduCluster, home: Path) -> str:
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -428,8 +428,8 @@ class TestProcesses:
         text = """
             store = open_store(url, home)
             store.read(JOB_MASTER)
-            print("ready", flush=True)
             try:
+                print("ready", flush=True)
                 sys.stdin.read()
             except KeyboardInterrupt:
                 print("KeyboardInterrupt", flush=True)
@@ -517,7 +517,7 @@ def test_a_store_that_cannot_start_its_client_says_so_as_a_store(
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert (process.stdout, process.stderr) == ("job_master True\n", "")

@@ -64,8 +64,8 @@ def cluster() -> Iterator[KuduCluster]:
 
 
 @pytest.fixture(scope="module")
-def home(cluster: KuduCluster, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home whose store is that Kudu, with rows of three days."""
+def kudu_home(cluster: KuduCluster, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A kudu_home whose store is that Kudu, with rows of three days."""
     made = new_home(tmp_path_factory.mktemp("kudu spark") / "home")
     url = f"{cluster.url}?driver=jvm"
     made.environ |= {"ORCH_CONTROL_URL": url, "ORCH_FIRST_BIZ_DT": "2024-05-01"}
@@ -83,24 +83,24 @@ def command(day: str) -> list[str]:
     return [*words.split(), KEY.to_user_string(), "--partition", day]
 
 
-def history(home: Home, day: str) -> Path:
-    return home.folder / "control" / "execution_log_history" / f"day={day}"
+def history(kudu_home: Home, day: str) -> Path:
+    return kudu_home.folder / "control" / "execution_log_history" / f"day={day}"
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
 
-def told(home: Home) -> Mapping[str, Any]:
+def told(kudu_home: Home) -> Mapping[str, Any]:
     """Metadata of the newest materialization."""
-    with dg.DagsterInstance.from_config(home.environ["DAGSTER_HOME"]) as instance:
+    with dg.DagsterInstance.from_config(kudu_home.environ["DAGSTER_HOME"]) as instance:
         event = instance.get_latest_materialization_event(KEY)
         assert event is not None
         assert event.asset_materialization is not None
         return {name: each.value for name, each in event.asset_materialization.metadata.items()}
 
 
-def said(home: Home, source: str) -> list[Any]:
+def said(kudu_home: Home, source: str) -> list[Any]:
     """What a program says that has the resource, each thing a line of JSON."""
     head = """
         import json, os, sys
@@ -118,8 +118,8 @@ def said(home: Home, source: str) -> list[Any]:
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(source)],
-        env={**home.environ, "PYTHONPATH": str(REPOSITORY)},
-        cwd=home.folder,
+        env={**kudu_home.environ, "PYTHONPATH": str(REPOSITORY)},
+        cwd=kudu_home.folder,
         capture_output=True,
         text=True,
         check=False,
@@ -187,36 +187,39 @@ def test_only_a_store_in_kudu_has_the_asset(
         assert not tables.get_job("gels_fpms").asset_layer.has(KEY)
 
 
-def test_a_day_is_kept_as_it_is_and_replaced_alone(home: Home) -> None:
-    other = history(home, OTHER_DAY)
+def test_a_day_is_kept_as_it_is_and_replaced_alone(kudu_home: Home) -> None:
+    other = history(kudu_home, OTHER_DAY)
     other.mkdir(parents=True)
     (other / "part-0.orc").write_bytes(b"kept before")
     untouched = contents(other)
 
-    done = home.given(*command(DAY))
+    done = kudu_home.given(*command(DAY))
     assert done.returncode == 0, done.stderr
-    path = str(history(home, DAY))
-    assert told(home) == {"dagster/row_count": 2, "path": path, "files": 1}
-    first = contents(history(home, DAY))
+    path = str(history(kudu_home, DAY))
+    assert told(kudu_home) == {"dagster/row_count": 2, "path": path, "files": 1}
+    first = contents(history(kudu_home, DAY))
 
     # A row has got its end meanwhile; and the machine's clock is another one.
-    store = open_store(home.environ["ORCH_CONTROL_URL"], home.folder)
+    store = open_store(kudu_home.environ["ORCH_CONTROL_URL"], kudu_home.folder)
     store.upsert(EXECUTION_LOG, [row(2, status="Completed", error_message="naïve", duration=1.5)])
     store.close()
-    home.environ["TZ"] = "Asia/Tokyo"
-    done = home.given(*command(DAY))
+    kudu_home.environ["TZ"] = "Asia/Tokyo"
+    done = kudu_home.given(*command(DAY))
     assert done.returncode == 0, done.stderr
-    assert not first.keys() & contents(history(home, DAY)).keys() - {"_SUCCESS", "._SUCCESS.crc"}
+    assert not first.keys() & contents(history(kudu_home, DAY)).keys() - {
+        "_SUCCESS",
+        "._SUCCESS.crc",
+    }
     assert contents(other) == untouched
 
     today = datetime.now(timezone.utc).date().isoformat()
-    refused = home.given(*command(today))
+    refused = kudu_home.given(*command(today))
     assert refused.returncode != 0
     assert f"{today} has not ended in UTC" in refused.stderr
-    assert not history(home, today).exists()
+    assert not history(kudu_home, today).exists()
 
     shutil.rmtree(other)
-    rows, plan, same, starts, again, *rest = said(home, READ_BACK)
+    rows, plan, same, starts, again, *rest = said(kudu_home, READ_BACK)
     assert rows == again == 4
     assert "*GreaterThanOrEqual(start_time,2024-05-15 00:00:00.0), *LessThan(start_t" in plan
     assert same == [True, 0, 0]
@@ -233,22 +236,22 @@ def test_a_day_is_kept_as_it_is_and_replaced_alone(home: Home) -> None:
 
 
 def test_a_run_that_is_stopped_ends_though_kudu_does_not_answer(
-    cluster: KuduCluster, home: Home, own_signals: None
+    cluster: KuduCluster, kudu_home: Home, own_signals: None
 ) -> None:
-    program = shutil.which("dagster", path=home.environ["PATH"])
+    program = shutil.which("dagster", path=kudu_home.environ["PATH"])
     assert program
-    log, root = home.folder / "stopped.log", history(home, DAY).parent
+    log, root = kudu_home.folder / "stopped.log", history(kudu_home, DAY).parent
     with log.open("wb") as output:
         run = subprocess.Popen(
             [program, *command("2024-05-16")[1:]],
-            env=home.environ, cwd=home.folder, stdout=output, stderr=output,
+            env=kudu_home.environ, cwd=kudu_home.folder, stdout=output, stderr=output,
         )  # fmt: skip
     wait_until(lambda: "STEP_START" in log.read_text(), "the step's start", 60)
     with cluster.paused("TSERVER"):
         wait_until(lambda: [*root.glob("_work-2024-05-16-*")], "the read", 60)
         run.send_signal(signal.SIGINT)
         assert run.wait(30) != 0
-        wait_until(lambda: home.process_names() == [], "the end of Spark's JVM", 30)
-    assert not history(home, "2024-05-16").exists()
-    with dg.DagsterInstance.from_config(home.environ["DAGSTER_HOME"]) as instance:
+        wait_until(lambda: kudu_home.process_names() == [], "the end of Spark's JVM", 30)
+    assert not history(kudu_home, "2024-05-16").exists()
+    with dg.DagsterInstance.from_config(kudu_home.environ["DAGSTER_HOME"]) as instance:
         assert instance.get_runs(limit=1)[0].is_finished
