@@ -16,11 +16,12 @@ from orch_dagster.errors import OrchError
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 _NAME = re.compile(r"etl_lnd_(?P<entity>[a-z0-9]+)_(?P<source>[a-z0-9]+)_.+", re.IGNORECASE)
+# The short name of Kudu's connector and its full one.
+KUDU_FORMATS = ("kudu", "org.apache.kudu.spark.kudu")
 # Formats that Spark writes to a service, not to files, so there is nothing to stage; and the
 # options that name the table there where no path does.
 UNSTAGED_FORMATS = {
-    "kudu": {"kudu.table"},
-    "org.apache.kudu.spark.kudu": {"kudu.table"},
+    **{name: {"kudu.table"} for name in KUDU_FORMATS},
     "jdbc": {"dbtable", "query"},
 }
 _PLACEHOLDERS = ("biz_dt", "start_dt", "end_dt")

@@ -111,6 +111,11 @@ class Settings(BaseSettings):
         return str(self.home / Path(self.data_root).expanduser())
 
     @property
+    def is_on_kudu(self) -> bool:
+        """Whether the control tables are in Kudu."""
+        return self.control_url.startswith("kudu:")
+
+    @property
     def state_dir(self) -> Path:
         """Where the embedded store, the snapshot and Dagster's instance are."""
         return self.home / ".orch"

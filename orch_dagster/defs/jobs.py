@@ -12,7 +12,6 @@ from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NA
 from orch_dagster.defs.assets import build_asset
 from orch_dagster.defs.execution_log_history import execution_log_history_asset
 from orch_dagster.defs.executor import thread_executor
-from orch_dagster.defs.kudu_spark import is_on_kudu
 from orch_dagster.defs.partitions import daily_partitions
 from orch_dagster.location import Location
 from orch_dagster.registry import JobSpec
@@ -46,7 +45,7 @@ class JobBuilder:
     def assets(self) -> Sequence[dg.AssetsDefinition]:
         """All assets: one for each row, and what is kept of a control store in Kudu."""
         of_rows = [self.asset(spec) for spec in self._location.registry.jobs.values()]
-        if not is_on_kudu(self._location.settings):
+        if not self._location.settings.is_on_kudu:
             return of_rows
         return [*of_rows, execution_log_history_asset(self._location)]
 

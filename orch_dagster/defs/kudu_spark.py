@@ -31,11 +31,6 @@ KUDU_SPARK_KEY = "kudu_spark"
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
 
-def is_on_kudu(settings: Settings) -> bool:
-    """Whether the control tables are in Kudu, so that Spark can read them."""
-    return settings.control_url.startswith("kudu:")
-
-
 class KuduSpark:
     """dagster-pyspark's resource with a session that has the connector of Kudu.
 

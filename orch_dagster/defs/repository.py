@@ -20,7 +20,6 @@ from orch_dagster.defs.io_manager import param_bundle_io_manager
 from orch_dagster.defs.jobs import JobBuilder
 from orch_dagster.defs.kudu_spark import (
     KUDU_SPARK_KEY,
-    is_on_kudu,
     kudu_spark_resource,
 )
 from orch_dagster.defs.resources import control_store_resource
@@ -62,7 +61,7 @@ class ControlTables(RepositoryData):
             CONTROL_STORE_KEY: control_store_resource(settings),
             PARAM_BUNDLE_KEY: param_bundle_io_manager(self.location),
         }
-        if is_on_kudu(settings):
+        if settings.is_on_kudu:
             resources[KUDU_SPARK_KEY] = kudu_spark_resource(settings)
         return wrap_resources_for_execution(resources)
 
@@ -78,7 +77,7 @@ class ControlTables(RepositoryData):
 
     @property
     def _has_assets(self) -> bool:
-        return bool(self._specs_by_job) or is_on_kudu(self.location.settings)
+        return bool(self._specs_by_job) or self.location.settings.is_on_kudu
 
     def get_top_level_resources(self) -> Mapping[str, dg.ResourceDefinition]:
         """See RepositoryData."""

@@ -103,7 +103,7 @@ def control_store_resource(settings: Settings) -> dg.ResourceDefinition:
     On Kudu it is a KuduResource. A URL of SQLite or Postgres is no config of its resource: Dagster
     shows config, and that URL may hold a password.
     """
-    if settings.control_url.startswith("kudu:"):
+    if settings.is_on_kudu:
         return KuduResource.of(parse_address(settings.control_url)).get_resource_definition()
 
     @dg.resource(description="The control tables in SQLite or Postgres, as ORCH_CONTROL_URL says.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from orch_dagster.bundle import ParamBundle
+from orch_dagster.context_params import KUDU_FORMATS
 from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.files import write_atomically
 from orch_dagster.settings import Settings
@@ -19,8 +20,6 @@ from orch_dagster.spark.find import find_java, find_spark, read_spark_defaults
 from orch_dagster.spark.jars import kudu_jar
 from orch_dagster.spark.properties import format_properties
 
-# The connector's short name and its full one.
-KUDU_FORMATS = ("kudu", "org.apache.kudu.spark.kudu")
 # What jobs/framework takes for the connector's option kudu.master where a table names none.
 KUDU_MASTER = "spark.kudu.master"
 
@@ -91,8 +90,7 @@ def _names_kudu(bundle: ParamBundle) -> bool:
 
 def _kudu_master(settings: Settings, spark_defaults: Mapping[str, str]) -> dict[str, str]:
     """The masters of the control store, where it is Kudu and spark-defaults.conf has no others."""
-    is_kudu = settings.control_url.startswith("kudu:")
-    if not is_kudu or KUDU_MASTER in spark_defaults:
+    if not settings.is_on_kudu or KUDU_MASTER in spark_defaults:
         return {}
     return {KUDU_MASTER: ",".join(parse_address(settings.control_url).masters)}
 

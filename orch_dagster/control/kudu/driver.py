@@ -6,7 +6,8 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -23,6 +24,14 @@ Predicate: TypeAlias = Cell | tuple[Cell, ...]
 
 Operation = Literal["insert_ignore", "upsert", "update", "delete"]
 
+# One flush holds so much at most: a message of Kudu's may have 50 MB, a cell 64 KiB.
+ROWS_PER_FLUSH = 1_000
+BYTES_PER_FLUSH = 4 * 1024 * 1024
+# Of a key in a message: it may have 16 KiB.
+ROW_CHARACTERS = 200
+
+_GLOG_LEVEL = "GLOG_minloglevel"
+
 
 @dataclass(frozen=True)
 class ColumnShape:
@@ -31,7 +40,6 @@ class ColumnShape:
     name: str
     type: str
     is_key: bool
-    is_nullable: bool
 
 
 @dataclass(frozen=True)
@@ -121,30 +129,47 @@ def choose_driver(address: KuduAddress) -> Driver:
     Raises:
         SettingsError: What to install, where the one wanted or both are missing.
     """
-    missing = {"native": _why_no_native(), "jvm": _why_no_jvm()}
     wanted: tuple[Driver, ...] = (address.driver,) if address.driver else ("native", "jvm")
+    whys: list[str] = []
     for name in wanted:
-        if missing[name] is None:
+        # Only the one in question: to look at the native client loads its library.
+        why = _why_no_native() if name == "native" else _why_no_jvm()
+        if why is None:
             return name
-    # The one that is easier to install comes last in the search and first in the advice.
-    whys = "; or ".join(str(missing[name]) for name in reversed(wanted))
-    raise SettingsError(f"ORCH_CONTROL_URL: no driver for {address.text}: {whys}")
+        # The one that is easier to install comes last in the search and first in the advice.
+        whys.insert(0, why)
+    raise SettingsError(f"ORCH_CONTROL_URL: no driver for {address.text}: {'; or '.join(whys)}")
 
 
 def _why_no_native() -> str | None:
     if sys.platform == "win32":
         return "driver=native does not exist for Windows, take driver=jvm"
-    # What it warns of on stderr comes as exceptions too; read when its library loads.
-    os.environ.setdefault("GLOG_minloglevel", "2")
     try:
-        # A folder called kudu on the path would pass for the package itself.
-        importlib.import_module("kudu.client")
+        with _quiet_glog():
+            # A folder called kudu on the path would pass for the package itself.
+            importlib.import_module("kudu.client")
     except ImportError as error:
         return (
             f"driver=native needs the C++ client libkudu_client with its headers, then "
             f"pip install 'orch_dagster[kudu-native]' ({error})"
         )
     return None
+
+
+@contextmanager
+def _quiet_glog() -> Generator[None]:
+    """What the native client warns of on stderr comes as exceptions too.
+
+    Its library reads the level when it loads; no child of this process is to inherit it.
+    """
+    if _GLOG_LEVEL in os.environ:
+        yield
+        return
+    os.environ[_GLOG_LEVEL] = "2"
+    try:
+        yield
+    finally:
+        del os.environ[_GLOG_LEVEL]
 
 
 def _why_no_jvm() -> str | None:

@@ -15,6 +15,9 @@ from typing import Any
 
 from orch_dagster.control.kudu.address import KuduAddress
 from orch_dagster.control.kudu.driver import (
+    BYTES_PER_FLUSH,
+    ROW_CHARACTERS,
+    ROWS_PER_FLUSH,
     Cell,
     ColumnShape,
     KuduCallError,
@@ -27,12 +30,6 @@ from orch_dagster.control.kudu.schema import TYPES
 from orch_dagster.control.tables import Column, Table
 from orch_dagster.spark.find import find_java, find_spark
 from orch_dagster.spark.jars import kudu_jar
-
-# One flush holds so much at most: a message of Kudu's may have 50 MB, a cell 64 KiB.
-_ROWS_PER_FLUSH = 1_000
-_BYTES_PER_FLUSH = 4 * 1024 * 1024
-# Of a key in a message: it may have 16 KiB.
-_ROW_CHARACTERS = 200
 
 _OPERATIONS = {
     "insert_ignore": "newInsertIgnore",
@@ -216,7 +213,7 @@ class JvmDriver:
             session.setFlushMode(
                 self._class("org.apache.kudu.client.SessionConfiguration$FlushMode").MANUAL_FLUSH
             )
-            session.setMutationBufferSpace(_ROWS_PER_FLUSH)
+            session.setMutationBufferSpace(ROWS_PER_FLUSH)
             try:
                 return self._write_all(session, opened, operation, rows)
             finally:
@@ -239,7 +236,7 @@ class JvmDriver:
                 else:
                     buffered_bytes += setters[name](partial, value)
             session.apply(made)
-            full = number - applied == _ROWS_PER_FLUSH or buffered_bytes >= _BYTES_PER_FLUSH
+            full = number - applied == ROWS_PER_FLUSH or buffered_bytes >= BYTES_PER_FLUSH
             if full or number == len(rows):
                 refused += [
                     _refusal(answer.getRowError())
@@ -261,7 +258,6 @@ def _column_shape(column: Any) -> ColumnShape:
         str(column.getName()),
         str(column.getType().name()),
         bool(column.isKey()),
-        bool(column.isNullable()),
     )
 
 
@@ -308,7 +304,7 @@ def _refusal(error: Any) -> Refusal:
     status = error.getErrorStatus()
     row = str(error.getOperation().getRow().stringifyRowKey()).strip("()")
     text = _without_trace(str(status))
-    return Refusal(bool(status.isNotFound()), text, row[:_ROW_CHARACTERS])
+    return Refusal(bool(status.isNotFound()), text, row[:ROW_CHARACTERS])
 
 
 def _told(error: Any) -> str:

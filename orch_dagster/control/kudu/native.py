@@ -15,6 +15,9 @@ from typing import Any
 
 from orch_dagster.control.kudu.address import KuduAddress
 from orch_dagster.control.kudu.driver import (
+    BYTES_PER_FLUSH,
+    ROW_CHARACTERS,
+    ROWS_PER_FLUSH,
     Cell,
     ColumnShape,
     KuduCallError,
@@ -24,14 +27,11 @@ from orch_dagster.control.kudu.driver import (
     TableShape,
 )
 from orch_dagster.control.kudu.schema import TYPES
-from orch_dagster.control.tables import Column, Table, from_micros, to_micros
+from orch_dagster.control.tables import Column, Kind, Table, from_micros, to_micros
 
-_BUFFER_BYTES = 16 * 1024 * 1024
-# A row has 1 MiB at most: this and one more fit the buffer.
-_BYTES_PER_FLUSH = 4 * 1024 * 1024
-_ROWS_PER_FLUSH = 1_000
-_ROW_CHARACTERS = 200
-_TIME = "UNIXTIME_MICROS"
+# A row has 1 MiB at most: a flush and one more fit.
+_BUFFER_BYTES = 4 * BYTES_PER_FLUSH
+_TIME = TYPES[Kind.TIMESTAMP]
 
 
 class NativeDriver:
@@ -92,8 +92,7 @@ class NativeDriver:
         return TableShape(
             table,
             tuple(
-                ColumnShape(one.name, one.type.name.upper(), one.name in keys, bool(one.nullable))
-                for one in columns
+                ColumnShape(one.name, one.type.name.upper(), one.name in keys) for one in columns
             ),
         )
 
@@ -180,7 +179,7 @@ class NativeDriver:
             for number, row in enumerate(rows, start=1):
                 session.apply(make({n: _native(v, n in times) for n, v in row.items()}))
                 buffered_bytes += sum(map(_bytes, row.values()))
-                full = number - applied == _ROWS_PER_FLUSH or buffered_bytes >= _BYTES_PER_FLUSH
+                full = number - applied == ROWS_PER_FLUSH or buffered_bytes >= BYTES_PER_FLUSH
                 if full or number == len(rows):
                     try:
                         session.flush()
@@ -245,5 +244,5 @@ def _bytes(value: Cell) -> int:
 def _refusal(error: Any) -> Refusal:
     # The binding gives a row's error by its repr alone: KuduError('b'Not found: …'').
     text = ast.literal_eval(repr(error)[len("KuduError('") : -2]).decode(errors="replace")
-    row = str(error.failed_op())[:_ROW_CHARACTERS]
+    row = str(error.failed_op())[:ROW_CHARACTERS]
     return Refusal(text.startswith("Not found: key not found"), text, row)

@@ -90,9 +90,7 @@ class KuduStore:
 
     def ensure_tables(self) -> list[str]:
         """See ControlStore; what cannot be used is named for all tables before any is changed."""
-        shapes = {
-            table.name: self._call(table, lambda d, t=table: d.shape(t.name)) for table in TABLES
-        }
+        shapes = {table.name: self.shape(table) for table in TABLES}
         problems = {
             table.name: found
             for table in TABLES
@@ -232,7 +230,7 @@ class KuduStore:
 
     def ping(self) -> None:
         """See ControlStore."""
-        self._call(None, lambda driver: driver.tablet_servers())
+        self.tablet_servers()
 
     def shape(self, table: Table) -> TableShape | None:
         """The table as the cluster has it, or None; see ControlStore for the errors."""
