@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -26,10 +25,9 @@ from orch_dagster.control.kudu.driver import (
     Refusal,
     TableShape,
 )
+from orch_dagster.control.kudu.jvm_start import refuse_after_fork, running_jvm
 from orch_dagster.control.kudu.schema import TYPES
 from orch_dagster.control.tables import Column, Table
-from orch_dagster.spark.find import find_java, find_spark
-from orch_dagster.spark.jars import kudu_jar
 
 _OPERATIONS = {
     "insert_ignore": "newInsertIgnore",
@@ -37,8 +35,6 @@ _OPERATIONS = {
     "update": "newUpdate",
     "delete": "newDelete",
 }
-_STARTING = Lock()
-_JVM_LIBRARY = {"win32": "bin/server/jvm.dll", "darwin": "lib/server/libjvm.dylib"}
 
 
 class JvmDriver:
@@ -56,7 +52,7 @@ class JvmDriver:
     def __init__(self, address: KuduAddress, home: Path) -> None:
         self._address = address
         self._pid = os.getpid()
-        self._jpype = _running_jvm(home)
+        self._jpype = running_jvm(home)
         self._tables: dict[str, Any] = {}
         self._opening = Lock()
 
@@ -97,7 +93,7 @@ class JvmDriver:
     @contextmanager
     def client(self) -> Generator[Any]:
         """The KuduClient of Java itself; its exceptions within become KuduCallError."""
-        _refuse_after_fork(self._pid)
+        refuse_after_fork(self._pid)
         try:
             with self._opening:
                 client = self._client
@@ -318,56 +314,3 @@ def _without_trace(text: str) -> str:
     said = re.split(r": (?:KuduRpc|ScanRequest|Batch)[({]", text, maxsplit=1)[0]
     said = re.sub(r"Exceptions received: \[|\b(?:\w+\.)+\w+Exception: ", "", said)
     return said.removesuffix("]")
-
-
-_started_in: int | None = None
-
-
-def _refuse_after_fork(pid: int | None) -> None:
-    if pid is not None and pid != os.getpid():
-        raise KuduCallError(
-            f"Illegal state: this process was forked from {pid}, whose Java client it cannot use: "
-            f"start processes by spawn, or take driver=native"
-        )
-
-
-def _running_jvm(home: Path) -> Any:
-    """JPype with a JVM that has Kudu's client; started once in a process."""
-    global _started_in
-    import jpype
-
-    with _STARTING:
-        _refuse_after_fork(_started_in)
-        if _started_in is not None:
-            return jpype
-        classpath = [str(kudu_jar(home, os.environ)), str(_slf4j())]
-        if jpype.isJVMStarted():
-            # Somebody else's: it takes our jars, and keeps its own ways with signals.
-            for jar in classpath:
-                jpype.addClassPath(jar)
-        else:
-            java = find_java(os.environ)
-            library = java.home / _JVM_LIBRARY.get(sys.platform, "lib/server/libjvm.so")
-            # -Xrs: Ctrl-C and TERM are Python's.
-            jpype.startJVM(str(library), "-Xrs", "-XX:+UseSerialGC", classpath=classpath)
-            _start_logging_silently(jpype)
-        _started_in = os.getpid()
-    return jpype
-
-
-def _slf4j() -> Path:
-    """The interface of logging that the client wants, from Spark's own jars."""
-    return max((find_spark(os.environ).home / "jars").glob("slf4j-api-*.jar"))
-
-
-def _start_logging_silently(jpype: Any) -> None:
-    """Without a logger SLF4J says so on stderr at its start; what matters comes as exceptions."""
-    system = jpype.JClass("java.lang.System")
-    stderr = system.err
-    system.setErr(
-        jpype.JClass("java.io.PrintStream")(jpype.JClass("java.io.OutputStream").nullOutputStream())
-    )
-    try:
-        jpype.JClass("org.slf4j.LoggerFactory").getILoggerFactory()
-    finally:
-        system.setErr(stderr)
