@@ -238,13 +238,22 @@ def find_process(daemon: Daemon) -> psutil.Process | None:
 
     try:
         process = psutil.Process(daemon.pid)
-        # Where nothing reaps orphans, as in some containers, it stays a zombie for good.
-        if process.status() == psutil.STATUS_ZOMBIE or process.name() != daemon.name:
+        if _has_ended(process) or process.name() != daemon.name:
             return None
         is_same = abs(_started_s(process) - daemon.started_s) <= _START_TOLERANCE_S
     except psutil.NoSuchProcess:
         return None
     return process if is_same else None
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Whether it is a zombie, as it stays for good where nothing reaps orphans.
+
+    While its other threads end, which hold its ports, the process is a zombie already.
+    """
+    import psutil
+
+    return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
 
 
 def _started_s(process: psutil.Process) -> float:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -169,7 +169,10 @@ class KuduCluster:
 
     def drop_tables(self, home: Path) -> None:
         """Delete all tables."""
-        with JvmDriver(parse_address(self.url), home).client() as client:
+        with (
+            closing(JvmDriver(parse_address(self.url), home)) as driver,
+            driver.client() as client,
+        ):
             for name in client.getTablesList().getTablesList():
                 client.deleteTable(name)
 

@@ -32,9 +32,11 @@ def kudu_of_three() -> Iterator[KuduCluster]:
         for name in sorted(STORES)
     ]
 )
-def place(request: pytest.FixtureRequest) -> StorePlace:
+def place(request: pytest.FixtureRequest) -> Iterator[StorePlace]:
     """An empty place for each kind of store."""
-    return STORES[request.param](request)
+    made = STORES[request.param](request)
+    yield made
+    made.close()
 
 
 @pytest.fixture

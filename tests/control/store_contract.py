@@ -51,6 +51,9 @@ class StorePlace(ABC):
         store.ensure_tables()
         return store
 
+    def close(self) -> None:  # noqa: B027 - most have nothing to let go of
+        """Let go of what the place itself holds."""
+
     @abstractmethod
     def create(self, table: Table, keys: Sequence[str] | None = None) -> None:
         """Make a table of just these columns, with another key where one is given."""
@@ -255,6 +258,9 @@ class KuduPlace(StorePlace):
         self.home = home
         self._driver: KuduDriver = open_driver(parse_address(self.url), driver, home)
         self._is_clear = False
+
+    def close(self) -> None:
+        self._driver.close()
 
     def _clear(self) -> None:
         if not self._is_clear:

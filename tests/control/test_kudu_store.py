@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,7 +66,10 @@ class TestInit:
     def test_keys_types_comments_and_partitions(
         self, kudu: KuduCluster, store: KuduStore, tmp_path: Path
     ) -> None:
-        with JvmDriver(parse_address(kudu.url), tmp_path).client() as client:
+        with (
+            closing(JvmDriver(parse_address(kudu.url), tmp_path)) as driver,
+            driver.client() as client,
+        ):
             for table in TABLES:
                 made = client.openTable(table.name)
                 columns = made.getSchema().getColumns()
@@ -99,7 +103,10 @@ class TestInit:
         store.ensure_tables()
         store.close()
 
-        with JvmDriver(parse_address(kudu_of_three.url), tmp_path).client() as client:
+        with (
+            closing(JvmDriver(parse_address(kudu_of_three.url), tmp_path)) as driver,
+            driver.client() as client,
+        ):
             found = {client.openTable(table.name).getNumReplicas() for table in TABLES}
         assert found == {replicas}
 

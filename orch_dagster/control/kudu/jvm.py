@@ -53,7 +53,7 @@ class JvmDriver:
         self._address = address
         self._pid = os.getpid()
         self._jpype = running_jvm(home)
-        self._tables: dict[str, Any] = {}
+        self._tables: dict[str, tuple[Any, TableShape]] = {}
         self._opening = Lock()
 
     @cached_property
@@ -104,17 +104,22 @@ class JvmDriver:
     def shape(self, table: str) -> TableShape | None:
         """See KuduDriver."""
         try:
-            opened = self._open(table)
+            return self._opened(table)[1]
         except KuduCallError as error:
             if str(error).startswith("Not found"):
                 return None
             raise
-        return TableShape(table, tuple(map(_column_shape, opened.getSchema().getColumns())))
 
     def _open(self, table: str) -> Any:
+        return self._opened(table)[0]
+
+    def _opened(self, table: str) -> tuple[Any, TableShape]:
+        """The table and its shape; once known, without a word to Java, as after a fork."""
         if table not in self._tables:
             with self.client() as client:
-                self._tables[table] = client.openTable(table)
+                opened = client.openTable(table)
+                columns = tuple(map(_column_shape, opened.getSchema().getColumns()))
+                self._tables[table] = opened, TableShape(table, columns)
         return self._tables[table]
 
     def forget(self) -> None:
