@@ -16,7 +16,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.sample.rows import JOB_NAME
 from orch_dagster.settings import Settings, load_settings
 from tests.homes import BIZ_DT, Home, home_at, new_checkout, new_home
-from tests.kudu_cluster import KuduCluster, kudu_cluster
+from tests.kudu_cluster import KuduCluster, kudu_cluster, use_kudu
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -57,6 +57,22 @@ def kudu() -> Iterator[KuduCluster]:
     """A real Kudu of one master and one tablet server, for all tests of this process."""
     with kudu_cluster() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="module")
+def own_kudu() -> Iterator[KuduCluster]:
+    """A real Kudu that the tests of one file stop and pause."""
+    with kudu_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def kudu_home(own_kudu: KuduCluster, tmp_path: Path) -> Home:
+    """A home with the sample, its store on that Kudu."""
+    made = new_home(tmp_path / "home")
+    use_kudu(made, own_kudu)
+    made.orch("init", "--sample")
+    return made
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.control.kudu.jvm import JvmDriver
 from orch_dagster.spark.errors import SparkError
 from orch_dagster.spark.jars import KUDU_BINARY, KUDU_JAR_VARIABLE, KUDU_SPARK, fetch_artifact
+from tests.homes import Home
 from tests.waiting import wait_until
 
 # Fetched once for all test processes of this user; what is there is taken as it is.
@@ -217,6 +218,14 @@ def kudu_cluster(
     finally:
         cluster.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def use_kudu(home: Home, cluster: KuduCluster) -> None:
+    """Empty the cluster, and let the home's commands keep their control tables there."""
+    cluster.drop_tables(home.folder)
+    # A short timeout: tests wait for it.
+    home.environ["ORCH_CONTROL_URL"] = f"{cluster.url}?driver=jvm&timeout_s=2"
+    home.environ[KUDU_JAR_VARIABLE] = str(kudu_spark_jar())
 
 
 def why_no_kudu() -> str | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Any
 
@@ -18,32 +16,11 @@ from orch_dagster.control.store import with_retries
 from orch_dagster.control.tables import EXECUTION_LOG, JOB_MASTER
 from orch_dagster.defs.sensors import fail_dead_runs, project_ended_runs
 from orch_dagster.sample.rows import JOB_ID, JOB_NAME
-from orch_dagster.spark.jars import KUDU_JAR_VARIABLE
-from tests.homes import BIZ_DT, Home, new_home
-from tests.kudu_cluster import KuduCluster, kudu_cluster, kudu_spark_jar
+from tests.homes import BIZ_DT, Home
+from tests.kudu_cluster import KuduCluster
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.kudu, pytest.mark.spark]
-
-TIMEOUT_S = 2
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[KuduCluster]:
-    """One that other tests do not stop meanwhile."""
-    with kudu_cluster() as started:
-        yield started
-
-
-@pytest.fixture
-def home(cluster: KuduCluster, tmp_path: Path) -> Home:
-    """A home with the sample, its store on that Kudu."""
-    cluster.drop_tables(tmp_path)
-    made = new_home(tmp_path / "home")
-    made.environ["ORCH_CONTROL_URL"] = f"{cluster.url}?driver=jvm&timeout_s={TIMEOUT_S}"
-    made.environ[KUDU_JAR_VARIABLE] = str(kudu_spark_jar())
-    made.orch("init", "--sample")
-    return made
 
 
 def log_text(home: Home) -> str:
@@ -71,96 +48,96 @@ def started(home: Home) -> Popen[bytes]:
         )
 
 
-def test_the_main_job_by_dagsters_own_command(home: Home) -> None:
-    done = home.execute(JOB_NAME)
+def test_the_main_job_by_dagsters_own_command(kudu_home: Home) -> None:
+    done = kudu_home.execute(JOB_NAME)
 
     assert done.returncode == 0, done.stderr
-    (row,) = home.log_rows(JOB_NAME)
+    (row,) = kudu_home.log_rows(JOB_NAME)
     assert (row["status"], row["biz_dt"], row["attempts"]) == ("Completed", BIZ_DT, 1)
     assert row["spark_app_id"].startswith("local-")
-    landed = home.folder / "out/fdm_landing/gels_fpms_t_contract_master" / f"biz_dt={BIZ_DT}"
+    landed = kudu_home.folder / "out/fdm_landing/gels_fpms_t_contract_master" / f"biz_dt={BIZ_DT}"
     assert [*landed.glob("*.orc")]
-    before = json.dumps(home.log_rows(JOB_NAME))
-    tick_sensor(home)
-    assert json.dumps(home.log_rows(JOB_NAME)) == before
-    assert "all five tables are there" in home.orch("doctor").stdout
+    before = json.dumps(kudu_home.log_rows(JOB_NAME))
+    tick_sensor(kudu_home)
+    assert json.dumps(kudu_home.log_rows(JOB_NAME)) == before
+    assert "all five tables are there" in kudu_home.orch("doctor").stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_is_stopped_as_on_sqlite(
-    home: Home, own_signals: None, number: signal.Signals
+    kudu_home: Home, own_signals: None, number: signal.Signals
 ) -> None:
-    run = started(home)
-    wait_until(lambda: "java" in home.process_names(), "the job's JVM", timeout_s=60)
+    run = started(kudu_home)
+    wait_until(lambda: "java" in kudu_home.process_names(), "the job's JVM", timeout_s=60)
     run.send_signal(number)
 
     assert run.wait(30) != 0
-    wait_until(lambda: not home.process_names(), "the end of all processes", timeout_s=10)
-    tick_sensor(home)
-    (row,) = home.log_rows(JOB_NAME)
+    wait_until(lambda: not kudu_home.process_names(), "the end of all processes", timeout_s=10)
+    tick_sensor(kudu_home)
+    (row,) = kudu_home.log_rows(JOB_NAME)
     assert row["status"] == "Canceled"
 
 
 class TestOutages:
     def test_the_location_loads_from_what_was_known_and_the_run_starts_no_spark(
-        self, cluster: KuduCluster, home: Home
+        self, own_kudu: KuduCluster, kudu_home: Home
     ) -> None:
         # Reads the registry once, which keeps it.
-        assert JOB_NAME in home.orch("jobs").stdout
-        with cluster.stopped("MASTER", "TSERVER"):
-            listed = home.orch("jobs")
+        assert JOB_NAME in kudu_home.orch("jobs").stdout
+        with own_kudu.stopped("MASTER", "TSERVER"):
+            listed = kudu_home.orch("jobs")
             assert JOB_NAME in listed.stdout
             assert "The jobs shown are those of" in listed.stderr
-            failed = home.execute(JOB_NAME)
+            failed = kudu_home.execute(JOB_NAME)
         assert failed.returncode != 0
-        said = log_text(home)
+        said = log_text(kudu_home)
         for wait_s in (1, 2, 4):
             # Of the row's Started, and of the parameters.
             assert said.count(f"trying again in {wait_s} s") == 2
-        assert f"{cluster.masters[0]}: nothing listens there" in said
+        assert f"{own_kudu.masters[0]}: nothing listens there" in said
         assert "running " not in said
 
-        tick_sensor(home)
-        (row,) = home.log_rows(JOB_NAME)
+        tick_sensor(kudu_home)
+        (row,) = kudu_home.log_rows(JOB_NAME)
         assert row["status"].startswith("Failed: control store kudu://")
         assert row["spark_app_id"] is None
         # The code location is the same process for a user; here, a new one that needs no reset.
-        assert home.execute(JOB_NAME).returncode == 0
-        assert home.log_rows(JOB_NAME)[0]["status"] == "Completed"
+        assert kudu_home.execute(JOB_NAME).returncode == 0
+        assert kudu_home.log_rows(JOB_NAME)[0]["status"] == "Completed"
 
     def test_away_at_started_the_job_runs_all_the_same(
-        self, cluster: KuduCluster, home: Home
+        self, own_kudu: KuduCluster, kudu_home: Home
     ) -> None:
         # So that the code location loads by what it knew.
-        home.orch("jobs")
-        with cluster.stopped("TSERVER"):
-            run = started(home)
+        kudu_home.orch("jobs")
+        with own_kudu.stopped("TSERVER"):
+            run = started(kudu_home)
             wait_until(
-                lambda: "the sensor writes the row when the store is back" in log_text(home),
+                lambda: "the sensor writes the row when the store is back" in log_text(kudu_home),
                 "the end of the tries of Started",
                 timeout_s=90,
             )
-        assert run.wait(120) == 0, (home.folder / "execute.log").read_text()
-        (row,) = home.log_rows(JOB_NAME)
+        assert run.wait(120) == 0, (kudu_home.folder / "execute.log").read_text()
+        (row,) = kudu_home.log_rows(JOB_NAME)
         assert row["status"] == "Completed"
         assert row["start_time"] < row["end_time"]
 
     def test_away_at_the_end_the_result_stands_and_the_row_comes_once(
-        self, cluster: KuduCluster, home: Home
+        self, own_kudu: KuduCluster, kudu_home: Home
     ) -> None:
-        run = started(home)
-        wait_until(lambda: "java" in home.process_names(), "the job's JVM", timeout_s=60)
-        with cluster.stopped("TSERVER"):
+        run = started(kudu_home)
+        wait_until(lambda: "java" in kudu_home.process_names(), "the job's JVM", timeout_s=60)
+        with own_kudu.stopped("TSERVER"):
             assert run.wait(120) == 0
-        (row,) = home.log_rows(JOB_NAME)
+        (row,) = kudu_home.log_rows(JOB_NAME)
         assert row["status"] == "Started"
-        assert f"{JOB_NAME} completed" in log_text(home)
+        assert f"{JOB_NAME} completed" in log_text(kudu_home)
 
-        tick_sensor(home)
-        (row,) = home.log_rows(JOB_NAME)
+        tick_sensor(kudu_home)
+        (row,) = kudu_home.log_rows(JOB_NAME)
         assert row["status"] == "Completed"
-        tick_sensor(home)
-        assert home.log_rows(JOB_NAME) == [row]
+        tick_sensor(kudu_home)
+        assert kudu_home.log_rows(JOB_NAME) == [row]
 
 
 class TestDoctor:
@@ -171,13 +148,13 @@ class TestDoctor:
         checks: list[dict[str, Any]] = json.loads(done.stdout)
         return [(c["state"], c["text"]) for c in checks if c["name"] == "Control store"]
 
-    def test_nothing_listens(self, cluster: KuduCluster, home: Home) -> None:
-        with cluster.stopped("MASTER"):
-            ((state, text),) = self.found(home)
+    def test_nothing_listens(self, own_kudu: KuduCluster, kudu_home: Home) -> None:
+        with own_kudu.stopped("MASTER"):
+            ((state, text),) = self.found(kudu_home)
         assert state == "missing"
-        assert f"master {cluster.masters[0]}: nothing listens there; start Kudu" in text
+        assert f"master {own_kudu.masters[0]}: nothing listens there; start Kudu" in text
 
-    def test_something_accepts_and_resets(self, home: Home) -> None:
+    def test_something_accepts_and_resets(self, kudu_home: Home) -> None:
         import socket
         import threading
 
@@ -194,45 +171,49 @@ class TestDoctor:
 
             threading.Thread(target=reset, daemon=True).start()
             port = server.getsockname()[1]
-            home.environ["ORCH_CONTROL_URL"] = f"kudu://127.0.0.1:{port}?driver=jvm&timeout_s=2"
-            ((state, text),) = self.found(home)
+            kudu_home.environ["ORCH_CONTROL_URL"] = (
+                f"kudu://127.0.0.1:{port}?driver=jvm&timeout_s=2"
+            )
+            ((state, text),) = self.found(kudu_home)
         assert state == "missing"
         assert "resets it; so does Docker's port proxy" in text
         assert "see Connection reset in docs/kudu.md" in text
 
-    def test_a_tablet_server_that_cannot_be_reached(self, cluster: KuduCluster, home: Home) -> None:
-        with cluster.stopped("TSERVER"):
-            ((state, text),) = self.found(home)
+    def test_a_tablet_server_that_cannot_be_reached(
+        self, own_kudu: KuduCluster, kudu_home: Home
+    ) -> None:
+        with own_kudu.stopped("TSERVER"):
+            ((state, text),) = self.found(kudu_home)
         assert state == "missing"
-        assert f"tablet server {cluster.tservers[0]}: nothing listens there" in text
+        assert f"tablet server {own_kudu.tservers[0]}: nothing listens there" in text
 
-    def test_authentication(self, home: Home) -> None:
-        home.environ["ORCH_CONTROL_URL"] += "&require_authentication=true"
-        ((state, text),) = self.found(home)
+    def test_authentication(self, kudu_home: Home) -> None:
+        kudu_home.environ["ORCH_CONTROL_URL"] += "&require_authentication=true"
+        ((state, text),) = self.found(kudu_home)
         assert state == "missing"
         assert "requires authentication" in text
         assert "see Security in docs/kudu.md" in text
 
-    def test_tables_and_columns(self, cluster: KuduCluster, home: Home) -> None:
-        cluster.tool("table", "delete", EXECUTION_LOG.name)
-        cluster.tool("table", "delete_column", JOB_MASTER.name, "comments")
-        assert [*self.found(home)] == [
+    def test_tables_and_columns(self, own_kudu: KuduCluster, kudu_home: Home) -> None:
+        own_kudu.tool("table", "delete", EXECUTION_LOG.name)
+        own_kudu.tool("table", "delete_column", JOB_MASTER.name, "comments")
+        assert [*self.found(kudu_home)] == [
             ("missing", "no table execution_log; `orch init` creates them"),
             ("missing", "table job_master has no column comments; `orch init` adds them"),
         ]
-        said = home.orch("init").stdout
+        said = kudu_home.orch("init").stdout
         assert "created table execution_log" in said
         assert "added column job_master.comments" in said
-        assert [state for state, _ in self.found(home)] == ["ok"]
+        assert [state for state, _ in self.found(kudu_home)] == ["ok"]
 
 
-def test_a_pause_in_the_middle_is_waited_out(cluster: KuduCluster, home: Home) -> None:
+def test_a_pause_in_the_middle_is_waited_out(own_kudu: KuduCluster, kudu_home: Home) -> None:
     """Nobody waits longer for the store than was set, and what was told is written afterwards."""
-    with cluster.paused("TSERVER"), cluster.paused("MASTER"):
+    with own_kudu.paused("TSERVER"), own_kudu.paused("MASTER"):
         shown = subprocess.run(
             ["orch", "log"],
-            env=home.environ,
-            cwd=home.folder,
+            env=kudu_home.environ,
+            cwd=kudu_home.folder,
             capture_output=True,
             text=True,
             timeout=30,
@@ -240,6 +221,6 @@ def test_a_pause_in_the_middle_is_waited_out(cluster: KuduCluster, home: Home) -
         )
     assert shown.returncode == 1
     assert "does not answer" in shown.stderr
-    store = open_store(home.environ["ORCH_CONTROL_URL"], home.folder)
+    store = open_store(kudu_home.environ["ORCH_CONTROL_URL"], kudu_home.folder)
     assert with_retries(lambda: len(store.read(JOB_MASTER)), warn=print) == 1
     store.close()

@@ -14,6 +14,7 @@ from orch_dagster.sample.contracts import CONTRACT_PATH, HOLDER_PATH
 from orch_dagster.settings import REPOSITORY
 from tests.docs.commands import commands_of
 from tests.homes import BIZ_DT, Home
+from tests.kudu_cluster import use_kudu
 from tests.sample.expected import expected_rows
 
 if TYPE_CHECKING:
@@ -25,9 +26,12 @@ A, B, C = (f"etl_lnd_gels_chain_{name}" for name in NAMES)
 
 
 @pytest.mark.spark
+@pytest.mark.parametrize("kept_in", ["SQLite", pytest.param("Kudu", marks=pytest.mark.kudu)])
 def test_the_chain_runs_in_order_and_lands_what_it_should(
-    checkout: Home, spark: SparkSession
+    kept_in: str, checkout: Home, spark: SparkSession, request: pytest.FixtureRequest
 ) -> None:
+    if kept_in == "Kudu":
+        use_kudu(checkout, request.getfixturevalue("own_kudu"))
     for command in commands_of(README):
         checkout.line(command)
 

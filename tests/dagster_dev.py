@@ -1,0 +1,164 @@
+"""The real `dagster dev`, as its page sees it: by GraphQL."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from subprocess import STDOUT, Popen
+from typing import Any, TypeVar
+
+import psutil
+
+from orch_dagster.settings import REPOSITORY
+from tests.homes import Home
+from tests.waiting import wait_until
+
+T = TypeVar("T")
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Longer than the page may stand: what is asked here never waits for a store.
+ANSWER_S = 10
+ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
+
+LAUNCH = """
+mutation Launch($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}"""
+LOCATIONS = """
+{ repositoriesOrError { ... on RepositoryConnection { nodes { location { name } } } } }"""
+STATUS = """
+query Status($id: ID!) { runOrError(runId: $id) { ... on Run { status tags { key value } } } }"""
+RELOAD = """
+mutation Reload($name: String!) {
+  reloadRepositoryLocation(repositoryLocationName: $name) {
+    __typename
+    ... on WorkspaceLocationEntry {
+      locationOrLoadError {
+        __typename
+        ... on RepositoryLocation { repositories { jobs { name } } }
+        ... on PythonError { message }
+      }
+    }
+  }
+}"""
+DAEMONS = """
+{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
+
+
+class Dev:
+    """A running `dagster dev` and its GraphQL.
+
+    Attributes:
+        location: The name of its code location.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}/graphql"
+        self.location = ""
+
+    def ask(self, query: str, timeout_s: float = ANSWER_S, **variables: Any) -> dict[str, Any]:
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(
+            self.url, body, headers={"Content-Type": "application/json"}
+        )
+        with _OPENER.open(request, timeout=timeout_s) as answer:
+            return json.load(answer)["data"]
+
+    def materialize(self, *path: str, biz_dt: str) -> str:
+        """Launch an asset as its page does; returns the run id."""
+        selector = {
+            "repositoryLocationName": self.location,
+            "repositoryName": "orch_dagster",
+            "pipelineName": "__ASSET_JOB",
+            "assetSelection": [{"path": path}],
+        }
+        metadata = {"tags": [{"key": "dagster/partition", "value": biz_dt}]}
+        params = {"selector": selector, "mode": "default", "executionMetadata": metadata}
+        launched = self.ask(LAUNCH, timeout_s=30, params=params)["launchRun"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return launched["run"]["runId"]
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        return self.ask(STATUS, id=run_id)["runOrError"]
+
+    def end_of(self, run_id: str) -> str:
+        """Wait for a run's end; returns its status."""
+
+        def over() -> str | None:
+            status = self.run(run_id)["status"]
+            return status if status in ENDED else None
+
+        return until(over, 120, f"the end of run {run_id}")
+
+    def reload(self) -> list[str]:
+        """Reload the location as its page does; returns the names of its jobs."""
+        entry = self.ask(RELOAD, timeout_s=60, name=self.location)["reloadRepositoryLocation"]
+        loaded = entry["locationOrLoadError"]
+        assert loaded["__typename"] == "RepositoryLocation", loaded
+        return [job["name"] for job in loaded["repositories"][0]["jobs"]]
+
+    def sick_daemons(self) -> list[str]:
+        """The required daemons whose heartbeat is missing."""
+        statuses = self.ask(DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
+        return [one["daemonType"] for one in statuses if one["required"] and not one["healthy"]]
+
+
+def until(look: Callable[[], T | None], seconds: float, what: str) -> T:
+    """The first answer that is not None, asked for again and again until the deadline."""
+    found: list[T] = []
+
+    def seen() -> bool:
+        answer = look()
+        if answer is not None:
+            found.append(answer)
+        return answer is not None
+
+    wait_until(seen, what, timeout_s=seconds)
+    return found[0]
+
+
+@contextmanager
+def dagster_dev(home: Home) -> Iterator[Dev]:
+    """Start it on a free port, wait for its code location, and end it with all its processes.
+
+    What it says goes to ``dev.log`` in the home.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with (home.folder / "dev.log").open("wb") as said:
+        # As the README has it, in the repository, whose workspace.yaml it finds.
+        process = Popen(
+            ["dagster", "dev", "-p", str(port), "-h", "127.0.0.1"],
+            env=home.environ,
+            cwd=REPOSITORY,
+            stdout=said,
+            stderr=STDOUT,
+        )
+    served = Dev(port)
+
+    def location() -> str | None:
+        try:
+            found = served.ask(LOCATIONS)["repositoriesOrError"]
+        except OSError:
+            return None
+        nodes = found.get("nodes") or []
+        return nodes[0]["location"]["name"] if nodes else None
+
+    try:
+        served.location = until(location, 90, "the code location in dagster dev")
+        yield served
+    finally:
+        tree = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        _, alive = psutil.wait_procs([psutil.Process(process.pid), *tree], timeout=30)
+        for left in alive:
+            left.kill()
+        process.wait(10)
