@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class FrameworkError(Exception):
@@ -67,6 +67,18 @@ class ForeignRowsError(PublishError):
     def __init__(self, problem: str, row_count: int) -> None:
         self.row_count = row_count
         super().__init__(problem)
+
+
+class DatesFailed(FrameworkError):
+    """Of the several dates of a run some did not land; `failed` has each one's error."""
+
+    def __init__(self, failed: Mapping[str, Exception], of: int) -> None:
+        self.failed = dict(failed)
+        listed = "".join(
+            f"\n  - {biz_dt}: {type(error).__name__}: {error}" for biz_dt, error in failed.items()
+        )
+        others = "no date landed" if len(failed) == of else "the others did"
+        super().__init__(f"{len(failed)} of {of} dates did not land, {others}:{listed}")
 
 
 class ReportError(FrameworkError):

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from framework import report
+from framework.dates import Dates
 from framework.errors import EmptyResultError, ParamsError, PublishError, SourceNotFound
 from framework.filesystem import RoutedFileSystem
 from framework.hql import check_variables, run_script
@@ -25,7 +26,7 @@ from framework.plan import Plan, PlannedSink, PlannedSource, plan_landing
 from framework.processes import jvm_look, this_process
 from framework.publish import Publication, publication
 from framework.readers import read_source
-from framework.session import get_spark
+from framework.session import get_spark, is_running, session_of_its_own
 from framework.staging import Staged, shape, stage
 from framework.writers import append_to_table
 
@@ -37,9 +38,11 @@ def run_landing() -> None:
     """Do what the params file (JOB_PARAMS_FILE) asks for: land each of its dates, in order.
 
     Everything that can be checked without Spark is checked before it starts. The session is
-    stopped at the end; an error of the job leaves this function as it is.
+    stopped at the end; an error of the job leaves this function as it is. Of several dates, one
+    that fails does not stop the others.
 
     Raises:
+        DatesFailed: of several dates some did not land.
         ParamsError: the params file is missing or wrong.
         SourceNotFound: a source's path does not exist.
         HqlError: the HQL file is missing or is refused.
@@ -47,19 +50,31 @@ def run_landing() -> None:
     """
     try:
         with report.reporting():
-            params = load_params()
-            plans = [plan_landing(params, biz_dt, base_location()) for biz_dt in params.biz_dts]
-            sources = [source for plan in plans for source in plan.sources]
-            _require_sources(RoutedFileSystem(), [s for s in sources if is_local(s.location)])
-            with _session() as spark:
-                _require_kudu_masters(spark, params)
-                _require_all(spark, plans)
-                for plan in plans:
-                    land_date(spark, params, plan)
+            _land_all(load_params())
     except BaseException as error:
         # The traceback goes to standard error when the script ends by this exception.
         get_logger("framework.landing").error("%s: %s", type(error).__name__, error)
         raise
+
+
+def _land_all(params: JobParams) -> None:
+    dates = Dates(params.biz_dts)
+    plans: list[Plan] = []
+    for biz_dt in params.biz_dts:
+        with dates.one(biz_dt):
+            plan = plan_landing(params, biz_dt, base_location())
+            _require_sources(RoutedFileSystem(), [s for s in plan.sources if is_local(s.location)])
+            plans.append(plan)
+    if plans:
+        with _session() as spark:
+            _require_kudu_masters(spark, params)
+            for plan in plans:
+                with dates.one(plan.biz_dt, lambda: is_running(spark)):
+                    # What the HQL of one date creates is in nobody else's way.
+                    own = session_of_its_own(spark) if len(plans) > 1 else spark
+                    _require_all(own, plan)
+                    land_date(own, params, plan)
+    dates.raise_failed()
 
 
 def land_date(spark: SparkSession, params: JobParams, plan: Plan) -> report.LandingReport:
@@ -114,12 +129,11 @@ def _require_kudu_masters(spark: SparkSession, params: JobParams) -> None:
         raise ParamsError(f"{params.file}, job_master.context_params", problems)
 
 
-def _require_all(spark: SparkSession, plans: Sequence[Plan]) -> None:
+def _require_all(spark: SparkSession, plan: Plan) -> None:
     """Check what only a session can: sources on other file systems, variables of the HQL."""
-    _require_sources(RoutedFileSystem(spark), [source for plan in plans for source in plan.sources])
-    for plan in plans:
-        if plan.script:
-            check_variables(spark, plan.script, plan.variables)
+    _require_sources(RoutedFileSystem(spark), plan.sources)
+    if plan.script:
+        check_variables(spark, plan.script, plan.variables)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Tell the orchestrator what happened, by Dagster Pipes; without its variables, nothing is told.
 
 Messages are custom Pipes messages whose payload has a `kind`: "application", then a "landing"
-for each date.
+for each date, or of several dates a "failure" for one that did not land.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import traceback
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -60,6 +61,23 @@ def landing(landed: LandingReport) -> None:
         ReportError: see `reporting`.
     """
     _send({"kind": "landing", **asdict(landed)})
+
+
+def failure(biz_dt: str, error: Exception) -> None:
+    """Report a date that did not land, while the others go on.
+
+    Raises:
+        ReportError: see `reporting`.
+    """
+    _send(
+        {
+            "kind": "failure",
+            "biz_dt": biz_dt,
+            "name": type(error).__name__,
+            "message": str(error),
+            "stack": traceback.format_tb(error.__traceback__),
+        }
+    )
 
 
 @contextmanager

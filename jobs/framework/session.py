@@ -34,3 +34,23 @@ def get_spark(app_name: str | None = None) -> SparkSession:
     )
     report.application(context.applicationId, spark_ui)
     return spark
+
+
+def is_running(spark: SparkSession) -> bool:
+    """Whether the session's application still runs, so that more can be asked of it."""
+    from py4j.protocol import Py4JError
+
+    context: Any = spark.sparkContext
+    try:
+        return context._jsc is not None and not context._jsc.sc().isStopped()
+    except (Py4JError, OSError):
+        # Its JVM is gone.
+        return False
+
+
+def session_of_its_own(spark: SparkSession) -> SparkSession:
+    """A session with all that this one has, whose views and settings are nobody else's."""
+    from pyspark.sql import SparkSession
+
+    own: Any = spark
+    return SparkSession(spark.sparkContext, own._jsparkSession.cloneSession())

@@ -9,6 +9,7 @@ from samples import DATE, document
 
 from framework import landing, staging
 from framework.errors import (
+    DatesFailed,
     EmptyResultError,
     ForeignRowsError,
     HqlError,
@@ -317,7 +318,7 @@ class TestRunLanding:
             landing.run_landing()
         assert start["started"] == 0
 
-    def test_unset_variables_are_found_before_any_date_is_landed(
+    def test_a_date_without_a_value_for_a_variable_fails_alone(
         self, home: Home, monkeypatch: pytest.MonkeyPatch, start: dict[str, int]
     ) -> None:
         home.source("id\n1\n")
@@ -325,6 +326,6 @@ class TestRunLanding:
         (home.root / "x.hql").write_text("SELECT id, '${start_dt}' AS s FROM row1")
         # Only the first date has a process_control row, hence a start_dt.
         self.params(home, monkeypatch, biz_dts=(DATE, OTHER), hql="x.hql")
-        with pytest.raises(HqlError, match="start_dt"):
+        with pytest.raises(DatesFailed, match=f"1 of 2 .*\n  - {OTHER}: HqlError: .*start_dt"):
             landing.run_landing()
-        assert not (home.root / "out").exists()
+        assert [biz_dt for _, biz_dt in home.rows()] == [DATE]

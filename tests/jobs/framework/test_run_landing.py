@@ -196,3 +196,31 @@ def test_a_missing_source_is_reported_before_spark_starts(home: Home) -> None:
     assert exception["name"] == "SourceNotFound"
     assert f"{home.root.as_posix()}/in/claims_2024-05-15.csv" in exception["message"]
     assert home.reported("application") == []
+
+
+@pytest.mark.spark
+def test_of_several_dates_the_bad_ones_fail_alone(home: Home, spark: Any) -> None:
+    """The view that the HQL creates without OR REPLACE is in no later date's way."""
+    hql = home.root / "hql" / "claims.hql"
+    hql.write_text(HQL.replace("OR REPLACE ", ""), encoding="utf-8")
+    home.claims("2024-05-13", "1,1,1.50")
+    home.claims("2024-05-14")
+    home.claims("2024-05-16", "3,2,3.50", "4,1,4.50")
+    params = home.params("2024-05-13")
+    params["metadata"]["biz_dts"] = [f"2024-05-{day}" for day in (13, 14, 15, 16)]
+    done = home.run(params)
+
+    assert done.returncode != 0
+    assert len(home.reported("application")) == 1
+    assert {each["biz_dt"]: each["row_count"] for each in home.reported("landing")} == {
+        "2024-05-13": 1,
+        "2024-05-16": 2,
+    }
+    assert {each["biz_dt"]: each["name"] for each in home.reported("failure")} == {
+        "2024-05-14": "EmptyResultError",
+        "2024-05-15": "SourceNotFound",
+    }
+    exception = home.closed()["exception"]
+    assert exception["name"] == "DatesFailed"
+    assert "2 of 4 dates did not land, the others did:" in exception["message"]
+    assert spark.read.orc(str(home.root / "out" / "claims")).count() == 3

@@ -1,0 +1,51 @@
+"""The dates of a run: of several, one that fails does not stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import date
+
+from framework import report
+from framework.errors import DatesFailed
+from framework.logging import get_logger
+
+
+class Dates:
+    """Keeps what went wrong, by date, and reports it at once.
+
+    Args:
+        biz_dts: The run's dates. A single one's error is the run's error.
+    """
+
+    def __init__(self, biz_dts: tuple[date, ...]) -> None:
+        self._biz_dts = biz_dts
+        self._failed: dict[str, Exception] = {}
+
+    @contextmanager
+    def one(self, biz_dt: date, can_go_on: Callable[[], bool] = lambda: True) -> Generator[None]:
+        """A block that is about one date; its error is kept where other dates can go on.
+
+        Args:
+            biz_dt: The date.
+            can_go_on: Asked after an error; where it says no, the error leaves the block.
+        """
+        try:
+            yield
+        except Exception as error:
+            if len(self._biz_dts) == 1 or not can_go_on():
+                raise
+            day = biz_dt.isoformat()
+            self._failed[day] = error
+            log = get_logger("framework.landing")
+            log.error("%s did not land: %s", day, error, exc_info=error)
+            report.failure(day, error)
+
+    def raise_failed(self) -> None:
+        """Raise what went wrong, if anything did.
+
+        Raises:
+            DatesFailed: Names each date that did not land, and why.
+        """
+        if self._failed:
+            raise DatesFailed(self._failed, len(self._biz_dts))
