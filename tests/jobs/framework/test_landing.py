@@ -328,4 +328,4 @@ class TestRunLanding:
         self.params(home, monkeypatch, biz_dts=(DATE, OTHER), hql="x.hql")
         with pytest.raises(DatesFailed, match=f"1 of 2 .*\n  - {OTHER}: HqlError: .*start_dt"):
             landing.run_landing()
-        assert [biz_dt for _, biz_dt in home.rows()] == [DATE]
+        assert [row[-1] for row in home.rows()] == [DATE]
