@@ -35,7 +35,7 @@ from orch_dagster.control.tables import (
     Row,
 )
 from orch_dagster.errors import NotReadyError, SettingsError
-from orch_dagster.fetch import check_parents, fetch_bundle, stamp_dates
+from orch_dagster.fetch import dates_without_parents, fetch_bundle, stamp_dates
 from orch_dagster.registry import JobSpec, build_registry
 from tests.kudu_cluster import kudu_cluster
 
@@ -164,7 +164,7 @@ def main(log_count: int) -> None:
 
             def parents(store: ControlStore = store) -> None:
                 with contextlib.suppress(NotReadyError):
-                    check_parents(store, spec, [parent], [DAY])
+                    dates_without_parents(store, spec, [parent], [DAY])
 
             print(
                 f"{name}: params of one job {large:.1f} ms (flat {large / small[name]:.2f}); "

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,10 @@ class ParamBundle:
             for row in self.sys_params
             if row.param_type == param_type
         }
+
+    def without(self, biz_dts: Collection[str]) -> ParamBundle:
+        """The bundle of the run's other dates."""
+        return replace(self, biz_dts=tuple(day for day in self.biz_dts if day not in biz_dts))
 
     def to_json(self) -> str:
         """The bundle as the job reads it."""
@@ -158,13 +162,13 @@ def winning_params(spec: JobSpec, rows: Iterable[SysParam]) -> list[SysParam]:
     return [best[key] for key in sorted(best)]
 
 
-def require_parents(
+def waiting_dates(
     spec: JobSpec,
     biz_dts: Sequence[str],
     parents: Mapping[str, str],
-    completed: set[tuple[str, str]],
-) -> None:
-    """Refuse a run whose parents outside it have not completed its dates.
+    completed: Collection[tuple[str, str]],
+) -> dict[str, str]:
+    """The dates that a job cannot land yet: parents outside its run have not completed them.
 
     Args:
         spec: The job.
@@ -172,18 +176,20 @@ def require_parents(
         parents: job_id to job_name of the parents that are not in the run.
         completed: (job_id, biz_dt) of the Completed rows of execution_log.
 
-    Raises:
-        NotReadyError: Names every parent and date, and the command that runs it.
+    Returns:
+        For each such date a sentence that names the parents and the commands that run them.
     """
-    missing = [
-        f"{name} ({job_id}) has not completed {biz_dt}: run it with "
-        f"`orch run {name} --biz-dt {biz_dt}`"
-        for job_id, name in sorted(parents.items())
-        for biz_dt in biz_dts
-        if (job_id, biz_dt) not in completed
-    ]
-    if missing:
-        raise NotReadyError(f"{spec.job_name} waits for its parents: {'; '.join(missing)}")
+    waiting: dict[str, str] = {}
+    for biz_dt in biz_dts:
+        missing = [
+            f"{name} ({job_id}) has not completed {biz_dt}: run it with "
+            f"`orch run {name} --biz-dt {biz_dt}`"
+            for job_id, name in sorted(parents.items())
+            if (job_id, biz_dt) not in completed
+        ]
+        if missing:
+            waiting[biz_dt] = f"{spec.job_name} waits for its parents: {'; '.join(missing)}"
+    return waiting
 
 
 def write_bundle(bundle: ParamBundle, params_dir: Path) -> Path:

@@ -32,6 +32,29 @@ class End:
     """completed, failed or canceled, as an Outcome says it."""
     at: datetime
     message: str | None = None
+    started_at: datetime | None = None
+    """When this date's own work began, where the step had several."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The end as plain values; times as whole microseconds."""
+        own_start = {"started_at": to_micros(self.started_at)} if self.started_at else {}
+        return {
+            "status": self.status,
+            "at": to_micros(self.at),
+            "message": self.message,
+            **own_start,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> End:
+        """The inverse of to_json."""
+        started = document.get("started_at")
+        return cls(
+            status=document["status"],
+            at=from_micros(document["at"]),
+            message=document["message"],
+            started_at=None if started is None else from_micros(started),
+        )
 
 
 @dataclass(frozen=True)
@@ -65,10 +88,7 @@ class StepFacts:
             "started_at": to_micros(self.started_at),
             "attempt": self.attempt,
             "spark_app_id": self.spark_app_id,
-            "ends": {
-                biz_dt: {"status": end.status, "at": to_micros(end.at), "message": end.message}
-                for biz_dt, end in self.ends.items()
-            },
+            "ends": {biz_dt: end.to_json() for biz_dt, end in self.ends.items()},
         }
 
     @classmethod
@@ -81,10 +101,7 @@ class StepFacts:
             started_at=from_micros(document["started_at"]),
             attempt=document["attempt"],
             spark_app_id=document["spark_app_id"],
-            ends={
-                biz_dt: End(end["status"], from_micros(end["at"]), end["message"])
-                for biz_dt, end in document["ends"].items()
-            },
+            ends={biz_dt: End.from_json(end) for biz_dt, end in document["ends"].items()},
         )
 
 
@@ -196,6 +213,7 @@ def _row(
 ) -> ExecutionLog:
     end = facts.ends.get(biz_dt) or _end_from_dagster(run, failed)
     status, message = _status(end)
+    started_at = (end.started_at if end else None) or facts.started_at
     return ExecutionLog(
         id=row_id(run.run_id, run.created_at, facts.job_id, biz_dt),
         job_id=facts.job_id,
@@ -205,9 +223,9 @@ def _row(
         biz_dt=biz_dt or None,
         spark_app_id=facts.spark_app_id,
         status=status,
-        start_time=facts.started_at,
+        start_time=started_at,
         end_time=end.at if end else None,
-        duration=(end.at - facts.started_at).total_seconds() if end else None,
+        duration=(end.at - started_at).total_seconds() if end else None,
         attempts=facts.attempt,
         error_message=message,
     )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from orch_dagster.bundle import ParamBundle, assemble, require_parents
+from orch_dagster.bundle import ParamBundle, assemble, waiting_dates, winning_params
 from orch_dagster.control.records import JobDependency, ProcessControl, SysParam
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (
@@ -64,6 +64,23 @@ def fetch_bundle(
     )
 
 
+def fetch_spark_properties(
+    store: ControlStore, spec: JobSpec, environment: str
+) -> dict[str, str]:
+    """The Spark properties of a job, whatever its dates.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    where = {"environment": environment, "key_name": [spec.job_name, spec.source, "*"]}
+    rows = map(SysParam.from_row, store.read(SYS_PARAMS, where))
+    return {
+        row.param_key: row.param_value or ""
+        for row in winning_params(spec, rows)
+        if row.param_type == "spark"
+    }
+
+
 def stamp_dates(store: ControlStore, spec: JobSpec, run_id: str, wanted: Sequence[str]) -> datetime:
     """Note on the process_control rows of the dates which run reads them, and when.
 
@@ -88,22 +105,18 @@ def with_stamp(bundle: ParamBundle, at: datetime) -> ParamBundle:
     )
 
 
-def check_parents(
+def dates_without_parents(
     store: ControlStore, spec: JobSpec, parents: Collection[JobSpec], biz_dts: Sequence[str]
-) -> None:
-    """Refuse to start before the parents that are not in the run have completed the dates.
-
-    Raises:
-        NotReadyError: Names the parents and dates that are missing.
-    """
+) -> dict[str, str]:
+    """The dates that the parents outside the run have not completed; see bundle.waiting_dates."""
     if not parents:
-        return
+        return {}
     ids = [parent.job_id for parent in parents]
     where = {"job_id": ids, "biz_dt": list(biz_dts), "status": COMPLETED}
     rows = store.read(EXECUTION_LOG, where, columns=["job_id", "biz_dt"])
     completed = {(str(row["job_id"]), str(row["biz_dt"])) for row in rows}
     names = {parent.job_id: parent.job_name for parent in parents}
-    require_parents(spec, biz_dts, names, completed)
+    return waiting_dates(spec, biz_dts, names, completed)
 
 
 def _source(spec: JobSpec) -> dict[str, str]:

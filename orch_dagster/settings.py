@@ -65,6 +65,12 @@ class Settings(BaseSettings):
         description="Up to so many rows Dagit lists a job for each; with more, only the sources' "
         "jobs and the assets. Any row's job runs by name from the command line",
     )
+    dates_per_run: int = Field(
+        31,
+        ge=1,
+        description="Business dates that one run lands, in one Spark application: a backfill of "
+        "more is split",
+    )
     max_concurrent_jobs: int = Field(4, ge=1, description="Jobs side by side within one run")
     timeout_minutes: float = Field(
         720, gt=0, description="A job's limit where its context_params name none"

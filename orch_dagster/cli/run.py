@@ -1,4 +1,4 @@
-"""orch run: a job for a date, through Dagster, with progress."""
+"""orch run: a job for one date or several, through Dagster, with progress."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 import sys
 import threading
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -17,12 +18,15 @@ from rich.status import Status
 from orch_dagster.cli.arguments import BIZ_DT, as_json, connected
 from orch_dagster.cli.output import print_json, print_rows
 from orch_dagster.cli.registry import find_job
-from orch_dagster.control.tables import EXECUTION_LOG, Row
+from orch_dagster.control.tables import EXECUTION_LOG
+from orch_dagster.errors import NotReadyError
 from orch_dagster.location import load_location
+from orch_dagster.registry import JobSpec
+from orch_dagster.run_dates import dates_to_run
 from orch_dagster.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, JobExecutionResult
+    from dagster import DagsterInstance
 
 _INVOCATION_TAG = "orch/invocation"
 _PROGRESS_EVERY_S = 0.3
@@ -30,46 +34,114 @@ _PROGRESS_EVERY_S = 0.3
 
 @click.command()
 @click.argument("job")
-@click.option("--biz-dt", required=True, type=BIZ_DT, help="Business date, such as 2024-05-15.")
+@click.option("--biz-dt", type=BIZ_DT, help="Business date, such as 2024-05-15.")
+@click.option("--from", "first", type=BIZ_DT, help="First of several dates; with --to.")
+@click.option("--to", "last", type=BIZ_DT, help="Last of them.")
+@click.option("--missing", is_flag=True, help="Of --from and --to, what has not completed yet.")
 @as_json
-def run(job: str, biz_dt: str, is_json: bool) -> None:
-    """Run JOB for a business date and wait for it; a source's name runs its whole chain."""
+def run(
+    job: str, biz_dt: str | None, first: str | None, last: str | None, missing: bool, is_json: bool
+) -> None:
+    """Run JOB for business dates and wait for it; a source's name runs its whole chain.
+
+    Of several dates, each run lands up to ORCH_DATES_PER_RUN in one Spark application; those that
+    are not open are skipped.
+    """
+    days = _days(biz_dt, first, last, missing)
     settings = load_settings()
     registry = load_location(settings).registry
-    name = job if job in registry.sources() else find_job(registry, job).job_name
-    result = _execute(settings, name, biz_dt)
-    with connected(settings) as store:
-        rows = store.read(EXECUTION_LOG, {"run_id": result.run_id})
-    if is_json:
-        print_json({"run_id": result.run_id, "success": result.success, "execution_log": rows})
-    else:
-        _print_log(rows)
-    if not result.success:
+    sources = registry.sources()
+    specs = sources[job] if job in sources else [find_job(registry, job)]
+    name = job if job in sources else specs[0].job_name
+    batches = [days] if biz_dt else _batches(settings, specs, days, missing)
+    ended: list[tuple[str, bool]] = []
+    for batch in batches:
+        run_id, is_success, is_canceled = _execute(settings, name, batch)
+        ended.append((run_id, is_success))
+        if is_canceled:
+            break
+    _print_ended(settings, ended, is_json=is_json, is_one=biz_dt is not None)
+    if not all(is_success for _, is_success in ended):
         sys.exit(1)
 
 
-def _print_log(rows: list[Row]) -> None:
-    columns = ["job_name", "biz_dt", "status", "duration", "spark_app_id"]
-    print_rows(rows, columns, "The run left no row in execution_log.")
+def _days(
+    biz_dt: str | None, first: str | None, last: str | None, missing: bool
+) -> tuple[str, ...]:
+    """The dates that the options name."""
+    if biz_dt and not (first or last or missing):
+        return (biz_dt,)
+    if biz_dt or not (first and last):
+        raise click.UsageError("give --biz-dt, or --from and --to (with --missing if you like)")
+    if last < first:
+        raise click.UsageError(f"--from {first} is after --to {last}")
+    start, end = date.fromisoformat(first), date.fromisoformat(last)
+    return tuple((start + timedelta(days)).isoformat() for days in range((end - start).days + 1))
 
 
-def _execute(settings: Settings, job_name: str, biz_dt: str) -> JobExecutionResult:
-    """Run in this process, as `dagster job execute` does, on the instance of every orch command."""
+def _batches(
+    settings: Settings, specs: Sequence[JobSpec], days: tuple[str, ...], missing: bool
+) -> list[tuple[str, ...]]:
+    """The dates of each run; what is left out is said on stderr."""
+    with connected(settings) as store:
+        dates = dates_to_run(store, specs, days, only_missing=missing)
+    if dates.closed:
+        click.echo(f"skipped, because they are not open: {', '.join(dates.closed)}", err=True)
+    if dates.landed:
+        click.echo(f"completed already: {', '.join(dates.landed)}", err=True)
+    if not dates.wanted and not dates.landed:
+        context = specs[0].context
+        raise NotReadyError(
+            f"no business date from {days[0]} to {days[-1]} is open; open one with "
+            f"`orch open {context.entity} {context.source_system} {days[0]}`"
+        )
+    return dates.batches(settings.dates_per_run)
+
+
+def _print_ended(
+    settings: Settings, ended: Sequence[tuple[str, bool]], *, is_json: bool, is_one: bool
+) -> None:
+    with connected(settings) as store:
+        rows = {run_id: store.read(EXECUTION_LOG, {"run_id": run_id}) for run_id, _ in ended}
+    if is_json:
+        runs = [
+            {"run_id": run_id, "success": is_success, "execution_log": rows[run_id]}
+            for run_id, is_success in ended
+        ]
+        print_json(runs[0] if is_one else runs)
+    elif ended:
+        columns = ["job_name", "biz_dt", "status", "duration", "spark_app_id"]
+        listed = [row for of_run in rows.values() for row in of_run]
+        listed.sort(key=lambda row: (str(row["biz_dt"]), str(row["start_time"])))
+        print_rows(listed, columns, "The run left no row in execution_log.")
+
+
+def _execute(settings: Settings, job_name: str, biz_dts: tuple[str, ...]) -> tuple[str, bool, bool]:
+    """Run in this process, as `dagster job execute` does, on the instance of every orch command.
+
+    Returns:
+        The run's id, and whether it succeeded or was canceled.
+    """
     import dagster as dg
     from dagster._core.definitions.reconstruct import ReconstructableRepository
+
+    from orch_dagster.defs.partitions import tags_of
 
     os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home))
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     repository = ReconstructableRepository.for_module("orch_dagster.definitions", "defs")
     invocation = uuid.uuid4().hex
     with dg.DagsterInstance.get() as instance, _progress(instance, invocation, job_name):
-        return dg.execute_job(
+        result = dg.execute_job(
             repository.get_reconstructable_job(job_name),
             instance=instance,
-            tags={"dagster/partition": biz_dt, _INVOCATION_TAG: invocation},
+            tags={**tags_of(biz_dts), _INVOCATION_TAG: invocation},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
+        ended = instance.get_run_by_id(result.run_id)
+    is_canceled = ended is not None and ended.status is dg.DagsterRunStatus.CANCELED
+    return result.run_id, result.success, is_canceled
 
 
 @contextmanager

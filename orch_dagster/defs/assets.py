@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from orch_dagster.defs.checks import check_specs
 from orch_dagster.defs.io_manager import LoadedBundle
 from orch_dagster.defs.step import run_job
 from orch_dagster.defs.translator import (
@@ -44,6 +45,7 @@ def build_asset(
         for number, parent in enumerate(location.registry.parents_of(spec))
     }
     key = asset_key(spec)
+    checks = check_specs(spec)
     op = dg.OpDefinition(
         compute_fn=compute,
         name=spec.job_name,
@@ -52,13 +54,18 @@ def build_asset(
             "params": dg.In(PARAM_BUNDLE, input_manager_key=PARAM_BUNDLE_KEY),
             **{name: dg.In(dg.Nothing) for name in parents},
         },
-        outs={"result": dg.Out(dg.Nothing, io_manager_key=PARAM_BUNDLE_KEY)},
+        outs={
+            "result": dg.Out(dg.Nothing, io_manager_key=PARAM_BUNDLE_KEY),
+            **{name: dg.Out(dg.Nothing) for name in checks},
+        },
     )
     return dg.AssetsDefinition(
         node_def=op,
         keys_by_input_name=parents,
         keys_by_output_name={"result": key},
+        check_specs_by_output_name=checks,
         partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.multi_run(settings.dates_per_run),
         group_names_by_key={key: group_name(spec)},
         descriptions_by_key={key: description(spec)},
         metadata_by_key={key: definition_metadata(spec)},

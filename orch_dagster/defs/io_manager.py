@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
@@ -17,7 +17,7 @@ from orch_dagster.defs.resources import opened_store
 from orch_dagster.defs.step_log import StepLog
 from orch_dagster.defs.translator import CONTROL_STORE_KEY
 from orch_dagster.errors import NotReadyError, OrchError
-from orch_dagster.fetch import check_parents, fetch_bundle, stamp_dates, with_stamp
+from orch_dagster.fetch import dates_without_parents, fetch_bundle, stamp_dates, with_stamp
 from orch_dagster.location import Location
 from orch_dagster.registry import JobSpec
 from orch_dagster.run_log import RunLog, run_log_path
@@ -32,12 +32,15 @@ class LoadedBundle:
         params_file: The run's own copy, for the job.
         step_log: Where the step says what it does; Started is said.
         run_log: The run's log file.
+        waiting: Dates of the run whose parents have not completed them, and which: they have
+            failed before the job begins.
     """
 
     bundle: ParamBundle
     params_file: Path
     step_log: StepLog
     run_log: RunLog
+    waiting: Mapping[str, str] = field(default_factory=dict)
 
 
 class ParamBundleIOManager(dg.IOManager):
@@ -72,7 +75,9 @@ class ParamBundleIOManager(dg.IOManager):
         def begin(warn: Callable[[str], None]) -> StepLog:
             attempt = step.previous_attempt_count + 1
             begun = StepLog(step.instance, record, self._store, warn, spec, wanted, attempt)
-            begun.started()
+            if len(wanted) == 1:
+                # Of several, those that are not open are skipped: their rows wait for the rows.
+                begun.started()
             return begun
 
         try:
@@ -90,18 +95,28 @@ class ParamBundleIOManager(dg.IOManager):
         try:
             if fault:
                 raise fault
-            bundle = with_retries(lambda: self._read(spec, step, wanted), warn=warn)
+            read, waiting = with_retries(lambda: self._read(spec, step, wanted), warn=warn)
+            bundle = read.without(waiting)
+            if not bundle.biz_dts:
+                raise NotReadyError("; ".join(waiting.values()))
             path = write_bundle(bundle, self._location.settings.params_dir)
         except (OrchError, OSError) as error:
             step_log.ended_all("failed", str(error))
             run_log.write("ERROR", "orch", str(error))
             run_log.close()
             raise dg.Failure(str(error), allow_retries=False) from error
-        return LoadedBundle(bundle, path, step_log, run_log)
+        if len(wanted) > 1:
+            step_log.started(read.biz_dts)
+        if read.skipped:
+            warn(f"skipped, because they are not open: {', '.join(read.skipped)}")
+        if waiting:
+            step_log.failed(waiting)
+        return LoadedBundle(bundle, path, step_log, run_log, waiting)
 
     def _read(
         self, spec: JobSpec, step: StepExecutionContext, wanted: tuple[str, ...]
-    ) -> ParamBundle:
+    ) -> tuple[ParamBundle, dict[str, str]]:
+        """The bundle, and which of its dates wait for parents outside the run."""
         stamped_at = stamp_dates(self._store, spec, step.run_id, wanted)
         bundle = fetch_bundle(
             self._store,
@@ -113,22 +128,16 @@ class ParamBundleIOManager(dg.IOManager):
         in_run = set(step.dagster_run.step_keys_to_execute or step.job_def.graph.node_names())
         parents = self._location.registry.parents_of(spec)
         outside = [parent for parent in parents if parent.job_name not in in_run]
-        check_parents(self._store, spec, outside, bundle.biz_dts)
-        return with_stamp(bundle, stamped_at)
+        waiting = dates_without_parents(self._store, spec, outside, bundle.biz_dts)
+        return with_stamp(bundle, stamped_at), waiting
 
 
 def _wanted(step: StepExecutionContext) -> tuple[tuple[str, ...], NotReadyError | None]:
     """The run's dates; where they cannot be had, what the row says instead, and why."""
     try:
-        wanted = biz_dts_of(step.dagster_run)
+        return biz_dts_of(step.dagster_run), None
     except NotReadyError as error:
         return ("",), error
-    if len(wanted) > 1:
-        return wanted, NotReadyError(
-            f"a run lands one business date, this one asks for {len(wanted)} "
-            f"({wanted[0]} … {wanted[-1]}): start a run for each"
-        )
-    return wanted, None
 
 
 def _record_of(step: StepExecutionContext) -> RunRecord:

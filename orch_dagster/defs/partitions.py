@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import dagster as dg
@@ -15,6 +16,8 @@ from orch_dagster.errors import NotReadyError
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
+# Which dates of its range a run is for, where they are not all of them; ours.
+DATES_TAG = "orch/biz_dts"
 
 # Partitions end at midnight UTC; at UTC+14 the local date is up to a day ahead of UTC's, whose own
 # date is one after the last that has ended.
@@ -47,4 +50,24 @@ def biz_dts_of(run: DagsterRun) -> tuple[str, ...]:
     start, end = date.fromisoformat(first), date.fromisoformat(last)
     if end < start:
         raise NotReadyError(f"the range of business dates {first} … {last} ends before it starts")
-    return tuple((start + timedelta(days)).isoformat() for days in range((end - start).days + 1))
+    days = [(start + timedelta(days)).isoformat() for days in range((end - start).days + 1)]
+    chosen = run.tags.get(DATES_TAG, "").split()
+    if unknown := sorted(set(chosen) - set(days)):
+        raise NotReadyError(
+            f"the tag {DATES_TAG} names {', '.join(unknown)}, outside the run's range "
+            f"{first} … {last}"
+        )
+    return tuple(day for day in days if day in chosen) if chosen else tuple(days)
+
+
+def tags_of(biz_dts: Sequence[str]) -> dict[str, str]:
+    """The tags by which a run is for just these dates, which are in order.
+
+    Dagster knows one date, or a range; which of a range's dates are meant, only we do.
+    """
+    if len(biz_dts) == 1:
+        return {PARTITION_TAG: biz_dts[0]}
+    tags = {RANGE_START_TAG: biz_dts[0], RANGE_END_TAG: biz_dts[-1]}
+    first, last = date.fromisoformat(biz_dts[0]), date.fromisoformat(biz_dts[-1])
+    has_gaps = (last - first).days + 1 > len(biz_dts)
+    return {**tags, DATES_TAG: " ".join(biz_dts)} if has_gaps else tags

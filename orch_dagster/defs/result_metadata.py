@@ -11,22 +11,15 @@ import dagster as dg
 from orch_dagster.errors import OrchError
 
 
-def landing_metadata(
-    landing: Mapping[str, Any],
-    application: Mapping[str, Any],
-    log_file: Path,
-    spark_log: Path | None,
+def job_metadata(
+    application: Mapping[str, Any], log_file: Path, spark_log: Path | None
 ) -> dict[str, dg.MetadataValue[Any]]:
-    """Row count, column schema, paths, duration, application and logs of one landed date.
+    """The application and the logs of a job, which all its dates share.
 
     Args:
-        landing: The job's report of the date; empty where it made none.
-        application: Its report of the Spark application; empty where it made none.
+        application: The job's report of its Spark application; empty where it made none.
         log_file: The run's log.
         spark_log: What Spark printed, where Dagster keeps it as a file.
-
-    Raises:
-        OrchError: The report of the landing is not of the framework's form.
     """
     found: dict[str, dg.MetadataValue[Any]] = {"log_file": dg.MetadataValue.path(str(log_file))}
     if spark_log:
@@ -35,10 +28,20 @@ def landing_metadata(
         found["spark_app_id"] = dg.MetadataValue.text(str(application["spark_app_id"]))
     if application.get("spark_ui"):
         found["spark_ui"] = dg.MetadataValue.url(str(application["spark_ui"]))
-    if not landing:
-        return found
+    return found
+
+
+def landing_metadata(landing: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
+    """Row count, column schema, paths and duration of one landed date.
+
+    Args:
+        landing: The job's report of the date; empty where it made none.
+
+    Raises:
+        OrchError: The report is not of the framework's form.
+    """
     try:
-        return found | _of_landing(landing)
+        return _of_landing(landing) if landing else {}
     except (KeyError, TypeError, ValueError) as error:
         raise OrchError(
             f"the job reported its landing in a form that cannot be read ({error!r}): use the "

@@ -2,74 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
 import dagster as dg
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.storage.compute_log_manager import ComputeIOType
 
+from orch_dagster.defs.checks import check_results
 from orch_dagster.defs.executor import current_stop
+from orch_dagster.defs.heard import Heard
 from orch_dagster.defs.io_manager import LoadedBundle
+from orch_dagster.defs.partitions import PARTITION_TAG
 from orch_dagster.defs.pipes import MessageFile, context_injector
-from orch_dagster.defs.result_metadata import landing_metadata
+from orch_dagster.defs.result_metadata import job_metadata, landing_metadata
 from orch_dagster.errors import OrchError
 from orch_dagster.settings import Settings
-from orch_dagster.spark.outcome import JobException, Outcome, ResultMessages, judge
+from orch_dagster.spark.outcome import Outcome, judge
 from orch_dagster.spark.process import run_supervised
 from orch_dagster.spark.submit import prepare_submit
-
-
-@dataclass
-class _Heard:
-    """What the job said so far, by its message file."""
-
-    loaded: LoadedBundle
-    opened: bool = False
-    closed: bool = False
-    exception: JobException | None = None
-    application: Mapping[str, Any] = field(default_factory=dict)
-    landings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def __call__(self, message: Mapping[str, Any]) -> None:
-        params = message.get("params") or {}
-        match message.get("method"):
-            case "opened":
-                self.opened = True
-            case "closed":
-                self.closed = True
-                self.exception = _exception(params.get("exception"))
-            case "report_custom_message":
-                self._hear(params.get("payload") or {})
-            case _:
-                pass
-
-    def _hear(self, payload: Mapping[str, Any]) -> None:
-        if payload.get("kind") == "application":
-            self.application = payload
-            self.loaded.step_log.application(str(payload["spark_app_id"]))
-        elif payload.get("kind") == "landing":
-            self.landings[str(payload["biz_dt"])] = payload
-
-    def messages(self) -> ResultMessages:
-        """What outcome.judge wants to know."""
-        return ResultMessages(
-            opened=self.opened,
-            closed=self.closed,
-            exception=self.exception,
-            landed=tuple(sorted(self.landings)),
-        )
-
-
-def _exception(params: Mapping[str, Any] | None) -> JobException | None:
-    if not params:
-        return None
-    return JobException(
-        str(params.get("name")), str(params.get("message")), tuple(params.get("stack") or ())
-    )
 
 
 def run_job(
@@ -81,13 +35,14 @@ def run_job(
         dagster.Failure: The job failed; its message is also the row's.
         DagsterExecutionInterruptedError: The run was asked to stop, and the job has.
     """
-    heard = _Heard(loaded)
+    heard = Heard(loaded.step_log, loaded.bundle.biz_dts)
     log = loaded.run_log
     metadata: dict[str, dg.MetadataValue[Any]] = {}
+    landed: dict[str, dict[str, dg.MetadataValue[Any]]] = {}
     try:
         outcome, reported, spark_log = _submit(context, loaded, settings, heard)
-        landing = heard.landings.get(loaded.bundle.biz_dts[0], {})
-        metadata = reported | landing_metadata(landing, heard.application, log.path, spark_log)
+        metadata = reported | job_metadata(heard.application, log.path, spark_log)
+        landed = _landed(loaded, heard, outcome)
     except (OrchError, OSError) as error:
         outcome = Outcome("failed", str(error))
     except BaseException as error:
@@ -99,15 +54,66 @@ def run_job(
         raise
     _end(loaded, outcome)
     log.close()
+    yield from check_results(loaded.bundle.spec, heard.checks)
+    is_of_one_date = PARTITION_TAG in context.run.tags
+    if not is_of_one_date:
+        yield from _materialized(context, landed, metadata)
     if outcome.status == "canceled":
         raise DagsterExecutionInterruptedError(outcome.message or "the run was asked to stop")
-    if outcome.status == "failed":
-        raise dg.Failure(outcome.message, metadata=metadata, allow_retries=False)
-    yield dg.MaterializeResult(metadata=metadata)
+    if failure := _failure(loaded, outcome, landed):
+        raise dg.Failure(failure, metadata=metadata, allow_retries=False)
+    if is_of_one_date:
+        (of_date,) = landed.values()
+        yield dg.MaterializeResult(metadata={**metadata, **of_date})
+    else:
+        # By itself Dagster would take the whole range for materialized, with dates that are not
+        # open among it; by this mark it adds nothing to the events above.
+        mark = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
+        yield dg.Output(None, "result", metadata=mark)
+
+
+def _landed(
+    loaded: LoadedBundle, heard: Heard, outcome: Outcome
+) -> dict[str, dict[str, dg.MetadataValue[Any]]]:
+    """The dates that landed, each with its metadata; of several, whatever became of the others."""
+    dates = loaded.bundle.biz_dts
+    if outcome.status != "completed":
+        dates = [day for day in dates if day in heard.landings] if len(dates) > 1 else ()
+    return {day: landing_metadata(heard.landings.get(day, {})) for day in dates}
+
+
+def _materialized(
+    context: dg.OpExecutionContext,
+    landed: Mapping[str, Mapping[str, dg.MetadataValue[Any]]],
+    metadata: Mapping[str, dg.MetadataValue[Any]],
+) -> Iterator[dg.AssetMaterialization]:
+    """What Dagster is told of each landed date; the events outlive a failure raised after them."""
+    for biz_dt, of_date in landed.items():
+        yield dg.AssetMaterialization(
+            context.asset_key, metadata={**metadata, **of_date}, partition=biz_dt
+        )
+
+
+def _failure(loaded: LoadedBundle, outcome: Outcome, landed: Collection[str]) -> str | None:
+    """What the step fails with, if not every one of its dates landed."""
+    if not loaded.waiting and outcome.status == "completed":
+        return None
+    asked = [*loaded.bundle.biz_dts, *loaded.waiting]
+    if len(asked) == 1:
+        return outcome.message
+    ends = loaded.step_log.facts.ends
+    rest = [
+        f"{biz_dt}: {ends[biz_dt].message or outcome.message}"
+        for biz_dt in sorted(asked)
+        if biz_dt not in landed
+    ]
+    if not rest:
+        return outcome.message
+    return f"{len(rest)} of {len(asked)} dates did not land: {'; '.join(rest)}"
 
 
 def _submit(
-    context: dg.OpExecutionContext, loaded: LoadedBundle, settings: Settings, heard: _Heard
+    context: dg.OpExecutionContext, loaded: LoadedBundle, settings: Settings, heard: Heard
 ) -> tuple[Outcome, dict[str, dg.MetadataValue[Any]], Path | None]:
     """How the job ended, the metadata that its script reported by itself, and Spark's log."""
     bundle, log = loaded.bundle, loaded.run_log

@@ -55,30 +55,40 @@ class StepLog:
         )
         self._waits_s: Sequence[float] = RETRY_WAITS_S
 
-    def started(self) -> None:
-        """Say that the step began."""
-        self._say(f"{self.facts.job_name} started for {', '.join(self.facts.biz_dts)}")
+    def started(self, biz_dts: tuple[str, ...] | None = None) -> None:
+        """Say that the step began, for `biz_dts` where those are not all of its dates."""
+        self.facts = replace(self.facts, biz_dts=biz_dts or self.facts.biz_dts)
+        self._say(self.facts, f"{self.facts.job_name} started for {', '.join(self.facts.biz_dts)}")
         self._write()
 
     def application(self, spark_app_id: str) -> None:
         """Say which Spark application the step has; the row has it with its end."""
         self.facts = replace(self.facts, spark_app_id=spark_app_id)
-        self._say(f"{self.facts.job_name} is Spark application {spark_app_id}")
+        self._say(self.facts, f"{self.facts.job_name} is Spark application {spark_app_id}")
 
     def ended(self, ends: Mapping[str, End]) -> None:
-        """Say how each date ended; what was said before stands."""
-        self.facts = replace(self.facts, ends={**ends, **self.facts.ends})
-        how = ", ".join(f"{biz_dt} {end.status}" for biz_dt, end in sorted(ends.items()))
-        self._say(f"{self.facts.job_name} ended: {how}")
+        """Say how dates ended; what was said of them before stands."""
+        news = {biz_dt: end for biz_dt, end in ends.items() if biz_dt not in self.facts.ends}
+        if not news:
+            return
+        self.facts = replace(self.facts, ends={**self.facts.ends, **news})
+        how = ", ".join(f"{biz_dt} {end.status}" for biz_dt, end in sorted(news.items()))
+        # The news alone: of many dates, each would say all that came before it.
+        self._say(replace(self.facts, ends=news), f"{self.facts.job_name} ended: {how}")
         self._write()
 
     def ended_all(self, status: str, message: str | None = None) -> None:
-        """Say that every date ended in the same way, now."""
+        """Say that every date of which nothing was said ended in the same way, now."""
         end = End(status, datetime.now(timezone.utc), message)
         self.ended(dict.fromkeys(self.facts.biz_dts, end))
 
-    def _say(self, message: str) -> None:
-        say_facts(self._instance, self._record.dagster_run, self.facts, message)
+    def failed(self, reasons: Mapping[str, str]) -> None:
+        """Say that dates failed now, each for its own reason."""
+        now = datetime.now(timezone.utc)
+        self.ended({biz_dt: End("failed", now, reason) for biz_dt, reason in reasons.items()})
+
+    def _say(self, facts: StepFacts, message: str) -> None:
+        say_facts(self._instance, self._record.dagster_run, facts, message)
 
     def _write(self) -> None:
         history = RunHistory(

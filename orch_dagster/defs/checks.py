@@ -1,0 +1,93 @@
+"""The asset checks of a landing: computed by the job, told by the step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from orch_dagster.defs.translator import asset_key
+from orch_dagster.registry import JobSpec
+
+# As jobs/framework names them.
+_CHECKS = {
+    "key_unique": "No two rows have the same business_keys of process_control.",
+    "key_not_null": "No row has a null in its business_keys.",
+    "changes": "Rows inserted, updated, deleted and unchanged against the business date before.",
+}
+
+
+def check_specs(spec: JobSpec) -> Mapping[str, dg.AssetCheckSpec]:
+    """The checks of a job's asset, by the output of its op; none where it lands nothing."""
+    if not spec.lands:
+        return {}
+    key = asset_key(spec)
+    return {
+        name: dg.AssetCheckSpec(name, asset=key, description=about)
+        for name, about in _CHECKS.items()
+    }
+
+
+def check_results(
+    spec: JobSpec, reported: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+    """One result for each check that was computed, and for every other one its bare output.
+
+    Dagster wants each declared check told of; one with an output alone counts as not executed.
+
+    Args:
+        spec: The job.
+        reported: For each business date the results that the job reported.
+    """
+    for name in check_specs(spec):
+        by_date = {
+            biz_dt: result
+            for biz_dt, results in sorted(reported.items())
+            for result in results
+            if result["name"] == name
+        }
+        yield _result(spec, name, by_date) if by_date else dg.Output(None, name)
+
+
+def _result(
+    spec: JobSpec, name: str, by_date: Mapping[str, Mapping[str, Any]]
+) -> dg.AssetCheckResult:
+    failed = [biz_dt for biz_dt, result in by_date.items() if not result["passed"]]
+    is_blocking = any(result["blocking"] for result in by_date.values())
+    (first, *others) = by_date.values()
+    metadata: Mapping[str, Any] = first["metadata"]
+    if others:
+        records = [
+            dg.TableRecord({"biz_dt": biz_dt, "passed": result["passed"], **_cells(result)})
+            for biz_dt, result in by_date.items()
+        ]
+        metadata = {"by_date": dg.MetadataValue.table(records, _schema(records))}
+    return dg.AssetCheckResult(
+        passed=not failed,
+        asset_key=asset_key(spec),
+        check_name=name,
+        severity=dg.AssetCheckSeverity.ERROR if is_blocking else dg.AssetCheckSeverity.WARN,
+        description=f"failed for {', '.join(failed)}" if failed and others else None,
+        metadata=metadata,
+    )
+
+
+def _cells(result: Mapping[str, Any]) -> dict[str, str | int | float | bool | None]:
+    plain = (str, int, float, bool, type(None))
+    return {
+        name: value if isinstance(value, plain) else str(value)
+        for name, value in result["metadata"].items()
+    }
+
+
+def _schema(records: Sequence[dg.TableRecord]) -> dg.TableSchema:
+    """Every column that a date has; a date without it has none there."""
+    names = dict.fromkeys(name for record in records for name in record.data)
+    types: dict[type, str] = {bool: "bool", int: "int", float: "float"}
+    columns: list[dg.TableColumn] = []
+    for name in names:
+        found = {type(record.data[name]) for record in records if record.data.get(name) is not None}
+        kind = types.get(found.pop(), "string") if len(found) == 1 else "string"
+        columns.append(dg.TableColumn(name, kind))
+    return dg.TableSchema(columns)

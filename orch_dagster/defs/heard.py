@@ -1,0 +1,90 @@
+"""What a job says while it runs, by its message file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from orch_dagster.defs.step_log import StepLog
+from orch_dagster.execution_log import End
+from orch_dagster.spark.failure_text import clip_utf8, exception_line
+from orch_dagster.spark.outcome import JobException, ResultMessages
+
+
+@dataclass
+class Heard:
+    """Called with each message, in the reader's thread; keeps what the job said so far.
+
+    Attributes:
+        step_log: Told of the application, and of several dates how each ended.
+        biz_dts: The dates that the job is to land.
+        application: The job's report of its Spark application.
+        landings: Its report of each landed date.
+        checks: Its results of each date's checks, also where they kept the date from landing.
+    """
+
+    step_log: StepLog
+    biz_dts: tuple[str, ...]
+    application: Mapping[str, Any] = field(default_factory=dict)
+    landings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    checks: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    _opened: bool = False
+    _closed: bool = False
+    _exception: JobException | None = None
+
+    def __call__(self, message: Mapping[str, Any]) -> None:
+        """Take in one message, as the job wrote it."""
+        params = message.get("params") or {}
+        match message.get("method"):
+            case "opened":
+                self._opened = True
+            case "closed":
+                self._closed = True
+                if said := params.get("exception"):
+                    self._exception = _exception(said)
+            case "report_custom_message":
+                self._hear(params.get("payload") or {})
+            case _:
+                pass
+
+    def messages(self) -> ResultMessages:
+        """What outcome.judge wants to know."""
+        return ResultMessages(
+            opened=self._opened,
+            closed=self._closed,
+            exception=self._exception,
+            landed=tuple(sorted(self.landings)),
+        )
+
+    def _hear(self, payload: Mapping[str, Any]) -> None:
+        match payload.get("kind"):
+            case "application":
+                self.application = payload
+                self.step_log.application(str(payload["spark_app_id"]))
+            case "checks":
+                self.checks[str(payload["biz_dt"])] = payload["checks"]
+            case "landing":
+                self.landings[str(payload["biz_dt"])] = payload
+                began = datetime.fromisoformat(payload["started_at"])
+                over = began + timedelta(seconds=payload["duration_s"])
+                self._date_ended(payload, End("completed", over, started_at=began))
+            case "failure":
+                failure = _exception(payload)
+                why = exception_line(failure.name, failure.message, failure.stack)
+                now = datetime.now(timezone.utc)
+                self._date_ended(payload, End("failed", now, clip_utf8(why)))
+            case _:
+                pass
+
+    def _date_ended(self, payload: Mapping[str, Any], end: End) -> None:
+        # A single date ends with its job, whose exit is a part of the proof.
+        if len(self.biz_dts) > 1:
+            self.step_log.ended({str(payload["biz_dt"]): end})
+
+
+def _exception(params: Mapping[str, Any]) -> JobException:
+    return JobException(
+        str(params.get("name")), str(params.get("message")), tuple(params.get("stack") or ())
+    )

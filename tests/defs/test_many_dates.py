@@ -1,0 +1,76 @@
+"""Several business dates in one run: one Spark application, each date with an end of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from orch_dagster.sample.rows import JOB_NAME
+from tests.homes import Home
+
+KEY = dg.AssetKey(["gels", "fpms", JOB_NAME])
+
+
+def materialized(home: Home, run_id: str) -> dict[str | None, dict[str, Any]]:
+    """Metadata of the run's materializations, by partition."""
+    with dg.DagsterInstance.from_config(home.environ["DAGSTER_HOME"]) as instance:
+        wanted = {dg.DagsterEventType.ASSET_MATERIALIZATION}
+        records = instance.get_records_for_run(run_id, of_type=wanted).records
+    events = [record.asset_materialization for record in records]
+    assert len({event.partition for event in events if event}) == len(events)
+    return {
+        event.partition: {name: value.value for name, value in event.metadata.items()}
+        for event in events
+        if event
+    }
+
+
+@pytest.mark.spark
+def test_a_range_lands_what_is_open_and_names_what_failed(sample_home: Home) -> None:
+    sample_home.orch("sample", "GELS", "FPMS", "--from", "2024-05-14", "--to", "2024-05-18")
+    for day in (14, 17, 18):
+        sample_home.orch("open", "GELS", "FPMS", f"2024-05-{day}")
+    extract = sample_home.folder / "data/gels/fpms/2024-05-17/contract.csv"
+    content = extract.read_bytes()
+    extract.unlink()
+
+    done = sample_home.orch(
+        "run", JOB_NAME, "--from", "2024-05-13", "--to", "2024-05-18", "--json", check=False
+    )
+    assert done.returncode == 1
+    assert "skipped, because they are not open: 2024-05-13, 2024-05-16" in done.stderr
+    assert (
+        f"{JOB_NAME} failed: 1 of 4 dates did not land: 2024-05-17: SourceNotFound" in done.stderr
+    )
+    (run,) = json.loads(done.stdout)
+    rows = {row["biz_dt"]: row for row in run["execution_log"]}
+    assert {
+        day: row["status"] for day, row in rows.items() if day != "2024-05-17"
+    } == dict.fromkeys(["2024-05-14", "2024-05-15", "2024-05-18"], "Completed")
+    assert rows["2024-05-17"]["status"].startswith("Failed: SourceNotFound: no such source:")
+    assert len({row["spark_app_id"] for row in rows.values()}) == 1
+    starts = [rows[f"2024-05-{day}"]["start_time"] for day in (14, 15, 18)]
+    assert starts == sorted(set(starts))
+    landed = materialized(sample_home, run["run_id"])
+    assert {*landed} == {"2024-05-14", "2024-05-15", "2024-05-18"}
+    for day, metadata in landed.items():
+        assert metadata["path"].endswith(f"/biz_dt={day}")
+        assert metadata["dagster/row_count"] > 0
+
+    extract.write_bytes(content)
+    again = sample_home.orch(
+        "run", JOB_NAME, "--from", "2024-05-14", "--to", "2024-05-18", "--missing", "--json"
+    )
+    assert "completed already: 2024-05-14, 2024-05-15, 2024-05-18" in again.stderr
+    (second,) = json.loads(again.stdout)
+    assert [(row["biz_dt"], row["status"]) for row in second["execution_log"]] == [
+        ("2024-05-17", "Completed")
+    ]
+    assert {*materialized(sample_home, second["run_id"])} == {"2024-05-17"}
+    nothing = sample_home.orch(
+        "run", JOB_NAME, "--from", "2024-05-14", "--to", "2024-05-18", "--missing", "--json"
+    )
+    assert json.loads(nothing.stdout) == []
