@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -23,6 +23,8 @@ class Location:
         registry: Its jobs.
         schedule_params: sys_params whose key starts with ``schedule.``.
         first_biz_dt: Where partitions start.
+        keyed_sources: (entity, source_system) of those whose rows can be told apart, by
+            business_keys of process_control.
         notice: What to tell about the load, such as how old the picture is; None where all is well.
     """
 
@@ -30,6 +32,7 @@ class Location:
     registry: Registry
     schedule_params: Sequence[SysParam]
     first_biz_dt: str
+    keyed_sources: Collection[tuple[str, str]] = ()
     notice: str | None = None
 
     @property
@@ -56,6 +59,7 @@ def load_location(settings: Settings) -> Location:
         registry=registry,
         schedule_params=rows.schedule_params,
         first_biz_dt=first or datetime.now(timezone.utc).date().isoformat(),
+        keyed_sources=rows.keyed_sources,
         notice=notice,
     )
 

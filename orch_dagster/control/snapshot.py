@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class RegistryRows:
         schedule_params: The environment's sys_params whose key starts with ``schedule.``.
         first_biz_dt: The earliest biz_dt of process_control, or None.
         read_at: When the store gave them, UTC.
+        keyed_sources: (entity, source_system) of those with business_keys in process_control.
     """
 
     store: str
@@ -42,12 +43,14 @@ class RegistryRows:
     schedule_params: Sequence[SysParam]
     first_biz_dt: str | None
     read_at: datetime
+    keyed_sources: Sequence[tuple[str, str]] = field(default_factory=list)
 
 
 def read_rows(store: ControlStore, environment: str) -> RegistryRows:
     """Read the registry's rows from the store."""
     system = store.read(SYS_PARAMS, {"environment": environment, "param_type": "system"})
-    dates = store.read(PROCESS_CONTROL, columns=["biz_dt"])
+    columns = ["entity", "source_system", "biz_dt", "business_keys"]
+    dates = store.read(PROCESS_CONTROL, columns=columns)
     return RegistryRows(
         store=store.address,
         environment=environment,
@@ -63,6 +66,13 @@ def read_rows(store: ControlStore, environment: str) -> RegistryRows:
             (day for row in dates if is_iso_date(day := str(row["biz_dt"]))), default=None
         ),
         read_at=datetime.now(timezone.utc),
+        keyed_sources=sorted(
+            {
+                (str(row["entity"]), str(row["source_system"]))
+                for row in dates
+                if row["business_keys"]
+            }
+        ),
     )
 
 
@@ -73,6 +83,7 @@ def save(rows: RegistryRows, path: Path) -> None:
         "environment": rows.environment,
         "read_at": rows.read_at.isoformat(),
         "first_biz_dt": rows.first_biz_dt,
+        "keyed_sources": rows.keyed_sources,
         "job_master": [row.to_row() for row in rows.masters],
         "job_dependency": [row.to_row() for row in rows.dependencies],
         "sys_params": [row.to_row() for row in rows.schedule_params],
@@ -96,6 +107,8 @@ def load(path: Path) -> RegistryRows | None:
             schedule_params=[SysParam.from_row(row) for row in document["sys_params"]],
             first_biz_dt=document["first_biz_dt"],
             read_at=datetime.fromisoformat(document["read_at"]),
+            # An older version kept none.
+            keyed_sources=[(e, s) for e, s in document.get("keyed_sources", ())],
         )
     except FileNotFoundError:
         return None

@@ -38,14 +38,14 @@ def build_asset(
     settings = location.settings
 
     def compute(context: dg.OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[object]:
-        yield from run_job(context, inputs["params"], settings)
+        yield from run_job(context, inputs["params"], settings, checks)
 
     parents = {
         parent_input(number): asset_key(parent)
         for number, parent in enumerate(location.registry.parents_of(spec))
     }
     key = asset_key(spec)
-    checks = check_specs(spec)
+    checks = check_specs(spec, location)
     op = dg.OpDefinition(
         compute_fn=compute,
         name=spec.job_name,

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from orch_dagster.defs.translator import asset_key
+from orch_dagster.location import Location
 from orch_dagster.registry import JobSpec
 
 # As jobs/framework names them.
@@ -18,9 +19,14 @@ _CHECKS = {
 }
 
 
-def check_specs(spec: JobSpec) -> Mapping[str, dg.AssetCheckSpec]:
-    """The checks of a job's asset, by the output of its op; none where it lands nothing."""
-    if not spec.lands:
+def check_specs(spec: JobSpec, location: Location) -> Mapping[str, dg.AssetCheckSpec]:
+    """The checks of a job's asset, by the output of its op.
+
+    None where it lands nothing, or where its source has no business_keys: each check declared
+    makes every load of the location longer.
+    """
+    source = (spec.context.entity, spec.context.source_system)
+    if not spec.lands or source not in location.keyed_sources:
         return {}
     key = asset_key(spec)
     return {
@@ -30,28 +36,28 @@ def check_specs(spec: JobSpec) -> Mapping[str, dg.AssetCheckSpec]:
 
 
 def check_results(
-    spec: JobSpec, reported: Mapping[str, Sequence[Mapping[str, Any]]]
+    declared: Mapping[str, dg.AssetCheckSpec], reported: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
     """One result for each check that was computed, and for every other one its bare output.
 
     Dagster wants each declared check told of; one with an output alone counts as not executed.
 
     Args:
-        spec: The job.
+        declared: What check_specs gave.
         reported: For each business date the results that the job reported.
     """
-    for name in check_specs(spec):
+    for name, spec in declared.items():
         by_date = {
             biz_dt: result
             for biz_dt, results in sorted(reported.items())
             for result in results
             if result["name"] == name
         }
-        yield _result(spec, name, by_date) if by_date else dg.Output(None, name)
+        yield _result(spec, by_date) if by_date else dg.Output(None, name)
 
 
 def _result(
-    spec: JobSpec, name: str, by_date: Mapping[str, Mapping[str, Any]]
+    spec: dg.AssetCheckSpec, by_date: Mapping[str, Mapping[str, Any]]
 ) -> dg.AssetCheckResult:
     failed = [biz_dt for biz_dt, result in by_date.items() if not result["passed"]]
     is_blocking = any(result["blocking"] for result in by_date.values())
@@ -65,8 +71,8 @@ def _result(
         metadata = {"by_date": dg.MetadataValue.table(records, _schema(records))}
     return dg.AssetCheckResult(
         passed=not failed,
-        asset_key=asset_key(spec),
-        check_name=name,
+        asset_key=spec.asset_key,
+        check_name=spec.name,
         severity=dg.AssetCheckSeverity.ERROR if is_blocking else dg.AssetCheckSeverity.WARN,
         description=f"failed for {', '.join(failed)}" if failed and others else None,
         metadata=metadata,

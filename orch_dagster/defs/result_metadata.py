@@ -10,6 +10,8 @@ import dagster as dg
 
 from orch_dagster.errors import OrchError
 
+_DRIFT = ("added", "missing", "changed")
+
 
 def job_metadata(
     application: Mapping[str, Any], log_file: Path, spark_log: Path | None
@@ -58,6 +60,13 @@ def _of_landing(landing: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
             [dg.TableColumn(column["name"], column["type"]) for column in landing["columns"]]
         )
     )
+    for name in ("rows_read", "rejected_rows"):
+        if landing.get(name) is not None:
+            found[name] = dg.MetadataValue.int(int(landing[name]))
+    if landing.get("rejected_path"):
+        found["rejected_path"] = dg.MetadataValue.path(str(landing["rejected_path"]))
+    if any((drift := landing.get("drift") or {}).get(how) for how in _DRIFT):
+        found["schema_drift"] = dg.MetadataValue.json(dict(drift))
     found["duration_s"] = dg.MetadataValue.float(float(landing["duration_s"]))
     found["size_bytes"] = dg.MetadataValue.int(sum(int(sink["size_bytes"] or 0) for sink in sinks))
     found["files"] = dg.MetadataValue.int(sum(int(sink["files"] or 0) for sink in sinks))

@@ -27,9 +27,18 @@ from orch_dagster.spark.submit import prepare_submit
 
 
 def run_job(
-    context: dg.OpExecutionContext, loaded: LoadedBundle, settings: Settings
+    context: dg.OpExecutionContext,
+    loaded: LoadedBundle,
+    settings: Settings,
+    checks: Mapping[str, dg.AssetCheckSpec],
 ) -> Iterator[object]:
     """Run one landing job to its end and yield what Dagster should know.
+
+    Args:
+        context: Of the op.
+        loaded: Its parameters and logs.
+        settings: Ours.
+        checks: Those that its asset declares.
 
     Raises:
         dagster.Failure: The job failed; its message is also the row's.
@@ -54,7 +63,7 @@ def run_job(
         raise
     _end(loaded, outcome)
     log.close()
-    yield from check_results(loaded.bundle.spec, heard.checks)
+    yield from check_results(checks, heard.checks)
     is_of_one_date = PARTITION_TAG in context.run.tags
     if not is_of_one_date:
         yield from _materialized(context, landed, metadata)

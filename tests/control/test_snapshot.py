@@ -25,6 +25,7 @@ ROWS = RegistryRows(
     schedule_params=[SysParam("schedule.cron", "DEV", "*", "0 2 * * *", "system")],
     first_biz_dt="2024-05-15",
     read_at=datetime(2024, 5, 15, 1, 2, 3, 456789, tzinfo=timezone.utc),
+    keyed_sources=[("GELS", "FPMS")],
 )
 
 
