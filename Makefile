@@ -32,4 +32,5 @@ check: install
 bench: install
 	$(BIN)/python bench/registry_load.py 1000 10000
 	$(BIN)/python bench/run_overhead.py 5
+	$(BIN)/python bench/many_dates.py 30
 	$(BIN)/python bench/kudu_store.py

@@ -6,7 +6,7 @@ import json
 import signal
 import socket
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from subprocess import STDOUT, Popen
 from typing import Any, TypeVar
@@ -48,6 +48,20 @@ mutation Reload($name: String!) {
     }
   }
 }"""
+BACKFILL = """
+mutation Backfill($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}"""
+BACKFILLED = """
+query Backfilled($id: String!) {
+  partitionBackfillOrError(backfillId: $id) {
+    ... on PartitionBackfill { status runs(limit: 50) { runId status tags { key value } } }
+  }
+}"""
 DAEMONS = """
 { instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
 
@@ -84,6 +98,22 @@ class Dev:
         launched = self.ask(LAUNCH, timeout_s=30, params=params)["launchRun"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         return launched["run"]["runId"]
+
+    def backfill(self, *path: str, biz_dts: Sequence[str]) -> str:
+        """Launch a backfill of an asset as its page does; returns its id."""
+        params = {"assetSelection": [{"path": path}], "partitionNames": biz_dts}
+        launched = self.ask(BACKFILL, timeout_s=30, params=params)["launchPartitionBackfill"]
+        assert launched["__typename"] == "LaunchBackfillSuccess", launched
+        return launched["backfillId"]
+
+    def runs_of_backfill(self, backfill_id: str) -> list[dict[str, Any]]:
+        """Wait for a backfill's end; returns its runs."""
+
+        def over() -> list[dict[str, Any]] | None:
+            found = self.ask(BACKFILLED, id=backfill_id)["partitionBackfillOrError"]
+            return found["runs"] if found["status"].startswith("COMPLETED") else None
+
+        return until(over, 240, f"the end of backfill {backfill_id}")
 
     def run(self, run_id: str) -> dict[str, Any]:
         return self.ask(STATUS, id=run_id)["runOrError"]

@@ -1,51 +1,75 @@
-"""The real `dagster dev`: materialize from its page, kill a worker, wait for the sensor's row."""
+"""The real `dagster dev`: backfill from its page, kill a worker, wait for the sensor's row."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import psutil
 import pytest
 
 from orch_dagster.sample.rows import JOB_NAME as JOB
-from tests.dagster_dev import dagster_dev, until
-from tests.homes import BIZ_DT, Home
+from tests.dagster_dev import Dev, dagster_dev, until
+from tests.homes import BIZ_DT, Home, new_home
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Dev]]:
+    """A home with the sample for three dates, served; a run lands up to two of them."""
+    home = new_home(tmp_path_factory.mktemp("dev") / "home")
+    home.environ["ORCH_DATES_PER_RUN"] = "2"
+    home.orch("init", "--sample")
+    home.orch("sample", "GELS", "FPMS", "--from", BIZ_DT, "--to", "2024-05-17")
+    for day in ("2024-05-16", "2024-05-17"):
+        home.orch("open", "GELS", "FPMS", day)
+    with dagster_dev(home) as dev:
+        yield home, dev
 
 
 @pytest.mark.spark
-def test_materialize_from_the_page_and_survive_the_kill_of_a_worker(sample_home: Home) -> None:
-    with dagster_dev(sample_home) as dev:
-        first = dev.materialize("gels", "fpms", JOB, biz_dt=BIZ_DT)
-        assert dev.end_of(first) == "SUCCESS"
-        (row,) = sample_home.log_rows(JOB)
-        assert (row["run_id"], row["status"]) == (first, "Completed")
+def test_a_backfill_from_the_page_is_a_run_for_so_many_dates(served: tuple[Home, Dev]) -> None:
+    home, dev = served
+    dates = [BIZ_DT, "2024-05-16", "2024-05-17"]
+    runs = dev.runs_of_backfill(dev.backfill("gels", "fpms", JOB, biz_dts=dates))
 
-        second = dev.materialize("gels", "fpms", JOB, biz_dt=BIZ_DT)
+    assert [run["status"] for run in runs] == ["SUCCESS", "SUCCESS"]
+    rows = {row["biz_dt"]: row for row in home.log_rows(JOB)}
+    assert {day: row["status"] for day, row in rows.items()} == dict.fromkeys(dates, "Completed")
+    assert len({row["spark_app_id"] for row in rows.values()}) == 2
+    assert rows[BIZ_DT]["run_id"] == rows["2024-05-16"]["run_id"]
 
-        def worker() -> int | None:
-            run = dev.run(second)
-            tags = {tag["key"]: tag["value"] for tag in run["tags"]}
-            return int(tags["orch/pid"]) if "orch/pid" in tags else None
 
-        pid = until(worker, 60, "the second run's worker")
+@pytest.mark.spark
+def test_a_run_of_the_page_whose_worker_is_killed_leaves_its_row_and_no_process(
+    served: tuple[Home, Dev],
+) -> None:
+    home, dev = served
+    before = len(home.log_rows(JOB))
+    killed = dev.materialize("gels", "fpms", JOB, biz_dt=BIZ_DT)
 
-        def spark() -> list[psutil.Process] | None:
-            tree = psutil.Process(pid).children(recursive=True)
-            return tree if "java" in sample_home.process_names() else None
+    def worker() -> int | None:
+        tags = {tag["key"]: tag["value"] for tag in dev.run(killed)["tags"]}
+        return int(tags["orch/pid"]) if "orch/pid" in tags else None
 
-        tree = until(spark, 60, "the second run's JVM")
-        os.kill(pid, signal.SIGKILL)
-        _, alive = psutil.wait_procs(tree, timeout=10)
-        assert alive == []
+    pid = until(worker, 60, "the run's worker")
 
-        def died() -> dict[str, Any] | None:
-            found = [row for row in sample_home.log_rows(JOB) if row["run_id"] == second]
-            return found[0] if found and found[0]["status"].startswith("Failed") else None
+    def spark() -> list[psutil.Process] | None:
+        tree = psutil.Process(pid).children(recursive=True)
+        return tree if "java" in home.process_names() else None
 
-        row = until(died, 60, "the sensor's row")
+    tree = until(spark, 60, "the run's JVM")
+    os.kill(pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(tree, timeout=10)
+    assert alive == []
+
+    def died() -> dict[str, Any] | None:
+        found = [row for row in home.log_rows(JOB) if row["run_id"] == killed]
+        return found[0] if found and found[0]["status"].startswith("Failed") else None
+
+    row = until(died, 60, "the sensor's row")
     # Whichever saw it first: the sensor by the run's own tags, or the code server as its parent.
     assert row["status"].startswith("Failed: ")
     assert row["end_time"] > row["start_time"]
-    assert len(sample_home.log_rows(JOB)) == 2
+    assert len(home.log_rows(JOB)) == before + 1

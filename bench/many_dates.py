@@ -1,0 +1,111 @@
+"""What many dates in one Spark application save, and whether their number costs memory.
+
+    python bench/many_dates.py [DATES]
+
+Prints the seconds of one `orch run` of JOB_1001 for so many dates (30) against as many bare
+spark-submits (the median of three, times their number), and the live heap of a driver after every
+tenth of 60 dates, each after a full collection.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from run_overhead import bare_command, seconds
+
+from orch_dagster.sample.rows import BIZ_DT, ENTITY, JOB_NAME, SOURCE_SYSTEM
+from orch_dagster.settings import REPOSITORY
+
+HEAP_DATES, HEAP_EVERY = 60, 10
+
+
+def opened(home: Path, count: int) -> list[str]:
+    """Open so many dates from the sample's on, each with its extract; returns them."""
+    days = [(BIZ_DT + timedelta(days)).isoformat() for days in range(count)]
+    source = {"entity": ENTITY, "source_system": SOURCE_SYSTEM}
+    rows = [{**source, "biz_dt": day, "start_dt": day, "end_dt": day} for day in days]
+    file = home / "dates.yaml"
+    file.write_text(json.dumps({"process_control": rows}), encoding="utf-8")
+    subprocess.run(["orch", "apply", str(file)], check=True, capture_output=True)
+    sample = ["orch", "sample", ENTITY, SOURCE_SYSTEM, "--from", days[0], "--to", days[-1]]
+    subprocess.run(sample, check=True, capture_output=True)
+    return days
+
+
+def live_heap_mb(spark: Any) -> float:
+    """What the driver's JVM holds after a full collection."""
+    runtime = spark.sparkContext._jvm.java.lang.Runtime.getRuntime()
+    runtime.gc()
+    return (runtime.totalMemory() - runtime.freeMemory()) / 2**20
+
+
+def print_heap(home: Path) -> None:
+    """Land many small dates in one driver, and look at its heap now and then."""
+    sys.path.insert(0, str(REPOSITORY / "jobs"))
+    from framework.landing import land_date
+    from framework.params_loader import parse_params
+    from framework.plan import plan_landing
+    from framework.session import get_spark, session_of_its_own
+
+    days = [(date(2024, 1, 1) + timedelta(days)).isoformat() for days in range(HEAP_DATES)]
+    (home / "in.csv").write_text("id,name\n1,Ada\n2,Bob\n", encoding="utf-8")
+    params = parse_params(
+        {
+            "metadata": {
+                "job_id": "1", "job_name": "heap", "run_id": "bench", "biz_dt": days[0],
+                "biz_dts": days, "environment": "DEV", "version": 1,
+            },
+            "job_master": {
+                "context_params": {
+                    "sources": [
+                        {"format": "csv", "path": "in.csv", "options": {"header": True}}
+                    ],
+                    "sinks": [
+                        {"format": "orc", "path": "heap", "partition_cols": ["biz_dt"]}
+                    ],
+                }
+            },
+        },
+        "bench",
+    )  # fmt: skip
+    spark = get_spark("heap")
+    for number, biz_dt in enumerate(params.biz_dts, start=1):
+        land_date(session_of_its_own(spark), params, plan_landing(params, biz_dt, str(home)))
+        if number % HEAP_EVERY == 0:
+            print(f"{number} dates landed: live heap {live_heap_mb(spark):.0f} MB", flush=True)
+    spark.stop()
+
+
+def main() -> None:
+    """Measure both."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        os.environ |= {"ORCH_HOME": folder, "DAGSTER_HOME": f"{folder}/.orch/dagster"}
+        subprocess.run(["orch", "init", "--sample"], check=True, capture_output=True)
+        days = opened(home, count)
+        bare, environment = bare_command(home)
+        alone = statistics.median([seconds(bare, environment, folder) for _ in range(3)])
+        ours = ["orch", "run", JOB_NAME, "--from", days[0], "--to", days[-1]]
+        start = time.perf_counter()
+        subprocess.run(ours, check=True, capture_output=True)
+        took = time.perf_counter() - start
+        print(
+            f"{count} dates in one backfill {took:.1f} s, {count} bare submits of {alone:.1f} s "
+            f"{count * alone:.0f} s: ratio {took / (count * alone):.2f}",
+            flush=True,
+        )
+        print_heap(home)
+
+
+if __name__ == "__main__":
+    main()
