@@ -13,6 +13,7 @@ from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.errors import UnknownJobError
 from orch_dagster.fetch import fetch_bundle
+from orch_dagster.open_dates import newest_row, opened_row
 from orch_dagster.registry import JobSpec, Registry
 from orch_dagster.settings import load_settings
 
@@ -55,16 +56,7 @@ def open_date(entity: str, source_system: str, biz_dt: str) -> None:
         if any(row.biz_dt == biz_dt for row in rows):
             console.print(f"{PROCESS_CONTROL.key_text({**source, 'biz_dt': biz_dt})} is open.")
             return
-        newest = max(rows, key=lambda row: row.biz_dt, default=None)
-        row = ProcessControl(
-            entity=source["entity"],
-            source_system=source["source_system"],
-            biz_dt=biz_dt,
-            start_dt=biz_dt,
-            end_dt=biz_dt,
-            business_keys=newest.business_keys if newest else None,
-            compare_cols=newest.compare_cols if newest else None,
-        )
+        row = opened_row(source, biz_dt, newest_row(rows))
         store.insert_ignore(PROCESS_CONTROL, [row.to_row()])
     console.print(f"Opened {PROCESS_CONTROL.key_text(row.to_row())}.")
 

@@ -22,10 +22,12 @@ from orch_dagster.defs.kudu_spark import (
     KUDU_SPARK_KEY,
     kudu_spark_resource,
 )
+from orch_dagster.defs.reprocess import reprocess_sensor
 from orch_dagster.defs.resources import control_store_resource
-from orch_dagster.defs.schedules import schedule_findings, source_schedules
+from orch_dagster.defs.schedules import by_biz_dt, schedule_definitions, schedule_findings
 from orch_dagster.defs.sensors import execution_log_sensor
 from orch_dagster.defs.translator import CONTROL_STORE_KEY, PARAM_BUNDLE_KEY
+from orch_dagster.defs.waiting_jobs import waiting_jobs_sensor
 from orch_dagster.location import Location
 from orch_dagster.registry import JobSpec
 
@@ -119,15 +121,17 @@ class ControlTables(RepositoryData):
     def get_all_jobs(self) -> Sequence[dg.JobDefinition]:
         """See RepositoryData; of a large registry those that are worth their place in Dagit.
 
-        The webserver and the daemon fetch the snapshot of each, one by one.
+        The webserver and the daemon fetch the snapshot of each, one by one. A schedule's job has to
+        be among them.
         """
         rows = self.location.registry.jobs
         lists_rows = len(rows) <= self.location.settings.listed_jobs
+        scheduled = {schedule.job_name for schedule in self._schedules}
         with _no_garbage_collection():
             return [
                 self.get_job(name)
                 for name in self.get_job_names()
-                if lists_rows or name not in rows
+                if lists_rows or name not in rows or name in scheduled
             ]
 
     def get_assets_defs_by_key(self) -> Mapping[dg.AssetKey, AssetsDefinition]:
@@ -137,7 +141,7 @@ class ControlTables(RepositoryData):
 
     @cached_property
     def _schedules(self) -> Sequence[dg.ScheduleDefinition]:
-        return source_schedules(self.location)
+        return schedule_definitions(self.location)
 
     def get_all_schedules(self) -> Sequence[dg.ScheduleDefinition]:
         """See RepositoryData."""
@@ -145,7 +149,16 @@ class ControlTables(RepositoryData):
 
     @cached_property
     def _sensors(self) -> Sequence[dg.SensorDefinition]:
-        return [execution_log_sensor(self.location)]
+        location, sources = self.location, self.location.registry.sources()
+        if not sources:
+            return [execution_log_sensor(location)]
+        of_sources = [self.get_job(name) for name in sources]
+        of_all = self.get_job(IMPLICIT_ASSET_JOB_NAME)
+        return [
+            execution_log_sensor(location),
+            reprocess_sensor(location, [*of_sources, of_all]),
+            waiting_jobs_sensor(location, by_biz_dt(location), of_sources),
+        ]
 
     def get_all_sensors(self) -> Sequence[dg.SensorDefinition]:
         """See RepositoryData."""

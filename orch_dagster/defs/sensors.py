@@ -1,28 +1,52 @@
-"""The sensor that writes what a crash, a kill or an outage left out of execution_log."""
+"""The sensor that writes what a crash, a kill or an outage left out of execution_log, and what
+completed runs change in process_control."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 import dagster as dg
-from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus
+from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.event_api import RunStatusChangeRecordsFilter
 from dagster._core.storage.event_log.base import EventLogRecord
 
 from orch_dagster.control.connect import open_store
+from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.liveness import is_dead
+from orch_dagster.defs.reprocess import settle_reprocess
 from orch_dagster.defs.run_history import RUN_ENDS, read_history
 from orch_dagster.execution_log import project, write_rows
 from orch_dagster.location import Location
+from orch_dagster.process_dates import completed_by_run, stamp_process_dts
+from orch_dagster.registry import JobSpec
+from orch_dagster.schedules import source_time_zone
 
 SENSOR_NAME = "execution_log"
 ORCHESTRATOR_DIED = "the orchestrator died"
 
 _RUNS_A_TICK = 200
 _UNFINISHED = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+
+
+@dataclass(frozen=True)
+class EndedRun:
+    """A run that is over, and its rows of execution_log.
+
+    Attributes:
+        run: The run.
+        job_names: The jobs that it was to run.
+        rows: Its rows.
+    """
+
+    run: DagsterRun
+    job_names: frozenset[str]
+    rows: tuple[ExecutionLog, ...]
 
 
 def execution_log_sensor(location: Location) -> dg.SensorDefinition:
@@ -33,21 +57,28 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
         name=SENSOR_NAME,
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Writes the execution_log rows of runs that could not write them themselves.",
+        description="Writes the execution_log rows of runs that could not write them themselves; "
+        "in process_control, process_dt, and that a reprocess_dt is done with.",
     )
     def execution_log(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance = context.instance
         failed = fail_dead_runs(instance)
         store = open_store(settings.control_url, settings.home)
         try:
-            cursor, seen = project_ended_runs(
+            cursor, ended = project_ended_runs(
                 instance, store, location.job_ids, _read_cursor(context.cursor)
             )
+            for sentence in keep_process_dts(store, location, ended):
+                context.log.info(sentence)
+            for one in ended:
+                settle_reprocess(instance, store, location, one.run)
         finally:
             store.close()
-        # Only now, after the write: an outage leaves the cursor where it was.
+        # Only now, after the writes: an outage leaves the cursor where it was.
         context.update_cursor(json.dumps(cursor))
-        return dg.SkipReason(f"{seen} ended runs are in execution_log; {len(failed)} had died")
+        return dg.SkipReason(
+            f"{len(ended)} ended runs are in execution_log; {len(failed)} had died"
+        )
 
     return execution_log
 
@@ -61,7 +92,7 @@ def project_ended_runs(
     store: ControlStore,
     job_ids: Mapping[str, str],
     cursor: dict[str, int],
-) -> tuple[dict[str, int], int]:
+) -> tuple[dict[str, int], list[EndedRun]]:
     """Write the rows of the runs that ended since the cursor.
 
     Args:
@@ -71,18 +102,52 @@ def project_ended_runs(
         cursor: For each type of event the storage id of the last one written.
 
     Returns:
-        The cursor to keep, and how many ends were seen.
+        The cursor to keep, and the runs, each as often as it ended.
     """
     moved = dict(cursor)
-    seen = 0
+    ended: list[EndedRun] = []
     for event_type in RUN_ENDS:
         for record in _ends_after(instance, event_type, cursor.get(event_type.value, 0)):
-            seen += 1
             moved[event_type.value] = record.storage_id
             run = instance.get_run_record_by_id(record.event_log_entry.run_id)
             if run is not None:
-                write_rows(store, project(read_history(instance, run, job_ids)))
-    return moved, seen
+                history = read_history(instance, run, job_ids)
+                rows = project(history)
+                write_rows(store, rows)
+                ended.append(EndedRun(run.dagster_run, frozenset(history.job_ids), tuple(rows)))
+    return moved, ended
+
+
+def keep_process_dts(
+    store: ControlStore, location: Location, ended: Iterable[EndedRun]
+) -> list[str]:
+    """Write process_dt of the dates that these runs have completed for the whole source.
+
+    Returns:
+        A sentence for each source whose rows were changed.
+    """
+    sources = location.registry.sources()
+    ends: dict[str, dict[str, datetime]] = defaultdict(dict)
+    for one in ended:
+        for source, specs in _by_source(location, one.job_names).items():
+            job_ids = [spec.job_id for spec in specs]
+            for biz_dt, at in completed_by_run(one.rows, job_ids).items():
+                ends[source][biz_dt] = max(at, ends[source].get(biz_dt, at))
+    said: list[str] = []
+    for source, of_dates in ends.items():
+        specs = sources[source]
+        zone = source_time_zone(location, specs[0])
+        if changed := stamp_process_dts(store, specs, of_dates, zone):
+            said.append(f"process_dt of {source}: {', '.join(changed)}")
+    return said
+
+
+def _by_source(location: Location, job_names: Iterable[str]) -> dict[str, list[JobSpec]]:
+    found: dict[str, list[JobSpec]] = defaultdict(list)
+    for name in job_names:
+        spec = location.registry.jobs[name]
+        found[spec.source].append(spec)
+    return dict(found)
 
 
 def _ends_after(

@@ -38,7 +38,8 @@ def test_jobs_assets_and_schedules(located: Located) -> None:
     }
     assert {node.group_name for node in snap.asset_nodes} == {"gels_fpms"}
     assert [schedule.name for schedule in snap.schedules] == ["gels_fpms_by_biz_dt"]
-    assert [sensor.name for sensor in snap.sensors] == ["execution_log"]
+    names = [sensor.name for sensor in snap.sensors]
+    assert names == ["execution_log", "reprocess", "waiting_jobs"]
 
 
 def test_one_job_is_built_without_the_others(located: Located) -> None:

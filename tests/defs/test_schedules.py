@@ -1,9 +1,6 @@
-"""A schedule a source: when it ticks, and what it asks for."""
+"""Which schedules there are, when they tick, and what is said of parameters that are none."""
 
 from __future__ import annotations
-
-from datetime import datetime, timezone
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -12,42 +9,14 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.defs.schedules import schedule_findings
 from orch_dagster.errors import SettingsError
+from orch_dagster.schedules import source_time_zone
 from tests.defs.conftest import Located, schedule_param
 
 
-def tick(schedule: dg.ScheduleDefinition, at: datetime) -> dg.ScheduleExecutionData:
-    with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(instance, scheduled_execution_time=at)
-        return schedule.evaluate_tick(context)
-
-
-def test_a_tick_asks_for_the_day_before_once(located: Located) -> None:
+def test_a_schedule_for_each_source_which_loads_stopped(located: Located) -> None:
     (schedule,) = located().get_all_schedules()
     assert (schedule.name, schedule.job_name) == ("gels_fpms_by_biz_dt", "gels_fpms")
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
-
-    asked = tick(schedule, datetime(2024, 5, 16, 2, tzinfo=timezone.utc)).run_requests
-    assert asked is not None
-    (request,) = asked
-    assert (request.run_key, request.partition_key) == ("2024-05-15", "2024-05-15")
-    assert request.tags["dagster/partition"] == "2024-05-15"
-
-
-def test_a_date_that_is_not_open_is_skipped_with_the_command(located: Located) -> None:
-    (schedule,) = located().get_all_schedules()
-    told = tick(schedule, datetime(2024, 5, 17, 2, tzinfo=timezone.utc))
-    assert not told.run_requests
-    assert "`orch open GELS FPMS 2024-05-16`" in str(told.skip_message)
-
-
-def test_the_date_is_the_local_one(located: Located, store: ControlStore) -> None:
-    store.upsert(SYS_PARAMS, [schedule_param("timezone", "Pacific/Kiritimati")])
-    (schedule,) = located().get_all_schedules()
-    # 00:30 of the 16th there is still the 15th in UTC.
-    local = datetime(2024, 5, 16, 0, 30, tzinfo=ZoneInfo("Pacific/Kiritimati"))
-    asked = tick(schedule, local).run_requests
-    assert asked is not None
-    assert [request.partition_key for request in asked] == ["2024-05-15"]
 
 
 def test_the_narrower_parameter_wins(located: Located, store: ControlStore) -> None:
@@ -66,20 +35,86 @@ def test_the_narrower_parameter_wins(located: Located, store: ControlStore) -> N
     )
 
 
+def test_a_job_with_a_cron_of_its_own_has_a_schedule_of_its_own(
+    located: Located, store: ControlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.upsert(
+        SYS_PARAMS,
+        [
+            schedule_param("cron", "0 4 * * *", "job_2"),
+            schedule_param("timezone", "Asia/Singapore", "job_2"),
+            # Without a cron of its own, a job goes by its source.
+            schedule_param("timezone", "Asia/Tokyo", "job_1"),
+            schedule_param("timezone", "Europe/Berlin"),
+        ],
+    )
+    # Dagster refuses a schedule whose job it does not list.
+    monkeypatch.setenv("ORCH_LISTED_JOBS", "1")
+    location = located()
+    found = {
+        schedule.name: (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone)
+        for schedule in location.get_all_schedules()
+    }
+    assert found == {
+        "gels_fpms_by_biz_dt": ("gels_fpms", "0 2 * * *", "Europe/Berlin"),
+        "job_2_by_biz_dt": ("job_2", "0 4 * * *", "Asia/Singapore"),
+    }
+    listed = {job.name for job in location.get_all_jobs()}
+    assert listed == {"gels_fpms", "job_2", "__ASSET_JOB"}
+    spec = location.location.registry.jobs["job_2"]
+    assert source_time_zone(location.location, spec) == "Europe/Berlin"
+
+
+def test_a_source_whose_jobs_all_have_their_own_has_none(
+    located: Located, store: ControlStore
+) -> None:
+    crons = [schedule_param("cron", "0 4 * * *", f"job_{number}") for number in (1, 2)]
+    store.upsert(SYS_PARAMS, crons)
+    names = [schedule.name for schedule in located().get_all_schedules()]
+    assert names == ["job_1_by_biz_dt", "job_2_by_biz_dt"]
+
+
 def test_what_is_no_schedule_is_told_and_the_setting_holds(
     located: Located, store: ControlStore
 ) -> None:
     store.upsert(
         SYS_PARAMS,
-        [schedule_param("cron", "at two", "gels_fpms"), schedule_param("timezone", "Mars/X")],
+        [
+            schedule_param("cron", "at two", "gels_fpms"),
+            schedule_param("cron", "at three", "job_1"),
+            schedule_param("timezone", "Mars/X"),
+        ],
     )
     location = located()
     (schedule,) = location.get_all_schedules()
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "UTC")
     found = [str(finding) for finding in schedule_findings(location.location)]
-    assert len(found) == 2
+    assert len(found) == 3
     assert any("'at two' is no cron schedule" in text for text in found)
     assert any("'Mars/X' is no time zone" in text for text in found)
+
+
+def test_what_no_tick_could_go_by_is_told_at_load(located: Located, store: ControlStore) -> None:
+    store.upsert(
+        SYS_PARAMS,
+        [
+            schedule_param("offset", "-1", "gels_fpms"),
+            schedule_param("catchup", "5"),
+            schedule_param("calendar", "file:holidays.txt"),
+        ],
+    )
+    calendar, offset = (
+        str(finding) for finding in schedule_findings(located().location) if finding.is_warning
+    )
+    assert calendar.startswith(
+        "sys_params (param_key=schedule.calendar, environment=DEV, key_name=*): param_value: "
+    )
+    assert "holidays.txt" in calendar
+    assert offset == (
+        "sys_params (param_key=schedule.offset, environment=DEV, key_name=gels_fpms): "
+        "param_value: '-1' is no whole number from 0 to 999; the ticks for which it holds fail "
+        "until it is mended"
+    )
 
 
 def test_a_setting_that_is_no_cron_is_refused(

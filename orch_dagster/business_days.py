@@ -1,0 +1,69 @@
+"""Business days: every weekday but the holidays of a calendar."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from orch_dagster.control.tables import is_iso_date
+
+_WEEKEND = {5: "a Saturday", 6: "a Sunday"}
+_DAY = timedelta(days=1)
+_BETWEEN_DATES = re.compile(r"[,\s]+")
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Which days are business days.
+
+    Attributes:
+        holidays: Days that are none, besides the weekends.
+    """
+
+    holidays: frozenset[date] = frozenset()
+
+    def why_closed(self, day: date) -> str | None:
+        """What the day is where it is no business day, such as ``a Saturday``; else None."""
+        if day in self.holidays:
+            return "a holiday of its calendar"
+        return _WEEKEND.get(day.weekday())
+
+    def before(self, day: date, count: int) -> date:
+        """The day so many business days earlier; with a count of 0 the day itself.
+
+        Raises:
+            OverflowError: That is before the year 1.
+        """
+        while count:
+            day -= _DAY
+            if not self.why_closed(day):
+                count -= 1
+        return day
+
+    def between(self, after: date, until: date) -> Iterator[date]:
+        """The business days after the one day and before the other, oldest first."""
+        for number in range(after.toordinal() + 1, until.toordinal()):
+            day = date.fromordinal(number)
+            if not self.why_closed(day):
+                yield day
+
+
+def parse_calendar(text: str) -> Calendar:
+    """Read ISO dates, separated by commas or white space; ``#`` begins a comment of its line.
+
+    Raises:
+        ValueError: Names everything that is no date, with its line.
+    """
+    holidays: set[date] = set()
+    faults: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        for word in _BETWEEN_DATES.split(line.partition("#")[0]):
+            if is_iso_date(word):
+                holidays.add(date.fromisoformat(word))
+            elif word:
+                faults.append(f"{word!r} in line {number}")
+    if faults:
+        raise ValueError(f"no dates such as 2024-05-01: {', '.join(faults)}")
+    return Calendar(frozenset(holidays))

@@ -1,0 +1,20 @@
+"""Which jobs have completed which business dates, as execution_log has it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import EXECUTION_LOG
+from orch_dagster.execution_log import COMPLETED
+
+
+def completed(
+    store: ControlStore, job_ids: Collection[str], biz_dts: Collection[str]
+) -> frozenset[tuple[str, str]]:
+    """(job_id, biz_dt) of the Completed rows there are of these jobs and dates."""
+    if not job_ids or not biz_dts:
+        return frozenset()
+    where = {"job_id": sorted(job_ids), "biz_dt": sorted(biz_dts), "status": COMPLETED}
+    rows = store.read(EXECUTION_LOG, where, columns=["job_id", "biz_dt"])
+    return frozenset((str(row["job_id"]), str(row["biz_dt"])) for row in rows)

@@ -1,0 +1,80 @@
+"""What a schedule has asked for so far, as Dagster's instance knows it: by its runs, and by notes.
+
+A tick is lost when its daemon dies, or gives up waiting for it; only a run that is there was asked
+for. The notes hold what no run can: where the schedule began to look, and the jobs that wait.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import dagster as dg
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+
+from orch_dagster.defs.partitions import PARTITION_TAG
+
+# The schedule whose tick asked for the run, and the jobs that it left out, for the reader.
+SCHEDULE_TAG = "orch/schedule"
+WAITING_TAG = "orch/waiting"
+# The schedule that left the run's one job out, and the job: the sensor asked for it later.
+LEFT_OUT_BY_TAG = "orch/left_out_by"
+LEFT_OUT_TAG = "orch/left_out"
+WAITING_SENSOR = "waiting_jobs"
+
+# One for each date: years of them. What is older is in the notes.
+_NEWEST_RUNS = 500
+_NOTES = "orch/schedule/"
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What a schedule's ticks note; nobody else writes it.
+
+    Attributes:
+        up_to: No business day up to this date is left to ask for; None before the first tick.
+        waiting: By biz_dt the names of the jobs that its run had to leave out.
+    """
+
+    up_to: str | None = None
+    waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def ticked_dates(instance: DagsterInstance, schedule_name: str) -> frozenset[str]:
+    """The dates, of the newest ones, for which the schedule's ticks have a run."""
+    runs = instance.get_runs(dg.RunsFilter(tags={SCHEDULE_TAG: schedule_name}), limit=_NEWEST_RUNS)
+    return frozenset(_values(runs, PARTITION_TAG))
+
+
+def asked_apart(instance: DagsterInstance, schedule_name: str, biz_dt: str) -> frozenset[str]:
+    """The names of the jobs that the schedule left out on a date and that have a run since."""
+    tags = {LEFT_OUT_BY_TAG: schedule_name, PARTITION_TAG: biz_dt}
+    return frozenset(_values(instance.get_runs(dg.RunsFilter(tags=tags)), LEFT_OUT_TAG))
+
+
+def _values(runs: Iterable[DagsterRun], tag: str) -> Iterator[str]:
+    for run in runs:
+        # One that was created and never submitted does not count: its daemon died in between, and
+        # only another request brings it on its way.
+        if tag in run.tags and run.status is not DagsterRunStatus.NOT_STARTED:
+            yield run.tags[tag]
+
+
+def read_notes(instance: DagsterInstance, names: Collection[str]) -> dict[str, Notes]:
+    """The notes of schedules by name; of one that never ticked, empty ones."""
+    keys = {_NOTES + name: name for name in names}
+    texts = instance.daemon_cursor_storage.get_cursor_values({*keys})
+    return {name: _from_json(texts.get(key)) for key, name in keys.items()}
+
+
+def write_notes(instance: DagsterInstance, name: str, notes: Notes) -> None:
+    """Note it for the next tick and for the sensor."""
+    document = {"up_to": notes.up_to, "waiting": notes.waiting}
+    instance.daemon_cursor_storage.set_cursor_values({_NOTES + name: json.dumps(document)})
+
+
+def _from_json(text: str | None) -> Notes:
+    document = json.loads(text) if text else {}
+    waiting = {day: tuple(names) for day, names in document.get("waiting", {}).items()}
+    return Notes(document.get("up_to"), waiting)

@@ -1,0 +1,93 @@
+"""What sys_params say of a schedule's dates, and what is said of those that say nothing useful."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from orch_dagster.business_days import Calendar
+from orch_dagster.control.records import SysParam
+from orch_dagster.tick_params import TickParamError, TickParams, tick_param_fault, tick_params
+
+
+def param(key: str, value: str | None) -> SysParam:
+    return SysParam(f"schedule.{key}", "DEV", "gels_fpms", value, "system")
+
+
+def read(home: Path, **values: str) -> TickParams:
+    rows = [param(key, value) for key, value in values.items()]
+    return tick_params({row.param_key: row for row in rows}, home)
+
+
+def test_what_holds_where_nothing_is_said(tmp_path: Path) -> None:
+    assert read(tmp_path, cron="0 2 * * *") == TickParams(Calendar(), offset=1, catchup=5)
+
+
+def test_values_as_they_are_meant(tmp_path: Path) -> None:
+    found = read(tmp_path, calendar="2024-05-01, 2024-12-25", offset="0", catchup="20")
+    holidays = frozenset({date(2024, 5, 1), date(2024, 12, 25)})
+    assert found == TickParams(Calendar(holidays), offset=0, catchup=20)
+
+
+def test_a_calendar_in_a_file_of_the_home(tmp_path: Path) -> None:
+    file = tmp_path / "conf" / "holidays.txt"
+    file.parent.mkdir()
+    # As a Windows editor saves it.
+    file.write_bytes(
+        "\ufeff# Österreich\r\n2024-05-01\r\n2024-10-26 # Nationalfeiertag\r\n".encode()
+    )
+    expected = {date(2024, 5, 1), date(2024, 10, 26)}
+    assert read(tmp_path, calendar="file:conf/holidays.txt").calendar.holidays == expected
+    assert read(tmp_path / "conf", calendar=f"file:{file}").calendar.holidays == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fault"),
+    [
+        ("offset", "-1", "'-1' is no whole number from 0 to 999"),
+        ("offset", "one", "'one' is no whole number from 0 to 999"),
+        ("offset", "1000", "'1000' is no whole number from 0 to 999"),
+        ("catchup", "5.0", "'5.0' is no whole number from 0 to 999"),
+        # Digits of another script are none for us.
+        ("catchup", "٣", "'٣' is no whole number from 0 to 999"),
+        ("calendar", "2024-05-01;", "no dates such as 2024-05-01: '2024-05-01;' in line 1"),
+        ("calendar", "file:none.txt", "No such file"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_row(
+    tmp_path: Path, key: str, value: str, fault: str
+) -> None:
+    with pytest.raises(TickParamError) as raised:
+        read(tmp_path, **{key: value})
+    said = str(raised.value)
+    assert said.startswith(
+        f"sys_params (param_key=schedule.{key}, environment=DEV, key_name=gels_fpms): "
+    )
+    assert fault in said
+    assert fault in str(tick_param_fault(param(key, value), tmp_path))
+
+
+def test_a_file_that_is_no_calendar_is_named_with_the_line(tmp_path: Path) -> None:
+    (tmp_path / "days.txt").write_text("2024-05-01\n1 May 2025\n")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe2\0")
+    with pytest.raises(
+        TickParamError, match=r"days\.txt: no dates .*'1' in line 2, 'May' in line 2"
+    ):
+        read(tmp_path, calendar="file:days.txt")
+    with pytest.raises(TickParamError, match=r"binary: 'utf-8' codec"):
+        read(tmp_path, calendar="file:binary")
+
+
+def test_all_bad_values_are_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(TickParamError) as raised:
+        read(tmp_path, offset="x", catchup="y", calendar="z")
+    assert str(raised.value).count("sys_params (") == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("offset", "2"), ("calendar", ""), ("catchup", None), ("cron", "at two")]
+)
+def test_nothing_is_wrong_with(tmp_path: Path, key: str, value: str | None) -> None:
+    assert tick_param_fault(param(key, value), tmp_path) is None
