@@ -64,9 +64,7 @@ def fetch_bundle(
     )
 
 
-def fetch_spark_properties(
-    store: ControlStore, spec: JobSpec, environment: str
-) -> dict[str, str]:
+def fetch_spark_properties(store: ControlStore, spec: JobSpec, environment: str) -> dict[str, str]:
     """The Spark properties of a job, whatever its dates.
 
     Raises:
