@@ -89,6 +89,39 @@ class Home:
         return self.json("log", "--job", job)
 
 
+def home_of_job(folder: Path, job_name: str, script: str, context: dict[str, Any]) -> Home:
+    """A home of one job of INS SYS, with its own jobs folder that holds the framework.
+
+    Args:
+        folder: ORCH_HOME.
+        job_name: Such as etl_lnd_ins_sys_t.
+        script: The text of its script.
+        context: Its context_params.
+    """
+    made = new_home(folder)
+    jobs = made.folder / "jobs"
+    shutil.copytree(REPOSITORY / "jobs" / "framework", jobs / "framework")
+    (jobs / "job.py").write_text(script, encoding="utf-8")
+    made.environ["ORCH_JOBS_DIR"] = str(jobs)
+    keys = {"environment": "DEV", "key_name": "*", "param_type": "spark"}
+    properties = {"spark.master": "local[1]", "spark.ui.enabled": "false"}
+    rows = {
+        "job_master": [
+            {"job_id": "J", "job_name": job_name, "script_path": "job.py",
+             "context_params": context}
+        ],
+        "process_control": [{"entity": "INS", "source_system": "SYS", "biz_dt": BIZ_DT}],
+        "sys_params": [
+            {**keys, "param_key": name, "param_value": value} for name, value in properties.items()
+        ],
+    }  # fmt: skip
+    # JSON is YAML too.
+    (made.folder / "rows.yaml").write_text(json.dumps(rows), encoding="utf-8")
+    made.orch("init")
+    made.orch("apply", "rows.yaml")
+    return made
+
+
 def new_home(folder: Path) -> Home:
     """An empty ORCH_HOME."""
     folder.mkdir()

@@ -33,6 +33,34 @@ class SourceNotFound(FrameworkError):
         )
 
 
+class SourceGone(FrameworkError):
+    """A source's file at `location` disappeared while it was read."""
+
+    def __init__(self, location: str) -> None:
+        self.location = location
+        super().__init__(
+            f"{location} disappeared while it was read; nothing was published, the old data is in "
+            "place. Deliver it again, keep it until the job has ended, and start the job again."
+        )
+
+
+class BadRecordsError(FrameworkError):
+    """More records of a source than `limit` do not fit its schema: `count` of them."""
+
+    def __init__(
+        self, view: str, location: str, count: int, limit: int, first: Sequence[str]
+    ) -> None:
+        self.count = count
+        self.limit = limit
+        listed = "".join(f"\n  - {record}" for record in first)
+        super().__init__(
+            f"{view}: {count} records of {location} do not fit its schema, bad_records.limit is "
+            f"{limit}; nothing was published, the old data is in place. The first:{listed}\n"
+            "Deliver the file again, correct the schema, or raise the limit in the job's "
+            "context_params."
+        )
+
+
 class HqlError(FrameworkError):
     """An HQL file is missing, can't be read as statements, or is refused by Spark.
 
@@ -67,6 +95,23 @@ class ForeignRowsError(PublishError):
     def __init__(self, problem: str, row_count: int) -> None:
         self.row_count = row_count
         super().__init__(problem)
+
+
+class CheckFailed(PublishError):
+    """A check that is blocking did not pass: `names` of those that did not."""
+
+    def __init__(self, title: str, failed: Mapping[str, str]) -> None:
+        self.names = tuple(failed)
+        listed = "".join(f"\n  - {name}: {text}" for name, text in failed.items())
+        super().__init__(
+            f"{title}: a blocking check failed, nothing was published, the old data is in place:"
+            f"{listed}\nCorrect the source or the HQL; or set the sys_param checks.blocking "
+            "(param_type system) to false, which publishes and only reports."
+        )
+
+
+class SchemaDriftError(PublishError):
+    """The result has other columns than the last landing, and schema.drift says refuse."""
 
 
 class DatesFailed(FrameworkError):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 HIDDEN = ("_", ".")
+_MAKE_DIRS_ATTEMPTS = 100
 
 
 class Usage(NamedTuple):
@@ -40,6 +41,10 @@ class FileSystem(Protocol):
 
     def matches(self, pattern: str) -> bool:
         """Whether a file or folder matches a pattern (`*`, `?`, `[..]`, `{a,b}`)."""
+        ...
+
+    def names(self, location: str) -> list[str]:
+        """Return the names in a folder, sorted; none where there is no folder."""
         ...
 
     def make_dirs(self, location: str) -> None:
@@ -96,15 +101,34 @@ class LocalFileSystem:
         found = (glob.iglob(each) for each in _alternatives(pattern))  # noqa: PTH207
         return self.exists(pattern) or any(True for paths in found for _ in paths)
 
+    def names(self, location: str) -> list[str]:
+        """See FileSystem."""
+        try:
+            return sorted(path.name for path in Path(location).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
     def make_dirs(self, location: str) -> None:
         """See FileSystem."""
+        for _ in range(_MAKE_DIRS_ATTEMPTS - 1):
+            # The folder above may go between its making and this one's: a landing that ends
+            # removes what it leaves empty.
+            with contextlib.suppress(FileNotFoundError):
+                Path(location).mkdir(parents=True, exist_ok=True)
+                return
         Path(location).mkdir(parents=True, exist_ok=True)
 
     def create_exclusive(self, location: str, data: bytes) -> None:
         """See FileSystem; O_CREAT with O_EXCL, which is atomic on every platform."""
         self.make_dirs(parent(location))
-        with Path(location).open("xb") as file:
-            _write_durably(file.fileno(), data)
+        file = Path(location).open("xb")  # noqa: SIM115 - to tell its errors from a write's
+        try:
+            with file:
+                _write_durably(file.fileno(), data)
+        except OSError:
+            # A full disk: what is there would stand for a journal that is being written.
+            Path(location).unlink(missing_ok=True)
+            raise
         _sync_folder(parent(location))
 
     def read_bytes(self, location: str) -> bytes:
@@ -192,7 +216,7 @@ class RoutedFileSystem:
         if self._hadoop is None:
             from framework.hadoop import HadoopFileSystem
 
-            self._hadoop = HadoopFileSystem(self._spark)
+            self._hadoop = HadoopFileSystem.of_session(self._spark)
         return self._hadoop
 
     def exists(self, location: str) -> bool:
@@ -202,6 +226,10 @@ class RoutedFileSystem:
     def matches(self, pattern: str) -> bool:
         """See FileSystem."""
         return self.of(pattern).matches(pattern)
+
+    def names(self, location: str) -> list[str]:
+        """See FileSystem."""
+        return self.of(location).names(location)
 
     def make_dirs(self, location: str) -> None:
         """See FileSystem."""

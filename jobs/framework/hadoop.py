@@ -5,6 +5,7 @@ A rename is atomic where the file system's is: on HDFS. Object stores copy.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -19,16 +20,34 @@ if TYPE_CHECKING:
 # Here a non-recursive delete of a folder that got a child meanwhile is refused by the server.
 # Elsewhere Hadoop's client looks first and deletes then, which could take the child along.
 _SAFE_EMPTY_DELETE = ("hdfs", "viewfs", "webhdfs")
+# The latter two: HDFS refuses to create a file that another client has not closed yet, or that
+# died before it could.
+_EXISTS = (
+    "FileAlreadyExistsException",
+    "AlreadyBeingCreatedException",
+    "RecoveryInProgressException",
+)
 
 
 class HadoopFileSystem:
-    """A FileSystem over org.apache.hadoop.fs, with the session's Hadoop configuration."""
+    """A FileSystem over org.apache.hadoop.fs.
 
-    def __init__(self, spark: SparkSession) -> None:
+    Args:
+        gateway: py4j's, to a JVM that has Hadoop's client.
+        configuration: Hadoop's, in that JVM.
+    """
+
+    def __init__(self, gateway: Any, configuration: Any) -> None:
+        self._gateway = gateway
+        self._jvm = gateway.jvm
+        self._conf = configuration
+        self._contexts: dict[str, Any] = {}
+
+    @classmethod
+    def of_session(cls, spark: SparkSession) -> HadoopFileSystem:
+        """The one that reads and writes as the session does."""
         context: Any = spark.sparkContext
-        self._gateway: Any = context._gateway
-        self._jvm: Any = context._jvm
-        self._conf: Any = context._jsc.hadoopConfiguration()
+        return cls(context._gateway, context._jsc.hadoopConfiguration())
 
     def exists(self, location: str) -> bool:
         """See FileSystem."""
@@ -43,6 +62,16 @@ class HadoopFileSystem:
             found = fs.globStatus(path)
             return found is not None and len(found) > 0
 
+    def names(self, location: str) -> list[str]:
+        """See FileSystem."""
+        path, fs = self._open(location)
+        try:
+            with _as_os_error(f"list {location}"):
+                found = fs.listStatus(path) if fs.getFileStatus(path).isDirectory() else []
+                return sorted(str(status.getPath().getName()) for status in found)
+        except FileNotFoundError:
+            return []
+
     def make_dirs(self, location: str) -> None:
         """See FileSystem."""
         path, fs = self._open(location)
@@ -52,10 +81,18 @@ class HadoopFileSystem:
 
     def create_exclusive(self, location: str, data: bytes) -> None:
         """See FileSystem; Hadoop's create without overwrite."""
+        from py4j.protocol import Py4JJavaError
+
         path, fs = self._open(location)
         with _as_os_error(f"create {location}"):
             fs.mkdirs(path.getParent())
-            self._write(fs.create(path, False), data)
+            stream = fs.create(path, False)
+            try:
+                self._write(stream, data)
+            except Py4JJavaError:
+                # No space: what is there would stand for a journal that is being written.
+                fs.delete(path, False)
+                raise
 
     def read_bytes(self, location: str) -> bytes:
         """See FileSystem."""
@@ -75,30 +112,21 @@ class HadoopFileSystem:
         return datetime.fromtimestamp(modified_ms / 1000, tz=timezone.utc)
 
     def write_atomic(self, location: str, data: bytes) -> None:
-        """See FileSystem; FileContext is the one that can rename over a file in one step."""
+        """See FileSystem."""
         temporary = location + ".tmp"
         path, fs = self._open(temporary)
         with _as_os_error(f"write {location}"):
             self._write(fs.create(path, True), data)
-            rename = getattr(self._jvm.org.apache.hadoop.fs, "Options$Rename")
-            options = self._gateway.new_array(rename, 1)
-            options[0] = rename.OVERWRITE
-            context = self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(
-                fs.getUri(), self._conf
-            )
-            context.rename(path, self._path(location), options)
+            self._rename(fs, path, self._path(location), "OVERWRITE")
 
     def make_durable(self, location: str) -> None:
         """Nothing: Spark's writers have closed their files, and the servers keep what is closed."""
 
     def rename(self, source: str, target: str) -> None:
-        """See FileSystem; onto an existing folder Hadoop would move inside it."""
+        """See FileSystem."""
         path, fs = self._open(source)
         with _as_os_error(f"rename {source} to {target}"):
-            if fs.exists(self._path(target)):
-                raise FileExistsError(f"{target} exists, {source} can't be renamed to it")
-            if not fs.rename(path, self._path(target)):
-                raise OSError(f"the file system refused to rename {source} to {target}")
+            self._rename(fs, path, self._path(target), "NONE")
 
     def delete(self, location: str) -> None:
         """See FileSystem."""
@@ -115,7 +143,13 @@ class HadoopFileSystem:
                 return True
             if fs.getScheme() not in _SAFE_EMPTY_DELETE or len(fs.listStatus(path)) > 0:
                 return False
-            return bool(fs.delete(path, False))
+        try:
+            with _as_os_error(f"remove the folder {location}"):
+                return bool(fs.delete(path, False))
+        except OSError as error:
+            if error.errno == errno.ENOTEMPTY:
+                return False
+            raise
 
     def usage(self, location: str) -> Usage:
         """See FileSystem."""
@@ -128,9 +162,24 @@ class HadoopFileSystem:
         return self._jvm.org.apache.hadoop.fs.Path(for_spark(location))
 
     def _open(self, location: str) -> tuple[Any, Any]:
-        path = self._path(location)
         with _as_os_error(f"reach the file system of {parent(location)}"):
+            path = self._path(location)
             return path, path.getFileSystem(self._conf)
+
+    def _rename(self, fs: Any, source: Any, target: Any, option: str) -> None:
+        """Rename in one step that fails where it can't be done.
+
+        FileSystem.rename would move inside a folder that exists, and answers no to what it refuses.
+        """
+        uri = fs.getUri()
+        key = str(uri)
+        if key not in self._contexts:
+            contexts = self._jvm.org.apache.hadoop.fs.FileContext
+            self._contexts[key] = contexts.getFileContext(uri, self._conf)
+        kinds = getattr(self._jvm.org.apache.hadoop.fs, "Options$Rename")
+        options = self._gateway.new_array(kinds, 1)
+        options[0] = getattr(kinds, option)
+        self._contexts[key].rename(source, target, options)
 
     def _write(self, stream: Any, data: bytes) -> None:
         try:
@@ -153,15 +202,28 @@ def _sizes(fs: Any, folder: Any) -> Iterator[int]:
 @contextmanager
 def _as_os_error(action: str) -> Generator[None]:
     """Turn the JVM's exceptions into the OSErrors that the protocol promises."""
-    from py4j.protocol import Py4JJavaError
+    from py4j.protocol import Py4JJavaError, Py4JNetworkError
 
     try:
-        yield
-    except Py4JJavaError as error:
-        name = str(error.java_exception.getClass().getName())
-        text = f"can't {action}: {error.java_exception.toString()}"
-        if name.endswith("FileAlreadyExistsException"):
-            raise FileExistsError(text) from error
-        if name.endswith("FileNotFoundException"):
-            raise FileNotFoundError(text) from error
-        raise OSError(text) from error
+        try:
+            yield
+        except Py4JJavaError as error:
+            raise _os_error(action, error.java_exception) from error
+    except (Py4JNetworkError, ConnectionError) as error:
+        raise OSError(f"can't {action}: the driver's JVM is gone ({error})") from error
+
+
+def _os_error(action: str, thrown: Any) -> OSError:
+    name = str(thrown.getClass().getName())
+    if name.endswith(".RemoteException"):
+        # What the client does not know by name comes as this, with the server's stack as its text.
+        name = str(thrown.getClassName())
+    first_line = str(thrown.toString()).partition("\n")[0]
+    text = f"can't {action}: {first_line}"
+    if name.endswith(_EXISTS):
+        return FileExistsError(text)
+    if name.endswith("FileNotFoundException"):
+        return FileNotFoundError(text)
+    if name.endswith("PathIsNotEmptyDirectoryException"):
+        return OSError(errno.ENOTEMPTY, text)
+    return OSError(text)

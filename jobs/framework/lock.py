@@ -6,13 +6,13 @@ import hashlib
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from framework.errors import LockedError
 from framework.filesystem import FileSystem
-from framework.journal import Journal, decode
-from framework.locations import parent
+from framework.journal import FILE, Journal, decode
+from framework.locations import join, parent
 from framework.processes import Look, Owner
 from framework.swap import remove_empty_parents
 
@@ -26,8 +26,48 @@ _held: set[str] = set()
 _held_guard = threading.Lock()
 
 
+@dataclass(frozen=True)
+class Judge:
+    """Tells whether whoever a journal names may still be landing.
+
+    Attributes:
+        me: Who asks.
+        look: Sees the processes of this host.
+        gone_hosts: Other hosts whose processes are known to be gone; of the rest nothing is known.
+    """
+
+    me: Owner
+    look: Look
+    gone_hosts: frozenset[str] = frozenset()
+
+    def refuse_if_held(self, location: str, owner: Owner) -> None:
+        """Return where the owner is gone.
+
+        Raises:
+            LockedError: it runs, or can't be judged from here.
+        """
+        if owner.host != self.me.host:
+            if owner.host in self.gone_hosts:
+                return
+            job_name, biz_dt = location.split("/")[-3:-1]
+            application = owner.application_id
+            ask = f"`yarn application -status {application}`, or " if application else ""
+            raise LockedError(
+                location,
+                f"held by {owner}, which can't be checked from {self.me.host}. Check it there "
+                f"({ask}look for process {owner.pid}); if it is gone, run this job there, or "
+                f"`orch recover {job_name} --biz-dt {biz_dt} --gone {owner.host}` "
+                f"(lock: {location})",
+            )
+        if not owner.same_process(self.me) and owner.is_running(self.look):
+            raise LockedError(
+                location,
+                f"being landed by {owner}: wait for it or cancel it (lock: {location})",
+            )
+
+
 @contextmanager
-def holding(fs: FileSystem, location: str, mine: Journal, look: Look) -> Generator[Journal]:
+def holding(fs: FileSystem, location: str, mine: Journal, judge: Judge) -> Generator[Journal]:
     """Make `mine` the journal at `location` for a block; yield what is to be recovered first.
 
     That is `mine` where the lock was free; else the dead owner's state and moves, now under our
@@ -43,19 +83,19 @@ def holding(fs: FileSystem, location: str, mine: Journal, look: Look) -> Generat
             raise LockedError(location, f"this very process is landing it already: {location}")
         _held.add(location)
     try:
-        yield _acquire(fs, location, mine, look)
+        yield _acquire(fs, location, mine, judge)
     finally:
         _held.discard(location)
 
 
-def _acquire(fs: FileSystem, location: str, mine: Journal, look: Look) -> Journal:
+def _acquire(fs: FileSystem, location: str, mine: Journal, judge: Judge) -> Journal:
     for _ in range(_ATTEMPTS):
         # Here, so that a folder that can't be made is not taken for a journal that is there.
         fs.make_dirs(parent(location))
         try:
             fs.create_exclusive(location, mine.encode())
         except FileExistsError:
-            taken = _take_over(fs, location, mine, look)
+            taken = _take_over(fs, location, mine, judge)
             if taken is None:
                 continue
             mine = taken
@@ -72,21 +112,26 @@ def release(fs: FileSystem, location: str) -> None:
     Raises:
         OSError: the journal can't be deleted.
     """
-    fs.delete(location + ".tmp")
+    folder = parent(location)
+    for name in fs.names(folder):
+        # Half an update, and the claims of takers that died. One of a taker that lives is for a
+        # journal that is no more: it finds that out by itself.
+        if name.startswith(f"{FILE}."):
+            fs.delete(join(folder, name))
     fs.delete(location)
-    remove_empty_parents(fs, parent(location))
+    remove_empty_parents(fs, folder)
 
 
-def _take_over(fs: FileSystem, location: str, mine: Journal, look: Look) -> Journal | None:
+def _take_over(fs: FileSystem, location: str, mine: Journal, judge: Judge) -> Journal | None:
     """Return the journal under our name, or None where the situation changed: look again."""
     found = _read(fs, location, mine)
     if found is None:
         return None
     journal, content = found
-    _refuse_if_held(location, journal.owner, mine.owner, look)
+    judge.refuse_if_held(location, journal.owner)
     claims: list[str] = []
     try:
-        if not _claim(fs, location, content, mine, look, claims):
+        if not _claim(fs, location, content, mine, judge, claims):
             return None
         # Who was late with the claim may be second: the journal then has a new owner.
         again = _read(fs, location, mine)
@@ -101,7 +146,12 @@ def _take_over(fs: FileSystem, location: str, mine: Journal, look: Look) -> Jour
 
 
 def _claim(
-    fs: FileSystem, location: str, content: bytes, mine: Journal, look: Look, claims: list[str]
+    fs: FileSystem,
+    location: str,
+    content: bytes,
+    mine: Journal,
+    judge: Judge,
+    claims: list[str],
 ) -> bool:
     """Claim the right to take over exactly this journal; add to `claims` what is to be deleted.
 
@@ -117,7 +167,7 @@ def _claim(
             taker = _read(fs, claim, mine)
             if taker is None:
                 return False
-            _refuse_if_held(claim, taker[0].owner, mine.owner, look)
+            judge.refuse_if_held(claim, taker[0].owner)
             name.update(taker[1])
             claims.append(claim)
             continue
@@ -147,21 +197,3 @@ def _read(fs: FileSystem, location: str, mine: Journal) -> tuple[Journal, bytes]
                 "a landing is just starting, or was cut off; start the job again in a minute",
             ) from error
         return replace(mine, owner=replace(mine.owner, run_id="unknown")), data
-
-
-def _refuse_if_held(location: str, owner: Owner, me: Owner, look: Look) -> None:
-    if owner.host != me.host:
-        where = owner.application_id
-        ask = f"`yarn application -status {where}`, or " if where else ""
-        raise LockedError(
-            location,
-            f"held by {owner}, which can't be checked from {me.host}. Check it there ({ask}look "
-            f"for process {owner.pid}); if it is gone, run this job on {owner.host}. If that host "
-            f"is gone too and {location} says state 'staging', delete the file; with another "
-            "state move the folders as its list of moves says, then delete",
-        )
-    if not owner.same_process(me) and owner.is_running(look):
-        raise LockedError(
-            location,
-            f"being landed by {owner}: wait for it or cancel it (lock: {location})",
-        )

@@ -1,7 +1,7 @@
 """Who we are, and whether another process is still there, on every platform.
 
 The standard library can't ask that everywhere (on Windows `os.kill(pid, 0)` ends the process),
-the driver's JVM can. Whoever has no JVM passes another `Look`, psutil's for example.
+the driver's JVM can. Whoever has no JVM uses psutil, where that is installed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -70,12 +71,41 @@ def jvm_look(spark: SparkSession) -> Look:
 
     def look(pid: int) -> Sighting | None:
         found = handles.of(pid)
-        if not found.isPresent() or not found.get().isAlive():
+        if not found.isPresent() or not found.get().isAlive() or _is_zombie(pid):
             return None
         started = found.get().info().startInstant()
         return Sighting(int(started.get().toEpochMilli()) if started.isPresent() else None)
 
     return look
+
+
+def psutil_look(pid: int) -> Sighting | None:
+    """A Look that asks psutil."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return Sighting(int(process.create_time() * 1000))
+    except psutil.NoSuchProcess:
+        return None
+    except psutil.AccessDenied:
+        return Sighting(None)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether it has ended and only its parent has not asked how; Java takes that for alive.
+
+    In a container whose first process reaps nobody it stays so for ever.
+    """
+    try:
+        # The name, in parentheses, may hold anything; the state comes after it.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        # No Linux, or just gone.
+        return False
+    return fields[:1] in ([b"Z"], [b"X"])
 
 
 def _same_start(one_ms: int | None, other_ms: int | None) -> bool:

@@ -9,15 +9,16 @@ Leaving the block without a commit, or with an exception, rolls back.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from framework import lock, swap
 from framework.errors import PublishError
+from framework.failures import remedy
 from framework.filesystem import FileSystem
 from framework.journal import Journal, Move, State, journal_location, landing_folder
-from framework.locations import join
+from framework.locations import join, parent
 from framework.logging import get_logger
 from framework.processes import Look, Owner
 
@@ -65,7 +66,8 @@ class Publication:
         except OSError as error:
             self._revert(error)
             raise PublishError(
-                f"{self._title()} was not published, the old data is in place: {error}"
+                f"{self._title()} was not published, the old data is in place: "
+                f"{error}{remedy(error)}"
             ) from error
         except BaseException as interruption:
             self._revert(interruption)
@@ -164,7 +166,7 @@ def publication(
     mine = Journal(job_name, biz_dt, me, moves=_moves(places, me, job_name, biz_dt))
     with ExitStack() as stack:
         try:
-            found = stack.enter_context(lock.holding(fs, location, mine, look))
+            found = stack.enter_context(lock.holding(fs, location, mine, lock.Judge(me, look)))
             if found is not mine:
                 _recover_for(fs, location, mine, found)
         except OSError as error:
@@ -186,8 +188,19 @@ def publication(
             current.roll_back()
 
 
-def recover(fs: FileSystem, location: str, me: Owner, look: Look) -> str | None:
+def recover(
+    fs: FileSystem, location: str, me: Owner, look: Look, gone_hosts: Collection[str] = ()
+) -> str | None:
     """Finish or roll back the landing that left a journal at `location`, if its owner is gone.
+
+    What a crash leaves beside no journal, empty folders and the claims of dead takers, is removed.
+
+    Args:
+        fs: Holds the location and the targets.
+        location: As `journal_location` gives it.
+        me: This process.
+        look: Sees the processes of this host.
+        gone_hosts: Other hosts whose processes are known to be gone.
 
     Returns:
         What was done, in a sentence; None where there is no journal.
@@ -196,11 +209,15 @@ def recover(fs: FileSystem, location: str, me: Owner, look: Look) -> str | None:
         LockedError: the landing is on its way, or can't be judged from here.
         PublishError: the file system failed; trying again is safe.
     """
-    if not fs.exists(location):
-        return None
-    probe = Journal("unknown", "unknown", me)
+    folder = parent(location)
+    job_name, biz_dt = folder.split("/")[-2:]
+    probe = Journal(job_name, biz_dt, me)
+    judge = lock.Judge(me, look, frozenset(gone_hosts))
     try:
-        with lock.holding(fs, location, probe, look) as found:
+        if not fs.exists(folder):
+            swap.remove_empty_parents(fs, folder)
+            return None
+        with lock.holding(fs, location, probe, judge) as found:
             done = _recover(fs, location, found)
             lock.release(fs, location)
     except OSError as error:
@@ -209,7 +226,7 @@ def recover(fs: FileSystem, location: str, me: Owner, look: Look) -> str | None:
 
 
 def _not_prepared(location: str, error: OSError) -> PublishError:
-    return PublishError(f"can't prepare the landing at {location}: {error}")
+    return PublishError(f"can't prepare the landing at {location}: {error}{remedy(error)}")
 
 
 def _recover_for(fs: FileSystem, location: str, mine: Journal, found: Journal) -> None:

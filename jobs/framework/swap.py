@@ -56,9 +56,9 @@ def clean(fs: FileSystem, journal: Journal) -> None:
         remove_empty_parents(fs, parent(work))
 
 
-def remove_empty_parents(fs: FileSystem, folder: str) -> None:
+def remove_empty_parents(fs: FileSystem, folder: str, levels: int = 3) -> None:
     """Remove `_landing/<job>/<date>`, from below, as far as it is empty."""
-    for _ in range(3):
+    for _ in range(levels):
         if not fs.remove_empty_dir(folder):
             return
         folder = parent(folder)

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from orch_dagster.cli import doctor, kudu, log, registry, run, setup
+from orch_dagster.cli import doctor, kudu, log, recover, registry, run, setup
 from orch_dagster.errors import OrchError
 
 
@@ -44,6 +44,7 @@ for command in (
     registry.jobs,
     registry.params,
     run.run,
+    recover.recover,
     log.log,
     doctor.doctor,
 ):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from framework.filesystem import LocalFileSystem
+from framework.filesystem import FileSystem, LocalFileSystem
 
 CHANGING = (
     "make_dirs", "create_exclusive", "write_atomic", "rename", "delete", "remove_empty_dir",
@@ -17,11 +16,12 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing in the code under test may catch it."""
 
 
-class FaultyFileSystem(LocalFileSystem):
-    """Counts changing operations; at number `at` it calls `fault` before or after doing it.
+class FaultyFileSystem:
+    """A FileSystem upon another that counts the operations that change something.
 
-    An outage of `span` operations fails them all, without doing them; an endless one (None)
-    stands for the end of the process. `killed_at` is the operation at which the process ends.
+    At number `at` it raises `error`, before or after doing it, or after half of a file (torn). An
+    outage of `span` operations fails them all, without doing them; an endless one (None) stands
+    for the end of the process. `killed_at` is the operation at which the process ends.
     """
 
     def __init__(
@@ -32,7 +32,9 @@ class FaultyFileSystem(LocalFileSystem):
         *,
         span: int | None = 1,
         killed_at: int | None = None,
+        real: FileSystem | None = None,
     ) -> None:
+        self._real = real or LocalFileSystem()
         self.count = 0
         self.at = at
         self.error = error
@@ -41,7 +43,10 @@ class FaultyFileSystem(LocalFileSystem):
         self.killed_at = killed_at
         self.hit: str | None = None
         for name in CHANGING:
-            setattr(self, name, self._wrapped(name, getattr(self, name)))
+            setattr(self, name, self._wrapped(name, getattr(self._real, name)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
 
     def _wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(location: str, *rest: Any) -> Any:
@@ -58,8 +63,7 @@ class FaultyFileSystem(LocalFileSystem):
             if self.when == "after":
                 real(location, *rest)
             elif self.when == "torn" and name == "create_exclusive":
-                Path(location).parent.mkdir(parents=True, exist_ok=True)
-                Path(location).write_bytes(rest[0][: len(rest[0]) // 2])
+                real(location, rest[0][: len(rest[0]) // 2])
             raise self.error(f"fault at {self.hit}")
 
         # A crash inside create_exclusive's own make_dirs is not another operation.

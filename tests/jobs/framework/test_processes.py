@@ -8,24 +8,31 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from framework.processes import START_TOLERANCE_MS, jvm_look, this_process
+from framework.processes import START_TOLERANCE_MS, Look, jvm_look, psutil_look, this_process
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.spark
+
+@pytest.fixture(params=["psutil", pytest.param("jvm", marks=pytest.mark.spark)])
+def look(request: pytest.FixtureRequest) -> Look:
+    if request.param == "psutil":
+        return psutil_look
+    return jvm_look(request.getfixturevalue("spark"))
 
 
+@pytest.mark.spark
 def test_the_jvm_sees_what_psutil_sees(spark: SparkSession) -> None:
-    seen = jvm_look(spark)(os.getpid())
+    seen, expected = jvm_look(spark)(os.getpid()), psutil_look(os.getpid())
     assert seen
     assert seen.started_ms
-    started_ms = psutil.Process().create_time() * 1000
-    assert abs(seen.started_ms - started_ms) <= START_TOLERANCE_MS
+    assert expected
+    assert expected.started_ms
+    assert abs(seen.started_ms - expected.started_ms) <= START_TOLERANCE_MS
 
 
-def test_this_process_is_running_and_an_ended_one_is_not(spark: SparkSession) -> None:
-    look = jvm_look(spark)
+def test_this_process_is_running_and_an_ended_one_is_not(look: Look) -> None:
     me = this_process("run", look, "app")
     assert (me.pid, me.application_id) == (os.getpid(), "app")
     assert me.is_running(look)
@@ -33,3 +40,13 @@ def test_this_process_is_running_and_an_ended_one_is_not(spark: SparkSession) ->
     assert look(child.pid)
     child.communicate(b"\n")
     assert look(child.pid) is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no ended process")
+def test_one_that_ended_and_was_not_waited_for_is_not_running(look: Look) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    child.kill()
+    zombie = psutil.Process(child.pid)
+    wait_until(lambda: zombie.status() == psutil.STATUS_ZOMBIE, "its end")
+    assert look(child.pid) is None
+    child.communicate()

@@ -15,6 +15,7 @@ from framework import lock
 from framework.errors import LockedError, PublishError
 from framework.filesystem import FileSystem, LocalFileSystem
 from framework.journal import Journal, Move, decode, journal_location
+from framework.lock import Judge
 from framework.processes import Owner, Sighting
 from framework.publish import Place, publication, recover
 
@@ -150,7 +151,7 @@ def test_a_kill_at_any_operation_is_recovered_to_old_or_new_whole(
         assert content == expected, fs.hit
         seen |= content
         assert tables.neighbours() == {"neighbour"}
-        assert not journal.exists()
+        assert tables.leftovers() == [], fs.hit
         tables.land(LocalFileSystem(), ME, "third")
         assert tables.content() == {"third"}
         assert tables.leftovers() == [], fs.hit
@@ -171,7 +172,7 @@ def test_a_kill_during_recovery_is_recovered_too(tmp_path: Path, when: str) -> N
             except Killed:
                 recover(LocalFileSystem(), tables.journal, ME, look)
             assert tables.content() in ({"old"}, {"new"}), (first, fs.hit)
-            assert not Path(tables.journal).exists()
+            assert tables.leftovers() == [], (first, fs.hit)
 
 
 def failure(tables: Tables, fs: FileSystem, owner: Owner = ME) -> str:
@@ -410,7 +411,9 @@ def test_one_of_many_takes_over_a_dead_owner(tmp_path: Path) -> None:
             me = Owner(f"run-{pid}", "here", pid, 5)
             gate.wait()
             try:
-                lock._acquire(LocalFileSystem(), tables.journal, Journal(JOB, DATE, me), running)
+                lock._acquire(
+                    LocalFileSystem(), tables.journal, Journal(JOB, DATE, me), Judge(me, running)
+                )
                 won.append(pid)
             except LockedError:
                 pass
@@ -444,12 +447,12 @@ def test_a_late_look_at_a_dead_takers_claim_never_breaks_a_living_one(tmp_path: 
             data = super().read_bytes(location)
             if location == claim and self.others:
                 self.others -= 1
-                lock._acquire(LocalFileSystem(), tables.journal, b, running)
+                lock._acquire(LocalFileSystem(), tables.journal, b, Judge(b.owner, running))
             return data
 
     a = Journal(JOB, DATE, Owner("run-10", "here", 10, 5))
     with pytest.raises(LockedError, match="run-11"):
-        lock._acquire(Slow(), tables.journal, a, running)
+        lock._acquire(Slow(), tables.journal, a, Judge(a.owner, running))
     assert decode(Path(tables.journal).read_bytes()).owner == b.owner
     assert list(Path(tables.journal).parent.iterdir()) == [Path(tables.journal)]
 

@@ -1,0 +1,67 @@
+"""Failures from outside the job, such as a full disk: what to do, in place of Spark's stack."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from framework.errors import PublishError, SourceGone
+from framework.locations import as_location
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR)
+
+_FILE_GONE = re.compile(r"File (?P<path>\S.*) does not exist")
+_NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|quota of .* is exceeded")
+# A cause may name itself as its own.
+_MOST_CAUSES = 20
+
+
+def remedy(error: OSError) -> str:
+    """Return what to do about an error of a file system, as the rest of a sentence."""
+    if error.errno in _FULL:
+        return "; free some space there and start the job again"
+    if error.errno in _FORBIDDEN:
+        return "; let the user that the job runs as write there, or correct sinks[].path"
+    if error.errno in _IN_THE_WAY:
+        return "; a file is where a folder has to be: move it away, or correct sinks[].path"
+    return ""
+
+
+@contextmanager
+def explained(root: str) -> Generator[None]:
+    """A block in which Spark reads the sources and writes to a sink below `root`.
+
+    Raises:
+        SourceGone: a file that was there when the landing began is gone.
+        PublishError: there is no space left to write.
+    """
+    from py4j.protocol import Py4JJavaError
+
+    try:
+        yield
+    except Py4JJavaError as error:
+        for text in _texts(error.java_exception):
+            gone = _FILE_GONE.search(text)
+            if gone:
+                raise SourceGone(as_location(gone["path"])) from error
+            if _NO_SPACE.search(text):
+                raise PublishError(
+                    f"{root}: no space is left to write to ({text}); nothing was published, the "
+                    "old data is in place. Free some there, or where Spark keeps what does not "
+                    "fit in memory (spark.local.dir), and start the job again"
+                ) from error
+        raise
+
+
+def _texts(thrown: Any) -> Iterator[str]:
+    """Yield the first line of each cause, the deepest first."""
+    texts: list[str] = []
+    while thrown is not None and len(texts) < _MOST_CAUSES:
+        texts.append(str(thrown.getMessage() or "").partition("\n")[0])
+        thrown = thrown.getCause()
+    return reversed(texts)

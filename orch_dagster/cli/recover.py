@@ -1,0 +1,59 @@
+"""orch recover: set right what cut-off landings left."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import click
+
+from orch_dagster.cli.arguments import BIZ_DT, as_json, connected, loaded
+from orch_dagster.cli.output import console, print_json
+from orch_dagster.cli.registry import find_job
+from orch_dagster.fetch import fetch_spark_properties
+from orch_dagster.recovery import Recovery
+from orch_dagster.registry import JobSpec
+from orch_dagster.settings import load_settings
+
+
+@click.command()
+@click.argument("job", required=False)
+@click.option("--biz-dt", type=BIZ_DT, help="Only this business date; without it all.")
+@click.option(
+    "--gone",
+    "gone_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="You know that no landing runs on this host any more, and it cannot be asked from here.",
+)
+@as_json
+def recover(
+    job: str | None, biz_dt: str | None, gone_hosts: tuple[str, ...], is_json: bool
+) -> None:
+    """Finish or roll back the landings that were cut off, of JOB or of all.
+
+    A landing that is on its way is named and left alone. A source's name stands for its jobs.
+    """
+    settings = load_settings()
+    registry = loaded(settings).registry
+    if job is None:
+        specs = list(registry.jobs.values())
+    else:
+        specs = registry.sources().get(job) or [find_job(registry, job)]
+
+    def spark_properties(spec: JobSpec) -> Mapping[str, str]:
+        with connected(settings) as store:
+            return fetch_spark_properties(store, spec, settings.env)
+
+    found = Recovery(settings, os.environ, biz_dt, gone_hosts).recover(specs, spark_properties)
+    if is_json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        for finding in found:
+            console.print(finding.text)
+        if not found:
+            console.print(f"Nothing to recover: no landing was cut off (jobs: {len(specs)}).")
+    if any(finding.outcome != "recovered" for finding in found):
+        sys.exit(1)

@@ -1,0 +1,103 @@
+"""orch recover on local sinks, as its user gives it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import psutil
+import pytest
+from click.testing import CliRunner, Result
+
+from framework.filesystem import LocalFileSystem
+from framework.journal import Journal, journal_location
+from framework.processes import Owner, psutil_look, this_process
+from orch_dagster.cli.main import main
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import JOB_MASTER
+
+JOB_NAME = "etl_lnd_gels_fpms_t_contract"
+DEAD = Owner("run-1", this_process("x", psutil_look).host, 2**22 + 1, 1)
+
+
+def orch(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+@pytest.fixture
+def sample(home: Path, store: ControlStore) -> Path:
+    """A home with one job that has a sink of files, and one that has none."""
+    sinks = [
+        {"format": "jdbc", "path": "t", "options": {"url": "jdbc:x"}},
+        {"format": "orc", "path": "out/t", "partition_cols": ["biz_dt"]},
+    ]
+    source = {"format": "csv", "path": "in.csv"}
+    contexts = {JOB_NAME: {"sources": [source], "sinks": sinks}, "etl_lnd_gels_fpms_none": {}}
+    store.upsert(
+        JOB_MASTER,
+        [
+            {"job_id": name, "job_name": name, "script_path": "landing.py",
+             "context_params": json.dumps(context)}
+            for name, context in contexts.items()
+        ],
+    )  # fmt: skip
+    return home
+
+
+def leave(home: Path, biz_dt: str, owner: Owner) -> Path:
+    """A journal as a landing leaves it."""
+    target = (home / "out" / "t" / f"biz_dt={biz_dt}").as_posix()
+    journal = journal_location(target, JOB_NAME, biz_dt)
+    LocalFileSystem().create_exclusive(journal, Journal(JOB_NAME, biz_dt, owner).encode())
+    return Path(journal)
+
+
+def test_nothing_to_do_is_said_too(sample: Path) -> None:
+    assert sample.is_dir()
+    assert orch("recover").output == "Nothing to recover: no landing was cut off (jobs: 2).\n"
+    done = orch("recover", JOB_NAME, "--json")
+    assert (done.exit_code, json.loads(done.output)) == (0, [])
+
+
+def test_each_landing_is_a_sentence(sample: Path) -> None:
+    for biz_dt in ("2024-05-14", "2024-05-15", "2024-05-16"):
+        leave(sample, biz_dt, DEAD)
+    one = orch("recover", JOB_NAME, "--biz-dt", "2024-05-16")
+    assert one.output == f"{JOB_NAME} 2024-05-16: rolled back, its old data is in place\n"
+    # A source's name stands for its jobs.
+    both = orch("recover", "gels_fpms")
+    assert [line.split(":")[0] for line in both.output.splitlines()] == [
+        f"{JOB_NAME} 2024-05-14",
+        f"{JOB_NAME} 2024-05-15",
+    ]
+    assert (one.exit_code, both.exit_code) == (0, 0)
+    assert not list(sample.rglob("_landing"))
+
+
+def test_a_landing_on_its_way_fails_the_command_and_stays(sample: Path) -> None:
+    me = this_process("run-9", psutil_look)
+    journal = leave(sample, "2024-05-15", me)
+    leave(sample, "2024-05-16", DEAD)
+    done = orch("recover", "--json")
+    held, recovered = json.loads(done.output)
+    assert done.exit_code == 1
+    assert held["outcome"] == "held"
+    assert f"process {psutil.Process().pid} on {me.host}" in held["text"]
+    assert recovered["outcome"] == "recovered"
+    assert journal.exists()
+
+
+def test_an_unknown_job_and_a_folder_without_the_framework_are_one_line(
+    sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = orch("recover", "nope")
+    assert unknown.exit_code == 1
+    assert unknown.output.startswith("orch: no job nope")
+    jobs = sample / "jobs"
+    jobs.mkdir()
+    (jobs / "landing.py").touch()
+    monkeypatch.setenv("ORCH_JOBS_DIR", str(jobs))
+    failed = orch("recover")
+    assert failed.exit_code == 1
+    assert "No module named 'framework'" in failed.output
+    assert len(failed.output.splitlines()) == 1
