@@ -21,6 +21,9 @@ from tests.kudu_cluster import KuduCluster, kudu_cluster, use_kudu
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# The fixtures `landing…`, as a team that writes jobs has them.
+pytest_plugins = ["orch_dagster.kit"]
+
 # For JVMs that live a few seconds: a third less of them, and nothing else is different.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 

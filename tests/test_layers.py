@@ -15,7 +15,13 @@ HEAVY = {"dagster", "dagster_pipes", "pyspark", "py4j", "jpype", "kudu"}
 PACKAGE = REPOSITORY / "orch_dagster"
 CORE = sorted(
     path.relative_to(REPOSITORY).with_suffix("").as_posix().replace("/", ".")
-    for folder in (PACKAGE, PACKAGE / "control", PACKAGE / "spark", PACKAGE / "cli")
+    for folder in (
+        PACKAGE,
+        PACKAGE / "control",
+        PACKAGE / "spark",
+        PACKAGE / "cli",
+        PACKAGE / "kit",
+    )
     for path in folder.glob("*.py")
     if path.name not in ("__init__.py", "__main__.py", "definitions.py")
 )

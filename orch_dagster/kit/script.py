@@ -1,0 +1,90 @@
+"""A job's script in this process, with what spark-submit and the orchestrator would give it."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from framework.report import LandingReport
+
+_PIPES = ("DAGSTER_PIPES_CONTEXT", "DAGSTER_PIPES_MESSAGES")
+
+
+def run_script(
+    spark: SparkSession, script: Path | None, environment: Mapping[str, str]
+) -> list[LandingReport]:
+    """Run a script to its end, and return what it reported to have landed.
+
+    Args:
+        spark: The session that the script gets; its stop stops nothing.
+        script: The file; None: what landing.py does.
+        environment: The variables of the job's contract.
+
+    Raises:
+        SystemExit: The script asked for an exit code other than 0.
+    """
+    with _as_submitted(spark, environment) as (patch, reports):
+        if script is None:
+            from framework import run_landing
+
+            run_landing()
+            return reports
+        patch.setattr(sys, "argv", [str(script)])
+        patch.syspath_prepend(str(script.parent))
+        try:
+            runpy.run_path(str(script), run_name="__main__")
+        except SystemExit as ended:
+            if ended.code not in (None, 0):
+                raise
+        return reports
+
+
+@contextmanager
+def environment_of(environment: Mapping[str, str]) -> Generator[pytest.MonkeyPatch]:
+    """The variables of a job, none of which logs or reports elsewhere; then all as before."""
+    before = dict(os.environ)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("LOG_FILE", *_PIPES):
+                patch.delenv(name, raising=False)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            yield patch
+    finally:
+        # What the script itself has set too.
+        for name in [name for name in os.environ if name not in before]:
+            del os.environ[name]
+        os.environ.update(before)
+
+
+@contextmanager
+def _as_submitted(
+    spark: SparkSession, environment: Mapping[str, str]
+) -> Generator[tuple[pytest.MonkeyPatch, list[LandingReport]]]:
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    from framework import report
+
+    reports: list[LandingReport] = []
+    with environment_of(environment) as patch:
+        patch.setattr(report, "landing", reports.append)
+        # What the builder returns to get_spark, and to a script that asks it itself.
+        patch.setattr(SparkSession, "_instantiatedSession", spark)
+        for owner in (SparkSession, SparkContext):
+            patch.setattr(owner, "stop", _stops_nothing)
+        yield patch, reports
+
+
+def _stops_nothing(_: object) -> None:
+    """The tests share the Spark, so it outlives the script."""
