@@ -2,7 +2,7 @@
 
     python bench/many_dates.py [DATES]
 
-Prints the seconds of one `orch run` of JOB_1001 for so many dates (30) against as many bare
+Prints the seconds of one `orch run` of a small job for so many dates (30) against as many bare
 spark-submits (the median of three, times their number), and the live heap of a driver after every
 tenth of 60 dates, each after a full collection.
 """
@@ -22,22 +22,41 @@ from typing import Any
 
 from run_overhead import bare_command, seconds
 
-from orch_dagster.sample.rows import BIZ_DT, ENTITY, JOB_NAME, SOURCE_SYSTEM
 from orch_dagster.settings import REPOSITORY
 
+JOB, ROWS = "etl_lnd_bench_dates_t_small", 1_000
 HEAP_DATES, HEAP_EVERY = 60, 10
 
 
 def opened(home: Path, count: int) -> list[str]:
-    """Open so many dates from the sample's on, each with its extract; returns them."""
-    days = [(BIZ_DT + timedelta(days)).isoformat() for days in range(count)]
-    source = {"entity": ENTITY, "source_system": SOURCE_SYSTEM}
-    rows = [{**source, "biz_dt": day, "start_dt": day, "end_dt": day} for day in days]
-    file = home / "dates.yaml"
-    file.write_text(json.dumps({"process_control": rows}), encoding="utf-8")
+    """A small job, and so many open dates with an extract each; returns the dates."""
+    days = [(date(2024, 1, 1) + timedelta(days)).isoformat() for days in range(count)]
+    (home / "in").mkdir()
+    for day in days:
+        lines = [f"{number},name {number},{day}" for number in range(ROWS)]
+        text = "\n".join(["id,name,day", *lines, ""])
+        (home / "in" / f"{day}.csv").write_text(text, encoding="utf-8")
+    context = {
+        "sources": [{"format": "csv", "path": "in/{biz_dt}.csv", "options": {"header": True}}],
+        "sinks": [{"format": "orc", "path": "out/small", "partition_cols": ["biz_dt"]}],
+    }
+    document = {
+        "job_master": [
+            {
+                "job_id": "JOB_1",
+                "job_name": JOB,
+                "script_path": "landing.py",
+                "context_params": context,
+            }
+        ],
+        "job_dependency": [{"dependent_job_id": "JOB_1", "dependent_job_name": JOB}],
+        "process_control": [
+            {"entity": "BENCH", "source_system": "DATES", "biz_dt": day} for day in days
+        ],
+    }
+    file = home / "small.yaml"
+    file.write_text(json.dumps(document), encoding="utf-8")
     subprocess.run(["orch", "apply", str(file)], check=True, capture_output=True)
-    sample = ["orch", "sample", ENTITY, SOURCE_SYSTEM, "--from", days[0], "--to", days[-1]]
-    subprocess.run(sample, check=True, capture_output=True)
     return days
 
 
@@ -91,11 +110,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         os.environ |= {"ORCH_HOME": folder, "DAGSTER_HOME": f"{folder}/.orch/dagster"}
-        subprocess.run(["orch", "init", "--sample"], check=True, capture_output=True)
+        subprocess.run(["orch", "init"], check=True, capture_output=True)
         days = opened(home, count)
-        bare, environment = bare_command(home)
+        bare, environment = bare_command(home, JOB, days[0])
         alone = statistics.median([seconds(bare, environment, folder) for _ in range(3)])
-        ours = ["orch", "run", JOB_NAME, "--from", days[0], "--to", days[-1]]
+        ours = ["orch", "run", JOB, "--from", days[0], "--to", days[-1]]
         start = time.perf_counter()
         subprocess.run(ours, check=True, capture_output=True)
         took = time.perf_counter() - start

@@ -32,14 +32,12 @@ def seconds(command: list[str], environment: dict[str, str], folder: str) -> flo
     return time.perf_counter() - start
 
 
-def bare_command(home: Path) -> tuple[list[str], dict[str, str]]:
-    """The submit of JOB_1001, built as a run builds it."""
+def bare_command(home: Path, job_name: str, biz_dt: str) -> tuple[list[str], dict[str, str]]:
+    """The submit of a job for a date, built as a run builds it."""
     settings = load_settings()
-    spec = load_location(settings).registry.jobs[JOB_NAME]
+    spec = load_location(settings).registry.jobs[job_name]
     store = open_store(settings.control_url, settings.home)
-    bundle = fetch_bundle(
-        store, spec, run_id="bench", wanted=[BIZ_DT.isoformat()], environment=settings.env
-    )
+    bundle = fetch_bundle(store, spec, run_id="bench", wanted=[biz_dt], environment=settings.env)
     store.close()
     params = home / "bench.json"
     params.write_text(bundle.to_json(), encoding="utf-8")
@@ -55,7 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"ORCH_HOME": folder, "DAGSTER_HOME": f"{folder}/.orch/dagster"}
         subprocess.run(["orch", "init", "--sample"], check=True, capture_output=True)
-        bare, bare_environment = bare_command(Path(folder))
+        bare, bare_environment = bare_command(Path(folder), JOB_NAME, BIZ_DT.isoformat())
         tags = json.dumps({"dagster/partition": BIZ_DT.isoformat()})
         ours = [sys.executable, "-m", "dagster", "job", "execute", "-m", "orch_dagster.definitions"]
         ours += ["-j", JOB_NAME, "--tags", tags]
