@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -64,11 +64,7 @@ def _result(
     (first, *others) = by_date.values()
     metadata: Mapping[str, Any] = first["metadata"]
     if others:
-        records = [
-            dg.TableRecord({"biz_dt": biz_dt, "passed": result["passed"], **_cells(result)})
-            for biz_dt, result in by_date.items()
-        ]
-        metadata = {"by_date": dg.MetadataValue.table(records, _schema(records))}
+        metadata = {"by_date": _table(by_date)}
     return dg.AssetCheckResult(
         passed=not failed,
         asset_key=spec.asset_key,
@@ -79,21 +75,25 @@ def _result(
     )
 
 
-def _cells(result: Mapping[str, Any]) -> dict[str, str | int | float | bool | None]:
-    plain = (str, int, float, bool, type(None))
-    return {
-        name: value if isinstance(value, plain) else str(value)
-        for name, value in result["metadata"].items()
-    }
+def _table(by_date: Mapping[str, Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """A row for each date, with every column that one of them has."""
+    rows = [
+        {"biz_dt": biz_dt, "passed": result["passed"], **result["metadata"]}
+        for biz_dt, result in by_date.items()
+    ]
+    names = dict.fromkeys(name for row in rows for name in row)
+    records = [dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in rows]
+    columns = [dg.TableColumn(name, _type(row.get(name) for row in rows)) for name in names]
+    return dg.MetadataValue.table(records, dg.TableSchema(columns))
 
 
-def _schema(records: Sequence[dg.TableRecord]) -> dg.TableSchema:
-    """Every column that a date has; a date without it has none there."""
-    names = dict.fromkeys(name for record in records for name in record.data)
+def _cell(value: object) -> str | int | float | bool | None:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+
+
+def _type(values: Iterable[object]) -> str:
     types: dict[type, str] = {bool: "bool", int: "int", float: "float"}
-    columns: list[dg.TableColumn] = []
-    for name in names:
-        found = {type(record.data[name]) for record in records if record.data.get(name) is not None}
-        kind = types.get(found.pop(), "string") if len(found) == 1 else "string"
-        columns.append(dg.TableColumn(name, kind))
-    return dg.TableSchema(columns)
+    found = {type(value) for value in values if value is not None}
+    return types.get(found.pop(), "string") if len(found) == 1 else "string"
