@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from string import Formatter
 from typing import Annotated, Any
@@ -24,6 +24,8 @@ UNSTAGED_FORMATS = {
     **{name: {"kudu.table"} for name in KUDU_FORMATS},
     "jdbc": {"dbtable", "query"},
 }
+# Formats whose records may fail to fit a schema, and are then set aside.
+_RECORD_FORMATS = ("csv", "json")
 _PLACEHOLDERS = ("biz_dt", "start_dt", "end_dt")
 # A day, and the next to it that share the month and year, the day and year, the day and month.
 _A_DAY = date(2024, 5, 15)
@@ -38,6 +40,13 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class BadRecords(_Strict):
+    """Records that do not fit the schema are set aside below `path`, up to `limit` a date."""
+
+    limit: int = Field(0, ge=0, strict=True)
+    path: str | None = None
+
+
 class Source(_Strict):
     """One input: becomes the view row1, row2, … by its place in the list."""
 
@@ -45,6 +54,8 @@ class Source(_Strict):
     path: str = ""
     options: Mapping[str, str | int | float | bool] = Field(default_factory=dict)
     schema_ddl: str | None = Field(None, alias="schema")
+    null_tokens: tuple[str, ...] = ()
+    bad_records: BadRecords | None = None
 
 
 class Sink(_Strict):
@@ -116,10 +127,12 @@ def parse_context_params(text: str | None, job_name: str) -> ContextParams:
 
 def _faults(params: ContextParams) -> list[str]:
     """What the job framework would refuse too, said before any run."""
+    has_files = any(sink.is_staged for sink in params.sinks)
     faults = [
         f"sources.{place}: {fault}"
         for place, source in enumerate(params.sources)
-        if (fault := _path_fault(source))
+        for fault in (_path_fault(source), *_record_faults(source, has_files=has_files))
+        if fault
     ]
     faults += [
         f"sinks.{place}: {fault}"
@@ -144,6 +157,41 @@ def _path_fault(part: Source | Sink) -> str | None:
     except ValueError as error:
         return f"path {part.path}: {error}"
     return None
+
+
+def _record_faults(source: Source, *, has_files: bool) -> Iterator[str]:
+    options = {name.lower(): value for name, value in source.options.items()}
+    several = len(source.null_tokens) > 1
+    if source.null_tokens:
+        if source.format.lower() != "csv":
+            yield f"null_tokens are for format csv, not {source.format}"
+        if "nullvalue" in options:
+            yield "put the option nullValue into null_tokens"
+        if several and not source.schema_ddl and str(options.get("inferschema")).lower() == "true":
+            yield "several null_tokens need a schema, or no inferSchema: it knows of one only"
+    if source.bad_records:
+        yield from _bad_record_faults(source, source.bad_records, has_files=has_files)
+    if source.bad_records or (several and source.schema_ddl):
+        for name in ("mode", "columnNameOfCorruptRecord"):
+            if name.lower() in options:
+                yield f"the option {name} can't be given with bad_records or several null_tokens"
+
+
+def _bad_record_faults(
+    source: Source, bad_records: BadRecords, *, has_files: bool
+) -> Iterator[str]:
+    if source.format.lower() not in _RECORD_FORMATS:
+        yield f"bad_records is for format {' or '.join(_RECORD_FORMATS)}, not {source.format}"
+    elif not source.schema_ddl:
+        yield "bad_records needs a schema, which the records fit or do not"
+    if not bad_records.path:
+        if not has_files:
+            yield "bad_records needs a path, as no sink of the job is files"
+        return
+    try:
+        _filled(bad_records.path, _A_DAY)
+    except ValueError as error:
+        yield f"bad_records: path {bad_records.path}: {error}"
 
 
 def _sink_fault(sink: Sink) -> str | None:

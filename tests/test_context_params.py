@@ -37,6 +37,8 @@ def test_all_that_may_be_said() -> None:
                     "path": "a.csv",
                     "options": {"header": True, "sep": ";", "maxColumns": 9, "ratio": 0.5},
                     "schema": "a INT, b STRING",
+                    "null_tokens": ["", "NA"],
+                    "bad_records": {"limit": 3, "path": "bad/{biz_dt}"},
                 }
             ],
             "hql": "x.hql",
@@ -48,6 +50,8 @@ def test_all_that_may_be_said() -> None:
 
     assert params.sources[0].options == {"header": True, "sep": ";", "maxColumns": 9, "ratio": 0.5}
     assert params.sources[0].schema_ddl == "a INT, b STRING"
+    assert params.sources[0].null_tokens == ("", "NA")
+    assert params.sources[0].bad_records.model_dump() == {"limit": 3, "path": "bad/{biz_dt}"}
     assert params.sinks[0].partition_cols == ("biz_dt",)
     assert params.timeout_minutes == 1.5
     assert params.allow_empty is True
@@ -158,6 +162,52 @@ class TestFaults:
     )
     def test_sinks_that_are_right(self, sink: dict[str, object]) -> None:
         assert len(parse({"sources": [SOURCE], "sinks": [sink]}).sinks) == 1
+
+    @pytest.mark.parametrize(
+        ("source", "wanted"),
+        [
+            ({"format": "json", "null_tokens": ["NA"]}, ["null_tokens are for format csv"]),
+            ({"null_tokens": ["NA"], "options": {"NULLVALUE": "x"}}, ["put the option nullValue"]),
+            (
+                {"null_tokens": ["NA", "-"], "options": {"inferSchema": True}},
+                ["several null_tokens need a schema"],
+            ),
+            (
+                {"null_tokens": ["a", "b"], "schema": "a INT", "options": {"mode": "FAILFAST"}},
+                ["the option mode can't be given with"],
+            ),
+            ({"bad_records": {}}, ["bad_records needs a schema"]),
+            (
+                {"format": "orc", "bad_records": {"path": "x/{when}"}, "options": {"Mode": "x"}},
+                [
+                    "bad_records is for format csv or json",
+                    "bad_records: path x/{when}: unknown placeholder",
+                    "the option mode can't be given with",
+                ],
+            ),
+        ],
+    )
+    def test_records_that_a_source_can_not_have(
+        self, source: dict[str, object], wanted: list[str]
+    ) -> None:
+        found = faults({"sources": [SOURCE, {**SOURCE, **source}], "sinks": [SINK]})
+        assert len(found) == len(wanted)
+        for fault, start in zip(found, wanted, strict=True):
+            assert fault.startswith(f"sources.1: {start}")
+
+    @pytest.mark.parametrize("limit", [-1, "5", 1.5, True])
+    def test_a_limit_is_a_whole_number(self, limit: object) -> None:
+        (fault,) = faults({"sources": [{**SOURCE, "bad_records": {"limit": limit}}]})
+        assert fault.startswith("sources.0.bad_records.limit: ")
+
+    def test_bad_records_of_a_job_without_files_need_a_place(self) -> None:
+        source = {**SOURCE, "schema": "a INT", "bad_records": {}}
+        table = {"format": "kudu", "path": "t"}
+        assert faults({"sources": [source], "sinks": [table]}) == [
+            "sources.0: bad_records needs a path, as no sink of the job is files"
+        ]
+        parse({"sources": [source], "sinks": [table, SINK]})
+        assert parse({"sources": [{**source, "bad_records": {"path": "x"}}], "sinks": [table]})
 
     def test_append_is_for_services(self) -> None:
         (fault,) = faults({"sources": [SOURCE], "sinks": [{**SINK, "mode": "append"}]})

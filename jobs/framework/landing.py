@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from framework import report
 from framework.dates import Dates
-from framework.errors import EmptyResultError, ParamsError, PublishError, SourceNotFound
+from framework.deliver import deliver
+from framework.errors import ParamsError, SourceNotFound
 from framework.filesystem import RoutedFileSystem
-from framework.hql import check_variables, run_script
+from framework.hql import check_variables
 from framework.locations import base_location, is_local
 from framework.logging import get_logger
 from framework.params import (
@@ -23,15 +24,13 @@ from framework.params import (
 )
 from framework.params_loader import load_params
 from framework.plan import Plan, PlannedSink, PlannedSource, plan_landing
-from framework.processes import jvm_look, this_process
-from framework.publish import Publication, publication
-from framework.readers import read_source
+from framework.scans import Scans
 from framework.session import get_spark, is_running, session_of_its_own
-from framework.staging import Staged, shape, stage
-from framework.writers import append_to_table
+from framework.sources import opened_sources, query
+from framework.staging import Staged
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 
 def run_landing() -> None:
@@ -81,21 +80,32 @@ def land_date(spark: SparkSession, params: JobParams, plan: Plan) -> report.Land
     """Land one date and report it.
 
     Raises:
+        BadRecordsError: too many records of a source do not fit its schema.
         HqlError: Spark refuses the HQL.
         PublishError: not published, or (the text says so) nobody knows.
+        SourceGone: a source's file disappeared while it was read.
     """
     log = get_logger("framework.landing")
     started_at, started = datetime.now(tz=timezone.utc), time.monotonic()
     log.info("%s %s: landing", params.job_name, plan.biz_dt)
-    result = _result(spark, plan)
-    staged = _publish(spark, params, plan, result)
+    scans = Scans(spark)
+    with opened_sources(spark, plan, scans) as rejected:
+        with scans.counted():
+            result = query(spark, plan)
+        delivered = deliver(spark, params, plan, result, rejected, scans)
+    first = delivered.sinks[0]
     landed = report.LandingReport(
         biz_dt=plan.biz_dt.isoformat(),
-        row_count=staged[0].row_count,
-        columns=tuple({"name": name, "type": type_} for name, type_ in staged[0].columns),
-        sinks=tuple(_sink_report(*pair) for pair in zip(plan.sinks, staged, strict=True)),
+        row_count=first.row_count,
+        columns=tuple({"name": name, "type": type_} for name, type_ in first.columns),
+        sinks=tuple(_sink_report(*pair) for pair in zip(plan.sinks, delivered.sinks, strict=True)),
         started_at=started_at.isoformat(timespec="milliseconds"),
         duration_s=round(time.monotonic() - started, 3),
+        rows_read=scans.row_count,
+        rejected_rows=sum(each.row_count for each in rejected) if rejected else None,
+        rejected_path=next((each.folder for each in rejected if each.row_count), None),
+        drift=delivered.findings.drift,
+        checks=delivered.findings.checks,
     )
     report.landing(landed)
     log.info(
@@ -149,85 +159,6 @@ def _session() -> Generator[SparkSession]:
             spark.stop()
         except (Py4JError, OSError) as error:
             get_logger("framework.landing").warning("the session did not stop: %s", error)
-
-
-def _result(spark: SparkSession, plan: Plan) -> DataFrame:
-    for planned in plan.sources:
-        source = planned.source
-        rows = read_source(
-            spark, source.format, planned.location, schema=source.schema, options=source.options
-        )
-        rows.createOrReplaceTempView(planned.view)
-    if plan.script is None:
-        return spark.table(plan.sources[0].view)
-    return run_script(spark, plan.script, plan.variables)
-
-
-def _publish(
-    spark: SparkSession, params: JobParams, plan: Plan, result: DataFrame
-) -> tuple[Staged, ...]:
-    """Publish to all sinks and return what each holds, in their order."""
-    biz_dt = plan.biz_dt.isoformat()
-    shaped = [shape(result, planned, biz_dt) for planned in plan.sinks]
-    places = [planned.place for planned in plan.sinks if planned.place]
-    with _read_once(result, len(plan.sinks) > 1 or not places):
-        if not places:
-            return _append_all(params, plan, shaped, result.count())
-        fs, look = RoutedFileSystem(spark), jvm_look(spark)
-        me = this_process(params.run_id, look, spark.sparkContext.applicationId)
-        with publication(fs, places, params.job_name, biz_dt, me, look) as current:
-            staged = _stage_all(spark, fs, plan, shaped, current)
-            row_count = next(iter(staged.values())).row_count
-            # Tables come between the check and the swap: where one fails, no folder has changed.
-            appended = _append_all(params, plan, shaped, row_count)
-            current.commit()
-    return tuple(staged.get(index, each) for index, each in enumerate(appended))
-
-
-def _stage_all(
-    spark: SparkSession,
-    fs: RoutedFileSystem,
-    plan: Plan,
-    shaped: Sequence[DataFrame],
-    current: Publication,
-) -> dict[int, Staged]:
-    files = [index for index, planned in enumerate(plan.sinks) if planned.place]
-    staged = {
-        index: stage(spark, fs, shaped[index], plan.sinks[index], folder, plan.biz_dt.isoformat())
-        for index, folder in zip(files, current.staging, strict=True)
-    }
-    counts = {plan.sinks[index].root: each.row_count for index, each in staged.items()}
-    if len(set(counts.values())) > 1:
-        raise PublishError(f"the sinks got different numbers of rows, none was published: {counts}")
-    return staged
-
-
-def _append_all(
-    params: JobParams, plan: Plan, shaped: Sequence[DataFrame], row_count: int
-) -> tuple[Staged, ...]:
-    """Refuse an unwanted empty result, then append to the tables among the sinks."""
-    if row_count == 0 and not params.allow_empty:
-        raise EmptyResultError(
-            f"{params.job_name} {plan.biz_dt}: the result has no rows, nothing was published. "
-            'If that is right, put "allow_empty": true into the job\'s context_params'
-        )
-    for planned, rows in zip(plan.sinks, shaped, strict=True):
-        if planned.place is None and row_count:
-            append_to_table(rows, planned.sink.format, planned.root, options=planned.sink.options)
-    return tuple(Staged(row_count, None, tuple(rows.dtypes)) for rows in shaped)
-
-
-@contextmanager
-def _read_once(result: DataFrame, is_needed: bool) -> Generator[None]:
-    """Keep the rows while several sinks read them, so that the query runs once."""
-    if not is_needed:
-        yield
-        return
-    result.persist()
-    try:
-        yield
-    finally:
-        result.unpersist()
 
 
 def _sink_report(planned: PlannedSink, staged: Staged) -> report.SinkReport:

@@ -27,6 +27,14 @@ NO_KUDU_MASTER = (
 
 Mode = Literal["overwrite", "append"]
 
+# The formats whose records may fail to fit a schema, and are then set aside.
+RECORD_FORMATS = ("csv", "json")
+
+# sys_params of param_type system that a landing reads, with the values they may have.
+CHECKS_BLOCKING = "checks.blocking"
+SCHEMA_DRIFT = "schema.drift"
+SETTINGS = {CHECKS_BLOCKING: ("true", "false"), SCHEMA_DRIFT: ("report", "refuse")}
+
 
 def table_options(
     spark: SparkSession, format: str, table: str, options: Mapping[str, str] | None
@@ -61,13 +69,30 @@ def session_kudu_master(spark: SparkSession) -> str | None:
 
 
 @dataclass(frozen=True)
+class BadRecords:
+    """Records that do not fit the schema are set aside, up to `limit` a date.
+
+    `path` is the folder below which they are kept; None: beside the first sink of files.
+    """
+
+    limit: int = 0
+    path: str | None = None
+
+
+@dataclass(frozen=True)
 class Source:
-    """One input; `path` may hold placeholders, `schema` is Spark's DDL (`id INT, name STRING`)."""
+    """One input; `path` may hold placeholders, `schema` is Spark's DDL (`id INT, name STRING`).
+
+    `null_tokens` are the texts that mean null in CSV, `bad_records` is None where Spark's own way
+    with records that don't fit holds.
+    """
 
     format: str
     path: str
     options: Mapping[str, str] = field(default_factory=dict[str, str])
     schema: str | None = None
+    null_tokens: tuple[str, ...] = ()
+    bad_records: BadRecords | None = None
 
     @property
     def is_table(self) -> bool:
@@ -109,7 +134,10 @@ class Window:
 
 @dataclass(frozen=True)
 class JobParams:
-    """What a run was asked to do; `raw` is the whole file for anything not typed here."""
+    """What a run was asked to do; `raw` is the whole file for anything not typed here.
+
+    `system` has the sys_params of param_type system by their key, those of SETTINGS checked.
+    """
 
     job_id: str
     job_name: str
@@ -125,9 +153,20 @@ class JobParams:
     allow_empty: bool
     timeout_minutes: float | None
     windows: tuple[Window, ...]
+    system: Mapping[str, str]
     file: str
     raw: Mapping[str, Any]
 
     def window(self, biz_dt: date) -> Window | None:
         """Return the process_control row of a date, or None where the file has none."""
         return next((each for each in self.windows if each.biz_dt == biz_dt), None)
+
+    @property
+    def checks_are_blocking(self) -> bool:
+        """Whether a date whose keys fail their checks is kept from being published."""
+        return self.system.get(CHECKS_BLOCKING) == "true"
+
+    @property
+    def drift_is_refused(self) -> bool:
+        """Whether a date with other columns than the last landing is kept from being published."""
+        return self.system.get(SCHEMA_DRIFT) == "refuse"

@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
 from framework.errors import ParamsError
-from framework.params import TABLE_FORMATS, JobParams, Mode, Sink, Source, Window
+from framework.params import (
+    RECORD_FORMATS,
+    SETTINGS,
+    TABLE_FORMATS,
+    BadRecords,
+    JobParams,
+    Mode,
+    Sink,
+    Source,
+    Window,
+)
 from framework.validation import Node
 
 PARAMS_FILE_VARIABLE = "JOB_PARAMS_FILE"
@@ -65,6 +75,7 @@ def parse_params(document: Any, file: str) -> JobParams:
         allow_empty=context.flag("allow_empty"),
         timeout_minutes=context.number("timeout_minutes"),
         windows=windows,
+        system=_system(root),
         file=file,
         raw=root.value,
     )
@@ -119,14 +130,64 @@ def _window(node: Node) -> Window:
     )
 
 
+def _system(root: Node) -> Mapping[str, str]:
+    """The sys_params of param_type system; an empty value is none."""
+    found: dict[str, str] = {}
+    for row in root.children("sys_params"):
+        if row.value.get("param_type") != "system":
+            continue
+        key, value = row.text("param_key"), (row.optional_text("param_value") or "").strip()
+        allowed = SETTINGS.get(key)
+        if allowed and value and value.lower() not in allowed:
+            root.note(f"sys_params.{key}", f"must be {' or '.join(allowed)}, is {value!r}")
+        elif value:
+            found[key] = value.lower() if allowed else value
+    return found
+
+
 def _source(node: Node) -> Source:
     form, options = node.text("format"), node.options("options")
-    return Source(
+    source = Source(
         format=form,
         path=_path(node, form, options),
         options=options,
         schema=node.optional_text("schema"),
+        null_tokens=node.texts("null_tokens", may_be_empty=True),
+        bad_records=_bad_records(node),
     )
+    for key, problem in _record_faults(source):
+        node.note(key, problem)
+    return source
+
+
+def _bad_records(node: Node) -> BadRecords | None:
+    if node.value.get("bad_records") is None:
+        return None
+    given = node.child("bad_records")
+    return BadRecords(given.count("limit"), given.optional_text("path"))
+
+
+def _record_faults(source: Source) -> Iterator[tuple[str, str]]:
+    """Yield what null_tokens and bad_records can't go with, by key."""
+    options = {name.lower(): value for name, value in source.options.items()}
+    form = source.format.lower()
+    if source.null_tokens:
+        if form != "csv":
+            yield "null_tokens", f"are for format csv, not {source.format!r}"
+        if "nullvalue" in options:
+            yield "options.nullValue", "put it into null_tokens"
+        infers = not source.schema and options.get("inferschema") == "true"
+        if infers and len(source.null_tokens) > 1:
+            yield "null_tokens", "several need a schema, or no inferSchema: it knows of one only"
+    if source.bad_records:
+        if form not in RECORD_FORMATS:
+            yield "bad_records", f"is for format {' or '.join(RECORD_FORMATS)}, not {form!r}"
+        elif not source.schema:
+            yield "bad_records", "needs a schema, which the records fit or do not"
+    if source.bad_records or (source.schema and len(source.null_tokens) > 1):
+        for name in ("mode", "columnNameOfCorruptRecord"):
+            if name.lower() in options:
+                yield f"options.{name}", "can't be given with bad_records or several null_tokens"
 
 
 def _sink(node: Node) -> Sink:

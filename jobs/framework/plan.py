@@ -4,42 +4,50 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
 
 from framework import placeholders
 from framework.errors import ParamsError
 from framework.hql import Script, load_script
-from framework.locations import is_within, join, resolve
+from framework.locations import is_within, join, parent, resolve
 from framework.params import JobParams, Sink, Source
 from framework.publish import Place
 
 BIZ_DT = "biz_dt"
 
+REJECTED = "_rejected"
+
 _PATTERN = re.compile(r"[*?\[\]{}\\]")
+_NO_PATTERN = "* ? [ ] { } \\"
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class PlannedSource:
-    """A source with its location (a table's name for table formats) and the view it becomes."""
+    """A source with its location (a table's name for table formats) and the view it becomes.
+
+    `rejected` is the date's folder for its bad records, None where they are not set aside.
+    """
 
     source: Source
     location: str
     view: str
+    rejected: str | None = None
 
 
 @dataclass(frozen=True)
 class PlannedSink:
     """A sink with its root location (a table's name for table formats).
 
-    `place` is what is swapped, None for a table.
+    `place` is what is swapped, None for a table. `template` is the root with its placeholders.
     """
 
     sink: Sink
     root: str
     place: Place | None
+    template: str = ""
 
     @property
     def has_biz_dt_folder(self) -> bool:
@@ -56,6 +64,11 @@ class Plan:
     sinks: tuple[PlannedSink, ...]
     script: Script | None
     variables: dict[str, str]
+
+    @property
+    def rejected(self) -> tuple[str, ...]:
+        """The folders for bad records, each once."""
+        return tuple(dict.fromkeys(each.rejected for each in self.sources if each.rejected))
 
 
 def plan_landing(params: JobParams, biz_dt: date, base: str) -> Plan:
@@ -81,6 +94,16 @@ def plan_landing(params: JobParams, biz_dt: date, base: str) -> Plan:
         for i, sink in enumerate(params.sinks)
     ]
     planned = tuple(sink for sink in sinks if sink is not None)
+    beside = next((parent(sink.place.target) for sink in planned if sink.place), None)
+    sources = [
+        source
+        and _noting(
+            problems,
+            f"sources[{i}].bad_records",
+            lambda s=source: _with_rejected(s, params.job_name, dates, base, beside),
+        )
+        for i, source in enumerate(sources)
+    ]
     read = tuple(source for source in sources if source is not None)
     problems.extend(_overall(params, read, planned))
     if problems:
@@ -101,22 +124,44 @@ def _source(source: Source, index: int, dates: dict[str, date | None], base: str
     )
 
 
+def _with_rejected(
+    planned: PlannedSource,
+    job_name: str,
+    dates: dict[str, date | None],
+    base: str,
+    beside: str | None,
+) -> PlannedSource:
+    """The source with the folder for its bad records, whose name Spark's readers pass over."""
+    bad_records = planned.source.bad_records
+    if bad_records is None:
+        return planned
+    if bad_records.path:
+        root = resolve(base, placeholders.fill(bad_records.path, dates))
+        if _PATTERN.search(root):
+            raise ValueError(f"the path can't hold any of {_NO_PATTERN}: {root}")
+    elif beside:
+        root = join(beside, REJECTED)
+    else:
+        raise ValueError("needs a path, as no sink of the job is files")
+    return replace(planned, rejected=join(root, job_name, f"{BIZ_DT}={dates[BIZ_DT]}"))
+
+
 def _sink(sink: Sink, dates: dict[str, date | None], base: str) -> PlannedSink:
     path = placeholders.fill(sink.path, dates)
     if sink.is_table:
         return PlannedSink(sink, path, None)
-    root = resolve(base, path)
+    root, template = resolve(base, path), resolve(base, sink.path)
     if _PATTERN.search(root):
-        raise ValueError(f"a sink's path can't hold any of * ? [ ] {{ }} \\: {root}")
+        raise ValueError(f"a sink's path can't hold any of {_NO_PATTERN}: {root}")
     if sink.partition_cols[:1] == (BIZ_DT,):
         folder = f"{BIZ_DT}={dates[BIZ_DT]}"
-        return PlannedSink(sink, root, Place(join(root, folder), folder))
+        return PlannedSink(sink, root, Place(join(root, folder), folder), template)
     if BIZ_DT in sink.partition_cols or not _is_for_one_day(sink.path, dates):
         raise ValueError(
             f"put biz_dt first in partition_cols, or the whole of it, as {{biz_dt}} is, in the "
             f"path {sink.path!r}: else one date would replace another"
         )
-    return PlannedSink(sink, root, Place(root))
+    return PlannedSink(sink, root, Place(root), template)
 
 
 def _is_for_one_day(template: str, dates: dict[str, date | None]) -> bool:
@@ -136,14 +181,22 @@ def _overall(
     if not params.sinks:
         yield "sinks: run_landing needs at least one"
     targets = [sink.place.target for sink in sinks if sink.place]
-    for place, target in enumerate(targets):
-        for other in targets[place + 1 :]:
-            if is_within(target, other) or is_within(other, target):
-                yield f"sinks: one would replace the other: {target} and {other}"
+    yield from _inside_one_another(sources, targets)
     for source in sources:
         for target in targets:
             if not source.source.is_table and is_within(source.location, target):
                 yield f"sources: {source.location} lies in {target}, which a sink replaces"
+
+
+def _inside_one_another(sources: tuple[PlannedSource, ...], targets: list[str]) -> Iterator[str]:
+    for place, target in enumerate(targets):
+        for other in targets[place + 1 :]:
+            if is_within(target, other) or is_within(other, target):
+                yield f"sinks: one would replace the other: {target} and {other}"
+    for folder in dict.fromkeys(source.rejected for source in sources if source.rejected):
+        for target in targets:
+            if is_within(folder, target) or is_within(target, folder):
+                yield f"bad_records: {folder} and {target}: one would replace the other"
 
 
 def _variables(params: JobParams, dates: dict[str, date | None]) -> dict[str, str]:

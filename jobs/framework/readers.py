@@ -10,6 +10,7 @@ from framework.params import TABLE_FORMATS, table_options
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 
 def read_csv(
@@ -39,10 +40,10 @@ def read_source(
     format: str,
     path: str,
     *,
-    schema: str | None = None,
+    schema: str | StructType | None = None,
     options: Mapping[str, str] | None = None,
 ) -> DataFrame:
-    """Read any format that the session knows; `schema` is Spark's DDL.
+    """Read any format that the session knows; `schema` is Spark's DDL, or a StructType.
 
     For a table format (kudu, jdbc) `path` is the table's name; empty where the options say what
     to read (kudu.table, dbtable, query).

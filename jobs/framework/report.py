@@ -1,7 +1,8 @@
 """Tell the orchestrator what happened, by Dagster Pipes; without its variables, nothing is told.
 
-Messages are custom Pipes messages whose payload has a `kind`: "application", then a "landing"
-for each date, or of several dates a "failure" for one that did not land.
+Messages are custom Pipes messages whose payload has a `kind`: "application", then for each date
+"checks", where it has some, and a "landing", or of several dates a "failure" for one that did not
+land.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import atexit
 import os
 import sys
 import traceback
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,8 +35,39 @@ class SinkReport:
 
 
 @dataclass(frozen=True)
+class CheckResult:
+    """A check of a date; a blocking one that has not passed keeps the date from being published.
+
+    The `metadata` is of numbers, texts and lists of texts.
+    """
+
+    name: str
+    passed: bool
+    blocking: bool
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The columns that changed since the landing of the date `against`.
+
+    Those `added` and `missing` have a `name` and a `type`, those `changed` a `name`, `from`, `to`.
+    """
+
+    against: str
+    added: tuple[Mapping[str, str], ...]
+    missing: tuple[Mapping[str, str], ...]
+    changed: tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True)
 class LandingReport:
-    """A landed date; times are UTC ISO strings, durations seconds."""
+    """A landed date; times are UTC ISO strings, durations seconds.
+
+    `rows_read` came out of the sources' scans (None: Spark does not tell), of them `rejected_rows`
+    were bad records (None: they are not told apart), which lie in `rejected_path`. `drift` is None
+    where there is nothing to compare the columns with.
+    """
 
     biz_dt: str
     row_count: int
@@ -43,6 +75,11 @@ class LandingReport:
     sinks: tuple[SinkReport, ...]
     started_at: str
     duration_s: float
+    rows_read: int | None = None
+    rejected_rows: int | None = None
+    rejected_path: str | None = None
+    drift: Drift | None = None
+    checks: tuple[CheckResult, ...] = ()
 
 
 def application(spark_app_id: str, spark_ui: str | None) -> None:
@@ -61,6 +98,15 @@ def landing(landed: LandingReport) -> None:
         ReportError: see `reporting`.
     """
     _send({"kind": "landing", **asdict(landed)})
+
+
+def checks(biz_dt: str, results: Sequence[CheckResult]) -> None:
+    """Report the checks of a date, before it is known whether it lands.
+
+    Raises:
+        ReportError: see `reporting`.
+    """
+    _send({"kind": "checks", "biz_dt": biz_dt, "checks": [asdict(each) for each in results]})
 
 
 def failure(biz_dt: str, error: Exception) -> None:

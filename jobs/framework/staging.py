@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from framework.errors import ForeignRowsError, PublishError
+from framework.failures import explained
 from framework.filesystem import FileSystem, Usage
-from framework.locations import for_spark, join
+from framework.locations import join
 from framework.plan import BIZ_DT, PlannedSink
+from framework.scans import Scans
+from framework.stored import read_folder
 from framework.writers import write_dataset
 
 if TYPE_CHECKING:
@@ -62,6 +65,7 @@ def stage(
     planned: PlannedSink,
     folder: str,
     biz_dt: str,
+    scans: Scans,
 ) -> Staged:
     """Write the rows to `folder`, read them back and count them.
 
@@ -70,14 +74,22 @@ def stage(
 
     Raises:
         ForeignRowsError: rows of another biz_dt.
+        SourceGone: a source's file disappeared.
+        PublishError: there is no space left.
     """
     sink = planned.sink
-    write_dataset(
-        shaped, sink.format, folder, partition_cols=sink.partition_cols, options=sink.options
-    )
-    row_count = _count(spark, shaped, planned, folder, biz_dt)
-    if row_count == 0 and sink.partition_cols:
-        _stage_nothing(spark, fs, shaped, planned, folder, biz_dt)
+    with explained(planned.root):
+        with scans.counted():
+            write_dataset(
+                shaped,
+                sink.format,
+                folder,
+                partition_cols=sink.partition_cols,
+                options=sink.options,
+            )
+        row_count = _count(spark, shaped, planned, folder, biz_dt)
+        if row_count == 0 and sink.partition_cols:
+            _stage_nothing(spark, fs, shaped, planned, folder, biz_dt)
     return Staged(row_count, fs.usage(folder), tuple(shaped.dtypes))
 
 
@@ -86,12 +98,7 @@ def _count(
 ) -> int:
     from pyspark.sql import functions
 
-    options = dict(planned.sink.options)
-    if planned.sink.format.lower() == "csv":
-        # Spark's writer leaves newlines inside values as they are.
-        options["multiLine"] = "true"
-    reader = spark.read.format(planned.sink.format).options(**options).schema(shaped.schema)
-    written = reader.load(for_spark(folder))
+    written = read_folder(spark, planned, folder, shaped.schema)
     if not planned.has_biz_dt_folder:
         return written.count()
     by_date = written.groupBy(functions.col(BIZ_DT).cast("string").alias(BIZ_DT)).count()

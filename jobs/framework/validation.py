@@ -109,11 +109,21 @@ class Node:
             return None
         return float(value)
 
-    def texts(self, key: str) -> tuple[str, ...]:
-        """Return the list of texts under `key`."""
+    def count(self, key: str) -> int:
+        """Return the whole number under `key`, 0 where it is missing."""
+        value = self.value.get(key)
+        if value is None:
+            return 0
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            self.note(key, f"must be a whole number, 0 or more, is {value!r}")
+            return 0
+        return value
+
+    def texts(self, key: str, *, may_be_empty: bool = False) -> tuple[str, ...]:
+        """Return the list of texts under `key`, of which one may be '' where that is allowed."""
         values = self.values(key)
-        if not all(isinstance(each, str) and each for each in values):
-            self.note(key, "must be a list of names")
+        if not all(isinstance(each, str) and (each or may_be_empty) for each in values):
+            self.note(key, "must be a list of texts" if may_be_empty else "must be a list of names")
             return ()
         return tuple(cast("list[str]", values))
 

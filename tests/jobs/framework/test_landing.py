@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from landing_home import Home, sink
 from samples import DATE, document
 
 from framework import landing, staging
@@ -17,9 +18,6 @@ from framework.errors import (
     PublishError,
     SourceNotFound,
 )
-from framework.params_loader import parse_params
-from framework.plan import plan_landing
-from framework.report import LandingReport
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,44 +27,9 @@ pytestmark = pytest.mark.spark
 OTHER = "2024-05-14"
 
 
-class Home:
-    """A data root and the session, to land in without a new process."""
-
-    def __init__(self, root: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.root = root
-        self.spark = spark
-        monkeypatch.setenv("JOB_BASE_DIR", str(root))
-        monkeypatch.setenv("JOB_SQL_DIR", str(root))
-
-    def source(self, text: str, biz_dt: str = DATE) -> None:
-        (self.root / "in").mkdir(exist_ok=True)
-        (self.root / "in" / f"{biz_dt}.csv").write_text(text, encoding="utf-8")
-
-    def land(self, biz_dt: str = DATE, *, hql: str | None = None, **context: Any) -> LandingReport:
-        if hql is not None:
-            (self.root / "x.hql").write_text(hql, encoding="utf-8")
-            context["hql"] = "x.hql"
-        params = parse_params(document(biz_dts=(biz_dt,), **context), "p.json")
-        plan = plan_landing(params, params.biz_dt, self.root.as_posix())
-        return landing.land_date(self.spark, params, plan)
-
-    def rows(
-        self, path: str = "out/t", format: str = "orc", **options: str
-    ) -> list[tuple[Any, ...]]:
-        table = self.spark.read.format(format).options(**options).load(str(self.root / path))
-        return sorted(tuple(str(v) for v in row) for row in table.collect())
-
-    def leftovers(self, path: str = "out") -> list[str]:
-        return [str(p) for p in (self.root / path).rglob("_landing*")]
-
-
 @pytest.fixture
 def home(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Home:
     return Home(tmp_path, spark, monkeypatch)
-
-
-def sink(format: str = "orc", path: str = "out/t", *cols: str, **more: Any) -> dict[str, Any]:
-    return {"format": format, "path": path, "partition_cols": list(cols), **more}
 
 
 def test_without_hql_the_first_source_is_landed_as_it_is(home: Home) -> None:

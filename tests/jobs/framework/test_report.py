@@ -35,23 +35,39 @@ def test_a_landing_is_reported_with_every_fact(tmp_path: Path) -> None:
         "from framework import report\n"
         "with report.reporting():\n"
         "    report.application('app-1', None)\n"
+        "    checks = [report.CheckResult('key_unique', False, True, {'row_count': 2})]\n"
+        "    drift = report.Drift('2024-05-14', ({'name': 'a', 'type': 'int'},), (), ())\n"
+        "    report.checks('2024-05-15', checks)\n"
         "    report.landing(report.LandingReport('2024-05-15', 2, ({'name': 'a', 'type': 'int'},),"
-        " (report.SinkReport('/t', 'orc', 1, 9),), '2024-05-15T00:00:00.000+00:00', 1.5))\n",
+        " (report.SinkReport('/t', 'orc', 1, 9),), '2024-05-15T00:00:00.000+00:00', 1.5,"
+        " 3, 1, '/r', drift, tuple(checks)))\n",
     )
     assert code == 0
     assert [message["method"] for message in sent] == [
-        "opened", "report_custom_message", "report_custom_message", "closed"
+        "opened", *["report_custom_message"] * 3, "closed"
     ]  # fmt: skip
     assert sent[1]["params"]["payload"] == {
         "kind": "application", "spark_app_id": "app-1", "spark_ui": None
     }  # fmt: skip
+    check = {
+        "name": "key_unique", "passed": False, "blocking": True, "metadata": {"row_count": 2}
+    }  # fmt: skip
     assert sent[2]["params"]["payload"] == {
+        "kind": "checks", "biz_dt": "2024-05-15", "checks": [check]
+    }  # fmt: skip
+    assert sent[3]["params"]["payload"] == {
         "kind": "landing", "biz_dt": "2024-05-15", "row_count": 2,
         "columns": [{"name": "a", "type": "int"}],
         "sinks": [{"path": "/t", "format": "orc", "files": 1, "size_bytes": 9}],
         "started_at": "2024-05-15T00:00:00.000+00:00", "duration_s": 1.5,
+        "rows_read": 3, "rejected_rows": 1, "rejected_path": "/r",
+        "drift": {
+            "against": "2024-05-14", "added": [{"name": "a", "type": "int"}],
+            "missing": [], "changed": [],
+        },
+        "checks": [check],
     }  # fmt: skip
-    assert sent[3]["params"] == {}
+    assert sent[4]["params"] == {}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""What a landing adds to plain PySpark: rows per second of JOB_1001's job, each in its own submit.
+
+    python bench/landing.py [ROWS] [ROUNDS]
+
+The plain one reads the same CSV files, runs the same HQL and writes ORC by partition, with dynamic
+overwrite: no staging, no count, no swap. It is set against run_landing without checks, and with
+them (business_keys and compare_cols of the sample, the date before being there). The extracts are
+the sample's of two days, each contract as many times as it takes for ROWS (5,000,000) rows.
+Prints the wall and processor seconds of each of ROUNDS (3) rounds and the medians' ratios.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from run_overhead import bare_command
+
+from orch_dagster.sample.contracts import CONTRACT_PATH, HOLDER_PATH
+from orch_dagster.sample.rows import BIZ_DT, CSV_OPTIONS, ENTITY, JOB_NAME, SOURCE_SYSTEM
+
+DAYS = (BIZ_DT - timedelta(1), BIZ_DT)
+FILES = 8
+DRIVER_MEMORY = "4g"
+
+PLAIN = """
+import json, os, sys
+from pathlib import Path
+from pyspark.sql import SparkSession
+
+params = json.loads(Path(os.environ["JOB_PARAMS_FILE"]).read_text())
+context, biz_dt = params["job_master"]["context_params"], params["metadata"]["biz_dt"]
+spark = SparkSession.builder.getOrCreate()
+for place, source in enumerate(context["sources"], 1):
+    path = os.path.join(os.environ["JOB_BASE_DIR"], source["path"].replace("{biz_dt}", biz_dt))
+    rows = spark.read.format(source["format"]).options(**source["options"]).load("file://" + path)
+    rows.createOrReplaceTempView(f"row{place}")
+spark.conf.set("biz_dt", biz_dt)
+spark.conf.set("spark.sql.sources.partitionOverwriteMode", "dynamic")
+hql = Path(os.environ["JOB_SQL_DIR"], context["hql"]).read_text()
+result = spark.sql(hql)
+result.write.mode("overwrite").partitionBy("biz_dt").orc("file://" + sys.argv[1])
+spark.stop()
+"""
+
+
+def widen(home: Path, rows: int) -> None:
+    """Put the extracts of both days in place, each contract often enough, in several files."""
+    from pyspark.sql import SparkSession, functions
+
+    builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+    spark = builder.config("spark.driver.memory", DRIVER_MEMORY).getOrCreate()
+    for day in DAYS:
+        for path in (CONTRACT_PATH, HOLDER_PATH):
+            file = home / path.format(biz_dt=day)
+            many = spark.read.options(**CSV_OPTIONS).csv(f"file://{file}")
+            if path == CONTRACT_PATH:
+                copies = spark.range(-(-rows // many.count())).withColumnRenamed("id", "copy")
+                number = functions.concat_ws("-", "contract_no", "copy")
+                many = many.crossJoin(copies).withColumn("contract_no", number).drop("copy")
+            wide = file.with_name(f"{file.name}.wide")
+            writer = many.repartition(FILES).write.options(header=True, escape='"', quoteAll=True)
+            writer.csv(f"file://{wide}")
+            file.unlink()
+            wide.rename(file)
+    spark.stop()
+
+
+def params_file(home: Path, name: str, **changes: object) -> str:
+    """The job's parameters with other values of the date's process_control row."""
+    document = json.loads((home / "bench.json").read_text(encoding="utf-8"))
+    row = document["process_control"][0] | changes
+    document["process_control"] = [row]
+    document["metadata"] |= {"biz_dt": row["biz_dt"], "biz_dts": [row["biz_dt"]]}
+    file = home / f"{name}.json"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    return str(file)
+
+
+def cost(argv: list[str], environment: dict[str, str], params: str) -> tuple[float, float]:
+    """Wall and processor seconds of a submit that must succeed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    given = {**environment, "JOB_PARAMS_FILE": params}
+    subprocess.run(argv, env=given, check=True, capture_output=True)
+    wall = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main() -> None:
+    """Measure so many rounds."""
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000_000
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        os.environ |= {"ORCH_HOME": folder, "DAGSTER_HOME": f"{folder}/.orch/dagster"}
+        subprocess.run(["orch", "init", "--sample"], check=True, capture_output=True)
+        days = [day.isoformat() for day in DAYS]
+        sample = ["orch", "sample", ENTITY, SOURCE_SYSTEM, "--from", days[0], "--to", days[1]]
+        subprocess.run(sample, check=True, capture_output=True)
+        widen(home, rows)
+        argv, environment = bare_command(home, JOB_NAME, days[1])
+        memory = f"spark.driver.memory={DRIVER_MEMORY}"
+        argv = [memory if each.startswith("spark.driver.memory=") else each for each in argv]
+        plain = home / "plain.py"
+        plain.write_text(PLAIN, encoding="utf-8")
+        without = {"business_keys": None, "compare_cols": None}
+        cost(argv, environment, params_file(home, "before", biz_dt=days[0], **without))
+        variants = {
+            "plain": ([*argv[:-1], str(plain), str(home / "plain")], params_file(home, "plain")),
+            "landing without checks": (argv, params_file(home, "without", **without)),
+            "landing with checks": (argv, params_file(home, "with")),
+        }
+        costs: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
+        for _ in range(rounds):
+            for name, (command, params) in variants.items():
+                costs[name].append(cost(command, environment, params))
+                wall, processor = costs[name][-1]
+                print(f"{name}: {wall:.1f} s, {processor:.1f} s of processor", flush=True)
+        print(f"{rows:,} rows, medians of {rounds} rounds, rows per second against plain:")
+        for name, each in costs.items():
+            walls, processors = (
+                statistics.median(found[place] for found in costs["plain"])
+                / statistics.median(found[place] for found in each)
+                for place in (0, 1)
+            )
+            print(f"{name}: {walls:.2f} (by processor seconds {processors:.2f})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Read text files record by record: several texts that mean null, and records that don't fit.
+
+Spark's CSV reader knows of one text for null. So a schema's columns are read with the first, and
+the few records that then do not fit are looked at again, as text, with the others: each cell once
+more goes through Spark's own parser, so that dates, numbers and the like are read as ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from framework.columns import column
+from framework.plan import PlannedSource
+from framework.readers import read_source
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import StructField
+
+RAW = "_raw_record"
+
+_TEXTS = "_texts"
+_VALUES = "_values"
+
+# What says how a cell's text becomes a value.
+_CONVERSIONS = frozenset(
+    {
+        "dateformat", "timestampformat", "timestampntzformat", "timezone", "locale", "nanvalue",
+        "positiveinf", "negativeinf", "enabledatetimeparsingfallback", "preferdate",
+    }
+)  # fmt: skip
+# How cells are handed from one parser to the other, untrimmed.
+_BETWEEN = {
+    "sep": ",",
+    "quote": '"',
+    "escape": '"',
+    "ignoreLeadingWhiteSpace": "false",
+    "ignoreTrailingWhiteSpace": "false",
+}
+
+
+def read_records(spark: SparkSession, planned: PlannedSource, *, with_raw: bool) -> DataFrame:
+    """Read a source; lazily, but for the header where there is no schema.
+
+    Args:
+        spark: The session.
+        planned: What to read.
+        with_raw: Whether to add a last column RAW, the record's text where it does not fit the
+            schema (which is needed), else null. It is right only where all columns are read:
+            Spark parses no others.
+    """
+    source = planned.source
+    tokens = source.null_tokens
+    if not tokens and not with_raw:
+        return read_source(
+            spark, source.format, planned.location, schema=source.schema, options=source.options
+        )
+    options = dict(source.options)
+    if tokens:
+        # An empty cell is null anyway, if it is not in quotes.
+        options["nullValue"] = next((token for token in tokens if token), "")
+    others = [token for token in tokens if token != options.get("nullValue")]
+    if not source.schema:
+        rows = read_source(spark, source.format, planned.location, options=options)
+        return _without_tokens(rows, others)
+    schema = spark.createDataFrame([], source.schema).schema
+    is_typed = any(not _is_text(field) for field in schema.fields)
+    looks_again = bool(others) and is_typed
+    if with_raw or looks_again:
+        options["columnNameOfCorruptRecord"] = RAW
+        schema = schema.add(RAW, "string")
+    rows = read_source(spark, source.format, planned.location, schema=schema, options=options)
+    if looks_again:
+        rows = _looked_at_again(rows, options, tokens)
+    if looks_again and not with_raw:
+        rows = rows.drop(RAW)
+    return _without_tokens(rows, others)
+
+
+def _looked_at_again(
+    rows: DataFrame, options: Mapping[str, str], tokens: Sequence[str]
+) -> DataFrame:
+    """Read the rows whose RAW is not null with all tokens; it stays where they don't fit then."""
+    from pyspark.sql import functions
+
+    fields = rows.schema.fields[:-1]
+    given = {name: value for name, value in options.items() if name.lower() != "header"}
+    between = {name: value for name, value in given.items() if name.lower() in _CONVERSIONS}
+    between |= {**_BETWEEN, "nullValue": given["nullValue"], "columnNameOfCorruptRecord": RAW}
+    is_odd = column(RAW).isNotNull()
+    # By place: within a struct, Spark knows a field by its name alone.
+    names = [f"c{place}" for place in range(len(fields))]
+    typed = [(name, each) for name, each in zip(names, fields, strict=True) if not _is_text(each)]
+
+    texts = functions.from_csv(column(RAW), _ddl((name, "string") for name in names), given)
+    cells = functions.struct(
+        *[_or_null(column(_TEXTS, name), tokens).alias(name) for name, _ in typed]
+    )
+    types = _ddl((name, each.dataType.simpleString()) for name, each in typed)
+    values = functions.from_csv(functions.to_csv(cells, between), types, between)
+    is_bad = column(_TEXTS, RAW).isNotNull() | column(_VALUES, RAW).isNotNull()
+    known = dict((each.name, name) for name, each in typed)
+    return (
+        rows.withColumn(_TEXTS, functions.when(is_odd, texts))
+        .withColumn(_VALUES, functions.when(is_odd, values))
+        .select(
+            *[
+                functions.when(is_odd, column(_VALUES, known[each.name]))
+                .otherwise(column(each.name))
+                .alias(each.name)
+                if each.name in known
+                else column(each.name)
+                for each in fields
+            ],
+            functions.when(is_bad, column(RAW)).alias(RAW),
+        )
+    )
+
+
+def _without_tokens(rows: DataFrame, tokens: Sequence[str]) -> DataFrame:
+    """The rows with null for each of the tokens, in all columns of text but RAW."""
+    if not tokens:
+        return rows
+    return rows.select(
+        *[
+            _or_null(column(each.name), tokens).alias(each.name)
+            if _is_text(each) and each.name != RAW
+            else column(each.name)
+            for each in rows.schema.fields
+        ]
+    )
+
+
+def _or_null(text: Column, tokens: Sequence[str]) -> Column:
+    from pyspark.sql import functions
+
+    return functions.when(~text.isin(list(tokens)), text)
+
+
+def _is_text(field: StructField) -> bool:
+    return field.dataType.simpleString() == "string"
+
+
+def _ddl(fields: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{name} {type_}" for name, type_ in [*fields, (RAW, "string")])
