@@ -46,11 +46,7 @@ class ParamBundle:
 
     def params_of_type(self, param_type: str) -> dict[str, str]:
         """param_key to param_value of the sys_params of one type."""
-        return {
-            row.param_key: row.param_value or ""
-            for row in self.sys_params
-            if row.param_type == param_type
-        }
+        return values_of_type(self.sys_params, param_type)
 
     def without(self, biz_dts: Collection[str]) -> ParamBundle:
         """The bundle of the run's other dates."""
@@ -160,6 +156,11 @@ def winning_params(spec: JobSpec, rows: Iterable[SysParam]) -> list[SysParam]:
         if there is None or breadth[row.key_name] < breadth[there.key_name]:
             best[row.param_key] = row
     return [best[key] for key in sorted(best)]
+
+
+def values_of_type(rows: Iterable[SysParam], param_type: str) -> dict[str, str]:
+    """param_key to param_value of the rows of one type."""
+    return {row.param_key: row.param_value or "" for row in rows if row.param_type == param_type}
 
 
 def waiting_dates(

@@ -6,11 +6,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from orch_dagster.bundle import ParamBundle, assemble, waiting_dates, winning_params
+from orch_dagster.bundle import (
+    ParamBundle,
+    assemble,
+    values_of_type,
+    waiting_dates,
+    winning_params,
+)
+from orch_dagster.completions import completed
 from orch_dagster.control.records import JobDependency, ProcessControl, SysParam
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (
-    EXECUTION_LOG,
     JOB_DEPENDENCY,
     JOB_MASTER,
     PROCESS_CONTROL,
@@ -18,7 +24,6 @@ from orch_dagster.control.tables import (
     Row,
 )
 from orch_dagster.errors import NotReadyError
-from orch_dagster.execution_log import COMPLETED
 from orch_dagster.registry import JobSpec
 
 
@@ -48,10 +53,9 @@ def fetch_bundle(
             f"{JOB_MASTER.name} no longer has the row job_id={spec.job_id} ({spec.job_name}); "
             f"reload the code location"
         )
-    names = [spec.job_name, spec.source, "*"]
     dependencies = store.read(JOB_DEPENDENCY, {"dependent_job_id": spec.job_id})
-    params = store.read(SYS_PARAMS, {"environment": environment, "key_name": names})
-    dates = store.read(PROCESS_CONTROL, _source(spec))
+    params = _sys_params(store, spec, environment)
+    dates = store.read(PROCESS_CONTROL, spec.source_key)
     return assemble(
         spec,
         run_id=run_id,
@@ -60,7 +64,7 @@ def fetch_bundle(
         generated_at=datetime.now(timezone.utc),
         dependencies=map(JobDependency.from_row, dependencies),
         process_control=[ProcessControl.from_row(row) for row in dates],
-        sys_params=map(SysParam.from_row, params),
+        sys_params=params,
     )
 
 
@@ -70,13 +74,8 @@ def fetch_spark_properties(store: ControlStore, spec: JobSpec, environment: str)
     Raises:
         StoreError: The store cannot be read.
     """
-    where = {"environment": environment, "key_name": [spec.job_name, spec.source, "*"]}
-    rows = map(SysParam.from_row, store.read(SYS_PARAMS, where))
-    return {
-        row.param_key: row.param_value or ""
-        for row in winning_params(spec, rows)
-        if row.param_type == "spark"
-    }
+    rows = _sys_params(store, spec, environment)
+    return values_of_type(winning_params(spec, rows), "spark")
 
 
 def stamp_dates(store: ControlStore, spec: JobSpec, run_id: str, wanted: Sequence[str]) -> datetime:
@@ -87,7 +86,7 @@ def stamp_dates(store: ControlStore, spec: JobSpec, run_id: str, wanted: Sequenc
     """
     now = datetime.now(timezone.utc)
     stamp: Row = {"run_id": run_id, "last_update_ts": now}
-    store.update(PROCESS_CONTROL, [{**_source(spec), "biz_dt": day, **stamp} for day in wanted])
+    store.update(PROCESS_CONTROL, [{**spec.source_key, "biz_dt": day, **stamp} for day in wanted])
     return now
 
 
@@ -107,15 +106,12 @@ def dates_without_parents(
     store: ControlStore, spec: JobSpec, parents: Collection[JobSpec], biz_dts: Sequence[str]
 ) -> dict[str, str]:
     """The dates that the parents outside the run have not completed; see bundle.waiting_dates."""
-    if not parents:
-        return {}
-    ids = [parent.job_id for parent in parents]
-    where = {"job_id": ids, "biz_dt": list(biz_dts), "status": COMPLETED}
-    rows = store.read(EXECUTION_LOG, where, columns=["job_id", "biz_dt"])
-    completed = {(str(row["job_id"]), str(row["biz_dt"])) for row in rows}
     names = {parent.job_id: parent.job_name for parent in parents}
-    return waiting_dates(spec, biz_dts, names, completed)
+    return waiting_dates(spec, biz_dts, names, completed(store, names, biz_dts))
 
 
-def _source(spec: JobSpec) -> dict[str, str]:
-    return {"entity": spec.context.entity, "source_system": spec.context.source_system}
+def _sys_params(store: ControlStore, spec: JobSpec, environment: str) -> list[SysParam]:
+    """The rows of the environment that may hold for the job."""
+    names = [spec.job_name, spec.source, "*"]
+    rows = store.read(SYS_PARAMS, {"environment": environment, "key_name": names})
+    return [SysParam.from_row(row) for row in rows]

@@ -55,8 +55,7 @@ def stamp_process_dts(
     whole = [day for day in ends if all((job_id, day) in done for job_id in job_ids)]
     if not whole:
         return []
-    context = specs[0].context
-    source = {"entity": context.entity, "source_system": context.source_system}
+    source = specs[0].source_key
     there = store.read(
         PROCESS_CONTROL, {**source, "biz_dt": whole}, columns=["biz_dt", "process_dt"]
     )

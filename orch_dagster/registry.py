@@ -68,6 +68,11 @@ class JobSpec:
         return f"{self.context.entity}_{self.context.source_system}".lower()
 
     @property
+    def source_key(self) -> dict[str, str]:
+        """entity and source_system of its source, as process_control has them."""
+        return {"entity": self.context.entity, "source_system": self.context.source_system}
+
+    @property
     def lands(self) -> bool:
         """Whether it has sinks, and so must report a landing."""
         return bool(self.context.sinks)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
+from orch_dagster.completions import completed
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import EXECUTION_LOG, PROCESS_CONTROL
-from orch_dagster.execution_log import COMPLETED
+from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.registry import JobSpec
 
 
@@ -31,6 +32,12 @@ class RunDates:
         return [self.wanted[start : start + size] for start in starts]
 
 
+def days_of_range(first: str, last: str) -> tuple[str, ...]:
+    """Every date from the first to the last, as ISO strings; none where that is before it."""
+    start, end = date.fromisoformat(first), date.fromisoformat(last)
+    return tuple((start + timedelta(days)).isoformat() for days in range((end - start).days + 1))
+
+
 def dates_to_run(
     store: ControlStore, specs: Sequence[JobSpec], days: Sequence[str], *, only_missing: bool
 ) -> RunDates:
@@ -42,17 +49,13 @@ def dates_to_run(
         days: The dates of the range, in order.
         only_missing: Leave out those that all of the jobs have completed.
     """
-    context = specs[0].context
-    source = {"entity": context.entity, "source_system": context.source_system}
-    rows = store.read(PROCESS_CONTROL, source, columns=["biz_dt"])
+    rows = store.read(PROCESS_CONTROL, specs[0].source_key, columns=["biz_dt"])
     is_open = {row["biz_dt"] for row in rows}
     opened = [day for day in days if day in is_open]
     landed: set[str] = set()
-    if only_missing and opened:
+    if only_missing:
         ids = [spec.job_id for spec in specs]
-        where = {"job_id": ids, "biz_dt": opened, "status": COMPLETED}
-        completed = store.read(EXECUTION_LOG, where, columns=["job_id", "biz_dt"])
-        done = {(row["job_id"], row["biz_dt"]) for row in completed}
+        done = completed(store, ids, opened)
         landed = {day for day in opened if all((job_id, day) in done for job_id in ids)}
     return RunDates(
         wanted=tuple(day for day in opened if day not in landed),

@@ -45,8 +45,7 @@ class Schedule:
     @property
     def where(self) -> dict[str, str]:
         """entity and source_system of the source, as process_control has them."""
-        context = self.specs[0].context
-        return {"entity": context.entity, "source_system": context.source_system}
+        return self.specs[0].source_key
 
     @property
     def job_ids(self) -> frozenset[str]:

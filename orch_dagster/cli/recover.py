@@ -11,7 +11,7 @@ import click
 
 from orch_dagster.cli.arguments import BIZ_DT, as_json, connected, loaded
 from orch_dagster.cli.output import console, print_json
-from orch_dagster.cli.registry import find_job
+from orch_dagster.cli.registry import find_jobs
 from orch_dagster.fetch import fetch_spark_properties
 from orch_dagster.recovery import Recovery
 from orch_dagster.registry import JobSpec
@@ -38,10 +38,7 @@ def recover(
     """
     settings = load_settings()
     registry = loaded(settings).registry
-    if job is None:
-        specs = list(registry.jobs.values())
-    else:
-        specs = registry.sources().get(job) or [find_job(registry, job)]
+    specs = list(registry.jobs.values()) if job is None else find_jobs(registry, job)
 
     def spark_properties(spec: JobSpec) -> Mapping[str, str]:
         with connected(settings) as store:

@@ -69,7 +69,7 @@ def _source_as_spelled(registry: Registry, entity: str, source_system: str) -> d
             entity.upper(),
             source_system.upper(),
         ):
-            return {"entity": context.entity, "source_system": context.source_system}
+            return spec.source_key
     return {"entity": entity.upper(), "source_system": source_system.upper()}
 
 
@@ -139,3 +139,12 @@ def find_job(registry: Registry, name: str) -> JobSpec:
         f"no job {name}: job_master has no valid row of that job_name; {hint} "
         f"(`orch doctor` names the rows that were set aside)"
     )
+
+
+def find_jobs(registry: Registry, name: str) -> list[JobSpec]:
+    """The job of that name, or all jobs of the source of that name.
+
+    Raises:
+        UnknownJobError: There is neither.
+    """
+    return registry.sources().get(name) or [find_job(registry, name)]

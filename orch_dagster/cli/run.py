@@ -8,7 +8,6 @@ import threading
 import uuid
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -17,12 +16,12 @@ from rich.status import Status
 
 from orch_dagster.cli.arguments import BIZ_DT, as_json, connected
 from orch_dagster.cli.output import print_json, print_rows
-from orch_dagster.cli.registry import find_job
+from orch_dagster.cli.registry import find_jobs
 from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.errors import NotReadyError
 from orch_dagster.location import load_location
 from orch_dagster.registry import JobSpec
-from orch_dagster.run_dates import dates_to_run
+from orch_dagster.run_dates import dates_to_run, days_of_range
 from orch_dagster.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -50,13 +49,11 @@ def run(
     days = _days(biz_dt, first, last, missing)
     settings = load_settings()
     registry = load_location(settings).registry
-    sources = registry.sources()
-    specs = sources[job] if job in sources else [find_job(registry, job)]
-    name = job if job in sources else specs[0].job_name
+    specs = find_jobs(registry, job)
     batches = [days] if biz_dt else _batches(settings, specs, days, missing)
     ended: list[tuple[str, bool]] = []
     for batch in batches:
-        run_id, is_success, is_canceled = _execute(settings, name, batch)
+        run_id, is_success, is_canceled = _execute(settings, job, batch)
         ended.append((run_id, is_success))
         if is_canceled:
             break
@@ -75,8 +72,7 @@ def _days(
         raise click.UsageError("give --biz-dt, or --from and --to (with --missing if you like)")
     if last < first:
         raise click.UsageError(f"--from {first} is after --to {last}")
-    start, end = date.fromisoformat(first), date.fromisoformat(last)
-    return tuple((start + timedelta(days)).isoformat() for days in range((end - start).days + 1))
+    return days_of_range(first, last)
 
 
 def _batches(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -32,15 +32,12 @@ class LoadedBundle:
         params_file: The run's own copy, for the job.
         step_log: Where the step says what it does; Started is said.
         run_log: The run's log file.
-        waiting: Dates of the run whose parents have not completed them, and which: they have
-            failed before the job begins.
     """
 
     bundle: ParamBundle
     params_file: Path
     step_log: StepLog
     run_log: RunLog
-    waiting: Mapping[str, str] = field(default_factory=dict)
 
 
 class ParamBundleIOManager(dg.IOManager):
@@ -111,7 +108,7 @@ class ParamBundleIOManager(dg.IOManager):
             warn(f"skipped, because they are not open: {', '.join(read.skipped)}")
         if waiting:
             step_log.failed(waiting)
-        return LoadedBundle(bundle, path, step_log, run_log, waiting)
+        return LoadedBundle(bundle, path, step_log, run_log)
 
     def _read(
         self, spec: JobSpec, step: StepExecutionContext, wanted: tuple[str, ...]

@@ -12,6 +12,7 @@ from dagster import (
 
 from orch_dagster.control.tables import is_iso_date
 from orch_dagster.errors import NotReadyError
+from orch_dagster.run_dates import days_of_range
 
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -31,6 +32,11 @@ def daily_partitions(first_biz_dt: str) -> dg.DailyPartitionsDefinition:
     )
 
 
+def last_biz_dt(today_utc: date) -> str:
+    """The last of the partitions, on that day."""
+    return (today_utc + timedelta(_DATES_AHEAD - 1)).isoformat()
+
+
 def biz_dts_of(run: DagsterRun) -> tuple[str, ...]:
     """The business dates that a run is asked for, oldest first.
 
@@ -47,17 +53,16 @@ def biz_dts_of(run: DagsterRun) -> tuple[str, ...]:
     for text in (first, last):
         if not is_iso_date(text):
             raise NotReadyError(f"{text!r} is not a business date; give one such as 2024-05-15")
-    start, end = date.fromisoformat(first), date.fromisoformat(last)
-    if end < start:
+    if last < first:
         raise NotReadyError(f"the range of business dates {first} … {last} ends before it starts")
-    days = [(start + timedelta(days)).isoformat() for days in range((end - start).days + 1)]
+    days = days_of_range(first, last)
     chosen = run.tags.get(DATES_TAG, "").split()
     if unknown := sorted(set(chosen) - set(days)):
         raise NotReadyError(
             f"the tag {DATES_TAG} names {', '.join(unknown)}, outside the run's range "
             f"{first} … {last}"
         )
-    return tuple(day for day in days if day in chosen) if chosen else tuple(days)
+    return tuple(day for day in days if day in chosen) if chosen else days
 
 
 def tags_of(biz_dts: Sequence[str]) -> dict[str, str]:
@@ -68,6 +73,5 @@ def tags_of(biz_dts: Sequence[str]) -> dict[str, str]:
     if len(biz_dts) == 1:
         return {PARTITION_TAG: biz_dts[0]}
     tags = {RANGE_START_TAG: biz_dts[0], RANGE_END_TAG: biz_dts[-1]}
-    first, last = date.fromisoformat(biz_dts[0]), date.fromisoformat(biz_dts[-1])
-    has_gaps = (last - first).days + 1 > len(biz_dts)
+    has_gaps = len(days_of_range(biz_dts[0], biz_dts[-1])) > len(biz_dts)
     return {**tags, DATES_TAG: " ".join(biz_dts)} if has_gaps else tags

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timezone
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -16,7 +16,7 @@ from orch_dagster.control.connect import open_store
 from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, PROCESS_CONTROL
-from orch_dagster.defs.partitions import PARTITION_TAG
+from orch_dagster.defs.partitions import PARTITION_TAG, last_biz_dt
 from orch_dagster.defs.translator import asset_key
 from orch_dagster.execution_log import COMPLETED
 from orch_dagster.location import Location
@@ -88,7 +88,7 @@ def reprocess_sensor(location: Location, jobs: Sequence[dg.JobDefinition]) -> dg
 
 def _not_a_partition(location: Location, row: ProcessControl, today_utc: date) -> str | None:
     """Why Dagster would refuse a run of the date."""
-    last = (today_utc + timedelta(days=1)).isoformat()
+    last = last_biz_dt(today_utc)
     if location.first_biz_dt <= row.biz_dt <= last:
         return None
     return (
@@ -169,8 +169,7 @@ def settle_reprocess(
     done = {row["job_id"] for row in store.read(EXECUTION_LOG, where, columns=["job_id"])}
     if not done.issuperset(spec.job_id for spec in specs):
         return
-    context = specs[0].context
-    key = {"entity": context.entity, "source_system": context.source_system, "biz_dt": biz_dt}
+    key = {**specs[0].source_key, "biz_dt": biz_dt}
     there = store.read(PROCESS_CONTROL, key, columns=["reprocess_dt"])
     # Whoever set another value since wants it run again.
     if any(row["reprocess_dt"] == value for row in there):

@@ -105,20 +105,15 @@ def _materialized(
 
 def _failure(loaded: LoadedBundle, outcome: Outcome, landed: Collection[str]) -> str | None:
     """What the step fails with, if not every one of its dates landed."""
-    if not loaded.waiting and outcome.status == "completed":
-        return None
-    asked = [*loaded.bundle.biz_dts, *loaded.waiting]
-    if len(asked) == 1:
-        return outcome.message
     ends = loaded.step_log.facts.ends
     rest = [
-        f"{biz_dt}: {ends[biz_dt].message or outcome.message}"
-        for biz_dt in sorted(asked)
+        f"{biz_dt}: {end.message or outcome.message}"
+        for biz_dt, end in sorted(ends.items())
         if biz_dt not in landed
     ]
-    if not rest:
+    if not rest or len(ends) == 1:
         return outcome.message
-    return f"{len(rest)} of {len(asked)} dates did not land: {'; '.join(rest)}"
+    return f"{len(rest)} of {len(ends)} dates did not land: {'; '.join(rest)}"
 
 
 def _submit(

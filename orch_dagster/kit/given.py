@@ -160,6 +160,7 @@ def frame_of_text(spark: SparkSession, text: str, schema: str | None, folder: Pa
     from pyspark.sql import functions
     from pyspark.sql.types import StructType
 
+    from framework.columns import column
     from framework.locations import as_location, for_spark
 
     source = put(spark, text, CSV_TEXT, folder, "frame")
@@ -174,7 +175,7 @@ def frame_of_text(spark: SparkSession, text: str, schema: str | None, folder: Pa
     frame = reader.schema(StructType([wanted[name] for name in header])).csv(location)
     absent = [field for field in wanted.fields if field.name not in header]
     added = {field.name: functions.lit(None).cast(field.dataType) for field in absent}
-    return frame.withColumns(added).select([f"`{name}`" for name in wanted.names])
+    return frame.withColumns(added).select([column(name) for name in wanted.names])
 
 
 def schema_of(spark: SparkSession, ddl: str) -> StructType:
@@ -237,6 +238,8 @@ def _typed(
     """The frame; its datetimes are in the session's time zone, wherever this process is."""
     from pyspark.sql.types import StructType, TimestampNTZType, TimestampType
 
+    from framework.columns import column
+
     for row in rows:
         for name, value in zip(schema.names, row, strict=False):
             if isinstance(value, datetime) and value.tzinfo is not None:
@@ -256,9 +259,9 @@ def _typed(
     columns = zip(schema.fields, local.fields, strict=True)
     return frame.select(
         [
-            frame[f"`{field.name}`"].cast(field.dataType).alias(field.name)
+            column(field.name).cast(field.dataType).alias(field.name)
             if field.dataType != own.dataType
-            else frame[f"`{field.name}`"]
+            else column(field.name)
             for field, own in columns
         ]
     )

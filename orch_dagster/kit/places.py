@@ -40,12 +40,11 @@ def at(source: Source) -> Source:
 
 def _own_bad_records(source: Source) -> Source:
     """The source with the folder for its bad records below the data root, if it names one."""
-    said = source.model_dump(by_alias=True)
-    bad_records = said.get("bad_records") or {}
-    if not bad_records.get("path"):
+    bad_records = source.bad_records
+    if not bad_records or not bad_records.path:
         return source
-    said["bad_records"] = {**bad_records, "path": below_root(bad_records["path"])}
-    return type(source).model_validate(said)
+    own = bad_records.model_copy(update={"path": below_root(bad_records.path)})
+    return source.model_copy(update={"bad_records": own})
 
 
 def own_sinks(sinks: Sequence[Sink], job_name: str) -> tuple[Sink, ...]:
@@ -79,9 +78,10 @@ def read_sinks(
 
     The first one's types are those that the job reported; a reader of the others has to find them.
     """
+    from framework.columns import column, quoted
     from framework.locations import for_spark, parent
 
-    ddl = ", ".join(f"`{column['name']}` {column['type']}" for column in report.columns)
+    ddl = ", ".join(f"{quoted(each['name'])} {each['type']}" for each in report.columns)
     for place, (sink, landed) in enumerate(zip(sinks, report.sinks, strict=True)):
         reader = spark.read.format(sink.format).options(**sink.options)
         if sink.format.lower() == "csv":
@@ -93,6 +93,5 @@ def read_sinks(
         if place:
             yield Result.of(reader.load(for_spark(landed.path)))
             continue
-        names = [column["name"] for column in report.columns]
         frame = reader.schema(ddl).load(for_spark(landed.path))
-        yield Result.of(frame.select([frame[f"`{name}`"] for name in names]))
+        yield Result.of(frame.select([column(each["name"]) for each in report.columns]))

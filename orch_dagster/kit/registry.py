@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orch_dagster.apply import read_files
-from orch_dagster.bundle import ParamBundle, assemble
+from orch_dagster.bundle import ParamBundle, assemble, values_of_type
 from orch_dagster.context_params import (
     ContextParamsError,
     Sink,
@@ -101,8 +101,7 @@ class JobRows:
             process_control: Columns of the date's row that the test gives.
             sys_params: param_key to param_value of those that the test gives.
         """
-        context = self.spec.context
-        source = {"entity": context.entity, "source_system": context.source_system}
+        source = self.spec.source_key
         dates = [
             ProcessControl.from_row(row)
             for row in self.rows.get(PROCESS_CONTROL.name, ())
@@ -185,12 +184,9 @@ def properties_of_all(
     rows: Rows, environment: str, sys_params: Mapping[str, str]
 ) -> dict[str, str]:
     """The Spark properties that sys_params have for every job, with those that the test gives."""
-    for_all = {
-        row.param_key: row.param_value or ""
-        for row in _sys_params(rows, environment)
-        if row.key_name == "*" and row.param_type == _SPARK
-    }
-    return for_all | {key: value for key, value in sys_params.items() if _param_type(key) == _SPARK}
+    of_all = (row for row in _sys_params(rows, environment) if row.key_name == "*")
+    given = {key: value for key, value in sys_params.items() if _param_type(key) == _SPARK}
+    return values_of_type(of_all, _SPARK) | given
 
 
 def _param_type(key: str) -> str:

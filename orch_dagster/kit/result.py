@@ -79,11 +79,13 @@ class Landed:
 
 def _with_local_times(frame: DataFrame) -> DataFrame:
     """The frame with timestamps as they are on the session's clock, not on this process's."""
+    from framework.columns import column
+
     if "timestamp" not in dict(frame.dtypes).values():
         return frame
     return frame.select(
         [
-            frame[f"`{name}`"].cast("timestamp_ntz" if type_ == "timestamp" else type_).alias(name)
+            column(name).cast("timestamp_ntz" if type_ == "timestamp" else type_).alias(name)
             for name, type_ in frame.dtypes
         ]
     )

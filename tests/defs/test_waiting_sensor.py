@@ -37,6 +37,15 @@ def crossing(store: ControlStore) -> ControlStore:
     return store
 
 
+def request_for_merged(dagster: Played) -> dg.RunRequest:
+    """What the sensor asks for when all that merged waits for has completed."""
+    (request,) = dagster.tick(NAME, AT).run_requests or []
+    dagster.run(dagster.launch("gels_fpms", request), alone="completed", after="completed")
+    dagster.run(dagster.start("gels_other", BIZ_DT), other="completed")
+    (merged,) = dagster.requests(SENSOR)
+    return merged
+
+
 def test_jobs_are_left_out_until_the_parents_of_the_other_source_have_completed(
     crossing: ControlStore, played: Load
 ) -> None:
@@ -72,10 +81,7 @@ def test_one_that_failed_is_not_asked_for_again_and_those_behind_it_wait(
     crossing: ControlStore, played: Load
 ) -> None:
     dagster = played()
-    (request,) = dagster.tick(NAME, AT).run_requests or []
-    dagster.run(dagster.launch("gels_fpms", request), alone="completed", after="completed")
-    dagster.run(dagster.start("gels_other", BIZ_DT), other="completed")
-    (merged,) = dagster.requests(SENSOR)
+    merged = request_for_merged(dagster)
     dagster.run(dagster.launch("gels_fpms", merged), merged="failed")
     assert dagster.reason(SENSOR) == f"Parents have not completed: last {BIZ_DT}"
     # Somebody mends it.
@@ -88,10 +94,7 @@ def test_one_that_was_never_submitted_is_asked_for_again(
     crossing: ControlStore, played: Load
 ) -> None:
     dagster = played()
-    (request,) = dagster.tick(NAME, AT).run_requests or []
-    dagster.run(dagster.launch("gels_fpms", request), alone="completed", after="completed")
-    dagster.run(dagster.start("gels_other", BIZ_DT), other="completed")
-    (merged,) = dagster.requests(SENSOR)
+    merged = request_for_merged(dagster)
     dagster.launch("gels_fpms", merged, status=DagsterRunStatus.NOT_STARTED)
     assert dagster.requests(SENSOR) == [merged]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from framework.errors import HqlError, SourceNotFound
-from orch_dagster.context_params import Source
+from orch_dagster.context_params import BadRecords, Source
 from orch_dagster.control.tables import Row
 from orch_dagster.kit import KitError, Landing, plugin
 from orch_dagster.kit.places import at, below_root, own_source
@@ -185,16 +185,12 @@ def test_a_registry_that_cannot_be_read_is_refused_whole(tmp_path: Path) -> None
         read_rows([tmp_path / "none.yaml"])
 
 
-class SourceWithBadRecords(Source):
-    bad_records: dict[str, Any] | None = None
-
-
 def test_bad_records_go_below_the_root_too() -> None:
     said = {**SOURCE, "bad_records": {"limit": 3, "path": "s3a://bad/{biz_dt}"}}
-    source = SourceWithBadRecords.model_validate(said)
+    source = Source.model_validate(said)
     for moved in (own_source(source, "row1"), at(source)):
-        assert isinstance(moved, SourceWithBadRecords)
-        assert moved.bad_records == {"limit": 3, "path": "bad/{biz_dt}"}
+        assert isinstance(moved, Source)
+        assert moved.bad_records == BadRecords(limit=3, path="bad/{biz_dt}")
 
 
 def test_a_folder_without_the_framework_is_named(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +12,7 @@ from samples import DATE
 from framework.errors import BadRecordsError, EmptyResultError, SourceGone
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    pass
 
 pytestmark = pytest.mark.spark
 
@@ -22,11 +21,6 @@ GOOD = "1,a,2024-05-01\n2,b,\n"
 # A number that is none, a date that there is not, a cell too few and one too many.
 BAD = ["x,c,2024-05-01", "3,d,2024-02-30", "4,e", "5,f,2024-05-01,6"]
 DEFAULT = "out/t/_rejected/job"
-
-
-@pytest.fixture
-def home(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Home:
-    return Home(tmp_path, spark, monkeypatch)
 
 
 def source(limit: int = 10, path: str | None = None, **more: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +11,7 @@ from samples import DATE
 from framework.errors import SchemaDriftError
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    pass
 
 pytestmark = pytest.mark.spark
 
@@ -22,11 +21,10 @@ OTHER = "SELECT CAST(id AS BIGINT) AS Id, region, DATE '2024-01-01' AS since FRO
 
 
 @pytest.fixture
-def home(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Home:
-    made = Home(tmp_path, spark, monkeypatch)
+def home(home: Home) -> Home:
     for biz_dt in (BEFORE, DATE, AFTER):
-        made.source("id,name,region\n1,a,01\n", biz_dt)
-    return made
+        home.source("id,name,region\n1,a,01\n", biz_dt)
+    return home
 
 
 @pytest.mark.parametrize("format", ["orc", "parquet"])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 OTHER = "2024-05-14"
-
-
-@pytest.fixture
-def home(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Home:
-    return Home(tmp_path, spark, monkeypatch)
 
 
 def test_without_hql_the_first_source_is_landed_as_it_is(home: Home) -> None:

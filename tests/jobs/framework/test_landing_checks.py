@@ -6,7 +6,6 @@ import csv
 import io
 import random
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,19 +16,12 @@ from framework import checks
 from framework.errors import CheckFailed, EmptyResultError
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from framework.report import LandingReport
 
 pytestmark = pytest.mark.spark
 
 BEFORE, LONG_BEFORE = "2024-05-14", "2024-04-30"
 Row = tuple[str, ...]
-
-
-@pytest.fixture
-def home(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Home:
-    return Home(tmp_path, spark, monkeypatch)
 
 
 def found(landed: LandingReport) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,16 +10,11 @@ from landing_home import Home, sink
 from samples import DATE
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    pass
 
 pytestmark = pytest.mark.spark
 
 IN = "in/{biz_dt}.csv"
-
-
-@pytest.fixture
-def home(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Home:
-    return Home(tmp_path, spark, monkeypatch)
 
 
 def csv(*, schema: str | None = None, **options: Any) -> dict[str, Any]:
