@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from orch_dagster.errors import SettingsError
 
@@ -18,6 +18,12 @@ KUDU_FORM = "kudu://HOST:7051[,HOST:7051…][?driver=native|jvm]"
 DEFAULT_PORT = 7051
 DEFAULT_TIMEOUT_S = 10.0
 
+# As RFC 3986 has it in its appendix B. urlsplit of newer Pythons takes an address in brackets for
+# the only host, and refuses it in a list.
+_URL = re.compile(
+    r"kudu://(?P<masters>[^/?#]*)(?P<path>[^?#]*)(\?(?P<query>[^#]*))?(#(?P<fragment>.*))?",
+    re.DOTALL,
+)
 _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_.-]+)(?::(?P<port>\d{1,5}))?")
 
 
@@ -69,28 +75,30 @@ def parse_address(url: str) -> KuduAddress:
     Raises:
         SettingsError: All that is wrong with it.
     """
+    unreadable = f"ORCH_CONTROL_URL cannot be read as a URL; it takes {KUDU_FORM}"
+    parts = _URL.fullmatch(url)
+    if parts is None:
+        raise SettingsError(unreadable)
+    query = parts["query"] or ""
     try:
-        parts = urlsplit(url)
-        options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        options = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError as error:
-        raise SettingsError(
-            f"ORCH_CONTROL_URL cannot be read as a URL; it takes {KUDU_FORM}"
-        ) from error
+        raise SettingsError(unreadable) from error
     problems: list[str] = []
-    if parts.path.strip("/") or parts.fragment:
+    if parts["path"].strip("/") or parts["fragment"]:
         problems.append(
-            f"it names {parts.path or parts.fragment!r}, and Kudu's tables have no folder"
+            f"it names {parts['path'] or parts['fragment']!r}, and Kudu's tables have no folder"
         )
     names = [name for name, _ in options]
     problems += [
         f"the option {name} is given twice" for name in sorted({*names}) if names.count(name) > 1
     ]
-    if "@" in parts.netloc:
+    if "@" in parts["masters"]:
         # What is before it may be a password, so it is not repeated.
         problems.append("Kudu takes no user and password in its URL, see docs/kudu.md for Kerberos")
         masters = []
     else:
-        masters = parts.netloc.split(",")
+        masters = parts["masters"].split(",")
     return make_address(masters, dict(options), "ORCH_CONTROL_URL", problems)
 
 
