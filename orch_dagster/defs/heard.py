@@ -67,9 +67,8 @@ class Heard:
                 self.checks[str(payload["biz_dt"])] = payload["checks"]
             case "landing":
                 self.landings[str(payload["biz_dt"])] = payload
-                began = datetime.fromisoformat(payload["started_at"])
-                over = began + timedelta(seconds=payload["duration_s"])
-                self._date_ended(payload, End("completed", over, started_at=began))
+                if end := _end_of_landing(payload):
+                    self._date_ended(payload, end)
             case "failure":
                 failure = _exception(payload)
                 why = exception_line(failure.name, failure.message, failure.stack)
@@ -82,6 +81,16 @@ class Heard:
         # A single date ends with its job, whose exit is a part of the proof.
         if len(self.biz_dts) > 1:
             self.step_log.ended({str(payload["biz_dt"]): end})
+
+
+def _end_of_landing(payload: Mapping[str, Any]) -> End | None:
+    """The end of a landed date; None of a report in another form, which the step refuses."""
+    try:
+        began = datetime.fromisoformat(payload["started_at"])
+        over = began + timedelta(seconds=payload["duration_s"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return End("completed", over, started_at=began)
 
 
 def _exception(params: Mapping[str, Any]) -> JobException:

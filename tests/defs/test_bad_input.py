@@ -127,14 +127,14 @@ def test_an_unknown_job_is_refused(sample_home: Home) -> None:
         ({"dagster/partition": "soon"}, "'soon' is not a business date"),
         (
             {
-                "dagster/asset_partition_range_start": "2024-05-14",
-                "dagster/asset_partition_range_end": "2024-05-15",
+                "dagster/asset_partition_range_start": "2024-06-01",
+                "dagster/asset_partition_range_end": "2024-06-02",
             },
-            "this one asks for 2",
+            "no row entity=GELS, source_system=FPMS, biz_dt=2024-06-01 … 2024-06-02; open it",
         ),
     ],
 )
-def test_a_run_without_one_date_leaves_a_row_that_says_so(
+def test_a_run_without_a_date_to_land_leaves_a_row_that_says_so(
     sample_home: Home, tags: dict[str, str], words: str
 ) -> None:
     command = sample_home.execute_command(JOB_NAME)
