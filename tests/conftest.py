@@ -16,7 +16,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.sample.rows import JOB_NAME
 from orch_dagster.settings import Settings, load_settings
 from tests.homes import BIZ_DT, Home, home_at, new_checkout, new_home
-from tests.kudu_cluster import KuduCluster, kudu_cluster, use_kudu
+from tests.kudu_cluster import KuduCluster, kudu_cluster, sample_home_on
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -72,10 +72,7 @@ def own_kudu() -> Iterator[KuduCluster]:
 @pytest.fixture
 def kudu_home(own_kudu: KuduCluster, tmp_path: Path) -> Home:
     """A home with the sample, its store on that Kudu."""
-    made = new_home(tmp_path / "home")
-    use_kudu(made, own_kudu)
-    made.orch("init", "--sample")
-    return made
+    return sample_home_on(own_kudu, tmp_path / "home")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.control.kudu.jvm import JvmDriver
 from orch_dagster.spark.errors import SparkError
 from orch_dagster.spark.jars import KUDU_BINARY, KUDU_JAR_VARIABLE, KUDU_SPARK, fetch_artifact
-from tests.homes import Home
+from tests.homes import Home, new_home
 from tests.waiting import wait_until
 
 # Fetched once for all test processes of this user; what is there is taken as it is.
@@ -226,6 +226,14 @@ def use_kudu(home: Home, cluster: KuduCluster) -> None:
     # A short timeout: tests wait for it.
     home.environ["ORCH_CONTROL_URL"] = f"{cluster.url}?driver=jvm&timeout_s=2"
     home.environ[KUDU_JAR_VARIABLE] = str(kudu_spark_jar())
+
+
+def sample_home_on(cluster: KuduCluster, folder: Path) -> Home:
+    """A home with the sample, its store on that Kudu, which is emptied."""
+    made = new_home(folder)
+    use_kudu(made, cluster)
+    made.orch("init", "--sample")
+    return made
 
 
 def why_no_kudu() -> str | None:
