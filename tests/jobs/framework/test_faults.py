@@ -71,6 +71,12 @@ class Home:
         return [row.id for row in self.spark.read.orc(str(self.table)).collect()]
 
 
+@pytest.fixture
+def home(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """This file's own: the whole of run_landing, not a date of it."""
+    return Home(tmp_path, spark, monkeypatch)
+
+
 @contextmanager
 def small_disk(folder: Path, size_bytes: int) -> Iterator[None]:
     """A tmpfs of that size on the folder; skips where none can be mounted, which in CI fails."""
