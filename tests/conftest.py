@@ -15,6 +15,7 @@ from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
 from orch_dagster.sample.rows import JOB_NAME
 from orch_dagster.settings import Settings, load_settings
+from tests import class_data
 from tests.homes import BIZ_DT, Home, home_at, new_checkout, new_home
 from tests.kudu_cluster import KuduCluster, kudu_cluster, sample_home_on
 
@@ -26,6 +27,14 @@ pytest_plugins = ["orch_dagster.kit"]
 
 # For JVMs that live a few seconds: a third less of them, and nothing else is different.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the workers start, which inherit it: what is as good for the time that a JVM takes."""
+    if not hasattr(config, "workerinput") and class_data.VARIABLE not in os.environ:
+        assert config.cache is not None
+        folder = config.cache.mkdir("class_data")
+        os.environ[class_data.VARIABLE] = class_data.archive_options(folder)
 
 
 @pytest.fixture

@@ -220,18 +220,18 @@ def kudu_cluster(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def use_kudu(home: Home, cluster: KuduCluster) -> None:
+def use_kudu(home: Home, cluster: KuduCluster, timeout_s: float = 30) -> None:
     """Empty the cluster, and let the home's commands keep their control tables there."""
     cluster.drop_tables(home.folder)
-    # A short timeout: tests wait for it.
-    home.environ["ORCH_CONTROL_URL"] = f"{cluster.url}?driver=jvm&timeout_s=2"
+    home.environ["ORCH_CONTROL_URL"] = f"{cluster.url}?driver=jvm&timeout_s={timeout_s}"
     home.environ[KUDU_JAR_VARIABLE] = str(kudu_spark_jar())
 
 
 def sample_home_on(cluster: KuduCluster, folder: Path) -> Home:
     """A home with the sample, its store on that Kudu, which is emptied."""
     made = new_home(folder)
-    use_kudu(made, cluster)
+    # Short: in an outage the tests wait for it. Less is too little for a new JVM beside others.
+    use_kudu(made, cluster, timeout_s=4)
     made.orch("init", "--sample")
     return made
 

@@ -1,23 +1,20 @@
 """Count the rows of keys: duplicates, nulls, and the changes between two dates.
 
-One query gives it all. Each side is sorted by key and its rows are counted as they come; still
-sorted, the sides are joined. So a key that many rows have costs no more than another one.
+Keys and values travel as hashes, so that one light exchange of both dates' rows tells them all. Two
+keys of one hash would look like a duplicate, and then the keys themselves are counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from framework.columns import column
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, Row, SparkSession
+    from pyspark.sql import Column, DataFrame, Row
 
-# Without it, Spark would hash what it has just sorted, and sort it again for the join.
-_SORTED_AGGREGATES = "spark.sql.execution.replaceHashWithSortAgg"
 _SHOWN_CHARACTERS = 100
 
 
@@ -52,10 +49,23 @@ def count_keys(rows: DataFrame, keys: Sequence[str]) -> KeyCounts:
     """Count the keys of some rows."""
     from pyspark.sql import functions
 
-    named = rows.select(*[column(key).alias(f"now_{place}") for place, key in enumerate(keys)])
-    grouped = named.groupBy(*named.columns).agg(functions.count(functions.lit(1)).alias("now_rows"))
-    (found,) = grouped.agg(*_of_keys("now", keys)).collect()
-    return _key_counts(found, "now", keys)
+    named = rows.select(*[column(key).alias(f"k{place}") for place, key in enumerate(keys)])
+    grouped = named.groupBy(*named.columns).agg(functions.count(functions.lit(1)).alias("n"))
+    n, nulls = column("n"), [column(name).isNull() for name in named.columns]
+    (found,) = grouped.agg(
+        _sum(n, n >= 1).alias("all"),
+        functions.count_if(n > 1).alias("duplicate_keys"),
+        _sum(n, n > 1).alias("duplicate_rows"),
+        _sum(n, _any(nulls)).alias("null_rows"),
+        *[_sum(n, each).alias(f"nulls_{place}") for place, each in enumerate(nulls)],
+    ).collect()
+    return KeyCounts(
+        row_count=found["all"],
+        duplicate_keys=found["duplicate_keys"],
+        duplicate_rows=found["duplicate_rows"],
+        null_rows=found["null_rows"],
+        null_columns=tuple(key for place, key in enumerate(keys) if found[f"nulls_{place}"] > 0),
+    )
 
 
 def count_changes(
@@ -63,33 +73,46 @@ def count_changes(
 ) -> tuple[KeyCounts, KeyCounts, ChangeCounts]:
     """Count the keys of some rows, those of earlier ones, and the changes.
 
-    The values of the columns `compared` are told apart by a hash of 64 bits.
+    Keys, and the values of the columns `compared`, are told apart by a hash of 64 bits.
     """
     from pyspark.sql import functions
 
-    now, then = (
-        _counted(each, side, keys, compared) for each, side in ((rows, "now"), (earlier, "then"))
+    both = _hashed(rows, keys, compared, is_new=True).unionByName(
+        _hashed(earlier, keys, compared, is_new=False)
     )
-    same_key = [column(f"now_{n}") == column(f"then_{n}") for n in range(len(keys))]
-    is_new, is_gone = column("then_rows").isNull(), column("now_rows").isNull()
-    is_same = column("now_values") == column("then_values")
-    with _sorted_aggregates(rows.sparkSession):
-        joined = now.join(then, same_key, "full").agg(
-            *_of_keys("now", keys),
-            *_of_keys("then", keys),
-            functions.count_if(is_new).alias("inserted"),
-            functions.count_if(is_gone).alias("deleted"),
-            functions.count_if(is_same).alias("unchanged"),
-            functions.count_if(~is_new & ~is_gone).alias("in_both"),
+    is_new = column("is_new")
+    # Spread by key first: nearly every row has a key of its own, there is little to add up before.
+    grouped = (
+        both.repartition("key")
+        .groupBy("key")
+        .agg(
+            functions.count_if(is_new).alias("now"),
+            functions.count_if(~is_new).alias("then"),
+            functions.bit_xor("values").alias("values"),
         )
-        (found,) = joined.collect()
+    )
+    key, now, then = column("key"), column("now"), column("then")
+    are_same = (column("values") == 0) & (now == then)
+    (found,) = grouped.agg(
+        _sum(now, now >= 1).alias("now"),
+        _sum(then, then >= 1).alias("then"),
+        functions.count_if((now > 1) | (key.isNull() & (now > 0))).alias("doubtful_now"),
+        functions.count_if((then > 1) | (key.isNull() & (then > 0))).alias("doubtful_then"),
+        _sum(now - then, now > then).alias("inserted"),
+        _sum(then - now, then > now).alias("deleted"),
+        _sum(now, are_same).alias("unchanged"),
+    ).collect()
     changes = ChangeCounts(
         inserted=found["inserted"],
-        updated=found["in_both"] - found["unchanged"],
+        updated=found["now"] - found["inserted"] - found["unchanged"],
         deleted=found["deleted"],
         unchanged=found["unchanged"],
     )
-    return _key_counts(found, "now", keys), _key_counts(found, "then", keys), changes
+    of_now, of_then = (
+        count_keys(each, keys) if found[f"doubtful_{side}"] else KeyCounts(found[side], 0, 0, 0, ())
+        for each, side in ((rows, "now"), (earlier, "then"))
+    )
+    return of_now, of_then, changes
 
 
 def most_frequent(rows: DataFrame, keys: Sequence[str], count: int) -> list[str]:
@@ -109,70 +132,34 @@ def _shown(row: Row, keys: Sequence[str]) -> str:
     )
 
 
-def _counted(rows: DataFrame, side: str, keys: Sequence[str], compared: Sequence[str]) -> DataFrame:
-    """A row a key: the key's columns, how many rows have it, and the first one's values."""
+def _hashed(
+    rows: DataFrame, keys: Sequence[str], compared: Sequence[str], *, is_new: bool
+) -> DataFrame:
+    """Each row's key, null where a part of it is, its values, and which date it is of."""
     from pyspark.sql import functions
 
-    names = [f"{side}_{place}" for place in range(len(keys))]
+    columns = [column(key) for key in keys]
+    is_null = _any([each.isNull() for each in columns])
+    # A null would leave a hash as it is, in whichever column it stands.
     values = [each for name in compared for each in (column(name), column(name).isNull())]
-    return (
-        rows.select(
-            *[column(key).alias(name) for key, name in zip(keys, names, strict=True)],
-            # A null would leave the hash as it is, in whichever column it stands.
-            (functions.xxhash64(*values) if values else functions.lit(0)).alias("values"),
-        )
-        .repartition(*names)
-        .sortWithinPartitions(*names)
-        .groupBy(*names)
-        .agg(
-            functions.count(functions.lit(1)).alias(f"{side}_rows"),
-            # Spark keeps the rows sorted for an aggregate to which the order matters.
-            functions.first("values").alias(f"{side}_values"),
-        )
+    return rows.select(
+        functions.when(~is_null, functions.xxhash64(*columns)).alias("key"),
+        (functions.xxhash64(*values) if values else functions.lit(0).cast("bigint")).alias(
+            "values"
+        ),
+        functions.lit(is_new).alias("is_new"),
     )
 
 
-def _of_keys(side: str, keys: Sequence[str]) -> list[Column]:
+def _sum(counted: Column, condition: Column) -> Column:
+    """The sum where the condition holds; 0 where it never does."""
     from pyspark.sql import functions
 
-    rows = column(f"{side}_rows")
-    nulls = [column(f"{side}_{place}").isNull() for place in range(len(keys))]
-    any_null = nulls[0]
-    for each in nulls[1:]:
-        any_null = any_null | each
-
-    def rows_where(condition: Column) -> Column:
-        return functions.coalesce(functions.sum(functions.when(condition, rows)), functions.lit(0))
-
-    return [
-        rows_where(rows >= 1).alias(f"{side}_all"),
-        functions.count_if(rows > 1).alias(f"{side}_duplicate_keys"),
-        rows_where(rows > 1).alias(f"{side}_duplicate_rows"),
-        rows_where(any_null).alias(f"{side}_null_rows"),
-        *[rows_where(each).alias(f"{side}_nulls_{place}") for place, each in enumerate(nulls)],
-    ]
+    return functions.coalesce(functions.sum(functions.when(condition, counted)), functions.lit(0))
 
 
-def _key_counts(found: Row, side: str, keys: Sequence[str]) -> KeyCounts:
-    return KeyCounts(
-        row_count=found[f"{side}_all"],
-        duplicate_keys=found[f"{side}_duplicate_keys"],
-        duplicate_rows=found[f"{side}_duplicate_rows"],
-        null_rows=found[f"{side}_null_rows"],
-        null_columns=tuple(
-            key for place, key in enumerate(keys) if found[f"{side}_nulls_{place}"] > 0
-        ),
-    )
-
-
-@contextmanager
-def _sorted_aggregates(spark: SparkSession) -> Generator[None]:
-    before = spark.conf.get(_SORTED_AGGREGATES, None)
-    spark.conf.set(_SORTED_AGGREGATES, "true")
-    try:
-        yield
-    finally:
-        if before is None:
-            spark.conf.unset(_SORTED_AGGREGATES)
-        else:
-            spark.conf.set(_SORTED_AGGREGATES, before)
+def _any(conditions: Sequence[Column]) -> Column:
+    found = conditions[0]
+    for each in conditions[1:]:
+        found = found | each
+    return found
