@@ -21,6 +21,7 @@ from orch_dagster.control.connect import open_store
 from orch_dagster.fetch import fetch_bundle
 from orch_dagster.location import load_location
 from orch_dagster.sample.rows import BIZ_DT, JOB_NAME
+from orch_dagster.secrets import Secrets
 from orch_dagster.settings import load_settings
 from orch_dagster.spark.submit import prepare_submit
 
@@ -42,7 +43,12 @@ def bare_command(home: Path, job_name: str, biz_dt: str) -> tuple[list[str], dic
     params = home / "bench.json"
     params.write_text(bundle.to_json(), encoding="utf-8")
     command = prepare_submit(
-        bundle, settings, params_file=params, log_file=home / "bench.log", pipes_env={}
+        bundle,
+        settings,
+        secrets=Secrets(),
+        params_file=params,
+        log_file=home / "bench.log",
+        pipes_env={},
     )
     return list(command.argv), {**os.environ, **command.env}
 

@@ -17,6 +17,7 @@ from orch_dagster.control.tables import (
     EXECUTION_LOG,
     JOB_DEPENDENCY,
     JOB_MASTER,
+    SYS_PARAMS,
     TABLE_BY_NAME,
     TABLES,
     Row,
@@ -25,6 +26,8 @@ from orch_dagster.control.tables import (
 )
 from orch_dagster.errors import OrchError, RowError
 from orch_dagster.registry import Finding, build_registry, script_check
+from orch_dagster.sealing import SECRET
+from orch_dagster.secrets import place_fault
 from orch_dagster.settings import Settings
 
 _APPLIED = tuple(table for table in TABLES if table is not EXECUTION_LOG)
@@ -198,7 +201,16 @@ def _row_problems(rows: Mapping[str, Sequence[Row]]) -> list[str]:
             if (key := table.key_text(row)) in seen:
                 problems.append(f"{name} ({key}): the key is given twice")
             seen.add(key)
+            if table is SYS_PARAMS and (fault := _secret_fault(row)):
+                problems.append(f"{name} ({key}): {fault}")
     return problems
+
+
+def _secret_fault(row: Row) -> str | None:
+    """Why a row can't be a secret's: most of all, because the secret itself would be stored."""
+    if row.get("param_type") != SECRET or "param_value" not in row:
+        return None
+    return place_fault(str(row.get("param_key")), str(row["param_value"] or ""))
 
 
 def _findings(

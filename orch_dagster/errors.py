@@ -53,5 +53,9 @@ class UnknownJobError(OrchError):
     """No valid row of job_master has that job name."""
 
 
+class UnknownRunError(OrchError):
+    """No run of Dagster's instance, or more than one, has that id."""
+
+
 class NotReadyError(OrchError):
     """A run cannot start: its date is not open, or a parent has not completed it."""

@@ -166,12 +166,13 @@ def project(run: RunHistory) -> list[ExecutionLog]:
     A step that never began has no row, unless the run was canceled before it or the step failed
     before it could say anything.
     """
-    said = _merged(run.facts)
+    said = _attempts(run.facts)
     rows: list[ExecutionLog] = []
     for job_name in sorted(said):
-        facts = said[job_name]
         failed = [failure for failure in run.failures if failure.job_name == job_name]
-        rows += [_row(run, facts, biz_dt, failed) for biz_dt in facts.biz_dts]
+        for biz_dt in sorted({day for facts in said[job_name] for day in facts.biz_dts}):
+            of_date = [facts for facts in said[job_name] if biz_dt in facts.biz_dts]
+            rows.append(_row(run, of_date, biz_dt, failed))
     for job_name in sorted(set(run.job_ids) - set(said)):
         if end := _end_unsaid(run, job_name):
             rows += [_unsaid(run, end, job_name, biz_dt) for biz_dt in run.biz_dts]
@@ -188,32 +189,38 @@ def _end_unsaid(run: RunHistory, job_name: str) -> End | None:
     return None
 
 
-def _merged(facts: Iterable[StepFacts]) -> dict[str, StepFacts]:
-    """All that each step said, as one; the order in which it comes makes no difference."""
-    merged: dict[str, StepFacts] = {}
+def _attempts(facts: Iterable[StepFacts]) -> dict[str, list[StepFacts]]:
+    """All that each step said, as one for each attempt, the first attempt first.
+
+    The order in which it comes makes no difference.
+    """
+    merged: dict[tuple[str, int], StepFacts] = {}
     for fact in sorted(facts, key=lambda fact: (fact.attempt, len(fact.ends), fact.started_at)):
-        there = merged.get(fact.job_name)
-        if there is None:
-            merged[fact.job_name] = fact
-            continue
-        # A new attempt has its own end and application; the row keeps the first start.
-        same = fact.attempt == there.attempt
-        merged[fact.job_name] = replace(
+        key = fact.job_name, fact.attempt
+        there = merged.get(key, fact)
+        merged[key] = replace(
             fact,
             started_at=min(there.started_at, fact.started_at),
             biz_dts=tuple(sorted({*there.biz_dts, *fact.biz_dts})),
             spark_app_id=fact.spark_app_id or there.spark_app_id,
-            ends={**there.ends, **fact.ends} if same else fact.ends,
+            ends={**there.ends, **fact.ends},
         )
-    return merged
+    found: dict[str, list[StepFacts]] = {}
+    for (job_name, _), fact in merged.items():
+        found.setdefault(job_name, []).append(fact)
+    return found
 
 
 def _row(
-    run: RunHistory, facts: StepFacts, biz_dt: str, failed: Sequence[StepFailed]
+    run: RunHistory, attempts: Sequence[StepFacts], biz_dt: str, failed: Sequence[StepFailed]
 ) -> ExecutionLog:
+    """The row of a date: as its last attempt ended, from its first start on."""
+    facts = attempts[-1]
     end = facts.ends.get(biz_dt) or _end_from_dagster(run, failed)
     status, message = _status(end)
-    started_at = (end.started_at if end else None) or facts.started_at
+    first = min(each.started_at for each in attempts)
+    started_at = (end.started_at if end else None) or first
+    applications = [each.spark_app_id for each in attempts if each.spark_app_id]
     return ExecutionLog(
         id=row_id(run.run_id, run.created_at, facts.job_id, biz_dt),
         job_id=facts.job_id,
@@ -221,7 +228,7 @@ def _row(
         run_id=run.run_id,
         # A run that named no date has a row all the same, without one.
         biz_dt=biz_dt or None,
-        spark_app_id=facts.spark_app_id,
+        spark_app_id=applications[-1] if applications else None,
         status=status,
         start_time=started_at,
         end_time=end.at if end else None,

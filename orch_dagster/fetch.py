@@ -69,13 +69,21 @@ def fetch_bundle(
 
 
 def fetch_spark_properties(store: ControlStore, spec: JobSpec, environment: str) -> dict[str, str]:
-    """The Spark properties of a job, whatever its dates.
+    """The Spark properties of a job, whatever its dates; without those that are secrets.
 
     Raises:
         StoreError: The store cannot be read.
     """
-    rows = _sys_params(store, spec, environment)
-    return values_of_type(winning_params(spec, rows), "spark")
+    return values_of_type(fetch_sys_params(store, spec, environment), "spark")
+
+
+def fetch_sys_params(store: ControlStore, spec: JobSpec, environment: str) -> list[SysParam]:
+    """The sys_params that hold for a job, whatever its dates.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    return winning_params(spec, _sys_params(store, spec, environment))
 
 
 def stamp_dates(store: ControlStore, spec: JobSpec, run_id: str, wanted: Sequence[str]) -> datetime:

@@ -15,10 +15,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_atomically
+from orch_dagster.masking import Masker
 from orch_dagster.registry import JobSpec
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, build_command
@@ -31,6 +32,8 @@ from orch_dagster.spark.properties import format_properties
 _SCRIPT = Path(__file__).with_name("spark") / "recover_script.py"
 # Renames need no executors, wherever the job itself runs.
 _DEPLOYMENT = {MASTER: "local[1]", DEPLOY_MODE: "client"}
+
+_Items: TypeAlias = tuple[tuple[str, str], ...]
 
 SparkProperties = Callable[[JobSpec], Mapping[str, str]]
 """A job to its own Spark properties; asked only where a session is needed. May raise OrchError."""
@@ -74,33 +77,41 @@ class Recovery:
     gone_hosts: tuple[str, ...] = ()
 
     def recover(
-        self, specs: Collection[JobSpec], spark_properties: SparkProperties
+        self,
+        specs: Collection[JobSpec],
+        spark_properties: SparkProperties,
+        secrets: SparkProperties = lambda _: {},
     ) -> list[Finding]:
         """Recover the landings of these jobs, all of them, whatever fails.
 
         Args:
             specs: The jobs; those without sinks of files have nothing to recover.
             spark_properties: Tells a job's own.
+            secrets: Tells those of them that are secrets, which are nowhere shown.
         """
         by_name = {spec.job_name: spec for spec in specs if _file_sinks(spec)}
-        found = self._found(list(by_name.values()), None)
+        found = self._found(list(by_name.values()), None, {})
         elsewhere = [by_name[one.job_name] for one in found if one.outcome == "needs_session"]
         found = [one for one in found if one.outcome != "needs_session"]
         # Jobs of the same properties share a session.
-        sessions: dict[tuple[tuple[str, str], ...], list[JobSpec]] = defaultdict(list)
+        sessions: dict[tuple[_Items, _Items], list[JobSpec]] = defaultdict(list)
         for spec in elsewhere:
             try:
                 properties = {**spark_properties(spec), **_DEPLOYMENT}
+                secret = secrets(spec)
             except OrchError as error:
                 found += _failed([spec], error)
                 continue
-            sessions[tuple(sorted(properties.items()))].append(spec)
-        for properties, sharing in sessions.items():
-            found += self._found(sharing, dict(properties))
+            sessions[tuple(sorted(properties.items())), tuple(sorted(secret.items()))].append(spec)
+        for (properties, secret), sharing in sessions.items():
+            found += self._found(sharing, dict(properties), dict(secret))
         return found
 
     def _found(
-        self, specs: Sequence[JobSpec], properties: Mapping[str, str] | None
+        self,
+        specs: Sequence[JobSpec],
+        properties: Mapping[str, str] | None,
+        secrets: Mapping[str, str],
     ) -> list[Finding]:
         """What a process finds; with Spark properties, it is a spark-submit."""
         if not specs:
@@ -116,12 +127,15 @@ class Recovery:
             file = Path(folder) / "asked.json"
             write_atomically(file, json.dumps(asked))
             try:
-                command = self._submit(file, properties) if properties else self._python(file)
-                return [Finding(**one) for one in self._answer(command, file)]
+                command = (
+                    self._submit(file, properties, secrets) if properties else self._python(file)
+                )
+                mask = Masker(secrets.values())
+                return [Finding(**one) for one in self._answer(command, file, mask)]
             except (OrchError, OSError) as error:
                 return _failed(specs, error)
 
-    def _answer(self, command: SubmitCommand, file: Path) -> list[dict[str, Any]]:
+    def _answer(self, command: SubmitCommand, file: Path, mask: Masker) -> list[dict[str, Any]]:
         if command.properties:
             write_atomically(Path(command.properties_file), format_properties(command.properties))
         end = run_supervised(
@@ -135,12 +149,13 @@ class Recovery:
         )
         answer = file.with_name(f"{file.name}.found")
         if end.exit_code != 0 or not answer.is_file():
-            why = last_failure(end.tail) or f"exit code {end.exit_code}"
+            why = last_failure(mask(end.tail)) or f"exit code {end.exit_code}"
             raise RecoveryError(
                 f"not recovered, as {Path(command.argv[0]).name} failed ({clip_utf8(why)}); "
                 "trying again is safe"
             )
-        return json.loads(answer.read_text(encoding="utf-8"))
+        found = json.loads(answer.read_text(encoding="utf-8"))
+        return [{**one, "text": mask(one["text"])} for one in found]
 
     def _python(self, file: Path) -> SubmitCommand:
         return SubmitCommand(
@@ -154,7 +169,9 @@ class Recovery:
             properties_file="",
         )
 
-    def _submit(self, file: Path, properties: Mapping[str, str]) -> SubmitCommand:
+    def _submit(
+        self, file: Path, properties: Mapping[str, str], secrets: Mapping[str, str]
+    ) -> SubmitCommand:
         spark = find_spark(self.environ)
         request = SubmitRequest(
             spark_home=str(spark.home),
@@ -170,7 +187,8 @@ class Recovery:
             base_dir=self.settings.base_dir,
             sql_dir=str(self.settings.hql_dir),
             properties_file=str(file.with_suffix(".properties")),
-            spark_properties=properties,
+            spark_properties={**properties, **secrets},
+            secret_properties=frozenset(secrets),
             spark_defaults=read_spark_defaults(spark, self.environ),
         )
         return build_command(request, cast(Platform, sys.platform))

@@ -16,6 +16,19 @@ from orch_dagster.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+# Keys of secrets. The first four are Spark's; Hadoop has class names and paths under `credential`
+# in the middle of a key.
+SECRET_PATTERNS = (
+    "secret",
+    "password",
+    "token",
+    "access[._-]?key",
+    "passwd",
+    "passphrase",
+    "api[._-]?key",
+    "private[._-]?key",
+    "credentials?$",
+)
 # Two letters at least: C:/data is a path of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
@@ -75,12 +88,30 @@ class Settings(BaseSettings):
     timeout_minutes: float = Field(
         720, gt=0, description="A job's limit where its context_params name none"
     )
+    silence_s: float = Field(
+        300,
+        gt=60,
+        description="Seconds after which a run of another host, which says that it lives every 30 "
+        "s, counts as dead",
+    )
     stop_grace_s: float = Field(5, ge=0, description="Seconds between TERM and KILL of a job")
+    log_retention_days: int = Field(
+        30,
+        ge=0,
+        description="Days after which the log file of a run, and its parameters under params/, "
+        "are removed; 0 keeps all",
+    )
     schedule_cron: str = Field(
         "0 2 * * *", description="A source's schedule where sys_params have no schedule.cron"
     )
     schedule_timezone: str = Field(
         "UTC", description="Its time zone where sys_params have no schedule.timezone"
+    )
+
+    secret_patterns: Annotated[tuple[str, ...], NoDecode] = Field(
+        SECRET_PATTERNS,
+        description="JSON list of regular expressions looked for in keys, in any case of letters: "
+        "the value of a key in which one is found is a secret, see Secrets",
     )
 
     @field_validator("home")
@@ -96,11 +127,21 @@ class Settings(BaseSettings):
     def _from_home(cls, path: Path, info: ValidationInfo) -> Path:
         return (info.data.get("home", REPOSITORY) / _expanded(path)).resolve()
 
-    @field_validator("script_url_prefixes", mode="before")
+    @field_validator("script_url_prefixes", "secret_patterns", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
         # Here and not by pydantic-settings, which stops at the first variable that is no JSON.
         return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("secret_patterns")
+    @classmethod
+    def _regular(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+        return patterns
 
     @field_validator("schedule_timezone")
     @classmethod

@@ -37,6 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[class_data.VARIABLE] = class_data.archive_options(folder)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first, so that no worker is alone with it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_prism_backfill.py")
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh ORCH_HOME; nothing of the machine's own settings reaches the test."""

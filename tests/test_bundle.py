@@ -87,7 +87,7 @@ def test_the_json_is_the_golden_file() -> None:
         sys_params=[
             param("spark.master", "*", "local[2]"),
             param("spark.executor.memory", "gels_fpms", "2g"),
-            param("db.password", "*", "env:DB_PASSWORD", "secret"),
+            param("DB_PASSWORD", "*", "env:DB_PASSWORD", "secret"),
         ],
     )
 

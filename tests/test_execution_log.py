@@ -205,6 +205,23 @@ class TestAttempts:
 
         assert (row.status, row.attempts, row.end_time) == ("Started", 2, None)
 
+    def test_a_date_that_has_ended_is_none_of_the_next_ones(self) -> None:
+        dates = (DAY, "2024-05-16")
+        first = facts(dates=dates, app="app-1", ends={DAY: End("completed", at(2))})
+        second = facts(
+            dates=dates[1:],
+            started=3,
+            app="app-2",
+            attempt=2,
+            ends={dates[1]: End("failed", at(5))},
+        )
+        rows = project(run(second, first))
+
+        assert [(row.attempts, row.spark_app_id, row.end_time) for row in rows] == [
+            (1, "app-1", at(2)),
+            (2, "app-2", at(5)),
+        ]
+
 
 class TestClip:
     @pytest.mark.parametrize("letter", ["x", "é", "漢", "😀"])
@@ -279,9 +296,14 @@ def timelines(draw: st.DrawFn) -> list[StepFacts]:
         if draw(st.booleans()):
             word = replace(word, spark_app_id=f"app-{name}")
             said.append(word)
+        ended: set[str] = set()
         for day in draw(st.permutations(dates))[: draw(st.integers(0, len(dates)))]:
             word = replace(word, ends={**word.ends, day: draw(ends)})
             said.append(word)
+            ended.add(day)
+        if (rest := tuple(day for day in dates if day not in ended)) and draw(st.booleans()):
+            again = replace(word, attempt=2, biz_dts=rest, started_at=at(9), ends={})
+            said += [again, replace(again, ends={rest[0]: draw(ends)})]
     return said
 
 

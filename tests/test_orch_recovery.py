@@ -16,6 +16,7 @@ from orch_dagster.errors import PermanentStoreError
 from orch_dagster.fetch import fetch_spark_properties
 from orch_dagster.recovery import Finding, Recovery
 from orch_dagster.registry import JobSpec
+from orch_dagster.secrets import SecretError
 from orch_dagster.settings import Settings
 
 DATE = "2024-05-15"
@@ -56,6 +57,26 @@ def test_a_job_that_needs_spark_waits_for_no_local_one_nor_they_for_it(
     assert f"JAVA_HOME is {home / 'no java'}" in far.text
     assert not (home / "out" / "near" / "_landing").exists()
     assert not list(settings.state_dir.glob("recover-*"))
+
+
+def test_secrets_of_its_session_are_in_no_argument_and_no_answer(
+    settings: Settings, home: Path
+) -> None:
+    far = spec("far", "hdfs://nn:8020/far")
+    secret = {"spark.hadoop.vault.code": "code-of-the-vault"}
+    recovery = Recovery(settings, os.environ)
+    # What it would start: nothing of the way to the other file system is there.
+    command = recovery._submit(home / "asked.json", {"spark.master": "local[1]"}, secret)  # pyright: ignore[reportPrivateUsage]
+    assert "code-of-the-vault" not in " ".join(command.argv)
+    assert command.properties["spark.hadoop.vault.code"] == "code-of-the-vault"
+
+    def not_there(_: JobSpec) -> dict[str, str]:
+        raise SecretError([("sys_params (param_key=spark.x)", "is not set")])
+
+    (found,) = recovery.recover([far], lambda _: {}, not_there)
+    assert (found.outcome, found.text) == (
+        "failed", f"{far.job_name}: sys_params (param_key=spark.x): is not set",
+    )  # fmt: skip
 
 
 def test_its_spark_properties_are_the_jobs_own(store: ControlStore) -> None:

@@ -2,7 +2,8 @@
 
 With LOG_FILE set, everything goes there and nowhere else; where it is unset or can't be opened,
 to standard error. A record is one write, so lines of several processes never mix; the further
-lines of a message or a traceback are indented by four spaces and stay with their first.
+lines of a message or a traceback are indented by four spaces and stay with their first. Secrets of
+the job are not in it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from framework.append import open_append, write_all
+from framework.secrets import mask
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,7 +44,7 @@ class LineFormatter(logging.Formatter):
             parts.append(self.formatException(record.exc_info))
         if record.stack_info:
             parts.append(self.formatStack(record.stack_info))
-        return "\n".join(parts)
+        return mask("\n".join(parts))
 
 
 class LineHandler(logging.Handler):

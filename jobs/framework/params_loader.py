@@ -22,6 +22,7 @@ from framework.params import (
     Source,
     Window,
 )
+from framework.secrets import moved_back
 from framework.validation import Node
 
 PARAMS_FILE_VARIABLE = "JOB_PARAMS_FILE"
@@ -141,7 +142,7 @@ def _system(root: Node) -> Mapping[str, str]:
         if allowed and value and value.lower() not in allowed:
             root.note(f"sys_params.{key}", f"must be {' or '.join(allowed)}, is {value!r}")
         elif value:
-            found[key] = value.lower() if allowed else value
+            found[key] = value.lower() if allowed else moved_back(value)
     return found
 
 

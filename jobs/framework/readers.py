@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from framework.locations import base_location, for_spark, resolve
 from framework.params import TABLE_FORMATS, table_options
+from framework.secrets import resolved
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -50,11 +51,13 @@ def read_source(
 
     Raises:
         pyspark.errors.AnalysisException: no such path, or no schema can be found in it.
-        ParamsError: neither the options nor the session name Kudu's masters.
+        ParamsError: neither the options nor the session name Kudu's masters, or an option is
+            `env:NAME` and that variable is not set.
     """
-    reader = spark.read.format(format).options(**(options or {}))
+    given = resolved(options)
+    reader = spark.read.format(format).options(**given)
     if schema:
         reader = reader.schema(schema)
     if format.lower() in TABLE_FORMATS:
-        return reader.options(**table_options(spark, format, path, options)).load()
+        return reader.options(**table_options(spark, format, path, given)).load()
     return reader.load(for_spark(resolve(base_location(), path)))

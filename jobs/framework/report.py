@@ -2,7 +2,7 @@
 
 Messages are custom Pipes messages whose payload has a `kind`: "application", then for each date
 "checks", where it has some, and a "landing", or of several dates a "failure" for one that did not
-land.
+land; in between "progress", from a thread of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from dagster_pipes import PipesContext
 
 CONTEXT_VARIABLE = "DAGSTER_PIPES_CONTEXT"
+
+# Threads write one message at a time, and none after the channel was closed.
+_writing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,16 @@ class LandingReport:
     checks: tuple[CheckResult, ...] = ()
 
 
+@dataclass(frozen=True)
+class StageProgress:
+    """An active stage of Spark: `done` of its `tasks` are."""
+
+    stage_id: int
+    name: str
+    tasks: int
+    done: int
+
+
 def application(spark_app_id: str, spark_ui: str | None) -> None:
     """Report the Spark application.
 
@@ -126,6 +140,20 @@ def failure(biz_dt: str, error: Exception) -> None:
     )
 
 
+def progress(stages: Sequence[StageProgress]) -> None:
+    """Report the active stages, of none too.
+
+    Raises:
+        ReportError: see `reporting`.
+    """
+    _send({"kind": "progress", "stages": [asdict(stage) for stage in stages]})
+
+
+def is_asked_for() -> bool:
+    """Whether the orchestrator waits for reports."""
+    return bool(os.environ.get(CONTEXT_VARIABLE))
+
+
 @contextmanager
 def reporting() -> Generator[None]:
     """Keep the channel open for a block; leaving it closes the channel, with its exception if any.
@@ -137,18 +165,25 @@ def reporting() -> Generator[None]:
     if context is None:
         yield
         return
-    with context:
+    try:
         yield
+    except BaseException as error:
+        _close(context, error)
+        raise
+    _close(context, None)
 
 
 def _send(payload: Mapping[str, Any]) -> None:
     context = _open()
-    if context is not None and not context.is_closed:
-        context.report_custom_message(payload)
+    if context is None:
+        return
+    with _writing:
+        if not context.is_closed:
+            context.report_custom_message(payload)
 
 
 def _open() -> PipesContext | None:
-    if not os.environ.get(CONTEXT_VARIABLE):
+    if not is_asked_for():
         return None
     try:
         from dagster_pipes import PipesContext, open_dagster_pipes
@@ -171,5 +206,10 @@ def _close_at_exit() -> None:
     if context.is_closed:
         return
     # The interpreter keeps the exception that ended the script.
-    error: BaseException | None = getattr(sys, "last_value", None)
-    context.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
+    _close(context, getattr(sys, "last_value", None))
+
+
+def _close(context: PipesContext, error: BaseException | None) -> None:
+    trace = error.__traceback__ if error else None
+    with _writing:
+        context.__exit__(type(error) if error else None, error, trace)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework import report
 from framework.logging import get_logger
+from framework.progress import watch_stages
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -15,7 +16,7 @@ def get_spark(app_name: str | None = None) -> SparkSession:
     """Return the session, created where there is none; its settings come from spark-submit.
 
     The application's id is logged, and reported to the orchestrator at once, so that it is known
-    even if the job is killed later.
+    even if the job is killed later; how far its stages are is reported while it runs.
 
     Args:
         app_name: The application's name; spark-submit's (spark.app.name) where it is None.
@@ -33,6 +34,7 @@ def get_spark(app_name: str | None = None) -> SparkSession:
         "application %s on %s, UI %s", context.applicationId, context.master, spark_ui or "off"
     )
     report.application(context.applicationId, spark_ui)
+    watch_stages(context)
     return spark
 
 

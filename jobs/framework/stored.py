@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from framework.locations import for_spark
 from framework.plan import PlannedSink
+from framework.secrets import resolved
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -28,7 +29,7 @@ def read_folder(
     Raises:
         pyspark.errors.AnalysisException: there is no data.
     """
-    options = dict(planned.sink.options)
+    options = resolved(planned.sink.options)
     if planned.sink.format.lower() == "csv":
         # Spark's writer leaves newlines inside values as they are.
         options["multiLine"] = "true"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from framework.locations import base_location, for_spark, resolve
 from framework.params import table_options
+from framework.secrets import resolved
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -45,12 +46,13 @@ def write_dataset(
         partition_cols: Columns that become folders, outermost first.
         mode: Spark's save mode. "overwrite" deletes every partition of the folder first, and a
             failure afterwards leaves nothing: that is why it is not the default.
-        options: The writer's options.
+        options: The writer's options; `env:NAME` stands for that variable's value.
 
     Raises:
         pyspark.errors.AnalysisException: the folder exists, or a column does not.
+        ParamsError: an option is `env:NAME`, and that variable is not set.
     """
-    writer = df.write.format(format).options(**(options or {})).mode(mode)
+    writer = df.write.format(format).options(**resolved(options)).mode(mode)
     if partition_cols:
         writer = writer.partitionBy(*partition_cols)
     writer.save(for_spark(resolve(base_location(), path)))
@@ -64,7 +66,8 @@ def append_to_table(
     What append means is the table's: Kudu replaces the rows of the same key (upsert), JDBC adds.
 
     Raises:
-        ParamsError: neither the options nor the session name Kudu's masters.
+        ParamsError: neither the options nor the session name Kudu's masters, or an option is
+            `env:NAME` and that variable is not set.
     """
-    named = table_options(df.sparkSession, format, table, options)
+    named = table_options(df.sparkSession, format, table, resolved(options))
     df.write.format(format).options(**named).mode("append").save()

@@ -12,9 +12,10 @@ import click
 from orch_dagster.cli.arguments import BIZ_DT, as_json, connected, loaded
 from orch_dagster.cli.output import console, print_json
 from orch_dagster.cli.registry import find_jobs
-from orch_dagster.fetch import fetch_spark_properties
+from orch_dagster.fetch import fetch_spark_properties, fetch_sys_params
 from orch_dagster.recovery import Recovery
 from orch_dagster.registry import JobSpec
+from orch_dagster.secrets import secret_properties
 from orch_dagster.settings import load_settings
 
 
@@ -44,7 +45,13 @@ def recover(
         with connected(settings) as store:
             return fetch_spark_properties(store, spec, settings.env)
 
-    found = Recovery(settings, os.environ, biz_dt, gone_hosts).recover(specs, spark_properties)
+    def secrets(spec: JobSpec) -> Mapping[str, str]:
+        with connected(settings) as store:
+            rows = fetch_sys_params(store, spec, settings.env)
+        return secret_properties(rows, settings, os.environ)
+
+    recovery = Recovery(settings, os.environ, biz_dt, gone_hosts)
+    found = recovery.recover(specs, spark_properties, secrets)
     if is_json:
         print_json([asdict(finding) for finding in found])
     else:

@@ -15,6 +15,7 @@ from orch_dagster.errors import UnknownJobError
 from orch_dagster.fetch import fetch_bundle
 from orch_dagster.open_dates import newest_row, opened_row
 from orch_dagster.registry import JobSpec, Registry
+from orch_dagster.sealing import seal
 from orch_dagster.settings import load_settings
 
 
@@ -103,11 +104,15 @@ def jobs(is_json: bool) -> None:
 @click.option("--biz-dt", required=True, type=BIZ_DT, help="Business date, such as 2024-05-15.")
 @as_json
 def params(job: str, biz_dt: str, is_json: bool) -> None:
-    """Show the parameters that JOB would get for a date, read now; no run is started."""
+    """Show the parameters that JOB would get for a date, read now; no run is started.
+
+    Secrets are not shown.
+    """
     settings = load_settings()
     spec = find_job(loaded(settings).registry, job)
     with connected(settings) as store:
-        bundle = fetch_bundle(store, spec, run_id="", wanted=[biz_dt], environment=settings.env)
+        read = fetch_bundle(store, spec, run_id="", wanted=[biz_dt], environment=settings.env)
+    bundle = seal(read, settings.secret_patterns).bundle
     if is_json:
         click.echo(bundle.to_json(), nl=False)
         return

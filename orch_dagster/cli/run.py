@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 import uuid
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import click
-from rich.console import Console
-from rich.status import Status
 
 from orch_dagster.cli.arguments import BIZ_DT, as_json, connected
+from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import print_json, print_rows
+from orch_dagster.cli.progress import progress
 from orch_dagster.cli.registry import find_jobs
 from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.errors import NotReadyError
@@ -24,11 +20,7 @@ from orch_dagster.registry import JobSpec
 from orch_dagster.run_dates import dates_to_run, days_of_range
 from orch_dagster.settings import Settings, load_settings
 
-if TYPE_CHECKING:
-    from dagster import DagsterInstance
-
 _INVOCATION_TAG = "orch/invocation"
-_PROGRESS_EVERY_S = 0.3
 
 
 @click.command()
@@ -123,99 +115,16 @@ def _execute(settings: Settings, job_name: str, biz_dts: tuple[str, ...]) -> tup
 
     from orch_dagster.defs.partitions import tags_of
 
-    os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home))
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
     repository = ReconstructableRepository.for_module("orch_dagster.definitions", "defs")
-    invocation = uuid.uuid4().hex
-    with dg.DagsterInstance.get() as instance, _progress(instance, invocation, job_name):
+    run_tags = {_INVOCATION_TAG: uuid.uuid4().hex}
+    with opened_instance(settings) as instance, progress(instance, run_tags, job_name):
         result = dg.execute_job(
             repository.get_reconstructable_job(job_name),
             instance=instance,
-            tags={**tags_of(biz_dts), _INVOCATION_TAG: invocation},
+            tags={**tags_of(biz_dts), **run_tags},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
         ended = instance.get_run_by_id(result.run_id)
     is_canceled = ended is not None and ended.status is dg.DagsterRunStatus.CANCELED
     return result.run_id, result.success, is_canceled
-
-
-@contextmanager
-def _progress(instance: DagsterInstance, invocation: str, job_name: str) -> Generator[None]:
-    """Tell what the run does while it does it, on stderr."""
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    over = threading.Event()
-    with console.status(f"{job_name} …") as status:
-        teller = _Teller(instance, invocation, console, status)
-        thread = threading.Thread(target=teller.tell_until, args=(over,), name="progress")
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-
-
-class _Teller:
-    """Follows one run's events and says those that people want to see."""
-
-    def __init__(
-        self, instance: DagsterInstance, invocation: str, console: Console, status: Status
-    ) -> None:
-        self._instance = instance
-        self._invocation = invocation
-        self._console = console
-        self._status = status
-        self._run_id: str | None = None
-        self._cursor: str | None = None
-
-    def tell_until(self, over: threading.Event) -> None:
-        """Look every now and then, and once more at the end."""
-        while not over.wait(_PROGRESS_EVERY_S):
-            self._tell()
-        self._tell()
-
-    def _tell(self) -> None:
-        import dagster as dg
-
-        if self._run_id is None:
-            found = self._instance.get_runs(
-                dg.RunsFilter(tags={_INVOCATION_TAG: self._invocation}), limit=1
-            )
-            if not found:
-                return
-            self._run_id = found[0].run_id
-        told = self._instance.get_records_for_run(
-            self._run_id,
-            cursor=self._cursor,
-            of_type={
-                dg.DagsterEventType.ENGINE_EVENT,
-                dg.DagsterEventType.ASSET_MATERIALIZATION,
-                dg.DagsterEventType.STEP_FAILURE,
-            },
-        )
-        self._cursor = told.cursor
-        for record in told.records:
-            event = record.event_log_entry.dagster_event
-            if event is None or event.step_key is None:
-                continue
-            self._console.print(_sentence(event))
-            self._status.update(f"{event.step_key} …")
-
-
-def _sentence(event: object) -> str:
-    import dagster as dg
-    from dagster._core.events import DagsterEvent
-
-    from orch_dagster.defs.run_history import reason
-
-    assert isinstance(event, DagsterEvent)
-    if event.event_type is dg.DagsterEventType.STEP_FAILURE:
-        return f"{event.step_key} failed: {reason(event.step_failure_data)}"
-    if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
-        metadata = event.step_materialization_data.materialization.metadata
-        rows, path = metadata.get("dagster/row_count"), metadata.get("path")
-        return f"{event.step_key} landed" + (
-            f" {rows.value:,} rows in {path.value}" if rows and path else ""
-        )
-    return event.message or ""

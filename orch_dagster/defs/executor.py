@@ -9,9 +9,11 @@ tests/defs/test_executor.py holds it.
 from __future__ import annotations
 
 import contextvars
+import multiprocessing
 import os
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
@@ -29,18 +31,35 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.plan.step import ExecutionStep
 from dagster._core.execution.retries import RetryMode
 from dagster._core.storage.compute_log_manager import CapturedLogContext
+from sqlalchemy.exc import SQLAlchemyError
 
-from orch_dagster.defs.liveness import process_tags
+from orch_dagster.defs.liveness import HEARTBEAT_S, heartbeat_tags, process_tags
+from orch_dagster.errors import OrchError
 
 # How soon an interrupt is seen: Python runs signal handlers between the main thread's waits.
 _INTERRUPT_CHECK_S = 0.2
 
-_stop: contextvars.ContextVar[threading.Event] = contextvars.ContextVar("stop")
+
+class Stop(threading.Event):
+    """Set when a step must end.
+
+    Attributes:
+        fault: Why, where nobody asked for it.
+    """
+
+    fault: str | None = None
 
 
-def current_stop() -> threading.Event:
+class AbandonedRunError(OrchError):
+    """The process that a run belongs to is gone, so the run has ended its steps."""
+
+
+_stop: contextvars.ContextVar[Stop] = contextvars.ContextVar("stop")
+
+
+def current_stop() -> Stop:
     """Set when the step that asks must end; never set under another executor."""
-    return _stop.get(threading.Event())
+    return _stop.get(Stop())
 
 
 @dataclass(frozen=True)
@@ -60,10 +79,10 @@ class _Steps:
 
     context: PlanExecutionContext
     words: queue.SimpleQueue[_Word] = field(default_factory=queue.SimpleQueue)
-    running: dict[str, tuple[threading.Thread, threading.Event]] = field(default_factory=dict)
+    running: dict[str, tuple[threading.Thread, Stop]] = field(default_factory=dict)
 
     def start(self, step: ExecutionStep, active: ActiveExecution) -> None:
-        stop = threading.Event()
+        stop = Stop()
         step_context = self.context.for_step(step, active.get_known_state())
 
         def run() -> None:
@@ -76,7 +95,9 @@ class _Steps:
                 error = caught
             self.words.put(_StepOver(step.key, error))
 
-        thread = threading.Thread(target=run, name=f"step {step.key}")
+        # Who watches this run is told by the context.
+        run_here = contextvars.copy_context().run
+        thread = threading.Thread(target=run_here, args=(run,), name=f"step {step.key}")
         self.running[step.key] = (thread, stop)
         thread.start()
 
@@ -86,13 +107,44 @@ class _Steps:
         except queue.Empty:
             return None
 
-    def stop(self) -> None:
+    def stop(self, fault: str | None = None) -> None:
         for _, stop in self.running.values():
+            stop.fault = fault
             stop.set()
 
     def over(self, key: str) -> None:
         thread, _ = self.running.pop(key)
         thread.join()
+
+
+def _reason_to_end(active: ActiveExecution) -> BaseException | None:
+    """What a run that has to end early raises then, None while it may go on."""
+    if active.check_for_interrupts():
+        return DagsterExecutionInterruptedError()
+    # A process of a code server outlives its parent; one that a command started has none here.
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        return AbandonedRunError("the code server that started the run died")
+    return None
+
+
+class _Heartbeat:
+    """Says by a tag of the run that its process lives."""
+
+    def __init__(self, context: PlanExecutionContext) -> None:
+        self._context = context
+        self._next_s = time.monotonic() + HEARTBEAT_S
+
+    def due(self) -> None:
+        """Say so if it is time again."""
+        if time.monotonic() < self._next_s:
+            return
+        self._next_s = time.monotonic() + HEARTBEAT_S
+        try:
+            self._context.instance.add_run_tags(self._context.run_id, heartbeat_tags())
+        except SQLAlchemyError as error:
+            # The job is none the worse: the next beat may reach Dagster's storage.
+            self._context.log.warning(f"the run could not say that it lives: {error}")
 
 
 class ThreadExecutor(dg.Executor):
@@ -142,7 +194,8 @@ class ThreadExecutor(dg.Executor):
     ) -> Iterator[DagsterEvent]:
         steps = _Steps(job_context)
         errors: list[BaseException] = []
-        interrupted = False
+        ending: BaseException | None = None
+        beat = _Heartbeat(job_context)
         with (
             InstanceConcurrencyContext(job_context.instance, job_context.dagster_run) as slots,
             execution_plan.start(
@@ -152,13 +205,13 @@ class ThreadExecutor(dg.Executor):
             ) as active,
         ):
             try:
-                while steps.running or not (interrupted or active.is_complete):
-                    if active.check_for_interrupts():
-                        interrupted = True
+                while steps.running or not (ending or active.is_complete):
+                    if ending is None and (ending := _reason_to_end(active)):
                         active.mark_interrupted()
-                        steps.stop()
-                    if not interrupted:
+                        steps.stop(str(ending) or None)
+                    if ending is None:
                         yield from self._start_ready(steps, active)
+                    beat.due()
                     word = steps.next_word(_INTERRUPT_CHECK_S)
                     if isinstance(word, DagsterEvent):
                         yield word
@@ -168,7 +221,7 @@ class ThreadExecutor(dg.Executor):
                         if word.error is not None:
                             errors.append(word.error)
                         active.verify_complete(job_context, word.key)
-                    if not interrupted:
+                    if ending is None:
                         yield from active.plan_events_iterator(job_context)
             finally:
                 # Left early (an error of Dagster's own, or the generator was closed): no step
@@ -176,8 +229,8 @@ class ThreadExecutor(dg.Executor):
                 steps.stop()
                 for key in list(steps.running):
                     steps.over(key)
-            if interrupted:
-                raise DagsterExecutionInterruptedError
+            if ending is not None:
+                raise ending
             if errors:
                 raise errors[0]
 

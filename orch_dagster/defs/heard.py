@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from orch_dagster.defs.step_log import StepLog
 from orch_dagster.execution_log import End
-from orch_dagster.spark.failure_text import clip_utf8, exception_line
+from orch_dagster.progress import Stage, stages_of
+from orch_dagster.spark.failure_text import clip_utf8
 from orch_dagster.spark.outcome import JobException, ResultMessages
 
 
@@ -20,13 +21,19 @@ class Heard:
     Attributes:
         step_log: Told of the application, and of several dates how each ended.
         biz_dts: The dates that the job is to land.
+        progress: Told of the Spark stages that are active.
         application: The job's report of its Spark application.
         landings: Its report of each landed date.
         checks: Its results of each date's checks, also where they kept the date from landing.
+        may_retry: Whether another attempt may follow, so that a failure that may pass is no end.
+        passing: The dates that failed so, and why.
     """
 
     step_log: StepLog
     biz_dts: tuple[str, ...]
+    progress: Callable[[Sequence[Stage]], None]
+    may_retry: bool = False
+    passing: dict[str, str] = field(default_factory=dict)
     application: Mapping[str, Any] = field(default_factory=dict)
     landings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     checks: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
@@ -63,6 +70,8 @@ class Heard:
             case "application":
                 self.application = payload
                 self.step_log.application(str(payload["spark_app_id"]))
+            case "progress":
+                self.progress(stages_of(payload))
             case "checks":
                 self.checks[str(payload["biz_dt"])] = payload["checks"]
             case "landing":
@@ -71,9 +80,11 @@ class Heard:
                     self._date_ended(payload, end)
             case "failure":
                 failure = _exception(payload)
-                why = exception_line(failure.name, failure.message, failure.stack)
+                if self.may_retry and failure.passing_cause:
+                    self.passing[str(payload["biz_dt"])] = failure.line
+                    return
                 now = datetime.now(timezone.utc)
-                self._date_ended(payload, End("failed", now, clip_utf8(why)))
+                self._date_ended(payload, End("failed", now, clip_utf8(failure.line)))
             case _:
                 pass
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster import RunRecord
@@ -12,15 +13,19 @@ from dagster._core.execution.context.system import StepExecutionContext
 
 from orch_dagster.bundle import ParamBundle, write_bundle
 from orch_dagster.control.store import ControlStore, with_retries
+from orch_dagster.defs.attempt import Attempt, attempt_of, retries_last_time
 from orch_dagster.defs.partitions import biz_dts_of
 from orch_dagster.defs.resources import opened_store
+from orch_dagster.defs.run_log_link import show_run_log
 from orch_dagster.defs.step_log import StepLog
 from orch_dagster.defs.translator import CONTROL_STORE_KEY
-from orch_dagster.errors import NotReadyError, OrchError
+from orch_dagster.errors import NotReadyError, OrchError, TransientStoreError
 from orch_dagster.fetch import dates_without_parents, fetch_bundle, stamp_dates, with_stamp
 from orch_dagster.location import Location
 from orch_dagster.registry import JobSpec
+from orch_dagster.retries import retries_of
 from orch_dagster.run_log import RunLog, run_log_path
+from orch_dagster.sealing import seal
 
 
 @dataclass(frozen=True)
@@ -29,15 +34,30 @@ class LoadedBundle:
 
     Attributes:
         bundle: The parameters.
-        params_file: The run's own copy, for the job.
+        params_file: The run's own copy, for the job, sealed.
         step_log: Where the step says what it does; Started is said.
         run_log: The run's log file.
+        log_metadata: Where that is, for what the step reports.
+        attempt: Which one it is.
     """
 
     bundle: ParamBundle
     params_file: Path
     step_log: StepLog
     run_log: RunLog
+    log_metadata: Mapping[str, dg.MetadataValue[Any]]
+    attempt: Attempt
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A step that has begun, and where it says what becomes of it."""
+
+    step_log: StepLog
+    run_log: RunLog
+    log_metadata: Mapping[str, dg.MetadataValue[Any]]
+    attempt: Attempt
+    warn: Callable[[str], None]
 
 
 class ParamBundleIOManager(dg.IOManager):
@@ -60,55 +80,84 @@ class ParamBundleIOManager(dg.IOManager):
 
         Raises:
             dagster.Failure: With the one sentence to read; the row of execution_log has it too.
+            dagster.RetryRequested: The store did not answer, and sys_params allow another attempt.
         """
         step = context.step_context
         spec = self._location.registry.jobs[step.step.node_handle.name]
-        record = _record_of(step)
-        log_path = run_log_path(
-            self._location.settings.logs_dir, step.run_id, record.create_timestamp
-        )
         wanted, fault = _wanted(step)
+        begun = self._begin(step, spec, wanted)
+        try:
+            if fault:
+                raise fault
+            read, waiting = with_retries(
+                lambda: self._read(spec, step, begun.step_log.facts.biz_dts), warn=begun.warn
+            )
+            bundle = read.without(waiting)
+            if not bundle.biz_dts:
+                raise NotReadyError("; ".join(waiting.values()))
+            attempt = replace(begun.attempt, retries=retries_of(bundle.sys_params))
+            settings = self._location.settings
+            path = write_bundle(seal(bundle, settings.secret_patterns).bundle, settings.params_dir)
+        except (OrchError, OSError) as error:
+            raise self._failed(spec, begun, error) from error
+        if len(wanted) > 1:
+            begun.step_log.started(read.biz_dts)
+        if read.skipped:
+            begun.warn(f"skipped, because they are not open: {', '.join(read.skipped)}")
+        if waiting:
+            begun.step_log.failed(waiting)
+        return LoadedBundle(
+            bundle, path, begun.step_log, begun.run_log, begun.log_metadata, attempt
+        )
 
-        def begin(warn: Callable[[str], None]) -> StepLog:
-            attempt = step.previous_attempt_count + 1
-            begun = StepLog(step.instance, record, self._store, warn, spec, wanted, attempt)
+    def _begin(self, step: StepExecutionContext, spec: JobSpec, wanted: tuple[str, ...]) -> _Begun:
+        """Say that the step has begun.
+
+        Raises:
+            dagster.Failure: The log file cannot be written.
+        """
+        record = _record_of(step)
+        attempt = attempt_of(step, record, spec.job_name)
+        left = attempt.left_of(wanted)
+
+        def said(warn: Callable[[str], None]) -> StepLog:
+            log = StepLog(step.instance, record, self._store, warn, spec, left, attempt.number)
             if len(wanted) == 1:
                 # Of several, those that are not open are skipped: their rows wait for the rows.
-                begun.started()
-            return begun
+                log.started()
+            return log
 
+        path = run_log_path(self._location.settings.logs_dir, step.run_id, record.create_timestamp)
         try:
-            run_log = RunLog(log_path)
+            run_log = RunLog(path)
         except OSError as error:
-            begin(step.log.warning).ended_all("failed", str(error))
+            said(step.log.warning).ended_all("failed", str(error))
             raise dg.Failure(str(error), allow_retries=False) from error
 
         def warn(text: str) -> None:
             step.log.warning(text)
             run_log.write("WARN", "orch", text)
 
-        step_log = begin(warn)
-        run_log.write("INFO", "orch", f"{spec.job_name} started for {', '.join(wanted)}")
-        try:
-            if fault:
-                raise fault
-            read, waiting = with_retries(lambda: self._read(spec, step, wanted), warn=warn)
-            bundle = read.without(waiting)
-            if not bundle.biz_dts:
-                raise NotReadyError("; ".join(waiting.values()))
-            path = write_bundle(bundle, self._location.settings.params_dir)
-        except (OrchError, OSError) as error:
-            step_log.ended_all("failed", str(error))
-            run_log.write("ERROR", "orch", str(error))
-            run_log.close()
-            raise dg.Failure(str(error), allow_retries=False) from error
-        if len(wanted) > 1:
-            step_log.started(read.biz_dts)
-        if read.skipped:
-            warn(f"skipped, because they are not open: {', '.join(read.skipped)}")
-        if waiting:
-            step_log.failed(waiting)
-        return LoadedBundle(bundle, path, step_log, run_log)
+        step_log = said(warn)
+        of_log = show_run_log(step.instance, step.dagster_run, spec.job_name, path)
+        run_log.write("INFO", "orch", f"{spec.job_name} started for {', '.join(left)}")
+        return _Begun(step_log, run_log, of_log, attempt, warn)
+
+    def _failed(self, spec: JobSpec, begun: _Begun, error: OrchError | OSError) -> Exception:
+        """Say that the parameters could not be had, and return what to raise."""
+        reason = str(error)
+        again: dg.RetryRequested | None = None
+        if isinstance(error, TransientStoreError):
+            last = retries_last_time(self._location.settings.params_dir, spec.job_name)
+            attempt = replace(begun.attempt, retries=last)
+            if attempt.may_retry:
+                reason, again = attempt.next(reason)
+                begun.warn(reason)
+        if again is None:
+            begun.step_log.ended_all("failed", reason)
+            begun.run_log.write("ERROR", "orch", reason)
+        begun.run_log.close()
+        return again or dg.Failure(reason, metadata=begun.log_metadata, allow_retries=False)
 
     def _read(
         self, spec: JobSpec, step: StepExecutionContext, wanted: tuple[str, ...]

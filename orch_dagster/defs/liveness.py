@@ -1,10 +1,16 @@
-"""Which process runs a run, by its tags, and whether that process still lives."""
+"""Which process runs a run, by its tags, and whether that process still lives.
+
+On its own host a process is looked for; from another one its word is waited for, which it gives
+every now and then while it lives.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -14,6 +20,8 @@ if TYPE_CHECKING:
 HOST_TAG = "orch/host"
 PID_TAG = "orch/pid"
 PID_STARTED_TAG = "orch/pid_started"
+HEARTBEAT_TAG = "orch/heartbeat"
+HEARTBEAT_S = 30.0
 
 # Linux gives a start in ticks since the boot, and the boot to the second.
 _START_TOLERANCE_S = 2.0
@@ -28,19 +36,31 @@ def process_tags() -> dict[str, str]:
         HOST_TAG: socket.gethostname(),
         PID_TAG: str(pid),
         PID_STARTED_TAG: f"{_started_s(psutil.Process(pid)):.2f}",
+        **heartbeat_tags(),
     }
 
 
-def is_dead(tags: Mapping[str, str]) -> bool:
+def heartbeat_tags() -> dict[str, str]:
+    """The run tag by which this process says that it lives now, in seconds since 1970."""
+    return {HEARTBEAT_TAG: f"{time.time():.0f}"}
+
+
+def is_dead(tags: Mapping[str, str], silence_s: float = math.inf) -> bool:
     """Whether the process that the tags name is gone.
 
-    A run that no process took up is not dead, and neither is one of another host, which cannot be
-    seen from here.
+    A run that no process took up is not dead.
+
+    Args:
+        tags: The run's.
+        silence_s: Seconds without its word after which a process of another host counts as gone;
+            by default it never does.
     """
     import psutil
 
-    if PID_TAG not in tags or tags.get(HOST_TAG) != socket.gethostname():
+    if PID_TAG not in tags:
         return False
+    if tags.get(HOST_TAG) != socket.gethostname():
+        return HEARTBEAT_TAG in tags and time.time() - float(tags[HEARTBEAT_TAG]) > silence_s
     try:
         process = psutil.Process(int(tags[PID_TAG]))
         if process.status() == psutil.STATUS_ZOMBIE:

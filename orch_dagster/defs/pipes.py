@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -15,18 +15,30 @@ from dagster import PipesFileMessageReader
 from dagster._core.pipes.context import PipesMessageHandler
 from dagster._utils import tail_file
 
+from orch_dagster.masking import Masker
+
+# Under these a message has words of ours and of Dagster, which a secret may happen to be.
+_WORDS = frozenset(
+    {"method", "kind", "type", "level", "severity", "biz_dt", "asset_key", "check_name"}
+)
+
 
 class MessageFile(PipesFileMessageReader):
     """Dagster's file reader, which also lets a listener hear each message first.
 
     Args:
         path: The file, made and removed by the session.
-        listen: Called in the reader's thread with each message as the job wrote it.
+        listen: Called in the reader's thread with each message as the job wrote it, without the
+            secrets in it.
+        mask: Takes secrets out of texts.
     """
 
-    def __init__(self, path: Path, listen: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, path: Path, listen: Callable[[dict[str, Any]], None], mask: Masker | None = None
+    ) -> None:
         super().__init__(str(path))
         self._listen = listen
+        self._mask = mask or Masker()
 
     @property
     def expected_writer_count(self) -> int:
@@ -54,7 +66,7 @@ class MessageFile(PipesFileMessageReader):
     @contextmanager
     def read_messages(self, handler: PipesMessageHandler) -> Generator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """See PipesFileMessageReader."""
-        heard = cast(PipesMessageHandler, _Heard(handler, self._listen))
+        heard = cast(PipesMessageHandler, _Heard(handler, self._listen, self._mask))
         with super().read_messages(heard) as params:
             yield params
 
@@ -63,17 +75,26 @@ class _Heard:
     """A handler before the handler."""
 
     def __init__(
-        self, handler: PipesMessageHandler, listen: Callable[[dict[str, Any]], None]
+        self, handler: PipesMessageHandler, listen: Callable[[dict[str, Any]], None], mask: Masker
     ) -> None:
         self._handler = handler
         self._listen = listen
+        self._mask = mask
 
     def handle_message(self, message: Any) -> None:
-        self._listen(message)
-        self._handler.handle_message(message)
+        masked = self._mask.all_of(message, _WORDS)
+        self._listen(masked)
+        # Dagster would keep each of them until the step ends, which may be a day.
+        if not _is_progress(masked):
+            self._handler.handle_message(masked)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._handler, name)
+
+
+def _is_progress(message: Mapping[str, Any]) -> bool:
+    payload = (message.get("params") or {}).get("payload")
+    return isinstance(payload, dict) and payload.get("kind") == "progress"
 
 
 def context_injector() -> dg.PipesEnvContextInjector:

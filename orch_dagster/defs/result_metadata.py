@@ -14,16 +14,15 @@ _DRIFT = ("added", "missing", "changed")
 
 
 def job_metadata(
-    application: Mapping[str, Any], log_file: Path, spark_log: Path | None
+    application: Mapping[str, Any], spark_log: Path | None
 ) -> dict[str, dg.MetadataValue[Any]]:
-    """The application and the logs of a job, which all its dates share.
+    """The application of a job and what it printed, which all its dates share.
 
     Args:
         application: The job's report of its Spark application; empty where it made none.
-        log_file: The run's log.
         spark_log: What Spark printed, where Dagster keeps it as a file.
     """
-    found: dict[str, dg.MetadataValue[Any]] = {"log_file": dg.MetadataValue.path(str(log_file))}
+    found: dict[str, dg.MetadataValue[Any]] = {}
     if spark_log:
         found["spark_log"] = dg.MetadataValue.path(str(spark_log))
     if application.get("spark_app_id"):

@@ -4,6 +4,7 @@ completed runs change in process_control."""
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from orch_dagster.control.connect import open_store
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.liveness import is_dead
+from orch_dagster.defs.old_logs import OldLogs
 from orch_dagster.defs.reprocess import settle_reprocess
 from orch_dagster.defs.run_history import RUN_ENDS, read_history
 from orch_dagster.execution_log import project, write_rows
@@ -52,6 +54,7 @@ class EndedRun:
 def execution_log_sensor(location: Location) -> dg.SensorDefinition:
     """A plain sensor over the run status events of every origin, from the first on."""
     settings = location.settings
+    old_logs = OldLogs(settings)
 
     @dg.sensor(
         name=SENSOR_NAME,
@@ -62,7 +65,9 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
     )
     def execution_log(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance = context.instance
-        failed = fail_dead_runs(instance)
+        failed = fail_dead_runs(instance, settings.silence_s)
+        for sentence in old_logs.remove(instance):
+            context.log.info(sentence)
         store = open_store(settings.control_url, settings.home)
         try:
             cursor, ended = project_ended_runs(
@@ -160,14 +165,15 @@ def _ends_after(
     ).records
 
 
-def fail_dead_runs(instance: DagsterInstance) -> list[str]:
-    """Fail the unfinished runs of this host whose process is gone; see liveness.is_dead.
+def fail_dead_runs(instance: DagsterInstance, silence_s: float = math.inf) -> list[str]:
+    """Fail the unfinished runs whose process is gone; see liveness.is_dead.
 
     Returns:
         The run ids.
     """
     unfinished = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
-    dead = [record.dagster_run.run_id for record in unfinished if is_dead(record.dagster_run.tags)]
+    runs = [record.dagster_run for record in unfinished]
+    dead = [run.run_id for run in runs if is_dead(run.tags, silence_s)]
     failed: list[str] = []
     for run_id in dead:
         # Read again: it may have ended well between the list and the look at its process.

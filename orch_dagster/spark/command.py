@@ -14,11 +14,13 @@ from orch_dagster.spark.deployment import (
     MASTER,
     WAIT,
     Deployment,
+    container_variables,
     deployment_of,
     is_sensitive,
     refuse_clashes,
 )
 from orch_dagster.spark.errors import SubmitRefusedError
+from orch_dagster.spark.redaction import REDACTION, covering
 
 Platform = Literal["linux", "darwin", "win32"]
 
@@ -29,6 +31,8 @@ _JAVA_OPTIONS = ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptio
 _TAGS = "spark.yarn.tags"
 _LISTS = {"spark.submit.pyFiles": "--py-files", "spark.files": "--files", "spark.jars": "--jars"}
 _JOB_VARIABLES = ("LOG_FILE", "JOB_PARAMS_FILE", "JOB_BASE_DIR", "JOB_SQL_DIR")
+# Names the variables and properties whose values the framework keeps out of LOG_FILE.
+SECRETS_VARIABLE = "JOB_SECRETS"
 _CMD_SPECIAL = re.compile(r'[&|<>^%!"\r\n]')
 
 
@@ -38,7 +42,10 @@ class SubmitRequest:
 
     Attributes:
         script: A path, or a URL that Spark can read.
-        spark_properties: The job's own, from sys_params of param_type spark.
+        spark_properties: The job's own, from sys_params of param_type spark and secret.
+        secret_properties: Names of those that hold a secret.
+        secret_variables: Environment variables of the driver that hold one.
+        secret_options: Names of options of sources and sinks that do.
         spark_defaults: What spark-defaults.conf says (`find.read_spark_defaults`).
         properties_file: Where properties go that can't stand in argv; used only if there are some.
         log_file: None where the job has to log to stderr.
@@ -62,6 +69,9 @@ class SubmitRequest:
     properties_file: str
     hql_file: str | None = None
     spark_properties: Mapping[str, str] = field(default_factory=dict[str, str])
+    secret_properties: frozenset[str] = frozenset()
+    secret_variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    secret_options: frozenset[str] = frozenset()
     spark_defaults: Mapping[str, str] = field(default_factory=dict[str, str])
     pipes_env: Mapping[str, str] = field(default_factory=dict[str, str])
     py_files: tuple[str, ...] = ()
@@ -96,10 +106,15 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
             can't be passed on.
     """
     deployment = deployment_of(request.spark_properties, request.spark_defaults)
-    own_variables = (*_JOB_VARIABLES, *request.pipes_env)
+    own_variables = (*_JOB_VARIABLES, *request.pipes_env, *_secret_variables(request))
     refuse_clashes(request.spark_properties, deployment, own_variables)
     properties = _properties(request, deployment, platform)
-    in_file = {k: v for k, v in properties.items() if platform == "win32" or is_sensitive(k)}
+    hidden = {*request.secret_properties, *_secret_properties(request, deployment)}
+    in_file = {
+        name: value
+        for name, value in properties.items()
+        if platform == "win32" or name in hidden or is_sensitive(name)
+    }
     if platform == "win32":
         _refuse_for_cmd(request)
     # With --properties-file Spark no longer reads spark-defaults.conf, so the file repeats it.
@@ -157,7 +172,7 @@ def _properties(
     if deployment.is_cluster:
         merged |= {WAIT: "true", ATTEMPTS: "1"}
         merged |= _driver_variables(request, platform)
-    return merged
+    return merged | _secret_properties(request, deployment)
 
 
 def _executor_path(request: SubmitRequest, deployment: Deployment, platform: Platform) -> str:
@@ -191,6 +206,24 @@ def _driver_variables(request: SubmitRequest, platform: Platform) -> dict[str, s
     return found
 
 
+def _secret_variables(request: SubmitRequest) -> dict[str, str]:
+    """Variables of the driver: the secrets, and the names by which it knows what not to log."""
+    names = sorted({*request.secret_variables, *request.secret_properties})
+    listed = {SECRETS_VARIABLE: ",".join(names)} if names else {}
+    return {**request.secret_variables, **listed}
+
+
+def _secret_properties(request: SubmitRequest, deployment: Deployment) -> dict[str, str]:
+    """Properties that there are for the sake of secrets; none of them is for argv."""
+    variables = _secret_variables(request)
+    names = {*request.secret_properties, *request.secret_options, *variables}
+    if not names:
+        return {}
+    so_far = request.spark_properties.get(REDACTION) or request.spark_defaults.get(REDACTION)
+    in_container = container_variables(variables) if deployment.is_cluster else {}
+    return {REDACTION: covering(so_far, names), **in_container}
+
+
 def _environment(request: SubmitRequest, deployment: Deployment) -> dict[str, str]:
     env = {
         "SPARK_HOME": request.spark_home,
@@ -207,6 +240,7 @@ def _environment(request: SubmitRequest, deployment: Deployment) -> dict[str, st
         "JOB_BASE_DIR": request.base_dir,
         "JOB_SQL_DIR": request.sql_dir,
         **request.pipes_env,
+        **_secret_variables(request),
     }
     if request.log_file is not None:
         env["LOG_FILE"] = request.log_file

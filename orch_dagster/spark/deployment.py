@@ -1,4 +1,4 @@
-"""Where a job's driver runs, and which of its Spark properties would break our promises."""
+"""Where a job's driver runs, and which properties and variables would break our promises."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from orch_dagster.spark.errors import SubmitRefusedError
+from orch_dagster.spark.redaction import DEFAULT
 
 MASTER = "spark.master"
 DEPLOY_MODE = "spark.submit.deployMode"
@@ -20,8 +21,23 @@ _FIXED_IN_CLUSTER = {
     WAIT: ("true", "spark-submit would end before the job does, so its end would be unknown"),
     ATTEMPTS: ("1", "YARN would run a job that fails a second time"),
 }
-# spark.redaction.regex of Spark 3.5.
-_SENSITIVE = re.compile(r"secret|password|token|access[.]?key", re.IGNORECASE)
+_SENSITIVE = re.compile(DEFAULT)
+# What spark-submit or a JVM of it gets as an argument, or we read and show.
+_PARTS_OF_COMMAND = re.compile(
+    r"spark\.(master|app\.name|jars|files|redaction\.regex|submit\..*|yarn\.(tags|archives|jars)"
+    r"|(driver|executor|yarn\.am)\.(defaultJavaOptions|extraJavaOptions|extraClassPath"
+    r"|extraLibraryPath|memory|cores))"
+)
+# What a node manager's launch script, which has it in double quotes, and YARN itself replace.
+_EXPANDED = re.compile(r'[\\"$`]')
+_MARKED = re.compile(r"[{}<]")
+# The job's contract, and what starts Python, Java and Spark.
+_OWN_VARIABLES = frozenset(
+    {"LOG_FILE", "JOB_PARAMS_FILE", "JOB_BASE_DIR", "JOB_SQL_DIR", "JOB_SECRETS"}
+    | {"JAVA_HOME", "CLASSPATH", "PATH", "HOME", "LD_LIBRARY_PATH"}
+    | {"HADOOP_HOME", "HADOOP_CONF_DIR", "YARN_CONF_DIR"}
+)
+_OWN_PREFIXES = ("ORCH_", "DAGSTER_", "JOB_SECRET_", "SPARK_", "PYSPARK_", "PYTHON")
 
 
 @dataclass(frozen=True)
@@ -71,6 +87,33 @@ def deployment_of(properties: Mapping[str, str], defaults: Mapping[str, str]) ->
 def is_sensitive(name: str) -> bool:
     """Whether Spark itself would hide a property of this name; such a value stays out of argv."""
     return _SENSITIVE.search(name) is not None
+
+
+def is_part_of_command(name: str) -> bool:
+    """Whether a property ends up in an argument of some process, where others may see it."""
+    return _PARTS_OF_COMMAND.fullmatch(name) is not None
+
+
+def is_own_variable(name: str) -> bool:
+    """Whether a variable is one by which a job is started, so that it can't hold anything else."""
+    # In any case of letters, as Windows has them.
+    upper = name.upper()
+    return upper in _OWN_VARIABLES or upper.startswith(_OWN_PREFIXES)
+
+
+def container_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    r"""Return the properties by which a driver in a YARN container finds these variables.
+
+    Its launch script is one of bash, where a value stands in double quotes: `export A="<value>"`.
+
+    >>> print(container_variables({"A": 'b"$c{{d'})["spark.yarn.appMasterEnv.A"])
+    b\"\$c{""{""d
+    """
+    return {
+        # "" ends the quotes and begins them again, so that YARN sees no {{ }} or <CPS> of its own.
+        AM_ENV + name: _MARKED.sub(r'\g<0>""', _EXPANDED.sub(r"\\\g<0>", value))
+        for name, value in variables.items()
+    }
 
 
 def refuse_clashes(

@@ -92,7 +92,7 @@ def last_failure(tail: str) -> str | None:
     line that is neither a stack frame nor an ordinary log line.
     """
     lines = tail.splitlines()
-    python = _last_traceback(lines)
+    python = last_traceback(tail)
     if python is not None:
         return python
     telling = [line for line in lines if line.strip() and not _is_noise(line)]
@@ -102,7 +102,9 @@ def last_failure(tail: str) -> str | None:
     return telling[-1].strip() if telling else None
 
 
-def _last_traceback(lines: list[str]) -> str | None:
+def last_traceback(tail: str) -> str | None:
+    """Return the last Python traceback of an output as exception_line does, None without one."""
+    lines = tail.splitlines()
     for start in reversed(range(len(lines))):
         if _TRACEBACK.search(lines[start]):
             found = _read_traceback(lines[start + 1 :])

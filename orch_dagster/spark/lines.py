@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 MAX_LINE_BYTES = 64 * 1024
 
 
 class LineSplitter:
-    """Cut chunks into lines; a line longer than `max_bytes` comes in pieces."""
+    """Cut chunks into lines; a line longer than `max_bytes` comes in pieces.
 
-    def __init__(self, max_bytes: int = MAX_LINE_BYTES) -> None:
+    Args:
+        max_bytes: The longest piece.
+        mask: Takes out what nobody should see, wherever chunks and pieces are cut; it looks for
+            nothing that is longer than `max_bytes`.
+    """
+
+    def __init__(
+        self, max_bytes: int = MAX_LINE_BYTES, mask: Callable[[bytes], bytes] = bytes
+    ) -> None:
         self._max_bytes = max_bytes
+        self._mask = mask
         self._rest = b""
 
     def feed(self, chunk: bytes) -> Iterator[str]:
         """Yield each line that is whole now, without its line ending."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         for line in lines:
-            *pieces, last = self._pieces(line)
-            yield from (_text(piece) for piece in pieces)
-            yield _text(last.removesuffix(b"\r"))
-        *pieces, self._rest = self._pieces(self._rest)
-        yield from (_text(piece) for piece in pieces)
+            yield from map(_text, self._pieces(self._mask(line).removesuffix(b"\r")))
+        if len(self._rest) > 2 * self._max_bytes:
+            # What begins in the last part may go on in the next chunk.
+            pieces = self._pieces(self._mask(self._rest))
+            self._rest = b"".join(pieces[-2:])
+            yield from map(_text, pieces[:-2])
 
     def flush(self) -> Iterator[str]:
         """Yield what the stream ended with, if that was no whole line."""
         rest, self._rest = self._rest, b""
         if rest:
-            yield _text(rest)
+            yield from map(_text, self._pieces(self._mask(rest)))
 
     def _pieces(self, line: bytes) -> list[bytes]:
         pieces: list[bytes] = []

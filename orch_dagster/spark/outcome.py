@@ -7,7 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from orch_dagster.spark.failure_text import clip_utf8, exception_line, last_failure
+from orch_dagster.spark.failure_text import (
+    clip_utf8,
+    exception_line,
+    last_failure,
+    last_traceback,
+)
+from orch_dagster.spark.passing import passing_cause
 from orch_dagster.spark.process import ProcessEnd
 
 __all__ = ["JobException", "Outcome", "ResultMessages", "clip_utf8", "judge"]
@@ -25,6 +31,17 @@ class JobException:
     name: str
     message: str
     stack: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """It in one line, what may pass by itself said first in words."""
+        said = exception_line(self.name, self.message, self.stack)
+        return f"{self.passing_cause}: {said}" if self.passing_cause else said
+
+    @property
+    def passing_cause(self) -> str | None:
+        """See passing.passing_cause."""
+        return passing_cause(self.name, self.message)
 
 
 @dataclass(frozen=True)
@@ -46,10 +63,14 @@ class ResultMessages:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The verdict on a run of a job; `message` is one line, None if it completed."""
+    """The verdict on a run of a job; `message` is one line, None if it completed.
+
+    `may_pass` says of a failure that another try may go well.
+    """
 
     status: Literal["completed", "failed", "canceled"]
     message: str | None = None
+    may_pass: bool = False
 
 
 def judge(
@@ -73,16 +94,17 @@ def judge(
         return Outcome("canceled", "stopped on request before the job had ended")
     failure = _failure(end, messages, timeout_s)
     if failure is None and lands:
-        failure = _unproven_landing(messages, expected_dates)
-    return Outcome("completed") if failure is None else Outcome("failed", clip_utf8(failure))
+        failure = _unproven_landing(end, messages, expected_dates)
+    if failure is None:
+        return Outcome("completed")
+    return Outcome("failed", clip_utf8(failure), _may_pass(end, messages))
 
 
 def _failure(end: ProcessEnd, messages: ResultMessages, timeout_s: float | None) -> str | None:
     if end.reason == "timeout":
         return f"timed out{_after(timeout_s)} and was ended; raise timeout_minutes if it needs more"
     if messages.exception is not None:
-        reported = messages.exception
-        return exception_line(reported.name, reported.message, reported.stack)
+        return messages.exception.line
     if end.exit_code == 0:
         return None
     if end.exit_code == _SIGKILL_CODE:
@@ -96,7 +118,19 @@ def _failure(end: ProcessEnd, messages: ResultMessages, timeout_s: float | None)
     return f"exit code {end.exit_code}" + (f" ({name})" if name else "") + _quoted_tail(end)
 
 
-def _unproven_landing(messages: ResultMessages, expected_dates: Collection[str]) -> str | None:
+def _may_pass(end: ProcessEnd, messages: ResultMessages) -> bool:
+    if end.reason != "exited" or end.exit_code == 0:
+        return False
+    if messages.exception is not None:
+        return messages.exception.passing_cause is not None
+    # A script that reports nothing prints its exception.
+    name, _, text = (last_traceback(end.tail) or "").partition(": ")
+    return passing_cause(name, text) is not None
+
+
+def _unproven_landing(
+    end: ProcessEnd, messages: ResultMessages, expected_dates: Collection[str]
+) -> str | None:
     """Say what is missing from the proof of a landing, for a process that ended with 0."""
     missing = sorted(set(expected_dates) - set(messages.landed))
     if not messages.opened:
@@ -109,7 +143,11 @@ def _unproven_landing(messages: ResultMessages, expected_dates: Collection[str])
         gap = f"it reported no landing of {', '.join(missing)}"
     else:
         return None
-    return f"unknown whether the job landed: it ended with exit code 0, but {gap}"
+    # A thread that dies by an exception does not take its process along.
+    said = last_traceback(end.tail)
+    return f"unknown whether the job landed: it ended with exit code 0, but {gap}" + (
+        f"; it printed {said}" if said else ""
+    )
 
 
 def _quoted_tail(end: ProcessEnd) -> str:

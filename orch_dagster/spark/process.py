@@ -73,6 +73,8 @@ def run_supervised(
     tail_bytes: int = 4 * MAX_LINE_BYTES,
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    remove: Path | None = None,
+    mask: Callable[[bytes], bytes] = bytes,
 ) -> ProcessEnd:
     """Run a command to its end and leave none of its processes behind, whatever happens here.
 
@@ -86,17 +88,18 @@ def run_supervised(
         timeout_s: Seconds after which the tree is ended; None for no limit.
         stop: Set it in another thread to end the tree.
         grace_s: Seconds between TERM and KILL.
-        tail_lines: Most lines kept for `ProcessEnd.tail`.
-        tail_bytes: Most bytes kept for it.
+        tail_lines: Most lines kept for `ProcessEnd.tail`; so `tail_bytes`.
         environ: What `command.env` is set on top of; by default this process's environment.
         cwd: The command's working folder; by default this process's.
+        remove: Absolute path of a file to remove when all is over, even if this process is killed.
+        mask: Takes secrets out of the output, before `on_line` and the tail get it.
 
     Raises:
         CommandStartError: the command can't be started.
         SupervisorError: the supervisor was killed, so the command's end is unknown.
     """
-    base = os.environ if environ is None else environ
-    process = SupervisedProcess(command.argv, {**base, **command.env}, grace_s=grace_s, cwd=cwd)
+    env = {**(os.environ if environ is None else environ), **command.env}
+    process = SupervisedProcess(command.argv, env, grace_s, cwd, remove, mask)
     tail = Tail(tail_lines, tail_bytes)
 
     def each(line: str) -> None:
@@ -118,11 +121,19 @@ class SupervisedProcess:
     """A command under its supervisor; leaving the `with` block ends both and the readers."""
 
     def __init__(
-        self, argv: Sequence[str], env: Mapping[str, str], *, grace_s: float, cwd: Path | None
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        grace_s: float,
+        cwd: Path | None,
+        remove: Path | None,
+        mask: Callable[[bytes], bytes],
     ) -> None:
         self._argv = argv
         self._env = env
         self._cwd = cwd
+        self._remove = [] if remove is None else ["--remove", str(remove)]
+        self._splitter = LineSplitter(mask=mask)
         self._grace_s = grace_s
         self._events: queue.Queue[bytes | _StreamEnd] = queue.Queue(_QUEUED_CHUNKS)
         self._abandon = threading.Event()
@@ -162,11 +173,10 @@ class SupervisedProcess:
         self, on_line: Callable[[str], None], *, timeout_s: float | None, stop: threading.Event
     ) -> EndReason:
         """Pass each line on until all is over; say whether that was asked for here."""
-        splitter = LineSplitter()
         reason: EndReason = "exited"
         until_s = None if timeout_s is None else self._started_s + timeout_s
         for chunk in self._chunks():
-            for line in splitter.feed(chunk):
+            for line in self._splitter.feed(chunk):
                 on_line(line)
             if reason != "exited":
                 self._kill_if_overdue()
@@ -176,7 +186,7 @@ class SupervisedProcess:
             elif until_s is not None and time.monotonic() >= until_s:
                 reason = "timeout"
                 self.ask_to_stop()
-        for line in splitter.flush():
+        for line in self._splitter.flush():
             on_line(line)
         return reason
 
@@ -193,9 +203,7 @@ class SupervisedProcess:
         control.close()
 
     def report(self) -> tuple[str, int, tuple[int, ...]]:
-        """Return what the supervisor said when all was over.
-
-        That is "exited" or "stopped", the exit code, and the processes that outlived KILL.
+        """Return "exited" or "stopped", the exit code, and the processes that outlived KILL.
 
         Raises:
             CommandStartError: the command was never started.
@@ -218,7 +226,7 @@ class SupervisedProcess:
 
     def _start_supervisor(self) -> subprocess.Popen[bytes]:
         argv = [sys.executable, "-I", "-S", str(_SUPERVISOR), "--grace", str(self._grace_s)]
-        argv += ["--parent", str(os.getpid()), "--", *self._argv]
+        argv += ["--parent", str(os.getpid()), *self._remove, "--", *self._argv]
         try:
             # The three pipes are the supervisor's alone: no other child of this process, whichever
             # thread starts it, inherits them. A terminal's Ctrl-C is for this process only.
@@ -275,11 +283,9 @@ class SupervisedProcess:
     def _put(self, event: bytes | _StreamEnd) -> bool:
         """Queue an event; False when nobody will read it any more."""
         while not self._abandon.is_set():
-            try:
+            with contextlib.suppress(queue.Full):
                 self._events.put(event, timeout=_TICK_S)
-            except queue.Full:
-                continue
-            return True
+                return True
         return False
 
 

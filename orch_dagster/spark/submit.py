@@ -12,6 +12,8 @@ from orch_dagster.bundle import ParamBundle
 from orch_dagster.context_params import KUDU_FORMATS
 from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.files import write_atomically
+from orch_dagster.sealing import is_secret
+from orch_dagster.secrets import Secrets
 from orch_dagster.settings import Settings
 from orch_dagster.spark.archive import framework_archive, pipes_archive
 from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, build_command
@@ -28,6 +30,7 @@ def prepare_submit(
     bundle: ParamBundle,
     settings: Settings,
     *,
+    secrets: Secrets,
     params_file: Path,
     log_file: Path,
     pipes_env: Mapping[str, str],
@@ -35,9 +38,12 @@ def prepare_submit(
 ) -> SubmitCommand:
     """Look up what the job needs and build its command; its properties file is written.
 
+    The file may hold secrets, and is only read when Spark starts: remove it afterwards.
+
     Args:
         bundle: The job's parameters.
         settings: Ours.
+        secrets: The job's, which the bundle does not hold.
         params_file: The run's own copy of the bundle.
         log_file: The run's log.
         pipes_env: Variables by which the job finds its result channel.
@@ -51,7 +57,7 @@ def prepare_submit(
     cache = settings.state_dir / "pyfiles"
     jobs_dir = settings.jobs_dir
     defaults = read_spark_defaults(spark, environ)
-    with_kudu = _names_kudu(bundle)
+    properties = _properties(bundle, settings, secrets, defaults)
     request = SubmitRequest(
         spark_home=str(spark.home),
         spark_submit=str(spark.submit),
@@ -67,15 +73,14 @@ def prepare_submit(
         sql_dir=str(settings.hql_dir),
         properties_file=str(params_file.with_suffix(".properties")),
         hql_file=_hql(bundle, settings.hql_dir),
-        spark_properties={
-            **(_kudu_master(settings, defaults) if with_kudu else {}),
-            **bundle.params_of_type("spark"),
-        },
+        spark_properties=properties,
+        secret_properties=_secret_properties(properties, secrets, settings),
+        secret_variables=secrets.variables,
+        secret_options=secrets.option_names,
         spark_defaults=defaults,
         pipes_env=pipes_env,
         py_files=(str(framework_archive(jobs_dir, cache)), str(pipes_archive(cache))),
-        # Absolute: the job has another working folder.
-        jars=(str(kudu_jar(settings.home, environ).absolute()),) if with_kudu else (),
+        jars=_jars(bundle, settings, environ),
     )
     command = build_command(request, cast(Platform, sys.platform))
     if command.properties:
@@ -83,16 +88,41 @@ def prepare_submit(
     return command
 
 
+def _properties(
+    bundle: ParamBundle,
+    settings: Settings,
+    secrets: Secrets,
+    spark_defaults: Mapping[str, str],
+) -> dict[str, str]:
+    """The job's own, and the control store's masters of Kudu where nothing else names some."""
+    found = {**bundle.params_of_type("spark"), **secrets.properties}
+    if settings.is_on_kudu and KUDU_MASTER not in spark_defaults and _names_kudu(bundle):
+        masters = ",".join(parse_address(settings.control_url).masters)
+        return {KUDU_MASTER: masters, **found}
+    return found
+
+
+def _secret_properties(
+    properties: Mapping[str, str], secrets: Secrets, settings: Settings
+) -> frozenset[str]:
+    """Those that are secrets, by their own row or by their key, or hold one."""
+    return frozenset(
+        name
+        for name, value in properties.items()
+        if name in secrets.properties
+        or is_secret(name, value, settings.secret_patterns)
+        or secrets.mask(value) != value
+    )
+
+
 def _names_kudu(bundle: ParamBundle) -> bool:
     context = bundle.spec.context
     return any(part.format.lower() in KUDU_FORMATS for part in (*context.sources, *context.sinks))
 
 
-def _kudu_master(settings: Settings, spark_defaults: Mapping[str, str]) -> dict[str, str]:
-    """The masters of the control store, where it is Kudu and spark-defaults.conf has no others."""
-    if not settings.is_on_kudu or KUDU_MASTER in spark_defaults:
-        return {}
-    return {KUDU_MASTER: ",".join(parse_address(settings.control_url).masters)}
+def _jars(bundle: ParamBundle, settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
+    # Absolute: the job has another working folder.
+    return (str(kudu_jar(settings.home, environ).absolute()),) if _names_kudu(bundle) else ()
 
 
 def _script(bundle: ParamBundle, jobs_dir: Path) -> str:

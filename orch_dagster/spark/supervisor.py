@@ -1,6 +1,6 @@
 """Run one command and leave nothing of it behind; started by process.py as a program of its own.
 
-    python -I -S supervisor.py --grace SECONDS --parent PID -- COMMAND ARGUMENT...
+    python -I -S supervisor.py --grace SECONDS --parent PID --remove FILE -- COMMAND ARGUMENT...
 
 stdin is the control pipe. At its end (the orchestrator closed it or died, even by SIGKILL) or at
 any line, everything that the command started is ended: TERM, a bounded wait, KILL. What is left
@@ -11,7 +11,8 @@ inheritance. stderr is the supervisor's alone: when all is over it writes one JS
     {"ended": "not_started", "exit_code": 127, "error": "..."}
 
 and exits with the same code; a death by signal n is 128 + n. `left` names processes that outlived
-even KILL (of another user, or stuck in the kernel).
+even KILL (of another user, or stuck in the kernel). FILE, where one is named, is removed before
+that: it may hold secrets of the command.
 
 Linux: a child subreaper, so that every descendant is found, whatever session it made. macOS: the
 command's process group. Windows: a Job Object that dies with the supervisor; there is no TERM that
@@ -243,6 +244,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Run one command and leave nothing of it behind.")
     parser.add_argument("--grace", type=float, default=5.0, help="seconds between TERM and KILL")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="whose death ends it all")
+    parser.add_argument("--remove", type=Path, help="a file that nobody needs afterwards")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args(arguments)
     try:
@@ -255,6 +257,9 @@ def main(arguments: Sequence[str]) -> int:
     except (OSError, ValueError) as error:
         # ValueError: a NUL in an argument.
         report = {"ended": "not_started", "exit_code": NOT_STARTED, "error": str(error)}
+    if options.remove is not None:
+        with contextlib.suppress(OSError):
+            options.remove.unlink()
     # When the orchestrator is dead there is nobody left to tell; Windows says EINVAL then.
     with contextlib.suppress(OSError):
         os.write(2, json.dumps(report).encode() + b"\n")

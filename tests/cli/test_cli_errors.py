@@ -19,6 +19,7 @@ COMMANDS = {
     "params": ["params", JOB, "--biz-dt", "2024-05-15"],
     "open": ["open", "GELS", "FPMS", "2024-05-15"],
     "log": ["log"],
+    "rebuild": ["log", "rebuild"],
 }
 
 

@@ -42,6 +42,23 @@ def test_jobs_params_and_log_as_json(sample: Path) -> None:
     assert json.loads(orch("log", "--json").output) == []
 
 
+def test_params_shows_no_secret(sample: Path) -> None:
+    row = (
+        "  - {{param_key: {}, environment: DEV, key_name: '*', param_value: {}, param_type: {}}}\n"
+    )
+    rows = [("api.token", "hunter2", "system"), ("spark.x.password", "hunter3", "spark")]
+    rows.append(("DB_PASSWORD", "env:DB_PASSWORD", "secret"))
+    file = sample / "rows.yaml"
+    file.write_text("sys_params:\n" + "".join(row.format(*each) for each in rows))
+    assert orch("apply", str(file)).exit_code == 0
+    for words in ([], ["--json"]):
+        told = orch("params", JOB, "--biz-dt", "2024-05-15", *words)
+        assert told.exit_code == 0
+        assert "hunter" not in told.output
+        assert "******" in told.output
+        assert "env:DB_PASSWORD" in told.output
+
+
 def test_open_copies_the_newest_row(sample: Path) -> None:
     assert sample.is_dir()
     assert orch("params", JOB, "--biz-dt", "2024-05-16").exit_code == 1

@@ -85,8 +85,8 @@ class Played:
         request = dg.RunRequest(tags={PARTITION_TAG: biz_dt, **tags})
         return self.launch(job_name, request)
 
-    def step(self, run: DagsterRun, job_name: str, status: str = "completed") -> None:
-        """What a step leaves: its stamp on the date, its facts, its rows."""
+    def begin(self, run: DagsterRun, job_name: str) -> StepLog:
+        """What a step leaves when it begins."""
         spec = self.location.location.registry.jobs[job_name]
         record = self.instance.get_run_record_by_id(run.run_id)
         assert record is not None
@@ -94,6 +94,11 @@ class Played:
         log = StepLog(self.instance, record, self.store, self._never, spec, (biz_dt,), 1)
         log.started()
         stamp_dates(self.store, spec, run.run_id, [biz_dt])
+        return log
+
+    def step(self, run: DagsterRun, job_name: str, status: str = "completed") -> None:
+        """What a step leaves: its stamp on the date, its facts, its rows."""
+        log = self.begin(run, job_name)
         log.ended_all(status, "no rows" if status == "failed" else None)
 
     @staticmethod

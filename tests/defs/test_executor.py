@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -17,8 +18,10 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
 
+from orch_dagster.defs import executor
 from orch_dagster.defs.executor import current_stop, thread_executor
-from orch_dagster.defs.liveness import is_dead
+from orch_dagster.defs.liveness import HEARTBEAT_TAG, is_dead
+from tests.waiting import wait_until
 
 WAIT_S = 60
 
@@ -163,3 +166,23 @@ def test_the_run_names_its_process_and_each_steps_log(instance: DagsterInstance)
     (entry,) = instance.all_logs(run_id, of_type=DagsterEventType.LOGS_CAPTURED)
     assert entry.dagster_event is not None
     assert entry.dagster_event.logs_captured_data.step_keys == ["a"]
+
+
+def test_a_run_says_again_and_again_that_it_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "HEARTBEAT_S", 0.1)
+    # In files: the tables of one in memory are locked while another thread reads them.
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+
+        def last_word() -> str:
+            (record,) = instance.get_run_records(limit=1)
+            return record.dagster_run.tags[HEARTBEAT_TAG]
+
+        def body() -> None:
+            first = last_word()
+            wait_until(lambda: last_word() != first, "another word")
+
+        run_id = run(job({"a": body}), instance)
+
+        assert status(instance, run_id) is DagsterRunStatus.SUCCESS

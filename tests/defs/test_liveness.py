@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
 
-from orch_dagster.defs.liveness import HOST_TAG, PID_STARTED_TAG, PID_TAG, is_dead, process_tags
+from orch_dagster.defs.liveness import (
+    HEARTBEAT_TAG,
+    HOST_TAG,
+    PID_STARTED_TAG,
+    PID_TAG,
+    is_dead,
+    process_tags,
+)
 from tests.waiting import wait_until
 
 
@@ -21,8 +29,14 @@ def test_a_run_that_no_process_took_up_is_not_dead() -> None:
     assert not is_dead({})
 
 
-def test_another_host_cannot_be_seen_from_here() -> None:
-    assert not is_dead({**process_tags(), HOST_TAG: "elsewhere", PID_TAG: "1"})
+def test_a_process_of_another_host_is_dead_after_a_silence() -> None:
+    tags = {**process_tags(), HOST_TAG: "elsewhere", PID_TAG: "1"}
+    assert not is_dead(tags)
+    assert not is_dead(tags, silence_s=60)
+    long_ago = {HEARTBEAT_TAG: str(time.time() - 61)}
+    assert is_dead({**tags, **long_ago}, silence_s=60)
+    # Of this host the process itself is looked at.
+    assert not is_dead({**process_tags(), **long_ago}, silence_s=60)
 
 
 def test_a_pid_that_is_used_again_is_another_process() -> None:

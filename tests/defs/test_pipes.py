@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orch_dagster.defs.pipes import MessageFile
+from orch_dagster.masking import Masker
 
 
 class Handler:
@@ -42,6 +43,31 @@ def test_a_message_that_comes_in_pieces_is_heard_whole(tmp_path: Path) -> None:
     assert heard == handler.handled == messages
     assert handler.faults == []
     assert not path.exists()
+
+
+def test_secrets_are_in_no_message_that_is_heard_or_handled(tmp_path: Path) -> None:
+    path, heard, handler = tmp_path / "messages.jsonl", list[dict[str, Any]](), Handler()
+    reader = MessageFile(path, heard.append, Masker(["hunter2"]))
+    exception = {"name": "ValueError", "message": "hunter2 was refused", "stack": ["hunter2 (x)"]}
+    message = {"method": "closed", "params": {"exception": exception}}
+    with reader.read_messages(handler):  # type: ignore[arg-type]
+        path.write_text(json.dumps(message) + "\n")
+    masked = {"name": "ValueError", "message": "****** was refused", "stack": ["****** (x)"]}
+    assert heard == handler.handled == [{"method": "closed", "params": {"exception": masked}}]
+
+
+def test_progress_is_heard_and_not_kept(tmp_path: Path) -> None:
+    """Dagster's handler keeps what it is given until the step ends, which may be a day."""
+    path, heard, handler = tmp_path / "messages.jsonl", list[dict[str, Any]](), Handler()
+    payloads = [{"kind": "progress", "stages": []}, {"kind": "application"}, "theirs", None]
+    messages = [
+        {"method": "report_custom_message", "params": {"payload": payload}} for payload in payloads
+    ]
+    with MessageFile(path, heard.append).read_messages(handler):  # type: ignore[arg-type]
+        path.write_text("".join(json.dumps(message) + "\n" for message in messages))
+    assert heard == messages
+    assert handler.handled == messages[1:]
+    assert handler.faults == []
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -43,3 +43,23 @@ def test_tail_is_bounded_in_lines_and_bytes() -> None:
     for line in ("one", "two", "three"):
         few.add(line)
     assert few.text() == "two\nthree"
+
+
+SECRET = b"s3cret-of-many-letters"
+
+
+@given(st.integers(0, 200), st.integers(1, 60), st.booleans())
+def test_what_is_masked_is_found_across_every_cut(before: int, size: int, is_whole: bool) -> None:
+    splitter = LineSplitter(64, lambda data: data.replace(SECRET, b"***"))
+    stream = b"x" * before + SECRET + b"y" * 100 + SECRET + (b"\n" if is_whole else b"")
+    chunks = [stream[i : i + size] for i in range(0, len(stream), size)]
+    pieces = [line for chunk in chunks for line in splitter.feed(chunk)] + [*splitter.flush()]
+    assert "".join(pieces) == "x" * before + "***" + "y" * 100 + "***"
+    assert all(len(piece) <= 64 for piece in pieces)
+
+
+def test_a_line_without_an_end_is_not_kept_whole() -> None:
+    splitter = LineSplitter(64, lambda data: data.replace(b"x" * 10, b""))
+    assert [*splitter.feed(b"y" * 300)] == ["y" * 64] * 3
+    assert [*splitter.feed(b"x" * 200)] == []
+    assert [*splitter.flush()] == ["y" * 64, "y" * 44]

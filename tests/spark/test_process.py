@@ -267,29 +267,34 @@ def test_several_at_once_do_not_hold_one_another(bench: Bench) -> None:
 
 @linux_only
 def test_kill_of_the_orchestrator_leaves_nothing(bench: Bench, tmp_path: Path) -> None:
+    secrets = tmp_path / "job.properties"
+    secrets.touch()
     driver = bench.python(
         f"""
-        import sys, threading
+        import pathlib, sys, threading
         sys.path.insert(0, {str(ROOT)!r})
         from orch_dagster.spark.process import run_supervised
         class Program:
             argv = [sys.executable, sys.argv[1]]
             env = {{}}
         run_supervised(Program, on_line=lambda line: print(line, flush=True), timeout_s=None,
-                       stop=threading.Event())
+                       stop=threading.Event(), remove=pathlib.Path(sys.argv[2]))
         """,
         bench.python(STUBBORN).argv[1],
+        str(secrets),
     )
     orchestrator = subprocess.Popen(
         driver.argv, env={**os.environ, **driver.env}, stdout=subprocess.PIPE
     )
     assert orchestrator.stdout is not None
     assert orchestrator.stdout.readline() == b"up\n"
+    assert secrets.exists()
     assert len(bench.strays()) == 5  # it, the supervisor, and three of the command
     orchestrator.kill()
     orchestrator.wait()
     orchestrator.stdout.close()
     bench.assert_nothing_left(timeout_s=10)
+    assert not secrets.exists()
 
 
 @linux_only

@@ -14,6 +14,7 @@ from orch_dagster.bundle import ParamBundle, assemble
 from orch_dagster.context_params import parse_context_params
 from orch_dagster.control.records import ProcessControl, SysParam
 from orch_dagster.registry import JobSpec
+from orch_dagster.secrets import Secrets
 from orch_dagster.settings import Settings
 from orch_dagster.spark.errors import JarError
 from orch_dagster.spark.jars import KUDU_JAR_VARIABLE
@@ -55,6 +56,7 @@ def submitted(bundle: ParamBundle, settings: Settings, url: str, **environ: str)
     command = prepare_submit(
         bundle,
         settings.model_copy(update={"control_url": url}),
+        secrets=Secrets(),
         params_file=settings.home / "p.json",
         log_file=settings.home / "job.log",
         pipes_env={},

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,17 @@ def test_a_command_that_cannot_be_started_is_said_to_be_so() -> None:
     said = json.loads(err)
     assert (out, said["ended"], said["exit_code"]) == (b"", "not_started", 127)
     assert "/no/such/program" in said["error"]
+
+
+@pytest.mark.parametrize("program", [sys.executable, "/no/such/program"])
+def test_the_file_to_remove_is_gone_afterwards(tmp_path: Path, program: str) -> None:
+    file = tmp_path / "job.properties"
+    file.touch()
+    for _ in range(2):
+        # Again where it is not there: somebody else was faster.
+        _, err = supervised("--remove", str(file), "--", program, "--version").communicate()
+        assert "ended" in json.loads(err)
+        assert not file.exists()
 
 
 @pytest.mark.parametrize("order", [b"stop\n", b""])

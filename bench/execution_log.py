@@ -1,0 +1,127 @@
+"""What execution_log costs: a step's own words, and the sensor over many finished runs.
+
+    python bench/execution_log.py [RUNS] [STORE_URL]
+
+STORE_URL is that of an empty store, such as kudu://HOST:7051; without it, the embedded one.
+Prints the median milliseconds of a step's words together (Started, application, end: three events,
+and a row written twice), and for RUNS (1000) runs that ended and left no row: seconds until the
+sensor has written all, and how much this process's memory grew from the first tick to the last.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import dagster as dg
+import psutil
+from dagster import DagsterEventType, DagsterRunStatus
+from dagster._core.events import DagsterEvent
+
+from orch_dagster.control.connect import open_store
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import EXECUTION_LOG, TABLE_BY_NAME
+from orch_dagster.defs.partitions import tags_of
+from orch_dagster.defs.sensors import project_ended_runs
+from orch_dagster.defs.step_log import StepLog
+from orch_dagster.location import load_location
+from orch_dagster.sample.rows import JOB_ID, JOB_NAME, sample_rows
+from orch_dagster.settings import load_settings
+
+STEPS = 100
+FIRST = date(2020, 1, 1)
+
+
+def begun_run(instance: dg.DagsterInstance, job: dg.JobDefinition, number: int) -> dg.RunRecord:
+    """A run of the job for a date of its own."""
+    day = (FIRST + timedelta(number)).isoformat()
+    run = instance.create_run_for_job(
+        job, status=DagsterRunStatus.STARTED, tags=dict(tags_of((day,)))
+    )
+    record = instance.get_run_record_by_id(run.run_id)
+    assert record is not None
+    return record
+
+
+def words_ms(log_of: Callable[[int], StepLog]) -> float:
+    """Median milliseconds of what a step says, once connections are open."""
+    spent_ms: list[float] = []
+    for number in range(STEPS):
+        log = log_of(number)
+        start = time.perf_counter()
+        log.started()
+        log.application("application_1")
+        log.ended_all("completed")
+        spent_ms.append((time.perf_counter() - start) * 1000)
+    return statistics.median(spent_ms[STEPS // 10 :])
+
+
+def project_all(instance: dg.DagsterInstance, store: ControlStore) -> tuple[int, float, float]:
+    """Tick until nothing is left; runs, seconds, and MB by which memory grew after the first."""
+    cursor: dict[str, int] = {}
+    sizes: list[int] = []
+    written = 0
+    start = time.perf_counter()
+    while True:
+        cursor, ended = project_ended_runs(instance, store, {JOB_NAME: JOB_ID}, cursor)
+        if not ended:
+            return written, time.perf_counter() - start, (sizes[-1] - sizes[0]) / 2**20
+        written += len(ended)
+        sizes.append(psutil.Process().memory_info().rss)
+
+
+def main() -> None:
+    """Measure both."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    with tempfile.TemporaryDirectory() as home:
+        os.environ |= {"ORCH_HOME": home, "DAGSTER_HOME": home}
+        if len(sys.argv) > 2:
+            os.environ["ORCH_CONTROL_URL"] = sys.argv[2]
+        settings = load_settings()
+        store, nowhere = (
+            open_store(url, settings.home) for url in (settings.control_url, "sqlite:///nowhere.db")
+        )
+        for each in (store, nowhere):
+            each.ensure_tables()
+        for table, rows in sample_rows().items():
+            store.upsert(TABLE_BY_NAME[table], rows)
+        spec = load_location(settings).registry.jobs[JOB_NAME]
+
+        @dg.op(name=JOB_NAME)
+        def landing() -> None:
+            """Never executed."""
+
+        @dg.job(name=JOB_NAME)
+        def job() -> None:
+            landing()
+
+        records: dict[int, dg.RunRecord] = {}
+        with dg.DagsterInstance.local_temp(home) as instance:
+
+            def log_of(number: int, into: ControlStore = store) -> StepLog:
+                record = records[number] = begun_run(instance, job, number)
+                day = record.dagster_run.tags["dagster/partition"]
+                return StepLog(instance, record, into, sys.exit, spec, (day,), 1)
+
+            print(f"a step's words: {words_ms(log_of):.1f} ms, median of {STEPS}", flush=True)
+            for number in range(STEPS, STEPS + runs):
+                log = log_of(number, nowhere)
+                log.started()
+                log.ended_all("completed")
+                done = DagsterEvent(DagsterEventType.RUN_SUCCESS.value, JOB_NAME, message="done")
+                instance.report_dagster_event(done, records[number].dagster_run.run_id)
+            written, took_s, grown_mb = project_all(instance, store)
+            assert written == runs
+            assert len(store.read(EXECUTION_LOG, columns=["id"])) == runs + STEPS
+            print(f"{runs} runs projected in {took_s:.1f} s; memory grew by {grown_mb:.1f} MB")
+        for each in (store, nowhere):
+            each.close()
+
+
+if __name__ == "__main__":
+    main()

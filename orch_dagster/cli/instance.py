@@ -1,0 +1,24 @@
+"""Dagster's instance that every orch command uses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from orch_dagster.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+
+@contextmanager
+def opened_instance(settings: Settings) -> Generator[DagsterInstance]:
+    """The instance of DAGSTER_HOME; where that is not set, the home's own, which is made."""
+    import dagster as dg
+
+    os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home))
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    with dg.DagsterInstance.get() as instance:
+        yield instance

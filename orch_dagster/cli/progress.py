@@ -1,0 +1,173 @@
+"""What a run does, told on stderr while it does it; at a terminal with a bar for each job."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from orch_dagster.progress import Stage, watched_by
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+_LOOK_EVERY_S = 0.3
+
+
+@contextmanager
+def progress(
+    instance: DagsterInstance, run_tags: Mapping[str, str], job_name: str
+) -> Generator[None]:
+    """Tell on stderr what a run of this process does within the block.
+
+    Args:
+        instance: Where the run will be.
+        run_tags: Tags that only this run has, by which it is found.
+        job_name: What is run.
+    """
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    over = threading.Event()
+    with _Bars(console, job_name) as bars, watched_by(bars.stages):
+        teller = _Teller(instance, run_tags, console, bars)
+        thread = threading.Thread(target=teller.tell_until, args=(over,), name="progress")
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+class _Bars:
+    """A bar for each job that runs, with the tasks of its active stages; only at a terminal."""
+
+    def __init__(self, console: Console, job_name: str) -> None:
+        self._shown = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[said]}", markup=False),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._is_shown = console.is_interactive
+        # From the start: what was asked for, a job or the source of several.
+        self._bars: dict[str, TaskID] = {job_name: self._add(job_name)}
+
+    def __enter__(self) -> _Bars:
+        if self._is_shown:
+            self._shown.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_shown:
+            self._shown.stop()
+
+    def begun(self, job_name: str) -> None:
+        """Show a bar for the job."""
+        if job_name not in self._bars:
+            self._bars[job_name] = self._add(job_name)
+
+    def stages(self, job_name: str, stages: Sequence[Stage]) -> None:
+        """Show how far the job is; called by the job's own thread."""
+        bar = self._bars.get(job_name)
+        if bar is None:
+            return
+        if not stages:
+            # Between two of them: how much there is to do is not known.
+            self._shown.update(bar, total=None, completed=0, said="")
+            return
+        tasks = sum(stage.tasks for stage in stages)
+        done = sum(stage.done for stage in stages)
+        of_all = f"{len(stages)} stages: {done} of {tasks} tasks"
+        said = str(stages[0]) if len(stages) == 1 else of_all
+        self._shown.update(bar, total=tasks, completed=done, said=said)
+
+    def ended(self, job_name: str) -> None:
+        """Show it no longer."""
+        if (bar := self._bars.pop(job_name, None)) is not None:
+            self._shown.remove_task(bar)
+
+    def _add(self, job_name: str) -> TaskID:
+        return self._shown.add_task(job_name, total=None, said="")
+
+
+class _Teller:
+    """Follows one run's events and says those that people want to see."""
+
+    def __init__(
+        self, instance: DagsterInstance, run_tags: Mapping[str, str], console: Console, bars: _Bars
+    ) -> None:
+        self._instance = instance
+        self._run_tags = run_tags
+        self._console = console
+        self._bars = bars
+        self._run_id: str | None = None
+        self._cursor: str | None = None
+
+    def tell_until(self, over: threading.Event) -> None:
+        """Look every now and then, and once more at the end."""
+        while not over.wait(_LOOK_EVERY_S):
+            self._tell()
+        self._tell()
+
+    def _tell(self) -> None:
+        import dagster as dg
+        from dagster import DagsterEventType
+
+        if self._run_id is None:
+            found = self._instance.get_runs(dg.RunsFilter(tags=self._run_tags), limit=1)
+            if not found:
+                return
+            self._run_id = found[0].run_id
+        told = self._instance.get_records_for_run(
+            self._run_id,
+            cursor=self._cursor,
+            of_type={
+                DagsterEventType.ENGINE_EVENT,
+                DagsterEventType.ASSET_MATERIALIZATION,
+                DagsterEventType.STEP_FAILURE,
+                DagsterEventType.STEP_SUCCESS,
+            },
+        )
+        self._cursor = told.cursor
+        for record in told.records:
+            event = record.event_log_entry.dagster_event
+            if event is None or event.step_key is None:
+                continue
+            ended = event.event_type in (
+                DagsterEventType.STEP_FAILURE,
+                DagsterEventType.STEP_SUCCESS,
+            )
+            if ended:
+                self._bars.ended(event.step_key)
+            else:
+                self._bars.begun(event.step_key)
+            if sentence := _sentence(event):
+                self._console.print(sentence)
+
+
+def _sentence(event: object) -> str:
+    import dagster as dg
+    from dagster._core.events import DagsterEvent
+
+    from orch_dagster.defs.run_history import reason
+
+    assert isinstance(event, DagsterEvent)
+    if event.event_type is dg.DagsterEventType.STEP_SUCCESS:
+        # Its materializations say more.
+        return ""
+    if event.event_type is dg.DagsterEventType.STEP_FAILURE:
+        return f"{event.step_key} failed: {reason(event.step_failure_data)}"
+    if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+        metadata = event.step_materialization_data.materialization.metadata
+        rows, path = metadata.get("dagster/row_count"), metadata.get("path")
+        return f"{event.step_key} landed" + (
+            f" {rows.value:,} rows in {path.value}" if rows and path else ""
+        )
+    return event.message or ""

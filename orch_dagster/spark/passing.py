@@ -1,0 +1,40 @@
+"""Which failures of a job may pass by themselves, so that it is worth another try. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from orch_dagster.spark.failure_text import essence
+
+# An exception that Spark or a client in its JVM threw. What Spark finds wrong with an HQL comes as
+# a type of its own, whatever it quotes.
+_OF_THE_JVM = frozenset({"Py4JJavaError", "Py4JNetworkError", "UnknownException"})
+_LOST_EXECUTOR = re.compile(r"ExecutorLostFailure|Lost executor|executor \S+ exited|Worker lost")
+_PORT_IN_USE = re.compile(r"BindException|Address already in use")
+_STORE_TIMEOUT = re.compile(
+    r"org\.apache\.kudu\.client\.\w+: .*(cannot complete before timeout|[Tt]imed out)"
+    r"|SQLTransient\w*Exception|SQLTimeoutException|SQLRecoverableException"
+    r"|SocketTimeoutException|ConnectException: Connection refused|Connection reset"
+)
+_CAUSES = {
+    "a Spark executor was lost": _LOST_EXECUTOR,
+    "a port that Spark needs is in use": _PORT_IN_USE,
+    "a store did not answer": _STORE_TIMEOUT,
+}
+
+
+def passing_cause(name: str, message: str) -> str | None:
+    """Return what an exception of a job says may pass by itself, None if it says no such thing.
+
+    >>> passing_cause("Py4JJavaError", "java.net.BindException: Address already in use")
+    'a port that Spark needs is in use'
+    >>> passing_cause("HqlError", "java.net.BindException: Address already in use")
+
+    Args:
+        name: The exception's type.
+        message: Its text.
+    """
+    if name not in _OF_THE_JVM:
+        return None
+    text = essence(message)
+    return next((cause for cause, pattern in _CAUSES.items() if pattern.search(text)), None)

@@ -1,0 +1,66 @@
+"""A code server or a daemon that dies, while the job that it started runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orch_dagster.sample.rows import JOB_NAME as JOB
+from tests.dagster_dev import Dev, dagster_dev, until
+from tests.homes import BIZ_DT, Home, new_home
+
+pytestmark = pytest.mark.spark
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Home, Dev]]:
+    """A home with the sample, served."""
+    home = new_home(tmp_path / "home")
+    home.orch("init", "--sample")
+    with dagster_dev(home) as dev:
+        yield home, dev
+
+
+def started(home: Home, dev: Dev) -> tuple[str, psutil.Process]:
+    """Launch the sample's job from the page; its run and the process that runs it, with a JVM."""
+    run_id = dev.materialize("gels", "fpms", JOB, biz_dt=BIZ_DT)
+
+    def worker() -> int | None:
+        tags = {tag["key"]: tag["value"] for tag in dev.run(run_id)["tags"]}
+        return int(tags["orch/pid"]) if "orch/pid" in tags else None
+
+    process = psutil.Process(until(worker, 60, "the run's worker"))
+    until(lambda: "java" in home.process_names() or None, 60, "the run's JVM")
+    return run_id, process
+
+
+def test_the_job_of_a_killed_code_server_ends_and_its_row_says_why(
+    served: tuple[Home, Dev],
+) -> None:
+    home, dev = served
+    run_id, worker = started(home, dev)
+    job = [worker, *worker.children(recursive=True)]
+    server = worker.parent()
+    assert server is not None
+    server.kill()
+    _, alive = psutil.wait_procs(job, timeout=10)
+    assert alive == []
+    (row,) = [row for row in home.log_rows(JOB) if row["run_id"] == run_id]
+    assert row["status"] == "Failed: the code server that started the run died"
+
+
+def test_a_killed_daemon_takes_no_job_along(served: tuple[Home, Dev]) -> None:
+    """As Dagster has it: its code server ends when the runs that it started have."""
+    home, dev = served
+    run_id, worker = started(home, dev)
+    job = [worker, *worker.children(recursive=True)]
+    (whole,) = [each for each in worker.parents() if "dev" in each.cmdline()]
+    (daemon,) = [each for each in whole.children() if "dagster._daemon" in each.cmdline()]
+    daemon.kill()
+    _, alive = psutil.wait_procs(job, timeout=120)
+    assert alive == []
+    (row,) = [row for row in home.log_rows(JOB) if row["run_id"] == run_id]
+    assert row["status"] == "Completed"

@@ -1,0 +1,100 @@
+"""A job that loses an executor is tried again, and only for the dates that did not land."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from tests.homes import Home, home_of_job
+
+JOB = "etl_lnd_ins_sys_t"
+DAYS = ("2024-05-15", "2024-05-16")
+
+# The function ends its executor the first time that it sees the second date.
+SCRIPT = """
+import os, pathlib, signal
+import psutil
+from framework import get_spark, run_landing
+
+ONCE = pathlib.Path(os.environ["JOB_BASE_DIR"], "once")
+
+def shaken(text):
+    if text == "2024-05-16" and not ONCE.exists():
+        ONCE.touch()
+        (jvm, *_) = [p for p in psutil.Process().parents() if "java" in p.name()]
+        jvm.send_signal(signal.SIGKILL)
+    return text
+
+get_spark().udf.register("shaken", shaken)
+run_landing()
+"""
+HQL = "SELECT id, shaken('${hivevar:biz_dt}') AS day FROM row1"
+
+
+def shaky_home(folder: Path) -> Home:
+    home = home_of_job(
+        folder,
+        JOB,
+        SCRIPT,
+        {
+            "sources": [{"format": "csv", "path": "in.csv", "options": {"header": "true"}}],
+            "hql": "shaken.hql",
+            "sinks": [{"format": "orc", "path": "out/t", "partition_cols": ["biz_dt"]}],
+        },
+    )
+    (home.folder / "in.csv").write_text("id\n1\n2\n")
+    hql = home.folder / "hql"
+    hql.mkdir()
+    (hql / "shaken.hql").write_text(HQL)
+    home.environ["ORCH_HQL_DIR"] = str(hql)
+    keys = {"environment": "DEV", "key_name": "*"}
+    spark = {
+        "spark.master": "local-cluster[1,1,512]", "spark.executor.memory": "512m",
+        "spark.task.maxFailures": "1", "spark.ui.enabled": "false",
+    }  # fmt: skip
+    rows = {
+        "process_control": [
+            {"entity": "INS", "source_system": "SYS", "biz_dt": DAYS[1]},
+        ],
+        "sys_params": [
+            {**keys, "param_key": key, "param_value": value, "param_type": type_}
+            for type_, values in (
+                ("spark", spark), ("system", {"retry.max": "1", "retry.delay": "0.5"})
+            )
+            for key, value in values.items()
+        ],
+    }  # fmt: skip
+    (home.folder / "shaky.yaml").write_text(json.dumps(rows))
+    home.orch("apply", "shaky.yaml")
+    return home
+
+
+def events(home: Home, run_id: str, kind: dg.DagsterEventType) -> list[dg.DagsterEvent]:
+    with dg.DagsterInstance.from_config(home.environ["DAGSTER_HOME"]) as instance:
+        records = instance.get_records_for_run(run_id, of_type={kind}).records
+    found = [record.event_log_entry.dagster_event for record in records]
+    return [event for event in found if event is not None]
+
+
+@pytest.mark.spark
+def test_only_the_date_that_lost_its_executor_is_tried_again(tmp_path: Path) -> None:
+    home = shaky_home(tmp_path / "home")
+    (run,) = home.json("run", JOB, "--from", DAYS[0], "--to", DAYS[1])
+    first, second = sorted(run["execution_log"], key=lambda row: row["biz_dt"])
+    assert run["success"]
+    assert [(row["status"], row["attempts"]) for row in (first, second)] == [
+        ("Completed", 1),
+        ("Completed", 2),
+    ]
+    assert first["spark_app_id"] != second["spark_app_id"]
+    (retry,) = events(home, run["run_id"], dg.DagsterEventType.STEP_UP_FOR_RETRY)
+    assert retry.step_retry_data.seconds_to_wait == 0.5
+    landed = events(home, run["run_id"], dg.DagsterEventType.ASSET_MATERIALIZATION)
+    assert [event.partition for event in landed] == [*DAYS]
+    (log,) = (home.folder / "logs").glob("job_*.log")
+    said = log.read_text()
+    reason = f"{DAYS[1]}: a Spark executor was lost: Py4JJavaError"
+    assert f"attempt 1 of 2 failed, the next one is in 0.5 s: {reason}" in said

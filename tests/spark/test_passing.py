@@ -1,0 +1,84 @@
+"""Failures that may pass, and those that never do. The texts are Spark's, Kudu's and the JDK's."""
+
+from __future__ import annotations
+
+import pytest
+
+from orch_dagster.spark.outcome import JobException, ResultMessages, judge
+from orch_dagster.spark.passing import passing_cause
+from orch_dagster.spark.process import ProcessEnd
+
+LOST = (
+    "An error occurred while calling o72.save.\n: org.apache.spark.SparkException: Job aborted due "
+    "to stage failure: Task 0 in stage 0.0 failed 1 times, most recent failure: Lost task 0.0 in "
+    "stage 0.0 (TID 0) (10.0.0.1 executor 0): ExecutorLostFailure (executor 0 exited caused by one "
+    "of the running tasks) Reason: Remote RPC client disassociated."
+)
+PORT = (
+    "An error occurred while calling None.org.apache.spark.api.java.JavaSparkContext.\n: "
+    "java.net.BindException: Address already in use: Service 'sparkDriver' failed after 16 retries"
+)
+KUDU = (
+    "An error occurred while calling o50.save.\n: org.apache.kudu.client.NonRecoverableException: "
+    "cannot complete before timeout: KuduRpc(method=Write)"
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        (LOST, "a Spark executor was lost"),
+        (PORT, "a port that Spark needs is in use"),
+        (KUDU, "a store did not answer"),
+        ("java.sql.SQLTransientConnectionException: no route", "a store did not answer"),
+    ],
+)
+def test_what_may_pass_is_said_first(message: str, cause: str) -> None:
+    assert passing_cause("Py4JJavaError", message) == cause
+    outcome = judge(
+        ProcessEnd(1, "exited", "", 1.0),
+        ResultMessages(opened=True, closed=True, exception=JobException("Py4JJavaError", message)),
+        lands=True,
+        timeout_s=None,
+    )
+    assert outcome.may_pass
+    assert outcome.message is not None
+    assert outcome.message.startswith(f"{cause}: Py4JJavaError: ")
+
+
+@pytest.mark.parametrize("name", ["HqlError", "AnalysisException", "CheckFailed", "ValueError"])
+def test_an_error_of_the_jobs_own_never_passes_whatever_it_quotes(name: str) -> None:
+    assert passing_cause(name, LOST) is None
+
+
+def test_a_script_that_only_prints_its_exception() -> None:
+    tail = (
+        'Traceback (most recent call last):\n  File "/jobs/own.py", line 3, in <module>\n'
+        f"py4j.protocol.Py4JJavaError: {PORT}\n"
+    )
+    end = ProcessEnd(1, "exited", tail, 1.0)
+    assert judge(end, ResultMessages(), lands=False, timeout_s=None).may_pass
+
+
+@pytest.mark.parametrize("reason", ["timeout", "stopped"])
+def test_a_job_that_was_ended_is_not_tried_again(reason: str) -> None:
+    exception = JobException("Py4JJavaError", LOST)
+    outcome = judge(
+        ProcessEnd(143, reason, "", 1.0),  # type: ignore[arg-type]
+        ResultMessages(opened=True, exception=exception),
+        lands=True,
+        timeout_s=60,
+    )
+    assert not outcome.may_pass
+
+
+def test_a_thread_that_died_is_told_where_no_landing_was_reported() -> None:
+    tail = (
+        "Exception in thread Thread-1 (land):\nTraceback (most recent call last):\n"
+        '  File "/jobs/own.py", line 7, in land\nValueError: no such customer\n'
+    )
+    end = ProcessEnd(0, "exited", tail, 1.0)
+    outcome = judge(end, ResultMessages(opened=True, closed=True), lands=True, timeout_s=None)
+    assert outcome.message is not None
+    assert outcome.message.startswith("unknown whether the job landed")
+    assert outcome.message.endswith("it printed ValueError: no such customer (own.py:7)")

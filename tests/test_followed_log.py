@@ -1,0 +1,88 @@
+"""A file that another process writes, followed to its end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+from orch_dagster.followed_log import follow
+from orch_dagster.settings import REPOSITORY
+from tests.waiting import wait_until
+
+
+class Followed:
+    """A follower in a thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.over = threading.Event()
+        self.pieces: list[str] = []
+        self._thread = threading.Thread(target=self._follow, args=(path,))
+        self._thread.start()
+
+    def _follow(self, path: Path) -> None:
+        self.pieces.extend(follow(path, self.over.is_set))
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+    def end(self) -> str:
+        self.over.set()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+        return self.text
+
+
+def test_what_there_was_and_what_comes_in_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "job.log"
+    path.write_bytes(b"one\ntw")
+    followed = Followed(path)
+    wait_until(lambda: followed.text == "one\n", "the first line, without half of the second")
+    with path.open("ab") as file:
+        file.write(b"o\n")
+        file.flush()
+        wait_until(lambda: followed.text == "one\ntwo\n", "the second line")
+        file.write(b"last")
+    assert followed.end() == "one\ntwo\nlast\n"
+
+
+def test_a_file_that_comes_later(tmp_path: Path) -> None:
+    path = tmp_path / "job.log"
+    followed = Followed(path)
+    path.write_text("here\n")
+    wait_until(lambda: followed.text == "here\n", "the line")
+    assert followed.end() == "here\n"
+
+
+def test_a_file_that_never_comes(tmp_path: Path) -> None:
+    assert Followed(tmp_path / "job.log").end() == ""
+
+
+def test_lines_longer_than_a_piece_and_what_utf_8_cannot_say(tmp_path: Path) -> None:
+    path = tmp_path / "job.log"
+    long = "é" * 3_000_000
+    path.write_bytes(f"{long}\nshort\n".encode() + b"\xff\n")
+    assert list(follow(path, lambda: True))[-1].endswith("short\n�\n")
+    assert "".join(follow(path, lambda: True)) == f"{long}\nshort\n�\n"
+
+
+def test_a_writer_of_another_process_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "job.log"
+    program = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from orch_dagster.run_log import RunLog
+
+        log = RunLog(Path(sys.argv[1]))
+        for n in range(3000):
+            log.write("INFO", "spark", f"{n} " + "x" * (n % 997))
+        """
+    )
+    followed = Followed(path)
+    subprocess.run([sys.executable, "-c", program, str(path)], cwd=REPOSITORY, check=True)
+    assert followed.end() == path.read_text(encoding="utf-8")
+    assert all(piece.endswith("\n") for piece in followed.pieces)

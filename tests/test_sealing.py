@@ -1,0 +1,147 @@
+"""What a bundle shows of secrets."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from orch_dagster.bundle import ParamBundle, assemble
+from orch_dagster.context_params import parse_context_params
+from orch_dagster.control.records import ProcessControl, SysParam
+from orch_dagster.registry import JobSpec
+from orch_dagster.sealing import is_place, is_secret, option_references, seal
+from orch_dagster.settings import SECRET_PATTERNS
+
+
+def bundle_of(
+    *params: tuple[str, str | None, str | None],
+    source: dict[str, Any] | None = None,
+    sink: dict[str, Any] | None = None,
+) -> ParamBundle:
+    context = {
+        "entity": "A",
+        "source_system": "B",
+        "sources": [{"format": "csv", "path": "in.csv", "options": source or {}}],
+        "sinks": [{"format": "jdbc", "path": "t", "options": sink or {}}],
+    }
+    return assemble(
+        JobSpec("J1", "job", parse_context_params(json.dumps(context), "job"), "landing.py"),
+        run_id="run-1",
+        wanted=["2024-05-15"],
+        environment="DEV",
+        generated_at=datetime(2024, 5, 16, tzinfo=timezone.utc),
+        dependencies=[],
+        process_control=[ProcessControl("A", "B", "2024-05-15")],
+        sys_params=[SysParam(key, "DEV", "*", value, kind) for key, value, kind in params],
+    )
+
+
+def test_a_literal_is_moved_to_a_variable_and_the_bundle_refers_to_it() -> None:
+    bundle = bundle_of(
+        ("api.token", "t0ken", "system"),
+        ("schedule.cron", "0 1 * * *", "system"),
+        source={"header": True, "Password": "one"},
+        sink={"url": "jdbc:x", "user": "u", "trustStorePassword": 1234},
+    )
+    sealed = seal(bundle, SECRET_PATTERNS)
+    context = sealed.bundle.spec.context
+    assert context.sources[0].options == {"header": True, "Password": "env:JOB_SECRET_1"}
+    assert context.sinks[0].options == {
+        "url": "jdbc:x", "user": "u", "trustStorePassword": "env:JOB_SECRET_2",
+    }  # fmt: skip
+    values = {row.param_key: row.param_value for row in sealed.bundle.sys_params}
+    assert values == {"api.token": "env:JOB_SECRET_3", "schedule.cron": "0 1 * * *"}
+    assert sealed.moved == {
+        "JOB_SECRET_1": "one",
+        "JOB_SECRET_2": "1234",
+        "JOB_SECRET_3": "t0ken",
+    }
+    assert sealed.option_names == {"Password", "trustStorePassword"}
+    assert seal(bundle, SECRET_PATTERNS) == sealed
+
+
+def test_a_spark_property_is_hidden_since_the_job_has_it_from_spark() -> None:
+    bundle = bundle_of(("spark.x.password", "one", "spark"), ("spark.master", "yarn", "spark"))
+    sealed = seal(bundle, SECRET_PATTERNS)
+    assert sealed.bundle.params_of_type("spark") == {
+        "spark.x.password": "******", "spark.master": "yarn",
+    }  # fmt: skip
+    assert sealed.hidden == ("one",)
+    assert sealed.moved == {}
+    assert bundle.params_of_type("spark")["spark.x.password"] == "one"
+
+
+def test_where_a_secret_is_may_be_shown_and_the_secret_in_its_place_not() -> None:
+    sealed = seal(
+        bundle_of(
+            ("A", "env:A_1", "secret"),
+            ("B", "file:conf/b", "secret"),
+            ("C", "hunter2", "secret"),
+            ("D", "env:no name", "secret"),
+            ("E", None, "secret"),
+            source={"user": "env:A"},
+        ),
+        SECRET_PATTERNS,
+    )
+    assert [row.param_value for row in sealed.bundle.sys_params] == [
+        "env:A_1", "file:conf/b", "******", "******", "******",
+    ]  # fmt: skip
+    assert sealed.bundle.spec.context.sources[0].options == {"user": "env:A"}
+    assert sealed.option_names == {"user"}
+    assert "hunter2" not in sealed.bundle.to_json()
+
+
+def test_options_that_refer_are_found_with_their_place() -> None:
+    bundle = bundle_of(source={"user": "env:A", "x": "env:no name"}, sink={"password": "env:B"})
+    assert list(option_references(bundle)) == [
+        ("sources.0.options.user", "A"),
+        ("sinks.0.options.password", "B"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "password", "sfPassword", "spark.hadoop.fs.s3a.secret.key", "fs.s3a.access.key",
+        "accessKey", "access_key", "oauth.token", "passwd", "DB_PASSWD", "sslPassphrase", "api-key",
+        "apikey", "pem_private_key", "credentials", "credential",
+    ],
+)  # fmt: skip
+def test_keys_of_secrets(key: str) -> None:
+    assert is_secret(key, "x", SECRET_PATTERNS)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "user", "header", "spark.hadoop.fs.s3a.aws.credentials.provider", "dbtable", "keyspace",
+        "spark.hadoop.security.credential.provider.path", "partitionColumn",
+    ],
+)  # fmt: skip
+def test_other_keys(key: str) -> None:
+    assert not is_secret(key, "x", SECRET_PATTERNS)
+
+
+@pytest.mark.parametrize("value", [True, False, "true", "FALSE", "", " "])
+def test_whether_there_is_a_secret_is_none(value: bool | str) -> None:
+    assert not is_secret("password", value, SECRET_PATTERNS)
+
+
+def test_the_patterns_are_a_setting() -> None:
+    assert is_secret("Kennwort", "x", ["kenn.ort"])
+    assert not is_secret("password", "x", [])
+
+
+@pytest.mark.parametrize("value", ["env:A", "env:_a1", "file:x", "file:/run/secrets/x y"])
+def test_places(value: str) -> None:
+    assert is_place(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "A", "env:", "env:1a", "env:a b", "env:ä", "file:", "file: "]
+)
+def test_no_places(value: str) -> None:
+    assert not is_place(value)
