@@ -8,7 +8,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
 from orch_dagster.progress import Stage, watched_by
 
@@ -16,6 +26,8 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 _LOOK_EVERY_S = 0.3
+# Columns from which on there is room for the place in the job's code, too.
+_WIDE = 120
 
 
 @contextmanager
@@ -31,7 +43,7 @@ def progress(
     """
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     over = threading.Event()
-    with _Bars(console, job_name) as bars, watched_by(bars.stages):
+    with Bars(console, job_name) as bars, watched_by(bars.stages):
         teller = _Teller(instance, run_tags, console, bars)
         thread = threading.Thread(target=teller.tell_until, args=(over,), name="progress")
         thread.start()
@@ -42,24 +54,38 @@ def progress(
             thread.join()
 
 
-class _Bars:
+class _Clipped(ProgressColumn):
+    """A text of a bar, which is cut where the terminal is too narrow for the whole line."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__()
+        self._field = field
+
+    def render(self, task: Task) -> Text:
+        """See ProgressColumn."""
+        text = task.fields.get(self._field, task.description)
+        return Text(str(text), no_wrap=True, overflow="ellipsis")
+
+
+class Bars:
     """A bar for each job that runs, with the tasks of its active stages; only at a terminal."""
 
     def __init__(self, console: Console, job_name: str) -> None:
-        self._shown = Progress(
+        columns = [
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[said]}", markup=False),
+            _Clipped("description"),
+            BarColumn(bar_width=12),
+            TextColumn("{task.fields[done]}", markup=False),
             TimeElapsedColumn(),
-            console=console,
-            transient=True,
-        )
+        ]
+        if console.width >= _WIDE:
+            columns.insert(-1, _Clipped("place"))
+        self._shown = Progress(*columns, console=console, transient=True)
         self._is_shown = console.is_interactive
         # From the start: what was asked for, a job or the source of several.
         self._bars: dict[str, TaskID] = {job_name: self._add(job_name)}
 
-    def __enter__(self) -> _Bars:
+    def __enter__(self) -> Bars:
         if self._is_shown:
             self._shown.start()
         return self
@@ -75,18 +101,24 @@ class _Bars:
 
     def stages(self, job_name: str, stages: Sequence[Stage]) -> None:
         """Show how far the job is; called by the job's own thread."""
+        # Its last report comes before its end, so a bar that is here stays here meanwhile.
         bar = self._bars.get(job_name)
         if bar is None:
             return
         if not stages:
             # Between two of them: how much there is to do is not known.
-            self._shown.update(bar, total=None, completed=0, said="")
+            self._shown.update(bar, total=None, completed=0, done="", place="")
             return
         tasks = sum(stage.tasks for stage in stages)
         done = sum(stage.done for stage in stages)
-        of_all = f"{len(stages)} stages: {done} of {tasks} tasks"
-        said = str(stages[0]) if len(stages) == 1 else of_all
-        self._shown.update(bar, total=tasks, completed=done, said=said)
+        what = f"stage {stages[0].stage_id}" if len(stages) == 1 else f"{len(stages)} stages"
+        self._shown.update(
+            bar,
+            total=tasks,
+            completed=done,
+            done=f"{what}: {done} of {tasks} tasks",
+            place=stages[0].name,
+        )
 
     def ended(self, job_name: str) -> None:
         """Show it no longer."""
@@ -94,14 +126,14 @@ class _Bars:
             self._shown.remove_task(bar)
 
     def _add(self, job_name: str) -> TaskID:
-        return self._shown.add_task(job_name, total=None, said="")
+        return self._shown.add_task(job_name, total=None, done="", place="")
 
 
 class _Teller:
     """Follows one run's events and says those that people want to see."""
 
     def __init__(
-        self, instance: DagsterInstance, run_tags: Mapping[str, str], console: Console, bars: _Bars
+        self, instance: DagsterInstance, run_tags: Mapping[str, str], console: Console, bars: Bars
     ) -> None:
         self._instance = instance
         self._run_tags = run_tags
@@ -133,6 +165,7 @@ class _Teller:
                 DagsterEventType.ASSET_MATERIALIZATION,
                 DagsterEventType.STEP_FAILURE,
                 DagsterEventType.STEP_SUCCESS,
+                DagsterEventType.STEP_UP_FOR_RETRY,
             },
         )
         self._cursor = told.cursor
