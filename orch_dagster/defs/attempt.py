@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from orch_dagster.control.records import SysParam
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.defs.run_history import read_history
 from orch_dagster.errors import NotReadyError
-from orch_dagster.execution_log import End
+from orch_dagster.execution_log import End, StepFacts
 from orch_dagster.retries import Retries, retries_of
 
 if TYPE_CHECKING:
@@ -28,13 +28,18 @@ class Attempt:
 
     Attributes:
         number: 1 for the first.
-        ended: The dates that ended in the attempts before, which are not tried again.
+        said: What the attempts before said.
         retries: What the job's sys_params say.
     """
 
     number: int
-    ended: Mapping[str, End]
+    said: tuple[StepFacts, ...] = ()
     retries: Retries = field(default_factory=Retries)
+
+    @property
+    def ended(self) -> dict[str, End]:
+        """The dates that ended in the attempts before, which are not tried again."""
+        return {day: end for facts in self.said for day, end in facts.ends.items()}
 
     @property
     def may_retry(self) -> bool:
@@ -43,7 +48,8 @@ class Attempt:
 
     def left_of(self, wanted: Sequence[str]) -> tuple[str, ...]:
         """The run's dates without those that have ended."""
-        return tuple(day for day in wanted if day not in self.ended)
+        ended = self.ended
+        return tuple(day for day in wanted if day not in ended)
 
     def next(self, reason: str) -> tuple[str, dg.RetryRequested]:
         """What to say of the next attempt, and what to raise for it."""
@@ -59,10 +65,9 @@ def attempt_of(step: StepExecutionContext, record: RunRecord, job_name: str) -> 
     """The attempt that a step is, by what its run's event log says of those before it."""
     number = step.previous_attempt_count + 1
     if number == 1:
-        return Attempt(number, {})
+        return Attempt(number)
     said = read_history(step.instance, record, {}).facts
-    ends = [facts.ends for facts in said if facts.job_name == job_name]
-    return Attempt(number, {day: end for each in ends for day, end in each.items()})
+    return Attempt(number, tuple(facts for facts in said if facts.job_name == job_name))
 
 
 def retries_last_time(params_dir: Path, job_name: str) -> Retries:

@@ -121,7 +121,16 @@ class ParamBundleIOManager(dg.IOManager):
         left = attempt.left_of(wanted)
 
         def said(warn: Callable[[str], None]) -> StepLog:
-            log = StepLog(step.instance, record, self._store, warn, spec, left, attempt.number)
+            log = StepLog(
+                step.instance,
+                record,
+                self._store,
+                warn,
+                spec,
+                left,
+                attempt.number,
+                attempt.said,
+            )
             if len(wanted) == 1:
                 # Of several, those that are not open are skipped: their rows wait for the rows.
                 log.started()

@@ -30,6 +30,7 @@ class StepLog:
         spec: The job.
         biz_dts: Its dates in this run.
         attempt: 1, and one more for each retry.
+        before: What the attempts before said.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class StepLog:
         spec: JobSpec,
         biz_dts: tuple[str, ...],
         attempt: int,
+        before: Sequence[StepFacts] = (),
     ) -> None:
         self._instance = instance
         self._record = record
         self._store = store
         self._warn = warn
+        self._before = before
         self.facts = StepFacts(
             job_name=spec.job_name,
             job_id=spec.job_id,
@@ -96,7 +99,7 @@ class StepLog:
             created_at=self._record.create_timestamp,
             biz_dts=self.facts.biz_dts,
             job_ids={self.facts.job_name: self.facts.job_id},
-            facts=[self.facts],
+            facts=[*self._before, self.facts],
         )
         rows = project(history)
         try:

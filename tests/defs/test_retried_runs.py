@@ -90,6 +90,10 @@ def test_only_the_date_that_lost_its_executor_is_tried_again(tmp_path: Path) -> 
         ("Completed", 2),
     ]
     assert first["spark_app_id"] != second["spark_app_id"]
+    # Both attempts' time, as it is made anew from the event log.
+    rows = home.log_rows(JOB)
+    assert home.json("log", "rebuild")["written"] == 0
+    assert home.log_rows(JOB) == rows
     (retry,) = events(home, run["run_id"], dg.DagsterEventType.STEP_UP_FOR_RETRY)
     assert retry.step_retry_data.seconds_to_wait == 0.5
     landed = events(home, run["run_id"], dg.DagsterEventType.ASSET_MATERIALIZATION)
