@@ -206,6 +206,8 @@ def write_bundle(bundle: ParamBundle, params_dir: Path) -> Path:
     text = bundle.to_json()
     name = f"{bundle.spec.job_name}.json"
     own = params_dir / bundle.run_id / name
+    # The job's messages are there too, before secrets are taken out of them.
+    own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in (own, params_dir / name):
         write_atomically(path, text)
     return own

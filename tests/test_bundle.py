@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import stat
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -232,6 +233,9 @@ class TestWriting:
         assert own == tmp_path / "run-1" / f"{JOB_NAME}.json"
         assert own.read_text(encoding="utf-8") == bundle.to_json()
         assert (tmp_path / f"{JOB_NAME}.json").read_bytes() == own.read_bytes()
+        if os.name == "posix":
+            # Nobody else reads what the job writes there.
+            assert stat.S_IMODE(own.parent.stat().st_mode) == 0o700
 
     def test_another_run_leaves_the_first_ones_copy(self, tmp_path: Path) -> None:
         from dataclasses import replace
