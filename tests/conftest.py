@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file first, so that no worker is alone with it at the end."""
+    """The longest file first, so that no worker is alone with it at the end (see Makefile)."""
     items.sort(key=lambda item: item.path.name != "test_prism_backfill.py")
 
 

@@ -186,9 +186,10 @@ def dagster_dev(home: Home) -> Iterator[Dev]:
         served.location = until(location, 90, "the code location in dagster dev")
         yield served
     finally:
-        tree = psutil.Process(process.pid).children(recursive=True)
+        # Also those of one that has ended by itself.
+        left_by_it = home.processes()
         process.send_signal(signal.SIGINT)
-        _, alive = psutil.wait_procs([psutil.Process(process.pid), *tree], timeout=30)
+        _, alive = psutil.wait_procs(left_by_it, timeout=30)
         for left in alive:
             left.kill()
         process.wait(10)

@@ -76,9 +76,13 @@ class Home:
         return self.given(*self.execute_command(job, biz_dt))
 
     def process_names(self) -> list[str]:
-        """Names of the living processes that have this ORCH_HOME, whoever their parent is now."""
+        """Names of the home's processes."""
+        return [process.info["name"] for process in self.processes()]
+
+    def processes(self) -> list[psutil.Process]:
+        """The living processes that have this ORCH_HOME, whoever their parent is now."""
         return [
-            process.info["name"]
+            process
             for process in psutil.process_iter(["name", "status", "environ"])
             if process.info["status"] != psutil.STATUS_ZOMBIE
             and (process.info["environ"] or {}).get("ORCH_HOME") == str(self.folder)

@@ -231,7 +231,7 @@ def sample_home_on(cluster: KuduCluster, folder: Path) -> Home:
     """A home with the sample, its store on that Kudu, which is emptied."""
     made = new_home(folder)
     # Short: in an outage the tests wait for it. Less is too little for a new JVM beside others.
-    use_kudu(made, cluster, timeout_s=8)
+    use_kudu(made, cluster, timeout_s=6)
     made.orch("init", "--sample")
     return made
 

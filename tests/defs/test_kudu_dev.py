@@ -34,6 +34,8 @@ def row_of(home: Home, run_id: str) -> dict[str, Any] | None:
     return next((row for row in ended if row["run_id"] == run_id), None)
 
 
+# Of three runs, one waits for its store at each word.
+@pytest.mark.timeout(600)
 def test_the_page_through_an_outage(own_kudu: KuduCluster, served: tuple[Home, Dev]) -> None:
     home, dev = served
     first = dev.materialize("gels", "fpms", JOB_NAME, biz_dt=BIZ_DT)
