@@ -43,6 +43,8 @@ def begun_run(instance: dg.DagsterInstance, job: dg.JobDefinition, number: int) 
     run = instance.create_run_for_job(
         job, status=DagsterRunStatus.STARTED, tags=dict(tags_of((day,)))
     )
+    # As Dagster does before any step: the first event of a run makes its event log.
+    instance.report_engine_event("begun", run)
     record = instance.get_run_record_by_id(run.run_id)
     assert record is not None
     return record
