@@ -19,8 +19,8 @@ from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.defs.day_folders import DayFolders, day_folder
 from orch_dagster.defs.executor import current_stop
 from orch_dagster.defs.kudu_spark import KUDU_SPARK_KEY, KuduSpark, control_table
-from orch_dagster.defs.liveness import is_dead
 from orch_dagster.defs.partitions import daily_partitions
+from orch_dagster.defs.runs import how_it_ended
 from orch_dagster.errors import OrchError
 from orch_dagster.location import Location
 from orch_dagster.settings import Settings
@@ -146,7 +146,7 @@ def rows_of_day(spark: "SparkSession", settings: Settings, day: date) -> "DataFr
 
 def _is_over(instance: dg.DagsterInstance, run_id: str) -> bool:
     run = instance.get_run_by_id(run_id)
-    return run is None or run.is_finished or is_dead(run.tags)
+    return run is None or how_it_ended(run) is not None
 
 
 def _for_hadoop(location: str) -> str:

@@ -154,19 +154,19 @@ class ParamBundleIOManager(dg.IOManager):
 
     def _failed(self, spec: JobSpec, begun: _Begun, error: OrchError | OSError) -> Exception:
         """Say that the parameters could not be had, and return what to raise."""
-        reason = str(error)
-        again: dg.RetryRequested | None = None
+        reason, attempt = str(error), begun.attempt
         if isinstance(error, TransientStoreError):
             last = retries_last_time(self._location.settings.params_dir, spec.job_name)
-            attempt = replace(begun.attempt, retries=last)
-            if attempt.may_retry:
-                reason, again = attempt.next(reason)
-                begun.warn(reason)
-        if again is None:
+            attempt = replace(attempt, retries=last)
+        if attempt.may_retry:
+            said, to_raise = attempt.next(reason)
+            begun.warn(said)
+        else:
+            to_raise = dg.Failure(reason, metadata=begun.log_metadata, allow_retries=False)
             begun.step_log.ended_all("failed", reason)
             begun.run_log.write("ERROR", "orch", reason)
         begun.run_log.close()
-        return again or dg.Failure(reason, metadata=begun.log_metadata, allow_retries=False)
+        return to_raise
 
     def _read(
         self, spec: JobSpec, step: StepExecutionContext, wanted: tuple[str, ...]

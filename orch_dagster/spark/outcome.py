@@ -36,7 +36,8 @@ class JobException:
     def line(self) -> str:
         """It in one line, what may pass by itself said first in words."""
         said = exception_line(self.name, self.message, self.stack)
-        return f"{self.passing_cause}: {said}" if self.passing_cause else said
+        cause = self.passing_cause
+        return f"{cause}: {said}" if cause else said
 
     @property
     def passing_cause(self) -> str | None:
