@@ -118,6 +118,15 @@ class Dev:
     def run(self, run_id: str) -> dict[str, Any]:
         return self.ask(STATUS, id=run_id)["runOrError"]
 
+    def worker_of(self, run_id: str) -> psutil.Process:
+        """Wait for the process that runs a run."""
+
+        def worker() -> int | None:
+            tags = {tag["key"]: tag["value"] for tag in self.run(run_id)["tags"]}
+            return int(tags["orch/pid"]) if "orch/pid" in tags else None
+
+        return psutil.Process(until(worker, 60, "the run's worker"))
+
     def end_of(self, run_id: str) -> str:
         """Wait for a run's end; returns its status."""
 

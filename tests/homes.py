@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from dagster import DagsterEvent, DagsterEventType, DagsterInstance
 
 from orch_dagster.settings import REPOSITORY
 
@@ -87,6 +88,13 @@ class Home:
             if process.info["status"] != psutil.STATUS_ZOMBIE
             and (process.info["environ"] or {}).get("ORCH_HOME") == str(self.folder)
         ]
+
+    def events(self, run_id: str, kind: DagsterEventType) -> list[DagsterEvent]:
+        """The run's events of a kind, as they came."""
+        with DagsterInstance.from_config(str(self.folder / ".orch" / "dagster")) as instance:
+            records = instance.get_records_for_run(run_id, of_type={kind}).records
+        found = [record.event_log_entry.dagster_event for record in records]
+        return [event for event in found if event is not None]
 
     def log_rows(self, job: str) -> list[dict[str, Any]]:
         """The job's rows of execution_log, newest first."""

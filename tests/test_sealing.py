@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
-from orch_dagster.bundle import ParamBundle, assemble
-from orch_dagster.context_params import parse_context_params
-from orch_dagster.control.records import ProcessControl, SysParam
-from orch_dagster.registry import JobSpec
+from orch_dagster.bundle import ParamBundle
+from orch_dagster.control.records import SysParam
 from orch_dagster.sealing import is_place, is_secret, option_references, seal
 from orch_dagster.settings import SECRET_PATTERNS
+from tests.bundles import job_bundle
 
 
 def bundle_of(
@@ -22,20 +19,11 @@ def bundle_of(
     sink: dict[str, Any] | None = None,
 ) -> ParamBundle:
     context = {
-        "entity": "A",
-        "source_system": "B",
         "sources": [{"format": "csv", "path": "in.csv", "options": source or {}}],
         "sinks": [{"format": "jdbc", "path": "t", "options": sink or {}}],
     }
-    return assemble(
-        JobSpec("J1", "job", parse_context_params(json.dumps(context), "job"), "landing.py"),
-        run_id="run-1",
-        wanted=["2024-05-15"],
-        environment="DEV",
-        generated_at=datetime(2024, 5, 16, tzinfo=timezone.utc),
-        dependencies=[],
-        process_control=[ProcessControl("A", "B", "2024-05-15")],
-        sys_params=[SysParam(key, "DEV", "*", value, kind) for key, value, kind in params],
+    return job_bundle(
+        context, [SysParam(key, "DEV", "*", value, kind) for key, value, kind in params]
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,19 +46,14 @@ def test_a_run_of_the_page_whose_worker_is_killed_leaves_its_row_and_no_process(
     home, dev = served
     before = len(home.log_rows(JOB))
     killed = dev.materialize("gels", "fpms", JOB, biz_dt=BIZ_DT)
-
-    def worker() -> int | None:
-        tags = {tag["key"]: tag["value"] for tag in dev.run(killed)["tags"]}
-        return int(tags["orch/pid"]) if "orch/pid" in tags else None
-
-    pid = until(worker, 60, "the run's worker")
+    worker = dev.worker_of(killed)
 
     def spark() -> list[psutil.Process] | None:
-        tree = psutil.Process(pid).children(recursive=True)
+        tree = worker.children(recursive=True)
         return tree if "java" in home.process_names() else None
 
     tree = until(spark, 60, "the run's JVM")
-    os.kill(pid, signal.SIGKILL)
+    worker.kill()
     _, alive = psutil.wait_procs(tree, timeout=10)
     assert alive == []
 

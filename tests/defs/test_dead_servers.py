@@ -27,12 +27,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Home, Dev]]:
 def started(home: Home, dev: Dev) -> tuple[str, psutil.Process]:
     """Launch the sample's job from the page; its run and the process that runs it, with a JVM."""
     run_id = dev.materialize("gels", "fpms", JOB, biz_dt=BIZ_DT)
-
-    def worker() -> int | None:
-        tags = {tag["key"]: tag["value"] for tag in dev.run(run_id)["tags"]}
-        return int(tags["orch/pid"]) if "orch/pid" in tags else None
-
-    process = psutil.Process(until(worker, 60, "the run's worker"))
+    process = dev.worker_of(run_id)
     until(lambda: "java" in home.process_names() or None, 60, "the run's JVM")
     return run_id, process
 

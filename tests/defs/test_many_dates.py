@@ -16,15 +16,12 @@ KEY = dg.AssetKey(["gels", "fpms", JOB_NAME])
 
 def materialized(home: Home, run_id: str) -> dict[str | None, dict[str, Any]]:
     """Metadata of the run's materializations, by partition."""
-    with dg.DagsterInstance.from_config(home.environ["DAGSTER_HOME"]) as instance:
-        wanted = {dg.DagsterEventType.ASSET_MATERIALIZATION}
-        records = instance.get_records_for_run(run_id, of_type=wanted).records
-    events = [record.asset_materialization for record in records]
-    assert len({event.partition for event in events if event}) == len(events)
+    told = home.events(run_id, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    events = [event.step_materialization_data.materialization for event in told]
+    assert len({event.partition for event in events}) == len(events)
     return {
         event.partition: {name: value.value for name, value in event.metadata.items()}
         for event in events
-        if event
     }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import dagster as dg
 import pytest
+from dagster import DagsterEventType
 
 from tests.homes import Home, home_of_job
 
@@ -72,13 +72,6 @@ def shaky_home(folder: Path) -> Home:
     return home
 
 
-def events(home: Home, run_id: str, kind: dg.DagsterEventType) -> list[dg.DagsterEvent]:
-    with dg.DagsterInstance.from_config(home.environ["DAGSTER_HOME"]) as instance:
-        records = instance.get_records_for_run(run_id, of_type={kind}).records
-    found = [record.event_log_entry.dagster_event for record in records]
-    return [event for event in found if event is not None]
-
-
 @pytest.mark.spark
 def test_only_the_date_that_lost_its_executor_is_tried_again(tmp_path: Path) -> None:
     home = shaky_home(tmp_path / "home")
@@ -94,9 +87,9 @@ def test_only_the_date_that_lost_its_executor_is_tried_again(tmp_path: Path) -> 
     rows = home.log_rows(JOB)
     assert home.json("log", "rebuild")["written"] == 0
     assert home.log_rows(JOB) == rows
-    (retry,) = events(home, run["run_id"], dg.DagsterEventType.STEP_UP_FOR_RETRY)
+    (retry,) = home.events(run["run_id"], DagsterEventType.STEP_UP_FOR_RETRY)
     assert retry.step_retry_data.seconds_to_wait == 0.5
-    landed = events(home, run["run_id"], dg.DagsterEventType.ASSET_MATERIALIZATION)
+    landed = home.events(run["run_id"], DagsterEventType.ASSET_MATERIALIZATION)
     assert [event.partition for event in landed] == [*DAYS]
     (log,) = (home.folder / "logs").glob("job_*.log")
     said = log.read_text()

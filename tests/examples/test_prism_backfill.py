@@ -43,12 +43,7 @@ def open_dates(home: Home, days: list[str]) -> None:
 
 def changes(home: Home, run_id: str) -> dict[str, Any]:
     """What the run's check of that name told."""
-    with dg.DagsterInstance.from_config(str(home.folder / ".orch" / "dagster")) as instance:
-        wanted = {dg.DagsterEventType.ASSET_CHECK_EVALUATION}
-        records = instance.get_records_for_run(run_id, of_type=wanted).records
-    for record in records:
-        event = record.event_log_entry.dagster_event
-        assert event is not None
+    for event in home.events(run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION):
         evaluation = event.asset_check_evaluation_data
         if evaluation.check_name == "changes":
             assert evaluation.passed

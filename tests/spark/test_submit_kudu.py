@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orch_dagster.bundle import ParamBundle, assemble
-from orch_dagster.context_params import parse_context_params
-from orch_dagster.control.records import ProcessControl, SysParam
-from orch_dagster.registry import JobSpec
+from orch_dagster.bundle import ParamBundle
+from orch_dagster.control.records import SysParam
 from orch_dagster.secrets import Secrets
 from orch_dagster.settings import Settings
 from orch_dagster.spark.errors import JarError
 from orch_dagster.spark.jars import KUDU_JAR_VARIABLE
 from orch_dagster.spark.submit import prepare_submit
+from tests.bundles import job_bundle
 
 CSV = {"format": "csv", "path": "in/{biz_dt}.csv"}
 KUDU = {"format": "KUDU", "path": "claims"}
@@ -28,18 +25,8 @@ MASTERS = "m1:7051,m2:7051,m3:7151"
 
 
 def bundle(sources: list[dict[str, Any]], sinks: list[dict[str, Any]], **spark: str) -> ParamBundle:
-    context = {"entity": "A", "source_system": "B", "sources": sources, "sinks": sinks}
     params = [SysParam(key, "DEV", "*", value, "spark") for key, value in spark.items()]
-    return assemble(
-        JobSpec("J1", "job", parse_context_params(json.dumps(context), "job"), "landing.py"),
-        run_id="run-1",
-        wanted=["2024-05-15"],
-        environment="DEV",
-        generated_at=datetime(2024, 5, 16, tzinfo=timezone.utc),
-        dependencies=[],
-        process_control=[ProcessControl("A", "B", "2024-05-15")],
-        sys_params=params,
-    )
+    return job_bundle({"sources": sources, "sinks": sinks}, params)
 
 
 @pytest.fixture

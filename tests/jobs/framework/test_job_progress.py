@@ -67,10 +67,13 @@ def test_each_stage_is_told_as_it_goes_and_nothing_after_the_end(tmp_path: Path)
     done, messages = run(
         tmp_path,
         """
-        pairs = sc.parallelize(range(12), 12).map(slowly).map(lambda n: (n % 8, n))
-        assert pairs.groupByKey(8).map(slowly).count() == 8
+        # Each stage is there for two looks at least.
+        pairs = sc.parallelize(range(24), 24).map(slowly).map(lambda n: (n % 16, n))
+        assert pairs.groupByKey(16).map(slowly).count() == 16
         spark.stop()
-        time.sleep(2)
+        for thread in threading.enumerate():
+            if thread.name == "stage progress":
+                thread.join(20)
         print(sorted(thread.name for thread in threading.enumerate()))
         """,
     )
@@ -79,8 +82,8 @@ def test_each_stage_is_told_as_it_goes_and_nothing_after_the_end(tmp_path: Path)
     assert "progress" not in done.stdout
     assert messages[-1]["method"] == "closed"
     seen = [stage for stages in stages_of(messages) for stage in stages]
-    assert {stage["tasks"] for stage in seen} == {12, 8}
-    for tasks in (12, 8):
+    assert {stage["tasks"] for stage in seen} == {24, 16}
+    for tasks in (24, 16):
         dones = [stage["done"] for stage in seen if stage["tasks"] == tasks]
         assert dones == sorted(dones)
         assert max(dones) > 0

@@ -18,6 +18,7 @@ from framework.logging import get_logger
 from framework.params_loader import parse_params
 from framework.readers import read_source
 from framework.secrets import mask, moved_back, resolved
+from orch_dagster.masking import Masker
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -32,6 +33,13 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DB_PASSWORD", "hunter2\nhunter-of-two")
     monkeypatch.setenv("JOB_SECRET_1", "literal")
     monkeypatch.setattr(secrets, "_of_spark", {})
+
+
+@pytest.mark.parametrize("text", ["hunter2", "hunter-of-two", "literal", "{0!r} {0}", "%0A"])
+def test_the_orchestrator_hides_the_same(text: str) -> None:
+    said = f"<{text.format('hunter2' + chr(10) + 'hunter-of-two')}> hunter2%0Ahunter-of-two"
+    values = [os.environ["DB_PASSWORD"], os.environ["JOB_SECRET_1"]]
+    assert mask(said) == Masker(values)(said)
 
 
 def test_an_option_that_refers_has_the_variables_value() -> None:
