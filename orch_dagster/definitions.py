@@ -8,8 +8,11 @@ from __future__ import annotations
 from dagster import RepositoryDefinition
 
 from orch_dagster.defs.repository import ControlTables
+from orch_dagster.defs.server_stop import cancel_runs_with_their_server
 from orch_dagster.location import load_location
 from orch_dagster.settings import load_settings
+
+cancel_runs_with_their_server()
 
 defs = RepositoryDefinition(
     "orch_dagster",

@@ -7,7 +7,7 @@ read the same facts, so both write the same bytes, and any number of times.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -143,6 +143,7 @@ class RunHistory:
         facts: What its steps said, in any order, repeated or not.
         failures: Dagster's step failures.
         end: The end of the run, if it is over.
+        parents: job_name to the steps of the run that come before it.
     """
 
     run_id: str
@@ -152,6 +153,7 @@ class RunHistory:
     facts: Sequence[StepFacts] = ()
     failures: Sequence[StepFailed] = ()
     end: RunEnded | None = None
+    parents: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def row_id(run_id: str, created_at: datetime, job_id: str, biz_dt: str) -> str:
@@ -163,8 +165,8 @@ def row_id(run_id: str, created_at: datetime, job_id: str, biz_dt: str) -> str:
 def project(run: RunHistory) -> list[ExecutionLog]:
     """The rows that a run's events amount to, by job and date.
 
-    A step that never began has no row, unless the run was canceled before it or the step failed
-    before it could say anything.
+    A step that said nothing has a row if it failed before it could, if the run was canceled before
+    it, or if the run failed when it was its turn. It has none if a step before it did not end well.
     """
     said = _attempts(run.facts)
     rows: list[ExecutionLog] = []
@@ -173,19 +175,20 @@ def project(run: RunHistory) -> list[ExecutionLog]:
         for biz_dt in sorted({day for facts in said[job_name] for day in facts.biz_dts}):
             of_date = [facts for facts in said[job_name] if biz_dt in facts.biz_dts]
             rows.append(_row(run, of_date, biz_dt, failed))
+    ended_well = set(said) - {row.job_name for row in rows if row.status != COMPLETED}
+    ended_well -= {failure.job_name for failure in run.failures}
     for job_name in sorted(set(run.job_ids) - set(said)):
-        if end := _end_unsaid(run, job_name):
+        if end := _end_unsaid(run, job_name, ended_well):
             rows += [_unsaid(run, end, job_name, biz_dt) for biz_dt in run.biz_dts]
     return rows
 
 
-def _end_unsaid(run: RunHistory, job_name: str) -> End | None:
+def _end_unsaid(run: RunHistory, job_name: str, ended_well: Set[str]) -> End | None:
     """How a step ended that said nothing itself; None where it has no row."""
     failed = [failure for failure in run.failures if failure.job_name == job_name]
-    if failed:
+    was_due = run.parents.get(job_name, frozenset()) <= ended_well
+    if failed or (run.end and (run.end.how is RunEnd.CANCELED or was_due)):
         return _end_from_dagster(run, failed)
-    if run.end and run.end.how is RunEnd.CANCELED:
-        return End("canceled", run.end.at)
     return None
 
 

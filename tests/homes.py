@@ -15,6 +15,10 @@ from typing import Any
 import psutil
 from dagster import DagsterEvent, DagsterEventType, DagsterInstance
 
+from orch_dagster.control.connect import open_store
+from orch_dagster.control.tables import JOB_MASTER
+from orch_dagster.defs.dead_runs import fail_dead_runs
+from orch_dagster.defs.sensors import project_ended_runs
 from orch_dagster.settings import REPOSITORY
 
 BIZ_DT = "2024-05-15"
@@ -95,6 +99,15 @@ class Home:
             records = instance.get_records_for_run(run_id, of_type={kind}).records
         found = [record.event_log_entry.dagster_event for record in records]
         return [event for event in found if event is not None]
+
+    def tick_sensor(self) -> None:
+        """One tick of what the sensor does with execution_log, from the first event on."""
+        store = open_store(self.environ.get("ORCH_CONTROL_URL", STORE_URL), self.folder)
+        with DagsterInstance.from_config(self.environ["DAGSTER_HOME"]) as instance:
+            job_ids = {str(row["job_name"]): str(row["job_id"]) for row in store.read(JOB_MASTER)}
+            fail_dead_runs(instance, job_ids)
+            project_ended_runs(instance, store, job_ids, {})
+        store.close()
 
     def log_rows(self, job: str) -> list[dict[str, Any]]:
         """The job's rows of execution_log, newest first."""

@@ -54,8 +54,10 @@ def facts(
 def run(
     *said: StepFacts, failures: Sequence[StepFailed] = (), end: RunEnded | None = None
 ) -> RunHistory:
+    """A run of two jobs, the second after the first."""
     job_ids = {"a": "J_a", "b": "J_b"}
-    return RunHistory("run-1", CREATED, (DAY,), job_ids, said, failures, end)
+    parents = {"a": frozenset[str](), "b": frozenset({"a"})}
+    return RunHistory("run-1", CREATED, (DAY,), job_ids, said, failures, end, parents)
 
 
 def one(history: RunHistory) -> ExecutionLog:
@@ -176,15 +178,34 @@ class TestWhatAStepCouldNotSay:
         row = project(run(said, failures=failures, end=RunEnded(how, at(9), "x")))[0]
         assert (row.status, row.end_time) == ("Completed", at(3))
 
-    def test_a_step_that_never_began_has_a_row_only_in_a_canceled_run(self) -> None:
+    @pytest.mark.parametrize(
+        ("how", "status"),
+        [(RunEnd.FAILURE, "Failed: the orchestrator died"), (RunEnd.CANCELED, "Canceled")],
+    )
+    def test_a_step_that_never_began_has_the_runs_end(self, how: RunEnd, status: str) -> None:
         done = facts("a", ends={DAY: End("completed", at(3))})
 
         assert len(project(run(done))) == 1
-        assert len(project(run(done, end=RunEnded(RunEnd.FAILURE, at(4))))) == 1
-        first, second = project(run(done, end=RunEnded(RunEnd.CANCELED, at(4))))
+        first, second = project(run(done, end=RunEnded(how, at(4), "the orchestrator died")))
         assert (first.job_name, first.status) == ("a", "Completed")
-        assert (second.job_name, second.status, second.attempts) == ("b", "Canceled", 0)
+        assert (second.job_name, second.status, second.attempts) == ("b", status, 0)
         assert (second.start_time, second.end_time, second.duration) == (None, at(4), None)
+
+    def test_a_run_that_failed_before_any_step_has_the_rows_of_the_first_ones(self) -> None:
+        row = one(run(end=RunEnded(RunEnd.FAILURE, at(4), "the orchestrator died")))
+        assert (row.job_name, row.status) == ("a", "Failed: the orchestrator died")
+
+    @pytest.mark.parametrize("end", [End("failed", at(3), "bad"), End("canceled", at(3)), None])
+    def test_a_step_after_one_that_did_not_end_well_has_no_row(self, end: End | None) -> None:
+        first = facts("a", ends={DAY: end} if end else {})
+        row = one(run(first, end=RunEnded(RunEnd.FAILURE, at(4), "steps failed")))
+        assert row.job_name == "a"
+
+    def test_a_step_after_one_that_landed_and_whose_check_failed_has_no_row(self) -> None:
+        landed = facts("a", ends={DAY: End("completed", at(3))})
+        failures = [StepFailed("a", at(4), "check failed")]
+        row = one(run(landed, failures=failures, end=RunEnded(RunEnd.FAILURE, at(4))))
+        assert (row.job_name, row.status) == ("a", "Completed")
 
     def test_a_run_of_which_nothing_is_known(self) -> None:
         assert project(run()) == []

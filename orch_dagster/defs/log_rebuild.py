@@ -12,9 +12,9 @@ from dagster import DagsterInstance
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, Row
+from orch_dagster.defs.dead_runs import fail_dead_runs
 from orch_dagster.defs.run_history import read_history
 from orch_dagster.defs.runs import runs_since
-from orch_dagster.defs.sensors import fail_dead_runs
 from orch_dagster.execution_log import STARTED, project, write_rows
 
 _RUNS_A_PAGE = 50
@@ -59,7 +59,7 @@ def rebuild(
         StoreError: The store cannot be read or written; giving the command again is safe.
         OrchError: A run was deleted meanwhile.
     """
-    died = fail_dead_runs(instance, silence_s)
+    died = fail_dead_runs(instance, job_ids, silence_s)
     runs = rows = written = 0
     for page in runs_since(instance, since, _RUNS_A_PAGE):
         projected = [

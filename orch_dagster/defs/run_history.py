@@ -21,8 +21,9 @@ from orch_dagster.execution_log import (
 )
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, DagsterRun, EventLogEntry, RunRecord
+    from dagster import DagsterEvent, DagsterInstance, DagsterRun, EventLogEntry, RunRecord
     from dagster._core.execution.plan.objects import StepFailureData
+    from dagster._utils.error import SerializableErrorInfo
 
 _FACTS = "orch/step_facts"
 
@@ -74,15 +75,17 @@ def read_history(
                 StepFailed(str(event.step_key), _at(entry), reason(event.step_failure_data))
             )
         elif end is None:
-            end = RunEnded(RUN_ENDS[event.event_type], _at(entry), event.message or "")
+            end = RunEnded(RUN_ENDS[event.event_type], _at(entry), _run_reason(event))
+    parents = planned_steps(instance, run)
     return RunHistory(
         run_id=run.run_id,
         created_at=record.create_timestamp,
         biz_dts=_dates_or_none(run),
-        job_ids={name: job_ids[name] for name in _planned(instance, run) if name in job_ids},
+        job_ids={name: job_ids[name] for name in parents if name in job_ids},
         facts=facts,
         failures=failures,
         end=end,
+        parents=parents,
     )
 
 
@@ -90,10 +93,19 @@ def reason(failure: StepFailureData) -> str:
     """What went wrong, without Dagster's wrapping."""
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
-    error = failure.error
+    return _first_cause(failure.error) or "the step failed"
+
+
+def _run_reason(event: DagsterEvent) -> str:
+    """What a run ended by, where that was no step of it."""
+    data = event.job_failure_data if event.event_type is DagsterEventType.RUN_FAILURE else None
+    return _first_cause(data.error if data else None) or event.message or ""
+
+
+def _first_cause(error: SerializableErrorInfo | None) -> str | None:
     while error is not None and error.cause is not None:
         error = error.cause
-    return error.message.strip() if error else "the step failed"
+    return error.message.strip() if error else None
 
 
 def _at(entry: EventLogEntry) -> datetime:
@@ -108,9 +120,16 @@ def _dates_or_none(run: DagsterRun) -> tuple[str, ...]:
         return ()
 
 
-def _planned(instance: DagsterInstance, run: DagsterRun) -> list[str]:
+def planned_steps(instance: DagsterInstance, run: DagsterRun) -> dict[str, frozenset[str]]:
+    """The steps that the run was to execute, each with those of them that come before it."""
     if run.execution_plan_snapshot_id is None:
-        return []
-    return list(
-        instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id).step_keys_to_execute
-    )
+        return {}
+    plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    wanted = set(plan.step_keys_to_execute)
+    return {
+        step.key: frozenset(
+            key for each in step.inputs for key in each.upstream_step_keys if key in wanted
+        )
+        for step in plan.steps
+        if step.key in wanted
+    }

@@ -4,7 +4,6 @@ completed runs change in process_control."""
 from __future__ import annotations
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +11,14 @@ from datetime import datetime
 from typing import Any, cast
 
 import dagster as dg
-from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster import DagsterEventType, DagsterInstance, DagsterRun
 from dagster._core.event_api import RunStatusChangeRecordsFilter
 from dagster._core.storage.event_log.base import EventLogRecord
 
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
-from orch_dagster.defs.liveness import is_dead
+from orch_dagster.defs.dead_runs import fail_dead_runs
 from orch_dagster.defs.old_logs import OldLogs
 from orch_dagster.defs.reprocess import settle_reprocess
 from orch_dagster.defs.run_history import RUN_ENDS, read_history
@@ -30,10 +29,8 @@ from orch_dagster.registry import JobSpec
 from orch_dagster.schedules import source_time_zone
 
 SENSOR_NAME = "execution_log"
-ORCHESTRATOR_DIED = "the orchestrator died"
 
 _RUNS_A_TICK = 200
-_UNFINISHED = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
     )
     def execution_log(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance = context.instance
-        failed = fail_dead_runs(instance, settings.silence_s)
+        failed = fail_dead_runs(instance, location.job_ids, settings.silence_s)
         for sentence in old_logs.remove(instance):
             context.log.info(sentence)
         store = open_store(settings.control_url, settings.home)
@@ -163,22 +160,3 @@ def _ends_after(
         limit=_RUNS_A_TICK,
         ascending=True,
     ).records
-
-
-def fail_dead_runs(instance: DagsterInstance, silence_s: float = math.inf) -> list[str]:
-    """Fail the unfinished runs whose process is gone; see liveness.is_dead.
-
-    Returns:
-        The run ids.
-    """
-    unfinished = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
-    runs = [record.dagster_run for record in unfinished]
-    dead = [run.run_id for run in runs if is_dead(run.tags, silence_s)]
-    failed: list[str] = []
-    for run_id in dead:
-        # Read again: it may have ended well between the list and the look at its process.
-        run = instance.get_run_by_id(run_id)
-        if run is not None and run.status in _UNFINISHED:
-            instance.report_run_failed(run, ORCHESTRATOR_DIED)
-            failed.append(run_id)
-    return failed

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.spark
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Home, Dev]]:
+def served(tmp_path: Path, own_signals: None) -> Iterator[tuple[Home, Dev]]:
     """A home with the sample, served."""
     home = new_home(tmp_path / "home")
     home.orch("init", "--sample")
@@ -45,6 +45,19 @@ def test_the_job_of_a_killed_code_server_ends_and_its_row_says_why(
     assert alive == []
     (row,) = [row for row in home.log_rows(JOB) if row["run_id"] == run_id]
     assert row["status"] == "Failed: the code server that started the run died"
+
+
+def test_a_code_server_that_is_told_to_end_cancels_its_runs(served: tuple[Home, Dev]) -> None:
+    home, dev = served
+    run_id, worker = started(home, dev)
+    job = [worker, *worker.children(recursive=True)]
+    server = worker.parent()
+    assert server is not None
+    server.terminate()
+    _, alive = psutil.wait_procs(job, timeout=10)
+    assert alive == []
+    (row,) = [row for row in home.log_rows(JOB) if row["run_id"] == run_id]
+    assert row["status"] == "Canceled"
 
 
 def test_a_killed_daemon_takes_no_job_along(served: tuple[Home, Dev]) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from subprocess import DEVNULL, Popen
 
-import dagster as dg
 import pytest
 
-from tests.homes import STORE_URL, Home
+from tests.homes import Home
 from tests.waiting import wait_until
 
 JOB = "etl_lnd_gels_fpms_t_contract_master"
@@ -32,20 +31,8 @@ def test_kill_9_of_the_orchestrator_leaves_no_process_and_the_sensor_says_so(
     (row,) = sample_home.log_rows(JOB)
     assert row["status"] == "Started"
 
-    tick_sensor(sample_home)
+    sample_home.tick_sensor()
     (row,) = sample_home.log_rows(JOB)
     assert row["status"] == "Failed: the orchestrator died"
-    tick_sensor(sample_home)
+    sample_home.tick_sensor()
     assert sample_home.log_rows(JOB) == [row]
-
-
-def tick_sensor(home: Home) -> None:
-    """One tick of the sensor's work, on the instance and the store of the home."""
-    from orch_dagster.control.connect import open_store
-    from orch_dagster.defs.sensors import fail_dead_runs, project_ended_runs
-
-    store = open_store(STORE_URL, home.folder)
-    with dg.DagsterInstance.from_config(home.environ["DAGSTER_HOME"]) as instance:
-        fail_dead_runs(instance)
-        project_ended_runs(instance, store, {JOB: "JOB_1001"}, {})
-    store.close()

@@ -8,14 +8,12 @@ import subprocess
 from subprocess import DEVNULL, Popen
 from typing import Any
 
-import dagster as dg
 import pytest
 
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import with_retries
 from orch_dagster.control.tables import EXECUTION_LOG, JOB_MASTER
-from orch_dagster.defs.sensors import fail_dead_runs, project_ended_runs
-from orch_dagster.sample.rows import JOB_ID, JOB_NAME
+from orch_dagster.sample.rows import JOB_NAME
 from tests.homes import BIZ_DT, Home
 from tests.kudu_cluster import KuduCluster
 from tests.waiting import wait_until
@@ -26,15 +24,6 @@ pytestmark = [pytest.mark.kudu, pytest.mark.spark]
 def log_text(home: Home) -> str:
     """The log files of all runs."""
     return "".join(path.read_text() for path in (home.folder / "logs").glob("job_*.log"))
-
-
-def tick_sensor(home: Home) -> None:
-    """One tick of the sensor's work, from the first event on."""
-    store = open_store(home.environ["ORCH_CONTROL_URL"], home.folder)
-    with dg.DagsterInstance.from_config(home.environ["DAGSTER_HOME"]) as instance:
-        fail_dead_runs(instance)
-        project_ended_runs(instance, store, {JOB_NAME: JOB_ID}, {})
-    store.close()
 
 
 def started(home: Home) -> Popen[bytes]:
@@ -58,7 +47,7 @@ def test_the_main_job_by_dagsters_own_command(kudu_home: Home) -> None:
     landed = kudu_home.folder / "out/fdm_landing/gels_fpms_t_contract_master" / f"biz_dt={BIZ_DT}"
     assert [*landed.glob("*.orc")]
     before = json.dumps(kudu_home.log_rows(JOB_NAME))
-    tick_sensor(kudu_home)
+    kudu_home.tick_sensor()
     assert json.dumps(kudu_home.log_rows(JOB_NAME)) == before
     assert "all five tables are there" in kudu_home.orch("doctor").stdout
 
@@ -73,7 +62,7 @@ def test_a_run_is_stopped_as_on_sqlite(
 
     assert run.wait(30) != 0
     wait_until(lambda: not kudu_home.process_names(), "the end of all processes", timeout_s=10)
-    tick_sensor(kudu_home)
+    kudu_home.tick_sensor()
     (row,) = kudu_home.log_rows(JOB_NAME)
     assert row["status"] == "Canceled"
 
@@ -97,7 +86,7 @@ class TestOutages:
         assert f"{own_kudu.masters[0]}: nothing listens there" in said
         assert "running " not in said
 
-        tick_sensor(kudu_home)
+        kudu_home.tick_sensor()
         (row,) = kudu_home.log_rows(JOB_NAME)
         assert row["status"].startswith("Failed: control store kudu://")
         assert row["spark_app_id"] is None
@@ -133,10 +122,10 @@ class TestOutages:
         assert row["status"] == "Started"
         assert f"{JOB_NAME} completed" in log_text(kudu_home)
 
-        tick_sensor(kudu_home)
+        kudu_home.tick_sensor()
         (row,) = kudu_home.log_rows(JOB_NAME)
         assert row["status"] == "Completed"
-        tick_sensor(kudu_home)
+        kudu_home.tick_sensor()
         assert kudu_home.log_rows(JOB_NAME) == [row]
 
 

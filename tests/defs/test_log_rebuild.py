@@ -10,7 +10,9 @@ from datetime import timedelta
 
 import psutil
 import pytest
-from dagster import DagsterRun
+from dagster import DagsterEventType, DagsterRun
+from dagster._core.events import DagsterEvent, JobFailureData
+from dagster._utils.error import serializable_error_info_from_exc_info
 
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
@@ -66,14 +68,14 @@ def play(played: Played) -> dict[str, DagsterRun]:
         "failed": played.start("first", DAYS[1]),
         "canceled": played.start("second", DAYS[1]),
         "going": played.start("first", DAYS[0]),
-        "nothing": played.start("second", DAYS[0]),
+        "unbegun": played.start("gels_fpms", DAYS[0]),
     }
     played.run(runs["completed"], first="completed", second="completed")
     played.run(runs["failed"], first="failed")
     played.instance.report_run_canceled(runs["canceled"])
     played.begin(runs["going"], "first")
-    # It failed before any step began: there is no row of it.
-    played.end(runs["nothing"], ok=False)
+    # It failed before any step began: its first job has a row, and the one after that has none.
+    played.end(runs["unbegun"], ok=False)
     played.sense("execution_log")
     return runs
 
@@ -82,11 +84,11 @@ def test_rows_that_were_lost_come_back_as_they_were(location: Played, store: Con
     play(location)
     before = store.read(EXECUTION_LOG)
     assert sorted(str(row["status"]) for row in before) == [
-        "Canceled", "Completed", "Completed", "Failed: no rows", "Started"
+        "Canceled", "Completed", "Completed", "Failed: no rows", "Failed: steps failed", "Started"
     ]  # fmt: skip
     store.delete(EXECUTION_LOG, before)
 
-    assert rebuilt(location) == Rebuilt(runs=5, rows=5, written=5, died=[])
+    assert rebuilt(location) == Rebuilt(runs=5, rows=6, written=6, died=[])
     assert store.read(EXECUTION_LOG) == before
 
 
@@ -95,7 +97,7 @@ def test_of_settled_runs_nothing_is_written(location: Played, store: ControlStor
     before = store.read(EXECUTION_LOG)
     recorded = Recorded(store)
 
-    assert rebuilt(location, recorded) == Rebuilt(runs=5, rows=5, written=0, died=[])  # type: ignore[arg-type]
+    assert rebuilt(location, recorded) == Rebuilt(runs=5, rows=6, written=0, died=[])  # type: ignore[arg-type]
     assert recorded.written == []
     assert store.read(EXECUTION_LOG) == before
 
@@ -116,7 +118,11 @@ def test_a_job_that_was_deleted_has_the_rows_of_its_steps(
     location: Played, store: ControlStore, played: Callable[[], Played]
 ) -> None:
     play(location)
-    before = [row for row in store.read(EXECUTION_LOG) if row["job_name"] == "first"]
+    before = [
+        row
+        for row in store.read(EXECUTION_LOG)
+        if row["job_name"] == "first" and row["status"] != "Failed: steps failed"
+    ]
     store.delete(EXECUTION_LOG, store.read(EXECUTION_LOG))
     store.delete(JOB_MASTER, [{"job_id": "first"}])
 
@@ -141,6 +147,40 @@ def test_a_run_whose_process_is_gone_is_failed_first(location: Played, store: Co
     (row,) = store.read(EXECUTION_LOG)
     assert row["status"] == "Failed: the orchestrator died"
     assert rebuilt(location).written == 0
+
+
+def test_a_run_whose_process_never_said_that_it_lives_is_failed_after_a_silence(
+    location: Played, store: ControlStore
+) -> None:
+    run = location.start("gels_fpms", DAYS[0])
+    assert rebuilt(location) == Rebuilt(runs=1, rows=0, written=0, died=[])
+
+    job_ids = location.location.location.job_ids
+    # Another location's, as none of its steps is ours.
+    assert rebuild(location.instance, store, {"other": "1"}, silence_s=0).died == []
+    assert rebuild(location.instance, store, job_ids, silence_s=0).died == [run.run_id]
+    (row,) = store.read(EXECUTION_LOG)
+    assert (row["job_name"], row["status"]) == ("first", "Failed: the orchestrator died")
+
+
+def test_a_run_that_failed_outside_its_steps_says_by_what(
+    location: Played, store: ControlStore
+) -> None:
+    run = location.start("first", DAYS[0])
+    try:
+        raise RuntimeError("a run") from OSError("disk full")
+    except RuntimeError:
+        error = serializable_error_info_from_exc_info(sys.exc_info())
+    failed = DagsterEvent(
+        DagsterEventType.RUN_FAILURE.value,
+        "first",
+        event_specific_data=JobFailureData(error),
+        message="Execution of run failed. An exception was thrown during execution.",
+    )
+    location.instance.report_dagster_event(failed, run.run_id)
+    rebuilt(location)
+    (row,) = store.read(EXECUTION_LOG)
+    assert row["status"] == "Failed: OSError: disk full"
 
 
 def test_only_runs_since_a_moment_which_it_includes(location: Played, store: ControlStore) -> None:
