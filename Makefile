@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench install
+.PHONY: demo test check chaos bench install
 
 install: $(VENV)/.installed
 
@@ -28,6 +28,12 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# 500 runs, whose processes and servers are killed at random; CHAOS_SEED repeats a drawing.
+CHAOS_RUNS ?= 500
+chaos: export CHAOS_RUNS := $(CHAOS_RUNS)
+chaos: install
+	$(BIN)/python -m pytest tests/chaos tests/defs/test_kill_publish.py
 
 bench: install
 	$(BIN)/python bench/registry_load.py 1000 10000

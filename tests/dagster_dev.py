@@ -87,11 +87,15 @@ class Dev:
 
     def materialize(self, *path: str, biz_dt: str) -> str:
         """Launch an asset as its page does; returns the run id."""
+        return self.materialize_all([path], biz_dt)
+
+    def materialize_all(self, paths: Sequence[Sequence[str]], biz_dt: str) -> str:
+        """Launch assets as their page does, in one run; returns its id."""
         selector = {
             "repositoryLocationName": self.location,
             "repositoryName": "orch_dagster",
             "pipelineName": "__ASSET_JOB",
-            "assetSelection": [{"path": path}],
+            "assetSelection": [{"path": path} for path in paths],
         }
         metadata = {"tags": [{"key": "dagster/partition", "value": biz_dt}]}
         params = {"selector": selector, "mode": "default", "executionMetadata": metadata}
@@ -163,16 +167,15 @@ def until(look: Callable[[], T | None], seconds: float, what: str) -> T:
     return found[0]
 
 
-@contextmanager
-def dagster_dev(home: Home) -> Iterator[Dev]:
-    """Start it on a free port, wait for its code location, and end it with all its processes.
+def start_dev(home: Home) -> tuple[Popen[bytes], Dev]:
+    """Start it on a free port and wait for its code location.
 
     What it says goes to ``dev.log`` in the home.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with (home.folder / "dev.log").open("wb") as said:
+    with (home.folder / "dev.log").open("ab") as said:
         # As the README has it, in the repository, whose workspace.yaml it finds.
         process = Popen(
             ["dagster", "dev", "-p", str(port), "-h", "127.0.0.1"],
@@ -193,12 +196,27 @@ def dagster_dev(home: Home) -> Iterator[Dev]:
 
     try:
         served.location = until(location, 90, "the code location in dagster dev")
+    except BaseException:
+        _end_dev(home, process)
+        raise
+    return process, served
+
+
+def _end_dev(home: Home, process: Popen[bytes]) -> None:
+    # Also those of one that has ended by itself.
+    left_by_it = home.processes()
+    process.send_signal(signal.SIGINT)
+    _, alive = psutil.wait_procs(left_by_it, timeout=30)
+    for left in alive:
+        left.kill()
+    process.wait(10)
+
+
+@contextmanager
+def dagster_dev(home: Home) -> Iterator[Dev]:
+    """Start it, and end it with all processes of the home."""
+    process, served = start_dev(home)
+    try:
         yield served
     finally:
-        # Also those of one that has ended by itself.
-        left_by_it = home.processes()
-        process.send_signal(signal.SIGINT)
-        _, alive = psutil.wait_procs(left_by_it, timeout=30)
-        for left in alive:
-            left.kill()
-        process.wait(10)
+        _end_dev(home, process)

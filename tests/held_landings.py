@@ -94,13 +94,13 @@ class Landing:
         return self.count == self.stop_at
 
     def hold(self) -> None:
-        self.step = _step(sys._getframe(1))
+        self.step = publishing_step(sys._getframe(1))
         self.rests.set()
         _for_ever.wait()
 
 
-def _step(frame: FrameType | None) -> str:
-    """The function of publishing that is at work."""
+def publishing_step(frame: FrameType | None) -> str:
+    """The function of publishing that is at work, or "elsewhere"."""
     while frame is not None:
         code = frame.f_code
         if Path(code.co_filename).name in _MODULES and code.co_name != "run":
@@ -112,12 +112,16 @@ def _step(frame: FrameType | None) -> str:
     return "elsewhere"
 
 
+def changes_files(event: str, args: tuple[Any, ...]) -> bool:
+    """Whether an audit event is a change of a file."""
+    return event in _CHANGES or (event == "open" and bool(args[2] & _FOR_WRITING))
+
+
 def _hook(event: str, args: tuple[Any, ...]) -> None:
     landing: Landing | None = getattr(_thread, "landing", None)
     if landing is None:
         return
-    opens = event == "open" and args[2] & _FOR_WRITING
-    if (opens or event in _CHANGES) and landing.reaches():
+    if changes_files(event, args) and landing.reaches():
         landing.hold()
 
 

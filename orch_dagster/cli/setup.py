@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from orch_dagster.cli.arguments import BIZ_DT, connected
+from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import console
 from orch_dagster.control.tables import TABLE_BY_NAME
 from orch_dagster.files import write_atomically
@@ -53,6 +54,9 @@ def _set_up_dagster(settings: Settings) -> None:
     lines = [f"DAGSTER_HOME=${{DAGSTER_HOME:-{settings.dagster_home.as_posix()}}}"]
     if settings.home != REPOSITORY:
         lines.append(f"ORCH_HOME=${{ORCH_HOME:-{settings.home.as_posix()}}}")
+    with opened_instance(settings):
+        # It makes Dagster's tables, at which the first runs would trip over one another.
+        pass
     env = settings.home / ".env"
     there = env.read_text(encoding="utf-8").splitlines() if env.is_file() else []
     named = {line.partition("=")[0] for line in there}

@@ -10,9 +10,7 @@ import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, RunRecord
 
 from orch_dagster.defs.liveness import PID_TAG, is_dead
-from orch_dagster.defs.run_history import planned_steps
-
-ORCHESTRATOR_DIED = "the orchestrator died"
+from orch_dagster.defs.run_history import ORCHESTRATOR_DIED, planned_steps
 
 _UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from dagster._core.execution.plan.objects import StepFailureData
     from dagster._utils.error import SerializableErrorInfo
 
+ORCHESTRATOR_DIED = "the orchestrator died"
+
 _FACTS = "orch/step_facts"
+# Dagster's words where a code server finds that the process of a run is gone.
+_SAID_OF_A_CRASH = "This run has been marked as failed from outside the execution context."
 
 RUN_ENDS: Mapping[DagsterEventType, RunEnd] = {
     DagsterEventType.RUN_SUCCESS: RunEnd.SUCCESS,
@@ -99,7 +103,8 @@ def reason(failure: StepFailureData) -> str:
 def _run_reason(event: DagsterEvent) -> str:
     """What a run ended by, where that was no step of it."""
     data = event.job_failure_data if event.event_type is DagsterEventType.RUN_FAILURE else None
-    return _first_cause(data.error if data else None) or event.message or ""
+    said = _first_cause(data.error if data else None) or event.message or ""
+    return ORCHESTRATOR_DIED if said == _SAID_OF_A_CRASH else said
 
 
 def _first_cause(error: SerializableErrorInfo | None) -> str | None:

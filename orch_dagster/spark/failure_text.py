@@ -21,6 +21,8 @@ _TRACEBACK = re.compile(r"(\S+\.PythonException: )?Traceback \(most recent call 
 _REPEATS_FOLLOW = "Driver stacktrace:"
 _JAVA_FRAME = re.compile(r"\s+at [\w.$/<>]+\(|\s*\.\.\. \d+ (more|elided)")
 _LOG_NOISE = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (TRACE|DEBUG|INFO|WARN) ")
+# What a JVM says before anything else where the environment has options for it.
+_JVM_OPENING = re.compile(r"(NOTE: )?Picked up \w+: ")
 # What a JVM says after its reason.
 _JVM_CLOSING = ("Error: Could not create the Java", "Error: A fatal exception has occurred")
 _PYTHON_ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*)(?=: |$)")
@@ -126,7 +128,7 @@ def _read_traceback(lines: list[str]) -> str | None:
 
 def _is_noise(line: str) -> bool:
     return line.startswith(_JVM_CLOSING) or any(
-        pattern.match(line) for pattern in (_JAVA_FRAME, _LOG_NOISE, _FRAME)
+        pattern.match(line) for pattern in (_JAVA_FRAME, _LOG_NOISE, _FRAME, _JVM_OPENING)
     )
 
 

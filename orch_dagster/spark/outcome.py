@@ -20,6 +20,11 @@ __all__ = ["JobException", "Outcome", "ResultMessages", "clip_utf8", "judge"]
 
 _SIGKILL_CODE = 137
 _SIGTERM_CODE = 143
+# What Py4J raises when nobody answers.
+_LOST_GATEWAY = {
+    "Py4JError", "Py4JNetworkError", "ConnectionRefusedError", "ConnectionResetError",
+    "BrokenPipeError",
+}  # fmt: skip
 # Windows has no signals of that many names; the numbers are those of POSIX.
 _SIGNAL_NAMES = {number.value + 128: number.name for number in signal.Signals}
 
@@ -104,19 +109,26 @@ def judge(
 def _failure(end: ProcessEnd, messages: ResultMessages, timeout_s: float | None) -> str | None:
     if end.reason == "timeout":
         return f"timed out{_after(timeout_s)} and was ended; raise timeout_minutes if it needs more"
-    if messages.exception is not None:
-        return messages.exception.line
-    if end.exit_code == 0:
-        return None
+    said = messages.exception.line if messages.exception else last_failure(end.tail)
+    if messages.exception is not None and not _is_of_a_lost_jvm(end, messages.exception):
+        return said
+    quoted = f": {said}" if said else ""
     if end.exit_code == _SIGKILL_CODE:
         return (
             "killed (exit code 137, SIGKILL): the machine ran out of memory, or somebody used "
-            "kill -9" + _quoted_tail(end)
+            "kill -9" + quoted
         )
     if end.exit_code == _SIGTERM_CODE:
-        return "terminated from outside (exit code 143, SIGTERM)" + _quoted_tail(end)
+        return "terminated from outside (exit code 143, SIGTERM)" + quoted
+    if end.exit_code == 0:
+        return None
     name = _SIGNAL_NAMES.get(end.exit_code)
-    return f"exit code {end.exit_code}" + (f" ({name})" if name else "") + _quoted_tail(end)
+    return f"exit code {end.exit_code}" + (f" ({name})" if name else "") + quoted
+
+
+def _is_of_a_lost_jvm(end: ProcessEnd, exception: JobException) -> bool:
+    """Whether the script's exception only says that its JVM was gone, which a signal ended."""
+    return end.exit_code in (_SIGKILL_CODE, _SIGTERM_CODE) and exception.name in _LOST_GATEWAY
 
 
 def _may_pass(end: ProcessEnd, messages: ResultMessages) -> bool:
@@ -149,11 +161,6 @@ def _unproven_landing(
     return f"unknown whether the job landed: it ended with exit code 0, but {gap}" + (
         f"; it printed {said}" if said else ""
     )
-
-
-def _quoted_tail(end: ProcessEnd) -> str:
-    said = last_failure(end.tail)
-    return f": {said}" if said else ""
 
 
 def _after(timeout_s: float | None) -> str:

@@ -70,6 +70,21 @@ def test_the_jobs_own_exception_comes_first(code: int) -> None:
     assert failure(code, messages, tail="noise") == "ValueError: no rows (etl_lnd_x.py:7)"
 
 
+def test_an_exception_that_only_says_that_the_jvm_was_gone_comes_second() -> None:
+    lost = JobException("Py4JNetworkError", "Error while sending or receiving")
+    messages = ResultMessages(opened=True, closed=True, exception=lost)
+    said = failure(137, messages)
+    assert said.startswith("killed (exit code 137, SIGKILL)")
+    assert said.endswith(": Py4JNetworkError: Error while sending or receiving")
+    # It may have lost another service.
+    assert failure(1, messages).startswith("Py4JNetworkError")
+
+
+def test_what_a_jvm_says_of_its_options_is_no_failure() -> None:
+    tail = "NOTE: Picked up JDK_JAVA_OPTIONS: -Xmx1g\nPicked up JAVA_TOOL_OPTIONS: -Xss1m\n"
+    assert failure(143, ResultMessages(), tail) == failure(143, ResultMessages())
+
+
 def test_signals_are_said_in_words() -> None:
     assert "ran out of memory, or somebody used kill -9" in failure(137)
     assert failure(143).startswith("terminated from outside")

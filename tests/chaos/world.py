@@ -1,0 +1,257 @@
+"""The home, the servers and the processes that chaos strikes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+from dagster import DagsterInstance
+
+from orch_dagster.settings import REPOSITORY
+from tests import held_landings
+from tests.chaos import struck_job
+from tests.chaos.strikes import CHILD, PARENT, PLAIN, Plan, Victim
+from tests.dagster_dev import start_dev
+from tests.homes import new_home
+from tests.kudu_cluster import KuduCluster, Role, use_kudu
+
+_COLUMNS = "SELECT n, run_id, '${hivevar:biz_dt}' AS biz_dt FROM row1"
+_ROLES: dict[Victim, Role] = {"master": "MASTER", "tserver": "TSERVER"}
+# What each part of Dagster has in its command.
+_SERVERS: dict[Victim, tuple[str, ...]] = {
+    "code server": ("api", "grpc"),
+    "daemon": ("dagster._daemon", "run"),
+}
+# The least that there is.
+SILENCE_S = 61
+
+
+class World:
+    """A home with three small jobs, its `dagster dev`, and maybe its own Kudu.
+
+    Args:
+        folder: Where the home is made.
+        cluster: Its control store; an embedded one without it.
+
+    Attributes:
+        home: The home.
+        instance: Its Dagster instance.
+        on_kudu: Whether there is a Kudu.
+        dev: What serves it, whole or not.
+    """
+
+    def __init__(self, folder: Path, cluster: KuduCluster | None, plans: list[Plan]) -> None:
+        self.home = new_home(folder)
+        self.home.environ["ORCH_SILENCE_S"] = str(SILENCE_S)
+        self._cluster = cluster
+        self.on_kudu = cluster is not None
+        if cluster:
+            use_kudu(self.home, cluster, timeout_s=6)
+        self._fill(plans)
+        self._away: dict[Role, float] = {}
+        self._process, self.dev = start_dev(self.home)
+        self.is_broken = False
+        self.instance = DagsterInstance.from_config(self.home.environ["DAGSTER_HOME"])
+
+    def _fill(self, plans: list[Plan]) -> None:
+        jobs, hql = self.home.folder / "jobs", self.home.folder / "hql"
+        shutil.copytree(REPOSITORY / "jobs" / "framework", jobs / "framework")
+        for module in (struck_job, held_landings):
+            shutil.copy(str(module.__file__), jobs)
+        hql.mkdir()
+        (hql / "land.hql").write_text(_COLUMNS)
+        (self.home.folder / "in").mkdir()
+        self.home.environ |= {"ORCH_JOBS_DIR": str(jobs), "ORCH_HQL_DIR": str(hql)}
+        (self.home.folder / "rows.yaml").write_text(json.dumps(_rows(plans)))
+        self.home.orch("init")
+        self.home.orch("apply", "rows.yaml")
+        for plan in plans:
+            if plan.strike and plan.strike.step:
+                order = self.order(plan)
+                order.parent.mkdir(parents=True, exist_ok=True)
+
+    def order(self, plan: Plan) -> Path:
+        """Where the script looks whether it is to be held; see struck_job."""
+        assert plan.strike is not None
+        return self.home.folder / "strikes" / plan.strike.job_name / plan.biz_dt
+
+    def run_processes(self, biz_dt: str) -> list[psutil.Process]:
+        """The processes of the jobs that run for a date: JVMs, their Python, who watches them."""
+        return [process for process, day in self._of_jobs() if day == biz_dt]
+
+    def _of_jobs(self, job_name: str | None = None) -> Iterator[tuple[psutil.Process, str]]:
+        for process in self.home.processes():
+            file = (process.info["environ"] or {}).get("JOB_PARAMS_FILE")
+            if file and job_name in (None, Path(file).stem):
+                metadata = json.loads(Path(file).read_text(encoding="utf-8"))["metadata"]
+                yield process, metadata["biz_dt"]
+
+    def job_process(self, victim: Victim, plan: Plan) -> psutil.Process | None:
+        """The JVM or the Python of a job that runs; None while there is none."""
+        assert plan.strike is not None
+        for process, day in self._of_jobs(plan.strike.job_name):
+            if day == plan.biz_dt and _is(victim, process):
+                return process
+        return None
+
+    def server(self, victim: Victim) -> psutil.Process | None:
+        """The code server or the daemon."""
+        for process in self.home.processes():
+            words = _cmdline(process)
+            if all(word in words for word in _SERVERS[victim]):
+                return process
+        return None
+
+    def strike_server(self, victim: Victim, number: signal.Signals) -> bool:
+        """Kill it; from now on `dagster dev` is broken. False if there is none."""
+        process = self.server(victim)
+        if process is None or self.is_broken:
+            return False
+        process.send_signal(number)
+        self.is_broken = True
+        return True
+
+    def strike_kudu(self, victim: Victim, away_s: float) -> bool:
+        """Kill a daemon of Kudu for a while; False if it is away already."""
+        role = _ROLES[victim]
+        assert self._cluster is not None
+        if role in self._away:
+            return False
+        self._cluster.stop(role)
+        self._away[role] = time.monotonic() + away_s
+        return True
+
+    def mend_kudu(self, *, at_once: bool = False) -> None:
+        """Start the daemons again whose time has come."""
+        assert self._cluster is not None or not self._away
+        for role, until in [*self._away.items()]:
+            if at_once or time.monotonic() >= until:
+                self._cluster.start(role)  # type: ignore[union-attr]
+                del self._away[role]
+
+    def mend_dev(self) -> None:
+        """Start `dagster dev` anew, if it is broken."""
+        if not self.is_broken and self._process.poll() is None:
+            return
+        self._stop_dev()
+        self._process, self.dev = start_dev(self.home)
+        self.is_broken = False
+
+    def _stop_dev(self) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        self._process.wait(90)
+
+    def close(self) -> None:
+        """End all."""
+        self.mend_kudu(at_once=True)
+        self._stop_dev()
+        self.instance.dispose()
+
+    def is_kudu_whole(self) -> bool:
+        """Whether the store is all there."""
+        return self._cluster is None or self._cluster.is_whole()
+
+    def content(self, job_name: str, biz_dt: str) -> str:
+        """Whose rows a date holds: a run id, "" for none, or a text that says what is wrong."""
+        found = {self._sink(root / f"biz_dt={biz_dt}") for root in self._sinks(job_name)}
+        return " and ".join(sorted(found)) if len(found) > 1 else found.pop()
+
+    def _sinks(self, job_name: str) -> list[Path]:
+        return [self.home.folder / path for path in _sink_paths(job_name)]
+
+    @staticmethod
+    def _sink(folder: Path) -> str:
+        if not folder.exists():
+            return ""
+        lines = [
+            json.loads(line)
+            for file in folder.glob("*.json")
+            for line in file.open(encoding="utf-8")
+        ]
+        owners = {line["run_id"] for line in lines}
+        numbers = sorted(line["n"] for line in lines)
+        if len(owners) != 1 or numbers != [str(n) for n in range(struck_job.ROWS)]:
+            return f"{len(lines)} rows of {sorted(owners)}"
+        return owners.pop()
+
+    def litter(self) -> list[str]:
+        """What is beside the dates in the sinks' folders."""
+        return [
+            str(path)
+            for job_name in (PLAIN, PARENT, CHILD)
+            for root in self._sinks(job_name)
+            if root.exists()
+            for path in root.iterdir()
+            if not path.name.startswith("biz_dt=")
+        ]
+
+
+def _is(victim: Victim, process: psutil.Process) -> bool:
+    words = _cmdline(process)
+    if victim == "JVM":
+        return bool(words) and Path(words[0]).name.startswith("java")
+    return len(words) > 1 and Path(words[1]).name == Path(str(struck_job.__file__)).name
+
+
+def _cmdline(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _sink_paths(job_name: str) -> list[str]:
+    # Two sinks of one job are swapped together.
+    return [f"out/{job_name}/{name}" for name in (("a", "b") if job_name == PLAIN else ("a",))]
+
+
+def _rows(plans: list[Plan]) -> dict[str, list[dict[str, Any]]]:
+    def job(job_id: str, job_name: str, source: dict[str, Any]) -> dict[str, Any]:
+        sinks = [
+            {"format": "json", "path": path, "partition_cols": ["biz_dt"]}
+            for path in _sink_paths(job_name)
+        ]
+        context = {"sources": [source], "hql": "land.hql", "sinks": sinks}
+        script = Path(str(struck_job.__file__)).name
+        return {
+            "job_id": job_id, "job_name": job_name, "script_path": script,
+            "context_params": context,
+        }  # fmt: skip
+
+    def extract(job_name: str) -> dict[str, Any]:
+        path = f"in/{job_name}_{{biz_dt}}.csv"
+        return {"format": "csv", "path": path, "options": {"header": "true"}}
+
+    landed = {"format": "json", "path": f"{_sink_paths(PARENT)[0]}/biz_dt={{biz_dt}}"}
+    properties = {"spark.master": "local[1]", "spark.ui.enabled": "false"}
+    keys = {"environment": "DEV", "key_name": "*", "param_type": "spark"}
+    return {
+        "job_master": [
+            job("J1", PLAIN, extract(PLAIN)), job("J2", PARENT, extract(PARENT)),
+            job("J3", CHILD, landed),
+        ],
+        "job_dependency": [
+            {
+                "dependent_job_id": "J3", "dependent_job_name": CHILD, "parent_job_id": "J2",
+                "parent_job_name": PARENT, "dependency_level": 1,
+            }
+        ],
+        "process_control": [
+            {"entity": "INS", "source_system": source, "biz_dt": biz_dt}
+            for source, biz_dt in sorted({(_source(plan.target), plan.biz_dt) for plan in plans})
+        ],
+        "sys_params": [
+            {**keys, "param_key": name, "param_value": value} for name, value in properties.items()
+        ],
+    }  # fmt: skip
+
+
+def _source(target: str) -> str:
+    return "PLAIN" if target == PLAIN else "CHAIN"
