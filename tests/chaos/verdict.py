@@ -27,6 +27,8 @@ _OVER = {
 _COLUMNS = ("#", "asked for by", "jobs", "victim", "signal", "hit", "Dagster", "rows", "data")
 # Steps of publishing up to which nothing of a date has changed.
 _BEFORE_COMMIT = {"_acquire", "publication", "staging"}
+# Steps from which on its journal promises the new data.
+_AFTER_COMMIT = {"forward", "_enter done", "clean", "release", "remove_empty_parents"}
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,8 @@ def _is_of(record: RunRecord, flight: Flight) -> bool:
 def file_faults(world: World, ends: Sequence[Ended]) -> Iterator[str]:
     """What the landed files say against the rows.
 
-    A date holds what its newest Completed run landed, or what a later run landed that did not
-    live to say so.
+    A date holds what its newest Completed run landed, or what a later run landed, or may have, that
+    did not live to say so.
     """
     of_date: dict[tuple[str, str], list[Ended]] = defaultdict(list)
     for end in ends:
@@ -149,23 +151,31 @@ def file_faults(world: World, ends: Sequence[Ended]) -> Iterator[str]:
             (end for end in asked if end.rows.get(job_name)),
             key=lambda end: str(end.rows[job_name][0]["end_time"]),
         )
-        completed = [end for end in runs if end.says(job_name) == ["Completed"]]
-        later = runs[runs.index(completed[-1]) + 1 :] if completed else runs
-        right = {str(completed[-1].run_id) if completed else ""}
-        right |= {str(end.run_id) for end in later if _may_have_landed(end, job_name)}
+        right = {""}
+        for end in runs:
+            match end.says(job_name) == ["Completed"] or _has_landed(end, job_name):
+                case True:
+                    right = {str(end.run_id)}
+                case None:
+                    right.add(str(end.run_id))
+                case False:
+                    pass
         if (found := world.content(job_name, biz_dt)) not in right:
             yield f"{job_name} {biz_dt}: holds {found or 'nothing'}, right is one of {right}"
 
 
-def _may_have_landed(end: Ended, job_name: str) -> bool:
+def _has_landed(end: Ended, job_name: str) -> bool | None:
+    """Whether a run has landed that did not complete; None where that is not known."""
     strike = end.plan.strike
-    is_early = (
-        strike is not None
-        and strike.victim in ("JVM", "python", "orchestrator")
-        and strike.job_name == job_name
-        and end.flight.hit in _BEFORE_COMMIT
-    )
-    return not is_early
+    if (
+        strike is None
+        or strike.victim not in ("JVM", "python", "orchestrator")
+        or strike.job_name != job_name
+    ):
+        return None
+    if end.flight.hit in _BEFORE_COMMIT:
+        return False
+    return True if end.flight.hit in _AFTER_COMMIT else None
 
 
 def table_of(world: World, ends: Sequence[Ended]) -> Table:

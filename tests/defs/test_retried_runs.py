@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from dagster import DagsterEventType
 
 from tests.homes import Home, home_of_job
+from tests.waiting import wait_until
 
 JOB = "etl_lnd_ins_sys_t"
 DAYS = ("2024-05-15", "2024-05-16")
@@ -50,26 +55,27 @@ def shaky_home(folder: Path) -> Home:
     hql.mkdir()
     (hql / "shaken.hql").write_text(HQL)
     home.environ["ORCH_HQL_DIR"] = str(hql)
-    keys = {"environment": "DEV", "key_name": "*"}
     spark = {
         "spark.master": "local-cluster[1,1,512]", "spark.executor.memory": "512m",
         "spark.task.maxFailures": "1", "spark.ui.enabled": "false",
     }  # fmt: skip
-    rows = {
-        "process_control": [
-            {"entity": "INS", "source_system": "SYS", "biz_dt": DAYS[1]},
-        ],
-        "sys_params": [
-            {**keys, "param_key": key, "param_value": value, "param_type": type_}
-            for type_, values in (
-                ("spark", spark), ("system", {"retry.max": "1", "retry.delay": "0.5"})
-            )
-            for key, value in values.items()
-        ],
-    }  # fmt: skip
-    (home.folder / "shaky.yaml").write_text(json.dumps(rows))
-    home.orch("apply", "shaky.yaml")
+    home.orch("open", "INS", "SYS", DAYS[1])
+    add_sys_params(home, spark, {"retry.max": "1", "retry.delay": "0.5"})
     return home
+
+
+def add_sys_params(home: Home, spark: Mapping[str, str], system: Mapping[str, str]) -> None:
+    """Set Spark properties and settings of ours for every job."""
+    rows = [
+        {
+            "environment": "DEV", "key_name": "*", "param_key": key, "param_value": value,
+            "param_type": type_,
+        }
+        for type_, values in (("spark", spark), ("system", system))
+        for key, value in values.items()
+    ]  # fmt: skip
+    (home.folder / "more.yaml").write_text(json.dumps({"sys_params": rows}))
+    home.orch("apply", "more.yaml")
 
 
 @pytest.mark.spark
@@ -95,3 +101,38 @@ def test_only_the_date_that_lost_its_executor_is_tried_again(tmp_path: Path) -> 
     said = log.read_text()
     reason = f"{DAYS[1]}: a Spark executor was lost: Py4JJavaError"
     assert f"attempt 1 of 2 failed, the next one is in 0.5 s: {reason}" in said
+
+
+@pytest.mark.spark
+def test_a_job_whose_port_is_in_use_lands_when_it_is_free(tmp_path: Path) -> None:
+    context = {
+        "sources": [{"format": "csv", "path": "in.csv", "options": {"header": "true"}}],
+        "sinks": [{"format": "orc", "path": "out/t", "partition_cols": ["biz_dt"]}],
+    }
+    home = home_of_job(
+        tmp_path / "home", JOB, "from framework import run_landing\n\nrun_landing()\n", context
+    )
+    (home.folder / "in.csv").write_text("id,biz_dt\n1,2024-05-15\n")
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        spark = {"spark.driver.port": str(taken.getsockname()[1]), "spark.port.maxRetries": "0"}
+        add_sys_params(home, spark, {"retry.max": "1", "retry.delay": "1"})
+        run = subprocess.Popen(
+            [sys.executable, "-m", "orch_dagster.cli", "run", JOB, "--biz-dt", DAYS[0]],
+            env=home.environ,
+            cwd=home.folder,
+        )
+        logs = home.folder / "logs"
+        wait_until(
+            lambda: any(
+                "attempt 1 of 2 failed, the next one is in 1 s: a port that Spark needs is in use: "
+                in log.read_text()
+                for log in logs.glob("job_*.log")
+            ),
+            "the first attempt's end",
+            timeout_s=120,
+        )
+    assert run.wait(120) == 0
+    (row,) = home.log_rows(JOB)
+    assert (row["status"], row["attempts"]) == ("Completed", 2)
