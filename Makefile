@@ -20,14 +20,19 @@ demo: install
 	$(BIN)/orch demo
 
 # Files side by side: most tests wait for processes of their own.
+define pytest
+$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone"
+$(BIN)/python -m pytest -m alone
+endef
+
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(pytest)
 
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(pytest)
 
 # 500 runs, whose processes and servers are killed at random; CHAOS_SEED repeats a drawing.
 CHAOS_RUNS ?= 500

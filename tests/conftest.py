@@ -29,6 +29,9 @@ pytest_plugins = ["orch_dagster.kit"]
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 
+_LONGEST = ("test_chaos.py", "test_prism_backfill.py")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Before the workers start, which inherit it: what is as good for the time that a JVM takes."""
     if not hasattr(config, "workerinput") and class_data.VARIABLE not in os.environ:
@@ -38,8 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file first, so that no worker is alone with it at the end (see Makefile)."""
-    items.sort(key=lambda item: item.path.name != "test_prism_backfill.py")
+    """The longest files first, so that no worker is alone with one at the end (see Makefile)."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
 
 
 @pytest.fixture

@@ -182,6 +182,7 @@ def _submit(
             grace_s=settings.stop_grace_s,
             cwd=work_dir,
             remove=properties_file,
+            unread=messages,
             mask=secrets.mask.in_bytes,
         )
     if end.left:

@@ -74,6 +74,7 @@ def run_supervised(
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     remove: Path | None = None,
+    unread: Path | None = None,
     mask: Callable[[bytes], bytes] = bytes,
 ) -> ProcessEnd:
     """Run a command to its end and leave none of its processes behind, whatever happens here.
@@ -92,6 +93,7 @@ def run_supervised(
         environ: What `command.env` is set on top of; by default this process's environment.
         cwd: The command's working folder; by default this process's.
         remove: Absolute path of a file to remove when all is over, even if this process is killed.
+        unread: The same of one to remove only if this process is killed.
         mask: Takes secrets out of the output, before `on_line` and the tail get it.
 
     Raises:
@@ -99,7 +101,7 @@ def run_supervised(
         SupervisorError: the supervisor was killed, so the command's end is unknown.
     """
     env = {**(os.environ if environ is None else environ), **command.env}
-    process = SupervisedProcess(command.argv, env, grace_s, cwd, remove, mask)
+    process = SupervisedProcess(command.argv, env, grace_s, cwd, mask, remove=remove, unread=unread)
     tail = Tail(tail_lines, tail_bytes)
 
     def each(line: str) -> None:
@@ -126,13 +128,14 @@ class SupervisedProcess:
         env: Mapping[str, str],
         grace_s: float,
         cwd: Path | None,
-        remove: Path | None,
         mask: Callable[[bytes], bytes],
+        **files: Path | None,
     ) -> None:
         self._argv = argv
         self._env = env
         self._cwd = cwd
-        self._remove = [] if remove is None else ["--remove", str(remove)]
+        # Each is an option of the supervisor.
+        self._files = [f"--{name}={file}" for name, file in files.items() if file is not None]
         self._splitter = LineSplitter(mask=mask)
         self._grace_s = grace_s
         self._events: queue.Queue[bytes | _StreamEnd] = queue.Queue(_QUEUED_CHUNKS)
@@ -226,7 +229,7 @@ class SupervisedProcess:
 
     def _start_supervisor(self) -> subprocess.Popen[bytes]:
         argv = [sys.executable, "-I", "-S", str(_SUPERVISOR), "--grace", str(self._grace_s)]
-        argv += ["--parent", str(os.getpid()), *self._remove, "--", *self._argv]
+        argv += ["--parent", str(os.getpid()), *self._files, "--", *self._argv]
         try:
             # The three pipes are the supervisor's alone: no other child of this process, whichever
             # thread starts it, inherits them. A terminal's Ctrl-C is for this process only.

@@ -1,6 +1,7 @@
 """Run one command and leave nothing of it behind; started by process.py as a program of its own.
 
-    python -I -S supervisor.py --grace SECONDS --parent PID --remove FILE -- COMMAND ARGUMENT...
+    python -I -S supervisor.py --grace SECONDS --parent PID --remove FILE --unread FILE --
+        COMMAND ARGUMENT...
 
 stdin is the control pipe. At its end (the orchestrator closed it or died, even by SIGKILL) or at
 any line, everything that the command started is ended: TERM, a bounded wait, KILL. What is left
@@ -11,8 +12,9 @@ inheritance. stderr is the supervisor's alone: when all is over it writes one JS
     {"ended": "not_started", "exit_code": 127, "error": "..."}
 
 and exits with the same code; a death by signal n is 128 + n. `left` names processes that outlived
-even KILL (of another user, or stuck in the kernel). FILE, where one is named, is removed before
-that: it may hold secrets of the command.
+even KILL (of another user, or stuck in the kernel). The file of --remove, where one is named, is
+removed before that: it may hold secrets of the command. So may what the command wrote to the file
+of --unread for the orchestrator, and that is removed where nobody is left to read it.
 
 Linux: a child subreaper, so that every descendant is found, whatever session it made. macOS: the
 command's process group. Windows: a Job Object that dies with the supervisor; there is no TERM that
@@ -245,6 +247,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--grace", type=float, default=5.0, help="seconds between TERM and KILL")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="whose death ends it all")
     parser.add_argument("--remove", type=Path, help="a file that nobody needs afterwards")
+    parser.add_argument("--unread", type=Path, help="a file that only the parent needs")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args(arguments)
     try:
@@ -257,13 +260,19 @@ def main(arguments: Sequence[str]) -> int:
     except (OSError, ValueError) as error:
         # ValueError: a NUL in an argument.
         report = {"ended": "not_started", "exit_code": NOT_STARTED, "error": str(error)}
-    if options.remove is not None:
-        with contextlib.suppress(OSError):
-            options.remove.unlink()
-    # When the orchestrator is dead there is nobody left to tell; Windows says EINVAL then.
-    with contextlib.suppress(OSError):
+    _remove(options.remove)
+    try:
         os.write(2, json.dumps(report).encode() + b"\n")
+    except OSError:
+        # The orchestrator is dead, so there is nobody left to tell; Windows says EINVAL then.
+        _remove(options.unread)
     return int(str(report["exit_code"]))
+
+
+def _remove(file: Path | None) -> None:
+    if file is not None:
+        with contextlib.suppress(OSError):
+            file.unlink()
 
 
 def _only_wake_up(*_: object) -> None:

@@ -49,11 +49,8 @@ class Flight:
 
     def launch(self, world: World) -> None:
         """Ask for the run."""
-        plan, strike = self.plan, self.plan.strike
-        if strike and strike.step:
-            for left in world.order(plan).parent.glob(f"{plan.biz_dt}*"):
-                left.unlink()
-            world.order(plan).write_text(str(strike.step))
+        plan = self.plan
+        world.place_order(plan)
         self._launched = time.monotonic()
         if plan.origin == "page":
             paths = [["ins", job_name.split("_")[3], job_name] for job_name in plan.job_names]
@@ -116,8 +113,10 @@ class Flight:
             where = f"{strike.after_s:.1f} s"
         else:
             return
-        self.hit = where if self._strike(world, strike) else f"{where}: no victim"
-        if strike.step is not None:
+        is_hit = self._strike(world, strike)
+        self.hit = where if is_hit else f"{where}: no victim"
+        # What is struck itself gets no further.
+        if strike.step is not None and not (is_hit and strike.is_of_the_run):
             held.with_suffix(".go").touch()
 
     def _is_there(self, world: World, strike: Strike) -> bool:

@@ -50,6 +50,11 @@ class Strike:
     step: int | None
     away_s: float
 
+    @property
+    def is_of_the_run(self) -> bool:
+        """Whether the run itself loses a process."""
+        return self.victim in _OF_EVERY_RUN
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -167,11 +167,7 @@ def file_faults(world: World, ends: Sequence[Ended]) -> Iterator[str]:
 def _has_landed(end: Ended, job_name: str) -> bool | None:
     """Whether a run has landed that did not complete; None where that is not known."""
     strike = end.plan.strike
-    if (
-        strike is None
-        or strike.victim not in ("JVM", "python", "orchestrator")
-        or strike.job_name != job_name
-    ):
+    if strike is None or not strike.is_of_the_run or strike.job_name != job_name:
         return None
     if end.flight.hit in _BEFORE_COMMIT:
         return False

@@ -71,10 +71,17 @@ class World:
         (self.home.folder / "rows.yaml").write_text(json.dumps(_rows(plans)))
         self.home.orch("init")
         self.home.orch("apply", "rows.yaml")
-        for plan in plans:
-            if plan.strike and plan.strike.step:
-                order = self.order(plan)
-                order.parent.mkdir(parents=True, exist_ok=True)
+
+    def place_order(self, plan: Plan) -> None:
+        """Have the plan's job held where it is to be, and no other; see struck_job."""
+        # An earlier run of the date may have left its own.
+        for left in (self.home.folder / "strikes").glob(f"*/{plan.biz_dt}*"):
+            if left.parent.name in plan.job_names:
+                left.unlink()
+        if plan.strike and plan.strike.step:
+            order = self.order(plan)
+            order.parent.mkdir(parents=True, exist_ok=True)
+            order.write_text(str(plan.strike.step))
 
     def order(self, plan: Plan) -> Path:
         """Where the script looks whether it is to be held; see struck_job."""

@@ -74,6 +74,7 @@ def commands(crowded_home: Home) -> Iterator[dict[str, subprocess.Popen[bytes]]]
 
 
 @pytest.mark.spark
+@pytest.mark.alone
 @pytest.mark.timeout(1200)
 def test_none_of_fifty_runs_sees_another(
     crowded_home: Home, commands: dict[str, subprocess.Popen[bytes]]

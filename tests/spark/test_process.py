@@ -267,8 +267,9 @@ def test_several_at_once_do_not_hold_one_another(bench: Bench) -> None:
 
 @linux_only
 def test_kill_of_the_orchestrator_leaves_nothing(bench: Bench, tmp_path: Path) -> None:
-    secrets = tmp_path / "job.properties"
+    secrets, messages = tmp_path / "job.properties", tmp_path / "job.messages.jsonl"
     secrets.touch()
+    messages.touch()
     driver = bench.python(
         f"""
         import pathlib, sys, threading
@@ -278,10 +279,12 @@ def test_kill_of_the_orchestrator_leaves_nothing(bench: Bench, tmp_path: Path) -
             argv = [sys.executable, sys.argv[1]]
             env = {{}}
         run_supervised(Program, on_line=lambda line: print(line, flush=True), timeout_s=None,
-                       stop=threading.Event(), remove=pathlib.Path(sys.argv[2]))
+                       stop=threading.Event(), remove=pathlib.Path(sys.argv[2]),
+                       unread=pathlib.Path(sys.argv[3]))
         """,
         bench.python(STUBBORN).argv[1],
         str(secrets),
+        str(messages),
     )
     orchestrator = subprocess.Popen(
         driver.argv, env={**os.environ, **driver.env}, stdout=subprocess.PIPE
@@ -295,6 +298,7 @@ def test_kill_of_the_orchestrator_leaves_nothing(bench: Bench, tmp_path: Path) -
     orchestrator.stdout.close()
     bench.assert_nothing_left(timeout_s=10)
     assert not secrets.exists()
+    assert not messages.exists()
 
 
 @linux_only

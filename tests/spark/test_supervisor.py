@@ -47,13 +47,17 @@ def test_a_command_that_cannot_be_started_is_said_to_be_so() -> None:
 
 @pytest.mark.parametrize("program", [sys.executable, "/no/such/program"])
 def test_the_file_to_remove_is_gone_afterwards(tmp_path: Path, program: str) -> None:
-    file = tmp_path / "job.properties"
+    file, unread = tmp_path / "job.properties", tmp_path / "job.messages.jsonl"
     file.touch()
+    unread.touch()
     for _ in range(2):
         # Again where it is not there: somebody else was faster.
-        _, err = supervised("--remove", str(file), "--", program, "--version").communicate()
+        options = (f"--remove={file}", f"--unread={unread}")
+        _, err = supervised(*options, "--", program, "--version").communicate()
         assert "ended" in json.loads(err)
         assert not file.exists()
+    # Who started it reads it yet.
+    assert unread.exists()
 
 
 @pytest.mark.parametrize("order", [b"stop\n", b""])
