@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 
 import dagster as dg
 import psutil
@@ -63,14 +64,16 @@ def words_ms(log_of: Callable[[int], StepLog]) -> float:
     return statistics.median(spent_ms[STEPS // 10 :])
 
 
-def project_all(instance: dg.DagsterInstance, store: ControlStore) -> tuple[int, float, float]:
+def project_all(home: str, store: ControlStore) -> tuple[int, float, float]:
     """Tick until nothing is left; runs, seconds, and MB by which memory grew after the first."""
     cursor: dict[str, int] = {}
     sizes: list[int] = []
     written = 0
     start = time.perf_counter()
     while True:
-        cursor, ended = project_ended_runs(instance, store, {JOB_NAME: JOB_ID}, cursor)
+        # As each tick in a code server: the instance is new, and has opened no run's events.
+        with dg.DagsterInstance.local_temp(home) as instance:
+            cursor, ended = project_ended_runs(instance, store, {JOB_NAME: JOB_ID}, cursor)
         if not ended:
             return written, time.perf_counter() - start, (sizes[-1] - sizes[0]) / 2**20
         written += len(ended)
@@ -82,6 +85,7 @@ def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"ORCH_HOME": home, "DAGSTER_HOME": home}
+        Path(home, "dagster.yaml").touch()
         if len(sys.argv) > 2:
             os.environ["ORCH_CONTROL_URL"] = sys.argv[2]
         settings = load_settings()
@@ -117,7 +121,7 @@ def main() -> None:
                 log.ended_all("completed")
                 done = DagsterEvent(DagsterEventType.RUN_SUCCESS.value, JOB_NAME, message="done")
                 instance.report_dagster_event(done, records[number].dagster_run.run_id)
-            written, took_s, grown_mb = project_all(instance, store)
+            written, took_s, grown_mb = project_all(home, store)
             assert written == runs
             assert len(store.read(EXECUTION_LOG, columns=["id"])) == runs + STEPS
             print(f"{runs} runs projected in {took_s:.1f} s; memory grew by {grown_mb:.1f} MB")

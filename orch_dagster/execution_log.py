@@ -197,20 +197,20 @@ def _attempts(facts: Iterable[StepFacts]) -> dict[str, list[StepFacts]]:
 
     The order in which it comes makes no difference.
     """
-    merged: dict[tuple[str, int], StepFacts] = {}
+    said: dict[tuple[str, int], list[StepFacts]] = {}
     for fact in sorted(facts, key=lambda fact: (fact.attempt, len(fact.ends), fact.started_at)):
-        key = fact.job_name, fact.attempt
-        there = merged.get(key, fact)
-        merged[key] = replace(
-            fact,
-            started_at=min(there.started_at, fact.started_at),
-            biz_dts=tuple(sorted({*there.biz_dts, *fact.biz_dts})),
-            spark_app_id=fact.spark_app_id or there.spark_app_id,
-            ends={**there.ends, **fact.ends},
-        )
+        said.setdefault((fact.job_name, fact.attempt), []).append(fact)
     found: dict[str, list[StepFacts]] = {}
-    for (job_name, _), fact in merged.items():
-        found.setdefault(job_name, []).append(fact)
+    for (job_name, _), words in said.items():
+        applications = [word.spark_app_id for word in words if word.spark_app_id]
+        merged = replace(
+            words[-1],
+            started_at=min(word.started_at for word in words),
+            biz_dts=tuple(sorted({day for word in words for day in word.biz_dts})),
+            spark_app_id=applications[-1] if applications else None,
+            ends={day: end for word in words for day, end in word.ends.items()},
+        )
+        found.setdefault(job_name, []).append(merged)
     return found
 
 

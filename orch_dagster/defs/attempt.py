@@ -12,7 +12,7 @@ import dagster as dg
 
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.tables import SYS_PARAMS
-from orch_dagster.defs.run_history import read_history
+from orch_dagster.defs.run_history import HistoryReader
 from orch_dagster.errors import NotReadyError
 from orch_dagster.execution_log import End, StepFacts
 from orch_dagster.retries import Retries, retries_of
@@ -66,7 +66,7 @@ def attempt_of(step: StepExecutionContext, record: RunRecord, job_name: str) -> 
     number = step.previous_attempt_count + 1
     if number == 1:
         return Attempt(number)
-    said = read_history(step.instance, record, {}).facts
+    said = HistoryReader(step.instance, {}).read(record).facts
     return Attempt(number, tuple(facts for facts in said if facts.job_name == job_name))
 
 

@@ -50,5 +50,5 @@ def _has_died(
         return is_dead(run.tags, silence_s)
     silent = datetime.now(timezone.utc) - record.update_timestamp
     return silent.total_seconds() > silence_s and any(
-        step in job_names for step in planned_steps(instance, run)
+        step in job_names for step in planned_steps(instance, run.execution_plan_snapshot_id)
     )

@@ -13,7 +13,7 @@ from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, Row
 from orch_dagster.defs.dead_runs import fail_dead_runs
-from orch_dagster.defs.run_history import read_history
+from orch_dagster.defs.run_history import HistoryReader
 from orch_dagster.defs.runs import runs_since
 from orch_dagster.execution_log import STARTED, project, write_rows
 
@@ -60,11 +60,10 @@ def rebuild(
         OrchError: A run was deleted meanwhile.
     """
     died = fail_dead_runs(instance, job_ids, silence_s)
+    reader = HistoryReader(instance, job_ids)
     runs = rows = written = 0
     for page in runs_since(instance, since, _RUNS_A_PAGE):
-        projected = [
-            row for record in page for row in project(read_history(instance, record, job_ids))
-        ]
+        projected = [row for record in page for row in project(reader.read(record))]
         runs, rows = runs + len(page), rows + len(projected)
         for start in range(0, len(projected), _ROWS_A_READ):
             some = projected[start : start + _ROWS_A_READ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -11,6 +12,7 @@ from dagster import DagsterEventType
 from dagster._core.events import EngineEventData
 
 from orch_dagster.defs.partitions import biz_dts_of
+from orch_dagster.defs.run_events import events_of_run
 from orch_dagster.errors import NotReadyError
 from orch_dagster.execution_log import (
     RunEnd,
@@ -30,6 +32,7 @@ ORCHESTRATOR_DIED = "the orchestrator died"
 _FACTS = "orch/step_facts"
 # Dagster's words where a code server finds that the process of a run is gone.
 _SAID_OF_A_CRASH = "This run has been marked as failed from outside the execution context."
+_PLANS_KEPT = 100
 
 RUN_ENDS: Mapping[DagsterEventType, RunEnd] = {
     DagsterEventType.RUN_SUCCESS: RunEnd.SUCCESS,
@@ -50,47 +53,52 @@ def say_facts(instance: DagsterInstance, run: DagsterRun, facts: StepFacts, mess
     )
 
 
-def read_history(
-    instance: DagsterInstance, record: RunRecord, job_ids: Mapping[str, str]
-) -> RunHistory:
-    """All that the event log says of a run.
+class HistoryReader:
+    """Reads what the event log says of runs, one after another.
 
     Args:
-        instance: Where the run is.
-        record: The run.
+        instance: Where the runs are.
         job_ids: job_name to job_id of the jobs there are; other steps are not ours.
     """
-    run = record.dagster_run
-    wanted = {DagsterEventType.ENGINE_EVENT, DagsterEventType.STEP_FAILURE, *RUN_ENDS}
-    facts: list[StepFacts] = []
-    failures: list[StepFailed] = []
-    end: RunEnded | None = None
-    for entry in instance.all_logs(run.run_id, of_type=wanted):
-        event = entry.dagster_event
-        if event is None:
-            continue
-        if event.event_type is DagsterEventType.ENGINE_EVENT:
-            if isinstance(
-                said := event.engine_event_data.metadata.get(_FACTS), dg.JsonMetadataValue
-            ):
-                facts.append(StepFacts.from_json(said.data))  # pyright: ignore[reportArgumentType]
-        elif event.event_type is DagsterEventType.STEP_FAILURE:
-            failures.append(
-                StepFailed(str(event.step_key), _at(entry), reason(event.step_failure_data))
-            )
-        elif end is None:
-            end = RunEnded(RUN_ENDS[event.event_type], _at(entry), _run_reason(event))
-    parents = planned_steps(instance, run)
-    return RunHistory(
-        run_id=run.run_id,
-        created_at=record.create_timestamp,
-        biz_dts=_dates_or_none(run),
-        job_ids={name: job_ids[name] for name in parents if name in job_ids},
-        facts=facts,
-        failures=failures,
-        end=end,
-        parents=parents,
-    )
+
+    def __init__(self, instance: DagsterInstance, job_ids: Mapping[str, str]) -> None:
+        self._instance = instance
+        self._job_ids = job_ids
+        # The runs of a job share one plan, whatever their dates.
+        self._planned_steps = lru_cache(_PLANS_KEPT)(partial(planned_steps, instance))
+
+    def read(self, record: RunRecord) -> RunHistory:
+        """All that the event log says of the run."""
+        run = record.dagster_run
+        wanted = {DagsterEventType.ENGINE_EVENT, DagsterEventType.STEP_FAILURE, *RUN_ENDS}
+        facts: list[StepFacts] = []
+        failures: list[StepFailed] = []
+        end: RunEnded | None = None
+        for entry in events_of_run(self._instance, run.run_id, wanted):
+            event = entry.dagster_event
+            if event is None:
+                continue
+            if event.event_type is DagsterEventType.ENGINE_EVENT:
+                said = event.engine_event_data.metadata.get(_FACTS)
+                if isinstance(said, dg.JsonMetadataValue):
+                    facts.append(StepFacts.from_json(said.data))  # pyright: ignore[reportArgumentType]
+            elif event.event_type is DagsterEventType.STEP_FAILURE:
+                failures.append(
+                    StepFailed(str(event.step_key), _at(entry), reason(event.step_failure_data))
+                )
+            elif end is None:
+                end = RunEnded(RUN_ENDS[event.event_type], _at(entry), _run_reason(event))
+        parents = self._planned_steps(run.execution_plan_snapshot_id)
+        return RunHistory(
+            run_id=run.run_id,
+            created_at=record.create_timestamp,
+            biz_dts=_dates_or_none(run),
+            job_ids={name: self._job_ids[name] for name in parents if name in self._job_ids},
+            facts=facts,
+            failures=failures,
+            end=end,
+            parents=parents,
+        )
 
 
 def reason(failure: StepFailureData) -> str:
@@ -125,11 +133,16 @@ def _dates_or_none(run: DagsterRun) -> tuple[str, ...]:
         return ()
 
 
-def planned_steps(instance: DagsterInstance, run: DagsterRun) -> dict[str, frozenset[str]]:
-    """The steps that the run was to execute, each with those of them that come before it."""
-    if run.execution_plan_snapshot_id is None:
+def planned_steps(instance: DagsterInstance, plan_id: str | None) -> dict[str, frozenset[str]]:
+    """The steps that a run was to execute, each with those of them that come before it.
+
+    Args:
+        instance: Where the run is.
+        plan_id: The run's execution_plan_snapshot_id.
+    """
+    if plan_id is None:
         return {}
-    plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    plan = instance.get_execution_plan_snapshot(plan_id)
     wanted = set(plan.step_keys_to_execute)
     return {
         step.key: frozenset(

@@ -21,8 +21,8 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.dead_runs import fail_dead_runs
 from orch_dagster.defs.old_logs import OldLogs
 from orch_dagster.defs.reprocess import settle_reprocess
-from orch_dagster.defs.run_history import RUN_ENDS, read_history
-from orch_dagster.execution_log import project, write_rows
+from orch_dagster.defs.run_history import RUN_ENDS, HistoryReader
+from orch_dagster.execution_log import RunHistory, project, write_rows
 from orch_dagster.location import Location
 from orch_dagster.process_dates import completed_by_run, stamp_process_dts
 from orch_dagster.registry import JobSpec
@@ -31,6 +31,7 @@ from orch_dagster.schedules import source_time_zone
 SENSOR_NAME = "execution_log"
 
 _RUNS_A_TICK = 200
+_RUNS_A_WRITE = 50
 
 
 @dataclass(frozen=True)
@@ -107,17 +108,29 @@ def project_ended_runs(
         The cursor to keep, and the runs, each as often as it ended.
     """
     moved = dict(cursor)
-    ended: list[EndedRun] = []
+    run_ids: list[str] = []
     for event_type in RUN_ENDS:
         for record in _ends_after(instance, event_type, cursor.get(event_type.value, 0)):
             moved[event_type.value] = record.storage_id
-            run = instance.get_run_record_by_id(record.event_log_entry.run_id)
-            if run is not None:
-                history = read_history(instance, run, job_ids)
-                rows = project(history)
-                write_rows(store, rows)
-                ended.append(EndedRun(run.dagster_run, frozenset(history.job_ids), tuple(rows)))
-    return moved, ended
+            run_ids.append(record.event_log_entry.run_id)
+    reader = HistoryReader(instance, job_ids)
+    ended: dict[str, EndedRun] = {}
+    # A run that ended twice is read once: its rows are the same.
+    distinct = list(dict.fromkeys(run_ids))
+    for start in range(0, len(distinct), _RUNS_A_WRITE):
+        page = distinct[start : start + _RUNS_A_WRITE]
+        some = [
+            _ended_run(reader.read(run), run.dagster_run)
+            for run in instance.get_run_records(dg.RunsFilter(run_ids=page))
+        ]
+        write_rows(store, [row for one in some for row in one.rows])
+        ended |= {one.run.run_id: one for one in some}
+    # Those that are not there were deleted since.
+    return moved, [ended[run_id] for run_id in run_ids if run_id in ended]
+
+
+def _ended_run(history: RunHistory, run: DagsterRun) -> EndedRun:
+    return EndedRun(run, frozenset(history.job_ids), tuple(project(history)))
 
 
 def keep_process_dts(

@@ -76,8 +76,9 @@ class StepLog:
             return
         self.facts = replace(self.facts, ends={**self.facts.ends, **news})
         how = ", ".join(f"{biz_dt} {end.status}" for biz_dt, end in sorted(news.items()))
-        # The news alone: of many dates, each would say all that came before it.
-        self._say(replace(self.facts, ends=news), f"{self.facts.job_name} ended: {how}")
+        # The news alone: of many dates, each would name all, and say all that came before it.
+        said = replace(self.facts, biz_dts=tuple(news), ends=news)
+        self._say(said, f"{self.facts.job_name} ended: {how}")
         self._write()
 
     def ended_all(self, status: str, message: str | None = None) -> None:

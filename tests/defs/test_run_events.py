@@ -1,0 +1,101 @@
+"""A run's events, read from its file as Dagster reads them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster import DagsterEventType, DagsterInstance, DagsterRun
+from dagster._core.errors import DagsterEventLogInvalidForRun
+from sqlalchemy.exc import DatabaseError
+
+from orch_dagster.defs.run_events import events_of_run
+
+KINDS = {DagsterEventType.ENGINE_EVENT, DagsterEventType.RUN_FAILURE}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An instance's folder, with signs that a file's URI has its own use for."""
+    folder = tmp_path / "50% of #1"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[DagsterInstance]:
+    with DagsterInstance.local_temp(str(home)) as made:
+        yield made
+
+
+def a_run(instance: DagsterInstance) -> DagsterRun:
+    """One that failed, with events of several kinds."""
+
+    @dg.job
+    def job() -> None:
+        pass
+
+    run = instance.create_run_for_job(job)
+    for number in range(3):
+        instance.report_engine_event(f"word {number}", run)
+    instance.report_run_canceling(run)
+    instance.report_run_failed(run, "died")
+    return run
+
+
+def files(home: Path) -> set[str]:
+    return {path.name for path in home.rglob("*.db*")}
+
+
+def test_a_file_gives_what_dagster_gives(
+    instance: DagsterInstance, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, other = a_run(instance), a_run(instance)
+    wanted = {one: instance.all_logs(one, of_type=KINDS) for one in (run.run_id, other.run_id)}
+    before = files(home)
+    with DagsterInstance.local_temp(str(home)) as new:
+        # Dagster's own way is the slow one.
+        monkeypatch.setattr(new, "all_logs", None)
+        for run_id, entries in wanted.items():
+            assert len(entries) == 4
+            assert events_of_run(new, run_id, KINDS) == entries
+    assert files(home) == before
+
+
+def test_a_run_without_a_file_has_no_events(instance: DagsterInstance) -> None:
+    assert events_of_run(instance, "a-run", KINDS) == []
+
+
+def test_of_a_file_that_cannot_be_read_dagster_says_so(
+    instance: DagsterInstance, home: Path
+) -> None:
+    run = a_run(instance)
+    (path,) = home.rglob(f"{run.run_id}.db")
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(DatabaseError, match="not a database"):
+        events_of_run(instance, run.run_id, KINDS)
+
+
+@pytest.mark.parametrize("event", ["no JSON", "{}", '{"__class__": "Unknown"}'])
+def test_of_an_event_that_cannot_be_read_dagster_names_the_run(
+    instance: DagsterInstance, home: Path, event: str
+) -> None:
+    run = a_run(instance)
+    (path,) = home.rglob(f"{run.run_id}.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("UPDATE event_logs SET event = ? WHERE id = 2", (event,))
+    with pytest.raises(DagsterEventLogInvalidForRun, match=run.run_id):
+        events_of_run(instance, run.run_id, KINDS)
+
+
+def test_another_storage_is_asked_itself() -> None:
+    with DagsterInstance.ephemeral() as instance:
+        run = a_run(instance)
+        found = events_of_run(instance, run.run_id, KINDS)
+        assert [str(entry.dagster_event and entry.dagster_event.message) for entry in found] == [
+            "word 0", "word 1", "word 2", "died"
+        ]  # fmt: skip
