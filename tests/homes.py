@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,17 @@ class Home:
 
     def execute(self, job: str, biz_dt: str = BIZ_DT) -> subprocess.CompletedProcess[str]:
         return self.given(*self.execute_command(job, biz_dt))
+
+    def set_params(self, spark: Mapping[str, str], system: Mapping[str, str]) -> None:
+        """Set Spark properties, and settings of ours, of every job."""
+        keys = {"environment": "DEV", "key_name": "*"}
+        rows = [
+            {**keys, "param_key": key, "param_value": value, "param_type": type_}
+            for type_, values in (("spark", spark), ("system", system))
+            for key, value in values.items()
+        ]
+        (self.folder / "params.yaml").write_text(json.dumps({"sys_params": rows}))
+        self.orch("apply", "params.yaml")
 
     def process_names(self) -> list[str]:
         """Names of the home's processes."""

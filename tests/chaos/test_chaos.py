@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from tests.chaos.flights import fly
+from tests.chaos.small_jobs import litter
 from tests.chaos.strikes import draw_plans
 from tests.chaos.verdict import file_faults, hits_of, read_ends, settle, table_of
 from tests.chaos.world import World
@@ -27,6 +29,7 @@ pytestmark = [
     pytest.mark.chaos,
     pytest.mark.spark,
     pytest.mark.usefixtures("own_signals"),
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to kill by"),
     # A run takes about ten seconds of a processor, and twice that on Kudu.
     pytest.mark.timeout(600 + 60 * RUNS),
 ]
@@ -65,7 +68,7 @@ def test_every_run_leaves_one_true_row_and_no_process(
             *(f"run {each.plan.number}: {one}" for each in flights for one in each.complaints),
             *file_faults(world, ends),
             *(f"recover: {one}" for one in recovered if one["outcome"] != "recovered"),
-            *(f"beside the dates: {one}" for one in world.litter()),
+            *(f"beside the dates: {one}" for one in litter(world.home)),
         ]
         with capsys.disabled():
             console = Console(width=150)

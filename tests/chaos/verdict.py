@@ -15,6 +15,7 @@ from orch_dagster.control.connect import open_store
 from orch_dagster.control.tables import EXECUTION_LOG, Row
 from orch_dagster.defs.partitions import PARTITION_TAG
 from tests.chaos.flights import Flight
+from tests.chaos.small_jobs import content
 from tests.chaos.strikes import JOBS, Plan
 from tests.chaos.world import SILENCE_S, World
 from tests.homes import STORE_URL
@@ -160,7 +161,7 @@ def file_faults(world: World, ends: Sequence[Ended]) -> Iterator[str]:
                     right.add(str(end.run_id))
                 case False:
                     pass
-        if (found := world.content(job_name, biz_dt)) not in right:
+        if (found := content(world.home, job_name, biz_dt)) not in right:
             yield f"{job_name} {biz_dt}: holds {found or 'nothing'}, right is one of {right}"
 
 
@@ -194,7 +195,7 @@ def table_of(world: World, ends: Sequence[Ended]) -> Table:
         told = [
             f"{name.rsplit('_')[-1]} {', '.join(end.says(name)) or '-'}" for name in plan.job_names
         ]
-        mine = [world.content(name, plan.biz_dt) == end.run_id for name in plan.job_names]
+        mine = [content(world.home, name, plan.biz_dt) == end.run_id for name in plan.job_names]
         table.add_row(
             str(plan.number),
             plan.origin,

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 from dagster import DagsterInstance
 
-from orch_dagster.settings import REPOSITORY
-from tests import held_landings
-from tests.chaos import struck_job
-from tests.chaos.strikes import CHILD, PARENT, PLAIN, Plan, Victim
+from tests.chaos.small_jobs import SCRIPT, add_jobs
+from tests.chaos.strikes import Plan, Victim
 from tests.dagster_dev import start_dev
 from tests.homes import new_home
 from tests.kudu_cluster import KuduCluster, Role, use_kudu
 
-_COLUMNS = "SELECT n, run_id, '${hivevar:biz_dt}' AS biz_dt FROM row1"
 _ROLES: dict[Victim, Role] = {"master": "MASTER", "tserver": "TSERVER"}
 # What each part of Dagster has in its command.
 _SERVERS: dict[Victim, tuple[str, ...]] = {
@@ -43,7 +38,8 @@ class World:
         home: The home.
         instance: Its Dagster instance.
         on_kudu: Whether there is a Kudu.
-        dev: What serves it, whole or not.
+        dev: What serves it.
+        is_broken: Whether a part of that was struck.
     """
 
     def __init__(self, folder: Path, cluster: KuduCluster | None, plans: list[Plan]) -> None:
@@ -53,24 +49,11 @@ class World:
         self.on_kudu = cluster is not None
         if cluster:
             use_kudu(self.home, cluster, timeout_s=6)
-        self._fill(plans)
+        add_jobs(self.home, plans)
         self._away: dict[Role, float] = {}
         self._process, self.dev = start_dev(self.home)
         self.is_broken = False
         self.instance = DagsterInstance.from_config(self.home.environ["DAGSTER_HOME"])
-
-    def _fill(self, plans: list[Plan]) -> None:
-        jobs, hql = self.home.folder / "jobs", self.home.folder / "hql"
-        shutil.copytree(REPOSITORY / "jobs" / "framework", jobs / "framework")
-        for module in (struck_job, held_landings):
-            shutil.copy(str(module.__file__), jobs)
-        hql.mkdir()
-        (hql / "land.hql").write_text(_COLUMNS)
-        (self.home.folder / "in").mkdir()
-        self.home.environ |= {"ORCH_JOBS_DIR": str(jobs), "ORCH_HQL_DIR": str(hql)}
-        (self.home.folder / "rows.yaml").write_text(json.dumps(_rows(plans)))
-        self.home.orch("init")
-        self.home.orch("apply", "rows.yaml")
 
     def place_order(self, plan: Plan) -> None:
         """Have the plan's job held where it is to be, and no other; see struck_job."""
@@ -165,46 +148,12 @@ class World:
         """Whether the store is all there."""
         return self._cluster is None or self._cluster.is_whole()
 
-    def content(self, job_name: str, biz_dt: str) -> str:
-        """Whose rows a date holds: a run id, "" for none, or a text that says what is wrong."""
-        found = {self._sink(root / f"biz_dt={biz_dt}") for root in self._sinks(job_name)}
-        return " and ".join(sorted(found)) if len(found) > 1 else found.pop()
-
-    def _sinks(self, job_name: str) -> list[Path]:
-        return [self.home.folder / path for path in _sink_paths(job_name)]
-
-    @staticmethod
-    def _sink(folder: Path) -> str:
-        if not folder.exists():
-            return ""
-        lines = [
-            json.loads(line)
-            for file in folder.glob("*.json")
-            for line in file.open(encoding="utf-8")
-        ]
-        owners = {line["run_id"] for line in lines}
-        numbers = sorted(line["n"] for line in lines)
-        if len(owners) != 1 or numbers != [str(n) for n in range(struck_job.ROWS)]:
-            return f"{len(lines)} rows of {sorted(owners)}"
-        return owners.pop()
-
-    def litter(self) -> list[str]:
-        """What is beside the dates in the sinks' folders."""
-        return [
-            str(path)
-            for job_name in (PLAIN, PARENT, CHILD)
-            for root in self._sinks(job_name)
-            if root.exists()
-            for path in root.iterdir()
-            if not path.name.startswith("biz_dt=")
-        ]
-
 
 def _is(victim: Victim, process: psutil.Process) -> bool:
     words = _cmdline(process)
     if victim == "JVM":
         return bool(words) and Path(words[0]).name.startswith("java")
-    return len(words) > 1 and Path(words[1]).name == Path(str(struck_job.__file__)).name
+    return len(words) > 1 and Path(words[1]).name == SCRIPT.name
 
 
 def _cmdline(process: psutil.Process) -> list[str]:
@@ -212,53 +161,3 @@ def _cmdline(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.NoSuchProcess:
         return []
-
-
-def _sink_paths(job_name: str) -> list[str]:
-    # Two sinks of one job are swapped together.
-    return [f"out/{job_name}/{name}" for name in (("a", "b") if job_name == PLAIN else ("a",))]
-
-
-def _rows(plans: list[Plan]) -> dict[str, list[dict[str, Any]]]:
-    def job(job_id: str, job_name: str, source: dict[str, Any]) -> dict[str, Any]:
-        sinks = [
-            {"format": "json", "path": path, "partition_cols": ["biz_dt"]}
-            for path in _sink_paths(job_name)
-        ]
-        context = {"sources": [source], "hql": "land.hql", "sinks": sinks}
-        script = Path(str(struck_job.__file__)).name
-        return {
-            "job_id": job_id, "job_name": job_name, "script_path": script,
-            "context_params": context,
-        }  # fmt: skip
-
-    def extract(job_name: str) -> dict[str, Any]:
-        path = f"in/{job_name}_{{biz_dt}}.csv"
-        return {"format": "csv", "path": path, "options": {"header": "true"}}
-
-    landed = {"format": "json", "path": f"{_sink_paths(PARENT)[0]}/biz_dt={{biz_dt}}"}
-    properties = {"spark.master": "local[1]", "spark.ui.enabled": "false"}
-    keys = {"environment": "DEV", "key_name": "*", "param_type": "spark"}
-    return {
-        "job_master": [
-            job("J1", PLAIN, extract(PLAIN)), job("J2", PARENT, extract(PARENT)),
-            job("J3", CHILD, landed),
-        ],
-        "job_dependency": [
-            {
-                "dependent_job_id": "J3", "dependent_job_name": CHILD, "parent_job_id": "J2",
-                "parent_job_name": PARENT, "dependency_level": 1,
-            }
-        ],
-        "process_control": [
-            {"entity": "INS", "source_system": source, "biz_dt": biz_dt}
-            for source, biz_dt in sorted({(_source(plan.target), plan.biz_dt) for plan in plans})
-        ],
-        "sys_params": [
-            {**keys, "param_key": name, "param_value": value} for name, value in properties.items()
-        ],
-    }  # fmt: skip
-
-
-def _source(target: str) -> str:
-    return "PLAIN" if target == PLAIN else "CHAIN"

@@ -111,6 +111,23 @@ class TestOutages:
         assert row["status"] == "Completed"
         assert row["start_time"] < row["end_time"]
 
+    @pytest.mark.timeout(600)
+    def test_away_at_the_parameters_the_run_tries_again_as_it_was_told_the_last_time(
+        self, own_kudu: KuduCluster, kudu_home: Home
+    ) -> None:
+        kudu_home.set_params({}, {"retry.max": "1", "retry.delay": "5"})
+        assert kudu_home.execute(JOB_NAME).returncode == 0
+        with own_kudu.stopped("TSERVER"):
+            run = started(kudu_home)
+            wait_until(
+                lambda: "attempt 1 of 2 failed, the next one is in 5 s" in log_text(kudu_home),
+                "the end of the first attempt",
+                timeout_s=150,
+            )
+        assert run.wait(120) == 0, (kudu_home.folder / "execute.log").read_text()
+        newest, _ = kudu_home.log_rows(JOB_NAME)
+        assert (newest["status"], newest["attempts"]) == ("Completed", 2)
+
     def test_away_at_the_end_the_result_stands_and_the_row_comes_once(
         self, own_kudu: KuduCluster, kudu_home: Home
     ) -> None:

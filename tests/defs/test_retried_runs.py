@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -60,22 +58,8 @@ def shaky_home(folder: Path) -> Home:
         "spark.task.maxFailures": "1", "spark.ui.enabled": "false",
     }  # fmt: skip
     home.orch("open", "INS", "SYS", DAYS[1])
-    add_sys_params(home, spark, {"retry.max": "1", "retry.delay": "0.5"})
+    home.set_params(spark, {"retry.max": "1", "retry.delay": "0.5"})
     return home
-
-
-def add_sys_params(home: Home, spark: Mapping[str, str], system: Mapping[str, str]) -> None:
-    """Set Spark properties and settings of ours for every job."""
-    rows = [
-        {
-            "environment": "DEV", "key_name": "*", "param_key": key, "param_value": value,
-            "param_type": type_,
-        }
-        for type_, values in (("spark", spark), ("system", system))
-        for key, value in values.items()
-    ]  # fmt: skip
-    (home.folder / "more.yaml").write_text(json.dumps({"sys_params": rows}))
-    home.orch("apply", "more.yaml")
 
 
 @pytest.mark.spark
@@ -117,7 +101,7 @@ def test_a_job_whose_port_is_in_use_lands_when_it_is_free(tmp_path: Path) -> Non
         taken.bind(("", 0))
         taken.listen()
         spark = {"spark.driver.port": str(taken.getsockname()[1]), "spark.port.maxRetries": "0"}
-        add_sys_params(home, spark, {"retry.max": "1", "retry.delay": "1"})
+        home.set_params(spark, {"retry.max": "1", "retry.delay": "1"})
         run = subprocess.Popen(
             [sys.executable, "-m", "orch_dagster.cli", "run", JOB, "--biz-dt", DAYS[0]],
             env=home.environ,
