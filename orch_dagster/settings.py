@@ -91,8 +91,8 @@ class Settings(BaseSettings):
     silence_s: float = Field(
         300,
         gt=60,
-        description="Seconds after which a run of another host, which says that it lives every 30 "
-        "s, counts as dead",
+        description="Seconds after which a run counts as dead whose process says nothing: of "
+        "another host, where it says that it lives every 30 s, or of any, where it never did",
     )
     stop_grace_s: float = Field(5, ge=0, description="Seconds between TERM and KILL of a job")
     log_retention_days: int = Field(
