@@ -38,7 +38,7 @@ check: install
 CHAOS_RUNS ?= 500
 chaos: export CHAOS_RUNS := $(CHAOS_RUNS)
 chaos: install
-	$(BIN)/python -m pytest tests/chaos tests/defs/test_kill_publish.py
+	$(BIN)/python -m pytest -s tests/chaos tests/defs/test_kill_publish.py
 
 bench: install
 	$(BIN)/python bench/registry_load.py 1000 10000

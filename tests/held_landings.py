@@ -33,6 +33,9 @@ _CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}
 _FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _MODULES = ("publish.py", "lock.py", "swap.py")
 
+# They finish another landing, or give up the own one, by the same functions.
+UNDOING = ("_recover", "roll_back", "_revert")
+
 _thread = threading.local()
 _for_ever = threading.Event()
 
@@ -101,15 +104,18 @@ class Landing:
 
 def publishing_step(frame: FrameType | None) -> str:
     """The function of publishing that is at work, or "elsewhere"."""
+    steps: list[str] = []
     while frame is not None:
         code = frame.f_code
         if Path(code.co_filename).name in _MODULES and code.co_name != "run":
             state = frame.f_locals.get("state", "") if code.co_name == "_enter" else ""
-            return f"{code.co_name} {state}".strip()
-        if code.co_name == "fill":
-            return "staging"
+            steps.append(f"{code.co_name} {state}".strip())
+        elif code.co_name == "fill":
+            steps.append("staging")
         frame = frame.f_back
-    return "elsewhere"
+    # What is done on the way back is not what is done on the way there.
+    undoing = (step for step in steps if step in UNDOING)
+    return next(undoing, steps[0] if steps else "elsewhere")
 
 
 def changes_files(event: str, args: tuple[Any, ...]) -> bool:

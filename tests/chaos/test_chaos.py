@@ -36,9 +36,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("on", ["sqlite", pytest.param("kudu", marks=pytest.mark.kudu)])
-def test_every_run_leaves_one_true_row_and_no_process(
-    on: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_run_leaves_one_true_row_and_no_process(on: str, tmp_path: Path) -> None:
     seed = int(os.environ.get("CHAOS_SEED") or secrets.randbelow(10**6))
     plans = draw_plans(seed, RUNS, on_kudu=on == "kudu")
     with ExitStack() as stack:
@@ -70,10 +68,9 @@ def test_every_run_leaves_one_true_row_and_no_process(
             *(f"recover: {one}" for one in recovered if one["outcome"] != "recovered"),
             *(f"beside the dates: {one}" for one in litter(world.home)),
         ]
-        with capsys.disabled():
-            console = Console(width=150)
-            console.print(table_of(world, ends))
-            console.print(f"seed {seed}, {hits_of(ends)}; {len(recovered)} landings recovered")
+        console = Console(width=150)
+        console.print(table_of(world, ends))
+        console.print(f"seed {seed}, {hits_of(ends)}; {len(recovered)} landings recovered")
     wait_until(lambda: not world.home.process_names(), "the end of all processes", 30)
     assert faults == []
     assert rebuilt["written"] == 0, rebuilt

@@ -18,6 +18,7 @@ from tests.chaos.flights import Flight
 from tests.chaos.small_jobs import content
 from tests.chaos.strikes import JOBS, Plan
 from tests.chaos.world import SILENCE_S, World
+from tests.held_landings import UNDOING
 from tests.homes import STORE_URL
 from tests.waiting import wait_until
 
@@ -27,7 +28,7 @@ _OVER = {
 }  # fmt: skip
 _COLUMNS = ("#", "asked for by", "jobs", "victim", "signal", "hit", "Dagster", "rows", "data")
 # Steps of publishing up to which nothing of a date has changed.
-_BEFORE_COMMIT = {"_acquire", "publication", "staging"}
+_BEFORE_COMMIT = {"_acquire", "publication", "staging", *UNDOING}
 # Steps from which on its journal promises the new data.
 _AFTER_COMMIT = {"forward", "_enter done", "clean", "release", "remove_empty_parents"}
 

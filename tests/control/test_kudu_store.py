@@ -325,7 +325,7 @@ def program(text: str, cluster: KuduCluster, home: Path) -> list[str]:
         from orch_dagster.control.tables import JOB_MASTER
         from orch_dagster.errors import StoreError
         """
-    url = f"{cluster.url}?driver=jvm&timeout_s=5"
+    url = f"{cluster.url}?driver=jvm&timeout_s=30"
     names = f"url, home = {url!r}, Path({str(home)!r})"
     return [
         sys.executable,
