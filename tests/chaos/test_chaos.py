@@ -40,6 +40,8 @@ pytestmark = [
 def test_every_run_leaves_one_true_row_and_no_process(on: str, tmp_path: Path) -> None:
     drawn = 1 if "CI" in os.environ else secrets.randbelow(10**6)
     seed = int(os.environ.get("CHAOS_SEED", drawn))
+    console = Console(width=150)
+    console.print(f"\nCHAOS_RUNS={2 * RUNS} CHAOS_SEED={seed}")
     plans = draw_plans(seed, RUNS, on_kudu=on == "kudu")
     with ExitStack() as stack:
         cluster = stack.enter_context(kudu_cluster()) if on == "kudu" else None
@@ -70,9 +72,8 @@ def test_every_run_leaves_one_true_row_and_no_process(on: str, tmp_path: Path) -
             *(f"recover: {one}" for one in recovered if one["outcome"] != "recovered"),
             *(f"beside the dates: {one}" for one in litter(world.home)),
         ]
-        console = Console(width=150)
         console.print(table_of(world, ends))
-        console.print(f"seed {seed}, {hits_of(ends)}; {len(recovered)} landings recovered")
+        console.print(f"{hits_of(ends)}; {len(recovered)} landings recovered")
     wait_until(lambda: not world.home.process_names(), "the end of all processes", 30)
     assert faults == []
     assert rebuilt["written"] == 0, rebuilt
