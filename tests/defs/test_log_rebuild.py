@@ -183,6 +183,16 @@ def test_a_run_that_failed_outside_its_steps_says_by_what(
     assert row["status"] == "Failed: OSError: disk full"
 
 
+def test_a_worker_whose_code_server_found_it_gone_is_an_orchestrator_that_died(
+    location: Played, store: ControlStore
+) -> None:
+    # As the server says it, without a reason of its own.
+    location.instance.report_run_failed(location.start("first", DAYS[0]))
+    rebuilt(location)
+    (row,) = store.read(EXECUTION_LOG)
+    assert row["status"] == "Failed: the orchestrator died"
+
+
 def test_only_runs_since_a_moment_which_it_includes(location: Played, store: ControlStore) -> None:
     run = play(location)["failed"]
     store.delete(EXECUTION_LOG, store.read(EXECUTION_LOG))
