@@ -51,12 +51,12 @@ def _set_up_dagster(settings: Settings) -> None:
     config = settings.dagster_home / "dagster.yaml"
     if not config.is_file():
         write_atomically(config, (REPOSITORY / "dagster.yaml").read_text(encoding="utf-8"))
-    lines = [f"DAGSTER_HOME=${{DAGSTER_HOME:-{settings.dagster_home.as_posix()}}}"]
-    if settings.home != REPOSITORY:
-        lines.append(f"ORCH_HOME=${{ORCH_HOME:-{settings.home.as_posix()}}}")
     with opened_instance(settings):
         # It makes Dagster's tables, at which the first runs would trip over one another.
         pass
+    lines = [f"DAGSTER_HOME=${{DAGSTER_HOME:-{settings.dagster_home.as_posix()}}}"]
+    if settings.home != REPOSITORY:
+        lines.append(f"ORCH_HOME=${{ORCH_HOME:-{settings.home.as_posix()}}}")
     env = settings.home / ".env"
     there = env.read_text(encoding="utf-8").splitlines() if env.is_file() else []
     named = {line.partition("=")[0] for line in there}

@@ -109,9 +109,12 @@ def judge(
 def _failure(end: ProcessEnd, messages: ResultMessages, timeout_s: float | None) -> str | None:
     if end.reason == "timeout":
         return f"timed out{_after(timeout_s)} and was ended; raise timeout_minutes if it needs more"
-    said = messages.exception.line if messages.exception else last_failure(end.tail)
-    if messages.exception is not None and not _is_of_a_lost_jvm(end, messages.exception):
-        return said
+    exception = messages.exception
+    if exception is not None and not _is_of_a_lost_jvm(end, exception):
+        return exception.line
+    if end.exit_code == 0:
+        return None
+    said = exception.line if exception else last_failure(end.tail)
     quoted = f": {said}" if said else ""
     if end.exit_code == _SIGKILL_CODE:
         return (
@@ -120,8 +123,6 @@ def _failure(end: ProcessEnd, messages: ResultMessages, timeout_s: float | None)
         )
     if end.exit_code == _SIGTERM_CODE:
         return "terminated from outside (exit code 143, SIGTERM)" + quoted
-    if end.exit_code == 0:
-        return None
     name = _SIGNAL_NAMES.get(end.exit_code)
     return f"exit code {end.exit_code}" + (f" ({name})" if name else "") + quoted
 

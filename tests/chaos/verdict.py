@@ -179,17 +179,7 @@ def _has_landed(end: Ended, job_name: str) -> bool | None:
 def table_of(world: World, ends: Sequence[Ended]) -> Table:
     """A line for each run."""
     table = Table(title=f"chaos on {'Kudu' if world.on_kudu else 'SQLite'}")
-    for column in (
-        "#",
-        "asked for by",
-        "jobs",
-        "victim",
-        "signal",
-        "hit",
-        "Dagster",
-        "rows",
-        "data",
-    ):
+    for column in _COLUMNS:
         table.add_column(column, overflow="fold")
     for end in sorted(ends, key=lambda each: each.plan.number):
         plan, strike = end.plan, end.plan.strike

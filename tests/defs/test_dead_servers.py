@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -32,32 +32,26 @@ def started(home: Home, dev: Dev) -> tuple[str, psutil.Process]:
     return run_id, process
 
 
-def test_the_job_of_a_killed_code_server_ends_and_its_row_says_why(
-    served: tuple[Home, Dev],
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (psutil.Process.kill, "Failed: the code server that started the run died"),
+        (psutil.Process.terminate, "Canceled"),
+    ],
+)
+def test_the_job_of_a_code_server_ends_with_it_and_its_row_says_why(
+    served: tuple[Home, Dev], end: Callable[[psutil.Process], None], status: str
 ) -> None:
     home, dev = served
     run_id, worker = started(home, dev)
     job = [worker, *worker.children(recursive=True)]
     server = worker.parent()
     assert server is not None
-    server.kill()
+    end(server)
     _, alive = psutil.wait_procs(job, timeout=10)
     assert alive == []
     (row,) = [row for row in home.log_rows(JOB) if row["run_id"] == run_id]
-    assert row["status"] == "Failed: the code server that started the run died"
-
-
-def test_a_code_server_that_is_told_to_end_cancels_its_runs(served: tuple[Home, Dev]) -> None:
-    home, dev = served
-    run_id, worker = started(home, dev)
-    job = [worker, *worker.children(recursive=True)]
-    server = worker.parent()
-    assert server is not None
-    server.terminate()
-    _, alive = psutil.wait_procs(job, timeout=10)
-    assert alive == []
-    (row,) = [row for row in home.log_rows(JOB) if row["run_id"] == run_id]
-    assert row["status"] == "Canceled"
+    assert row["status"] == status
 
 
 def test_a_killed_daemon_takes_no_job_along(served: tuple[Home, Dev]) -> None:

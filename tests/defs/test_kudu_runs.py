@@ -37,6 +37,16 @@ def started(home: Home) -> Popen[bytes]:
         )
 
 
+def started_while_away(
+    cluster: KuduCluster, home: Home, *, until: str, timeout_s: float
+) -> Popen[bytes]:
+    """A run that begins without a tablet server, which is back when the run's log says so."""
+    with cluster.stopped("TSERVER"):
+        run = started(home)
+        wait_until(lambda: until in log_text(home), until, timeout_s=timeout_s)
+    return run
+
+
 def test_the_main_job_by_dagsters_own_command(kudu_home: Home) -> None:
     done = kudu_home.execute(JOB_NAME)
 
@@ -99,13 +109,8 @@ class TestOutages:
     ) -> None:
         # So that the code location loads by what it knew.
         kudu_home.orch("jobs")
-        with own_kudu.stopped("TSERVER"):
-            run = started(kudu_home)
-            wait_until(
-                lambda: "the sensor writes the row when the store is back" in log_text(kudu_home),
-                "the end of the tries of Started",
-                timeout_s=90,
-            )
+        told = "the sensor writes the row when the store is back"
+        run = started_while_away(own_kudu, kudu_home, until=told, timeout_s=90)
         assert run.wait(120) == 0, (kudu_home.folder / "execute.log").read_text()
         (row,) = kudu_home.log_rows(JOB_NAME)
         assert row["status"] == "Completed"
@@ -117,13 +122,8 @@ class TestOutages:
     ) -> None:
         kudu_home.set_params({}, {"retry.max": "1", "retry.delay": "5"})
         assert kudu_home.execute(JOB_NAME).returncode == 0
-        with own_kudu.stopped("TSERVER"):
-            run = started(kudu_home)
-            wait_until(
-                lambda: "attempt 1 of 2 failed, the next one is in 5 s" in log_text(kudu_home),
-                "the end of the first attempt",
-                timeout_s=150,
-            )
+        told = "attempt 1 of 2 failed, the next one is in 5 s"
+        run = started_while_away(own_kudu, kudu_home, until=told, timeout_s=150)
         assert run.wait(120) == 0, (kudu_home.folder / "execute.log").read_text()
         newest, _ = kudu_home.log_rows(JOB_NAME)
         assert (newest["status"], newest["attempts"]) == ("Completed", 2)
