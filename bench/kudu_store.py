@@ -20,11 +20,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from orch_dagster.bundle.fetch import dates_without_parents, fetch_bundle, stamp_dates
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.control.kudu.driver import choose_driver
 from orch_dagster.control.records import JobDependency, JobMaster
-from orch_dagster.control.snapshot import read_rows
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (
     EXECUTION_LOG,
@@ -35,8 +35,8 @@ from orch_dagster.control.tables import (
     Row,
 )
 from orch_dagster.errors import NotReadyError, SettingsError
-from orch_dagster.fetch import dates_without_parents, fetch_bundle, stamp_dates
-from orch_dagster.registry import JobSpec, build_registry
+from orch_dagster.registry.jobs import JobSpec, build_registry
+from orch_dagster.registry.snapshot import read_rows
 from tests.kudu_cluster import kudu_cluster
 
 DAY = "2024-05-15"

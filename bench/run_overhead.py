@@ -17,11 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from orch_dagster.bundle.fetch import fetch_bundle
+from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.connect import open_store
-from orch_dagster.fetch import fetch_bundle
-from orch_dagster.location import load_location
+from orch_dagster.registry.location import load_location
 from orch_dagster.sample.rows import BIZ_DT, JOB_NAME
-from orch_dagster.secrets import Secrets
 from orch_dagster.settings import load_settings
 from orch_dagster.spark.submit import prepare_submit
 

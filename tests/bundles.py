@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from orch_dagster.bundle import ParamBundle, assemble
-from orch_dagster.context_params import parse_context_params
+from orch_dagster.bundle.bundle import ParamBundle, assemble
 from orch_dagster.control.records import ProcessControl, SysParam
-from orch_dagster.registry import JobSpec
+from orch_dagster.registry.context_params import parse_context_params
+from orch_dagster.registry.jobs import JobSpec
 
 
 def job_bundle(context: Mapping[str, Any], sys_params: Iterable[SysParam]) -> ParamBundle:

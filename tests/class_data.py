@@ -11,8 +11,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from orch_dagster.spark.errors import SparkError
-from orch_dagster.spark.find import find_java, find_spark
+from orch_dagster.toolchain.errors import SparkError
+from orch_dagster.toolchain.find import find_java, find_spark
 
 VARIABLE = "SPARK_SUBMIT_OPTS"
 

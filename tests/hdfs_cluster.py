@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from orch_dagster.spark import supervisor
-from orch_dagster.spark.errors import SparkError
-from orch_dagster.spark.find import find_java, find_spark
-from orch_dagster.spark.jars import Artifact, fetch_artifact
+from orch_dagster.toolchain.errors import SparkError
+from orch_dagster.toolchain.find import find_java, find_spark
+from orch_dagster.toolchain.jars import Artifact, fetch_artifact
 from tests.waiting import wait_until
 
 # Fetched once for all test processes of this user.

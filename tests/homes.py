@@ -18,8 +18,8 @@ from dagster import DagsterEvent, DagsterEventType, DagsterInstance
 
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.tables import JOB_MASTER
-from orch_dagster.defs.dead_runs import fail_dead_runs
-from orch_dagster.defs.sensors import project_ended_runs
+from orch_dagster.defs.runs.dead_runs import fail_dead_runs
+from orch_dagster.defs.runs.log_sensor import project_ended_runs
 from orch_dagster.settings import REPOSITORY
 
 BIZ_DT = "2024-05-15"

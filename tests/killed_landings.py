@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from framework.journal import decode, journal_location
+from framework.publish.journal import decode, journal_location
 from tests.held_landings import JOB, KINDS, POINTS_FILE, TABLES, biz_dt_of, day_after, fill
 
 # Every step of publishing, by the function at work there.

@@ -19,8 +19,8 @@ import pytest
 
 from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.control.kudu.jvm import JvmDriver
-from orch_dagster.spark.errors import SparkError
-from orch_dagster.spark.jars import KUDU_BINARY, KUDU_JAR_VARIABLE, KUDU_SPARK, fetch_artifact
+from orch_dagster.toolchain.errors import SparkError
+from orch_dagster.toolchain.jars import KUDU_BINARY, KUDU_JAR_VARIABLE, KUDU_SPARK, fetch_artifact
 from tests.homes import Home, new_home
 from tests.waiting import wait_until
 

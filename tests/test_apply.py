@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from orch_dagster.apply import ApplyError, apply_files
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER, PROCESS_CONTROL
+from orch_dagster.registry.apply import ApplyError, apply_files
 from orch_dagster.settings import Settings
 
 GOOD = """

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orch_dagster.apply import ApplyError, apply_files
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (
@@ -20,6 +19,7 @@ from orch_dagster.control.tables import (
     TABLES,
 )
 from orch_dagster.errors import PermanentStoreError
+from orch_dagster.registry.apply import ApplyError, apply_files
 from orch_dagster.settings import REPOSITORY, Settings
 
 CONTEXT = {"entity": "ACME", "source_system": "CRM"}

@@ -14,18 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest import MonkeyPatch
 
-from orch_dagster import bundle as bundle_module
-from orch_dagster.bundle import (
+from orch_dagster.bundle import bundle as bundle_module
+from orch_dagster.bundle.bundle import (
     ParamBundle,
     assemble,
     waiting_dates,
     winning_params,
     write_bundle,
 )
-from orch_dagster.context_params import parse_context_params
 from orch_dagster.control.records import JobDependency, ProcessControl, SysParam
 from orch_dagster.errors import NotReadyError
-from orch_dagster.registry import JobSpec
+from orch_dagster.registry.context_params import parse_context_params
+from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.sample.rows import CONTEXT_PARAMS, JOB_NAME
 
 GOLDEN = Path(__file__).parent / "golden" / "bundle" / "etl_lnd_gels_fpms_t_contract_master.json"

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from orch_dagster.business_days import Calendar, parse_calendar
+from orch_dagster.schedule.calendar import Calendar, parse_calendar
 
 # 2024-05-15 is a Wednesday; the 20th a Monday.
 MAY = Calendar(frozenset({date(2024, 5, 1), date(2024, 5, 20)}))

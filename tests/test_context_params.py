@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orch_dagster.context_params import ContextParamsError, parse_context_params
+from orch_dagster.registry.context_params import ContextParamsError, parse_context_params
 
 NAME = "etl_lnd_gels_fpms_t_contract"
 SOURCE = {"format": "csv", "path": "in/{biz_dt}.csv"}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orch_dagster.business_days import Calendar
-from orch_dagster.due_dates import DueDates, due_dates, first_look
+from orch_dagster.schedule.calendar import Calendar
+from orch_dagster.schedule.due_dates import DueDates, due_dates, first_look
 
 # A Wednesday; Monday the 20th is a holiday.
 CALENDAR = Calendar(frozenset({date(2024, 5, 20)}))

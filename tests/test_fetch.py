@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from orch_dagster.context_params import ContextParams
+from orch_dagster.bundle.fetch import dates_without_parents, fetch_bundle, stamp_dates, with_stamp
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (
     EXECUTION_LOG,
@@ -17,8 +17,8 @@ from orch_dagster.control.tables import (
     SYS_PARAMS,
 )
 from orch_dagster.errors import NotReadyError
-from orch_dagster.fetch import dates_without_parents, fetch_bundle, stamp_dates, with_stamp
-from orch_dagster.registry import JobSpec
+from orch_dagster.registry.context_params import ContextParams
+from orch_dagster.registry.jobs import JobSpec
 
 CONTEXT = ContextParams(entity="GELS", source_system="FPMS")
 SPEC = JobSpec("J2", "second", CONTEXT, "job.py", None, ("J1",))

@@ -8,7 +8,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orch_dagster.graph import order
+from orch_dagster.registry.graph import order
 
 Parents = dict[str, set[str]]
 

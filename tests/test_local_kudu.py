@@ -15,8 +15,8 @@ import psutil
 import pytest
 import yaml
 
-from orch_dagster.local_kudu import COMPOSE_FILE, check_platform, tail, unpack
-from orch_dagster.local_kudu_daemons import (
+from orch_dagster.local_kudu.cluster import COMPOSE_FILE, check_platform, tail, unpack
+from orch_dagster.local_kudu.daemons import (
     CLOCK_FLAGS,
     MASTER_FLAGS,
     ROLES,
@@ -33,7 +33,7 @@ from orch_dagster.local_kudu_daemons import (
     read_state,
     write_state,
 )
-from orch_dagster.spark.jars import KUDU_BINARY, KUDU_VERSION
+from orch_dagster.toolchain.jars import KUDU_BINARY, KUDU_VERSION
 from tests.waiting import wait_until
 
 FOLDER = KUDU_BINARY.file_name.removesuffix(".jar")

@@ -11,7 +11,7 @@ import pytest
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER, PROCESS_CONTROL
 from orch_dagster.errors import PermanentStoreError
-from orch_dagster.location import load_location
+from orch_dagster.registry.location import load_location
 from orch_dagster.settings import Settings, load_settings
 
 CONTEXT = json.dumps({"entity": "GELS", "source_system": "FPMS"})

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework import secrets as of_jobs
-from orch_dagster.masking import MASK, SHORTEST, SHORTEST_LINE, Masker
+from orch_dagster.text import MASK, SHORTEST, SHORTEST_LINE, Masker
 
 KEY_FILE = "-----BEGIN KEY-----\nabcdefgh\n1234567/+=\nshort\n-----END KEY-----\n"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import ProcessControl
-from orch_dagster.open_dates import newest_row, opened_row
 
 SOURCE = {"entity": "GELS", "source_system": "FPMS"}
 

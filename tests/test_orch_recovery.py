@@ -6,18 +6,18 @@ import json
 import os
 from pathlib import Path
 
-from framework.filesystem import LocalFileSystem
-from framework.journal import Journal, journal_location
-from framework.processes import Owner, psutil_look, this_process
-from orch_dagster.context_params import parse_context_params
+from framework.publish.journal import Journal, journal_location
+from framework.publish.processes import Owner, psutil_look, this_process
+from framework.storage.filesystem import LocalFileSystem
+from orch_dagster.bundle.fetch import fetch_spark_properties
+from orch_dagster.bundle.secrets import SecretError
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.errors import PermanentStoreError
-from orch_dagster.fetch import fetch_spark_properties
-from orch_dagster.recovery import Finding, Recovery
-from orch_dagster.registry import JobSpec
-from orch_dagster.secrets import SecretError
+from orch_dagster.registry.context_params import parse_context_params
+from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
+from orch_dagster.spark.recovery import Finding, Recovery
 
 DATE = "2024-05-15"
 DEAD = Owner("run-1", this_process("x", psutil_look).host, 2**22 + 1, 1)

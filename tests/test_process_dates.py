@@ -7,12 +7,12 @@ from datetime import datetime, timezone
 
 import pytest
 
-from orch_dagster.context_params import ContextParams
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, PROCESS_CONTROL
-from orch_dagster.process_dates import completed_by_run, stamp_process_dts
-from orch_dagster.registry import JobSpec
+from orch_dagster.registry.context_params import ContextParams
+from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.schedule.process_dt import completed_by_run, stamp_process_dts
 
 CONTEXT = ContextParams(entity="GELS", source_system="FPMS")
 SPECS = [JobSpec(job_id, f"job_{job_id}", CONTEXT, "landing.py") for job_id in "ab"]

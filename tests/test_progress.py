@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orch_dagster.progress import Stage, StageTeller, current_watcher, stages_of, watched_by
+from orch_dagster.spark.progress import Stage, StageTeller, current_watcher, stages_of, watched_by
 
 DAY_S = 86_400
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orch_dagster.control.records import JobDependency, JobMaster
-from orch_dagster.registry import Finding, Registry, build_registry, script_check
+from orch_dagster.registry.jobs import Finding, Registry, build_registry, script_check
 
 CONTEXT = json.dumps({"entity": "GELS", "source_system": "FPMS"})
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from orch_dagster.context_params import ContextParams
 from orch_dagster.control.records import ProcessControl
-from orch_dagster.registry import JobSpec, Registry
-from orch_dagster.reprocess import Attempt, downstream, due_rows, why_not_now
+from orch_dagster.registry.context_params import ContextParams
+from orch_dagster.registry.jobs import JobSpec, Registry
+from orch_dagster.schedule.reprocess import Attempt, downstream, due_rows, why_not_now
 
 TODAY = {("GELS", "FPMS"): "2024-06-01", ("ACME", "CRM"): "2024-05-31"}
 

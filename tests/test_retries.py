@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from orch_dagster.bundle.retries import Retries, retries_of
 from orch_dagster.control.records import SysParam
 from orch_dagster.errors import NotReadyError
-from orch_dagster.retries import Retries, retries_of
 
 
 def param(key: str, value: str | None, type_: str = "system") -> SysParam:

@@ -138,4 +138,7 @@ def test_the_name_of_the_file_is_by_utc(tmp_path: Path) -> None:
 def test_appending_is_the_job_frameworks_own() -> None:
     """The framework travels alone, so the code that both need is in two places, one text."""
     ours = REPOSITORY / "orch_dagster" / "append.py"
-    assert ours.read_text() == (REPOSITORY / "jobs" / "framework" / "append.py").read_text()
+    assert (
+        ours.read_text()
+        == (REPOSITORY / "jobs" / "framework" / "contract" / "append.py").read_text()
+    )

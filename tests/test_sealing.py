@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from orch_dagster.bundle import ParamBundle
+from orch_dagster.bundle.bundle import ParamBundle
+from orch_dagster.bundle.redact import is_place, is_secret, option_references, seal
 from orch_dagster.control.records import SysParam
-from orch_dagster.sealing import is_place, is_secret, option_references, seal
 from orch_dagster.settings import SECRET_PATTERNS
 from tests.bundles import job_bundle
 

@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from orch_dagster.apply import ApplyError, apply_files
+from orch_dagster.bundle.secrets import (
+    MAX_BYTES,
+    SecretError,
+    Secrets,
+    resolve_secrets,
+    secret_properties,
+)
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.errors import SettingsError
-from orch_dagster.secrets import MAX_BYTES, SecretError, Secrets, resolve_secrets, secret_properties
+from orch_dagster.registry.apply import ApplyError, apply_files
 from orch_dagster.settings import Settings, load_settings
 from tests.test_sealing import bundle_of
 

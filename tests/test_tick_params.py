@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orch_dagster.business_days import Calendar
 from orch_dagster.control.records import SysParam
-from orch_dagster.tick_params import TickParamError, TickParams, tick_param_fault, tick_params
+from orch_dagster.schedule.calendar import Calendar
+from orch_dagster.schedule.settings import TickParamError, TickParams, tick_param_fault, tick_params
 
 
 def param(key: str, value: str | None) -> SysParam:

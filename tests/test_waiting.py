@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orch_dagster.context_params import ContextParams
-from orch_dagster.registry import JobSpec
-from orch_dagster.waiting import waiting_jobs
+from orch_dagster.registry.context_params import ContextParams
+from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.schedule.blocked_jobs import waiting_jobs
 
 CONTEXT = ContextParams(entity="GELS", source_system="FPMS")
 

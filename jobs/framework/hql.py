@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework import hql_text
+from framework.contract.paths import SQL_DIR_VARIABLE
 from framework.errors import HqlError
-from framework.locations import SQL_DIR_VARIABLE
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

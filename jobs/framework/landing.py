@@ -9,12 +9,12 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from framework import report
-from framework.dates import Dates
-from framework.deliver import deliver
+from framework.contract.paths import base_location, is_local
 from framework.errors import ParamsError, SourceNotFound
-from framework.filesystem import RoutedFileSystem
 from framework.hql import check_variables
-from framework.locations import base_location, is_local
+from framework.land.date_errors import Dates
+from framework.land.load_sinks import deliver
+from framework.land.staging import Staged
 from framework.logging import get_logger
 from framework.params import (
     NO_KUDU_MASTER,
@@ -24,10 +24,10 @@ from framework.params import (
 )
 from framework.params_loader import load_params
 from framework.plan import Plan, PlannedSink, PlannedSource, plan_landing
-from framework.scans import Scans
+from framework.read.scan_metrics import Scans
+from framework.read.sources import opened_sources, query
 from framework.session import get_spark, is_running, session_of_its_own
-from framework.sources import opened_sources, query
-from framework.staging import Staged
+from framework.storage.filesystem import RoutedFileSystem
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -14,7 +14,7 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from framework.append import open_append, write_all
+from framework.contract.append import open_append, write_all
 from framework.secrets import mask
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
+from framework.contract.validation import Node
 from framework.errors import ParamsError
 from framework.params import (
     RECORD_FORMATS,
@@ -23,7 +24,6 @@ from framework.params import (
     Window,
 )
 from framework.secrets import moved_back
-from framework.validation import Node
 
 PARAMS_FILE_VARIABLE = "JOB_PARAMS_FILE"
 VERSION = 1

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
 
-from framework import placeholders
+from framework.contract import placeholders
+from framework.contract.paths import is_within, join, parent, resolve
 from framework.errors import ParamsError
 from framework.hql import Script, load_script
-from framework.locations import is_within, join, parent, resolve
 from framework.params import JobParams, Sink, Source
-from framework.publish import Place
+from framework.publish.publication import Place
 
 BIZ_DT = "biz_dt"
 

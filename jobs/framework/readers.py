@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from framework.locations import base_location, for_spark, resolve
+from framework.contract.paths import base_location, for_spark, resolve
 from framework.params import TABLE_FORMATS, table_options
 from framework.secrets import resolved
 

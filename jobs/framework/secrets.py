@@ -1,7 +1,7 @@
 """The secrets of a job: options that refer to one, and texts without them.
 
 The orchestrator names them in JOB_SECRETS: variables of the environment, and properties of Spark.
-It keeps by the same rule (orch_dagster/masking.py) what the job prints and reports; what the job
+It keeps by the same rule (orch_dagster/text.py) what the job prints and reports; what the job
 logs goes straight to LOG_FILE.
 """
 

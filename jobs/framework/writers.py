@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from framework.locations import base_location, for_spark, resolve
+from framework.contract.paths import base_location, for_spark, resolve
 from framework.params import table_options
 from framework.secrets import resolved
 

@@ -11,7 +11,7 @@ import click
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import is_iso_date
-from orch_dagster.location import Location, load_location
+from orch_dagster.registry.location import Location, load_location
 from orch_dagster.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -13,7 +13,7 @@ from orch_dagster.cli.output import console, print_rows
 from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.sample.rows import CONTEXT_PARAMS, JOB_ID
 from orch_dagster.settings import Settings
-from orch_dagster.spark.find import find_java
+from orch_dagster.toolchain.find import find_java
 
 _ROWS_SHOWN = 3
 _WIDTH_SHOWN = 24

@@ -17,9 +17,9 @@ from orch_dagster.control.kudu.store import KuduStore
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import TABLES
 from orch_dagster.errors import OrchError
-from orch_dagster.location import load_location
+from orch_dagster.registry.location import load_location
 from orch_dagster.settings import Settings, load_settings
-from orch_dagster.spark.find import find_java, find_spark, missing_windows_tools
+from orch_dagster.toolchain.find import find_java, find_spark, missing_windows_tools
 
 _STYLES = {"ok": "green", "warning": "yellow", "missing": "red"}
 
@@ -110,7 +110,7 @@ def _registry(settings: Settings) -> Iterator[Check]:
         yield Check("Registry", "warning", location.notice)
     yield Check("Registry", "ok", f"valid jobs: {len(location.registry.jobs)}")
     # Only Dagster knows what it takes for a cron schedule.
-    from orch_dagster.defs.schedules import schedule_findings
+    from orch_dagster.defs.schedule.definitions import schedule_findings
 
     for finding in [*location.registry.findings, *schedule_findings(location)]:
         yield Check("Registry", "warning" if finding.is_warning else "missing", str(finding))

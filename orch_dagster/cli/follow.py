@@ -37,7 +37,7 @@ def follow_run(settings: Settings, start: str) -> int:
     """
     from dagster import DagsterInstance, DagsterRunStatus
 
-    from orch_dagster.defs.runs import find_run, how_it_ended
+    from orch_dagster.defs.runs.lookup import find_run, how_it_ended
 
     if not settings.dagster_home.is_dir() and "DAGSTER_HOME" not in os.environ:
         raise UnknownRunError(f"nothing has run in {settings.home} yet")
@@ -63,7 +63,7 @@ def follow_run(settings: Settings, start: str) -> int:
 
 
 def _say_without_log(settings: Settings, run: DagsterRun, path: Path) -> None:
-    from orch_dagster.defs.runs import how_it_ended
+    from orch_dagster.defs.runs.lookup import how_it_ended
 
     if how_it_ended(run, settings.silence_s) is not None:
         kept = f"ORCH_LOG_RETENTION_DAYS={settings.log_retention_days}"

@@ -18,7 +18,7 @@ def opened_instance(settings: Settings) -> Generator[DagsterInstance]:
     """The instance of DAGSTER_HOME; where that is not set, the home's own, which is made."""
     import dagster as dg
 
-    from orch_dagster.defs.sqlite_locks import wait_for_sqlite_locks
+    from orch_dagster.defs.dagster_internals.sqlite_locks import wait_for_sqlite_locks
 
     wait_for_sqlite_locks()
     os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home))

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import click
 
-from orch_dagster import local_kudu
 from orch_dagster.cli.arguments import as_json
 from orch_dagster.cli.output import console, print_json, print_rows
-from orch_dagster.local_kudu_daemons import DEFAULT_PORT, FIRST_PORT, LAST_PORT, ROLES, place_of
+from orch_dagster.local_kudu import cluster
+from orch_dagster.local_kudu.daemons import DEFAULT_PORT, FIRST_PORT, LAST_PORT, ROLES, place_of
 from orch_dagster.settings import load_settings
 
 
@@ -32,7 +32,7 @@ def up(port: int | None) -> None:
 
     The tablet server's port is one lower, the web pages' are a thousand higher.
     """
-    ports, started = local_kudu.up(load_settings().home, port, os.environ, console.print)
+    ports, started = cluster.up(load_settings().home, port, os.environ, console.print)
     console.print("Kudu is up." if started else "Kudu is up already.")
     for role in ROLES:
         console.print(f"  {role:<7} {ports.address(role)}, web page {ports.web_url(role)}")
@@ -49,7 +49,7 @@ def up(port: int | None) -> None:
 def down() -> None:
     """End both; the data stays."""
     settings = load_settings()
-    ended = local_kudu.down(settings.home)
+    ended = cluster.down(settings.home)
     if not ended:
         console.print("No local Kudu was running.")
         return
@@ -62,7 +62,7 @@ def down() -> None:
 @as_json
 def status(is_json: bool) -> None:
     """Show both; exit code 0 where they run and serve, else 1."""
-    found = local_kudu.status(load_settings().home)
+    found = cluster.status(load_settings().home)
     if is_json:
         print_json(asdict(found))
     else:

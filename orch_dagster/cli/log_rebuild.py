@@ -41,7 +41,7 @@ def rebuild(since: datetime | None, is_json: bool) -> None:
     Runs whose process is gone are failed first. Of runs that went on as they should, nothing is
     changed.
     """
-    from orch_dagster.defs.log_rebuild import rebuild as rebuild_rows
+    from orch_dagster.defs.runs.rebuild import rebuild as rebuild_rows
 
     settings = load_settings()
     job_ids = loaded(settings).job_ids

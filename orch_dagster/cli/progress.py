@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from orch_dagster.progress import Stage, watched_by
+from orch_dagster.spark.progress import Stage, watched_by
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -189,7 +189,7 @@ def _sentence(event: object) -> str:
     import dagster as dg
     from dagster._core.events import DagsterEvent
 
-    from orch_dagster.defs.run_history import reason
+    from orch_dagster.defs.runs.history import reason
 
     assert isinstance(event, DagsterEvent)
     if event.event_type is dg.DagsterEventType.STEP_SUCCESS:

@@ -9,14 +9,14 @@ from dataclasses import asdict
 
 import click
 
+from orch_dagster.bundle.fetch import fetch_spark_properties, fetch_sys_params
+from orch_dagster.bundle.secrets import secret_properties
 from orch_dagster.cli.arguments import BIZ_DT, as_json, connected, loaded
 from orch_dagster.cli.output import console, print_json
 from orch_dagster.cli.registry import find_jobs
-from orch_dagster.fetch import fetch_spark_properties, fetch_sys_params
-from orch_dagster.recovery import Recovery
-from orch_dagster.registry import JobSpec
-from orch_dagster.secrets import secret_properties
+from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import load_settings
+from orch_dagster.spark.recovery import Recovery
 
 
 @click.command()

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from orch_dagster.apply import apply_files
+from orch_dagster.bundle.fetch import fetch_bundle
+from orch_dagster.bundle.redact import seal
 from orch_dagster.cli.arguments import BIZ_DT, as_json, connected, loaded
 from orch_dagster.cli.output import console, print_json, print_rows
+from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.errors import UnknownJobError
-from orch_dagster.fetch import fetch_bundle
-from orch_dagster.open_dates import newest_row, opened_row
-from orch_dagster.registry import JobSpec, Registry
-from orch_dagster.sealing import seal
+from orch_dagster.registry.apply import apply_files
+from orch_dagster.registry.jobs import JobSpec, Registry
 from orch_dagster.settings import load_settings
 
 

@@ -15,9 +15,9 @@ from orch_dagster.cli.progress import progress
 from orch_dagster.cli.registry import find_jobs
 from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.errors import NotReadyError
-from orch_dagster.location import load_location
-from orch_dagster.registry import JobSpec
-from orch_dagster.run_dates import dates_to_run, days_of_range
+from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.registry.location import load_location
+from orch_dagster.schedule.backfill import dates_to_run, days_of_range
 from orch_dagster.settings import Settings, load_settings
 
 _INVOCATION_TAG = "orch/invocation"

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from orch_dagster.control.one_parent import refuse_second_parents
+from orch_dagster.control.legacy_key import refuse_second_parents
 from orch_dagster.control.sql_errors import explained
 from orch_dagster.control.store import Where
 from orch_dagster.control.tables import (

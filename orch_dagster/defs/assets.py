@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 
 from orch_dagster.defs.checks import check_specs
-from orch_dagster.defs.io_manager import LoadedBundle
-from orch_dagster.defs.step import run_job
+from orch_dagster.defs.step.io_manager import LoadedBundle
+from orch_dagster.defs.step.run import run_job
 from orch_dagster.defs.translator import (
     PARAM_BUNDLE_KEY,
     asset_key,
@@ -20,8 +20,8 @@ from orch_dagster.defs.translator import (
     kinds,
     parent_input,
 )
-from orch_dagster.location import Location
-from orch_dagster.registry import JobSpec
+from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.registry.location import Location
 
 # Its own type, without a loader: run config cannot stand in for the IO manager.
 PARAM_BUNDLE = dg.PythonObjectDagsterType(

@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 
 from orch_dagster.defs.translator import asset_key
-from orch_dagster.location import Location
-from orch_dagster.registry import JobSpec
+from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.registry.location import Location
 
 # As jobs/framework names them.
 _CHECKS = {

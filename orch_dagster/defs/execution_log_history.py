@@ -17,12 +17,12 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.defs.day_folders import DayFolders, day_folder
-from orch_dagster.defs.executor import current_stop
 from orch_dagster.defs.kudu_spark import KUDU_SPARK_KEY, KuduSpark, control_table
 from orch_dagster.defs.partitions import daily_partitions
-from orch_dagster.defs.runs import how_it_ended
+from orch_dagster.defs.runs.lookup import how_it_ended
+from orch_dagster.defs.step.executor import current_stop
 from orch_dagster.errors import OrchError
-from orch_dagster.location import Location
+from orch_dagster.registry.location import Location
 from orch_dagster.settings import Settings
 from orch_dagster.spark.failure_text import exception_line
 

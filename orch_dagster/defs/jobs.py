@@ -11,10 +11,10 @@ from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NA
 
 from orch_dagster.defs.assets import build_asset
 from orch_dagster.defs.execution_log_history import execution_log_history_asset
-from orch_dagster.defs.executor import thread_executor
 from orch_dagster.defs.partitions import daily_partitions
-from orch_dagster.location import Location
-from orch_dagster.registry import JobSpec
+from orch_dagster.defs.step.executor import thread_executor
+from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.registry.location import Location
 
 
 class JobBuilder:

@@ -12,7 +12,7 @@ from dagster import (
 
 from orch_dagster.control.tables import is_iso_date
 from orch_dagster.errors import NotReadyError
-from orch_dagster.run_dates import days_of_range
+from orch_dagster.schedule.backfill import days_of_range
 
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"

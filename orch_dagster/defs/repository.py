@@ -16,20 +16,24 @@ from dagster import AssetsDefinition, RepositoryData
 from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 from dagster._core.execution.build_resources import wrap_resources_for_execution
 
-from orch_dagster.defs.io_manager import param_bundle_io_manager
 from orch_dagster.defs.jobs import JobBuilder
 from orch_dagster.defs.kudu_spark import (
     KUDU_SPARK_KEY,
     kudu_spark_resource,
 )
-from orch_dagster.defs.reprocess import reprocess_sensor
 from orch_dagster.defs.resources import control_store_resource
-from orch_dagster.defs.schedules import by_biz_dt, schedule_definitions, schedule_findings
-from orch_dagster.defs.sensors import execution_log_sensor
+from orch_dagster.defs.runs.log_sensor import execution_log_sensor
+from orch_dagster.defs.schedule.definitions import (
+    by_biz_dt,
+    schedule_definitions,
+    schedule_findings,
+)
+from orch_dagster.defs.schedule.reprocess_sensor import reprocess_sensor
+from orch_dagster.defs.schedule.waiting_sensor import waiting_jobs_sensor
+from orch_dagster.defs.step.io_manager import param_bundle_io_manager
 from orch_dagster.defs.translator import CONTROL_STORE_KEY, PARAM_BUNDLE_KEY
-from orch_dagster.defs.waiting_jobs import waiting_jobs_sensor
-from orch_dagster.location import Location
-from orch_dagster.registry import JobSpec
+from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.registry.location import Location
 
 _LOG = logging.getLogger("orch_dagster")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from orch_dagster.registry import JobSpec
+from orch_dagster.registry.jobs import JobSpec
 
 # What Dagster takes as the last part of a tag's key; a format may be the name of a class.
 _TAG_VALUE = re.compile(r"[a-z0-9_.-]{1,48}")

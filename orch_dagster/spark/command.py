@@ -19,8 +19,8 @@ from orch_dagster.spark.deployment import (
     is_sensitive,
     refuse_clashes,
 )
-from orch_dagster.spark.errors import SubmitRefusedError
 from orch_dagster.spark.redaction import REDACTION, covering
+from orch_dagster.toolchain.errors import SubmitRefusedError
 
 Platform = Literal["linux", "darwin", "win32"]
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from orch_dagster.spark.errors import SubmitRefusedError
 from orch_dagster.spark.redaction import DEFAULT
+from orch_dagster.toolchain.errors import SubmitRefusedError
 
 MASTER = "spark.master"
 DEPLOY_MODE = "spark.submit.deployMode"

@@ -9,10 +9,11 @@ from itertools import takewhile
 
 _MESSAGE_CHARACTERS = 400
 # Code that is not the job's: a location in it helps nobody who wrote a job. Packages by where they
-# are installed, the framework and a Spark's own pyspark by the folders that end in their name, so
-# that a job in a folder of the same name keeps its place.
+# are installed, the framework by its folders and a Spark's own pyspark by the folder that ends in its
+# name, so that a job in a folder named `framework` keeps its place.
 _FOREIGN_PARTS = frozenset({"site-packages", "dist-packages", "Lib"})
-_FOREIGN_FOLDER = re.compile(r"(.*/)?(framework|python/pyspark(/.*)?)")
+_FRAMEWORK = r"framework(/(contract|read|land|check|publish|storage))?"
+_FOREIGN_FOLDER = re.compile(rf"(.*/)?({_FRAMEWORK}|python/pyspark(/.*)?)")
 _FOREIGN_ARCHIVE = re.compile(r"(pyspark|py4j-.*|framework-.*|dagster_pipes-.*)\.zip")
 _PYTHON_LIBRARY = re.compile(r"python3\.\d+")
 _FRAME = re.compile(r'\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')

@@ -13,8 +13,8 @@ from orch_dagster.spark.failure_text import (
     last_failure,
     last_traceback,
 )
-from orch_dagster.spark.passing import passing_cause
 from orch_dagster.spark.process import ProcessEnd
+from orch_dagster.spark.transient import passing_cause
 
 __all__ = ["JobException", "Outcome", "ResultMessages", "clip_utf8", "judge"]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO, Literal, Protocol
 
 from orch_dagster.spark.drain import read_while_owned
-from orch_dagster.spark.errors import CommandStartError, SupervisorError
 from orch_dagster.spark.lines import MAX_LINE_BYTES, LineSplitter, Tail
+from orch_dagster.toolchain.errors import CommandStartError, SupervisorError
 
 EndReason = Literal["exited", "timeout", "stopped"]
 

@@ -6,6 +6,6 @@ The package `framework` is on its path as it is on a job's.
 from __future__ import annotations
 
 if __name__ == "__main__":
-    from framework.recovery import main
+    from framework.publish.recovery import main
 
     main()

@@ -8,19 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from orch_dagster.bundle import ParamBundle
-from orch_dagster.context_params import KUDU_FORMATS
+from orch_dagster.bundle.bundle import ParamBundle
+from orch_dagster.bundle.redact import is_secret
+from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.files import write_atomically
-from orch_dagster.sealing import is_secret
-from orch_dagster.secrets import Secrets
+from orch_dagster.registry.context_params import KUDU_FORMATS
 from orch_dagster.settings import Settings
-from orch_dagster.spark.archive import framework_archive, pipes_archive
 from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, build_command
-from orch_dagster.spark.errors import SubmitRefusedError
-from orch_dagster.spark.find import find_java, find_spark, read_spark_defaults
-from orch_dagster.spark.jars import kudu_jar
-from orch_dagster.spark.properties import format_properties
+from orch_dagster.spark.py_files import framework_archive, pipes_archive
+from orch_dagster.toolchain.errors import SubmitRefusedError
+from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
+from orch_dagster.toolchain.jars import kudu_jar
+from orch_dagster.toolchain.properties import format_properties
 
 # What jobs/framework takes for the connector's option kudu.master where a table names none.
 KUDU_MASTER = "spark.kudu.master"

@@ -11,8 +11,8 @@ from datetime import datetime, timezone
 
 import psutil
 
-from orch_dagster.defs.liveness import PID_TAG
-from orch_dagster.defs.runs import how_it_ended
+from orch_dagster.defs.runs.liveness import PID_TAG
+from orch_dagster.defs.runs.lookup import how_it_ended
 from tests.chaos.strikes import Plan, Strike
 from tests.chaos.world import SILENCE_S, World
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from orch_dagster.cli.progress import Bars
-from orch_dagster.progress import Stage
+from orch_dagster.spark.progress import Stage
 
 JOB = "etl_lnd_gels_fpms_t_contract_master"
 STAGE = Stage(3, "groupByKey at contract_master.py:117", 2000, 1200)

@@ -22,10 +22,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from orch_dagster import local_kudu
 from orch_dagster.cli.main import main
-from orch_dagster.local_kudu import COMPOSE_FILE
-from orch_dagster.local_kudu_daemons import (
+from orch_dagster.local_kudu import cluster
+from orch_dagster.local_kudu.cluster import COMPOSE_FILE
+from orch_dagster.local_kudu.daemons import (
     ROLES,
     Daemon,
     Place,
@@ -36,7 +36,7 @@ from orch_dagster.local_kudu_daemons import (
     read_state,
     write_state,
 )
-from orch_dagster.spark.jars import KUDU_BINARY, fetch_artifact, jars_dir
+from orch_dagster.toolchain.jars import KUDU_BINARY, fetch_artifact, jars_dir
 from tests.homes import Home, new_home
 from tests.kudu_cluster import CACHE, kudu_home, why_no_kudu
 from tests.waiting import wait_until
@@ -100,7 +100,7 @@ def home(one_home: Home) -> Iterator[Home]:
     """The home with nothing running in it, before and afterwards."""
     yield one_home
     try:
-        local_kudu.down(one_home.folder)
+        cluster.down(one_home.folder)
     finally:
         left = [one for one in psutil.process_iter(["environ", "name"]) if _is_of(one, one_home)]
         for process in left:
@@ -197,7 +197,7 @@ def test_a_table_outlasts_down_and_a_killed_daemon(home: Home, ports: Ports) -> 
     said = home.orch("kudu", "down").stdout
     for name in ("Ended kudu-master (pid", "Ended kudu-tserver (pid", "data stays"):
         assert name in said
-    stopped = [one.state for one in local_kudu.status(home.folder).daemons]
+    stopped = [one.state for one in cluster.status(home.folder).daemons]
     assert stopped == ["stopped", "stopped"]
     assert "No local Kudu was running." in at_once(home, "down")
 
@@ -240,7 +240,7 @@ def test_down_ends_a_paused_daemon_and_no_process_that_is_another(home: Home, po
 
     write_state(place, state)
     os.kill(pids(home)["master"], signal.SIGSTOP)
-    found = local_kudu.status(home.folder)
+    found = cluster.status(home.folder)
     assert (found.ready, found.daemons[0].state) == (False, "running")
     assert "kudu-master does not answer" in str(found.reason)
     assert "Ended kudu-master" in at_once(home, "down")
@@ -330,7 +330,7 @@ def test_the_flags_for_docker_start_a_kudu(one_home: Home, tmp_path: Path) -> No
             stack.callback(process.wait)
             stack.callback(process.kill)
         wait_until(
-            lambda: local_kudu.why_not_ready(ports, place) is None, "a Kudu by Docker's flags", 60
+            lambda: cluster.why_not_ready(ports, place) is None, "a Kudu by Docker's flags", 60
         )
         listed = tool(one_home, "tserver", "list", ports.address("master"), "-format=json")
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
-from orch_dagster.defs.liveness import PID_STARTED_TAG, PID_TAG, process_tags
+from orch_dagster.defs.runs.liveness import PID_STARTED_TAG, PID_TAG, process_tags
 from orch_dagster.run_log import RunLog, run_log_path
 from tests.homes import Home, new_home
 from tests.waiting import wait_until

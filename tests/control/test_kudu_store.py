@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from orch_dagster.bundle.fetch import fetch_bundle, stamp_dates
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.control.kudu.driver import KuduDriver, Predicate
@@ -34,8 +35,7 @@ from orch_dagster.control.tables import (
     Table,
 )
 from orch_dagster.errors import PermanentStoreError, TransientStoreError
-from orch_dagster.fetch import fetch_bundle, stamp_dates
-from orch_dagster.registry import JobSpec, build_registry
+from orch_dagster.registry.jobs import JobSpec, build_registry
 from orch_dagster.settings import REPOSITORY
 from tests.kudu_cluster import KuduCluster, Role, kudu_cluster
 

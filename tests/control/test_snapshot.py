@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from orch_dagster.control import snapshot
 from orch_dagster.control.records import JobDependency, JobMaster, SysParam
-from orch_dagster.control.snapshot import RegistryRows
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, PROCESS_CONTROL, SYS_PARAMS
 from orch_dagster.errors import PermanentStoreError
+from orch_dagster.registry import snapshot
+from orch_dagster.registry.snapshot import RegistryRows
 
 ROWS = RegistryRows(
     store="sqlite:///here.db",

@@ -13,7 +13,7 @@ import pytest
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, PROCESS_CONTROL
 from orch_dagster.defs.repository import ControlTables
-from orch_dagster.location import load_location
+from orch_dagster.registry.location import load_location
 from orch_dagster.settings import load_settings
 from tests.defs.played_runs import Played
 

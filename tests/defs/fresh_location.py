@@ -8,7 +8,7 @@ from __future__ import annotations
 import dagster as dg
 
 from orch_dagster.defs.repository import ControlTables
-from orch_dagster.location import load_location
+from orch_dagster.registry.location import load_location
 from orch_dagster.settings import load_settings
 
 defs = dg.RepositoryDefinition(

@@ -12,11 +12,11 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.events import DagsterEvent
 from dagster._core.storage.tags import RUN_KEY_TAG, SCHEDULED_EXECUTION_TIME_TAG
 
+from orch_dagster.bundle.fetch import stamp_dates
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.partitions import PARTITION_TAG
 from orch_dagster.defs.repository import ControlTables
-from orch_dagster.defs.step_log import StepLog
-from orch_dagster.fetch import stamp_dates
+from orch_dagster.defs.step.log_writer import StepLog
 
 
 @dataclass

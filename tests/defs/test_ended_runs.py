@@ -14,9 +14,9 @@ from dagster import DagsterInstance, DagsterRun
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.defs.partitions import tags_of
-from orch_dagster.defs.run_history import HistoryReader
-from orch_dagster.defs.sensors import EndedRun, project_ended_runs
-from orch_dagster.defs.step_log import StepLog
+from orch_dagster.defs.runs.history import HistoryReader
+from orch_dagster.defs.runs.log_sensor import EndedRun, project_ended_runs
+from orch_dagster.defs.step.log_writer import StepLog
 from orch_dagster.errors import StoreError
 from orch_dagster.execution_log import project
 from tests.defs.conftest import add_jobs, open_date
@@ -65,7 +65,7 @@ def tick(dagster: Played) -> tuple[dict[str, int], list[EndedRun]]:
 def test_runs_of_a_page_keep_their_own_nulls(
     dagster: Played, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
-    monkeypatch.setattr("orch_dagster.defs.sensors._RUNS_A_WRITE", page)
+    monkeypatch.setattr("orch_dagster.defs.runs.log_sensor._RUNS_A_WRITE", page)
     runs = play(dagster)
     _, ended = tick(dagster)
 
@@ -145,7 +145,7 @@ def test_of_many_dates_an_end_names_only_its_own(dagster: Played, store: Control
 def test_an_outage_after_some_pages_loses_nothing(
     dagster: Played, store: ControlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orch_dagster.defs.sensors._RUNS_A_WRITE", 1)
+    monkeypatch.setattr("orch_dagster.defs.runs.log_sensor._RUNS_A_WRITE", 1)
     runs = play(dagster)
     _, ended = tick(dagster)
     whole = store.read(EXECUTION_LOG)

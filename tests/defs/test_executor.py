@@ -18,9 +18,9 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
 
-from orch_dagster.defs import executor
-from orch_dagster.defs.executor import current_stop, thread_executor
-from orch_dagster.defs.liveness import HEARTBEAT_TAG, is_dead
+from orch_dagster.defs.runs.liveness import HEARTBEAT_TAG, is_dead
+from orch_dagster.defs.step import executor
+from orch_dagster.defs.step.executor import current_stop, thread_executor
 from tests.waiting import wait_until
 
 WAIT_S = 60

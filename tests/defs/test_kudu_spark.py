@@ -24,7 +24,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, JOB_MASTER, Value
 from orch_dagster.defs.repository import ControlTables
 from orch_dagster.settings import REPOSITORY, Settings
-from orch_dagster.spark.jars import KUDU_JAR_VARIABLE
+from orch_dagster.toolchain.jars import KUDU_JAR_VARIABLE
 from tests.defs.conftest import Located
 from tests.homes import Home, new_home
 from tests.kudu_cluster import KuduCluster, kudu_cluster, kudu_spark_jar

@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from orch_dagster.defs.liveness import (
+from orch_dagster.defs.runs.liveness import (
     HEARTBEAT_TAG,
     HOST_TAG,
     PID_STARTED_TAG,

@@ -17,8 +17,8 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, JOB_MASTER, Row
-from orch_dagster.defs.liveness import PID_STARTED_TAG, PID_TAG, process_tags
-from orch_dagster.defs.log_rebuild import Rebuilt, rebuild, rows_that_differ
+from orch_dagster.defs.runs.liveness import PID_STARTED_TAG, PID_TAG, process_tags
+from orch_dagster.defs.runs.rebuild import Rebuilt, rebuild, rows_that_differ
 from orch_dagster.errors import OrchError
 from tests.defs.conftest import add_jobs, open_date
 from tests.defs.played_runs import Played
@@ -211,7 +211,7 @@ def test_a_run_that_is_deleted_between_two_pages_is_told(
     location: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = [location.start("first", DAYS[0]) for _ in range(3)]
-    monkeypatch.setattr("orch_dagster.defs.log_rebuild._RUNS_A_PAGE", 1)
+    monkeypatch.setattr("orch_dagster.defs.runs.rebuild._RUNS_A_PAGE", 1)
     real = location.instance.all_logs
 
     def all_logs(run_id: str, **options: object) -> object:

@@ -12,8 +12,8 @@ import pytest
 from dagster import DagsterRun
 
 from orch_dagster.control.store import ControlStore
-from orch_dagster.defs.old_logs import OldLogs
-from orch_dagster.defs.run_log_link import show_run_log
+from orch_dagster.defs.runs.retention import OldLogs
+from orch_dagster.defs.step.log_link import show_run_log
 from orch_dagster.run_log import RunLog, run_log_path
 from orch_dagster.settings import Settings, load_settings
 from tests.defs.conftest import add_jobs, open_date

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orch_dagster.defs.pipes import MessageFile
-from orch_dagster.masking import Masker
+from orch_dagster.defs.step.message_file import MessageFile
+from orch_dagster.text import Masker
 
 
 class Handler:

@@ -13,7 +13,7 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRun
 from dagster._core.errors import DagsterEventLogInvalidForRun
 from sqlalchemy.exc import DatabaseError
 
-from orch_dagster.defs.run_events import events_of_run
+from orch_dagster.defs.dagster_internals.run_events import events_of_run
 
 KINDS = {DagsterEventType.ENGINE_EVENT, DagsterEventType.RUN_FAILURE}
 

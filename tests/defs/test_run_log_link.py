@@ -10,7 +10,7 @@ import pytest
 from dagster import DagsterEventType, DagsterRun
 
 from orch_dagster.control.store import ControlStore
-from orch_dagster.defs.run_log_link import second_names, show_run_log
+from orch_dagster.defs.step.log_link import second_names, show_run_log
 from tests.defs.conftest import add_jobs, open_date
 from tests.defs.played_runs import Played
 

@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
-from orch_dagster.defs.liveness import PID_STARTED_TAG, process_tags
-from orch_dagster.defs.runs import find_run, how_it_ended, runs_since
+from orch_dagster.defs.runs.liveness import PID_STARTED_TAG, process_tags
+from orch_dagster.defs.runs.lookup import find_run, how_it_ended, runs_since
 from orch_dagster.errors import UnknownRunError
 
 JOB = dg.GraphDefinition("none").to_job()

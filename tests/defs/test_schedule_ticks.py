@@ -15,9 +15,9 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL, SYS_PARAMS, Row
-from orch_dagster.defs.schedule_memory import read_notes
+from orch_dagster.defs.schedule.cursor import read_notes
 from orch_dagster.errors import PermanentStoreError
-from orch_dagster.tick_params import TickParamError
+from orch_dagster.schedule.settings import TickParamError
 from tests.defs.conftest import add_jobs, open_date, schedule_param
 from tests.defs.played_runs import Played
 

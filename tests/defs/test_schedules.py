@@ -7,9 +7,9 @@ import pytest
 
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
-from orch_dagster.defs.schedules import schedule_findings
+from orch_dagster.defs.schedule.definitions import schedule_findings
 from orch_dagster.errors import SettingsError
-from orch_dagster.schedules import source_time_zone
+from orch_dagster.schedule.schedules import source_time_zone
 from tests.defs.conftest import Located, schedule_param
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from orch_dagster.defs.sqlite_locks import wait_for_sqlite_locks
+from orch_dagster.defs.dagster_internals.sqlite_locks import wait_for_sqlite_locks
 
 
 @pytest.mark.parametrize(

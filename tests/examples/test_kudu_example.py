@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from orch_dagster.settings import REPOSITORY
-from orch_dagster.spark.jars import KUDU_BINARY, KUDU_JAR_VARIABLE, jars_dir
+from orch_dagster.toolchain.jars import KUDU_BINARY, KUDU_JAR_VARIABLE, jars_dir
 from tests.docs.commands import commands_of
 from tests.homes import Home
 from tests.kudu_cluster import CACHE, KuduCluster, kudu_spark_jar, why_no_kudu

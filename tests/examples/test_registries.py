@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from orch_dagster.context_params import parse_context_params
 from orch_dagster.control.tables import TABLE_BY_NAME, check_rows
+from orch_dagster.registry.context_params import parse_context_params
 from tests.examples.registries import EXAMPLES, read_registry
 
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/registry.yaml"))

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from framework.errors import HqlError, SourceNotFound
-from orch_dagster.context_params import BadRecords, Source
 from orch_dagster.control.tables import Row
-from orch_dagster.kit import KitError, Landing, plugin
-from orch_dagster.kit.places import at, below_root, own_source
-from orch_dagster.kit.registry import read_rows
+from orch_dagster.registry.context_params import BadRecords, Source
+from orch_dagster.testing import KitError, Landing, plugin
+from orch_dagster.testing.places import at, below_root, own_source
+from orch_dagster.testing.registry import read_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

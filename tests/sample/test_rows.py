@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orch_dagster.context_params import parse_context_params
 from orch_dagster.control.tables import TABLE_BY_NAME, check_rows
+from orch_dagster.registry.context_params import parse_context_params
 from orch_dagster.sample.rows import sample_rows
 
 REPOSITORY = Path(__file__).parents[2]

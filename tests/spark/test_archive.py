@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orch_dagster.spark.archive import framework_archive, pipes_archive
-from orch_dagster.spark.errors import PackageMissingError
+from orch_dagster.spark.py_files import framework_archive, pipes_archive
+from orch_dagster.toolchain.errors import PackageMissingError
 
 
 def make_framework(folder: Path, text: str = "X = 1\n") -> Path:

@@ -18,7 +18,7 @@ from orch_dagster.spark.command import (
     SubmitRequest,
     build_command,
 )
-from orch_dagster.spark.errors import SubmitRefusedError
+from orch_dagster.toolchain.errors import SubmitRefusedError
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "spark"
 MASTERS = {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from orch_dagster.spark.errors import JavaError, SparkHomeError
-from orch_dagster.spark.find import (
+from orch_dagster.toolchain.errors import JavaError, SparkHomeError
+from orch_dagster.toolchain.find import (
     find_java,
     find_spark,
     java_major,

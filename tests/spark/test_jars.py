@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orch_dagster.spark.errors import JarError
-from orch_dagster.spark.jars import (
+from orch_dagster.toolchain.errors import JarError
+from orch_dagster.toolchain.jars import (
     KUDU_JAR_VARIABLE,
     KUDU_SPARK,
     Artifact,

@@ -62,7 +62,7 @@ def test_a_plain_script_needs_only_its_exit_code() -> None:
 def test_the_jobs_own_exception_comes_first(code: int) -> None:
     stack = (
         '  File "/srv/jobs/etl_lnd_x.py", line 7, in <module>\n    run_landing()\n',
-        '  File "/srv/jobs/framework/publish.py", line 90, in run_landing\n    read()\n',
+        '  File "/srv/jobs/framework/publish/publication.py", line 90, in run_landing\n    read()\n',
         '  File "/v/lib/python3.11/site-packages/pyspark/sql/session.py", line 3, in sql\n',
     )
     reported = JobException("ValueError", "ValueError: no rows\n", stack)
@@ -142,7 +142,7 @@ def test_a_long_message_keeps_its_place() -> None:
 
 def test_a_stack_without_the_jobs_code_has_no_place() -> None:
     job = '  File "/srv/framework/jobs/etl.py", line 7, in <module>'
-    ours = '  File "/srv/framework/jobs/framework/landing.py", line 3, in run_landing'
+    ours = '  File "/srv/framework/jobs/framework/read/sources.py", line 3, in run_landing'
     sparks = '  File "/opt/spark/python/pyspark/sql/session.py", line 9, in sql'
     assert job_location([job, ours, sparks]) == "etl.py:7"
     assert job_location(['  File "<frozen runpy>", line 3, in x', "nonsense"]) is None

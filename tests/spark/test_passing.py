@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orch_dagster.spark.outcome import JobException, ResultMessages, judge
-from orch_dagster.spark.passing import passing_cause
 from orch_dagster.spark.process import ProcessEnd
+from orch_dagster.spark.transient import passing_cause
 
 LOST = (
     "An error occurred while calling o72.save.\n: org.apache.spark.SparkException: Job aborted due "

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orch_dagster.spark.errors import CommandStartError, SupervisorError
 from orch_dagster.spark.process import ProcessEnd, run_supervised
+from orch_dagster.toolchain.errors import CommandStartError, SupervisorError
 from tests.waiting import wait_until
 
 from .conftest import MARK, Bench, Program

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orch_dagster.spark.properties import format_properties, parse_properties
+from orch_dagster.toolchain.properties import format_properties, parse_properties
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 

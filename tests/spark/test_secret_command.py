@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from orch_dagster.spark.command import Platform, SubmitCommand, build_command
 from orch_dagster.spark.deployment import AM_ENV, container_variables
-from orch_dagster.spark.errors import SubmitRefusedError
 from orch_dagster.spark.redaction import DEFAULT, REDACTION, covering
+from orch_dagster.toolchain.errors import SubmitRefusedError
 
 from .test_command import MASTERS, request_for
 

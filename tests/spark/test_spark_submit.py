@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from orch_dagster.spark.archive import pipes_archive
 from orch_dagster.spark.command import Platform, SubmitRequest, build_command
-from orch_dagster.spark.find import find_java, find_spark, read_spark_defaults
 from orch_dagster.spark.outcome import ResultMessages, judge
 from orch_dagster.spark.process import ProcessEnd, run_supervised
-from orch_dagster.spark.properties import format_properties
+from orch_dagster.spark.py_files import pipes_archive
+from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
+from orch_dagster.toolchain.properties import format_properties
 
 from .conftest import MARK, Bench, Program
 

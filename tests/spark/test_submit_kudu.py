@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from orch_dagster.bundle import ParamBundle
+from orch_dagster.bundle.bundle import ParamBundle
+from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.records import SysParam
-from orch_dagster.secrets import Secrets
 from orch_dagster.settings import Settings
-from orch_dagster.spark.errors import JarError
-from orch_dagster.spark.jars import KUDU_JAR_VARIABLE
 from orch_dagster.spark.submit import prepare_submit
+from orch_dagster.toolchain.errors import JarError
+from orch_dagster.toolchain.jars import KUDU_JAR_VARIABLE
 from tests.bundles import job_bundle
 
 CSV = {"format": "csv", "path": "in/{biz_dt}.csv"}

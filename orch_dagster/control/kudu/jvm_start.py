@@ -9,8 +9,8 @@ from threading import Lock
 from typing import Any
 
 from orch_dagster.control.kudu.driver import KuduCallError
-from orch_dagster.spark.find import find_java, find_spark
-from orch_dagster.spark.jars import kudu_jar
+from orch_dagster.toolchain.find import find_java, find_spark
+from orch_dagster.toolchain.jars import kudu_jar
 
 _STARTING = Lock()
 _JVM_LIBRARY = {"win32": "bin/server/jvm.dll", "darwin": "lib/server/libjvm.dylib"}

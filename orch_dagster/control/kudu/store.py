@@ -33,7 +33,7 @@ from orch_dagster.control.kudu.schema import (
     missing_columns,
     replicas_for,
 )
-from orch_dagster.control.one_parent import refuse_second_parents
+from orch_dagster.control.legacy_key import refuse_second_parents
 from orch_dagster.control.store import Where
 from orch_dagster.control.tables import (
     JOB_DEPENDENCY,
@@ -47,7 +47,7 @@ from orch_dagster.control.tables import (
     to_micros,
 )
 from orch_dagster.errors import PermanentStoreError, StoreError
-from orch_dagster.spark.errors import SparkError
+from orch_dagster.toolchain.errors import SparkError
 
 T = TypeVar("T")
 

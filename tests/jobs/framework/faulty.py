@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from framework.filesystem import FileSystem, LocalFileSystem
+from framework.storage.filesystem import FileSystem, LocalFileSystem
 
 CHANGING = (
     "make_dirs", "create_exclusive", "write_atomic", "rename", "delete", "remove_empty_dir",

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from framework.filesystem import FileSystem, Usage
-from framework.locations import join
+from framework.contract.paths import join
+from framework.storage.filesystem import FileSystem, Usage
 
 
 class FileSystemContract:

@@ -123,7 +123,7 @@ def test_of_a_job_that_writes_to_tables_alone(home: Home) -> None:
 
 
 def test_a_source_that_goes_while_it_is_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    from framework import bad_records
+    from framework.read import bad_records
 
     real = bad_records.read_records
 

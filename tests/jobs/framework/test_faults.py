@@ -21,7 +21,7 @@ from samples import DATE, document
 
 from framework import landing
 from framework.errors import FrameworkError, PublishError, SourceGone
-from framework.filesystem import LocalFileSystem
+from framework.storage.filesystem import LocalFileSystem
 from orch_dagster.spark.failure_text import exception_line
 
 if TYPE_CHECKING:

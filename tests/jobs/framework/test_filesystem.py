@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from file_system_contract import FileSystemContract
 
-from framework.filesystem import FileSystem, LocalFileSystem, RoutedFileSystem
-from framework.locations import join
+from framework.contract.paths import join
+from framework.storage.filesystem import FileSystem, LocalFileSystem, RoutedFileSystem
 
 
 @pytest.fixture(params=["local", pytest.param("hadoop", marks=pytest.mark.spark)])
 def fs(request: pytest.FixtureRequest) -> FileSystem:
     if request.param == "local":
         return LocalFileSystem()
-    from framework.hadoop import HadoopFileSystem
+    from framework.storage.hadoop import HadoopFileSystem
 
     return HadoopFileSystem.of_session(request.getfixturevalue("spark"))
 
@@ -65,7 +65,7 @@ def test_a_url_without_spark_is_refused() -> None:
 
 @pytest.mark.spark
 def test_urls_go_to_hadoop(spark, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    from framework.hadoop import HadoopFileSystem
+    from framework.storage.hadoop import HadoopFileSystem
 
     routed = RoutedFileSystem(spark)
     assert isinstance(routed.of("hdfs://nn/x"), HadoopFileSystem)

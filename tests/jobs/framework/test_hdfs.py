@@ -17,16 +17,17 @@ from file_system_contract import FileSystemContract
 from pyspark.java_gateway import launch_gateway
 from samples import DATE, document
 
-from framework import landing, lock
+from framework import landing
+from framework.contract.paths import join
 from framework.errors import EmptyResultError, LockedError, PublishError
-from framework.filesystem import FileSystem
-from framework.hadoop import HadoopFileSystem
-from framework.journal import Journal, journal_location
-from framework.locations import join
 from framework.params_loader import parse_params
 from framework.plan import plan_landing
-from framework.processes import Owner, psutil_look, this_process
-from framework.publish import Place, publication, recover
+from framework.publish import lock
+from framework.publish.journal import Journal, journal_location
+from framework.publish.processes import Owner, psutil_look, this_process
+from framework.publish.publication import Place, publication, recover
+from framework.storage.filesystem import FileSystem
+from framework.storage.hadoop import HadoopFileSystem
 from tests.hdfs_cluster import HdfsCluster, hdfs_cluster
 from tests.homes import home_of_job
 
@@ -241,7 +242,7 @@ KILLING = """
 import os, signal
 from pathlib import Path
 from framework import run_landing
-from framework.filesystem import RoutedFileSystem
+from framework.storage.filesystem import RoutedFileSystem
 
 def rename(self, source, target, real=RoutedFileSystem.rename):
     real(self, source, target)

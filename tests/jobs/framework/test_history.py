@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from samples import document
 
-from framework.filesystem import LocalFileSystem
-from framework.history import History, Landed
+from framework.check.previous_date import History, Landed
 from framework.params_loader import parse_params
 from framework.plan import plan_landing
+from framework.storage.filesystem import LocalFileSystem
 
 DAY = date(2024, 5, 15)
 

@@ -20,7 +20,7 @@ def fresh(code: str) -> str:
 
 def test_importing_needs_the_standard_library_only() -> None:
     loaded = fresh(
-        "import sys, framework, framework.hadoop, framework.staging\n"
+        "import sys, framework, framework.storage.hadoop, framework.land.staging\n"
         "heavy = {'pyspark', 'py4j', 'dagster', 'dagster_pipes', 'orch_dagster'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -18,7 +18,7 @@ from framework.logging import get_logger
 from framework.params_loader import parse_params
 from framework.readers import read_source
 from framework.secrets import mask, moved_back, resolved
-from orch_dagster.masking import Masker
+from orch_dagster.text import Masker
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

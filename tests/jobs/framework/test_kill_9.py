@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from framework.filesystem import LocalFileSystem
-from framework.processes import psutil_look, this_process
-from framework.publish import Place, publication, recover
+from framework.publish.processes import psutil_look, this_process
+from framework.publish.publication import Place, publication, recover
+from framework.storage.filesystem import LocalFileSystem
 from tests import held_landings
 from tests.held_landings import JOB, TABLES, fill
 from tests.killed_landings import Dates

@@ -7,7 +7,7 @@ import pytest
 from landing_home import Home, sink
 from samples import DATE, document
 
-from framework import landing, staging
+from framework import landing
 from framework.errors import (
     DatesFailed,
     EmptyResultError,
@@ -17,6 +17,7 @@ from framework.errors import (
     PublishError,
     SourceNotFound,
 )
+from framework.land import staging
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -12,7 +12,7 @@ import pytest
 from landing_home import Home, sink
 from samples import DATE
 
-from framework import checks
+from framework.check import key_checks
 from framework.errors import CheckFailed, EmptyResultError
 
 if TYPE_CHECKING:
@@ -156,14 +156,14 @@ def test_a_date_before_whose_folder_is_swapped_while_it_is_read(
     sinks = [sink("orc", "out/t", "biz_dt", "region")]
     home.source("id,region\n1,N\n", BEFORE)
     home.land(BEFORE, sinks=sinks)
-    real = checks.count_changes
+    real = key_checks.count_changes
 
     def count(*args: Any) -> Any:
-        monkeypatch.setattr(checks, "count_changes", real)
+        monkeypatch.setattr(key_checks, "count_changes", real)
         home.land(BEFORE, sinks=sinks)
         return real(*args)
 
-    monkeypatch.setattr(checks, "count_changes", count)
+    monkeypatch.setattr(key_checks, "count_changes", count)
     home.source("id,region\n1,N\n1,N\n")
     landed = home.land(keys="id", sinks=sinks)
     assert found(landed)["changes"]["not_computed"] == (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.locations import (
+from framework.contract.paths import (
     as_location,
     base_location,
     for_spark,

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from framework.placeholders import fill
+from framework.contract.placeholders import fill
 
 DATES: dict[str, date | None] = {
     "biz_dt": date(2024, 5, 15), "start_dt": date(2024, 5, 1), "end_dt": None

@@ -9,7 +9,7 @@ from samples import document
 from framework.errors import HqlError, ParamsError
 from framework.params_loader import parse_params
 from framework.plan import Plan, plan_landing
-from framework.publish import Place
+from framework.publish.publication import Place
 
 
 def plan(base: str = "hdfs://nn/data", **context: Any) -> Plan:

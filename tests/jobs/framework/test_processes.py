@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from framework.processes import START_TOLERANCE_MS, Look, jvm_look, psutil_look, this_process
+from framework.publish.processes import (
+    START_TOLERANCE_MS,
+    Look,
+    jvm_look,
+    psutil_look,
+    this_process,
+)
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

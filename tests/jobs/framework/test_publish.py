@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from faulty import FaultyFileSystem, Killed
 
-from framework import lock
 from framework.errors import LockedError, PublishError
-from framework.filesystem import FileSystem, LocalFileSystem
-from framework.journal import Journal, Move, decode, journal_location
-from framework.lock import Judge
-from framework.processes import Owner, Sighting
-from framework.publish import Place, publication, recover
+from framework.publish import lock
+from framework.publish.journal import Journal, Move, decode, journal_location
+from framework.publish.lock import Judge
+from framework.publish.processes import Owner, Sighting
+from framework.publish.publication import Place, publication, recover
+from framework.storage.filesystem import FileSystem, LocalFileSystem
 
 JOB, DATE = "job", "2024-05-15"
 ME = Owner("run-2", "here", 2, 2_000_000)

@@ -8,7 +8,7 @@ import pytest
 from landing_home import Home, sink
 from samples import DATE
 
-from framework.scans import Scans
+from framework.read.scan_metrics import Scans
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -1,0 +1,189 @@
+"""Look at what was staged before it is swapped in: its columns, its keys, what changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from framework import report
+from framework.check import drift, key_checks
+from framework.check.key_checks import Earlier
+from framework.check.previous_date import History, Landed
+from framework.errors import CheckFailed, SchemaDriftError, SourceGone
+from framework.failures import explained
+from framework.land.staging import Staged
+from framework.logging import get_logger
+from framework.params import JobParams
+from framework.plan import BIZ_DT, Plan, PlannedSink
+from framework.report import CheckResult, Drift
+from framework.storage.filesystem import FileSystem
+from framework.storage.read_back import columns_of, has_schema, read_folder, read_landed
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is to be told of a date that may be published."""
+
+    drift: Drift | None
+    checks: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True)
+class StagedSink:
+    """A sink of files whose rows lie in the staging folder `folder`, shaped like `shaped`."""
+
+    planned: PlannedSink
+    folder: str
+    staged: Staged
+    shaped: DataFrame
+
+
+def verify(
+    spark: SparkSession,
+    fs: FileSystem,
+    params: JobParams,
+    plan: Plan,
+    sinks: Sequence[StagedSink],
+    result: DataFrame,
+) -> Findings:
+    """Compare the columns with the last landing's, check the keys, count the changes; report these.
+
+    What was staged is looked at, in a format that is read by columns if a sink has one; `result`
+    only where all sinks are tables.
+
+    Raises:
+        SchemaDriftError: other columns, and the settings say to refuse them.
+        CheckFailed: a check did not pass, and the settings say that it is blocking.
+    """
+    best = next((each for each in sinks if has_schema(each.planned)), next(iter(sinks), None))
+    history = None
+    if best and has_schema(best.planned):
+        history = History(fs, best.planned, plan.biz_dt)
+    found = _drift(spark, params, plan, best, history) if best and history else None
+    results = _checks(spark, params, plan, best, history, result)
+    if results:
+        report.checks(plan.biz_dt.isoformat(), results)
+        _refuse_failed(params, plan, results)
+    return Findings(found, results)
+
+
+def _drift(
+    spark: SparkSession, params: JobParams, plan: Plan, best: StagedSink, history: History
+) -> Drift | None:
+    planned, last = best.planned, history.last()
+    if last is None:
+        return None
+    before = _read_earlier(last, lambda: columns_of(spark, planned, last.folder))
+    if isinstance(before, str):
+        return None
+    found = drift.drift_between(before, columns_of(spark, planned, best.folder), last.biz_dt)
+    text = drift.described(found)
+    if text and params.drift_is_refused:
+        raise SchemaDriftError(
+            f"{planned.root}: other columns than on {last.biz_dt}: {text}; nothing was published, "
+            "the old data is in place. Correct the source or the HQL; or set the sys_param "
+            "schema.drift (param_type system) to report, which publishes and only reports."
+        )
+    if text:
+        _log().warning(
+            "%s %s: other columns than on %s: %s", params.job_name, plan.biz_dt, last.biz_dt, text
+        )
+    return found
+
+
+def _checks(
+    spark: SparkSession,
+    params: JobParams,
+    plan: Plan,
+    best: StagedSink | None,
+    history: History | None,
+    result: DataFrame,
+) -> tuple[CheckResult, ...]:
+    window = params.window(plan.biz_dt)
+    asked = window.row.get("business_keys") if window else None
+    if not window or not asked:
+        return ()
+    rows = result
+    if best:
+        rows = read_folder(spark, best.planned, best.folder, best.shaped.schema)
+    names = key_checks.names_in(rows, asked, window.row.get("compare_cols"), [BIZ_DT])
+    title = f"{params.job_name} {plan.biz_dt}"
+    if names is None:
+        _log().info("%s: no checks, the result has none of the business_keys %s", title, asked)
+        return ()
+    results = _compared(spark, params, plan, rows, names, best, history)
+    for each in results:
+        tell = _log().info if each.passed else _log().warning
+        tell("%s: %s %s: %s", title, each.name, _word(each), key_checks.described(each))
+    return results
+
+
+def _compared(
+    spark: SparkSession,
+    params: JobParams,
+    plan: Plan,
+    rows: DataFrame,
+    names: key_checks.Names,
+    best: StagedSink | None,
+    history: History | None,
+) -> tuple[CheckResult, ...]:
+    def check(earlier: Earlier) -> tuple[CheckResult, ...]:
+        with explained(best.planned.root if best else "the result"):
+            return key_checks.check(rows, names, earlier, blocking=params.checks_are_blocking)
+
+    if best is None:
+        return check(Earlier(why_not="only tables are among the sinks, which tell no dates apart"))
+    if history is None:
+        form = best.planned.sink.format
+        return check(Earlier(why_not=f"files of format {form} do not tell their columns"))
+    landed = history.before()
+    if landed is None:
+        return check(Earlier(why_not=f"no date before {plan.biz_dt} is there"))
+
+    def check_with_earlier() -> tuple[CheckResult, ...]:
+        earlier = read_landed(spark, best.planned, landed.folder, rows.schema)
+        return check(Earlier(landed.biz_dt, earlier))
+
+    results = _read_earlier(landed, check_with_earlier)
+    # What is wrong with this date's own rows shows in a second try.
+    return check(Earlier(why_not=results)) if isinstance(results, str) else results
+
+
+def _read_earlier(landed: Landed, read: Callable[[], _T]) -> _T | str:
+    """What `read` returns; where that date can't be read, why not.
+
+    Another run may swap its files right now, or one may be broken: this date is none the worse.
+    """
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    try:
+        return read()
+    except (SourceGone, PySparkException, Py4JJavaError) as error:
+        _log().warning("%s can't be read", landed.folder, exc_info=error)
+        return f"biz_dt {landed.biz_dt} can't be read, see the log"
+
+
+def _refuse_failed(params: JobParams, plan: Plan, results: Sequence[CheckResult]) -> None:
+    failed = {
+        each.name: key_checks.described(each)
+        for each in results
+        if each.blocking and not each.passed
+    }
+    if failed:
+        raise CheckFailed(f"{params.job_name} {plan.biz_dt}", failed)
+
+
+def _word(result: CheckResult) -> str:
+    return "passed" if result.passed else "failed"
+
+
+def _log() -> logging.Logger:
+    return get_logger("framework.verify")

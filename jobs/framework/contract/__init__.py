@@ -1,0 +1,1 @@
+"""What the orchestrator and the jobs agree on: standard library only, imported by both."""

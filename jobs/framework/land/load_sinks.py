@@ -1,0 +1,170 @@
+"""Bring a date's result to its sinks: stage and verify the files, append to the tables, swap."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from framework.check.run_checks import Findings, StagedSink, verify
+from framework.contract.paths import parent
+from framework.errors import EmptyResultError, LockedError, PublishError
+from framework.land.staging import Staged, shape, stage
+from framework.logging import get_logger
+from framework.params import JobParams
+from framework.plan import REJECTED, Plan
+from framework.publish.processes import jvm_look, this_process
+from framework.publish.publication import Place, publication
+from framework.publish.swap import remove_empty_parents
+from framework.read.bad_records import Rejected, stage_rejected
+from framework.read.scan_metrics import Scans
+from framework.storage.filesystem import FileSystem, RoutedFileSystem
+from framework.writers import append_to_table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What each sink holds, in their order, and what was found out before."""
+
+    sinks: tuple[Staged, ...]
+    findings: Findings
+
+
+def deliver(
+    spark: SparkSession,
+    params: JobParams,
+    plan: Plan,
+    result: DataFrame,
+    rejected: Sequence[Rejected],
+    scans: Scans,
+) -> Delivered:
+    """Publish a date to all of its sinks, or to none.
+
+    Args:
+        spark: The session.
+        params: The job's.
+        plan: The date's.
+        result: Its rows.
+        rejected: The bad records of its sources.
+        scans: Counts what is read for it.
+
+    Raises:
+        PublishError: not published, or (the text says so) nobody knows.
+        SourceGone: a source's file disappeared.
+    """
+    shaped = [shape(result, planned, plan.biz_dt.isoformat()) for planned in plan.sinks]
+    has_files = any(planned.place for planned in plan.sinks)
+    with _read_once(result, len(plan.sinks) > 1 or not has_files):
+        row_count = None
+        if not has_files:
+            with scans.counted():
+                row_count = result.count()
+        fs = RoutedFileSystem(spark)
+        with _published(spark, fs, params, plan, rejected) as current:
+            staged = _stage_all(spark, fs, plan, shaped, current, scans)
+            if row_count is None:
+                row_count = staged[0].staged.row_count
+            _refuse_empty(params, plan, row_count)
+            findings = verify(spark, fs, params, plan, staged, result)
+            # Tables come between the checks and the swap: where one fails, no folder has changed.
+            for planned, rows in zip(plan.sinks, shaped, strict=True):
+                if planned.place is None and row_count:
+                    options = planned.sink.options
+                    append_to_table(rows, planned.sink.format, planned.root, options=options)
+    in_files = iter(staged)
+    return Delivered(
+        sinks=tuple(
+            next(in_files).staged if planned.place else Staged(row_count, None, tuple(rows.dtypes))
+            for planned, rows in zip(plan.sinks, shaped, strict=True)
+        ),
+        findings=findings,
+    )
+
+
+@contextmanager
+def _published(
+    spark: SparkSession,
+    fs: FileSystem,
+    params: JobParams,
+    plan: Plan,
+    rejected: Sequence[Rejected],
+) -> Generator[tuple[str, ...]]:
+    """Yield the staging folders of the sinks of files; what the block leaves there is swapped in.
+
+    The bad records go with them, and replace those of an earlier landing of the date.
+    """
+    places = [planned.place for planned in plan.sinks if planned.place]
+    full = {each.folder for each in rejected if each.row_count}
+    folders = [folder for folder in plan.rejected if folder in full or fs.exists(folder)]
+    both = [*places, *map(Place, folders)]
+    if not both:
+        yield ()
+        return
+    look = jvm_look(spark)
+    me = this_process(params.run_id, look, spark.sparkContext.applicationId)
+    try:
+        with publication(fs, both, params.job_name, plan.biz_dt.isoformat(), me, look) as current:
+            stage_rejected(fs, rejected, folders, current.staging[len(places) :])
+            yield current.staging[: len(places)]
+            current.commit()
+    except LockedError:
+        # What is there is another landing's.
+        folders.clear()
+        raise
+    finally:
+        _remove_empty(fs, folders)
+
+
+def _remove_empty(fs: FileSystem, folders: Sequence[str]) -> None:
+    """Remove folders for bad records where there are none, and those above that are ours."""
+    for folder in folders:
+        is_ours = parent(parent(folder)).endswith(f"/{REJECTED}")
+        try:
+            remove_empty_parents(fs, folder, levels=3 if is_ours else 2)
+        except OSError as error:
+            get_logger("framework.deliver").warning("an empty folder stays: %s", error)
+
+
+def _stage_all(
+    spark: SparkSession,
+    fs: FileSystem,
+    plan: Plan,
+    shaped: Sequence[DataFrame],
+    folders: Sequence[str],
+    scans: Scans,
+) -> list[StagedSink]:
+    biz_dt = plan.biz_dt.isoformat()
+    files = [pair for pair in zip(plan.sinks, shaped, strict=True) if pair[0].place]
+    staged = [
+        StagedSink(planned, folder, stage(spark, fs, rows, planned, folder, biz_dt, scans), rows)
+        for (planned, rows), folder in zip(files, folders, strict=True)
+    ]
+    counts = {each.planned.root: each.staged.row_count for each in staged}
+    if len(set(counts.values())) > 1:
+        raise PublishError(f"the sinks got different numbers of rows, none was published: {counts}")
+    return staged
+
+
+def _refuse_empty(params: JobParams, plan: Plan, row_count: int) -> None:
+    if row_count == 0 and not params.allow_empty:
+        raise EmptyResultError(
+            f"{params.job_name} {plan.biz_dt}: the result has no rows, nothing was published. "
+            'If that is right, put "allow_empty": true into the job\'s context_params'
+        )
+
+
+@contextmanager
+def _read_once(result: DataFrame, is_needed: bool) -> Generator[None]:
+    """Keep the rows while several sinks read them, so that the query runs once."""
+    if not is_needed:
+        yield
+        return
+    result.persist()
+    try:
+        yield
+    finally:
+        result.unpersist()

@@ -1,0 +1,142 @@
+"""Write a result to a staging folder and check what really lies there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from framework.contract.paths import join
+from framework.errors import ForeignRowsError, PublishError
+from framework.failures import explained
+from framework.plan import BIZ_DT, PlannedSink
+from framework.read.scan_metrics import Scans
+from framework.storage.filesystem import FileSystem, Usage
+from framework.storage.read_back import read_folder
+from framework.writers import write_dataset
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# Spark infers the types of partition columns from the folders' names: these values leave it free
+# to see what the other folders say. A null's folder would not do: alone, its type is VOID, and
+# Spark can't read ORC with that.
+_NEUTRAL = {"date": "1970-01-01", "timestamp": "1970-01-01 00%3A00%3A00"}
+_SHOWN_DATES = 5
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What a sink got; a table has no files, so its `usage` is None."""
+
+    row_count: int
+    usage: Usage | None
+    columns: tuple[tuple[str, str], ...]
+
+
+def shape(result: DataFrame, planned: PlannedSink, biz_dt: str) -> DataFrame:
+    """Return the result as the sink takes it: with a biz_dt column where that is a partition.
+
+    Raises:
+        PublishError: a partition column is missing in the result.
+    """
+    from pyspark.sql import functions
+
+    present = {name.lower(): name for name in result.columns}
+    shaped = result
+    if planned.has_biz_dt_folder:
+        if BIZ_DT not in present:
+            shaped = shaped.withColumn(BIZ_DT, functions.lit(biz_dt))
+        elif present[BIZ_DT] != BIZ_DT:
+            # The folder's name is the column's, and `BIZ_DT=..` would be another partition.
+            shaped = shaped.withColumnRenamed(present[BIZ_DT], BIZ_DT)
+    missing = [c for c in planned.sink.partition_cols if c.lower() not in {*present, BIZ_DT}]
+    if missing:
+        raise PublishError(
+            f"{planned.root}: partition_cols {missing} are not in the result, "
+            f"which has {result.columns}"
+        )
+    return shaped
+
+
+def stage(
+    spark: SparkSession,
+    fs: FileSystem,
+    shaped: DataFrame,
+    planned: PlannedSink,
+    folder: str,
+    biz_dt: str,
+    scans: Scans,
+) -> Staged:
+    """Write the rows to `folder`, read them back and count them.
+
+    Reading back tells what is on the disk, not what was meant to be: for ORC and Parquet it reads
+    the footers only, for text formats it is one pass over the output. The query is not run again.
+
+    Raises:
+        ForeignRowsError: rows of another biz_dt.
+        SourceGone: a source's file disappeared.
+        PublishError: there is no space left.
+    """
+    sink = planned.sink
+    with explained(planned.root):
+        with scans.counted():
+            write_dataset(
+                shaped,
+                sink.format,
+                folder,
+                partition_cols=sink.partition_cols,
+                options=sink.options,
+            )
+        row_count = _count(spark, shaped, planned, folder, biz_dt)
+        if row_count == 0 and sink.partition_cols:
+            _stage_nothing(spark, fs, shaped, planned, folder, biz_dt)
+    return Staged(row_count, fs.usage(folder), tuple(shaped.dtypes))
+
+
+def _count(
+    spark: SparkSession, shaped: DataFrame, planned: PlannedSink, folder: str, biz_dt: str
+) -> int:
+    from pyspark.sql import functions
+
+    written = read_folder(spark, planned, folder, shaped.schema)
+    if not planned.has_biz_dt_folder:
+        return written.count()
+    by_date = written.groupBy(functions.col(BIZ_DT).cast("string").alias(BIZ_DT)).count()
+    counts: dict[str | None, int] = {row[0]: row[1] for row in by_date.collect()}
+    foreign = {str(date): rows for date, rows in counts.items() if date != biz_dt}
+    if foreign:
+        shown = ", ".join(sorted(foreign)[:_SHOWN_DATES])
+        more = f" and {len(foreign) - _SHOWN_DATES} more" if len(foreign) > _SHOWN_DATES else ""
+        raise ForeignRowsError(
+            f"{planned.root}: {sum(foreign.values())} rows are not of biz_dt {biz_dt} but of "
+            f"{shown}{more}; nothing was published. Filter the HQL by ${{hivevar:biz_dt}}",
+            sum(foreign.values()),
+        )
+    return counts.get(biz_dt, 0)
+
+
+def _stage_nothing(
+    spark: SparkSession,
+    fs: FileSystem,
+    shaped: DataFrame,
+    planned: PlannedSink,
+    folder: str,
+    biz_dt: str,
+) -> None:
+    """Stage an empty partition that reads back: one file with the schema and no rows.
+
+    Spark writes no partition folder for no rows. Deeper partition columns get a folder too, so
+    that every file of the table is equally deep, as Spark's partition discovery demands.
+    """
+    names = {column.lower(): column for column in shaped.columns}
+    partitions = [names[column.lower()] for column in planned.sink.partition_cols]
+    types = dict(shaped.dtypes)
+    folders = [
+        f"{name}={biz_dt if name == BIZ_DT else _NEUTRAL.get(types[name], '0')}"
+        for name in partitions
+    ]
+    empty = spark.createDataFrame([], shaped.drop(*partitions).schema)
+    fs.delete(folder)
+    write_dataset(
+        empty.coalesce(1), planned.sink.format, join(folder, *folders), options=planned.sink.options
+    )

@@ -1,0 +1,1 @@
+"""Swap a date's folders in, all or none: publication, lock, journal, swap, recovery."""

@@ -1,0 +1,87 @@
+"""The journal of a landing: whose it is, how far it got, what is moved where.
+
+It is one JSON file per job and date, and also the lock (see lock.py). States:
+
+    staging    nothing of the table was touched          a crash here is rolled back
+    swapping   decided: the moves are being carried out  a crash here is rolled forward
+    reverting  a move failed: they are being undone      a crash here is rolled back
+    done       the new data is in place                  only leftovers are removed
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, cast
+
+from framework.contract.paths import join, parent
+from framework.publish.processes import Owner
+
+FOLDER = "_landing"
+FILE = "journal.json"
+
+State = Literal["staging", "swapping", "reverting", "done"]
+STATES: tuple[State, ...] = ("staging", "swapping", "reverting", "done")
+
+
+@dataclass(frozen=True)
+class Move:
+    """One folder to replace: `target` steps aside to `old`, `new` takes its place.
+
+    `work` is the folder of this run that holds `new` and `old`, beside the target.
+    """
+
+    work: str
+    new: str
+    old: str
+    target: str
+    had_target: bool = False
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The content of a journal file."""
+
+    job_name: str
+    biz_dt: str
+    owner: Owner
+    state: State = "staging"
+    moves: tuple[Move, ...] = field(default=())
+
+    def encode(self) -> bytes:
+        """Return the journal as it is written."""
+        return json.dumps({"version": 1, **asdict(self)}, indent=1).encode()
+
+
+def decode(data: bytes) -> Journal:
+    """Return the journal in `data`.
+
+    Raises:
+        ValueError: the bytes are no journal (a write that was cut off, for example).
+    """
+    try:
+        document = cast("dict[str, Any]", json.loads(data))
+        if document["state"] not in STATES:
+            raise ValueError(f"unknown state {document['state']!r}")
+        return Journal(
+            job_name=document["job_name"],
+            biz_dt=document["biz_dt"],
+            owner=Owner(**document["owner"]),
+            state=document["state"],
+            moves=tuple(Move(**move) for move in document["moves"]),
+        )
+    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"no journal: {error!r}") from error
+
+
+def landing_folder(target: str, job_name: str, biz_dt: str) -> str:
+    """Return the folder beside `target` for one job and date.
+
+    Spark's readers pass over names that begin with an underscore.
+    """
+    return join(parent(target), FOLDER, job_name, biz_dt)
+
+
+def journal_location(first_target: str, job_name: str, biz_dt: str) -> str:
+    """Return where the journal of a job and date is: beside the target of its first file sink."""
+    return join(landing_folder(first_target, job_name, biz_dt), FILE)

@@ -1,0 +1,199 @@
+"""Hold the journal of a job and date: create it exclusively, or take over a dead owner's."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+
+from framework.contract.paths import join, parent
+from framework.errors import LockedError
+from framework.publish.journal import FILE, Journal, decode
+from framework.publish.processes import Look, Owner
+from framework.publish.swap import remove_empty_parents
+from framework.storage.filesystem import FileSystem
+
+# A journal is filled right after it is created: one that is still unreadable after this long
+# was cut off by a crash, and nothing had been touched by then.
+TORN_AFTER = timedelta(seconds=60)
+_ATTEMPTS = 5
+
+# Threads of one process share its pid, so the pid alone could not keep them apart.
+_held: set[str] = set()
+_held_guard = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Tells whether whoever a journal names may still be landing.
+
+    Attributes:
+        me: Who asks.
+        look: Sees the processes of this host.
+        gone_hosts: Other hosts whose processes are known to be gone; of the rest nothing is known.
+    """
+
+    me: Owner
+    look: Look
+    gone_hosts: frozenset[str] = frozenset()
+
+    def refuse_if_held(self, location: str, owner: Owner) -> None:
+        """Return where the owner is gone.
+
+        Raises:
+            LockedError: it runs, or can't be judged from here.
+        """
+        if owner.host != self.me.host:
+            if owner.host in self.gone_hosts:
+                return
+            job_name, biz_dt = location.split("/")[-3:-1]
+            application = owner.application_id
+            ask = f"`yarn application -status {application}`, or " if application else ""
+            raise LockedError(
+                location,
+                f"held by {owner}, which can't be checked from {self.me.host}. Check it there "
+                f"({ask}look for process {owner.pid}); if it is gone, run this job there, or "
+                f"`orch recover {job_name} --biz-dt {biz_dt} --gone {owner.host}` "
+                f"(lock: {location})",
+            )
+        if not owner.same_process(self.me) and owner.is_running(self.look):
+            raise LockedError(
+                location,
+                f"being landed by {owner}: wait for it or cancel it (lock: {location})",
+            )
+
+
+@contextmanager
+def holding(fs: FileSystem, location: str, mine: Journal, judge: Judge) -> Generator[Journal]:
+    """Make `mine` the journal at `location` for a block; yield what is to be recovered first.
+
+    That is `mine` where the lock was free; else the dead owner's state and moves, now under our
+    name. A journal that is still there at the block's end is left to whoever recovers it, which
+    may be a later landing of this process.
+
+    Raises:
+        LockedError: another landing of the same job and date holds it.
+        OSError: the file system failed.
+    """
+    with _held_guard:
+        if location in _held:
+            raise LockedError(location, f"this very process is landing it already: {location}")
+        _held.add(location)
+    try:
+        yield _acquire(fs, location, mine, judge)
+    finally:
+        _held.discard(location)
+
+
+def _acquire(fs: FileSystem, location: str, mine: Journal, judge: Judge) -> Journal:
+    for _ in range(_ATTEMPTS):
+        # Here, so that a folder that can't be made is not taken for a journal that is there.
+        fs.make_dirs(parent(location))
+        try:
+            fs.create_exclusive(location, mine.encode())
+        except FileExistsError:
+            taken = _take_over(fs, location, mine, judge)
+            if taken is None:
+                continue
+            mine = taken
+        except FileNotFoundError:
+            # Its folder was empty and was removed by a landing that ended this very moment.
+            continue
+        return mine
+    raise LockedError(location, f"other landings keep taking {location}; start the job again")
+
+
+def release(fs: FileSystem, location: str) -> None:
+    """Give the journal up; afterwards anybody may land the job and date.
+
+    Raises:
+        OSError: the journal can't be deleted.
+    """
+    folder = parent(location)
+    for name in fs.names(folder):
+        # Half an update, and the claims of takers that died. One of a taker that lives is for a
+        # journal that is no more: it finds that out by itself.
+        if name.startswith(f"{FILE}."):
+            fs.delete(join(folder, name))
+    fs.delete(location)
+    remove_empty_parents(fs, folder)
+
+
+def _take_over(fs: FileSystem, location: str, mine: Journal, judge: Judge) -> Journal | None:
+    """Return the journal under our name, or None where the situation changed: look again."""
+    found = _read(fs, location, mine)
+    if found is None:
+        return None
+    journal, content = found
+    judge.refuse_if_held(location, journal.owner)
+    claims: list[str] = []
+    try:
+        if not _claim(fs, location, content, mine, judge, claims):
+            return None
+        # Who was late with the claim may be second: the journal then has a new owner.
+        again = _read(fs, location, mine)
+        if again is None or again[1] != content:
+            return None
+        taken = replace(journal, owner=mine.owner)
+        fs.write_atomic(location, taken.encode())
+        return taken
+    finally:
+        for claim in claims:
+            fs.delete(claim)
+
+
+def _claim(
+    fs: FileSystem,
+    location: str,
+    content: bytes,
+    mine: Journal,
+    judge: Judge,
+    claims: list[str],
+) -> bool:
+    """Claim the right to take over exactly this journal; add to `claims` what is to be deleted.
+
+    The claim's name comes from the journal's content. Where a dead taker holds it, the next name
+    comes from both, and so on: no claim that could be somebody's is ever deleted to get at it.
+    """
+    name = hashlib.sha256(content)
+    while True:
+        claim = f"{location}.takeover-{name.hexdigest()[:12]}"
+        try:
+            fs.create_exclusive(claim, replace(mine, moves=()).encode())
+        except FileExistsError:
+            taker = _read(fs, claim, mine)
+            if taker is None:
+                return False
+            judge.refuse_if_held(claim, taker[0].owner)
+            name.update(taker[1])
+            claims.append(claim)
+            continue
+        except FileNotFoundError:
+            return False
+        claims.append(claim)
+        return True
+
+
+def _read(fs: FileSystem, location: str, mine: Journal) -> tuple[Journal, bytes] | None:
+    """Return the journal there and its content, None where it is gone.
+
+    A torn one reads as a dead landing's that moved nothing.
+    """
+    try:
+        data = fs.read_bytes(location)
+        modified = fs.modified(location)
+    except FileNotFoundError:
+        return None
+    try:
+        return decode(data), data
+    except ValueError as error:
+        if datetime.now(tz=timezone.utc) - modified < TORN_AFTER:
+            raise LockedError(
+                location,
+                f"{location} is unreadable and was written less than {TORN_AFTER.seconds} s ago: "
+                "a landing is just starting, or was cut off; start the job again in a minute",
+            ) from error
+        return replace(mine, owner=replace(mine.owner, run_id="unknown")), data

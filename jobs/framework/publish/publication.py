@@ -1,0 +1,281 @@
+"""Replace the folders of one business date, all sinks or none, whatever crashes in between.
+
+    with publication(...) as publication:     # lock, recovery of an earlier crash, staging
+        write to publication.staging[i]       # the caller writes and checks
+        publication.commit()                  # old aside, new in
+
+Leaving the block without a commit, or with an exception, rolls back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from framework.contract.paths import join, parent
+from framework.errors import PublishError
+from framework.failures import remedy
+from framework.logging import get_logger
+from framework.publish import lock, swap
+from framework.publish.journal import Journal, Move, State, journal_location, landing_folder
+from framework.publish.processes import Look, Owner
+from framework.storage.filesystem import FileSystem
+
+
+@dataclass(frozen=True)
+class Place:
+    """What one sink replaces: the folder `target`; `below` is its path inside the staging folder.
+
+    A table partitioned by biz_dt is staged whole and gives its `biz_dt=..` folder (`below`);
+    a folder of its own date is staged as itself (`below` is empty).
+    """
+
+    target: str
+    below: str = ""
+
+
+class Publication:
+    """One landing between its lock and its swap."""
+
+    def __init__(self, fs: FileSystem, location: str, journal: Journal) -> None:
+        self._fs = fs
+        self._location = location
+        self._journal = journal
+        self.staging = tuple(join(move.work, f"new-{i}") for i, move in enumerate(journal.moves))
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether the new folders are in place."""
+        return self._journal.state == "done"
+
+    def commit(self) -> None:
+        """Swap the staged folders in: all of them, or none.
+
+        Raises:
+            PublishError: not published, the old folders are back; or, where even that failed,
+                unknown until the next landing finished it. The text says which.
+        """
+        try:
+            moves = tuple(self._checked(move) for move in self._journal.moves)
+            for move in moves:
+                self._fs.make_durable(move.new)
+            self._enter("swapping", moves)
+            swap.forward(self._fs, moves)
+            self._enter("done")
+        except OSError as error:
+            self._revert(error)
+            raise PublishError(
+                f"{self._title()} was not published, the old data is in place: "
+                f"{error}{remedy(error)}"
+            ) from error
+        except BaseException as interruption:
+            self._revert(interruption)
+            raise
+
+    def roll_back(self) -> None:
+        """Remove what was staged; the targets have not been touched, or are back.
+
+        A swap that could neither be finished nor undone is left as it is: what lies beside the
+        targets is then the only copy, and the journal knows the way.
+
+        Raises:
+            OSError: a folder can't be removed; the journal stays for the next landing.
+        """
+        if self._journal.state != "staging":
+            return
+        swap.clean(self._fs, self._journal)
+        lock.release(self._fs, self._location)
+
+    def finish(self) -> None:
+        """Remove the old folders and the journal.
+
+        The data has landed: what can't be removed now is left to the next landing, with a warning.
+        """
+        try:
+            swap.clean(self._fs, self._journal)
+            lock.release(self._fs, self._location)
+        except OSError as error:
+            get_logger("framework.publish").warning(
+                "%s has landed, but leftovers beside it stay until its next landing: %s",
+                self._title(),
+                error,
+            )
+
+    def _checked(self, move: Move) -> Move:
+        if not self._fs.exists(move.new):
+            raise FileNotFoundError(f"nothing was staged at {move.new}")
+        return replace(move, had_target=self._fs.exists(move.target))
+
+    def _revert(self, cause: BaseException) -> None:
+        """Undo a swap that was stopped half-way."""
+        if self._journal.state != "swapping":
+            return
+        try:
+            self._enter("reverting")
+            swap.back(self._fs, self._journal.moves)
+            self._enter("staging")
+        except OSError as error:
+            raise PublishError(
+                f"{self._title()}: unknown whether published. The swap stopped ({cause!r}) and "
+                f"could not be undone ({error}); the next landing of this job and date "
+                f"finishes it from {self._location}"
+            ) from cause
+
+    def _enter(self, state: State, moves: tuple[Move, ...] | None = None) -> None:
+        journal = replace(self._journal, state=state, moves=moves or self._journal.moves)
+        before = self._journal
+        if state in ("swapping", "reverting"):
+            # A write that fails may have taken effect: until it is known, it counts as done, so
+            # that nothing is cleaned away which a recovery would then move.
+            self._journal = journal
+        try:
+            self._fs.write_atomic(self._location, journal.encode())
+        except OSError:
+            if self._is_on_disk(before):
+                self._journal = before
+            raise
+        self._journal = journal
+
+    def _is_on_disk(self, journal: Journal) -> bool:
+        try:
+            return self._fs.read_bytes(self._location) == journal.encode()
+        except OSError:
+            return False
+
+    def _title(self) -> str:
+        return f"{self._journal.job_name} {self._journal.biz_dt}"
+
+
+@contextmanager
+def publication(
+    fs: FileSystem,
+    places: Sequence[Place],
+    job_name: str,
+    biz_dt: str,
+    me: Owner,
+    look: Look,
+) -> Generator[Publication]:
+    """Lock a job and date, recover what an earlier landing left, and hand out staging folders.
+
+    Raises:
+        LockedError: another landing of the same job and date is on its way.
+        PublishError: an earlier landing's leftovers can't be recovered.
+    """
+    location = journal_location(places[0].target, job_name, biz_dt)
+    mine = Journal(job_name, biz_dt, me, moves=_moves(places, me, job_name, biz_dt))
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(lock.holding(fs, location, mine, lock.Judge(me, look)))
+            if found is not mine:
+                _recover_for(fs, location, mine, found)
+        except OSError as error:
+            raise _not_prepared(location, error) from error
+        current = Publication(fs, location, mine)
+        try:
+            try:
+                for move in mine.moves:
+                    fs.make_dirs(move.work)
+            except OSError as error:
+                raise _not_prepared(location, error) from error
+            yield current
+        except BaseException:
+            _close_failed(current)
+            raise
+        if current.is_committed:
+            current.finish()
+        else:
+            current.roll_back()
+
+
+def recover(
+    fs: FileSystem, location: str, me: Owner, look: Look, gone_hosts: Collection[str] = ()
+) -> str | None:
+    """Finish or roll back the landing that left a journal at `location`, if its owner is gone.
+
+    What a crash leaves beside no journal, empty folders and the claims of dead takers, is removed.
+
+    Args:
+        fs: Holds the location and the targets.
+        location: As `journal_location` gives it.
+        me: This process.
+        look: Sees the processes of this host.
+        gone_hosts: Other hosts whose processes are known to be gone.
+
+    Returns:
+        What was done, in a sentence; None where there is no journal.
+
+    Raises:
+        LockedError: the landing is on its way, or can't be judged from here.
+        PublishError: the file system failed; trying again is safe.
+    """
+    folder = parent(location)
+    job_name, biz_dt = folder.split("/")[-2:]
+    probe = Journal(job_name, biz_dt, me)
+    judge = lock.Judge(me, look, frozenset(gone_hosts))
+    try:
+        if not fs.exists(folder):
+            swap.remove_empty_parents(fs, folder)
+            return None
+        with lock.holding(fs, location, probe, judge) as found:
+            done = _recover(fs, location, found)
+            lock.release(fs, location)
+    except OSError as error:
+        raise PublishError(f"can't recover {location}: {error}; try again") from error
+    return None if found is probe else done
+
+
+def _not_prepared(location: str, error: OSError) -> PublishError:
+    return PublishError(f"can't prepare the landing at {location}: {error}{remedy(error)}")
+
+
+def _recover_for(fs: FileSystem, location: str, mine: Journal, found: Journal) -> None:
+    """Finish or roll back what a dead landing left, and begin our own in its place."""
+    done = _recover(fs, location, found)
+    get_logger("framework.publish").warning("an earlier landing was cut off: %s", done)
+    fs.write_atomic(location, mine.encode())
+
+
+def _recover(fs: FileSystem, location: str, journal: Journal) -> str:
+    title = f"{journal.job_name} {journal.biz_dt}"
+    if journal.state == "swapping":
+        swap.forward(fs, journal.moves)
+        fs.write_atomic(location, replace(journal, state="done").encode())
+    elif journal.state == "reverting":
+        swap.back(fs, journal.moves)
+        fs.write_atomic(location, replace(journal, state="staging").encode())
+    swap.clean(fs, journal)
+    if journal.state in ("swapping", "done"):
+        return f"{title}: rolled forward, its new data is in place"
+    return f"{title}: rolled back, its old data is in place"
+
+
+def _close_failed(current: Publication) -> None:
+    """Clean up under an exception, which stays the one that is raised."""
+    if current.is_committed:
+        current.finish()
+        return
+    try:
+        current.roll_back()
+    except OSError as error:
+        get_logger("framework.publish").error(
+            "staging could not be removed, the next landing removes it: %s", error
+        )
+
+
+def _moves(places: Sequence[Place], me: Owner, job_name: str, biz_dt: str) -> tuple[Move, ...]:
+    moves: list[Move] = []
+    for index, place in enumerate(places):
+        # A part of the run's id: with all of it, Spark's attempt files beneath would be longer
+        # than the 260 characters that Windows allows.
+        work = join(landing_folder(place.target, job_name, biz_dt), me.run_id[:8])
+        staged = join(work, f"new-{index}")
+        moves.append(
+            Move(
+                work=work,
+                new=join(staged, place.below) if place.below else staged,
+                old=join(work, f"old-{index}"),
+                target=place.target,
+            )
+        )
+    return tuple(moves)

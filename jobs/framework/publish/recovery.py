@@ -1,0 +1,214 @@
+"""Find what cut-off landings left beside the sinks of jobs, and finish or roll back each.
+
+`orch recover` runs this in a process of its own. A landing recovers its own date by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+from string import Formatter
+from typing import Any, Literal
+
+from framework.contract.paths import base_location, is_local, join, parent, resolve
+from framework.errors import LockedError, PublishError
+from framework.params_loader import PARAMS_FILE_VARIABLE
+from framework.plan import BIZ_DT
+from framework.publish.journal import FILE, FOLDER
+from framework.publish.processes import Look, Owner, psutil_look, this_process
+from framework.publish.publication import recover
+from framework.publish.swap import remove_empty_parents
+from framework.session import get_spark
+from framework.storage.filesystem import FileSystem, RoutedFileSystem
+
+Outcome = Literal["recovered", "held", "failed", "needs_session"]
+"""needs_session: nothing was done, as the job's sinks are not all local and there is no Spark."""
+
+_A_DAY = date(2024, 5, 15)
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True)
+class FileSink:
+    """Where a job's files go, as its context_params say it: with placeholders."""
+
+    path: str
+    partition_cols: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job and its sinks of files, at least one, in the order of its context_params."""
+
+    job_name: str
+    sinks: tuple[FileSink, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one landing, in a sentence; biz_dt is None where it is about the whole job."""
+
+    job_name: str
+    biz_dt: str | None
+    outcome: Outcome
+    text: str
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What is the same for all jobs.
+
+    Attributes:
+        fs: Holds their sinks.
+        base: Where relative paths start, a location.
+        me: This process.
+        look: Sees the processes of this host.
+        biz_dt: The only date to look at; None for all that are found.
+        gone_hosts: Other hosts whose processes are known to be gone.
+    """
+
+    fs: FileSystem
+    base: str
+    me: Owner
+    look: Look
+    biz_dt: str | None = None
+    gone_hosts: frozenset[str] = frozenset()
+
+    def findings(self, job: Job) -> Iterator[Finding]:
+        """Recover what the job's landings left; one that fails stops no other."""
+        try:
+            for folder, biz_dt in self._left_at(job, job.sinks[0], self.biz_dt):
+                found = self._recovered(job, biz_dt, join(folder, FILE))
+                if found:
+                    yield found
+            for sink in job.sinks:
+                for folder, biz_dt in self._left_at(job, sink, self.biz_dt):
+                    if not self._has_journal(job, biz_dt):
+                        yield _without_journal(job, biz_dt, folder)
+        except OSError as error:
+            yield Finding(job.job_name, None, "failed", f"{job.job_name}: {error}; try again")
+
+    def _recovered(self, job: Job, biz_dt: str, journal: str) -> Finding | None:
+        title = f"{job.job_name} {biz_dt}"
+        try:
+            text = recover(self.fs, journal, self.me, self.look, self.gone_hosts)
+        except LockedError as error:
+            return Finding(job.job_name, biz_dt, "held", f"{title}: {error}")
+        except PublishError as error:
+            return Finding(job.job_name, biz_dt, "failed", f"{title}: {error}")
+        return None if text is None else Finding(job.job_name, biz_dt, "recovered", text)
+
+    def _has_journal(self, job: Job, biz_dt: str) -> bool:
+        """Whether a landing is on its way, began since, or could not be recovered."""
+        left = self._left_at(job, job.sinks[0], biz_dt)
+        return any(self.fs.exists(join(folder, FILE)) for folder, _ in left)
+
+    def _left_at(self, job: Job, sink: FileSink, biz_dt: str | None) -> Iterator[tuple[str, str]]:
+        """Yield the folders that landings left beside a sink, each with its date."""
+        root = resolve(self.base, _pattern(sink.path, biz_dt))
+        beside = root if sink.partition_cols[:1] == (BIZ_DT,) else parent(root)
+        for folder in _expanded(self.fs, join(beside, FOLDER, job.job_name)):
+            names = [name for name in self.fs.names(folder) if _ISO.fullmatch(name)]
+            if not names:
+                # A landing died between the removal of its date's folder and that of these.
+                remove_empty_parents(self.fs, folder, 2)
+            for name in names:
+                if biz_dt in (None, name):
+                    yield join(folder, name), name
+
+
+def main() -> None:
+    """Do what the file that JOB_PARAMS_FILE names asks for, and leave the answer beside it.
+
+    Asked is {"jobs": [{"job_name", "sinks": [{"path", "partition_cols"}]}], "biz_dt": ..,
+    "gone_hosts": [..], "with_session": ..}; answered, in the file's name with .found at its end,
+    a list of findings.
+    """
+    file = Path(os.environ[PARAMS_FILE_VARIABLE])
+    asked: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    jobs = [_job(job) for job in asked["jobs"]]
+    with _file_system(asked["with_session"]) as fs:
+        recovery = Recovery(
+            fs,
+            base_location(),
+            this_process("orch recover", psutil_look),
+            psutil_look,
+            asked["biz_dt"],
+            frozenset(asked["gone_hosts"]),
+        )
+        found = [
+            finding
+            for job in jobs
+            for finding in (
+                recovery.findings(job)
+                if asked["with_session"] or _is_local(job, recovery.base)
+                else [Finding(job.job_name, None, "needs_session", f"{job.job_name}: no session")]
+            )
+        ]
+    answer = json.dumps([asdict(finding) for finding in found])
+    file.with_name(f"{file.name}.found").write_text(answer, encoding="utf-8")
+
+
+def _job(asked: Mapping[str, Any]) -> Job:
+    sinks = (FileSink(sink["path"], tuple(sink["partition_cols"])) for sink in asked["sinks"])
+    return Job(asked["job_name"], tuple(sinks))
+
+
+def _is_local(job: Job, base: str) -> bool:
+    return all(is_local(resolve(base, sink.path)) for sink in job.sinks)
+
+
+@contextmanager
+def _file_system(with_session: bool) -> Generator[RoutedFileSystem]:
+    if not with_session:
+        yield RoutedFileSystem()
+        return
+    spark = get_spark()
+    try:
+        yield RoutedFileSystem(spark)
+    finally:
+        spark.stop()
+
+
+def _without_journal(job: Job, biz_dt: str, folder: str) -> Finding:
+    return Finding(
+        job.job_name,
+        biz_dt,
+        "failed",
+        f"{job.job_name} {biz_dt}: {folder} is left without a journal, so nobody knows its state. "
+        f"If the date's own folder is whole, delete this one; else copy what is missing from it",
+    )
+
+
+def _pattern(path: str, biz_dt: str | None) -> str:
+    """Return a sink's path with `*` for what is not known of a date."""
+    day = date.fromisoformat(biz_dt) if biz_dt else None
+    parts: list[str] = []
+    for text, name, form, _ in Formatter().parse(path):
+        parts.append(text)
+        if name == BIZ_DT and day:
+            parts.append(format(day, form) if form else day.isoformat())
+        elif name is not None:
+            shape = format(_A_DAY, form) if form else _A_DAY.isoformat()
+            parts.append(re.sub(r"[^/]+", "*", shape))
+    return "".join(parts)
+
+
+def _expanded(fs: FileSystem, pattern: str) -> Iterator[str]:
+    """Yield the locations that a pattern with `*` stands for; one without stands for itself."""
+    head, star, tail = pattern.partition("*")
+    if not star:
+        yield pattern
+        return
+    folder, _, begins = head.rpartition("/")
+    ends, _, below = tail.partition("/")
+    for name in fs.names(f"{folder}/"):
+        if fnmatchcase(name, f"{begins}*{ends}") and "*" not in name:
+            yield from _expanded(fs, join(folder, name, below) if below else join(folder, name))

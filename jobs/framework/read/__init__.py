@@ -1,0 +1,1 @@
+"""Sources become views: null tokens, bad records, scan metrics."""

@@ -1,0 +1,1 @@
+"""File systems, and reading back what lies there."""

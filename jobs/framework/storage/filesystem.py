@@ -1,0 +1,298 @@
+"""What publishing needs of a file system, and the local one.
+
+Every method takes locations (see locations.py). Failures are OSErrors, on every file system.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from framework.contract.append import write_all
+from framework.contract.paths import is_local, parent
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+HIDDEN = ("_", ".")
+_MAKE_DIRS_ATTEMPTS = 100
+
+
+class Usage(NamedTuple):
+    """The data files of a folder; names that begin with `_` or `.` are not data."""
+
+    files: int
+    size_bytes: int
+
+
+class FileSystem(Protocol):
+    """A tree of files; `rename` never replaces and never moves *into* what exists."""
+
+    def exists(self, location: str) -> bool:
+        """Whether a file or folder is there."""
+        ...
+
+    def matches(self, pattern: str) -> bool:
+        """Whether a file or folder matches a pattern (`*`, `?`, `[..]`, `{a,b}`)."""
+        ...
+
+    def names(self, location: str) -> list[str]:
+        """Return the names in a folder, sorted; none where there is no folder."""
+        ...
+
+    def make_dirs(self, location: str) -> None:
+        """Create a folder and those above it; one that exists is fine."""
+        ...
+
+    def create_exclusive(self, location: str, data: bytes) -> None:
+        """Create a file durably; FileExistsError where one exists."""
+        ...
+
+    def read_bytes(self, location: str) -> bytes:
+        """Return a file's content; FileNotFoundError where there is none."""
+        ...
+
+    def modified(self, location: str) -> datetime:
+        """Return when a file was last written; FileNotFoundError where there is none."""
+        ...
+
+    def write_atomic(self, location: str, data: bytes) -> None:
+        """Replace a file durably: a reader sees the old content or the new, whole."""
+        ...
+
+    def make_durable(self, location: str) -> None:
+        """See to it that a folder and all below it outlive a loss of power."""
+        ...
+
+    def rename(self, source: str, target: str) -> None:
+        """Move a file or folder; FileExistsError where `target` exists."""
+        ...
+
+    def delete(self, location: str) -> None:
+        """Delete a file or a folder with all it holds; nothing there is fine."""
+        ...
+
+    def remove_empty_dir(self, location: str) -> bool:
+        """Remove a folder only if it is empty; whether it is gone."""
+        ...
+
+    def usage(self, location: str) -> Usage:
+        """Count the data files below a folder."""
+        ...
+
+
+class LocalFileSystem:
+    """The local file system, through the standard library."""
+
+    def exists(self, location: str) -> bool:
+        """See FileSystem."""
+        return Path(location).exists()
+
+    def matches(self, pattern: str) -> bool:
+        """See FileSystem."""
+        # Path.glob wants a relative pattern; this one is absolute, on Windows with its drive.
+        found = (glob.iglob(each) for each in _alternatives(pattern))  # noqa: PTH207
+        return self.exists(pattern) or any(True for paths in found for _ in paths)
+
+    def names(self, location: str) -> list[str]:
+        """See FileSystem."""
+        try:
+            return sorted(path.name for path in Path(location).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def make_dirs(self, location: str) -> None:
+        """See FileSystem."""
+        for _ in range(_MAKE_DIRS_ATTEMPTS - 1):
+            # The folder above may go between its making and this one's: a landing that ends
+            # removes what it leaves empty.
+            with contextlib.suppress(FileNotFoundError):
+                Path(location).mkdir(parents=True, exist_ok=True)
+                return
+        Path(location).mkdir(parents=True, exist_ok=True)
+
+    def create_exclusive(self, location: str, data: bytes) -> None:
+        """See FileSystem; O_CREAT with O_EXCL, which is atomic on every platform."""
+        self.make_dirs(parent(location))
+        file = Path(location).open("xb")  # noqa: SIM115 - to tell its errors from a write's
+        try:
+            with file:
+                _write_durably(file.fileno(), data)
+        except OSError:
+            # A full disk: what is there would stand for a journal that is being written.
+            Path(location).unlink(missing_ok=True)
+            raise
+        _sync_folder(parent(location))
+
+    def read_bytes(self, location: str) -> bytes:
+        """See FileSystem."""
+        return Path(location).read_bytes()
+
+    def modified(self, location: str) -> datetime:
+        """See FileSystem."""
+        return datetime.fromtimestamp(Path(location).stat().st_mtime, tz=timezone.utc)
+
+    def write_atomic(self, location: str, data: bytes) -> None:
+        """See FileSystem."""
+        temporary = Path(location + ".tmp")
+        with temporary.open("wb") as file:
+            _write_durably(file.fileno(), data)
+        temporary.replace(location)
+        _sync_folder(parent(location))
+
+    def make_durable(self, location: str) -> None:
+        """See FileSystem."""
+        for folder, _, files in os.walk(location):
+            for name in files:
+                # Windows flushes only what was opened for writing.
+                with (Path(folder) / name).open("r+b") as file:
+                    os.fsync(file.fileno())
+            _sync_folder(folder)
+
+    def rename(self, source: str, target: str) -> None:
+        """See FileSystem; POSIX would silently replace an empty folder, so this asks first."""
+        if self.exists(target):
+            raise FileExistsError(f"{target} exists, {source} can't be renamed to it")
+        Path(source).rename(target)
+        _sync_folder(parent(target))
+
+    def delete(self, location: str) -> None:
+        """See FileSystem."""
+        path = Path(location)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            # Where a file stands for one of the folders above, there is nothing below it either.
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                path.unlink()
+
+    def remove_empty_dir(self, location: str) -> bool:
+        """See FileSystem."""
+        path = Path(location)
+        if not path.is_dir():
+            return not path.exists()
+        try:
+            path.rmdir()
+        except OSError:
+            # Not empty, or another landing was faster: which of them, the platforms' codes differ.
+            return not path.exists()
+        return True
+
+    def usage(self, location: str) -> Usage:
+        """See FileSystem."""
+        sizes: list[int] = []
+        for folder, folders, files in os.walk(location):
+            folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
+            shown = [name for name in files if not name.startswith(HIDDEN)]
+            sizes.extend((Path(folder) / name).stat().st_size for name in shown)
+        return Usage(len(sizes), sum(sizes))
+
+
+class RoutedFileSystem:
+    """The local file system for local paths, Hadoop's for every URL."""
+
+    def __init__(self, spark: SparkSession | None = None) -> None:
+        self._spark = spark
+        self._local = LocalFileSystem()
+        self._hadoop: FileSystem | None = None
+
+    def of(self, location: str) -> FileSystem:
+        """Return the file system that holds a location.
+
+        Raises:
+            OSError: the location is a URL and there is no Spark session to reach it.
+        """
+        if is_local(location):
+            return self._local
+        if self._spark is None:
+            raise OSError(f"{location} needs a Spark session: only local paths work without one")
+        if self._hadoop is None:
+            from framework.storage.hadoop import HadoopFileSystem
+
+            self._hadoop = HadoopFileSystem.of_session(self._spark)
+        return self._hadoop
+
+    def exists(self, location: str) -> bool:
+        """See FileSystem."""
+        return self.of(location).exists(location)
+
+    def matches(self, pattern: str) -> bool:
+        """See FileSystem."""
+        return self.of(pattern).matches(pattern)
+
+    def names(self, location: str) -> list[str]:
+        """See FileSystem."""
+        return self.of(location).names(location)
+
+    def make_dirs(self, location: str) -> None:
+        """See FileSystem."""
+        self.of(location).make_dirs(location)
+
+    def create_exclusive(self, location: str, data: bytes) -> None:
+        """See FileSystem."""
+        self.of(location).create_exclusive(location, data)
+
+    def read_bytes(self, location: str) -> bytes:
+        """See FileSystem."""
+        return self.of(location).read_bytes(location)
+
+    def modified(self, location: str) -> datetime:
+        """See FileSystem."""
+        return self.of(location).modified(location)
+
+    def write_atomic(self, location: str, data: bytes) -> None:
+        """See FileSystem."""
+        self.of(location).write_atomic(location, data)
+
+    def make_durable(self, location: str) -> None:
+        """See FileSystem."""
+        self.of(location).make_durable(location)
+
+    def rename(self, source: str, target: str) -> None:
+        """See FileSystem; both are on the same file system."""
+        self.of(source).rename(source, target)
+
+    def delete(self, location: str) -> None:
+        """See FileSystem."""
+        self.of(location).delete(location)
+
+    def remove_empty_dir(self, location: str) -> bool:
+        """See FileSystem."""
+        return self.of(location).remove_empty_dir(location)
+
+    def usage(self, location: str) -> Usage:
+        """See FileSystem."""
+        return self.of(location).usage(location)
+
+
+def _write_durably(descriptor: int, data: bytes) -> None:
+    write_all(descriptor, data)
+    os.fsync(descriptor)
+
+
+def _alternatives(pattern: str) -> Iterator[str]:
+    """Yield the patterns that `{a,b}` stands for, which Hadoop knows and Python's glob does not."""
+    braces = re.search(r"\{([^{}]*)\}", pattern)
+    if braces is None:
+        yield pattern
+        return
+    for choice in braces[1].split(","):
+        yield from _alternatives(pattern[: braces.start()] + choice + pattern[braces.end() :])
+
+
+def _sync_folder(folder: str) -> None:
+    # Windows has no descriptor of a folder; NTFS journals its entries itself.
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

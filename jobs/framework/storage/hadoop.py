@@ -1,0 +1,229 @@
+"""The file systems of Hadoop (hdfs:, s3a:, ..), through the driver's JVM.
+
+A rename is atomic where the file system's is: on HDFS. Object stores copy.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from framework.contract.paths import for_spark, parent
+from framework.storage.filesystem import HIDDEN, Usage
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# Here a non-recursive delete of a folder that got a child meanwhile is refused by the server.
+# Elsewhere Hadoop's client looks first and deletes then, which could take the child along.
+_SAFE_EMPTY_DELETE = ("hdfs", "viewfs", "webhdfs")
+# The latter two: HDFS refuses to create a file that another client has not closed yet, or that
+# died before it could.
+_EXISTS = (
+    "FileAlreadyExistsException",
+    "AlreadyBeingCreatedException",
+    "RecoveryInProgressException",
+)
+
+
+class HadoopFileSystem:
+    """A FileSystem over org.apache.hadoop.fs.
+
+    Args:
+        gateway: py4j's, to a JVM that has Hadoop's client.
+        configuration: Hadoop's, in that JVM.
+    """
+
+    def __init__(self, gateway: Any, configuration: Any) -> None:
+        self._gateway = gateway
+        self._jvm = gateway.jvm
+        self._conf = configuration
+        self._contexts: dict[str, Any] = {}
+
+    @classmethod
+    def of_session(cls, spark: SparkSession) -> HadoopFileSystem:
+        """The one that reads and writes as the session does."""
+        context: Any = spark.sparkContext
+        return cls(context._gateway, context._jsc.hadoopConfiguration())
+
+    def exists(self, location: str) -> bool:
+        """See FileSystem."""
+        path, fs = self._open(location)
+        with _as_os_error(f"look for {location}"):
+            return bool(fs.exists(path))
+
+    def matches(self, pattern: str) -> bool:
+        """See FileSystem."""
+        path, fs = self._open(pattern)
+        with _as_os_error(f"look for {pattern}"):
+            found = fs.globStatus(path)
+            return found is not None and len(found) > 0
+
+    def names(self, location: str) -> list[str]:
+        """See FileSystem."""
+        path, fs = self._open(location)
+        try:
+            with _as_os_error(f"list {location}"):
+                found = fs.listStatus(path) if fs.getFileStatus(path).isDirectory() else []
+                return sorted(str(status.getPath().getName()) for status in found)
+        except FileNotFoundError:
+            return []
+
+    def make_dirs(self, location: str) -> None:
+        """See FileSystem."""
+        path, fs = self._open(location)
+        with _as_os_error(f"create the folder {location}"):
+            if not fs.mkdirs(path):
+                raise OSError(f"can't create the folder {location}")
+
+    def create_exclusive(self, location: str, data: bytes) -> None:
+        """See FileSystem; Hadoop's create without overwrite."""
+        from py4j.protocol import Py4JJavaError
+
+        path, fs = self._open(location)
+        with _as_os_error(f"create {location}"):
+            fs.mkdirs(path.getParent())
+            stream = fs.create(path, False)
+            try:
+                self._write(stream, data)
+            except Py4JJavaError:
+                # No space: what is there would stand for a journal that is being written.
+                fs.delete(path, False)
+                raise
+
+    def read_bytes(self, location: str) -> bytes:
+        """See FileSystem."""
+        path, fs = self._open(location)
+        with _as_os_error(f"read {location}"):
+            stream = fs.open(path)
+            try:
+                return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
+            finally:
+                stream.close()
+
+    def modified(self, location: str) -> datetime:
+        """See FileSystem."""
+        path, fs = self._open(location)
+        with _as_os_error(f"look at {location}"):
+            modified_ms = fs.getFileStatus(path).getModificationTime()
+        return datetime.fromtimestamp(modified_ms / 1000, tz=timezone.utc)
+
+    def write_atomic(self, location: str, data: bytes) -> None:
+        """See FileSystem."""
+        temporary = location + ".tmp"
+        path, fs = self._open(temporary)
+        with _as_os_error(f"write {location}"):
+            self._write(fs.create(path, True), data)
+            self._rename(fs, path, self._path(location), "OVERWRITE")
+
+    def make_durable(self, location: str) -> None:
+        """Nothing: Spark's writers have closed their files, and the servers keep what is closed."""
+
+    def rename(self, source: str, target: str) -> None:
+        """See FileSystem."""
+        path, fs = self._open(source)
+        with _as_os_error(f"rename {source} to {target}"):
+            self._rename(fs, path, self._path(target), "NONE")
+
+    def delete(self, location: str) -> None:
+        """See FileSystem."""
+        path, fs = self._open(location)
+        with _as_os_error(f"delete {location}"):
+            if not fs.delete(path, True) and fs.exists(path):
+                raise OSError(f"the file system refused to delete {location}")
+
+    def remove_empty_dir(self, location: str) -> bool:
+        """See FileSystem; only where the check and the removal are one step."""
+        path, fs = self._open(location)
+        with _as_os_error(f"remove the folder {location}"):
+            if not fs.exists(path):
+                return True
+            if fs.getScheme() not in _SAFE_EMPTY_DELETE or len(fs.listStatus(path)) > 0:
+                return False
+        try:
+            with _as_os_error(f"remove the folder {location}"):
+                return bool(fs.delete(path, False))
+        except OSError as error:
+            if error.errno == errno.ENOTEMPTY:
+                return False
+            raise
+
+    def usage(self, location: str) -> Usage:
+        """See FileSystem."""
+        path, fs = self._open(location)
+        with _as_os_error(f"list {location}"):
+            sizes = list(_sizes(fs, path))
+        return Usage(len(sizes), sum(sizes))
+
+    def _path(self, location: str) -> Any:
+        return self._jvm.org.apache.hadoop.fs.Path(for_spark(location))
+
+    def _open(self, location: str) -> tuple[Any, Any]:
+        with _as_os_error(f"reach the file system of {parent(location)}"):
+            path = self._path(location)
+            return path, path.getFileSystem(self._conf)
+
+    def _rename(self, fs: Any, source: Any, target: Any, option: str) -> None:
+        """Rename in one step that fails where it can't be done.
+
+        FileSystem.rename would move inside a folder that exists, and answers no to what it refuses.
+        """
+        uri = fs.getUri()
+        key = str(uri)
+        if key not in self._contexts:
+            contexts = self._jvm.org.apache.hadoop.fs.FileContext
+            self._contexts[key] = contexts.getFileContext(uri, self._conf)
+        kinds = getattr(self._jvm.org.apache.hadoop.fs, "Options$Rename")
+        options = self._gateway.new_array(kinds, 1)
+        options[0] = getattr(kinds, option)
+        self._contexts[key].rename(source, target, options)
+
+    def _write(self, stream: Any, data: bytes) -> None:
+        try:
+            stream.write(bytearray(data))
+            stream.hsync()
+        finally:
+            stream.close()
+
+
+def _sizes(fs: Any, folder: Any) -> Iterator[int]:
+    for status in fs.listStatus(folder):
+        if status.getPath().getName().startswith(HIDDEN):
+            continue
+        if status.isDirectory():
+            yield from _sizes(fs, status.getPath())
+        else:
+            yield int(status.getLen())
+
+
+@contextmanager
+def _as_os_error(action: str) -> Generator[None]:
+    """Turn the JVM's exceptions into the OSErrors that the protocol promises."""
+    from py4j.protocol import Py4JJavaError, Py4JNetworkError
+
+    try:
+        try:
+            yield
+        except Py4JJavaError as error:
+            raise _os_error(action, error.java_exception) from error
+    except (Py4JNetworkError, ConnectionError) as error:
+        raise OSError(f"can't {action}: the driver's JVM is gone ({error})") from error
+
+
+def _os_error(action: str, thrown: Any) -> OSError:
+    name = str(thrown.getClass().getName())
+    if name.endswith(".RemoteException"):
+        # What the client does not know by name comes as this, with the server's stack as its text.
+        name = str(thrown.getClassName())
+    first_line = str(thrown.toString()).partition("\n")[0]
+    text = f"can't {action}: {first_line}"
+    if name.endswith(_EXISTS):
+        return FileExistsError(text)
+    if name.endswith("FileNotFoundException"):
+        return FileNotFoundError(text)
+    if name.endswith("PathIsNotEmptyDirectoryException"):
+        return OSError(errno.ENOTEMPTY, text)
+    return OSError(text)

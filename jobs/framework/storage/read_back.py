@@ -1,0 +1,80 @@
+"""Read back what lies in a sink of files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from framework.contract.paths import for_spark
+from framework.plan import PlannedSink
+from framework.secrets import resolved
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+# Their files say which columns they have, and of which types.
+WITH_SCHEMA = ("orc", "parquet", "avro")
+
+
+def has_schema(planned: PlannedSink) -> bool:
+    """Whether the sink's files tell their columns."""
+    return planned.sink.format.lower() in WITH_SCHEMA
+
+
+def read_folder(
+    spark: SparkSession, planned: PlannedSink, folder: str, schema: StructType | None = None
+) -> DataFrame:
+    """Read a folder in the sink's format; `schema` is needed where the files have none.
+
+    Raises:
+        pyspark.errors.AnalysisException: there is no data.
+    """
+    options = resolved(planned.sink.options)
+    if planned.sink.format.lower() == "csv":
+        # Spark's writer leaves newlines inside values as they are.
+        options["multiLine"] = "true"
+    reader = spark.read.format(planned.sink.format).options(**options)
+    if schema is not None:
+        reader = reader.schema(schema)
+    return reader.load(for_spark(folder))
+
+
+def columns_of(spark: SparkSession, planned: PlannedSink, folder: str) -> dict[str, str]:
+    """Return the types by the names of the columns in the files, without partition columns.
+
+    Raises:
+        pyspark.errors.AnalysisException: there is no data.
+    """
+    partitions = {name.lower() for name in planned.sink.partition_cols}
+    found = read_folder(spark, planned, folder).dtypes
+    return {name: type_ for name, type_ in found if name.lower() not in partitions}
+
+
+def read_landed(
+    spark: SparkSession, planned: PlannedSink, folder: str, like: StructType
+) -> DataFrame:
+    """Read a date's folder with the columns that it has; its partition columns have `like`'s types.
+
+    Spark would guess these from the folders' names.
+
+    Raises:
+        pyspark.errors.AnalysisException: there is no data.
+    """
+    from pyspark.sql.types import StructField, StructType
+
+    types = {field.name.lower(): field for field in like.fields}
+    partitions = {name.lower() for name in planned.sink.partition_cols}
+    found = read_folder(spark, planned, folder).schema.fields
+    return read_folder(
+        spark,
+        planned,
+        folder,
+        StructType(
+            [
+                StructField(each.name, types[each.name.lower()].dataType)
+                if each.name.lower() in partitions and each.name.lower() in types
+                else each
+                for each in found
+            ]
+        ),
+    )

@@ -1,0 +1,125 @@
+"""A job's parameters from the control store: the one place that knows which rows make a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from orch_dagster.bundle.bundle import (
+    ParamBundle,
+    assemble,
+    values_of_type,
+    waiting_dates,
+    winning_params,
+)
+from orch_dagster.control.completions import completed
+from orch_dagster.control.records import JobDependency, ProcessControl, SysParam
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import (
+    JOB_DEPENDENCY,
+    JOB_MASTER,
+    PROCESS_CONTROL,
+    SYS_PARAMS,
+    Row,
+)
+from orch_dagster.errors import NotReadyError
+from orch_dagster.registry.jobs import JobSpec
+
+
+def fetch_bundle(
+    store: ControlStore,
+    spec: JobSpec,
+    *,
+    run_id: str,
+    wanted: Sequence[str],
+    environment: str,
+) -> ParamBundle:
+    """Read the rows of a job, as they are now.
+
+    Args:
+        store: The control store.
+        spec: The job.
+        run_id: The run that asks.
+        wanted: Its business dates, oldest first.
+        environment: ORCH_ENV.
+
+    Raises:
+        NotReadyError: The job's row is gone, or no date is open.
+        StoreError: The store cannot be read.
+    """
+    if not store.read(JOB_MASTER, {"job_id": spec.job_id}, columns=["job_id"]):
+        raise NotReadyError(
+            f"{JOB_MASTER.name} no longer has the row job_id={spec.job_id} ({spec.job_name}); "
+            f"reload the code location"
+        )
+    dependencies = store.read(JOB_DEPENDENCY, {"dependent_job_id": spec.job_id})
+    params = _sys_params(store, spec, environment)
+    dates = store.read(PROCESS_CONTROL, spec.source_key)
+    return assemble(
+        spec,
+        run_id=run_id,
+        wanted=wanted,
+        environment=environment,
+        generated_at=datetime.now(timezone.utc),
+        dependencies=map(JobDependency.from_row, dependencies),
+        process_control=[ProcessControl.from_row(row) for row in dates],
+        sys_params=params,
+    )
+
+
+def fetch_spark_properties(store: ControlStore, spec: JobSpec, environment: str) -> dict[str, str]:
+    """The Spark properties of a job, whatever its dates; without those that are secrets.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    return values_of_type(fetch_sys_params(store, spec, environment), "spark")
+
+
+def fetch_sys_params(store: ControlStore, spec: JobSpec, environment: str) -> list[SysParam]:
+    """The sys_params that hold for a job, whatever its dates.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    return winning_params(spec, _sys_params(store, spec, environment))
+
+
+def stamp_dates(store: ControlStore, spec: JobSpec, run_id: str, wanted: Sequence[str]) -> datetime:
+    """Note on the process_control rows of the dates which run reads them, and when.
+
+    Returns:
+        The time that was noted.
+    """
+    now = datetime.now(timezone.utc)
+    stamp: Row = {"run_id": run_id, "last_update_ts": now}
+    store.update(PROCESS_CONTROL, [{**spec.source_key, "biz_dt": day, **stamp} for day in wanted])
+    return now
+
+
+def with_stamp(bundle: ParamBundle, at: datetime) -> ParamBundle:
+    """The bundle with its own run's stamp, whoever has stamped the rows since."""
+    own = set(bundle.biz_dts)
+    return replace(
+        bundle,
+        process_control=tuple(
+            replace(row, run_id=bundle.run_id, last_update_ts=at) if row.biz_dt in own else row
+            for row in bundle.process_control
+        ),
+    )
+
+
+def dates_without_parents(
+    store: ControlStore, spec: JobSpec, parents: Collection[JobSpec], biz_dts: Sequence[str]
+) -> dict[str, str]:
+    """The dates that the parents outside the run have not completed; see bundle.waiting_dates."""
+    names = {parent.job_id: parent.job_name for parent in parents}
+    return waiting_dates(spec, biz_dts, names, completed(store, names, biz_dts))
+
+
+def _sys_params(store: ControlStore, spec: JobSpec, environment: str) -> list[SysParam]:
+    """The rows of the environment that may hold for the job."""
+    names = [spec.job_name, spec.source, "*"]
+    rows = store.read(SYS_PARAMS, {"environment": environment, "key_name": names})
+    return [SysParam.from_row(row) for row in rows]

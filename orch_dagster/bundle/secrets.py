@@ -1,0 +1,219 @@
+"""The secrets of a run: found where sys_params say they are, right before the submit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orch_dagster.bundle.bundle import ParamBundle
+from orch_dagster.bundle.redact import (
+    ENV,
+    FILE,
+    SECRET,
+    is_place,
+    is_variable,
+    option_references,
+    seal,
+)
+from orch_dagster.control.records import SysParam
+from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS
+from orch_dagster.errors import OrchError
+from orch_dagster.settings import Settings
+from orch_dagster.spark.deployment import is_own_variable, is_part_of_command
+from orch_dagster.text import Masker
+
+PROPERTY = "spark."
+# An environment variable may have twice as much on Linux, half of it on Windows.
+MAX_BYTES = 64 * 1024
+
+Fault = tuple[str, str]
+"""Where, and what is wrong there."""
+
+
+class SecretError(OrchError):
+    """Secrets of a job can't be had or passed on; nothing of their values is in the text."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(f"{where}: {what}" for where, what in faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What a job gets beside its bundle, and what keeps it out of texts.
+
+    Attributes:
+        properties: Spark properties.
+        variables: Environment variables of the driver.
+        option_names: Options of sources and sinks that hold a secret.
+        mask: Takes every secret of the job out of a text.
+    """
+
+    properties: Mapping[str, str] = field(default_factory=dict[str, str])
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    option_names: frozenset[str] = frozenset()
+    mask: Masker = field(default_factory=Masker)
+
+
+def resolve_secrets(bundle: ParamBundle, settings: Settings, environ: Mapping[str, str]) -> Secrets:
+    """Get the secrets of a run.
+
+    Args:
+        bundle: The job's parameters, not sealed.
+        settings: Tell secret keys, and where files are.
+        environ: Where `env:NAME` is looked for.
+
+    Raises:
+        SecretError: Every secret that can't be had, every key that can't be one, every option
+            that refers to none.
+    """
+    faults: list[Fault] = []
+    found = _values(bundle.sys_params, settings.home, environ, faults)
+    faults += _option_faults(bundle)
+    sealed = seal(bundle, settings.secret_patterns)
+    if any(not _can_be_passed_on(value) for value in sealed.moved.values()):
+        faults.append((_job(bundle), f"context_params: an option under a secret key {_NOT_PASSED}"))
+    if faults:
+        raise SecretError(faults)
+    variables = {key: value for key, value in found.items() if not key.startswith(PROPERTY)}
+    return Secrets(
+        properties={key: value for key, value in found.items() if key.startswith(PROPERTY)},
+        variables={**variables, **sealed.moved},
+        option_names=sealed.option_names,
+        mask=Masker([*found.values(), *sealed.moved.values(), *sealed.hidden]),
+    )
+
+
+def secret_properties(
+    rows: Iterable[SysParam], settings: Settings, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """The Spark properties among the secrets of these rows.
+
+    Raises:
+        SecretError: Every one that can't be had.
+    """
+    faults: list[Fault] = []
+    of_spark = [row for row in rows if row.param_key.startswith(PROPERTY)]
+    found = _values(of_spark, settings.home, environ, faults)
+    if faults:
+        raise SecretError(faults)
+    return found
+
+
+def place_fault(key: str, value: str) -> str | None:
+    """What is wrong with param_key and param_value of a secret before any run, or None."""
+    return _key_fault(key) or (None if is_place(value) else _NO_PLACE)
+
+
+_NOT_PASSED = "holds a NUL character or bytes that are no UTF-8, which can't be passed on"
+_NO_PLACE = (
+    "param_value of a secret says where it is, as env:NAME or file:PATH, and this one (not shown) "
+    "does not: keep the secret there, and its place here"
+)
+
+
+def _values(
+    rows: Iterable[SysParam], home: Path, environ: Mapping[str, str], faults: list[Fault]
+) -> dict[str, str]:
+    """param_key to the secret, for those of param_type secret that can be had."""
+    found: dict[str, str] = {}
+    for row in rows:
+        if row.param_type != SECRET:
+            continue
+        where = f"{SYS_PARAMS.name} ({SYS_PARAMS.key_text(row.to_row())})"
+        if fault := place_fault(row.param_key, row.param_value or ""):
+            faults.append((where, fault))
+            continue
+        try:
+            found[row.param_key] = _value(row.param_value or "", home, environ)
+        except ValueError as error:
+            faults.append((where, str(error)))
+    return found
+
+
+def _key_fault(key: str) -> str | None:
+    if key.startswith(PROPERTY):
+        if is_part_of_command(key):
+            return (
+                f"{key} becomes a part of a command line, which others may see: no secret may be "
+                f"in it; give it the param_type spark"
+            )
+        return None
+    if not is_variable(key):
+        return (
+            f"param_key {key} can't be a secret: one that does not start with {PROPERTY} is an "
+            f"environment variable of the job (letters, digits and _, no digit first); rename it"
+        )
+    if is_own_variable(key):
+        return (
+            f"param_key {key} can't be a secret: that variable is set for every job; choose "
+            f"another name"
+        )
+    return None
+
+
+def _value(place: str, home: Path, environ: Mapping[str, str]) -> str:
+    """The secret at a place.
+
+    Raises:
+        ValueError: It is not there, or can't be passed on.
+    """
+    if place.startswith(ENV):
+        name = place.removeprefix(ENV)
+        value = environ.get(name, "")
+        if not value:
+            raise ValueError(
+                f"the environment variable {name} is not set, or empty, in the process of the "
+                f"run: set it for every process of Dagster and for orch"
+            )
+    else:
+        value = _content(home / place.removeprefix(FILE).strip())
+    if not _can_be_passed_on(value):
+        raise ValueError(f"{place} {_NOT_PASSED}")
+    return value
+
+
+def _can_be_passed_on(value: str) -> bool:
+    """Whether a variable and a property can hold it, and a text can be searched for it."""
+    return not re.search("[\0\ud800-\udfff]", value)
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            # A wrong path may lead to a file without an end.
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ValueError(
+            f"{path} can't be read ({error.strerror}): put the secret there, readable by the user "
+            f"who runs the job, or correct param_value"
+        ) from error
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"{path} is longer than {MAX_BYTES} bytes: is it the right file?")
+    try:
+        # What a Windows editor puts before the first line is no part of it.
+        text = content.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        # Its own text would show a byte.
+        raise ValueError(f"{path} is no text in UTF-8: keep the secret as text") from None
+    if not text:
+        raise ValueError(f"{path} is empty: put the secret there")
+    return text
+
+
+def _option_faults(bundle: ParamBundle) -> Iterator[Fault]:
+    """Options that refer to a variable which no secret is."""
+    known = {row.param_key for row in bundle.sys_params if row.param_type == SECRET}
+    for place, name in option_references(bundle):
+        if name not in known or name.startswith(PROPERTY):
+            yield (
+                _job(bundle),
+                f"context_params: {place} is {ENV}{name}, and no secret of sys_params has that "
+                f"name: add a row of param_type secret whose param_key is {name}",
+            )
+
+
+def _job(bundle: ParamBundle) -> str:
+    return f"{JOB_MASTER.name} (job_id={bundle.spec.job_id})"

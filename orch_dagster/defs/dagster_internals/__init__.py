@@ -1,0 +1,1 @@
+"""What Dagster has no public way for: a file each, with its reason."""

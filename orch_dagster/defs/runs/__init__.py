@@ -1,0 +1,1 @@
+"""Runs of Dagster's instance: history, liveness, execution_log after the fact."""

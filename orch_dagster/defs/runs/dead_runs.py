@@ -1,0 +1,54 @@
+"""Runs that go on in Dagster's eyes while nothing runs them any more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container
+from datetime import datetime, timezone
+
+import dagster as dg
+from dagster import DagsterInstance, DagsterRunStatus, RunRecord
+
+from orch_dagster.defs.runs.history import ORCHESTRATOR_DIED, planned_steps
+from orch_dagster.defs.runs.liveness import PID_TAG, is_dead
+
+_UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+
+
+def fail_dead_runs(
+    instance: DagsterInstance, job_names: Container[str], silence_s: float = math.inf
+) -> list[str]:
+    """Fail the unfinished runs whose process is gone; see liveness.is_dead.
+
+    Args:
+        instance: Where the runs are.
+        job_names: Those that are ours: a run of others may be without a process that we know.
+        silence_s: Also, seconds after which a run counts as dead whose process never said that it
+            lives.
+
+    Returns:
+        The run ids.
+    """
+    unfinished = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
+    failed: list[str] = []
+    for record in unfinished:
+        if not _has_died(instance, record, job_names, silence_s):
+            continue
+        # Read again: it may have ended well between the list and the look at its process.
+        run = instance.get_run_by_id(record.dagster_run.run_id)
+        if run is not None and run.status in _UNFINISHED:
+            instance.report_run_failed(run, ORCHESTRATOR_DIED)
+            failed.append(run.run_id)
+    return failed
+
+
+def _has_died(
+    instance: DagsterInstance, record: RunRecord, job_names: Container[str], silence_s: float
+) -> bool:
+    run = record.dagster_run
+    if PID_TAG in run.tags:
+        return is_dead(run.tags, silence_s)
+    silent = datetime.now(timezone.utc) - record.update_timestamp
+    return silent.total_seconds() > silence_s and any(
+        step in job_names for step in planned_steps(instance, run.execution_plan_snapshot_id)
+    )

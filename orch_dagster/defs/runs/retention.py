@@ -1,0 +1,65 @@
+"""Removes the logs and parameters of runs that are older than ORCH_LOG_RETENTION_DAYS."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import dagster as dg
+from dagster import DagsterInstance
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+from orch_dagster.defs.step.log_link import second_names
+from orch_dagster.log_retention import old_logs, old_params, remove
+from orch_dagster.settings import Settings
+
+_EVERY_S = 3600.0
+
+
+class OldLogs:
+    """Looks for them once an hour at most.
+
+    Args:
+        settings: Ours.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._next_s = float("-inf")
+        self._named: set[Path] = set()
+
+    def remove(self, instance: DagsterInstance) -> list[str]:
+        """Remove what is too old, if it is time to look; of unfinished runs, nothing.
+
+        Returns:
+            A sentence for what was removed, and one for each file that cannot be, the first time.
+        """
+        days = self._settings.log_retention_days
+        if not days or self._clock() < self._next_s:
+            return []
+        self._next_s = self._clock() + _EVERY_S
+        unfinished = set(instance.get_run_ids(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)))
+        before = datetime.now(timezone.utc) - timedelta(days=days)
+        try:
+            logs = old_logs(self._settings.logs_dir, before, unfinished)
+            folders = old_params(self._settings.params_dir, before, unfinished)
+            removals = [remove(files) for files in (second_names(instance, logs), logs, folders)]
+        except OSError as error:
+            return [f"old logs were not looked for: {error}"]
+        failed = {path: error for each in removals for path, error in each.failed.items()}
+        said = [
+            f"not removed: {error}" for path, error in failed.items() if path not in self._named
+        ]
+        self._named = set(failed)
+        _, of_logs, of_folders = removals
+        if of_logs.removed or of_folders.removed:
+            said.insert(
+                0,
+                f"removed {of_logs.removed} logs, and the parameters of {of_folders.removed} runs, "
+                f"older than {days} days",
+            )
+        return said

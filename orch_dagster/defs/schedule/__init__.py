@@ -1,0 +1,1 @@
+"""Schedules and sensors that request runs by business date."""

@@ -1,0 +1,93 @@
+"""The schedules by business date, as Dagster has them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import dagster as dg
+from dagster._utils.schedules import is_valid_cron_schedule
+
+from orch_dagster.control.records import SysParam
+from orch_dagster.control.tables import SYS_PARAMS
+from orch_dagster.defs.schedule.tick import evaluate_tick
+from orch_dagster.errors import SettingsError
+from orch_dagster.registry.jobs import Finding
+from orch_dagster.registry.location import Location
+from orch_dagster.schedule.schedules import CRON, TIMEZONE, Schedule, schedules_of
+from orch_dagster.schedule.settings import tick_param_fault
+from orch_dagster.settings import is_time_zone
+
+
+def by_biz_dt(location: Location) -> list[Schedule]:
+    """The schedules that the location has.
+
+    Raises:
+        SettingsError: ORCH_SCHEDULE_CRON is no cron schedule.
+    """
+    cron = location.settings.schedule_cron
+    if not is_valid_cron_schedule(cron):
+        raise SettingsError(f"ORCH_SCHEDULE_CRON: {cron!r} is no {_CHECKS[CRON][0]}")
+    return schedules_of(location, is_valid_cron_schedule)
+
+
+def schedule_definitions(location: Location) -> Sequence[dg.ScheduleDefinition]:
+    """The schedules of the location for Dagster; all of them load stopped."""
+    schedules = by_biz_dt(location)
+    of_source: dict[str, list[str]] = defaultdict(list)
+    for schedule in schedules:
+        of_source[schedule.source].append(schedule.name)
+    return [_definition(one, of_source[one.source], location) for one in schedules]
+
+
+def schedule_findings(location: Location) -> list[Finding]:
+    """The sys_params of schedules whose value cannot be used, and what comes of it."""
+    found = ((row, _fault(row, location)) for row in location.schedule_params)
+    return [
+        Finding(
+            table=SYS_PARAMS.name,
+            key=SYS_PARAMS.key_text(row.to_row()),
+            reason=reason,
+            job_id="",
+            is_warning=True,
+        )
+        for row, reason in found
+        if reason
+    ]
+
+
+_CHECKS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
+    CRON: ("cron schedule such as 0 2 * * *", is_valid_cron_schedule),
+    TIMEZONE: ("time zone such as Europe/Berlin", is_time_zone),
+}
+
+
+def _fault(row: SysParam, location: Location) -> str | None:
+    if row.param_key in _CHECKS:
+        kind, is_valid = _CHECKS[row.param_key]
+        if row.param_value and not is_valid(row.param_value):
+            return f"param_value {row.param_value!r} is no {kind}; the setting holds instead"
+        return None
+    if reason := tick_param_fault(row, location.settings.home):
+        return f"param_value: {reason}; the ticks for which it holds fail until it is mended"
+    return None
+
+
+def _definition(
+    schedule: Schedule, siblings: Sequence[str], location: Location
+) -> dg.ScheduleDefinition:
+    def tick(
+        context: dg.ScheduleEvaluationContext,
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        yield from evaluate_tick(schedule, siblings, location, context)
+
+    of = schedule.job_name if len(schedule.specs) == 1 else f"the jobs of {schedule.source}"
+    return dg.ScheduleDefinition(
+        name=schedule.name,
+        job_name=schedule.job_name,
+        cron_schedule=schedule.cron,
+        execution_timezone=schedule.timezone,
+        execution_fn=tick,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=f"Opens the business dates that are due, and asks for {of}.",
+    )

@@ -1,0 +1,102 @@
+"""The one result channel: the Pipes message file of a job, heard as it is written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any, cast
+
+import dagster as dg
+from dagster import PipesFileMessageReader
+from dagster._core.pipes.context import PipesMessageHandler
+from dagster._utils import tail_file
+
+from orch_dagster.text import Masker
+
+# Under these a message has words of ours and of Dagster, which a secret may happen to be.
+_WORDS = frozenset(
+    {"method", "kind", "type", "level", "severity", "biz_dt", "asset_key", "check_name"}
+)
+
+
+class MessageFile(PipesFileMessageReader):
+    """Dagster's file reader, which also lets a listener hear each message first.
+
+    Args:
+        path: The file, made and removed by the session.
+        listen: Called in the reader's thread with each message as the job wrote it, without the
+            secrets in it.
+        mask: Takes secrets out of texts.
+    """
+
+    def __init__(
+        self, path: Path, listen: Callable[[dict[str, Any]], None], mask: Masker | None = None
+    ) -> None:
+        super().__init__(str(path))
+        self._listen = listen
+        self._mask = mask or Masker()
+
+    @property
+    def expected_writer_count(self) -> int:
+        """One job writes the file; said here because Dagster warns of its own default."""
+        return 1
+
+    def _reader_thread(self, handler: PipesMessageHandler, is_resource_complete: Event) -> None:
+        """As PipesFileMessageReader's, of whole lines only.
+
+        The writer writes a long message in pieces, so the tail of the file may be half a line.
+        """
+        try:
+            line = ""
+            for piece in tail_file(self._path, is_resource_complete.is_set):
+                line += piece
+                if line.endswith("\n"):
+                    handler.handle_message(json.loads(line))
+                    line = ""
+        except BaseException:
+            handler.report_pipes_framework_exception(
+                f"{type(self).__name__} reader thread", sys.exc_info()
+            )
+            raise
+
+    @contextmanager
+    def read_messages(self, handler: PipesMessageHandler) -> Generator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """See PipesFileMessageReader."""
+        heard = cast(PipesMessageHandler, _Heard(handler, self._listen, self._mask))
+        with super().read_messages(heard) as params:
+            yield params
+
+
+class _Heard:
+    """A handler before the handler."""
+
+    def __init__(
+        self, handler: PipesMessageHandler, listen: Callable[[dict[str, Any]], None], mask: Masker
+    ) -> None:
+        self._handler = handler
+        self._listen = listen
+        self._mask = mask
+
+    def handle_message(self, message: Any) -> None:
+        masked = self._mask.all_of(message, _WORDS)
+        self._listen(masked)
+        # Dagster would keep each of them until the step ends, which may be a day.
+        if not _is_progress(masked):
+            self._handler.handle_message(masked)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._handler, name)
+
+
+def _is_progress(message: Mapping[str, Any]) -> bool:
+    payload = (message.get("params") or {}).get("payload")
+    return isinstance(payload, dict) and payload.get("kind") == "progress"
+
+
+def context_injector() -> dg.PipesEnvContextInjector:
+    """How the job learns its context: by an environment variable, so by no file to clean up."""
+    return dg.PipesEnvContextInjector()

@@ -1,0 +1,1 @@
+"""A local real Kudu to try things on."""

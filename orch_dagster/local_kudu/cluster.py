@@ -1,0 +1,387 @@
+"""A local real Kudu to try things on: one master and one tablet server, on loopback only."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from http.client import HTTPException
+from pathlib import Path
+from typing import Literal
+from urllib.request import ProxyHandler, build_opener
+
+from orch_dagster.local_kudu.daemons import (
+    DEFAULT_PORT,
+    HOST,
+    ROLES,
+    Daemon,
+    LocalKuduError,
+    Place,
+    Ports,
+    Role,
+    State,
+    daemon_environ,
+    find_process,
+    place_of,
+    poll,
+    program,
+    read_state,
+    running_of,
+    spawn,
+    stop,
+    write_state,
+)
+from orch_dagster.settings import REPOSITORY
+from orch_dagster.toolchain.jars import KUDU_BINARY, fetch_artifact, jars_dir
+
+COMPOSE_FILE = REPOSITORY / "docs" / "kudu" / "compose.yaml"
+
+_START_TIMEOUT_S = 60.0
+_LOCK_TIMEOUT_S = 60.0
+_ANSWER_TIMEOUT_S = 2.0
+_TOOL_TIMEOUT_S = 10.0
+_TAIL_LINES = 5
+
+
+@dataclass(frozen=True)
+class DaemonStatus:
+    """How a daemon does, for `orch kudu status`."""
+
+    daemon: str
+    state: Literal["running", "stopped"]
+    pid: int | None
+    address: str
+    web: str
+    uptime_s: float | None
+    log: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the local Kudu does.
+
+    Attributes:
+        ready: Whether it serves clients.
+        reason: Why not, where it does not.
+        control_url: For ORCH_CONTROL_URL.
+        daemons: One for each role.
+    """
+
+    ready: bool
+    reason: str | None
+    control_url: str
+    daemons: tuple[DaemonStatus, ...]
+
+
+def check_platform(system: str | None = None, machine: str | None = None) -> None:
+    """Refuse every system but the one that the binaries are for.
+
+    Args:
+        system: As sys.platform has it; this one's where None.
+        machine: As platform.machine has it; this one's where None.
+
+    Raises:
+        LocalKuduError: It is another, with what to do there.
+    """
+    if (system or sys.platform, machine or platform.machine()) != ("linux", "x86_64"):
+        raise LocalKuduError(
+            "the binaries of Kudu are for Linux on x86-64 only; here, start one in Docker with "
+            f'`docker compose -f "{COMPOSE_FILE}" up -d`, and see docs/kudu.md'
+        )
+
+
+def up(
+    home: Path, port: int | None, environ: Mapping[str, str], say: Callable[[str], object]
+) -> tuple[Ports, tuple[Daemon, ...]]:
+    """Start what does not run and wait until clients are served.
+
+    Args:
+        home: ORCH_HOME.
+        port: The master's; None: the one that the data has, else 7051.
+        environ: The environment of the daemons.
+        say: Told what takes a while.
+
+    Returns:
+        The ports, and what was started: nothing where all ran already.
+
+    Raises:
+        LocalKuduError: Why it cannot be started; nothing that this call started is left running.
+        JarError: The binaries cannot be fetched.
+        SparkError: No Java or Spark to fetch them with.
+    """
+    check_platform()
+    place = place_of(home)
+    with _alone(place):
+        state = _state_for(place, port)
+        there = {daemon.role for daemon in state.daemons}
+        missing: tuple[Role, ...] = tuple(role for role in ROLES if role not in there)
+        _refuse_taken_ports(state.ports, missing, has_data=place.has_data())
+        if not place.binaries.is_dir():
+            say(f"Getting {KUDU_BINARY.coordinates} (36 MB, once for this home) ...")
+            unpack(fetch_artifact(KUDU_BINARY, jars_dir(home), environ), place.binaries)
+        if missing:
+            say(f"Starting {' and '.join(map(program, missing))} ...")
+        started = _start(missing, state, place, environ)
+    return state.ports, started
+
+
+def _state_for(place: Place, port: int | None) -> State:
+    """What runs and on which port, or will."""
+    state = read_state(place)
+    running = running_of(state) if state else ()
+    if state is None or not (running or place.has_data()):
+        return State(port or DEFAULT_PORT)
+    if port not in (None, state.port):
+        raise LocalKuduError(
+            f"the data in {place.data} is of a Kudu on port {state.port}, which is part of the "
+            f"data: leave --port out, or start afresh: `orch kudu down`, then delete {place.data}"
+        )
+    return State(state.port, running)
+
+
+def _refuse_taken_ports(ports: Ports, roles: Sequence[Role], *, has_data: bool) -> None:
+    wanted = sorted(port for role in roles for port in (ports.rpc(role), ports.web(role)))
+    taken = [port for port in wanted if not _is_free(port)]
+    if not taken:
+        return
+    holders = _holders()
+    named = [f"{port} (by {holders[port]})" if port in holders else f"{port}" for port in taken]
+    other = "" if has_data else ", or choose another port by --port"
+    raise LocalKuduError(
+        f"ports of {HOST} that Kudu needs are taken: {', '.join(named)}; end what has them{other}"
+    )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As Kudu itself does it: connections that linger from an earlier daemon are no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _holders() -> dict[int, str]:
+    """Who listens on which port, as far as the system tells."""
+    import psutil
+
+    found: dict[int, str] = {}
+    for connection in psutil.net_connections("tcp"):
+        if connection.status != psutil.CONN_LISTEN or not (connection.pid and connection.laddr):
+            continue
+        with suppress(psutil.NoSuchProcess):
+            name = psutil.Process(connection.pid).name()
+            found[connection.laddr.port] = f"{name}, pid {connection.pid}"
+    return found
+
+
+def unpack(jar: Path, folder: Path) -> None:
+    """Unpack the binaries, whole or not at all.
+
+    Args:
+        jar: The artifact, which holds one folder of that folder's name.
+        folder: Where they are afterwards.
+
+    Raises:
+        LocalKuduError: The artifact is not whole, or there is no room.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpack-") as scratch:
+        try:
+            with zipfile.ZipFile(jar) as archive:
+                archive.extractall(scratch)
+            unpacked = Path(scratch) / folder.name
+            for binary in (unpacked / "bin").iterdir():
+                # The artifact keeps no modes.
+                binary.chmod(0o755)
+            unpacked.rename(folder)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+            raise LocalKuduError(
+                f"{jar} could not be unpacked into {folder.parent} ({error}): if there is room, "
+                "delete that file, and it is fetched again"
+            ) from error
+
+
+def _start(
+    roles: Sequence[Role], state: State, place: Place, environ: Mapping[str, str]
+) -> tuple[Daemon, ...]:
+    """Start daemons beside those of the state and wait until all serve; else end them again."""
+    started: list[Daemon] = []
+    try:
+        for role in roles:
+            started.append(spawn(role, state.ports, place, environ))
+            # At once: should this process be killed, `orch kudu down` knows of the daemon.
+            write_state(place, replace(state, daemons=(*state.daemons, *started)))
+        _wait_until_ready((*state.daemons, *started), state.ports, place)
+    except BaseException:
+        stop(started)
+        if started:
+            write_state(place, state)
+        raise
+    return tuple(started)
+
+
+def _wait_until_ready(daemons: Sequence[Daemon], ports: Ports, place: Place) -> None:
+    reason: str | None = None
+
+    def is_ready() -> bool:
+        nonlocal reason
+        for daemon in daemons:
+            if find_process(daemon) is None:
+                log = place.log(daemon.role)
+                raise LocalKuduError(
+                    f"{daemon.name} ended while it started; its log {log} ends with:\n{tail(log)}"
+                )
+        reason = why_not_ready(ports, place)
+        return reason is None
+
+    if not poll(is_ready, _START_TIMEOUT_S):
+        raise LocalKuduError(
+            f"Kudu was not ready after {_START_TIMEOUT_S:.0f} s: {reason}; its logs are in "
+            f"{place.logs}; `orch kudu down` and `orch kudu up` start both daemons again"
+        )
+
+
+def tail(log: Path) -> str:
+    """The last lines of a daemon's log that say something."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    # A fatal error has its stack, some twenty lines of addresses, after the sentence.
+    told = [line for line in lines if line.strip() and not line.lstrip().startswith("@ ")]
+    return "\n".join(f"  {line}" for line in told[-_TAIL_LINES:])
+
+
+def why_not_ready(ports: Ports, place: Place) -> str | None:
+    """What keeps clients from being served, or None."""
+    for role in ROLES:
+        if not _is_healthy(f"{ports.web_url(role)}/healthz"):
+            return f"{program(role)} does not answer at {ports.web_url(role)}/healthz"
+    if not _has_tserver(ports, place):
+        return f"no tablet server has registered with the master at {ports.address('master')}"
+    return None
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        # Loopback is for no proxy, whatever the environment names.
+        with build_opener(ProxyHandler({})).open(url, timeout=_ANSWER_TIMEOUT_S) as answer:
+            return answer.status == 200
+    except (OSError, HTTPException):
+        return False
+
+
+def _has_tserver(ports: Ports, place: Place) -> bool:
+    tool = str(place.binaries / "bin" / "kudu")
+    argv = [tool, "tserver", "list", ports.address("master"), "-format=json", "-columns=uuid"]
+    try:
+        done = subprocess.run(
+            argv,
+            env=daemon_environ(place.binaries, os.environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TOOL_TIMEOUT_S,
+            check=False,
+        )
+        return done.returncode == 0 and bool(json.loads(done.stdout))
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return False
+
+
+def down(home: Path) -> tuple[Daemon, ...]:
+    """End the daemons; their data stays.
+
+    Args:
+        home: ORCH_HOME.
+
+    Returns:
+        What was ended.
+
+    Raises:
+        LocalKuduError: One cannot be ended, or Kudu's binaries are for another system.
+    """
+    check_platform()
+    place = place_of(home)
+    # Asked first, so that nothing is made where nothing ever was.
+    if read_state(place) is None:
+        return ()
+    with _alone(place):
+        state = read_state(place)
+        running = running_of(state) if state else ()
+        stop(running)
+        if state:
+            write_state(place, replace(state, daemons=()))
+    return running
+
+
+def status(home: Path) -> Status:
+    """How both daemons do.
+
+    Args:
+        home: ORCH_HOME.
+
+    Raises:
+        LocalKuduError: Kudu's binaries are for another system.
+    """
+    check_platform()
+    place = place_of(home)
+    state = read_state(place) or State(DEFAULT_PORT)
+    daemons = {one.role: one for one in state.daemons}
+    found = tuple(_daemon_status(role, daemons.get(role), state.ports, place) for role in ROLES)
+    stopped = [one.daemon for one in found if one.state == "stopped"]
+    if stopped:
+        reason = f"{' and '.join(stopped)} not running, `orch kudu up` starts what is missing"
+    else:
+        reason = why_not_ready(state.ports, place)
+    return Status(reason is None, reason, state.ports.control_url, found)
+
+
+def _daemon_status(role: Role, daemon: Daemon | None, ports: Ports, place: Place) -> DaemonStatus:
+    running = daemon if daemon and find_process(daemon) else None
+    return DaemonStatus(
+        daemon=program(role),
+        state="running" if running else "stopped",
+        pid=running.pid if running else None,
+        address=ports.address(role),
+        web=ports.web_url(role),
+        uptime_s=round(_since_boot_s() - running.started_s, 1) if running else None,
+        log=str(place.log(role)),
+    )
+
+
+def _since_boot_s() -> float:
+    # By the clock that the starts of processes are kept in.
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@contextmanager
+def _alone(place: Place) -> Generator[None]:
+    """One command at a time; the system frees the lock of one that was killed."""
+    # Not on every system, and neither are the daemons.
+    import fcntl
+
+    place.root.mkdir(parents=True, exist_ok=True)
+    with (place.root / "lock").open("w") as lock:
+
+        def is_ours() -> bool:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+        if not poll(is_ours, _LOCK_TIMEOUT_S):
+            raise LocalKuduError(
+                f"another `orch kudu` command is at work in {place.root}: wait for its end"
+            )
+        yield

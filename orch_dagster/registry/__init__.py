@@ -1,0 +1,1 @@
+"""Rows of the control tables become checked jobs."""

@@ -1,0 +1,319 @@
+"""Rows of job_master and job_dependency to JobSpecs; whatever is wrong with them to findings.
+
+A bad row is set aside with its reason; every other job goes on. Nothing here does I/O but
+asking whether a script is there.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from orch_dagster.control.records import JobDependency, JobMaster
+from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER
+from orch_dagster.registry import graph
+from orch_dagster.registry.context_params import (
+    ContextParams,
+    ContextParamsError,
+    parse_context_params,
+)
+
+# Dagster's rule for names of jobs and ops (dagster._core.definitions.utils), and those it keeps.
+_VALID_NAME = re.compile(r"[A-Za-z0-9_]+")
+_RESERVED_NAMES = frozenset(
+    {"context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict"}
+    | {"int", "str", "float", "bool", "input", "output", "type"}
+    | set(keyword.kwlist)
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a row.
+
+    Attributes:
+        table: The row's table.
+        key: Its key, such as ``job_id=JOB_1001``.
+        reason: What is wrong and what to do.
+        job_id: The job that it concerns.
+        is_warning: True where the job runs all the same.
+    """
+
+    table: str
+    key: str
+    reason: str
+    job_id: str
+    is_warning: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.table} ({self.key}): {self.reason}"
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One valid landing job."""
+
+    job_id: str
+    job_name: str
+    context: ContextParams
+    script_path: str
+    comments: str | None = None
+    parents: tuple[str, ...] = ()
+    """job_ids it waits for, sorted."""
+
+    @property
+    def source(self) -> str:
+        """Name of its source: Dagster's group, and the job that runs the whole chain."""
+        return f"{self.context.entity}_{self.context.source_system}".lower()
+
+    @property
+    def source_key(self) -> dict[str, str]:
+        """entity and source_system of its source, as process_control has them."""
+        return {"entity": self.context.entity, "source_system": self.context.source_system}
+
+    @property
+    def lands(self) -> bool:
+        """Whether it has sinks, and so must report a landing."""
+        return bool(self.context.sinks)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The valid jobs by name, parents before children, and what was wrong with the others."""
+
+    jobs: Mapping[str, JobSpec]
+    findings: tuple[Finding, ...] = ()
+    name_by_id: Mapping[str, str] = field(default_factory=dict)
+
+    def parents_of(self, spec: JobSpec) -> list[JobSpec]:
+        """The specs of its parents."""
+        return [self.jobs[self.name_by_id[parent]] for parent in spec.parents]
+
+    def sources(self) -> dict[str, list[JobSpec]]:
+        """The jobs of each source, parents first."""
+        found: dict[str, list[JobSpec]] = defaultdict(list)
+        for spec in self.jobs.values():
+            found[spec.source].append(spec)
+        return dict(found)
+
+
+ScriptCheck = Callable[[str], str | None]
+"""script_path to what is wrong with it, or None."""
+
+
+def build_registry(
+    masters: Sequence[JobMaster],
+    dependencies: Sequence[JobDependency],
+    check_script: ScriptCheck,
+) -> Registry:
+    """Turn the two tables into a registry.
+
+    Args:
+        masters: All rows of job_master.
+        dependencies: All rows of job_dependency.
+        check_script: Says what is wrong with a script_path; see ``script_check``.
+    """
+    findings: list[Finding] = []
+    specs = _valid_specs(masters, check_script, findings)
+    parents = _valid_parents(specs, masters, dependencies, findings)
+    ordered = graph.order(parents)
+    findings += _graph_findings(ordered, specs)
+    findings += _level_warnings(ordered, dependencies)
+    jobs: dict[str, JobSpec] = {}
+    for job_id in ordered.ids:
+        spec = specs[job_id]
+        jobs[spec.job_name] = JobSpec(
+            job_id,
+            spec.job_name,
+            spec.context,
+            spec.script_path,
+            spec.comments,
+            tuple(sorted(parents[job_id])),
+        )
+    return Registry(
+        jobs=jobs,
+        findings=tuple(findings),
+        name_by_id={spec.job_id: name for name, spec in jobs.items()},
+    )
+
+
+def script_check(jobs_dir: Path, url_prefixes: Sequence[str]) -> ScriptCheck:
+    """A ScriptCheck for scripts under a folder, or URLs under one of the prefixes."""
+
+    @cache
+    def check(script_path: str) -> str | None:
+        if "://" in script_path:
+            under = any(script_path.startswith(f"{prefix.rstrip('/')}/") for prefix in url_prefixes)
+            if under and ".." not in script_path.split("/"):
+                return None
+            return (
+                f"script_path {script_path} is a URL under no allowed prefix; "
+                f"add one to ORCH_SCRIPT_URL_PREFIXES"
+            )
+        posix, windows = PurePosixPath(script_path), PureWindowsPath(script_path)
+        if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
+            return f"script_path {script_path} lies outside {jobs_dir}; give it relative to jobs/"
+        try:
+            found = (jobs_dir / script_path).is_file()
+        except OSError as error:
+            return f"script_path {script_path} cannot be looked up: {error.strerror}"
+        return None if found else f"script_path {script_path} is not a file under {jobs_dir}"
+
+    return check
+
+
+def _of_job(job_id: str, reason: str) -> Finding:
+    return Finding(JOB_MASTER.name, f"job_id={job_id}", reason, job_id)
+
+
+def _valid_specs(
+    masters: Sequence[JobMaster], check_script: ScriptCheck, findings: list[Finding]
+) -> dict[str, JobSpec]:
+    by_folded_name: dict[str, list[JobMaster]] = defaultdict(list)
+    for master in masters:
+        by_folded_name[(master.job_name or "").lower()].append(master)
+    specs: dict[str, JobSpec] = {}
+    for master in masters:
+        reasons: list[str] = []
+        name = master.job_name or ""
+        reasons += _name_faults(name)
+        if name and len(alike := by_folded_name[name.lower()]) > 1:
+            others = [f"{m.job_name} ({m.job_id})" for m in alike if m is not master]
+            reasons.append(f"job_name {name} is also, but for case, that of {', '.join(others)}")
+        if not master.script_path:
+            reasons.append("script_path is empty; give a file under jobs/")
+        elif problem := check_script(master.script_path):
+            reasons.append(problem)
+        context = None
+        try:
+            context = parse_context_params(master.context_params, name)
+        except ContextParamsError as error:
+            reasons.append(f"context_params: {error}")
+        if context is not None and not reasons:
+            specs[master.job_id] = JobSpec(
+                master.job_id, name, context, master.script_path or "", master.comments
+            )
+        findings += [_of_job(master.job_id, reason) for reason in reasons]
+    return _without_source_clashes(specs, findings)
+
+
+def _name_faults(name: str) -> list[str]:
+    if not name:
+        return ["job_name is empty"]
+    if not _VALID_NAME.fullmatch(name):
+        return [f"job_name {name!r} may hold only letters, digits and underscores"]
+    if name in _RESERVED_NAMES or name.startswith("__"):
+        return [f"job_name {name} is a name that Dagster keeps for itself"]
+    return []
+
+
+def _without_source_clashes(
+    specs: dict[str, JobSpec], findings: list[Finding]
+) -> dict[str, JobSpec]:
+    """Drop jobs named like a source, and jobs whose source is no name or that of two sources."""
+    sources: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for spec in specs.values():
+        sources[spec.source].add((spec.context.entity, spec.context.source_system))
+    kept: dict[str, JobSpec] = {}
+    for job_id, spec in specs.items():
+        if not _VALID_NAME.fullmatch(spec.source):
+            reason = (
+                f"entity and source_system make the group {spec.source!r}; "
+                f"they may hold only letters, digits and underscores"
+            )
+        elif len(pairs := sources[spec.source]) > 1:
+            listed = " and ".join(f"{entity!r} {system!r}" for entity, system in sorted(pairs))
+            reason = f"the group {spec.source} would be that of two sources, {listed}; rename one"
+        elif spec.job_name.lower() in sources:
+            reason = f"job_name {spec.job_name} is the name of a source's job; choose another"
+        else:
+            kept[job_id] = spec
+            continue
+        findings.append(_of_job(job_id, reason))
+    return kept
+
+
+def _valid_parents(
+    specs: Mapping[str, JobSpec],
+    masters: Sequence[JobMaster],
+    dependencies: Sequence[JobDependency],
+    findings: list[Finding],
+) -> dict[str, set[str]]:
+    """Parents of each valid job; a job whose parent is unknown or set aside is taken out too."""
+    known = {master.job_id: master for master in masters}
+    parents: dict[str, set[str]] = {job_id: set() for job_id in specs}
+    faulty: set[str] = set()
+    for row in dependencies:
+        if fault := _dependency_fault(row, known):
+            findings.append(_of_edge(row, fault))
+            faulty.add(row.dependent_job_id)
+        elif row.parent_job_id and row.dependent_job_id in parents:
+            parents[row.dependent_job_id].add(row.parent_job_id)
+    gone = (set(known) - set(specs)) | faulty
+    for job_id, parent in _waiting_for(gone, parents):
+        reason = f"waits for {parent}, which is set aside; mend that first"
+        findings.append(_of_job(job_id, reason))
+        gone.add(job_id)
+    return {job_id: its for job_id, its in parents.items() if job_id not in gone}
+
+
+def _waiting_for(gone: set[str], parents: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
+    """Jobs, each with a parent, that wait for one that is gone, however far; each job once."""
+    children: dict[str, list[str]] = defaultdict(list)
+    for job_id, its in parents.items():
+        for parent in its:
+            children[parent].append(job_id)
+    found = set(gone)
+    todo = sorted(gone)
+    while todo:
+        parent = todo.pop()
+        for job_id in sorted(children[parent]):
+            if job_id not in found:
+                found.add(job_id)
+                todo.append(job_id)
+                yield job_id, parent
+
+
+def _of_edge(row: JobDependency, reason: str, *, is_warning: bool = False) -> Finding:
+    key = JOB_DEPENDENCY.key_text(row.to_row())
+    return Finding(JOB_DEPENDENCY.name, key, reason, row.dependent_job_id, is_warning)
+
+
+def _dependency_fault(row: JobDependency, known: Mapping[str, JobMaster]) -> str | None:
+    pairs = [("dependent", row.dependent_job_id, row.dependent_job_name)]
+    if row.parent_job_id:
+        pairs.append(("parent", row.parent_job_id, row.parent_job_name or ""))
+    for role, job_id, name in pairs:
+        if job_id not in known:
+            return f"{role}_job_id {job_id} is not in job_master"
+        if name and known[job_id].job_name != name:
+            return (
+                f"{role}_job_name is {name}, but job_master calls {job_id} {known[job_id].job_name}"
+            )
+    return None
+
+
+def _graph_findings(ordered: graph.Order, specs: Mapping[str, JobSpec]) -> Iterable[Finding]:
+    for cycle in ordered.cycles:
+        way = " waits for ".join([*cycle, cycle[0]])
+        for job_id in cycle:
+            key = f"dependent_job_id={job_id}, dependent_job_name={specs[job_id].job_name}"
+            reason = f"a cycle: {way}; take one of the rows out"
+            yield Finding(JOB_DEPENDENCY.name, key, reason, job_id)
+    for job_id in ordered.behind:
+        yield _of_job(job_id, "waits for a cycle, so it can never run; mend that first")
+
+
+def _level_warnings(
+    ordered: graph.Order, dependencies: Sequence[JobDependency]
+) -> Iterable[Finding]:
+    for row in dependencies:
+        level = ordered.levels.get(row.dependent_job_id)
+        if level is not None and row.dependency_level not in (None, level):
+            reason = f"dependency_level is {row.dependency_level}, by the graph it is {level}"
+            yield _of_edge(row, reason, is_warning=True)

@@ -1,0 +1,1 @@
+"""Which business dates are due; pure rules."""

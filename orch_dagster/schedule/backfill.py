@@ -1,0 +1,64 @@
+"""Which business dates of a range a run is to be asked for, and how many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from orch_dagster.control.completions import completed
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import PROCESS_CONTROL
+from orch_dagster.registry.jobs import JobSpec
+
+
+@dataclass(frozen=True)
+class RunDates:
+    """The dates of a range, sorted.
+
+    Attributes:
+        wanted: Those to run.
+        landed: Those left out because every job has completed them.
+        closed: Those that are not open.
+    """
+
+    wanted: tuple[str, ...]
+    landed: tuple[str, ...]
+    closed: tuple[str, ...]
+
+    def batches(self, size: int) -> list[tuple[str, ...]]:
+        """The wanted dates, at most `size` to a run, oldest first."""
+        starts = range(0, len(self.wanted), size)
+        return [self.wanted[start : start + size] for start in starts]
+
+
+def days_of_range(first: str, last: str) -> tuple[str, ...]:
+    """Every date from the first to the last, as ISO strings; none where that is before it."""
+    start, end = date.fromisoformat(first), date.fromisoformat(last)
+    return tuple((start + timedelta(days)).isoformat() for days in range((end - start).days + 1))
+
+
+def dates_to_run(
+    store: ControlStore, specs: Sequence[JobSpec], days: Sequence[str], *, only_missing: bool
+) -> RunDates:
+    """Sort the dates of a range by what is to be done with them.
+
+    Args:
+        store: The control store.
+        specs: The jobs, all of one source.
+        days: The dates of the range, in order.
+        only_missing: Leave out those that all of the jobs have completed.
+    """
+    rows = store.read(PROCESS_CONTROL, specs[0].source_key, columns=["biz_dt"])
+    is_open = {row["biz_dt"] for row in rows}
+    opened = [day for day in days if day in is_open]
+    landed: set[str] = set()
+    if only_missing:
+        ids = [spec.job_id for spec in specs]
+        done = completed(store, ids, opened)
+        landed = {day for day in opened if all((job_id, day) in done for job_id in ids)}
+    return RunDates(
+        wanted=tuple(day for day in opened if day not in landed),
+        landed=tuple(day for day in opened if day in landed),
+        closed=tuple(day for day in days if day not in is_open),
+    )

@@ -1,0 +1,85 @@
+"""Zips of the Python packages that travel with a job by --py-files."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+from orch_dagster.toolchain.errors import PackageMissingError
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def framework_archive(framework_dir: Path, cache_dir: Path) -> Path:
+    """Zip the package `framework` that lies in `framework_dir`; return the zip in `cache_dir`.
+
+    The name holds a hash of the content, and the same content gives the same bytes: an archive
+    that is there already is used as it is, and a job that runs keeps the one it started with.
+
+    Raises:
+        PackageMissingError: there is no `framework` package in `framework_dir`.
+        OSError: `cache_dir` can't be written.
+    """
+    return _package_archive(framework_dir / "framework", cache_dir)
+
+
+def pipes_archive(cache_dir: Path) -> Path:
+    """Zip the installed package `dagster_pipes`, the same way.
+
+    Raises:
+        PackageMissingError: dagster_pipes is not installed.
+        OSError: `cache_dir` can't be written.
+    """
+    spec = importlib.util.find_spec("dagster_pipes")
+    if spec is None or not spec.submodule_search_locations:
+        raise PackageMissingError(
+            "The package dagster_pipes is not installed, and jobs on a cluster need it: "
+            "pip install dagster-pipes"
+        )
+    return _package_archive(Path(spec.submodule_search_locations[0]), cache_dir)
+
+
+def _package_archive(package: Path, cache_dir: Path) -> Path:
+    if not package.is_dir() or next(package.rglob("*.py"), None) is None:
+        raise PackageMissingError(
+            f"There is no Python package at {package}: the jobs folder has to hold it"
+        )
+    data = _zip_bytes(package)
+    target = cache_dir / f"{package.name}-{hashlib.sha256(data).hexdigest()[:16]}.zip"
+    if not target.is_file():
+        _write_once(target, data)
+    return target
+
+
+def _zip_bytes(package: Path) -> bytes:
+    sources = {
+        path.relative_to(package.parent).as_posix(): path.read_bytes()
+        for path in package.rglob("*.py")
+        if path.is_file()
+    }
+    buffer = io.BytesIO()
+    # Stored, not deflated: the bytes of deflate depend on the zlib of the machine.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in sorted(sources.items()):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.create_system = 3
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def _write_once(target: Path, data: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,97 @@
+"""Where a job of a test reads and writes: below the test's data root, whatever its row says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from orch_dagster.registry.context_params import UNSTAGED_FORMATS, Sink, Source
+from orch_dagster.testing.errors import KitError
+from orch_dagster.testing.result import Result
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from framework.report import LandingReport
+
+# Two letters at least: C:/data is a path of Windows.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?://(?P<host>[^/]*))?(?P<rest>/.*)?")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+
+def own_source(source: Source, name: str) -> Source:
+    """The source at the same path below the data root.
+
+    Raises:
+        KitError: It is a table, which has no path there.
+    """
+    if source.format.lower() in UNSTAGED_FORMATS:
+        table = source.path or dict(source.options)
+        raise KitError(f"{name} is the table {table} ({source.format}): give its rows, {name}=…")
+    return _own_bad_records(source.model_copy(update={"path": below_root(source.path)}))
+
+
+def at(source: Source) -> Source:
+    """The source with its path taken as it is, without placeholders."""
+    path = source.path.replace("{", "{{").replace("}", "}}")
+    return _own_bad_records(source.model_copy(update={"path": path}))
+
+
+def _own_bad_records(source: Source) -> Source:
+    """The source with the folder for its bad records below the data root, if it names one."""
+    bad_records = source.bad_records
+    if not bad_records or not bad_records.path:
+        return source
+    own = bad_records.model_copy(update={"path": below_root(bad_records.path)})
+    return source.model_copy(update={"bad_records": own})
+
+
+def own_sinks(sinks: Sequence[Sink], job_name: str) -> tuple[Sink, ...]:
+    """The sinks at the same paths below the data root; tables become Parquet files there."""
+    return tuple(
+        Sink(format="parquet", path=f"tables/{job_name}/{place}/{{biz_dt}}")
+        if not sink.is_staged
+        else sink.model_copy(update={"path": below_root(sink.path)})
+        for place, sink in enumerate(sinks)
+    )
+
+
+def below_root(path: str) -> str:
+    """A relative path that names the same place below the data root, and none above it.
+
+    >>> below_root("hdfs://nn:8020/land/{biz_dt}"), below_root("/land/x"), below_root("../x")
+    ('nn_8020/land/{biz_dt}', 'land/x', 'x')
+    """
+    if _DRIVE.match(path):
+        path = path[3:].replace("\\", "/")
+    elif url := _URL.fullmatch(path):
+        # No folder of Hadoop's or of Windows has a colon in its name.
+        path = f"{(url['host'] or '').replace(':', '_')}/{url['rest'] or ''}"
+    return "/".join(part for part in path.split("/") if part not in ("", ".", ".."))
+
+
+def read_sinks(
+    spark: SparkSession, sinks: Sequence[Sink], report: LandingReport
+) -> Iterator[Result]:
+    """What each sink holds for the date that was reported.
+
+    The first one's types are those that the job reported; a reader of the others has to find them.
+    """
+    from framework.columns import column, quoted
+    from framework.contract.paths import for_spark, parent
+
+    ddl = ", ".join(f"{quoted(each['name'])} {each['type']}" for each in report.columns)
+    for place, (sink, landed) in enumerate(zip(sinks, report.sinks, strict=True)):
+        reader = spark.read.format(sink.format).options(**sink.options)
+        if sink.format.lower() == "csv":
+            # Spark's writer leaves newlines inside values as they are.
+            reader = reader.option("multiLine", "true")
+        if sink.partition_cols[:1] == ("biz_dt",):
+            # Else that column, which is the folder's name, would not be there.
+            reader = reader.option("basePath", for_spark(parent(landed.path)))
+        if place:
+            yield Result.of(reader.load(for_spark(landed.path)))
+            continue
+        frame = reader.schema(ddl).load(for_spark(landed.path))
+        yield Result.of(frame.select([column(each["name"]) for each in report.columns]))

