@@ -9,8 +9,8 @@ from itertools import takewhile
 
 _MESSAGE_CHARACTERS = 400
 # Code that is not the job's: a location in it helps nobody who wrote a job. Packages by where they
-# are installed, the framework by its folders and a Spark's own pyspark by the folder that ends in its
-# name, so that a job in a folder named `framework` keeps its place.
+# are installed, the framework and a Spark's own pyspark by the ends of their folders, so that a job
+# in a folder named `framework` keeps its place.
 _FOREIGN_PARTS = frozenset({"site-packages", "dist-packages", "Lib"})
 _FRAMEWORK = r"framework(/(contract|read|land|check|publish|storage))?"
 _FOREIGN_FOLDER = re.compile(rf"(.*/)?({_FRAMEWORK}|python/pyspark(/.*)?)")

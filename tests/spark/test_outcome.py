@@ -62,7 +62,7 @@ def test_a_plain_script_needs_only_its_exit_code() -> None:
 def test_the_jobs_own_exception_comes_first(code: int) -> None:
     stack = (
         '  File "/srv/jobs/etl_lnd_x.py", line 7, in <module>\n    run_landing()\n',
-        '  File "/srv/jobs/framework/publish/publication.py", line 90, in run_landing\n    read()\n',
+        '  File "/srv/jobs/framework/publish/swap.py", line 90, in run_landing\n    read()\n',
         '  File "/v/lib/python3.11/site-packages/pyspark/sql/session.py", line 3, in sql\n',
     )
     reported = JobException("ValueError", "ValueError: no rows\n", stack)
