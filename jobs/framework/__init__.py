@@ -3,14 +3,20 @@
 Needs the standard library only, until a Spark session is asked for.
 """
 
-from framework.errors import FrameworkError
-from framework.hql import exec_hql
-from framework.landing import run_landing
-from framework.logging import get_logger, set_spark_log_level
-from framework.params_loader import load_params
-from framework.readers import read_csv, read_orc, read_source
-from framework.session import get_spark
-from framework.writers import write_dataset, write_orc
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from framework.errors import FrameworkError
+    from framework.hql import exec_hql
+    from framework.landing import run_landing
+    from framework.logging import get_logger, set_spark_log_level
+    from framework.params_loader import load_params
+    from framework.readers import read_csv, read_orc, read_source
+    from framework.session import get_spark
+    from framework.writers import write_dataset, write_orc
 
 __all__ = [
     "FrameworkError",
@@ -26,3 +32,32 @@ __all__ = [
     "write_dataset",
     "write_orc",
 ]
+
+# Loaded when first asked for: the orchestrator imports framework.contract at every start, and
+# nothing else of this package.
+_MODULES = {
+    "FrameworkError": "errors",
+    "exec_hql": "hql",
+    "get_logger": "logging",
+    "get_spark": "session",
+    "load_params": "params_loader",
+    "read_csv": "readers",
+    "read_orc": "readers",
+    "read_source": "readers",
+    "run_landing": "landing",
+    "set_spark_log_level": "logging",
+    "write_dataset": "writers",
+    "write_orc": "writers",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -35,3 +35,25 @@ def test_import_paths_of_older_scripts() -> None:
         " read_orc, write_orc, exec_hql, run_landing)\n"
         "print(get_logger.__name__, load_params.__name__)"
     ) == ("get_logger load_params")
+
+
+def test_the_contract_loads_nothing_of_the_rest() -> None:
+    loaded = fresh(
+        "import sys, framework.contract.append\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('framework')))"
+    )
+    assert loaded == "framework framework.contract framework.contract.append"
+
+
+def test_every_name_is_found_where_it_is_defined() -> None:
+    named = fresh(
+        "import framework\n"
+        "print(all(name in dir(framework) for name in framework.__all__))\n"
+        "print(*[getattr(framework, name).__name__ for name in framework.__all__])\n"
+        "print(*framework.__all__)\n"
+        "from framework import *\n"
+        "print(run_landing is framework.run_landing, hasattr(framework, 'land_all'))"
+    ).splitlines()
+    assert named[0] == "True"
+    assert named[1] == named[2]
+    assert named[3] == "True False"
