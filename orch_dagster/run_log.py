@@ -6,7 +6,7 @@ import os
 from datetime import datetime, timezone
 from pathlib import Path
 
-from orch_dagster.append import open_append, write_all
+from framework.contract.append import open_append, write_all
 
 # The form is the job framework's too (jobs/framework/logging.py), so one file reads as one.
 _LINE = "{at:%Y-%m-%dT%H:%M:%S}.{millis:03d}Z {level:<5} [{name}] {text}\n"

@@ -133,12 +133,3 @@ def test_the_name_of_the_file_is_by_utc(tmp_path: Path) -> None:
 
     path = run_log_path(tmp_path, "0123456789abcdef", created)
     assert path == tmp_path / "job_2024-05-14_17-02-03_01234567.log"
-
-
-def test_appending_is_the_job_frameworks_own() -> None:
-    """The framework travels alone, so the code that both need is in two places, one text."""
-    ours = REPOSITORY / "orch_dagster" / "append.py"
-    assert (
-        ours.read_text()
-        == (REPOSITORY / "jobs" / "framework" / "contract" / "append.py").read_text()
-    )
