@@ -18,8 +18,7 @@ from orch_dagster.errors import NotReadyError
 from orch_dagster.execution_log import End, StepFacts
 
 if TYPE_CHECKING:
-    from dagster import RunRecord
-    from dagster._core.execution.context.system import StepExecutionContext
+    from dagster import RunRecord, StepExecutionContext
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster import RunRecord
-from dagster._core.execution.context.system import StepExecutionContext
+from dagster import RunRecord, StepExecutionContext
 
 from orch_dagster.bundle.bundle import ParamBundle, write_bundle
 from orch_dagster.bundle.fetch import dates_without_parents, fetch_bundle, stamp_dates, with_stamp

@@ -11,10 +11,9 @@ from threading import Event
 from typing import Any, cast
 
 import dagster as dg
-from dagster import PipesFileMessageReader
-from dagster._core.pipes.context import PipesMessageHandler
-from dagster._utils import tail_file
+from dagster import PipesFileMessageReader, PipesMessageHandler
 
+from orch_dagster.defs.dagster_internals.tail_file import tail_file
 from orch_dagster.text import Masker
 
 # Under these a message has words of ours and of Dagster, which a secret may happen to be.

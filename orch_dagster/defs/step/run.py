@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import dagster as dg
-from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
-from dagster._core.errors import DagsterExecutionInterruptedError
-from dagster._core.pipes.context import PipesSession
-from dagster._core.storage.compute_log_manager import ComputeIOType
+from dagster import DagsterExecutionInterruptedError, PipesSession
 
 from orch_dagster.bundle.secrets import Secrets, resolve_secrets
 from orch_dagster.defs.checks import check_results
+from orch_dagster.defs.dagster_internals.compute_logs import open_stderr, stderr_path
+from orch_dagster.defs.dagster_internals.observed_output import observed_output
 from orch_dagster.defs.partitions import PARTITION_TAG
 from orch_dagster.defs.step.executor import current_stop
 from orch_dagster.defs.step.io_manager import LoadedBundle
@@ -89,9 +88,8 @@ def run_job(
         yield dg.MaterializeResult(metadata={**metadata, **of_date})
     else:
         # By itself Dagster would take the whole range for materialized, with dates that are not
-        # open among it; by this mark it adds nothing to the events above.
-        mark = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
-        yield dg.Output(None, "result", metadata=mark)
+        # open among it; this output adds nothing to the events above.
+        yield observed_output()
 
 
 def _landed(
@@ -231,11 +229,8 @@ def _spark_log(
     context: dg.OpExecutionContext, stack: ExitStack
 ) -> tuple[Path | None, IO[Any] | None]:
     """Where what Spark prints is shown in Dagit as the step's own log."""
-    manager = context.instance.compute_log_manager
-    log_key = manager.build_log_key_for_run(context.run_id, context.op.name)
-    stream = stack.enter_context(manager.open_log_stream(log_key, ComputeIOType.STDERR))
-    path = manager.get_log_metadata(log_key).stderr_location
-    return (Path(path) if path else None), stream
+    step = context.instance, context.run_id, context.op.name
+    return stderr_path(*step), stack.enter_context(open_stderr(*step))
 
 
 def _end(loaded: LoadedBundle, outcome: Outcome) -> None:
