@@ -29,7 +29,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, TABLE_BY_NAME
 from orch_dagster.defs.partitions import tags_of
 from orch_dagster.defs.runs.log_sensor import project_ended_runs
-from orch_dagster.defs.step.log_writer import StepLog
+from orch_dagster.defs.step.log_writer import ExecutionLogWriter
 from orch_dagster.registry.location import load_location
 from orch_dagster.sample.rows import JOB_ID, JOB_NAME, sample_rows
 from orch_dagster.settings import load_settings
@@ -51,15 +51,15 @@ def begun_run(instance: dg.DagsterInstance, job: dg.JobDefinition, number: int) 
     return record
 
 
-def words_ms(log_of: Callable[[int], StepLog]) -> float:
+def words_ms(log_of: Callable[[int], ExecutionLogWriter]) -> float:
     """Median milliseconds of what a step says, once connections are open."""
     spent_ms: list[float] = []
     for number in range(STEPS):
         log = log_of(number)
         start = time.perf_counter()
-        log.started()
-        log.application("application_1")
-        log.ended_all("completed")
+        log.start()
+        log.set_application("application_1")
+        log.end_all("completed")
         spent_ms.append((time.perf_counter() - start) * 1000)
     return statistics.median(spent_ms[STEPS // 10 :])
 
@@ -109,16 +109,16 @@ def main() -> None:
         records: dict[int, dg.RunRecord] = {}
         with dg.DagsterInstance.local_temp(home) as instance:
 
-            def log_of(number: int, into: ControlStore = store) -> StepLog:
+            def log_of(number: int, into: ControlStore = store) -> ExecutionLogWriter:
                 record = records[number] = begun_run(instance, job, number)
                 day = record.dagster_run.tags["dagster/partition"]
-                return StepLog(instance, record, into, sys.exit, spec, (day,), 1)
+                return ExecutionLogWriter(instance, record, into, sys.exit, spec, (day,), 1)
 
             print(f"a step's words: {words_ms(log_of):.1f} ms, median of {STEPS}", flush=True)
             for number in range(STEPS, STEPS + runs):
                 log = log_of(number, nowhere)
-                log.started()
-                log.ended_all("completed")
+                log.start()
+                log.end_all("completed")
                 done = DagsterEvent(DagsterEventType.RUN_SUCCESS.value, JOB_NAME, message="done")
                 instance.report_dagster_event(done, records[number].dagster_run.run_id)
             written, took_s, grown_mb = project_all(home, store)

@@ -1,7 +1,7 @@
-"""Events of a run to rows of execution_log: one pure projection for every writer.
+"""Turn the events of a run into rows of execution_log: one pure projection for every writer.
 
 The step writes its row at once, the sensor writes later what a crash or an outage left out. Both
-read the same facts, so both write the same bytes, and any number of times.
+read the same reports, so both write the same bytes, and any number of times.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FAILED_PREFIX = "Failed: "
 
 
 @dataclass(frozen=True)
-class End:
+class DateResult:
     """How one business date of a step ended."""
 
     status: str
@@ -36,7 +36,7 @@ class End:
     """When this date's own work began, where the step had several."""
 
     def to_json(self) -> dict[str, Any]:
-        """The end as plain values; times as whole microseconds."""
+        """Return the result as plain values, its times in whole microseconds."""
         own_start = {"started_at": to_micros(self.started_at)} if self.started_at else {}
         return {
             "status": self.status,
@@ -46,8 +46,8 @@ class End:
         }
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> End:
-        """The inverse of to_json."""
+    def from_json(cls, document: Mapping[str, Any]) -> DateResult:
+        """Return what `to_json` was called on."""
         started = document.get("started_at")
         return cls(
             status=document["status"],
@@ -58,8 +58,8 @@ class End:
 
 
 @dataclass(frozen=True)
-class StepFacts:
-    """What a step knew when it said so; a later word of the same step adds to it.
+class StepReport:
+    """What a step knew when it reported; a later report of the same step adds to it.
 
     Attributes:
         job_name: The job, which is the step.
@@ -68,7 +68,7 @@ class StepFacts:
         started_at: When it began.
         attempt: 1, and one more for each retry.
         spark_app_id: Once there is one.
-        ends: By business date, once it ended.
+        ends: The results so far, by business date.
     """
 
     job_name: str
@@ -77,10 +77,10 @@ class StepFacts:
     started_at: datetime
     attempt: int = 1
     spark_app_id: str | None = None
-    ends: Mapping[str, End] = field(default_factory=dict)
+    ends: Mapping[str, DateResult] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The facts as plain values; times as whole microseconds."""
+        """Return the report as plain values, its times in whole microseconds."""
         return {
             "job_name": self.job_name,
             "job_id": self.job_id,
@@ -92,8 +92,8 @@ class StepFacts:
         }
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> StepFacts:
-        """The inverse of to_json."""
+    def from_json(cls, document: Mapping[str, Any]) -> StepReport:
+        """Return what `to_json` was called on."""
         return cls(
             job_name=document["job_name"],
             job_id=document["job_id"],
@@ -101,12 +101,12 @@ class StepFacts:
             started_at=from_micros(document["started_at"]),
             attempt=document["attempt"],
             spark_app_id=document["spark_app_id"],
-            ends={biz_dt: End.from_json(end) for biz_dt, end in document["ends"].items()},
+            ends={biz_dt: DateResult.from_json(end) for biz_dt, end in document["ends"].items()},
         )
 
 
-class RunEnd(Enum):
-    """How a run ended, in Dagster's words."""
+class RunStatus(Enum):
+    """How a run ended."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -114,8 +114,8 @@ class RunEnd(Enum):
 
 
 @dataclass(frozen=True)
-class StepFailed:
-    """Dagster's own word that a step failed, for steps that could not say so."""
+class StepFailureEvent:
+    """Dagster's event that a step failed, for steps that couldn't report it."""
 
     job_name: str
     at: datetime
@@ -123,10 +123,10 @@ class StepFailed:
 
 
 @dataclass(frozen=True)
-class RunEnded:
-    """Dagster's word that the run is over."""
+class RunEndEvent:
+    """Dagster's event that a run ended."""
 
-    how: RunEnd
+    status: RunStatus
     at: datetime
     message: str = ""
 
@@ -140,7 +140,7 @@ class RunHistory:
         created_at: When the run was created; the same for every reader.
         biz_dts: The dates it was asked for.
         job_ids: job_name to job_id of the steps it planned.
-        facts: What its steps said, in any order, repeated or not.
+        reports: Of its steps, in any order, repeated or not.
         failures: Dagster's step failures.
         end: The end of the run, if it is over.
         parents: job_name to the steps of the run that come before it.
@@ -150,116 +150,124 @@ class RunHistory:
     created_at: datetime
     biz_dts: tuple[str, ...]
     job_ids: Mapping[str, str]
-    facts: Sequence[StepFacts] = ()
-    failures: Sequence[StepFailed] = ()
-    end: RunEnded | None = None
+    reports: Sequence[StepReport] = ()
+    failures: Sequence[StepFailureEvent] = ()
+    end: RunEndEvent | None = None
     parents: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def row_id(run_id: str, created_at: datetime, job_id: str, biz_dt: str) -> str:
-    """The key of a row: when the run was created, and a hash of run, job and date."""
+    """Return the key of a row: when the run was created, and a hash of run, job and date."""
     digest = hashlib.sha256("\x00".join((run_id, job_id, biz_dt)).encode()).hexdigest()
     return f"{to_micros(created_at)}_{digest[:12]}"
 
 
 def project(run: RunHistory) -> list[ExecutionLog]:
-    """The rows that a run's events amount to, by job and date.
+    """Return the rows that a run's events amount to, by job and date.
 
-    A step that said nothing has a row if it failed before it could, if the run was canceled before
-    it, or if the run failed when it was its turn. It has none if a step before it did not end well.
+    A step without a report has a row if it failed before it could report, if the run was canceled
+    before it, or if the run failed when it was its turn. It has none if a step before it did not
+    end well.
     """
-    said = _attempts(run.facts)
+    attempts_by_job = _attempts_by_job(run.reports)
     rows: list[ExecutionLog] = []
-    for job_name in sorted(said):
-        failed = [failure for failure in run.failures if failure.job_name == job_name]
-        for biz_dt in sorted({day for facts in said[job_name] for day in facts.biz_dts}):
-            of_date = [facts for facts in said[job_name] if biz_dt in facts.biz_dts]
-            rows.append(_row(run, of_date, biz_dt, failed))
-    ended_well = set(said) - {row.job_name for row in rows if row.status != COMPLETED}
+    for job_name, attempts in sorted(attempts_by_job.items()):
+        failures = [failure for failure in run.failures if failure.job_name == job_name]
+        for biz_dt in sorted({day for attempt in attempts for day in attempt.biz_dts}):
+            of_date = [attempt for attempt in attempts if biz_dt in attempt.biz_dts]
+            rows.append(_reported_row(run, of_date, biz_dt, failures))
+    ended_well = set(attempts_by_job) - {row.job_name for row in rows if row.status != COMPLETED}
     ended_well -= {failure.job_name for failure in run.failures}
-    for job_name in sorted(set(run.job_ids) - set(said)):
-        if end := _end_unsaid(run, job_name, ended_well):
-            rows += [_unsaid(run, end, job_name, biz_dt) for biz_dt in run.biz_dts]
+    for job_name in sorted(set(run.job_ids) - set(attempts_by_job)):
+        if result := _unreported_result(run, job_name, ended_well):
+            rows += [_unreported_row(run, result, job_name, biz_dt) for biz_dt in run.biz_dts]
     return rows
 
 
-def _end_unsaid(run: RunHistory, job_name: str, ended_well: Set[str]) -> End | None:
-    """How a step ended that said nothing itself; None where it has no row."""
-    failed = [failure for failure in run.failures if failure.job_name == job_name]
+def _unreported_result(run: RunHistory, job_name: str, ended_well: Set[str]) -> DateResult | None:
+    """Return how a step without reports ended; None where it has no row."""
+    failures = [failure for failure in run.failures if failure.job_name == job_name]
     was_due = run.parents.get(job_name, frozenset()) <= ended_well
-    if failed or (run.end and (run.end.how is RunEnd.CANCELED or was_due)):
-        return _end_from_dagster(run, failed)
+    if failures or (run.end and (run.end.status is RunStatus.CANCELED or was_due)):
+        return _result_from_dagster(run, failures)
     return None
 
 
-def _attempts(facts: Iterable[StepFacts]) -> dict[str, list[StepFacts]]:
-    """All that each step said, as one for each attempt, the first attempt first.
+def _attempts_by_job(reports: Iterable[StepReport]) -> dict[str, list[StepReport]]:
+    """Merge the reports of each attempt of a step into one, the first attempt first.
 
-    The order in which it comes makes no difference.
+    The order of the reports makes no difference.
     """
-    said: dict[tuple[str, int], list[StepFacts]] = {}
-    for fact in sorted(facts, key=lambda fact: (fact.attempt, len(fact.ends), fact.started_at)):
-        said.setdefault((fact.job_name, fact.attempt), []).append(fact)
-    found: dict[str, list[StepFacts]] = {}
-    for (job_name, _), words in said.items():
-        applications = [word.spark_app_id for word in words if word.spark_app_id]
+    by_attempt: dict[tuple[str, int], list[StepReport]] = {}
+    for report in sorted(reports, key=lambda each: (each.attempt, len(each.ends), each.started_at)):
+        by_attempt.setdefault((report.job_name, report.attempt), []).append(report)
+    attempts: dict[str, list[StepReport]] = {}
+    for (job_name, _), of_attempt in by_attempt.items():
+        applications = [report.spark_app_id for report in of_attempt if report.spark_app_id]
         merged = replace(
-            words[-1],
-            started_at=min(word.started_at for word in words),
-            biz_dts=tuple(sorted({day for word in words for day in word.biz_dts})),
+            of_attempt[-1],
+            started_at=min(report.started_at for report in of_attempt),
+            biz_dts=tuple(sorted({day for report in of_attempt for day in report.biz_dts})),
             spark_app_id=applications[-1] if applications else None,
-            ends={day: end for word in words for day, end in word.ends.items()},
+            ends={day: result for report in of_attempt for day, result in report.ends.items()},
         )
-        found.setdefault(job_name, []).append(merged)
-    return found
+        attempts.setdefault(job_name, []).append(merged)
+    return attempts
 
 
-def _row(
-    run: RunHistory, attempts: Sequence[StepFacts], biz_dt: str, failed: Sequence[StepFailed]
+def _reported_row(
+    run: RunHistory,
+    attempts: Sequence[StepReport],
+    biz_dt: str,
+    failures: Sequence[StepFailureEvent],
 ) -> ExecutionLog:
-    """The row of a date: as its last attempt ended, from its first start on."""
-    facts = attempts[-1]
-    end = facts.ends.get(biz_dt) or _end_from_dagster(run, failed)
-    status, message = _status(end)
-    first = min(each.started_at for each in attempts)
-    started_at = (end.started_at if end else None) or first
-    applications = [each.spark_app_id for each in attempts if each.spark_app_id]
+    """Return the row of a date: as its last attempt ended, from its first start on."""
+    last = attempts[-1]
+    result = last.ends.get(biz_dt) or _result_from_dagster(run, failures)
+    status, message = _status(result)
+    first_start = min(attempt.started_at for attempt in attempts)
+    started_at = (result.started_at if result else None) or first_start
+    applications = [attempt.spark_app_id for attempt in attempts if attempt.spark_app_id]
     return ExecutionLog(
-        id=row_id(run.run_id, run.created_at, facts.job_id, biz_dt),
-        job_id=facts.job_id,
-        job_name=facts.job_name,
+        id=row_id(run.run_id, run.created_at, last.job_id, biz_dt),
+        job_id=last.job_id,
+        job_name=last.job_name,
         run_id=run.run_id,
         # A run that named no date has a row all the same, without one.
         biz_dt=biz_dt or None,
         spark_app_id=applications[-1] if applications else None,
         status=status,
         start_time=started_at,
-        end_time=end.at if end else None,
-        duration=(end.at - started_at).total_seconds() if end else None,
-        attempts=facts.attempt,
+        end_time=result.at if result else None,
+        duration=(result.at - started_at).total_seconds() if result else None,
+        attempts=last.attempt,
         error_message=message,
     )
 
 
-def _end_from_dagster(run: RunHistory, failed: Sequence[StepFailed]) -> End | None:
-    """The end of a step that did not live to tell it."""
-    if failed:
-        first = min(failed, key=lambda failure: failure.at)
-        return End("failed", first.at, first.message)
+def _result_from_dagster(
+    run: RunHistory, failures: Sequence[StepFailureEvent]
+) -> DateResult | None:
+    """Return the result of a step that did not live to report it."""
+    if failures:
+        first = min(failures, key=lambda failure: failure.at)
+        return DateResult("failed", first.at, first.message)
     match run.end:
-        case RunEnded(RunEnd.CANCELED, at):
-            return End("canceled", at)
-        case RunEnded(RunEnd.FAILURE, at, message):
-            return End("failed", at, message)
-        case RunEnded(RunEnd.SUCCESS, at):
-            return End("completed", at)
+        case RunEndEvent(RunStatus.CANCELED, at):
+            return DateResult("canceled", at)
+        case RunEndEvent(RunStatus.FAILURE, at, message):
+            return DateResult("failed", at, message)
+        case RunEndEvent(RunStatus.SUCCESS, at):
+            return DateResult("completed", at)
         case _:
             return None
 
 
-def _unsaid(run: RunHistory, end: End, job_name: str, biz_dt: str) -> ExecutionLog:
+def _unreported_row(
+    run: RunHistory, result: DateResult, job_name: str, biz_dt: str
+) -> ExecutionLog:
     job_id = run.job_ids[job_name]
-    status, message = _status(end)
+    status, message = _status(result)
     return ExecutionLog(
         id=row_id(run.run_id, run.created_at, job_id, biz_dt),
         job_id=job_id,
@@ -267,21 +275,21 @@ def _unsaid(run: RunHistory, end: End, job_name: str, biz_dt: str) -> ExecutionL
         run_id=run.run_id,
         biz_dt=biz_dt,
         status=status,
-        end_time=end.at,
+        end_time=result.at,
         attempts=0,
         error_message=message,
     )
 
 
-def _status(end: End | None) -> tuple[str, str | None]:
-    """The row's status and error_message."""
-    if end is None:
+def _status(result: DateResult | None) -> tuple[str, str | None]:
+    """Return the row's status and error_message."""
+    if result is None:
         return STARTED, None
-    if end.status == "completed":
+    if result.status == "completed":
         return COMPLETED, None
-    if end.status == "canceled":
+    if result.status == "canceled":
         return CANCELED, None
-    message = clip_utf8(end.message or "") or "no reason was given"
+    message = clip_utf8(result.message or "") or "no reason was given"
     return FAILED_PREFIX + message, message
 
 

@@ -20,12 +20,12 @@ from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, Row, check_rows, to_micros
 from orch_dagster.execution_log import (
-    End,
-    RunEnd,
-    RunEnded,
+    DateResult,
+    RunEndEvent,
     RunHistory,
-    StepFacts,
-    StepFailed,
+    RunStatus,
+    StepFailureEvent,
+    StepReport,
     project,
     row_id,
     write_rows,
@@ -39,25 +39,25 @@ def at(seconds: float) -> datetime:
     return CREATED + timedelta(seconds=seconds)
 
 
-def facts(
+def report(
     name: str = "a",
     *,
     dates: tuple[str, ...] = (DAY,),
     started: float = 1,
     app: str | None = None,
     attempt: int = 1,
-    ends: dict[str, End] | None = None,
-) -> StepFacts:
-    return StepFacts(name, f"J_{name}", dates, at(started), attempt, app, ends or {})
+    ends: dict[str, DateResult] | None = None,
+) -> StepReport:
+    return StepReport(name, f"J_{name}", dates, at(started), attempt, app, ends or {})
 
 
 def run(
-    *said: StepFacts, failures: Sequence[StepFailed] = (), end: RunEnded | None = None
+    *reports: StepReport, failures: Sequence[StepFailureEvent] = (), end: RunEndEvent | None = None
 ) -> RunHistory:
     """A run of two jobs, the second after the first."""
     job_ids = {"a": "J_a", "b": "J_b"}
     parents = {"a": frozenset[str](), "b": frozenset({"a"})}
-    return RunHistory("run-1", CREATED, (DAY,), job_ids, said, failures, end, parents)
+    return RunHistory("run-1", CREATED, (DAY,), job_ids, reports, failures, end, parents)
 
 
 def one(history: RunHistory) -> ExecutionLog:
@@ -92,7 +92,7 @@ class TestIds:
 
 class TestEachEnd:
     def test_started(self) -> None:
-        row = one(run(facts()))
+        row = one(run(report()))
 
         assert row == ExecutionLog(
             id=row_id("run-1", CREATED, "J_a", DAY),
@@ -106,31 +106,31 @@ class TestEachEnd:
         )
 
     def test_completed(self) -> None:
-        row = one(run(facts(app="app-1", ends={DAY: End("completed", at(3.5))})))
+        row = one(run(report(app="app-1", ends={DAY: DateResult("completed", at(3.5))})))
 
         assert (row.status, row.error_message) == ("Completed", None)
         assert (row.start_time, row.end_time, row.duration) == (at(1), at(3.5), 2.5)
         assert row.spark_app_id == "app-1"
 
     def test_failed(self) -> None:
-        row = one(run(facts(ends={DAY: End("failed", at(3), "no such file")})))
+        row = one(run(report(ends={DAY: DateResult("failed", at(3), "no such file")})))
 
         assert row.status == "Failed: no such file"
         assert row.error_message == "no such file"
 
     @pytest.mark.parametrize("message", [None, ""])
     def test_failed_without_a_reason(self, message: str | None) -> None:
-        row = one(run(facts(ends={DAY: End("failed", at(3), message)})))
+        row = one(run(report(ends={DAY: DateResult("failed", at(3), message)})))
         assert row.status == "Failed: no reason was given"
 
     def test_canceled(self) -> None:
-        row = one(run(facts(ends={DAY: End("canceled", at(3), "stopped on request")})))
+        row = one(run(report(ends={DAY: DateResult("canceled", at(3), "stopped on request")})))
         assert (row.status, row.error_message, row.end_time) == ("Canceled", None, at(3))
 
     def test_dates_end_each_in_their_way(self) -> None:
         other = "2024-05-16"
-        ends = {DAY: End("completed", at(2)), other: End("failed", at(3), "bad")}
-        rows = project(run(facts(dates=(DAY, other), ends=ends)))
+        ends = {DAY: DateResult("completed", at(2)), other: DateResult("failed", at(3), "bad")}
+        rows = project(run(report(dates=(DAY, other), ends=ends)))
 
         assert [(row.biz_dt, row.status) for row in rows] == [
             (DAY, "Completed"),
@@ -138,73 +138,79 @@ class TestEachEnd:
         ]
 
     def test_a_run_without_a_date_has_a_row_without_one(self) -> None:
-        row = one(run(facts(dates=("",), ends={"": End("failed", at(2), "no date")})))
+        row = one(run(report(dates=("",), ends={"": DateResult("failed", at(2), "no date")})))
         assert (row.biz_dt, row.status) == (None, "Failed: no date")
 
 
 class TestWhatAStepCouldNotSay:
     def test_dagsters_word_that_it_failed(self) -> None:
-        failures = [StepFailed("a", at(5), "second"), StepFailed("a", at(4), "first")]
-        row = one(run(facts(), failures=failures, end=RunEnded(RunEnd.FAILURE, at(6), "run")))
+        failures = [StepFailureEvent("a", at(5), "second"), StepFailureEvent("a", at(4), "first")]
+        row = one(
+            run(report(), failures=failures, end=RunEndEvent(RunStatus.FAILURE, at(6), "run"))
+        )
 
         assert (row.status, row.end_time, row.duration) == ("Failed: first", at(4), 3)
 
     def test_another_steps_failure_is_not_its_own(self) -> None:
-        mine, other = project(run(facts(), failures=[StepFailed("b", at(4), "b's")]))
+        mine, other = project(run(report(), failures=[StepFailureEvent("b", at(4), "b's")]))
         assert (mine.status, other.job_name) == ("Started", "b")
 
     def test_a_step_that_failed_before_its_first_word_has_its_row(self) -> None:
-        row = one(run(failures=[StepFailed("b", at(4), "no log file")]))
+        row = one(run(failures=[StepFailureEvent("b", at(4), "no log file")]))
         assert (row.job_id, row.biz_dt, row.status) == ("J_b", DAY, "Failed: no log file")
         assert (row.start_time, row.end_time, row.attempts) == (None, at(4), 0)
 
     @pytest.mark.parametrize(
         ("how", "status"),
         [
-            (RunEnd.FAILURE, "Failed: the orchestrator died"),
-            (RunEnd.CANCELED, "Canceled"),
-            (RunEnd.SUCCESS, "Completed"),
+            (RunStatus.FAILURE, "Failed: the orchestrator died"),
+            (RunStatus.CANCELED, "Canceled"),
+            (RunStatus.SUCCESS, "Completed"),
         ],
     )
-    def test_the_runs_end(self, how: RunEnd, status: str) -> None:
+    def test_the_runs_end(self, how: RunStatus, status: str) -> None:
         # In a canceled run the step that never began has a row too, after this one.
-        row = project(run(facts(), end=RunEnded(how, at(9), "the orchestrator died")))[0]
+        row = project(run(report(), end=RunEndEvent(how, at(9), "the orchestrator died")))[0]
         assert (row.status, row.end_time) == (status, at(9))
 
-    @pytest.mark.parametrize("how", list(RunEnd))
-    def test_its_own_word_stands_against_the_runs(self, how: RunEnd) -> None:
-        said = facts(ends={DAY: End("completed", at(3))})
-        failures = [StepFailed("a", at(4), "x")]
-        row = project(run(said, failures=failures, end=RunEnded(how, at(9), "x")))[0]
+    @pytest.mark.parametrize("how", list(RunStatus))
+    def test_its_own_word_stands_against_the_runs(self, how: RunStatus) -> None:
+        step = report(ends={DAY: DateResult("completed", at(3))})
+        failures = [StepFailureEvent("a", at(4), "x")]
+        row = project(run(step, failures=failures, end=RunEndEvent(how, at(9), "x")))[0]
         assert (row.status, row.end_time) == ("Completed", at(3))
 
     @pytest.mark.parametrize(
         ("how", "status"),
-        [(RunEnd.FAILURE, "Failed: the orchestrator died"), (RunEnd.CANCELED, "Canceled")],
+        [(RunStatus.FAILURE, "Failed: the orchestrator died"), (RunStatus.CANCELED, "Canceled")],
     )
-    def test_a_step_that_never_began_has_the_runs_end(self, how: RunEnd, status: str) -> None:
-        done = facts("a", ends={DAY: End("completed", at(3))})
+    def test_a_step_that_never_began_has_the_runs_end(self, how: RunStatus, status: str) -> None:
+        done = report("a", ends={DAY: DateResult("completed", at(3))})
 
         assert len(project(run(done))) == 1
-        first, second = project(run(done, end=RunEnded(how, at(4), "the orchestrator died")))
+        first, second = project(run(done, end=RunEndEvent(how, at(4), "the orchestrator died")))
         assert (first.job_name, first.status) == ("a", "Completed")
         assert (second.job_name, second.status, second.attempts) == ("b", status, 0)
         assert (second.start_time, second.end_time, second.duration) == (None, at(4), None)
 
     def test_a_run_that_failed_before_any_step_has_the_rows_of_the_first_ones(self) -> None:
-        row = one(run(end=RunEnded(RunEnd.FAILURE, at(4), "the orchestrator died")))
+        row = one(run(end=RunEndEvent(RunStatus.FAILURE, at(4), "the orchestrator died")))
         assert (row.job_name, row.status) == ("a", "Failed: the orchestrator died")
 
-    @pytest.mark.parametrize("end", [End("failed", at(3), "bad"), End("canceled", at(3)), None])
-    def test_a_step_after_one_that_did_not_end_well_has_no_row(self, end: End | None) -> None:
-        first = facts("a", ends={DAY: end} if end else {})
-        row = one(run(first, end=RunEnded(RunEnd.FAILURE, at(4), "steps failed")))
+    @pytest.mark.parametrize(
+        "end", [DateResult("failed", at(3), "bad"), DateResult("canceled", at(3)), None]
+    )
+    def test_a_step_after_one_that_did_not_end_well_has_no_row(
+        self, end: DateResult | None
+    ) -> None:
+        first = report("a", ends={DAY: end} if end else {})
+        row = one(run(first, end=RunEndEvent(RunStatus.FAILURE, at(4), "steps failed")))
         assert row.job_name == "a"
 
     def test_a_step_after_one_that_landed_and_whose_check_failed_has_no_row(self) -> None:
-        landed = facts("a", ends={DAY: End("completed", at(3))})
-        failures = [StepFailed("a", at(4), "check failed")]
-        row = one(run(landed, failures=failures, end=RunEnded(RunEnd.FAILURE, at(4))))
+        landed = report("a", ends={DAY: DateResult("completed", at(3))})
+        failures = [StepFailureEvent("a", at(4), "check failed")]
+        row = one(run(landed, failures=failures, end=RunEndEvent(RunStatus.FAILURE, at(4))))
         assert (row.job_name, row.status) == ("a", "Completed")
 
     def test_a_run_of_which_nothing_is_known(self) -> None:
@@ -213,28 +219,30 @@ class TestWhatAStepCouldNotSay:
 
 class TestAttempts:
     def test_the_last_one_counts_from_the_first_start(self) -> None:
-        first = facts(started=1, app="app-1", ends={DAY: End("failed", at(2), "flaky")})
-        second = facts(started=3, app="app-2", attempt=2, ends={DAY: End("completed", at(5))})
+        first = report(started=1, app="app-1", ends={DAY: DateResult("failed", at(2), "flaky")})
+        second = report(
+            started=3, app="app-2", attempt=2, ends={DAY: DateResult("completed", at(5))}
+        )
         row = one(run(second, first))
 
         assert (row.status, row.attempts, row.spark_app_id) == ("Completed", 2, "app-2")
         assert (row.start_time, row.duration) == (at(1), 4)
 
     def test_one_that_has_begun_is_not_the_failure_before(self) -> None:
-        first = facts(started=1, ends={DAY: End("failed", at(2), "flaky")})
-        row = one(run(first, facts(started=3, attempt=2)))
+        first = report(started=1, ends={DAY: DateResult("failed", at(2), "flaky")})
+        row = one(run(first, report(started=3, attempt=2)))
 
         assert (row.status, row.attempts, row.end_time) == ("Started", 2, None)
 
     def test_a_date_that_has_ended_is_none_of_the_next_ones(self) -> None:
         dates = (DAY, "2024-05-16")
-        first = facts(dates=dates, app="app-1", ends={DAY: End("completed", at(2))})
-        second = facts(
+        first = report(dates=dates, app="app-1", ends={DAY: DateResult("completed", at(2))})
+        second = report(
             dates=dates[1:],
             started=3,
             app="app-2",
             attempt=2,
-            ends={dates[1]: End("failed", at(5))},
+            ends={dates[1]: DateResult("failed", at(5))},
         )
         rows = project(run(second, first))
 
@@ -247,7 +255,7 @@ class TestAttempts:
 class TestClip:
     @pytest.mark.parametrize("letter", ["x", "é", "漢", "😀"])
     def test_five_hundred_whole_characters(self, letter: str) -> None:
-        row = one(run(facts(ends={DAY: End("failed", at(2), letter * 600)})))
+        row = one(run(report(ends={DAY: DateResult("failed", at(2), letter * 600)})))
 
         assert row.error_message is not None
         assert len(row.error_message) == 500
@@ -255,18 +263,18 @@ class TestClip:
         assert row.status == f"Failed: {row.error_message}"
 
     def test_exactly_five_hundred_is_not_cut(self) -> None:
-        row = one(run(facts(ends={DAY: End("failed", at(2), "x" * 500)})))
+        row = one(run(report(ends={DAY: DateResult("failed", at(2), "x" * 500)})))
         assert row.error_message == "x" * 500
 
     def test_a_letter_is_not_cut_from_its_accent(self) -> None:
         message = "x" * 498 + "e\u0301" + "y" * 20
-        row = one(run(facts(ends={DAY: End("failed", at(2), message)})))
+        row = one(run(report(ends={DAY: DateResult("failed", at(2), message)})))
 
         assert row.error_message == "x" * 498 + "…"
 
     @given(st.text())
     def test_any_message_fits_every_store(self, message: str) -> None:
-        row = one(run(facts(ends={DAY: End("failed", at(2), message)})))
+        row = one(run(report(ends={DAY: DateResult("failed", at(2), message)})))
 
         check_rows(EXECUTION_LOG, [row.to_row()])
         assert row.error_message is not None
@@ -275,13 +283,13 @@ class TestClip:
 
     @given(st.text(st.characters(exclude_categories=["Zs", "Zl", "Zp", "Cc", "Cs"]), max_size=500))
     def test_a_short_line_is_kept_as_it_is(self, message: str) -> None:
-        row = one(run(facts(ends={DAY: End("failed", at(2), message)})))
+        row = one(run(report(ends={DAY: DateResult("failed", at(2), message)})))
         assert row.error_message == (message or "no reason was given")
 
 
 moments = st.datetimes(timezones=st.just(timezone.utc))
 ends = st.builds(
-    End,
+    DateResult,
     st.sampled_from(["completed", "failed", "canceled"]),
     st.integers(10, 20).map(at),
     st.none() | st.text(max_size=20),
@@ -290,50 +298,52 @@ ends = st.builds(
 
 @given(
     st.builds(
-        StepFacts,
+        StepReport,
         st.text(),
         st.text(),
         st.lists(st.text(), max_size=3).map(tuple),
         moments,
         st.integers(1, 9),
         st.none() | st.text(),
-        st.dictionaries(st.text(), st.builds(End, st.text(), moments, st.none() | st.text())),
+        st.dictionaries(
+            st.text(), st.builds(DateResult, st.text(), moments, st.none() | st.text())
+        ),
     )
 )
-def test_facts_survive_their_json(said: StepFacts) -> None:
-    assert StepFacts.from_json(json.loads(json.dumps(said.to_json()))) == said
+def test_reports_survive_their_json(step: StepReport) -> None:
+    assert StepReport.from_json(json.loads(json.dumps(step.to_json()))) == step
 
 
 @st.composite
-def timelines(draw: st.DrawFn) -> list[StepFacts]:
-    """All that the steps of a run say, each adding to its last word as StepLog does."""
-    said: list[StepFacts] = []
+def timelines(draw: st.DrawFn) -> list[StepReport]:
+    """All that the steps of a run say, each adding to its last word as ExecutionLogWriter does."""
+    reports: list[StepReport] = []
     for name in draw(st.sampled_from(["a", "b", "ab"])):
         dates = draw(
             st.sampled_from([(DAY,), (DAY, "2024-05-16"), ("2024-05-14", DAY, "2024-05-16")])
         )
-        word = facts(name, dates=dates, started=draw(st.integers(1, 9)))
-        said.append(word)
+        word = report(name, dates=dates, started=draw(st.integers(1, 9)))
+        reports.append(word)
         if draw(st.booleans()):
             word = replace(word, spark_app_id=f"app-{name}")
-            said.append(word)
+            reports.append(word)
         ended: set[str] = set()
         for day in draw(st.permutations(dates))[: draw(st.integers(0, len(dates)))]:
             word = replace(word, ends={**word.ends, day: draw(ends)})
-            said.append(word)
+            reports.append(word)
             ended.add(day)
         if (rest := tuple(day for day in dates if day not in ended)) and draw(st.booleans()):
             again = replace(word, attempt=2, biz_dts=rest, started_at=at(9), ends={})
-            said += [again, replace(again, ends={rest[0]: draw(ends)})]
-    return said
+            reports += [again, replace(again, ends={rest[0]: draw(ends)})]
+    return reports
 
 
 run_ends = st.none() | st.builds(
-    RunEnded, st.sampled_from(RunEnd), st.integers(30, 40).map(at), st.text(max_size=9)
+    RunEndEvent, st.sampled_from(RunStatus), st.integers(30, 40).map(at), st.text(max_size=9)
 )
 failures = st.lists(
     st.builds(
-        StepFailed,
+        StepFailureEvent,
         st.sampled_from(["a", "b"]),
         st.integers(20, 25).map(at),
         # The same moment has the same message: Dagster says a failure once.
@@ -345,10 +355,13 @@ failures = st.lists(
 
 @given(timelines(), run_ends, failures, st.randoms())
 def test_order_and_repetition_make_no_difference(
-    said: list[StepFacts], end: RunEnded | None, failed: list[StepFailed], dice: random.Random
+    reports: list[StepReport],
+    end: RunEndEvent | None,
+    failed: list[StepFailureEvent],
+    dice: random.Random,
 ) -> None:
-    rows = project(run(*said, failures=failed, end=end))
-    shuffled = said + [dice.choice(said) for _ in range(4)]
+    rows = project(run(*reports, failures=failed, end=end))
+    shuffled = reports + [dice.choice(reports) for _ in range(4)]
     dice.shuffle(shuffled)
     dice.shuffle(failed)
 
@@ -363,7 +376,10 @@ def rows_of(store: ControlStore) -> list[Row]:
 @settings(max_examples=60, deadline=None)
 @given(timelines(), run_ends, failures, st.data())
 def test_any_delivery_that_is_completed_leaves_the_same_rows(
-    said: list[StepFacts], end: RunEnded | None, failed: list[StepFailed], data: st.DataObject
+    reports: list[StepReport],
+    end: RunEndEvent | None,
+    failed: list[StepFailureEvent],
+    data: st.DataObject,
 ) -> None:
     """Writers that saw a part of the run, in any order and repeated; then one that saw it all.
 
@@ -372,12 +388,12 @@ def test_any_delivery_that_is_completed_leaves_the_same_rows(
     """
     # A row is promised to be the same once its run has settled.
     assume(end is not None)
-    whole = run(*said, failures=failed, end=end)
+    whole = run(*reports, failures=failed, end=end)
     partial: list[RunHistory] = [
-        run(word) for word in data.draw(st.lists(st.sampled_from(said), max_size=6))
+        run(word) for word in data.draw(st.lists(st.sampled_from(reports), max_size=6))
     ]
-    cuts = data.draw(st.lists(st.integers(0, len(said)), max_size=2))
-    partial += [run(*said[:cut]) for cut in cuts]
+    cuts = data.draw(st.lists(st.integers(0, len(reports)), max_size=2))
+    partial += [run(*reports[:cut]) for cut in cuts]
     before = data.draw(st.permutations(partial))
     after = data.draw(st.lists(st.sampled_from(partial), max_size=3)) if partial else []
 
@@ -399,19 +415,19 @@ def test_any_delivery_that_is_completed_leaves_the_same_rows(
 
 
 class TestInTheStore:
-    DONE = run(facts(app="app-1", ends={DAY: End("completed", at(3))}))
-    FAILED = run(facts(app="app-1", ends={DAY: End("failed", at(3), "bad")}))
+    DONE = run(report(app="app-1", ends={DAY: DateResult("completed", at(3))}))
+    FAILED = run(report(app="app-1", ends={DAY: DateResult("failed", at(3), "bad")}))
 
     @pytest.mark.parametrize("ended", [DONE, FAILED], ids=["completed", "failed"])
     def test_a_late_start_undoes_nothing(self, store: ControlStore, ended: RunHistory) -> None:
         write_rows(store, project(ended))
         before = rows_of(store)
-        write_rows(store, project(run(facts(started=9))))
+        write_rows(store, project(run(report(started=9))))
 
         assert rows_of(store) == before
 
     def test_a_start_and_its_end_are_one_row(self, store: ControlStore) -> None:
-        write_rows(store, project(run(facts())))
+        write_rows(store, project(run(report())))
         assert [row["status"] for row in rows_of(store)] == ["Started"]
         write_rows(store, project(self.DONE))
 
@@ -420,13 +436,13 @@ class TestInTheStore:
 
     def test_an_end_never_replaces_a_value_by_null(self, store: ControlStore) -> None:
         write_rows(store, project(self.FAILED))
-        write_rows(store, project(run(facts(ends={DAY: End("failed", at(3), "bad")}))))
+        write_rows(store, project(run(report(ends={DAY: DateResult("failed", at(3), "bad")}))))
 
         (row,) = rows_of(store)
         assert row["spark_app_id"] == "app-1"
 
     def test_starts_and_ends_of_one_batch(self, store: ControlStore) -> None:
-        both = run(facts("a", ends={DAY: End("completed", at(3))}), facts("b"))
+        both = run(report("a", ends={DAY: DateResult("completed", at(3))}), report("b"))
         write_rows(store, project(both))
 
         found = {str(row["job_name"]): row["status"] for row in rows_of(store)}
@@ -438,7 +454,7 @@ class TestInTheStore:
 
     def test_ids_sort_the_log_by_time(self, store: ControlStore) -> None:
         for n in (3, 1, 2):
-            history = replace(run(facts()), run_id=f"run-{n}", created_at=at(n))
+            history = replace(run(report()), run_id=f"run-{n}", created_at=at(n))
             write_rows(store, project(history))
 
         assert [row["run_id"] for row in rows_of(store)] == ["run-1", "run-2", "run-3"]

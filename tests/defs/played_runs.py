@@ -16,7 +16,7 @@ from orch_dagster.bundle.fetch import stamp_dates
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.partitions import PARTITION_TAG
 from orch_dagster.defs.repository import ControlTables
-from orch_dagster.defs.step.log_writer import StepLog
+from orch_dagster.defs.step.log_writer import ExecutionLogWriter
 
 
 @dataclass
@@ -85,21 +85,21 @@ class Played:
         request = dg.RunRequest(tags={PARTITION_TAG: biz_dt, **tags})
         return self.launch(job_name, request)
 
-    def begin(self, run: DagsterRun, job_name: str) -> StepLog:
+    def begin(self, run: DagsterRun, job_name: str) -> ExecutionLogWriter:
         """What a step leaves when it begins."""
         spec = self.location.location.registry.jobs[job_name]
         record = self.instance.get_run_record_by_id(run.run_id)
         assert record is not None
         biz_dt = run.tags[PARTITION_TAG]
-        log = StepLog(self.instance, record, self.store, self._never, spec, (biz_dt,), 1)
-        log.started()
+        log = ExecutionLogWriter(self.instance, record, self.store, self._never, spec, (biz_dt,), 1)
+        log.start()
         stamp_dates(self.store, spec, run.run_id, [biz_dt])
         return log
 
     def step(self, run: DagsterRun, job_name: str, status: str = "completed") -> None:
         """What a step leaves: its stamp on the date, its facts, its rows."""
         log = self.begin(run, job_name)
-        log.ended_all(status, "no rows" if status == "failed" else None)
+        log.end_all(status, "no rows" if status == "failed" else None)
 
     @staticmethod
     def _never(warning: str) -> None:

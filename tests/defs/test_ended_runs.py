@@ -16,7 +16,7 @@ from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.defs.partitions import tags_of
 from orch_dagster.defs.runs.history import HistoryReader
 from orch_dagster.defs.runs.log_sensor import EndedRun, project_ended_runs
-from orch_dagster.defs.step.log_writer import StepLog
+from orch_dagster.defs.step.log_writer import ExecutionLogWriter
 from orch_dagster.errors import StoreError
 from orch_dagster.execution_log import project
 from tests.defs.conftest import add_jobs, open_date
@@ -46,8 +46,8 @@ def play(dagster: Played) -> list[DagsterRun]:
     dagster.run(runs[1], first="failed")
     dagster.instance.report_run_canceled(runs[2])
     log = dagster.begin(runs[3], "first")
-    log.application("application_1")
-    log.ended_all("completed")
+    log.set_application("application_1")
+    log.end_all("completed")
     dagster.end(runs[3])
     dagster.run(runs[4], first="completed")
     dagster.end(runs[5], ok=False)
@@ -121,9 +121,9 @@ def test_of_many_dates_an_end_names_only_its_own(dagster: Played, store: Control
     record = dagster.instance.get_run_record_by_id(run.run_id)
     assert record is not None
     spec = dagster.location.location.registry.jobs["first"]
-    log = StepLog(dagster.instance, record, store, pytest.fail, spec, DAYS, 1)
-    log.started()
-    log.failed({DAYS[1]: "no rows"})
+    log = ExecutionLogWriter(dagster.instance, record, store, pytest.fail, spec, DAYS, 1)
+    log.start()
+    log.fail({DAYS[1]: "no rows"})
     history = HistoryReader(dagster.instance, {}).read(record)
     before = store.read(EXECUTION_LOG)
     assert [row["status"] for row in sorted(before, key=lambda row: str(row["biz_dt"]))] == [
@@ -132,11 +132,11 @@ def test_of_many_dates_an_end_names_only_its_own(dagster: Played, store: Control
     assert before == sorted(
         (row.to_row() for row in project(history)), key=lambda row: str(row["id"])
     )
-    log.ended_all("completed")
+    log.end_all("completed")
     dagster.end(run)
     tick(dagster)
 
-    said = HistoryReader(dagster.instance, {}).read(record).facts
+    said = HistoryReader(dagster.instance, {}).read(record).reports
     assert [word.biz_dts for word in said] == [DAYS, (DAYS[1],), (DAYS[0], DAYS[2])]
     statuses = {row["biz_dt"]: row["status"] for row in store.read(EXECUTION_LOG)}
     assert statuses == dict(zip(DAYS, ("Completed", "Failed: no rows", "Completed"), strict=True))

@@ -1,4 +1,4 @@
-"""Dagster's event log to a RunHistory, and the one event of ours in it."""
+"""Read a RunHistory from Dagster's event log, and write the one event of ours into it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from orch_dagster.defs.dagster_internals.run_events import events_of_run
 from orch_dagster.defs.partitions import biz_dts_of
 from orch_dagster.errors import NotReadyError
 from orch_dagster.execution_log import (
-    RunEnd,
-    RunEnded,
+    RunEndEvent,
     RunHistory,
-    StepFacts,
-    StepFailed,
+    RunStatus,
+    StepFailureEvent,
+    StepReport,
 )
 
 if TYPE_CHECKING:
@@ -29,32 +29,35 @@ if TYPE_CHECKING:
 
 ORCHESTRATOR_DIED = "the orchestrator died"
 
-_FACTS = "orch/step_facts"
+# The key under which runs of every version have it.
+_REPORT = "orch/step_facts"
 # Dagster's words where a code server finds that the process of a run is gone.
 _SAID_OF_A_CRASH = "This run has been marked as failed from outside the execution context."
 _PLANS_KEPT = 100
 
-RUN_ENDS: Mapping[DagsterEventType, RunEnd] = {
-    DagsterEventType.RUN_SUCCESS: RunEnd.SUCCESS,
-    DagsterEventType.RUN_FAILURE: RunEnd.FAILURE,
-    DagsterEventType.RUN_CANCELED: RunEnd.CANCELED,
+RUN_ENDS: Mapping[DagsterEventType, RunStatus] = {
+    DagsterEventType.RUN_SUCCESS: RunStatus.SUCCESS,
+    DagsterEventType.RUN_FAILURE: RunStatus.FAILURE,
+    DagsterEventType.RUN_CANCELED: RunStatus.CANCELED,
 }
 
 
-def say_facts(instance: DagsterInstance, run: DagsterRun, facts: StepFacts, message: str) -> None:
-    """Put what a step knows into the run's event log, at once: it must outlive this process."""
+def report_step(
+    instance: DagsterInstance, run: DagsterRun, report: StepReport, message: str
+) -> None:
+    """Write a step's report into the run's event log, at once: it must outlive this process."""
     instance.report_engine_event(
         message,
         dagster_run=run,
         engine_event_data=EngineEventData(
-            metadata={_FACTS: dg.MetadataValue.json(facts.to_json())}
+            metadata={_REPORT: dg.MetadataValue.json(report.to_json())}
         ),
-        step_key=facts.job_name,
+        step_key=report.job_name,
     )
 
 
 class HistoryReader:
-    """Reads what the event log says of runs, one after another.
+    """Reads the histories of runs, one after another.
 
     Args:
         instance: Where the runs are.
@@ -68,33 +71,35 @@ class HistoryReader:
         self._planned_steps = lru_cache(_PLANS_KEPT)(partial(planned_steps, instance))
 
     def read(self, record: RunRecord) -> RunHistory:
-        """All that the event log says of the run."""
+        """Return the history of a run, as its event log has it."""
         run = record.dagster_run
         wanted = {DagsterEventType.ENGINE_EVENT, DagsterEventType.STEP_FAILURE, *RUN_ENDS}
-        facts: list[StepFacts] = []
-        failures: list[StepFailed] = []
-        end: RunEnded | None = None
+        reports: list[StepReport] = []
+        failures: list[StepFailureEvent] = []
+        end: RunEndEvent | None = None
         for entry in events_of_run(self._instance, run.run_id, wanted):
             event = entry.dagster_event
             if event is None:
                 continue
             if event.event_type is DagsterEventType.ENGINE_EVENT:
-                said = event.engine_event_data.metadata.get(_FACTS)
-                if isinstance(said, dg.JsonMetadataValue):
-                    facts.append(StepFacts.from_json(said.data))  # pyright: ignore[reportArgumentType]
+                report = event.engine_event_data.metadata.get(_REPORT)
+                if isinstance(report, dg.JsonMetadataValue):
+                    reports.append(StepReport.from_json(report.data))  # pyright: ignore[reportArgumentType]
             elif event.event_type is DagsterEventType.STEP_FAILURE:
                 failures.append(
-                    StepFailed(str(event.step_key), _at(entry), reason(event.step_failure_data))
+                    StepFailureEvent(
+                        str(event.step_key), _at(entry), reason(event.step_failure_data)
+                    )
                 )
             elif end is None:
-                end = RunEnded(RUN_ENDS[event.event_type], _at(entry), _run_reason(event))
+                end = RunEndEvent(RUN_ENDS[event.event_type], _at(entry), _run_reason(event))
         parents = self._planned_steps(run.execution_plan_snapshot_id)
         return RunHistory(
             run_id=run.run_id,
             created_at=record.create_timestamp,
             biz_dts=_dates_or_none(run),
             job_ids={name: self._job_ids[name] for name in parents if name in self._job_ids},
-            facts=facts,
+            reports=reports,
             failures=failures,
             end=end,
             parents=parents,
@@ -102,14 +107,14 @@ class HistoryReader:
 
 
 def reason(failure: StepFailureData) -> str:
-    """What went wrong, without Dagster's wrapping."""
+    """Return what went wrong, without Dagster's wrapping."""
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
     return _first_cause(failure.error) or "the step failed"
 
 
 def _run_reason(event: DagsterEvent) -> str:
-    """What a run ended by, where that was no step of it."""
+    """Return why a run ended, where no step of it was the cause."""
     data = event.job_failure_data if event.event_type is DagsterEventType.RUN_FAILURE else None
     said = _first_cause(data.error if data else None) or event.message or ""
     return ORCHESTRATOR_DIED if said == _SAID_OF_A_CRASH else said
@@ -134,7 +139,7 @@ def _dates_or_none(run: DagsterRun) -> tuple[str, ...]:
 
 
 def planned_steps(instance: DagsterInstance, plan_id: str | None) -> dict[str, frozenset[str]]:
-    """The steps that a run was to execute, each with those of them that come before it.
+    """Return the steps that a run was to execute, each with those of them that come before it.
 
     Args:
         instance: Where the run is.

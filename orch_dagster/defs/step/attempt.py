@@ -15,7 +15,7 @@ from orch_dagster.control.records import SysParam
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.defs.runs.history import HistoryReader
 from orch_dagster.errors import NotReadyError
-from orch_dagster.execution_log import End, StepFacts
+from orch_dagster.execution_log import DateResult, StepReport
 
 if TYPE_CHECKING:
     from dagster import RunRecord, StepExecutionContext
@@ -32,11 +32,11 @@ class Attempt:
     """
 
     number: int
-    said: tuple[StepFacts, ...] = ()
+    said: tuple[StepReport, ...] = ()
     retries: Retries = field(default_factory=Retries)
 
     @property
-    def ended(self) -> dict[str, End]:
+    def ended(self) -> dict[str, DateResult]:
         """The dates that ended in the attempts before, which are not tried again."""
         return {day: end for facts in self.said for day, end in facts.ends.items()}
 
@@ -45,7 +45,7 @@ class Attempt:
         """Whether another attempt may follow."""
         return self.retries.allow_after(self.number)
 
-    def left_of(self, wanted: Sequence[str]) -> tuple[str, ...]:
+    def remaining(self, wanted: Sequence[str]) -> tuple[str, ...]:
         """The run's dates without those that have ended."""
         ended = self.ended
         return tuple(day for day in wanted if day not in ended)
@@ -65,7 +65,7 @@ def attempt_of(step: StepExecutionContext, record: RunRecord, job_name: str) -> 
     number = step.previous_attempt_count + 1
     if number == 1:
         return Attempt(number)
-    said = HistoryReader(step.instance, {}).read(record).facts
+    said = HistoryReader(step.instance, {}).read(record).reports
     return Attempt(number, tuple(facts for facts in said if facts.job_name == job_name))
 
 

@@ -19,7 +19,7 @@ from orch_dagster.defs.partitions import biz_dts_of
 from orch_dagster.defs.resources import opened_store
 from orch_dagster.defs.step.attempt import Attempt, attempt_of, retries_last_time
 from orch_dagster.defs.step.log_link import show_run_log
-from orch_dagster.defs.step.log_writer import StepLog
+from orch_dagster.defs.step.log_writer import ExecutionLogWriter
 from orch_dagster.defs.translator import CONTROL_STORE_KEY
 from orch_dagster.errors import NotReadyError, OrchError, TransientStoreError
 from orch_dagster.registry.jobs import JobSpec
@@ -34,7 +34,7 @@ class LoadedBundle:
     Attributes:
         bundle: The parameters.
         params_file: The run's own copy, for the job, sealed.
-        step_log: Where the step says what it does; Started is said.
+        log_writer: Where the step says what it does; Started is said.
         run_log: The run's log file.
         log_metadata: Where that is, for what the step reports.
         attempt: Which one it is.
@@ -42,7 +42,7 @@ class LoadedBundle:
 
     bundle: ParamBundle
     params_file: Path
-    step_log: StepLog
+    log_writer: ExecutionLogWriter
     run_log: RunLog
     log_metadata: Mapping[str, dg.MetadataValue[Any]]
     attempt: Attempt
@@ -52,7 +52,7 @@ class LoadedBundle:
 class _Begun:
     """A step that has begun, and where it says what becomes of it."""
 
-    step_log: StepLog
+    log_writer: ExecutionLogWriter
     run_log: RunLog
     log_metadata: Mapping[str, dg.MetadataValue[Any]]
     attempt: Attempt
@@ -89,7 +89,7 @@ class ParamBundleIOManager(dg.IOManager):
             if fault:
                 raise fault
             read, waiting = with_retries(
-                lambda: self._read(spec, step, begun.step_log.facts.biz_dts), warn=begun.warn
+                lambda: self._read(spec, step, begun.log_writer.report.biz_dts), warn=begun.warn
             )
             bundle = read.without(waiting)
             if not bundle.biz_dts:
@@ -100,13 +100,13 @@ class ParamBundleIOManager(dg.IOManager):
         except (OrchError, OSError) as error:
             raise self._failed(spec, begun, error) from error
         if len(wanted) > 1:
-            begun.step_log.started(read.biz_dts)
+            begun.log_writer.start(read.biz_dts)
         if read.skipped:
             begun.warn(f"skipped, because they are not open: {', '.join(read.skipped)}")
         if waiting:
-            begun.step_log.failed(waiting)
+            begun.log_writer.fail(waiting)
         return LoadedBundle(
-            bundle, path, begun.step_log, begun.run_log, begun.log_metadata, attempt
+            bundle, path, begun.log_writer, begun.run_log, begun.log_metadata, attempt
         )
 
     def _begin(self, step: StepExecutionContext, spec: JobSpec, wanted: tuple[str, ...]) -> _Begun:
@@ -117,10 +117,10 @@ class ParamBundleIOManager(dg.IOManager):
         """
         record = _record_of(step)
         attempt = attempt_of(step, record, spec.job_name)
-        left = attempt.left_of(wanted)
+        left = attempt.remaining(wanted)
 
-        def said(warn: Callable[[str], None]) -> StepLog:
-            log = StepLog(
+        def said(warn: Callable[[str], None]) -> ExecutionLogWriter:
+            log = ExecutionLogWriter(
                 step.instance,
                 record,
                 self._store,
@@ -132,24 +132,24 @@ class ParamBundleIOManager(dg.IOManager):
             )
             if len(wanted) == 1:
                 # Of several, those that are not open are skipped: their rows wait for the rows.
-                log.started()
+                log.start()
             return log
 
         path = run_log_path(self._location.settings.logs_dir, step.run_id, record.create_timestamp)
         try:
             run_log = RunLog(path)
         except OSError as error:
-            said(step.log.warning).ended_all("failed", str(error))
+            said(step.log.warning).end_all("failed", str(error))
             raise dg.Failure(str(error), allow_retries=False) from error
 
         def warn(text: str) -> None:
             step.log.warning(text)
             run_log.write("WARN", "orch", text)
 
-        step_log = said(warn)
+        log_writer = said(warn)
         of_log = show_run_log(step.instance, step.dagster_run, spec.job_name, path)
         run_log.write("INFO", "orch", f"{spec.job_name} started for {', '.join(left)}")
-        return _Begun(step_log, run_log, of_log, attempt, warn)
+        return _Begun(log_writer, run_log, of_log, attempt, warn)
 
     def _failed(self, spec: JobSpec, begun: _Begun, error: OrchError | OSError) -> Exception:
         """Say that the parameters could not be had, and return what to raise."""
@@ -162,7 +162,7 @@ class ParamBundleIOManager(dg.IOManager):
             begun.warn(said)
         else:
             to_raise = dg.Failure(reason, metadata=begun.log_metadata, allow_retries=False)
-            begun.step_log.ended_all("failed", reason)
+            begun.log_writer.end_all("failed", reason)
             begun.run_log.write("ERROR", "orch", reason)
         begun.run_log.close()
         return to_raise

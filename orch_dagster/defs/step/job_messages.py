@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from orch_dagster.defs.step.log_writer import StepLog
-from orch_dagster.execution_log import End
+from orch_dagster.defs.step.log_writer import ExecutionLogWriter
+from orch_dagster.execution_log import DateResult
 from orch_dagster.spark.failure_text import clip_utf8
 from orch_dagster.spark.outcome import JobException, ResultMessages
 from orch_dagster.spark.progress import Stage, stages_of
 
 
 @dataclass
-class Heard:
+class JobMessages:
     """Called with each message, in the reader's thread; keeps what the job said so far.
 
     Attributes:
-        step_log: Told of the application, and of several dates how each ended.
+        log_writer: Told of the application, and of several dates how each ended.
         biz_dts: The dates that the job is to land.
         progress: Told of the Spark stages that are active.
         application: The job's report of its Spark application.
@@ -29,7 +29,7 @@ class Heard:
         passing: The dates that failed so, and why.
     """
 
-    step_log: StepLog
+    log_writer: ExecutionLogWriter
     biz_dts: tuple[str, ...]
     progress: Callable[[Sequence[Stage]], None]
     may_retry: bool = False
@@ -69,7 +69,7 @@ class Heard:
         match payload.get("kind"):
             case "application":
                 self.application = payload
-                self.step_log.application(str(payload["spark_app_id"]))
+                self.log_writer.set_application(str(payload["spark_app_id"]))
             case "progress":
                 self.progress(stages_of(payload))
             case "checks":
@@ -84,24 +84,24 @@ class Heard:
                     self.passing[str(payload["biz_dt"])] = failure.line
                     return
                 now = datetime.now(timezone.utc)
-                self._date_ended(payload, End("failed", now, clip_utf8(failure.line)))
+                self._date_ended(payload, DateResult("failed", now, clip_utf8(failure.line)))
             case _:
                 pass
 
-    def _date_ended(self, payload: Mapping[str, Any], end: End) -> None:
+    def _date_ended(self, payload: Mapping[str, Any], end: DateResult) -> None:
         # A single date ends with its job, whose exit is a part of the proof.
         if len(self.biz_dts) > 1:
-            self.step_log.ended({str(payload["biz_dt"]): end})
+            self.log_writer.end({str(payload["biz_dt"]): end})
 
 
-def _end_of_landing(payload: Mapping[str, Any]) -> End | None:
+def _end_of_landing(payload: Mapping[str, Any]) -> DateResult | None:
     """The end of a landed date; None of a report in another form, which the step refuses."""
     try:
         began = datetime.fromisoformat(payload["started_at"])
         over = began + timedelta(seconds=payload["duration_s"])
     except (KeyError, TypeError, ValueError):
         return None
-    return End("completed", over, started_at=began)
+    return DateResult("completed", over, started_at=began)
 
 
 def _exception(params: Mapping[str, Any]) -> JobException:

@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from orch_dagster.control.store import RETRY_WAITS_S, ControlStore, with_retries
-from orch_dagster.defs.runs.history import say_facts
+from orch_dagster.defs.runs.history import report_step
 from orch_dagster.errors import StoreError
-from orch_dagster.execution_log import End, RunHistory, StepFacts, project, write_rows
+from orch_dagster.execution_log import DateResult, RunHistory, StepReport, project, write_rows
 from orch_dagster.registry.jobs import JobSpec
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, RunRecord
 
 
-class StepLog:
+class ExecutionLogWriter:
     """Tells what one step does; the row may come late, the job never fails for it.
 
     Args:
@@ -42,14 +42,14 @@ class StepLog:
         spec: JobSpec,
         biz_dts: tuple[str, ...],
         attempt: int,
-        before: Sequence[StepFacts] = (),
+        before: Sequence[StepReport] = (),
     ) -> None:
         self._instance = instance
         self._record = record
         self._store = store
         self._warn = warn
         self._before = before
-        self.facts = StepFacts(
+        self.report = StepReport(
             job_name=spec.job_name,
             job_id=spec.job_id,
             biz_dts=biz_dts,
@@ -58,49 +58,50 @@ class StepLog:
         )
         self._waits_s: Sequence[float] = RETRY_WAITS_S
 
-    def started(self, biz_dts: tuple[str, ...] | None = None) -> None:
-        """Say that the step began, for `biz_dts` where those are not all of its dates."""
-        self.facts = replace(self.facts, biz_dts=biz_dts or self.facts.biz_dts)
-        self._say(self.facts, f"{self.facts.job_name} started for {', '.join(self.facts.biz_dts)}")
+    def start(self, biz_dts: tuple[str, ...] | None = None) -> None:
+        """Report that the step began, for `biz_dts` where those are not all of its dates."""
+        self.report = replace(self.report, biz_dts=biz_dts or self.report.biz_dts)
+        dates = ", ".join(self.report.biz_dts)
+        self._report(self.report, f"{self.report.job_name} started for {dates}")
         self._write()
 
-    def application(self, spark_app_id: str) -> None:
-        """Say which Spark application the step has; the row has it with its end."""
-        self.facts = replace(self.facts, spark_app_id=spark_app_id)
-        self._say(self.facts, f"{self.facts.job_name} is Spark application {spark_app_id}")
+    def set_application(self, spark_app_id: str) -> None:
+        """Report the step's Spark application; the row has it with its end."""
+        self.report = replace(self.report, spark_app_id=spark_app_id)
+        self._report(self.report, f"{self.report.job_name} is Spark application {spark_app_id}")
 
-    def ended(self, ends: Mapping[str, End]) -> None:
-        """Say how dates ended; what was said of them before stands."""
-        news = {biz_dt: end for biz_dt, end in ends.items() if biz_dt not in self.facts.ends}
-        if not news:
+    def end(self, results: Mapping[str, DateResult]) -> None:
+        """Report how dates ended; earlier results of the same dates stand."""
+        new = {day: result for day, result in results.items() if day not in self.report.ends}
+        if not new:
             return
-        self.facts = replace(self.facts, ends={**self.facts.ends, **news})
-        how = ", ".join(f"{biz_dt} {end.status}" for biz_dt, end in sorted(news.items()))
-        # The news alone: of many dates, each would name all, and say all that came before it.
-        said = replace(self.facts, biz_dts=tuple(news), ends=news)
-        self._say(said, f"{self.facts.job_name} ended: {how}")
+        self.report = replace(self.report, ends={**self.report.ends, **new})
+        statuses = ", ".join(f"{day} {result.status}" for day, result in sorted(new.items()))
+        # The new ones alone: with many dates, each event would repeat all that came before it.
+        news = replace(self.report, biz_dts=tuple(new), ends=new)
+        self._report(news, f"{self.report.job_name} ended: {statuses}")
         self._write()
 
-    def ended_all(self, status: str, message: str | None = None) -> None:
-        """Say that every date of which nothing was said ended in the same way, now."""
-        end = End(status, datetime.now(timezone.utc), message)
-        self.ended(dict.fromkeys(self.facts.biz_dts, end))
+    def end_all(self, status: str, message: str | None = None) -> None:
+        """Report the same end, now, of every date without a result."""
+        result = DateResult(status, datetime.now(timezone.utc), message)
+        self.end(dict.fromkeys(self.report.biz_dts, result))
 
-    def failed(self, reasons: Mapping[str, str]) -> None:
-        """Say that dates failed now, each for its own reason."""
+    def fail(self, reasons: Mapping[str, str]) -> None:
+        """Report that dates failed now, each for its own reason."""
         now = datetime.now(timezone.utc)
-        self.ended({biz_dt: End("failed", now, reason) for biz_dt, reason in reasons.items()})
+        self.end({day: DateResult("failed", now, reason) for day, reason in reasons.items()})
 
-    def _say(self, facts: StepFacts, message: str) -> None:
-        say_facts(self._instance, self._record.dagster_run, facts, message)
+    def _report(self, report: StepReport, message: str) -> None:
+        report_step(self._instance, self._record.dagster_run, report, message)
 
     def _write(self) -> None:
         history = RunHistory(
             run_id=self._record.dagster_run.run_id,
             created_at=self._record.create_timestamp,
-            biz_dts=self.facts.biz_dts,
-            job_ids={self.facts.job_name: self.facts.job_id},
-            facts=[*self._before, self.facts],
+            biz_dts=self.report.biz_dts,
+            job_ids={self.report.job_name: self.report.job_id},
+            reports=[*self._before, self.report],
         )
         rows = project(history)
         try:

@@ -18,7 +18,7 @@ from orch_dagster.defs.dagster_internals.observed_output import observed_output
 from orch_dagster.defs.partitions import PARTITION_TAG
 from orch_dagster.defs.step.executor import current_stop
 from orch_dagster.defs.step.io_manager import LoadedBundle
-from orch_dagster.defs.step.job_messages import Heard
+from orch_dagster.defs.step.job_messages import JobMessages
 from orch_dagster.defs.step.message_file import MessageFile, context_injector
 from orch_dagster.defs.step.metadata import job_metadata, landing_metadata
 from orch_dagster.defs.step.progress import step_progress
@@ -50,7 +50,9 @@ def run_job(
         DagsterExecutionInterruptedError: The run was asked to stop, and the job has.
     """
     progress = step_progress(context, loaded)
-    heard = Heard(loaded.step_log, loaded.bundle.biz_dts, progress, loaded.attempt.may_retry)
+    heard = JobMessages(
+        loaded.log_writer, loaded.bundle.biz_dts, progress, loaded.attempt.may_retry
+    )
     log = loaded.run_log
     metadata = dict(loaded.log_metadata)
     landed: dict[str, dict[str, dg.MetadataValue[Any]]] = {}
@@ -93,7 +95,7 @@ def run_job(
 
 
 def _landed(
-    loaded: LoadedBundle, heard: Heard, outcome: Outcome
+    loaded: LoadedBundle, heard: JobMessages, outcome: Outcome
 ) -> dict[str, dict[str, dg.MetadataValue[Any]]]:
     """The dates that landed, each with its metadata; of several, whatever became of the others."""
     dates = loaded.bundle.biz_dts
@@ -114,7 +116,9 @@ def _materialized(
         )
 
 
-def _next_attempt(loaded: LoadedBundle, heard: Heard, outcome: Outcome) -> dg.RetryRequested | None:
+def _next_attempt(
+    loaded: LoadedBundle, heard: JobMessages, outcome: Outcome
+) -> dg.RetryRequested | None:
     """What to raise so that the dates that may yet land are tried again; None where none is."""
     may_pass = outcome.status == "failed" and (outcome.may_pass or heard.passing)
     if not (may_pass and loaded.attempt.may_retry):
@@ -127,7 +131,7 @@ def _next_attempt(loaded: LoadedBundle, heard: Heard, outcome: Outcome) -> dg.Re
 
 def _failure(loaded: LoadedBundle, outcome: Outcome, landed: Collection[str]) -> str | None:
     """What the step fails with, if not every one of its dates landed."""
-    ends = {**loaded.attempt.ended, **loaded.step_log.facts.ends}
+    ends = {**loaded.attempt.ended, **loaded.log_writer.report.ends}
     rest = [
         f"{biz_dt}: {end.message or outcome.message}"
         for biz_dt, end in sorted(ends.items())
@@ -142,7 +146,7 @@ def _submit(
     context: dg.OpExecutionContext,
     loaded: LoadedBundle,
     settings: Settings,
-    heard: Heard,
+    heard: JobMessages,
     secrets: Secrets,
 ) -> tuple[Outcome, dict[str, dg.MetadataValue[Any]], Path | None]:
     """How the job ended, the metadata that its script reported by itself, and Spark's log."""
@@ -237,4 +241,4 @@ def _end(loaded: LoadedBundle, outcome: Outcome) -> None:
     level = "INFO" if outcome.status == "completed" else "ERROR"
     name = loaded.bundle.spec.job_name
     loaded.run_log.write(level, "orch", f"{name} {outcome.status}: {outcome.message or 'landed'}")
-    loaded.step_log.ended_all(outcome.status, outcome.message)
+    loaded.log_writer.end_all(outcome.status, outcome.message)
