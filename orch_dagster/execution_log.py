@@ -16,7 +16,7 @@ from typing import Any
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, from_micros, to_micros
-from orch_dagster.spark.outcome import clip_utf8
+from orch_dagster.text import clip_utf8
 
 STARTED = "Started"
 COMPLETED = "Completed"

@@ -1,4 +1,4 @@
-"""Texts without the secrets in them.
+"""Texts without the secrets in them, and cut to a length.
 
 jobs/framework/secrets.py has the same rule for what a job logs by itself.
 """
@@ -6,6 +6,7 @@ jobs/framework/secrets.py has the same rule for what a job logs by itself.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Container, Iterable, Iterator
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
@@ -54,6 +55,24 @@ class Masker:
             items = cast("dict[str, Any]", value).items()
             return {name: each if name in keep else self.all_of(each, keep) for name, each in items}
         return value
+
+
+def clip_utf8(text: str, limit: int = 500) -> str:
+    """Make one line of at most `limit` whole characters that every store can keep as UTF-8.
+
+    White space and control characters become single spaces, a lone surrogate becomes U+FFFD, and
+    a text that is cut ends with an ellipsis.
+    """
+    clean = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    visible = "".join(" " if unicodedata.category(c) == "Cc" else c for c in clean)
+    line = " ".join(visible.split())
+    if len(line) <= limit:
+        return line
+    kept = line[: max(limit - 1, 0)]
+    # A mark that combines with the last character kept must not be cut off from it.
+    while kept and unicodedata.combining(line[len(kept)]):
+        kept = kept[:-1]
+    return (kept.rstrip() + "…")[:limit]
 
 
 def _forms(value: str) -> Iterator[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from itertools import takewhile
+
+from orch_dagster.text import clip_utf8
 
 _MESSAGE_CHARACTERS = 400
 # Code that is not the job's: a location in it helps nobody who wrote a job. Packages by where they
@@ -28,24 +29,6 @@ _JVM_OPENING = re.compile(r"(NOTE: )?Picked up \w+: ")
 _JVM_CLOSING = ("Error: Could not create the Java", "Error: A fatal exception has occurred")
 _PYTHON_ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*)(?=: |$)")
 _JAVA_ERROR = re.compile(r'Exception in thread "|(?:\S+ )*ERROR |Error: |Caused by: ')
-
-
-def clip_utf8(text: str, limit: int = 500) -> str:
-    """Make one line of at most `limit` whole characters that every store can keep as UTF-8.
-
-    White space and control characters become single spaces, a lone surrogate becomes U+FFFD, and
-    a text that is cut ends with an ellipsis.
-    """
-    clean = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    visible = "".join(" " if unicodedata.category(c) == "Cc" else c for c in clean)
-    line = " ".join(visible.split())
-    if len(line) <= limit:
-        return line
-    kept = line[: max(limit - 1, 0)]
-    # A mark that combines with the last character kept must not be cut off from it.
-    while kept and unicodedata.combining(line[len(kept)]):
-        kept = kept[:-1]
-    return (kept.rstrip() + "…")[:limit]
 
 
 def exception_line(name: str, message: str, stack: Iterable[str]) -> str:

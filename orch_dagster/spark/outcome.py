@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orch_dagster.spark.failure_text import (
-    clip_utf8,
     exception_line,
     last_failure,
     last_traceback,
 )
 from orch_dagster.spark.process import ProcessEnd
 from orch_dagster.spark.transient import passing_cause
+from orch_dagster.text import clip_utf8
 
-__all__ = ["JobException", "Outcome", "ResultMessages", "clip_utf8", "judge"]
+__all__ = ["JobException", "Outcome", "ResultMessages", "judge"]
 
 _SIGKILL_CODE = 137
 _SIGTERM_CODE = 143

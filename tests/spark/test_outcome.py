@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from orch_dagster.spark.failure_text import exception_line, job_location, last_failure
-from orch_dagster.spark.outcome import JobException, ResultMessages, clip_utf8, judge
+from orch_dagster.spark.outcome import JobException, ResultMessages, judge
 from orch_dagster.spark.process import EndReason, ProcessEnd
 
 TAILS = Path(__file__).with_name("tails")
@@ -151,21 +149,3 @@ def test_a_stack_without_the_jobs_code_has_no_place() -> None:
 def test_an_empty_output_says_nothing() -> None:
     assert last_failure("") is None
     assert last_failure("26/11/24 20:57:45 INFO ShutdownHookManager: Shutdown hook called") is None
-
-
-@given(st.text(), st.integers(1, 60))
-def test_clip_is_one_short_line_that_every_store_keeps(text: str, limit: int) -> None:
-    clipped = clip_utf8(text, limit)
-    assert len(clipped) <= limit
-    assert clipped.encode("utf-8").decode("utf-8") == clipped
-    assert not set("\r\n\t\x00") & set(clipped)
-    assert clip_utf8(clipped, limit) == clipped
-
-
-def test_clip_examples() -> None:
-    assert clip_utf8("a\n  b\tc\x00") == "a b c"
-    assert clip_utf8("x" * 501) == "x" * 499 + "…"
-    assert clip_utf8("保険" * 250) == "保険" * 250
-    assert clip_utf8("bad \ud83d half").encode("utf-8").startswith(b"bad ")
-    assert "\ufffd" in clip_utf8("bad \ud83d half")
-    assert clip_utf8("abe\u0301d", 4) == "ab…"

@@ -9,9 +9,9 @@ from typing import Any
 
 from orch_dagster.defs.step.log_writer import ExecutionLogWriter
 from orch_dagster.execution_log import DateResult
-from orch_dagster.spark.failure_text import clip_utf8
 from orch_dagster.spark.outcome import JobException, ResultMessages
 from orch_dagster.spark.progress import Stage, stages_of
+from orch_dagster.text import clip_utf8
 
 
 @dataclass

@@ -25,9 +25,10 @@ from orch_dagster.defs.step.progress import step_progress
 from orch_dagster.errors import OrchError
 from orch_dagster.run_log import RunLog
 from orch_dagster.settings import Settings
-from orch_dagster.spark.outcome import Outcome, clip_utf8, judge
+from orch_dagster.spark.outcome import Outcome, judge
 from orch_dagster.spark.process import run_supervised
 from orch_dagster.spark.submit import prepare_submit
+from orch_dagster.text import clip_utf8
 
 
 def run_job(
