@@ -8,7 +8,7 @@ import textwrap
 import threading
 from pathlib import Path
 
-from orch_dagster.followed_log import follow
+from orch_dagster.run_log import follow
 from orch_dagster.settings import REPOSITORY
 from tests.waiting import wait_until
 

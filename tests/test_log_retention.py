@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orch_dagster.log_retention import old_logs, old_params, remove
+from orch_dagster.run_log import old_logs, old_params, remove
 
 NOW = datetime.now(timezone.utc)
 BEFORE = NOW - timedelta(days=30)

@@ -10,8 +10,7 @@ import click
 
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.errors import OrchError, UnknownRunError
-from orch_dagster.followed_log import follow
-from orch_dagster.run_log import run_log_path
+from orch_dagster.run_log import follow, run_log_path
 from orch_dagster.settings import Settings
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dagster import DagsterInstance
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from orch_dagster.defs.step.log_link import second_names
-from orch_dagster.log_retention import old_logs, old_params, remove
+from orch_dagster.run_log import old_logs, old_params, remove
 from orch_dagster.settings import Settings
 
 _EVERY_S = 3600.0

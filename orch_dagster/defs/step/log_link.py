@@ -14,7 +14,7 @@ from dagster._core.events import EngineEventData
 from dagster._core.storage.compute_log_manager import CapturedLogMetadata
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
-from orch_dagster.log_retention import run_start_of
+from orch_dagster.run_log import run_start_of
 
 
 def show_run_log(
