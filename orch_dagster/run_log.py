@@ -14,9 +14,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from framework.contract.append import open_append, write_all
+from framework.contract.log_line import format_line
 
-# The form is the job framework's too (jobs/framework/logging.py), so one file reads as one.
-_LINE = "{at:%Y-%m-%dT%H:%M:%S}.{millis:03d}Z {level:<5} [{name}] {text}\n"
 # No system tells of a growing file in the same way, so it is looked at.
 _LOOK_EVERY_S = 0.5
 _PIECE_BYTES = 1 << 20
@@ -46,9 +45,8 @@ class RunLog:
             text: What to say.
         """
         now = datetime.now(timezone.utc)
-        millis = now.microsecond // 1000
         for line in text.splitlines() or [""]:
-            whole = _LINE.format(at=now, millis=millis, level=level, name=name, text=line)
+            whole = format_line(now, level, name, line) + "\n"
             write_all(self._file, whole.encode("utf-8", "replace"))
 
     def close(self) -> None:

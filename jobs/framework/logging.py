@@ -1,4 +1,4 @@
-"""Log lines of a job: `2026-05-15T02:00:01.123Z INFO  [name] message`, in UTC.
+"""Log lines of a job, in the form of contract/log_line.py.
 
 With LOG_FILE set, everything goes there and nowhere else; where it is unset or can't be opened,
 to standard error. A record is one write, so lines of several processes never mix; the further
@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from framework.contract.append import open_append, write_all
+from framework.contract.log_line import format_line
 from framework.secrets import mask
 
 if TYPE_CHECKING:
@@ -33,9 +34,8 @@ class LineFormatter(logging.Formatter):
         """Return the record's text; its further lines are indented, none is left empty-handed."""
         first, *rest = self._text(record).splitlines() or [""]
         time = datetime.fromtimestamp(record.created, tz=timezone.utc)
-        stamp = f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
         level = _LEVELS.get(record.levelname, record.levelname)
-        head = f"{stamp} {level:<5} [{record.name}] {first}"
+        head = format_line(time, level, record.name, first)
         return "\n".join([head, *(f"    {line}" for line in rest)])
 
     def _text(self, record: logging.LogRecord) -> str:
