@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from orch_dagster.bundle.fetch import dates_without_parents, fetch_bundle, stamp_dates
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.kudu.address import parse_address
-from orch_dagster.control.kudu.driver import choose_driver
+from orch_dagster.control.kudu.connect import choose_driver
 from orch_dagster.control.records import JobDependency, JobMaster
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (

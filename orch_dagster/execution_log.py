@@ -13,15 +13,16 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from orch_dagster.control.records import ExecutionLog
+from orch_dagster.control.records import (
+    CANCELED,
+    COMPLETED,
+    FAILED_PREFIX,
+    STARTED,
+    ExecutionLog,
+)
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, from_micros, to_micros
 from orch_dagster.text import clip_utf8
-
-STARTED = "Started"
-COMPLETED = "Completed"
-CANCELED = "Canceled"
-FAILED_PREFIX = "Failed: "
 
 
 @dataclass(frozen=True)

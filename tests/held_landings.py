@@ -18,8 +18,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from framework.plan import Place
 from framework.publish.processes import psutil_look, this_process
-from framework.publish.publication import Place, publication
+from framework.publish.publication import publication
 from framework.storage.filesystem import LocalFileSystem
 
 JOB = "etl_lnd_ins_sys_held"

@@ -27,7 +27,7 @@ from framework.plan import Plan, PlannedSink, PlannedSource, plan_landing
 from framework.read.scan_metrics import Scans
 from framework.read.sources import opened_sources, query
 from framework.session import get_spark, is_running, session_of_its_own
-from framework.storage.filesystem import RoutedFileSystem
+from framework.storage.routed import RoutedFileSystem
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

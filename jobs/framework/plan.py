@@ -13,7 +13,6 @@ from framework.contract.paths import is_within, join, parent, resolve
 from framework.errors import ParamsError
 from framework.hql import Script, load_script
 from framework.params import JobParams, Sink, Source
-from framework.publish.publication import Place
 
 BIZ_DT = "biz_dt"
 
@@ -22,6 +21,18 @@ REJECTED = "_rejected"
 _PATTERN = re.compile(r"[*?\[\]{}\\]")
 _NO_PATTERN = "* ? [ ] { } \\"
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Place:
+    """What one sink replaces: the folder `target`; `below` is its path inside the staging folder.
+
+    A table partitioned by biz_dt is staged whole and gives its `biz_dt=..` folder (`below`);
+    a folder of its own date is staged as itself (`below` is empty).
+    """
+
+    target: str
+    below: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from orch_dagster.control.records import COMPLETED
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG
-from orch_dagster.execution_log import COMPLETED
 
 
 def completed(

@@ -16,6 +16,12 @@ from orch_dagster.control.tables import Row, Value
 
 R = TypeVar("R", bound="Record")
 
+# execution_log.status; a failure adds its message.
+STARTED = "Started"
+COMPLETED = "Completed"
+CANCELED = "Canceled"
+FAILED_PREFIX = "Failed: "
+
 
 @dataclass(frozen=True)
 class Record:

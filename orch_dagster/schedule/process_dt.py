@@ -8,10 +8,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from orch_dagster.control.completions import completed
-from orch_dagster.control.records import ExecutionLog
+from orch_dagster.control.records import COMPLETED, ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL, Row, is_iso_date
-from orch_dagster.execution_log import COMPLETED
 from orch_dagster.registry.jobs import JobSpec
 
 

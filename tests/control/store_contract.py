@@ -29,7 +29,8 @@ import sqlalchemy as sa
 from orch_dagster.control import sql
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.kudu.address import Driver, parse_address
-from orch_dagster.control.kudu.driver import KuduDriver, TableShape, open_driver
+from orch_dagster.control.kudu.connect import open_driver
+from orch_dagster.control.kudu.driver import KuduDriver, TableShape
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import TABLES, Kind, Row, Table
 from tests.kudu_cluster import KuduCluster

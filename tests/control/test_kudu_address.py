@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from orch_dagster.control.connect import open_store
-from orch_dagster.control.kudu import driver as drivers
+from orch_dagster.control.kudu import connect as drivers
 from orch_dagster.control.kudu.address import KuduAddress, parse_address
-from orch_dagster.control.kudu.driver import choose_driver
+from orch_dagster.control.kudu.connect import choose_driver
 from orch_dagster.errors import SettingsError
 
 

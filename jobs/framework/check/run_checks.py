@@ -13,7 +13,6 @@ from framework.check.key_checks import Earlier
 from framework.check.previous_date import History, Landed
 from framework.errors import CheckFailed, SchemaDriftError, SourceGone
 from framework.failures import explained
-from framework.land.staging import Staged
 from framework.logging import get_logger
 from framework.params import JobParams
 from framework.plan import BIZ_DT, Plan, PlannedSink
@@ -41,7 +40,6 @@ class StagedSink:
 
     planned: PlannedSink
     folder: str
-    staged: Staged
     shaped: DataFrame
 
 

@@ -13,13 +13,14 @@ from framework.errors import EmptyResultError, LockedError, PublishError
 from framework.land.staging import Staged, shape, stage
 from framework.logging import get_logger
 from framework.params import JobParams
-from framework.plan import REJECTED, Plan
+from framework.plan import REJECTED, Place, Plan
 from framework.publish.processes import jvm_look, this_process
-from framework.publish.publication import Place, publication
+from framework.publish.publication import publication
 from framework.publish.swap import remove_empty_parents
 from framework.read.bad_records import Rejected, stage_rejected
 from framework.read.scan_metrics import Scans
-from framework.storage.filesystem import FileSystem, RoutedFileSystem
+from framework.storage.filesystem import FileSystem
+from framework.storage.routed import RoutedFileSystem
 from framework.writers import append_to_table
 
 if TYPE_CHECKING:
@@ -65,11 +66,11 @@ def deliver(
                 row_count = result.count()
         fs = RoutedFileSystem(spark)
         with _published(spark, fs, params, plan, rejected) as current:
-            staged = _stage_all(spark, fs, plan, shaped, current, scans)
+            sinks, staged = _stage_all(spark, fs, plan, shaped, current, scans)
             if row_count is None:
-                row_count = staged[0].staged.row_count
+                row_count = staged[0].row_count
             _refuse_empty(params, plan, row_count)
-            findings = verify(spark, fs, params, plan, staged, result)
+            findings = verify(spark, fs, params, plan, sinks, result)
             # Tables come between the checks and the swap: where one fails, no folder has changed.
             for planned, rows in zip(plan.sinks, shaped, strict=True):
                 if planned.place is None and row_count:
@@ -78,7 +79,7 @@ def deliver(
     in_files = iter(staged)
     return Delivered(
         sinks=tuple(
-            next(in_files).staged if planned.place else Staged(row_count, None, tuple(rows.dtypes))
+            next(in_files) if planned.place else Staged(row_count, None, tuple(rows.dtypes))
             for planned, rows in zip(plan.sinks, shaped, strict=True)
         ),
         findings=findings,
@@ -136,17 +137,20 @@ def _stage_all(
     shaped: Sequence[DataFrame],
     folders: Sequence[str],
     scans: Scans,
-) -> list[StagedSink]:
+) -> tuple[list[StagedSink], list[Staged]]:
     biz_dt = plan.biz_dt.isoformat()
     files = [pair for pair in zip(plan.sinks, shaped, strict=True) if pair[0].place]
-    staged = [
-        StagedSink(planned, folder, stage(spark, fs, rows, planned, folder, biz_dt, scans), rows)
+    sinks = [
+        StagedSink(planned, folder, rows)
         for (planned, rows), folder in zip(files, folders, strict=True)
     ]
-    counts = {each.planned.root: each.staged.row_count for each in staged}
+    staged = [
+        stage(spark, fs, each.shaped, each.planned, each.folder, biz_dt, scans) for each in sinks
+    ]
+    counts = {sink.planned.root: each.row_count for sink, each in zip(sinks, staged, strict=True)}
     if len(set(counts.values())) > 1:
         raise PublishError(f"the sinks got different numbers of rows, none was published: {counts}")
-    return staged
+    return sinks, staged
 
 
 def _refuse_empty(params: JobParams, plan: Plan, row_count: int) -> None:

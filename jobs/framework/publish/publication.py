@@ -11,28 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from framework.contract.paths import join, parent
 from framework.errors import PublishError
 from framework.failures import remedy
 from framework.logging import get_logger
+from framework.plan import Place
 from framework.publish import lock, swap
 from framework.publish.journal import Journal, Move, State, journal_location, landing_folder
 from framework.publish.processes import Look, Owner
 from framework.storage.filesystem import FileSystem
-
-
-@dataclass(frozen=True)
-class Place:
-    """What one sink replaces: the folder `target`; `below` is its path inside the staging folder.
-
-    A table partitioned by biz_dt is staged whole and gives its `biz_dt=..` folder (`below`);
-    a folder of its own date is staged as itself (`below` is empty).
-    """
-
-    target: str
-    below: str = ""
 
 
 class Publication:

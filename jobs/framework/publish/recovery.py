@@ -26,7 +26,8 @@ from framework.publish.processes import Look, Owner, psutil_look, this_process
 from framework.publish.publication import recover
 from framework.publish.swap import remove_empty_parents
 from framework.session import get_spark
-from framework.storage.filesystem import FileSystem, RoutedFileSystem
+from framework.storage.filesystem import FileSystem
+from framework.storage.routed import RoutedFileSystem
 
 Outcome = Literal["recovered", "held", "failed", "needs_session"]
 """needs_session: nothing was done, as the job's sinks are not all local and there is no Spark."""

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import os
-import sys
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from orch_dagster.control.kudu.address import Driver, KuduAddress
 from orch_dagster.control.tables import Table
-from orch_dagster.errors import SettingsError
 
 Cell: TypeAlias = str | int | float | None
 """Times are micros here: only the store knows datetimes."""
@@ -29,8 +21,6 @@ ROWS_PER_FLUSH = 1_000
 BYTES_PER_FLUSH = 4 * 1024 * 1024
 # Of a key in a message: it may have 16 KiB.
 ROW_CHARACTERS = 200
-
-_GLOG_LEVEL = "GLOG_minloglevel"
 
 
 @dataclass(frozen=True)
@@ -121,74 +111,3 @@ class KuduDriver(Protocol):
     def close(self) -> None:
         """Let go of connections."""
         ...
-
-
-def choose_driver(address: KuduAddress) -> Driver:
-    """The driver of the address; where it names none, native if it can be imported, else jvm.
-
-    Raises:
-        SettingsError: What to install, where the one wanted or both are missing.
-    """
-    wanted: tuple[Driver, ...] = (address.driver,) if address.driver else ("native", "jvm")
-    whys: list[str] = []
-    for name in wanted:
-        # Only the one in question: to look at the native client loads its library.
-        why = _why_no_native() if name == "native" else _why_no_jvm()
-        if why is None:
-            return name
-        # The one that is easier to install comes last in the search and first in the advice.
-        whys.insert(0, why)
-    raise SettingsError(f"ORCH_CONTROL_URL: no driver for {address.text}: {'; or '.join(whys)}")
-
-
-def _why_no_native() -> str | None:
-    if sys.platform == "win32":
-        return "driver=native does not exist for Windows, take driver=jvm"
-    try:
-        with _quiet_glog():
-            # A folder called kudu on the path would pass for the package itself.
-            importlib.import_module("kudu.client")
-    except ImportError as error:
-        return (
-            f"driver=native needs the C++ client libkudu_client with its headers, then "
-            f"pip install 'orch_dagster[kudu-native]' ({error})"
-        )
-    return None
-
-
-@contextmanager
-def _quiet_glog() -> Generator[None]:
-    """What the native client warns of on stderr comes as exceptions too.
-
-    Its library reads the level when it loads; no child of this process is to inherit it.
-    """
-    if _GLOG_LEVEL in os.environ:
-        yield
-        return
-    os.environ[_GLOG_LEVEL] = "2"
-    try:
-        yield
-    finally:
-        del os.environ[_GLOG_LEVEL]
-
-
-def _why_no_jvm() -> str | None:
-    if importlib.util.find_spec("jpype") is None:
-        return "driver=jvm needs a Java 17 and pip install 'orch_dagster[kudu]'"
-    return None
-
-
-def open_driver(address: KuduAddress, driver: Driver, home: Path) -> KuduDriver:
-    """A client of that kind, connected at its first call.
-
-    Raises:
-        SparkError: No Java, or no jar, to start it with.
-        KuduCallError: This process was forked from one that has a JVM.
-    """
-    if driver == "native":
-        from orch_dagster.control.kudu.native import NativeDriver
-
-        return NativeDriver(address)
-    from orch_dagster.control.kudu.jvm import JvmDriver
-
-    return JvmDriver(address, home)

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import TypeVar
 
 from orch_dagster.control.kudu.address import Driver, KuduAddress
+from orch_dagster.control.kudu.connect import choose_driver, open_driver
 from orch_dagster.control.kudu.driver import (
     Cell,
     KuduCallError,
@@ -21,8 +22,6 @@ from orch_dagster.control.kudu.driver import (
     Predicate,
     Refusal,
     TableShape,
-    choose_driver,
-    open_driver,
 )
 from orch_dagster.control.kudu.errors import explained
 from orch_dagster.control.kudu.probe import Probed, probe_all

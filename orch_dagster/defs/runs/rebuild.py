@@ -9,13 +9,13 @@ from datetime import datetime
 
 from dagster import DagsterInstance
 
-from orch_dagster.control.records import ExecutionLog
+from orch_dagster.control.records import STARTED, ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, Row
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
 from orch_dagster.defs.runs.history import HistoryReader
 from orch_dagster.defs.runs.lookup import runs_since
-from orch_dagster.execution_log import STARTED, project, write_rows
+from orch_dagster.execution_log import project, write_rows
 
 _RUNS_A_PAGE = 50
 _ROWS_A_READ = 500

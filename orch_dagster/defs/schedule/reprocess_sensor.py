@@ -13,12 +13,11 @@ from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NA
 
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import open_store
-from orch_dagster.control.records import ProcessControl
+from orch_dagster.control.records import COMPLETED, ProcessControl
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, PROCESS_CONTROL
 from orch_dagster.defs.partitions import PARTITION_TAG, last_biz_dt
 from orch_dagster.defs.translator import asset_key
-from orch_dagster.execution_log import COMPLETED
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.registry.location import Location
 from orch_dagster.schedule.reprocess import Attempt, downstream, due_rows, why_not_now

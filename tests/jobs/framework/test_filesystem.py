@@ -11,7 +11,8 @@ import pytest
 from file_system_contract import FileSystemContract
 
 from framework.contract.paths import join
-from framework.storage.filesystem import FileSystem, LocalFileSystem, RoutedFileSystem
+from framework.storage.filesystem import FileSystem, LocalFileSystem
+from framework.storage.routed import RoutedFileSystem
 
 
 @pytest.fixture(params=["local", pytest.param("hadoop", marks=pytest.mark.spark)])

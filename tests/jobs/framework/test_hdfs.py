@@ -21,11 +21,11 @@ from framework import landing
 from framework.contract.paths import join
 from framework.errors import EmptyResultError, LockedError, PublishError
 from framework.params_loader import parse_params
-from framework.plan import plan_landing
+from framework.plan import Place, plan_landing
 from framework.publish import lock
 from framework.publish.journal import Journal, journal_location
 from framework.publish.processes import Owner, psutil_look, this_process
-from framework.publish.publication import Place, publication, recover
+from framework.publish.publication import publication, recover
 from framework.storage.filesystem import FileSystem
 from framework.storage.hadoop import HadoopFileSystem
 from tests.hdfs_cluster import HdfsCluster, hdfs_cluster
@@ -242,7 +242,7 @@ KILLING = """
 import os, signal
 from pathlib import Path
 from framework import run_landing
-from framework.storage.filesystem import RoutedFileSystem
+from framework.storage.routed import RoutedFileSystem
 
 def rename(self, source, target, real=RoutedFileSystem.rename):
     real(self, source, target)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from framework.plan import Place
 from framework.publish.processes import psutil_look, this_process
-from framework.publish.publication import Place, publication, recover
+from framework.publish.publication import publication, recover
 from framework.storage.filesystem import LocalFileSystem
 from tests import held_landings
 from tests.held_landings import JOB, TABLES, fill

@@ -8,8 +8,7 @@ from samples import document
 
 from framework.errors import HqlError, ParamsError
 from framework.params_loader import parse_params
-from framework.plan import Plan, plan_landing
-from framework.publish.publication import Place
+from framework.plan import Place, Plan, plan_landing
 
 
 def plan(base: str = "hdfs://nn/data", **context: Any) -> Plan:

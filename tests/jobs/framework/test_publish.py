@@ -12,11 +12,12 @@ import pytest
 from faulty import FaultyFileSystem, Killed
 
 from framework.errors import LockedError, PublishError
+from framework.plan import Place
 from framework.publish import lock
 from framework.publish.journal import Journal, Move, decode, journal_location
 from framework.publish.lock import Judge
 from framework.publish.processes import Owner, Sighting
-from framework.publish.publication import Place, publication, recover
+from framework.publish.publication import publication, recover
 from framework.storage.filesystem import FileSystem, LocalFileSystem
 
 JOB, DATE = "job", "2024-05-15"

@@ -143,7 +143,7 @@ def test_lands_replaces_its_date_only_and_reports(home: Home, spark: Any) -> Non
 KILLED = """
 import os, signal
 from framework import run_landing
-from framework.storage.filesystem import RoutedFileSystem
+from framework.storage.routed import RoutedFileSystem
 
 def rename(self, source, target, real=RoutedFileSystem.rename):
     real(self, source, target)
