@@ -7,16 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
+from framework.contract.formats import KUDU, format_of
 from framework.errors import ParamsError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# Its short name and its full one.
-KUDU_FORMATS = ("kudu", "org.apache.kudu.spark.kudu")
-# Formats without files: rows are sent to a table, so nothing can be staged and swapped. The
-# value is the option by which `path` names the table.
-TABLE_FORMATS = {**dict.fromkeys(KUDU_FORMATS, "kudu.table"), "jdbc": "dbtable"}
 KUDU_MASTER_OPTION = "kudu.master"
 # The Spark property that holds where the option is not given.
 KUDU_MASTER_PROPERTY = "spark.kudu.master"
@@ -26,9 +22,6 @@ NO_KUDU_MASTER = (
 )
 
 Mode = Literal["overwrite", "append"]
-
-# The formats whose records may fail to fit a schema, and are then set aside.
-RECORD_FORMATS = ("csv", "json")
 
 # sys_params of param_type system that a landing reads, with the values they may have.
 CHECKS_BLOCKING = "checks.blocking"
@@ -45,7 +38,8 @@ def table_options(
         ParamsError: neither the options nor the session name Kudu's masters.
     """
     given = options or {}
-    found = {TABLE_FORMATS[format.lower()]: table} if table else {}
+    option = format_of(format).table_option
+    found = {option: table} if table and option else {}
     if needs_kudu_master(format, given):
         masters = session_kudu_master(spark)
         if not masters:
@@ -60,7 +54,7 @@ def needs_kudu_master(format: str, options: Mapping[str, str]) -> bool:
     The connector itself would ask this machine for a master, until its time is up.
     """
     named = KUDU_MASTER_OPTION in {name.lower() for name in options}
-    return format.lower() in KUDU_FORMATS and not named
+    return format_of(format) is KUDU and not named
 
 
 def session_kudu_master(spark: SparkSession) -> str | None:
@@ -97,7 +91,7 @@ class Source:
     @property
     def is_table(self) -> bool:
         """Whether `path` names a table instead of a file."""
-        return self.format.lower() in TABLE_FORMATS
+        return format_of(self.format).is_table
 
 
 @dataclass(frozen=True)
@@ -113,12 +107,12 @@ class Sink:
     @property
     def is_table(self) -> bool:
         """Whether `path` names a table instead of a folder."""
-        return self.format.lower() in TABLE_FORMATS
+        return format_of(self.format).is_table
 
     @property
     def table_option(self) -> str | None:
         """The table's name where the options give it, which then holds instead of `path`."""
-        wanted = TABLE_FORMATS.get(self.format.lower())
+        wanted = format_of(self.format).table_option
         return next((text for name, text in self.options.items() if name.lower() == wanted), None)
 
 

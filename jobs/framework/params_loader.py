@@ -10,12 +10,11 @@ from datetime import date
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
+from framework.contract.formats import FORMATS, format_of
 from framework.contract.validation import Node
 from framework.errors import ParamsError
 from framework.params import (
-    RECORD_FORMATS,
     SETTINGS,
-    TABLE_FORMATS,
     BadRecords,
     JobParams,
     Mode,
@@ -171,9 +170,9 @@ def _bad_records(node: Node) -> BadRecords | None:
 def _record_faults(source: Source) -> Iterator[tuple[str, str]]:
     """Yield what null_tokens and bad_records can't go with, by key."""
     options = {name.lower(): value for name, value in source.options.items()}
-    form = source.format.lower()
+    form = format_of(source.format)
     if source.null_tokens:
-        if form != "csv":
+        if not form.has_null_tokens:
             yield "null_tokens", f"are for format csv, not {source.format!r}"
         if "nullvalue" in options:
             yield "options.nullValue", "put it into null_tokens"
@@ -181,8 +180,9 @@ def _record_faults(source: Source) -> Iterator[tuple[str, str]]:
         if infers and len(source.null_tokens) > 1:
             yield "null_tokens", "several need a schema, or no inferSchema: it knows of one only"
     if source.bad_records:
-        if form not in RECORD_FORMATS:
-            yield "bad_records", f"is for format {' or '.join(RECORD_FORMATS)}, not {form!r}"
+        if not form.has_bad_records:
+            names = " or ".join(each.name for each in FORMATS if each.has_bad_records)
+            yield "bad_records", f"is for format {names}, not {source.format!r}"
         elif not source.schema:
             yield "bad_records", "needs a schema, which the records fit or do not"
     if source.bad_records or (source.schema and len(source.null_tokens) > 1):
@@ -193,8 +193,7 @@ def _record_faults(source: Source) -> Iterator[tuple[str, str]]:
 
 def _sink(node: Node) -> Sink:
     form, options = node.text("format"), node.options("options")
-    is_table = form.lower() in TABLE_FORMATS
-    wanted: Mode = "append" if is_table else "overwrite"
+    wanted: Mode = "append" if format_of(form).is_table else "overwrite"
     mode = node.optional_text("mode") or wanted
     if mode != wanted:
         node.note("mode", f"must be {wanted!r} for format {form!r}, is {mode!r}")
@@ -210,7 +209,7 @@ def _sink(node: Node) -> Sink:
 def _path(node: Node, form: str, options: Mapping[str, str]) -> str:
     """Return the path; a table that the options name needs none."""
     named = {"dbtable", "query", "kudu.table"} & {name.lower() for name in options}
-    if form.lower() in TABLE_FORMATS and named:
+    if format_of(form).is_table and named:
         return node.optional_text("path") or ""
     return node.text("path")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from framework.contract.formats import format_of
 from framework.contract.paths import base_location, for_spark, resolve
-from framework.params import TABLE_FORMATS, table_options
+from framework.params import table_options
 from framework.secrets import resolved
 
 if TYPE_CHECKING:
@@ -58,6 +59,6 @@ def read_source(
     reader = spark.read.format(format).options(**given)
     if schema:
         reader = reader.schema(schema)
-    if format.lower() in TABLE_FORMATS:
+    if format_of(format).is_table:
         return reader.options(**table_options(spark, format, path, given)).load()
     return reader.load(for_spark(resolve(base_location(), path)))

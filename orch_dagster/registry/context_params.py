@@ -11,21 +11,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from framework.contract.formats import FORMATS, format_of
 from orch_dagster.errors import OrchError
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 _NAME = re.compile(r"etl_lnd_(?P<entity>[a-z0-9]+)_(?P<source>[a-z0-9]+)_.+", re.IGNORECASE)
-# The short name of Kudu's connector and its full one.
-KUDU_FORMATS = ("kudu", "org.apache.kudu.spark.kudu")
-# Formats that Spark writes to a service, not to files, so there is nothing to stage; and the
-# options that name the table there where no path does.
-UNSTAGED_FORMATS = {
-    **{name: {"kudu.table"} for name in KUDU_FORMATS},
-    "jdbc": {"dbtable", "query"},
-}
-# Formats whose records may fail to fit a schema, and are then set aside.
-_RECORD_FORMATS = ("csv", "json")
 _PLACEHOLDERS = ("biz_dt", "start_dt", "end_dt")
 # A day, and the next to it that share the month and year, the day and year, the day and month.
 _A_DAY = date(2024, 5, 15)
@@ -70,7 +61,7 @@ class Sink(_Strict):
     @property
     def is_staged(self) -> bool:
         """Whether it is files, published by a swap of folders."""
-        return self.format.lower() not in UNSTAGED_FORMATS
+        return format_of(self.format).is_staged
 
 
 class ContextParams(_Strict):
@@ -145,12 +136,13 @@ def _faults(params: ContextParams) -> list[str]:
 
 
 def _path_fault(part: Source | Sink) -> str | None:
-    table_options = UNSTAGED_FORMATS.get(part.format.lower())
+    traits = format_of(part.format)
     if not part.path:
-        if table_options and table_options & {name.lower() for name in part.options}:
+        names = {name.lower() for name in part.options}
+        if traits.is_table and names & {traits.table_option, traits.query_option}:
             return None
         return f"format {part.format} needs a path"
-    if table_options:
+    if traits.is_table:
         return None
     try:
         _filled(part.path, _A_DAY)
@@ -163,7 +155,7 @@ def _record_faults(source: Source, *, has_files: bool) -> Iterator[str]:
     options = {name.lower(): value for name, value in source.options.items()}
     several = len(source.null_tokens) > 1
     if source.null_tokens:
-        if source.format.lower() != "csv":
+        if not format_of(source.format).has_null_tokens:
             yield f"null_tokens are for format csv, not {source.format}"
         if "nullvalue" in options:
             yield "put the option nullValue into null_tokens"
@@ -180,8 +172,9 @@ def _record_faults(source: Source, *, has_files: bool) -> Iterator[str]:
 def _bad_record_faults(
     source: Source, bad_records: BadRecords, *, has_files: bool
 ) -> Iterator[str]:
-    if source.format.lower() not in _RECORD_FORMATS:
-        yield f"bad_records is for format {' or '.join(_RECORD_FORMATS)}, not {source.format}"
+    if not format_of(source.format).has_bad_records:
+        names = " or ".join(each.name for each in FORMATS if each.has_bad_records)
+        yield f"bad_records is for format {names}, not {source.format}"
     elif not source.schema_ddl:
         yield "bad_records needs a schema, which the records fit or do not"
     if not bad_records.path:

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+from framework.contract.formats import KUDU, format_of
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.redact import is_secret
 from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.files import write_atomically
-from orch_dagster.registry.context_params import KUDU_FORMATS
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, build_command
 from orch_dagster.spark.py_files import framework_archive, pipes_archive
@@ -117,7 +117,7 @@ def _secret_properties(
 
 def _names_kudu(bundle: ParamBundle) -> bool:
     context = bundle.spec.context
-    return any(part.format.lower() in KUDU_FORMATS for part in (*context.sources, *context.sinks))
+    return any(format_of(part.format) is KUDU for part in (*context.sources, *context.sinks))
 
 
 def _jars(bundle: ParamBundle, settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
-from orch_dagster.registry.context_params import UNSTAGED_FORMATS, Source
+from framework.contract.formats import CSV, format_of
+from orch_dagster.registry.context_params import Source
 from orch_dagster.testing.errors import KitError
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ CSV_TEXT = Source(
 FRAME = Source(format="parquet", schema=None)
 
 _GIVE_A_FRAME = 'give rows, or landing.frame(rows, "id INT, name STRING, …")'
-_TEXT_FORMATS = ("csv", "json", "text")
 # They choose among files, and the one that the test gives is the one.
 _CHOOSING = ("pathglobfilter", "modifiedbefore", "modifiedafter")
 # Spark's writer trims cells unless it is told not to.
@@ -56,7 +56,7 @@ def put(spark: SparkSession, given: Given, source: Source, folder: Path, name: s
     from pyspark.sql import DataFrame
 
     folder.mkdir(parents=True, exist_ok=True)
-    is_table = source.format.lower() in UNSTAGED_FORMATS
+    is_table = format_of(source.format).is_table
     if isinstance(given, str | bytes | Path):
         if is_table:
             raise KitError(f"{name} is a table ({source.format}), not a file: {_GIVE_A_FRAME}")
@@ -91,7 +91,7 @@ def _write_file(given: str | bytes | Path, source: Source, target: Path, name: s
             raise KitError(f"{name}: no such file: {given.absolute()}")
     elif isinstance(given, bytes):
         target.write_bytes(given)
-    elif source.format.lower() not in _TEXT_FORMATS:
+    elif not format_of(source.format).is_text:
         raise KitError(f"{name} is {source.format}, which text can't be: {_GIVE_A_FRAME}")
     else:
         options = {key.lower(): str(value) for key, value in source.options.items()}
@@ -103,7 +103,7 @@ def _write_frame(rows: DataFrame, source: Source, target: Path) -> None:
     from framework.contract.paths import as_location, for_spark
 
     options = _options(source)
-    if source.format.lower() == "csv":
+    if format_of(source.format) is CSV:
         options |= _UNTRIMMED
     writer = rows.coalesce(1).write.format(source.format).options(**options)
     writer.save(for_spark(as_location(str(target))))
@@ -113,7 +113,7 @@ def _rows_for(
     spark: SparkSession, given: Sequence[Mapping[str, Any]], source: Source, name: str
 ) -> DataFrame:
     """The rows as a frame that a file of the source's format can be written from."""
-    if source.format.lower() not in _TEXT_FORMATS:
+    if not format_of(source.format).is_text:
         return frame_of(spark, given, source.schema_ddl, what=name)
     # Their types are the reader's business; columns stand where its schema looks for them.
     order = schema_of(spark, source.schema_ddl).names if source.schema_ddl else None

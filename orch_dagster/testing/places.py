@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from orch_dagster.registry.context_params import UNSTAGED_FORMATS, Sink, Source
+from framework.contract.formats import format_of
+from orch_dagster.registry.context_params import Sink, Source
 from orch_dagster.testing.errors import KitError
 from orch_dagster.testing.result import Result
 
@@ -26,7 +27,7 @@ def own_source(source: Source, name: str) -> Source:
     Raises:
         KitError: It is a table, which has no path there.
     """
-    if source.format.lower() in UNSTAGED_FORMATS:
+    if format_of(source.format).is_table:
         table = source.path or dict(source.options)
         raise KitError(f"{name} is the table {table} ({source.format}): give its rows, {name}=…")
     return _own_bad_records(source.model_copy(update={"path": below_root(source.path)}))
@@ -83,10 +84,8 @@ def read_sinks(
 
     ddl = ", ".join(f"{quoted(each['name'])} {each['type']}" for each in report.columns)
     for place, (sink, landed) in enumerate(zip(sinks, report.sinks, strict=True)):
-        reader = spark.read.format(sink.format).options(**sink.options)
-        if sink.format.lower() == "csv":
-            # Spark's writer leaves newlines inside values as they are.
-            reader = reader.option("multiLine", "true")
+        options = {**sink.options, **format_of(sink.format).read_back_options}
+        reader = spark.read.format(sink.format).options(**options)
         if sink.partition_cols[:1] == ("biz_dt",):
             # Else that column, which is the folder's name, would not be there.
             reader = reader.option("basePath", for_spark(parent(landed.path)))

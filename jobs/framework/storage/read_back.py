@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from framework.contract.formats import format_of
 from framework.contract.paths import for_spark
 from framework.plan import PlannedSink
 from framework.secrets import resolved
@@ -12,13 +13,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
-# Their files say which columns they have, and of which types.
-WITH_SCHEMA = ("orc", "parquet", "avro")
-
 
 def has_schema(planned: PlannedSink) -> bool:
     """Whether the sink's files tell their columns."""
-    return planned.sink.format.lower() in WITH_SCHEMA
+    return format_of(planned.sink.format).tells_columns
 
 
 def read_folder(
@@ -29,10 +27,7 @@ def read_folder(
     Raises:
         pyspark.errors.AnalysisException: there is no data.
     """
-    options = resolved(planned.sink.options)
-    if planned.sink.format.lower() == "csv":
-        # Spark's writer leaves newlines inside values as they are.
-        options["multiLine"] = "true"
+    options = {**resolved(planned.sink.options), **format_of(planned.sink.format).read_back_options}
     reader = spark.read.format(planned.sink.format).options(**options)
     if schema is not None:
         reader = reader.schema(schema)

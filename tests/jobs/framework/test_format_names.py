@@ -1,0 +1,31 @@
+"""The full names of formats, as Spark itself resolves them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from framework.contract.formats import FORMATS
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# Their classes come with jars that are not Spark's own.
+_ELSEWHERE = ("avro", "kudu", "delta", "excel", "hudi", "iceberg", "xml")
+
+
+@pytest.mark.spark
+def test_full_names_are_those_of_the_short_one(spark: SparkSession) -> None:
+    source = spark._jvm.org.apache.spark.sql.execution.datasources.DataSource  # pyright: ignore
+    conf = spark._jsparkSession.sessionState().conf()
+
+    def is_of(name: str, short: str) -> bool:
+        found = source.lookupDataSource(name, conf).getName().rpartition(".")[2]
+        # The file format that a newer data source of the same name falls back to.
+        return found.lower().startswith(short.lower())
+
+    for each in FORMATS:
+        if each.name not in _ELSEWHERE:
+            for name in (each.name, *each.classes):
+                assert is_of(name, each.name), name
