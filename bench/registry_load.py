@@ -55,7 +55,7 @@ with dg.DagsterInstance.get() as instance:
 
 
 def write_registry(home: Path, jobs: int) -> str:
-    """Write N jobs in sources of 100, in chains of ten; returns the last job's name."""
+    """Write N jobs in groups of 100, in chains of ten; returns the last job's name."""
     store = open_store("sqlite:///.orch/control.db", home)
     names = [f"etl_lnd_e{i // JOBS_A_SOURCE}_bench_t_{i}" for i in range(jobs)]
     masters: list[Row] = []

@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     listed_jobs: int = Field(
         200,
         ge=0,
-        description="Up to so many rows Dagit lists a job for each; with more, only the sources' "
+        description="Up to so many rows Dagit lists a job for each; with more, only the groups' "
         "jobs and the assets. Any row's job runs by name from the command line",
     )
     dates_per_run: int = Field(
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
         "are removed; 0 keeps all",
     )
     schedule_cron: str = Field(
-        "0 2 * * *", description="A source's schedule where sys_params have no schedule.cron"
+        "0 2 * * *", description="A group's schedule where sys_params have no schedule.cron"
     )
     schedule_timezone: str = Field(
         "UTC", description="Its time zone where sys_params have no schedule.timezone"

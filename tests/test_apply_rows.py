@@ -251,9 +251,7 @@ class TestProblems:
         # Its source would take the name of job 2.
         theirs = {"entity": "ACME", "source_system": "ERP"}
         (problem,) = desk.problems({"job_master": [job("3", context_params=theirs)]})
-        assert problem.startswith(
-            "job_master (job_id=2): job_name acme_erp is the name of a source"
-        )
+        assert problem.startswith("job_master (job_id=2): job_name acme_erp is the name of a group")
 
     def test_a_new_name_that_the_children_do_not_know(self, desk: Desk) -> None:
         desk.apply(

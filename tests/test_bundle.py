@@ -153,7 +153,7 @@ class TestParams:
             param("c", "*"),
         ]
 
-        assert {row.param_key: row.key_name for row in winning_params(SPEC, rows)} == {
+        assert {row.param_key: row.key_name for row in winning_params(SPEC.key_names, rows)} == {
             "a": JOB_NAME,
             "b": "gels_fpms",
             "c": "*",
@@ -161,7 +161,7 @@ class TestParams:
 
     def test_those_of_others_do_not_hold(self) -> None:
         others = ["other_job", "gels_other", "GELS_FPMS", "gels", "", "**"]
-        assert winning_params(SPEC, [param("a", name) for name in others]) == []
+        assert winning_params(SPEC.key_names, [param("a", name) for name in others]) == []
 
     def test_by_type(self) -> None:
         bundle = made(
@@ -188,10 +188,10 @@ class TestParams:
         self, keys: list[tuple[str, str]], dice: random.Random
     ) -> None:
         rows = [param(*key) for key in keys]
-        first = winning_params(SPEC, rows)
+        first = winning_params(SPEC.key_names, rows)
         dice.shuffle(rows)
 
-        assert winning_params(SPEC, rows) == first
+        assert winning_params(SPEC.key_names, rows) == first
         assert [row.param_key for row in first] == sorted({k for k, name in keys if name != "x"})
 
 

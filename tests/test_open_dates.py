@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import ProcessControl
 
-SOURCE = {"entity": "GELS", "source_system": "FPMS"}
+GROUP = GroupKey("GELS", "FPMS")
 
 
 def row(biz_dt: str, **values: str) -> ProcessControl:
@@ -31,7 +32,7 @@ def test_an_opened_row_is_that_one_day_and_has_the_models_columns() -> None:
         compare_cols="premium",
         run_id="r",
     )
-    assert opened_row(SOURCE, "2024-05-16", model) == row(
+    assert opened_row(GROUP, "2024-05-16", model) == row(
         "2024-05-16",
         start_dt="2024-05-16",
         end_dt="2024-05-16",
@@ -40,6 +41,6 @@ def test_an_opened_row_is_that_one_day_and_has_the_models_columns() -> None:
     )
 
 
-def test_the_first_row_of_a_source_has_no_model() -> None:
-    opened = opened_row(SOURCE, "2024-05-16", None)
+def test_the_first_row_of_a_group_has_no_model() -> None:
+    opened = opened_row(GROUP, "2024-05-16", None)
     assert opened == row("2024-05-16", start_dt="2024-05-16", end_dt="2024-05-16")

@@ -66,13 +66,13 @@ class TestGoodRows:
         registry = build([master("1", "etl_lnd_gels_fpms_t", comments="c")])
 
         (spec,) = registry.jobs.values()
-        assert (spec.job_id, spec.job_name, spec.source) == (
+        assert (spec.job_id, spec.job_name, spec.group.name) == (
             "1",
             "etl_lnd_gels_fpms_t",
             "gels_fpms",
         )
         assert (spec.script_path, spec.comments, spec.parents) == ("job.py", "c", ())
-        assert spec.lands is False
+        assert spec.has_sinks is False
         assert registry.findings == ()
 
     def test_parents_come_first_whatever_the_order_of_rows(self) -> None:
@@ -89,14 +89,21 @@ class TestGoodRows:
         ]
         assert registry.findings == ()
 
-    def test_sources(self) -> None:
+    def test_groups(self) -> None:
         other = json.dumps({"entity": "Gegm", "source_system": "ABC"})
         registry = build(
             [master("1"), master("2", context_params=other), master("3")], [edge("1", "3")]
         )
 
-        names = {src: [s.job_name for s in specs] for src, specs in registry.sources().items()}
-        assert names == {"gels_fpms": ["job_3", "job_1"], "gegm_abc": ["job_2"]}
+        names = {
+            name: (group.key, [spec.job_name for spec in group.jobs])
+            for name, group in registry.groups.items()
+        }
+        assert names == {
+            "gels_fpms": (("GELS", "FPMS"), ["job_3", "job_1"]),
+            "gegm_abc": (("Gegm", "ABC"), ["job_2"]),
+        }
+        assert registry.groups["gels_fpms"].job_ids == ("3", "1")
 
     @pytest.mark.parametrize("parent", ["", None])
     def test_an_empty_parent_says_root(self, parent: str | None) -> None:
@@ -247,12 +254,12 @@ class TestNames:
         registry = build([master("1", name, context_params=other), master("2")])
 
         assert list(registry.jobs) == ["job_2"]
-        assert "is the name of a source's job" in one_finding(registry, "1").reason
+        assert "is the name of a group's job" in one_finding(registry, "1").reason
 
     def test_a_name_equal_to_its_own_group(self) -> None:
         assert build([master("1", "gels_fpms")]).jobs == {}
 
-    def test_two_sources_of_one_name(self) -> None:
+    def test_two_groups_of_one_name(self) -> None:
         first = json.dumps({"entity": "A_B", "source_system": "C"})
         second = json.dumps({"entity": "A", "source_system": "B_C"})
         registry = build(
@@ -262,7 +269,7 @@ class TestNames:
         assert list(registry.jobs) == ["job_3"]
         for job_id in ("1", "2"):
             reason = one_finding(registry, job_id).reason
-            assert reason.startswith("the group a_b_c would be that of two sources")
+            assert reason.startswith("the name a_b_c would be that of two groups")
 
     def test_a_group_that_dagster_refuses(self) -> None:
         bad = json.dumps({"entity": "GE-LS", "source_system": "FPMS"})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import ProcessControl
 from orch_dagster.registry.context_params import ContextParams
 from orch_dagster.registry.jobs import JobSpec, Registry
 from orch_dagster.schedule.reprocess import Attempt, downstream, due_rows, why_not_now
 
-TODAY = {("GELS", "FPMS"): "2024-06-01", ("ACME", "CRM"): "2024-05-31"}
+TODAY = {GroupKey("GELS", "FPMS"): "2024-06-01", GroupKey("ACME", "CRM"): "2024-05-31"}
 
 
 def row(
@@ -84,11 +85,11 @@ def test_what_cannot_be_asked_for_is_named_and_the_others_are() -> None:
         "process_control (entity=GELS, source_system=FPMS, biz_dt=15/05/2024): reprocess_dt is "
         "set, but biz_dt is no date such as 2024-05-15",
         "process_control (entity=GONE, source_system=NONE, biz_dt=2024-05-15): reprocess_dt is "
-        "set, but no valid job is of that source",
+        "set, but no valid job is of that group",
     ]
 
 
-def test_jobs_of_other_sources_that_wait_for_it_however_far() -> None:
+def test_jobs_of_other_groups_that_wait_for_it_however_far() -> None:
     def spec(name: str, entity: str, *parents: str) -> JobSpec:
         context = ContextParams(entity=entity, source_system="S")
         return JobSpec(name, name, context, "landing.py", parents=parents)
@@ -102,5 +103,5 @@ def test_jobs_of_other_sources_that_wait_for_it_however_far() -> None:
         spec("e", "X", "x"),
     ]
     registry = Registry({one.job_name: one for one in specs})
-    names = [one.job_name for one in downstream(registry, [specs[0], specs[2]])]
+    names = [one.job_name for one in downstream(registry, registry.groups["a_s"])]
     assert names == ["c", "d"]

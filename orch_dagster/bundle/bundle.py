@@ -30,7 +30,7 @@ class ParamBundle:
         environment: ORCH_ENV.
         generated_at: When the rows were read, UTC.
         dependencies: The job's rows of job_dependency.
-        process_control: The run's dates, then the others of its source, newest first.
+        process_control: The run's dates, then the others of its group, newest first.
         sys_params: The rows that hold for this job, the winning one of each param_key.
     """
 
@@ -105,8 +105,8 @@ def assemble(
         environment: ORCH_ENV.
         generated_at: When the rows were read.
         dependencies: The job's rows.
-        process_control: The rows of the job's source, this run's already stamped.
-        sys_params: Rows of the environment, for this job, its source and ``*``.
+        process_control: The rows of the job's group, this run's already stamped.
+        sys_params: Rows of the environment, for this job, its group and ``*``.
 
     Raises:
         NotReadyError: No wanted date is open; names the key and the command that opens it.
@@ -128,26 +128,30 @@ def assemble(
             *(row for row in reversed(newest_first) if row.biz_dt in of_run),
             *(row for row in newest_first if row.biz_dt not in of_run),
         ),
-        sys_params=tuple(winning_params(spec, sys_params)),
+        sys_params=tuple(winning_params(spec.key_names, sys_params)),
         skipped=tuple(biz_dt for biz_dt in wanted if biz_dt not in is_open),
     )
 
 
 def _not_open(spec: JobSpec, wanted: Sequence[str]) -> str:
-    entity, source_system = spec.context.entity, spec.context.source_system
-    one = {"entity": entity, "source_system": source_system, "biz_dt": wanted[0]}
-    key = PROCESS_CONTROL.key_text(one)
+    group = spec.group
+    key = PROCESS_CONTROL.key_text({**group.columns, "biz_dt": wanted[0]})
     if len(wanted) > 1:
         key += f" … {wanted[-1]}"
     return (
         f"the business date is not open: {PROCESS_CONTROL.name} has no row {key}; "
-        f"open it with `orch open {entity} {source_system} {wanted[0]}`"
+        f"open it with `orch open {group.entity} {group.source_system} {wanted[0]}`"
     )
 
 
-def winning_params(spec: JobSpec, rows: Iterable[SysParam]) -> list[SysParam]:
-    """The row of each param_key whose key_name is the narrowest: job, then source, then ``*``."""
-    breadth = {spec.job_name: 0, spec.source: 1, "*": 2}
+def winning_params(key_names: Sequence[str], rows: Iterable[SysParam]) -> list[SysParam]:
+    """Return the row of each param_key whose key_name comes first.
+
+    Args:
+        key_names: Those that hold, the narrowest first: job, group, ``*``.
+        rows: Any rows of sys_params.
+    """
+    breadth = {name: place for place, name in enumerate(key_names)}
     best: dict[str, SysParam] = {}
     for row in rows:
         if row.key_name not in breadth:

@@ -55,7 +55,7 @@ def fetch_bundle(
         )
     dependencies = store.read(JOB_DEPENDENCY, {"dependent_job_id": spec.job_id})
     params = _sys_params(store, spec, environment)
-    dates = store.read(PROCESS_CONTROL, spec.source_key)
+    dates = store.read(PROCESS_CONTROL, spec.group.columns)
     return assemble(
         spec,
         run_id=run_id,
@@ -83,7 +83,7 @@ def fetch_sys_params(store: ControlStore, spec: JobSpec, environment: str) -> li
     Raises:
         StoreError: The store cannot be read.
     """
-    return winning_params(spec, _sys_params(store, spec, environment))
+    return winning_params(spec.key_names, _sys_params(store, spec, environment))
 
 
 def stamp_dates(store: ControlStore, spec: JobSpec, run_id: str, wanted: Sequence[str]) -> datetime:
@@ -94,7 +94,9 @@ def stamp_dates(store: ControlStore, spec: JobSpec, run_id: str, wanted: Sequenc
     """
     now = datetime.now(timezone.utc)
     stamp: Row = {"run_id": run_id, "last_update_ts": now}
-    store.update(PROCESS_CONTROL, [{**spec.source_key, "biz_dt": day, **stamp} for day in wanted])
+    store.update(
+        PROCESS_CONTROL, [{**spec.group.columns, "biz_dt": day, **stamp} for day in wanted]
+    )
     return now
 
 
@@ -120,6 +122,6 @@ def dates_without_parents(
 
 def _sys_params(store: ControlStore, spec: JobSpec, environment: str) -> list[SysParam]:
     """The rows of the environment that may hold for the job."""
-    names = [spec.job_name, spec.source, "*"]
-    rows = store.read(SYS_PARAMS, {"environment": environment, "key_name": names})
+    where = {"environment": environment, "key_name": spec.key_names}
+    rows = store.read(SYS_PARAMS, where)
     return [SysParam.from_row(row) for row in rows]

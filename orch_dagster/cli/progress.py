@@ -82,7 +82,7 @@ class Bars:
             columns.insert(-1, _Clipped("place"))
         self._shown = Progress(*columns, console=console, transient=True)
         self._is_shown = console.is_interactive
-        # From the start: what was asked for, a job or the source of several.
+        # From the start: what was asked for, a job or the group of several.
         self._bars: dict[str, TaskID] = {job_name: self._add(job_name)}
 
     def __enter__(self) -> Bars:

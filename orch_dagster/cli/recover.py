@@ -35,11 +35,11 @@ def recover(
 ) -> None:
     """Finish or roll back the landings that were cut off, of JOB or of all.
 
-    A landing that is on its way is named and left alone. A source's name stands for its jobs.
+    A landing that is on its way is named and left alone. A group's name stands for its jobs.
     """
     settings = load_settings()
     registry = loaded(settings).registry
-    specs = list(registry.jobs.values()) if job is None else find_jobs(registry, job)
+    specs = tuple(registry.jobs.values()) if job is None else find_jobs(registry, job).jobs
 
     def spark_properties(spec: JobSpec) -> Mapping[str, str]:
         with connected(settings) as store:

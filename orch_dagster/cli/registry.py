@@ -10,12 +10,13 @@ from orch_dagster.bundle.fetch import fetch_bundle
 from orch_dagster.bundle.redact import seal
 from orch_dagster.cli.arguments import BIZ_DT, as_json, connected, loaded
 from orch_dagster.cli.output import console, print_json, print_rows
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.errors import UnknownJobError
 from orch_dagster.registry.apply import apply_files
-from orch_dagster.registry.jobs import JobSpec, Registry
+from orch_dagster.registry.jobs import Group, JobSpec, Registry
 from orch_dagster.settings import load_settings
 
 
@@ -49,29 +50,26 @@ def apply(files: tuple[Path, ...], is_json: bool) -> None:
 @click.argument("source_system")
 @click.argument("biz_dt", type=BIZ_DT)
 def open_date(entity: str, source_system: str, biz_dt: str) -> None:
-    """Open a business date: a row of process_control, modelled on the source's newest."""
+    """Open a business date: a row of process_control, modelled on the group's newest."""
     settings = load_settings()
-    source = _source_as_spelled(loaded(settings).registry, entity, source_system)
+    group = _group_as_spelled(loaded(settings).registry, entity, source_system)
     with connected(settings) as store:
-        rows = [ProcessControl.from_row(row) for row in store.read(PROCESS_CONTROL, source)]
+        rows = [ProcessControl.from_row(row) for row in store.read(PROCESS_CONTROL, group.columns)]
         if any(row.biz_dt == biz_dt for row in rows):
-            console.print(f"{PROCESS_CONTROL.key_text({**source, 'biz_dt': biz_dt})} is open.")
+            console.print(
+                f"{PROCESS_CONTROL.key_text({**group.columns, 'biz_dt': biz_dt})} is open."
+            )
             return
-        row = opened_row(source, biz_dt, newest_row(rows))
+        row = opened_row(group, biz_dt, newest_row(rows))
         store.insert_ignore(PROCESS_CONTROL, [row.to_row()])
     console.print(f"Opened {PROCESS_CONTROL.key_text(row.to_row())}.")
 
 
-def _source_as_spelled(registry: Registry, entity: str, source_system: str) -> dict[str, str]:
-    """The source's columns as its jobs spell them, in any case of letters; else in upper case."""
-    for spec in registry.jobs.values():
-        context = spec.context
-        if (context.entity.upper(), context.source_system.upper()) == (
-            entity.upper(),
-            source_system.upper(),
-        ):
-            return spec.source_key
-    return {"entity": entity.upper(), "source_system": source_system.upper()}
+def _group_as_spelled(registry: Registry, entity: str, source_system: str) -> GroupKey:
+    """Return the group as its jobs spell it, in any case of letters; else in upper case."""
+    given = GroupKey(entity.upper(), source_system.upper())
+    keys = (group.key for group in registry.groups.values())
+    return next((key for key in keys if GroupKey(*map(str.upper, key)) == given), given)
 
 
 @click.command()
@@ -83,7 +81,7 @@ def jobs(is_json: bool) -> None:
         {
             "job_id": spec.job_id,
             "job_name": spec.job_name,
-            "source": spec.source,
+            "source": spec.group.name,
             "waits_for": ", ".join(spec.parents),
             "script": spec.script_path,
             "comments": spec.comments or "",
@@ -93,7 +91,9 @@ def jobs(is_json: bool) -> None:
     if is_json:
         print_json(rows)
         return
-    print_rows(rows, ["job_id", "job_name", "source", "waits_for", "script"], "No valid job.")
+    # The table says the word of today, the JSON the one that programs read.
+    shown = [{**row, "group": row["source"]} for row in rows]
+    print_rows(shown, ["job_id", "job_name", "group", "waits_for", "script"], "No valid job.")
     set_aside = [finding for finding in registry.findings if not finding.is_warning]
     if set_aside:
         click.echo(f"{len(set_aside)} findings on rows set aside; see `orch doctor`", err=True)
@@ -146,10 +146,10 @@ def find_job(registry: Registry, name: str) -> JobSpec:
     )
 
 
-def find_jobs(registry: Registry, name: str) -> list[JobSpec]:
-    """The job of that name, or all jobs of the source of that name.
+def find_jobs(registry: Registry, name: str) -> Group:
+    """Return the group of that name, or of its jobs the one of that name alone.
 
     Raises:
         UnknownJobError: There is neither.
     """
-    return registry.sources().get(name) or [find_job(registry, name)]
+    return registry.groups.get(name) or Group.of(find_job(registry, name))

@@ -15,7 +15,7 @@ from orch_dagster.cli.progress import progress
 from orch_dagster.cli.registry import find_jobs
 from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.errors import NotReadyError
-from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.registry.jobs import Group
 from orch_dagster.registry.location import load_location
 from orch_dagster.schedule.backfill import dates_to_run, days_of_range
 from orch_dagster.settings import Settings, load_settings
@@ -33,7 +33,7 @@ _INVOCATION_TAG = "orch/invocation"
 def run(
     job: str, biz_dt: str | None, first: str | None, last: str | None, missing: bool, is_json: bool
 ) -> None:
-    """Run JOB for business dates and wait for it; a source's name runs its whole chain.
+    """Run JOB for business dates and wait for it; a group's name runs its whole chain.
 
     Of several dates, each run lands up to ORCH_DATES_PER_RUN in one Spark application; those that
     are not open are skipped.
@@ -41,8 +41,8 @@ def run(
     days = _days(biz_dt, first, last, missing)
     settings = load_settings()
     registry = load_location(settings).registry
-    specs = find_jobs(registry, job)
-    batches = [days] if biz_dt else _batches(settings, specs, days, missing)
+    group = find_jobs(registry, job)
+    batches = [days] if biz_dt else _batches(settings, group, days, missing)
     ended: list[tuple[str, bool]] = []
     for batch in batches:
         run_id, is_success, is_canceled = _execute(settings, job, batch)
@@ -68,20 +68,20 @@ def _days(
 
 
 def _batches(
-    settings: Settings, specs: Sequence[JobSpec], days: tuple[str, ...], missing: bool
+    settings: Settings, group: Group, days: tuple[str, ...], missing: bool
 ) -> list[tuple[str, ...]]:
     """The dates of each run; what is left out is said on stderr."""
     with connected(settings) as store:
-        dates = dates_to_run(store, specs, days, only_missing=missing)
+        dates = dates_to_run(store, group, days, only_missing=missing)
     if dates.closed:
         click.echo(f"skipped, because they are not open: {', '.join(dates.closed)}", err=True)
     if dates.landed:
         click.echo(f"completed already: {', '.join(dates.landed)}", err=True)
     if not dates.wanted and not dates.landed:
-        context = specs[0].context
+        entity, source_system = group.key
         raise NotReadyError(
             f"no business date from {days[0]} to {days[-1]} is open; open one with "
-            f"`orch open {context.entity} {context.source_system} {days[0]}`"
+            f"`orch open {entity} {source_system} {days[0]}`"
         )
     return dates.batches(settings.dates_per_run)
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import TypeVar
 
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.tables import Row, Value
 
 R = TypeVar("R", bound="Record")
@@ -56,7 +57,7 @@ class JobMaster(Record):
 
 @dataclass(frozen=True)
 class ProcessControl(Record):
-    """An open business date of a source."""
+    """An open business date of a group."""
 
     entity: str
     source_system: str
@@ -69,6 +70,11 @@ class ProcessControl(Record):
     compare_cols: str | None = None
     run_id: str | None = None
     last_update_ts: datetime | None = None
+
+    @property
+    def group(self) -> GroupKey:
+        """Return the key of its group."""
+        return GroupKey(self.entity, self.source_system)
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class JobDependency(Record):
 
 @dataclass(frozen=True)
 class SysParam(Record):
-    """A setting for an environment and a job, a source or all."""
+    """A setting for an environment and a job, a group or all."""
 
     param_key: str
     environment: str

@@ -96,14 +96,14 @@ PROCESS_CONTROL = Table(
         _key("biz_dt", "Business date", Kind.DATE),
         Column("start_dt", Kind.DATE, "First date of the window that the biz_dt covers"),
         Column("end_dt", Kind.DATE, "Last date of that window"),
-        Column("process_dt", Kind.DATE, "Calendar date on which the source completed the biz_dt"),
+        Column("process_dt", Kind.DATE, "Calendar date on which the group completed the biz_dt"),
         Column("reprocess_dt", Kind.DATE, "Run the biz_dt again from this calendar date on"),
         Column("business_keys", Kind.TEXT, "Comma list of the columns that identify a row"),
         Column("compare_cols", Kind.TEXT, "Comma list of the columns that tell a change"),
         Column("run_id", Kind.TEXT, "Dagster run that last read the row"),
         Column("last_update_ts", Kind.TIMESTAMP, "When it did"),
     ),
-    "The business dates that are open, by source",
+    "The business dates that are open, by group",
 )
 
 JOB_DEPENDENCY = Table(
@@ -123,7 +123,7 @@ SYS_PARAMS = Table(
     (
         _key("param_key", "A Spark property, or a setting such as schedule.cron"),
         _key("environment", "Environment it holds in, as in ORCH_ENV"),
-        _key("key_name", "A job_name, a source <entity>_<source>, or *; the narrower wins"),
+        _key("key_name", "A job_name, a group <entity>_<source>, or *; the narrower wins"),
         Column("param_value", Kind.TEXT, "The value"),
         Column("param_type", Kind.TEXT, "spark, system, or secret (env:NAME or file:PATH)"),
     ),

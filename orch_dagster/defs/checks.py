@@ -22,11 +22,10 @@ _CHECKS = {
 def check_specs(spec: JobSpec, location: Location) -> Mapping[str, dg.AssetCheckSpec]:
     """The checks of a job's asset, by the output of its op.
 
-    None where it lands nothing, or where its source has no business_keys: each check declared
+    None where it lands nothing, or where its group has no business_keys: each check declared
     makes every load of the location longer.
     """
-    source = (spec.context.entity, spec.context.source_system)
-    if not spec.lands or source not in location.keyed_sources:
+    if not spec.has_sinks or spec.group not in location.keyed_groups:
         return {}
     key = asset_key(spec)
     return {

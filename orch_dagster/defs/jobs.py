@@ -1,4 +1,4 @@
-"""Dagster jobs over the assets: one for each row, one for each source, and Dagster's own."""
+"""Dagster jobs over the assets: one for each row, one for each group, and Dagster's own."""
 
 from __future__ import annotations
 

@@ -77,9 +77,10 @@ class ControlTables(RepositoryData):
 
     @cached_property
     def _specs_by_job(self) -> Mapping[str, Sequence[JobSpec]]:
-        """Each job's rows: those named like a row have one, those named like a source its chain."""
+        """Each job's rows: those named like a row have one, those named like a group its chain."""
         registry = self.location.registry
-        return {name: [spec] for name, spec in registry.jobs.items()} | registry.sources()
+        of_rows = {name: (spec,) for name, spec in registry.jobs.items()}
+        return of_rows | {name: group.jobs for name, group in registry.groups.items()}
 
     @property
     def _has_assets(self) -> bool:
@@ -117,10 +118,9 @@ class ControlTables(RepositoryData):
             )
         if job_name == IMPLICIT_ASSET_JOB_NAME:
             return self._builder.implicit_job()
-        specs = self._specs_by_job[job_name]
-        is_row = job_name in self.location.registry.jobs
-        about = f"Landing job {specs[0].job_id}" if is_row else f"All jobs of {job_name}, in order"
-        return self._builder.job(job_name, specs, about)
+        row = self.location.registry.jobs.get(job_name)
+        about = f"Landing job {row.job_id}" if row else f"All jobs of {job_name}, in order"
+        return self._builder.job(job_name, self._specs_by_job[job_name], about)
 
     def get_all_jobs(self) -> Sequence[dg.JobDefinition]:
         """See RepositoryData; of a large registry those that are worth their place in Dagit.
@@ -153,15 +153,15 @@ class ControlTables(RepositoryData):
 
     @cached_property
     def _sensors(self) -> Sequence[dg.SensorDefinition]:
-        location, sources = self.location, self.location.registry.sources()
-        if not sources:
+        location, groups = self.location, self.location.registry.groups
+        if not groups:
             return [execution_log_sensor(location)]
-        of_sources = [self.get_job(name) for name in sources]
+        of_groups = [self.get_job(name) for name in groups]
         of_all = self.get_job(IMPLICIT_ASSET_JOB_NAME)
         return [
             execution_log_sensor(location),
-            reprocess_sensor(location, [*of_sources, of_all]),
-            waiting_jobs_sensor(location, by_biz_dt(location), of_sources),
+            reprocess_sensor(location, [*of_groups, of_all]),
+            waiting_jobs_sensor(location, by_biz_dt(location), of_groups),
         ]
 
     def get_all_sensors(self) -> Sequence[dg.SensorDefinition]:

@@ -25,8 +25,8 @@ def asset_key(spec: JobSpec) -> dg.AssetKey:
 
 
 def group_name(spec: JobSpec) -> str:
-    """The source's name, which is also its job's."""
-    return spec.source
+    """Return the name of the job's group, which also the group's job has."""
+    return spec.group.name
 
 
 def description(spec: JobSpec) -> str:

@@ -11,9 +11,10 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import JobDependency, JobMaster
 from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER
 from orch_dagster.registry import graph
@@ -67,19 +68,52 @@ class JobSpec:
     """job_ids it waits for, sorted."""
 
     @property
-    def source(self) -> str:
-        """Name of its source: Dagster's group, and the job that runs the whole chain."""
-        return f"{self.context.entity}_{self.context.source_system}".lower()
+    def group(self) -> GroupKey:
+        """Return the key of its group."""
+        return GroupKey(self.context.entity, self.context.source_system)
 
     @property
-    def source_key(self) -> dict[str, str]:
-        """entity and source_system of its source, as process_control has them."""
-        return {"entity": self.context.entity, "source_system": self.context.source_system}
+    def key_names(self) -> tuple[str, ...]:
+        """Return the key_name of the sys_params that hold for it, the narrowest first."""
+        return (self.job_name, self.group.name, "*")
 
     @property
-    def lands(self) -> bool:
-        """Whether it has sinks, and so must report a landing."""
+    def has_sinks(self) -> bool:
+        """Return whether it has sinks, and so must report a landing."""
         return bool(self.context.sinks)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Jobs of one entity and source_system.
+
+    Attributes:
+        key: The pair; its name is Dagster's group, and the job that runs the whole chain.
+        jobs: All of them, or those that are asked for, parents first; at least one.
+    """
+
+    key: GroupKey
+    jobs: tuple[JobSpec, ...]
+
+    @classmethod
+    def of(cls, spec: JobSpec) -> Group:
+        """Return the part of a job's group that is the job alone."""
+        return cls(spec.group, (spec,))
+
+    @property
+    def name(self) -> str:
+        """Return the group's name, such as ``gels_fpms``."""
+        return self.key.name
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Return the key_name of the sys_params that hold for all of it, the narrowest first."""
+        return (self.name, "*")
+
+    @property
+    def job_ids(self) -> tuple[str, ...]:
+        """Return the job_id of each job."""
+        return tuple(spec.job_id for spec in self.jobs)
 
 
 @dataclass(frozen=True)
@@ -94,12 +128,13 @@ class Registry:
         """The specs of its parents."""
         return [self.jobs[self.name_by_id[parent]] for parent in spec.parents]
 
-    def sources(self) -> dict[str, list[JobSpec]]:
-        """The jobs of each source, parents first."""
-        found: dict[str, list[JobSpec]] = defaultdict(list)
+    @cached_property
+    def groups(self) -> Mapping[str, Group]:
+        """Return the groups by name, in the order of their first jobs."""
+        jobs: dict[GroupKey, list[JobSpec]] = defaultdict(list)
         for spec in self.jobs.values():
-            found[spec.source].append(spec)
-        return dict(found)
+            jobs[spec.group].append(spec)
+        return {key.name: Group(key, tuple(specs)) for key, specs in jobs.items()}
 
 
 ScriptCheck = Callable[[str], str | None]
@@ -199,7 +234,7 @@ def _valid_specs(
                 master.job_id, name, context, master.script_path or "", master.comments
             )
         findings += [_of_job(master.job_id, reason) for reason in reasons]
-    return _without_source_clashes(specs, findings)
+    return _without_group_clashes(specs, findings)
 
 
 def _name_faults(name: str) -> list[str]:
@@ -212,25 +247,26 @@ def _name_faults(name: str) -> list[str]:
     return []
 
 
-def _without_source_clashes(
+def _without_group_clashes(
     specs: dict[str, JobSpec], findings: list[Finding]
 ) -> dict[str, JobSpec]:
-    """Drop jobs named like a source, and jobs whose source is no name or that of two sources."""
-    sources: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    """Drop jobs named like a group, and jobs whose group has no valid name, or another's."""
+    groups: dict[str, set[GroupKey]] = defaultdict(set)
     for spec in specs.values():
-        sources[spec.source].add((spec.context.entity, spec.context.source_system))
+        groups[spec.group.name].add(spec.group)
     kept: dict[str, JobSpec] = {}
     for job_id, spec in specs.items():
-        if not _VALID_NAME.fullmatch(spec.source):
+        name = spec.group.name
+        if not _VALID_NAME.fullmatch(name):
             reason = (
-                f"entity and source_system make the group {spec.source!r}; "
+                f"entity and source_system make the group {name!r}; "
                 f"they may hold only letters, digits and underscores"
             )
-        elif len(pairs := sources[spec.source]) > 1:
+        elif len(pairs := groups[name]) > 1:
             listed = " and ".join(f"{entity!r} {system!r}" for entity, system in sorted(pairs))
-            reason = f"the group {spec.source} would be that of two sources, {listed}; rename one"
-        elif spec.job_name.lower() in sources:
-            reason = f"job_name {spec.job_name} is the name of a source's job; choose another"
+            reason = f"the name {name} would be that of two groups, {listed}; rename one"
+        elif spec.job_name.lower() in groups:
+            reason = f"job_name {spec.job_name} is the name of a group's job; choose another"
         else:
             kept[job_id] = spec
             continue

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from orch_dagster.control.connect import open_store
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import SysParam
 from orch_dagster.errors import StoreError
 from orch_dagster.registry.jobs import Registry, build_registry, script_check
@@ -23,7 +24,7 @@ class Location:
         registry: Its jobs.
         schedule_params: sys_params whose key starts with ``schedule.``.
         first_biz_dt: Where partitions start.
-        keyed_sources: (entity, source_system) of those whose rows can be told apart, by
+        keyed_groups: Those whose rows can be told apart, by
             business_keys of process_control.
         notice: What to tell about the load, such as how old the picture is; None where all is well.
     """
@@ -32,7 +33,7 @@ class Location:
     registry: Registry
     schedule_params: Sequence[SysParam]
     first_biz_dt: str
-    keyed_sources: Collection[tuple[str, str]] = ()
+    keyed_groups: Collection[GroupKey] = ()
     notice: str | None = None
 
     @property
@@ -59,7 +60,7 @@ def load_location(settings: Settings) -> Location:
         registry=registry,
         schedule_params=rows.schedule_params,
         first_biz_dt=first or datetime.now(timezone.utc).date().isoformat(),
-        keyed_sources=rows.keyed_sources,
+        keyed_groups=rows.keyed_groups,
         notice=notice,
     )
 

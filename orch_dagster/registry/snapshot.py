@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import JobDependency, JobMaster, SysParam
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (
@@ -33,7 +34,7 @@ class RegistryRows:
         schedule_params: The environment's sys_params whose key starts with ``schedule.``.
         first_biz_dt: The earliest biz_dt of process_control, or None.
         read_at: When the store gave them, UTC.
-        keyed_sources: (entity, source_system) of those with business_keys in process_control.
+        keyed_groups: Those with business_keys in process_control.
     """
 
     store: str
@@ -43,7 +44,7 @@ class RegistryRows:
     schedule_params: Sequence[SysParam]
     first_biz_dt: str | None
     read_at: datetime
-    keyed_sources: Sequence[tuple[str, str]] = field(default_factory=list)
+    keyed_groups: Sequence[GroupKey] = field(default_factory=list)
 
 
 def read_rows(store: ControlStore, environment: str) -> RegistryRows:
@@ -66,9 +67,9 @@ def read_rows(store: ControlStore, environment: str) -> RegistryRows:
             (day for row in dates if is_iso_date(day := str(row["biz_dt"]))), default=None
         ),
         read_at=datetime.now(timezone.utc),
-        keyed_sources=sorted(
+        keyed_groups=sorted(
             {
-                (str(row["entity"]), str(row["source_system"]))
+                GroupKey(str(row["entity"]), str(row["source_system"]))
                 for row in dates
                 if row["business_keys"]
             }
@@ -83,7 +84,7 @@ def save(rows: RegistryRows, path: Path) -> None:
         "environment": rows.environment,
         "read_at": rows.read_at.isoformat(),
         "first_biz_dt": rows.first_biz_dt,
-        "keyed_sources": rows.keyed_sources,
+        "keyed_sources": rows.keyed_groups,
         "job_master": [row.to_row() for row in rows.masters],
         "job_dependency": [row.to_row() for row in rows.dependencies],
         "sys_params": [row.to_row() for row in rows.schedule_params],
@@ -108,7 +109,7 @@ def load(path: Path) -> RegistryRows | None:
             first_biz_dt=document["first_biz_dt"],
             read_at=datetime.fromisoformat(document["read_at"]),
             # An older version kept none.
-            keyed_sources=[(e, s) for e, s in document.get("keyed_sources", ())],
+            keyed_groups=[GroupKey(e, s) for e, s in document.get("keyed_sources", ())],
         )
     except FileNotFoundError:
         return None

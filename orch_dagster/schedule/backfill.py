@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from orch_dagster.control.completions import completed
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL
-from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.registry.jobs import Group
 
 
 @dataclass(frozen=True)
@@ -39,22 +39,22 @@ def days_of_range(first: str, last: str) -> tuple[str, ...]:
 
 
 def dates_to_run(
-    store: ControlStore, specs: Sequence[JobSpec], days: Sequence[str], *, only_missing: bool
+    store: ControlStore, group: Group, days: Sequence[str], *, only_missing: bool
 ) -> RunDates:
     """Sort the dates of a range by what is to be done with them.
 
     Args:
         store: The control store.
-        specs: The jobs, all of one source.
+        group: The jobs.
         days: The dates of the range, in order.
         only_missing: Leave out those that all of the jobs have completed.
     """
-    rows = store.read(PROCESS_CONTROL, specs[0].source_key, columns=["biz_dt"])
+    rows = store.read(PROCESS_CONTROL, group.key.columns, columns=["biz_dt"])
     is_open = {row["biz_dt"] for row in rows}
     opened = [day for day in days if day in is_open]
     landed: set[str] = set()
     if only_missing:
-        ids = [spec.job_id for spec in specs]
+        ids = group.job_ids
         done = completed(store, ids, opened)
         landed = {day for day in opened if all((job_id, day) in done for job_id in ids)}
     return RunDates(

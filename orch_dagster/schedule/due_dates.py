@@ -33,13 +33,13 @@ def first_look(
 ) -> date:
     """Up to where nothing was passed over, at a schedule's first tick: the newest row.
 
-    Where another schedule of the source opened that row, this one may have been meant to, too: then
+    Where another schedule of the group opened that row, this one may have been meant to, too: then
     the newest row that none of them opened, but no more dates than a tick may ask for.
 
     Args:
         tick: The business date of the tick.
         rows: The dates that are open.
-        of_others: Those that other schedules of the source asked for.
+        of_others: Those that other schedules of the group asked for.
         calendar: The business days.
         catchup: How many passed-over dates a tick asks for.
     """

@@ -1,9 +1,9 @@
-"""process_dt: the calendar date on which the last job of a source completed a business date."""
+"""process_dt: the calendar date on which the last job of a group completed a business date."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,18 +11,18 @@ from orch_dagster.control.completions import completed
 from orch_dagster.control.records import COMPLETED, ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL, Row, is_iso_date
-from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.registry.jobs import Group
 
 
 def completed_by_run(rows: Iterable[ExecutionLog], job_ids: Collection[str]) -> dict[str, datetime]:
-    """The dates that a run has completed for all of its jobs of one source, and when.
+    """The dates that a run has completed for all of its jobs of one group, and when.
 
     One that failed for any of them is not among them, whatever the others did: what process_dt
     says of it stays.
 
     Args:
         rows: The run's rows of execution_log.
-        job_ids: The jobs of the source that the run was to run; at least one.
+        job_ids: The jobs of the group that the run was to run; at least one.
     """
     ends: dict[str, dict[str, datetime]] = defaultdict(dict)
     for row in rows:
@@ -36,35 +36,32 @@ def completed_by_run(rows: Iterable[ExecutionLog], job_ids: Collection[str]) -> 
 
 
 def stamp_process_dts(
-    store: ControlStore, specs: Sequence[JobSpec], ends: Mapping[str, datetime], zone: str
+    store: ControlStore, group: Group, ends: Mapping[str, datetime], zone: str
 ) -> list[str]:
-    """Write process_dt where all jobs of a source have completed the date; safe to do again.
+    """Write process_dt where all jobs of a group have completed the date; safe to do again.
 
     Args:
         store: The control store; execution_log has the runs' rows already.
-        specs: All jobs of the source.
+        group: All of its jobs.
         ends: By biz_dt when a run completed it, for all of its jobs.
         zone: Name of the time zone whose calendar counts.
 
     Returns:
         The dates whose process_dt was changed.
     """
-    job_ids = [spec.job_id for spec in specs]
-    done = completed(store, job_ids, ends)
-    whole = [day for day in ends if all((job_id, day) in done for job_id in job_ids)]
+    done = completed(store, group.job_ids, ends)
+    whole = [day for day in ends if all((job_id, day) in done for job_id in group.job_ids)]
     if not whole:
         return []
-    source = specs[0].source_key
-    there = store.read(
-        PROCESS_CONTROL, {**source, "biz_dt": whole}, columns=["biz_dt", "process_dt"]
-    )
+    key = group.key.columns
+    there = store.read(PROCESS_CONTROL, {**key, "biz_dt": whole}, columns=["biz_dt", "process_dt"])
     changed: list[Row] = []
     for row in there:
         biz_dt, before = str(row["biz_dt"]), str(row["process_dt"])
         process_dt = ends[biz_dt].astimezone(ZoneInfo(zone)).date().isoformat()
         # After an outage an older run may come to be read after a newer one.
         if not is_iso_date(before) or before < process_dt:
-            changed.append({**source, "biz_dt": biz_dt, "process_dt": process_dt})
+            changed.append({**key, "biz_dt": biz_dt, "process_dt": process_dt})
     if changed:
         store.update(PROCESS_CONTROL, changed)
     return [str(row["biz_dt"]) for row in changed]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.tables import PROCESS_CONTROL, is_iso_date
-from orch_dagster.registry.jobs import JobSpec, Registry
+from orch_dagster.registry.jobs import Group, JobSpec, Registry
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A run of a business date of the source.
+    """A run of a business date of the group.
 
     Attributes:
         run_id: Dagster's.
@@ -53,13 +54,13 @@ def why_not_now(row: ProcessControl, attempts: Iterable[Attempt]) -> str | None:
 
 
 def due_rows(
-    rows: Iterable[ProcessControl], today: dict[tuple[str, str], str]
+    rows: Iterable[ProcessControl], today: Mapping[GroupKey, str]
 ) -> tuple[list[ProcessControl], list[str]]:
     """The rows whose reprocess_dt is today or earlier, oldest biz_dt first, and what is odd.
 
     Args:
         rows: Rows of process_control.
-        today: The date it is, by entity and source_system, of each source that has jobs.
+        today: The date it is, for each group that has jobs.
 
     Returns:
         The due rows, and a sentence for each row that cannot be asked for.
@@ -70,22 +71,21 @@ def due_rows(
         if not row.reprocess_dt:
             continue
         where = f"{PROCESS_CONTROL.name} ({PROCESS_CONTROL.key_text(row.to_row())})"
-        here = today.get((row.entity, row.source_system))
+        here = today.get(row.group)
         if not is_iso_date(row.reprocess_dt):
             odd.append(f"{where}: reprocess_dt {row.reprocess_dt!r} is no date such as 2024-05-15")
         elif not is_iso_date(row.biz_dt):
             odd.append(f"{where}: reprocess_dt is set, but biz_dt is no date such as 2024-05-15")
         elif here is None:
-            odd.append(f"{where}: reprocess_dt is set, but no valid job is of that source")
+            odd.append(f"{where}: reprocess_dt is set, but no valid job is of that group")
         elif row.reprocess_dt <= here:
             due.append(row)
     return sorted(due, key=lambda row: (row.biz_dt, row.entity, row.source_system)), odd
 
 
-def downstream(registry: Registry, specs: Iterable[JobSpec]) -> Iterator[JobSpec]:
-    """The jobs of other sources that wait for any of these, however far; parents first."""
-    of_source = {spec.job_id for spec in specs}
-    behind = set(of_source)
+def downstream(registry: Registry, group: Group) -> Iterator[JobSpec]:
+    """Yield the jobs of other groups that wait for its jobs, however far; parents first."""
+    behind = set(group.job_ids)
     for spec in registry.jobs.values():
         if spec.job_id not in behind and not behind.isdisjoint(spec.parents):
             behind.add(spec.job_id)

@@ -216,7 +216,7 @@ def _iso(biz_dt: str | date) -> str:
 
 def _landed(spark: SparkSession, bundle: ParamBundle, reports: Sequence[LandingReport]) -> Landed:
     spec = bundle.spec
-    if not spec.lands:
+    if not spec.has_sinks:
         return Landed((), None)
     if not reports:
         raise KitError(

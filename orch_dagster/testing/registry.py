@@ -101,14 +101,14 @@ class JobRows:
             process_control: Columns of the date's row that the test gives.
             sys_params: param_key to param_value of those that the test gives.
         """
-        source = self.spec.source_key
+        group = self.spec.group
         dates = [
-            ProcessControl.from_row(row)
-            for row in self.rows.get(PROCESS_CONTROL.name, ())
-            if {name: row.get(name) for name in source} == source
+            date
+            for date in map(ProcessControl.from_row, self.rows.get(PROCESS_CONTROL.name, ()))
+            if date.group == group
         ]
         of_date = next((row for row in dates if row.biz_dt == biz_dt), None)
-        opened = of_date or opened_row(source, biz_dt, newest_row(dates))
+        opened = of_date or opened_row(group, biz_dt, newest_row(dates))
         now = datetime.now(timezone.utc)
         stamped = {**process_control, "run_id": run_id, "last_update_ts": now}
         check_rows(PROCESS_CONTROL, [{**opened.to_row(), **stamped}])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import JobDependency, JobMaster, SysParam
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, PROCESS_CONTROL, SYS_PARAMS
@@ -25,7 +26,7 @@ ROWS = RegistryRows(
     schedule_params=[SysParam("schedule.cron", "DEV", "*", "0 2 * * *", "system")],
     first_biz_dt="2024-05-15",
     read_at=datetime(2024, 5, 15, 1, 2, 3, 456789, tzinfo=timezone.utc),
-    keyed_sources=[("GELS", "FPMS")],
+    keyed_groups=[GroupKey("GELS", "FPMS")],
 )
 
 

@@ -46,7 +46,7 @@ def get(store: ControlStore, column: str) -> object:
 
 
 def last_end(store: ControlStore, zone: str = "UTC") -> str:
-    """The date there on which the last job of the source completed."""
+    """The date there on which the last job of the group completed."""
     rows = store.read(EXECUTION_LOG, {"job_id": ["first", "second"], "status": "Completed"})
     ends = [row["end_time"] for row in rows]
     return (

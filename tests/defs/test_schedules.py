@@ -9,7 +9,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.defs.schedule.definitions import schedule_findings
 from orch_dagster.errors import SettingsError
-from orch_dagster.schedule.schedules import source_time_zone
+from orch_dagster.schedule.schedules import time_zone
 from tests.defs.conftest import Located, schedule_param
 
 
@@ -43,7 +43,7 @@ def test_a_job_with_a_cron_of_its_own_has_a_schedule_of_its_own(
         [
             schedule_param("cron", "0 4 * * *", "job_2"),
             schedule_param("timezone", "Asia/Singapore", "job_2"),
-            # Without a cron of its own, a job goes by its source.
+            # Without a cron of its own, a job goes by its group.
             schedule_param("timezone", "Asia/Tokyo", "job_1"),
             schedule_param("timezone", "Europe/Berlin"),
         ],
@@ -61,11 +61,11 @@ def test_a_job_with_a_cron_of_its_own_has_a_schedule_of_its_own(
     }
     listed = {job.name for job in location.get_all_jobs()}
     assert listed == {"gels_fpms", "job_2", "__ASSET_JOB"}
-    spec = location.location.registry.jobs["job_2"]
-    assert source_time_zone(location.location, spec) == "Europe/Berlin"
+    group = location.location.registry.groups["gels_fpms"]
+    assert time_zone(location.location, group.key_names) == "Europe/Berlin"
 
 
-def test_a_source_whose_jobs_all_have_their_own_has_none(
+def test_a_group_whose_jobs_all_have_their_own_has_none(
     located: Located, store: ControlStore
 ) -> None:
     crons = [schedule_param("cron", "0 4 * * *", f"job_{number}") for number in (1, 2)]

@@ -25,7 +25,7 @@ def keys(*names: str) -> list[dg.AssetKey]:
 
 @pytest.fixture
 def crossing(store: ControlStore) -> ControlStore:
-    """alone and after of one source; merged waits for other of another one too, last for merged."""
+    """alone and after of one group; merged waits for other of another one too, last for merged."""
     add_jobs(store, "OTHER", {"other": []})
     add_jobs(
         store,

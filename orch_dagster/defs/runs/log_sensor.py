@@ -23,10 +23,9 @@ from orch_dagster.defs.runs.history import RUN_ENDS, HistoryReader
 from orch_dagster.defs.runs.retention import OldLogs
 from orch_dagster.defs.schedule.reprocess_sensor import settle_reprocess
 from orch_dagster.execution_log import RunHistory, project, write_rows
-from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.registry.location import Location
 from orch_dagster.schedule.process_dt import completed_by_run, stamp_process_dts
-from orch_dagster.schedule.schedules import source_time_zone
+from orch_dagster.schedule.schedules import time_zone
 
 SENSOR_NAME = "execution_log"
 
@@ -136,33 +135,32 @@ def _ended_run(history: RunHistory, run: DagsterRun) -> EndedRun:
 def keep_process_dts(
     store: ControlStore, location: Location, ended: Iterable[EndedRun]
 ) -> list[str]:
-    """Write process_dt of the dates that these runs have completed for the whole source.
+    """Write process_dt of the dates that these runs have completed for the whole group.
 
     Returns:
-        A sentence for each source whose rows were changed.
+        A sentence for each group whose rows were changed.
     """
-    sources = location.registry.sources()
     ends: dict[str, dict[str, datetime]] = defaultdict(dict)
     for one in ended:
-        for source, specs in _by_source(location, one.job_names).items():
-            job_ids = [spec.job_id for spec in specs]
+        for name, job_ids in _ids_by_group(location, one.job_names).items():
             for biz_dt, at in completed_by_run(one.rows, job_ids).items():
-                ends[source][biz_dt] = max(at, ends[source].get(biz_dt, at))
+                ends[name][biz_dt] = max(at, ends[name].get(biz_dt, at))
     said: list[str] = []
-    for source, of_dates in ends.items():
-        specs = sources[source]
-        zone = source_time_zone(location, specs[0])
-        if changed := stamp_process_dts(store, specs, of_dates, zone):
-            said.append(f"process_dt of {source}: {', '.join(changed)}")
+    for name, of_dates in ends.items():
+        group = location.registry.groups[name]
+        zone = time_zone(location, group.key_names)
+        if changed := stamp_process_dts(store, group, of_dates, zone):
+            said.append(f"process_dt of {name}: {', '.join(changed)}")
     return said
 
 
-def _by_source(location: Location, job_names: Iterable[str]) -> dict[str, list[JobSpec]]:
-    found: dict[str, list[JobSpec]] = defaultdict(list)
-    for name in job_names:
-        spec = location.registry.jobs[name]
-        found[spec.source].append(spec)
-    return dict(found)
+def _ids_by_group(location: Location, job_names: Iterable[str]) -> dict[str, list[str]]:
+    """Return the job_ids of a run's jobs, by the name of their group."""
+    job_ids: dict[str, list[str]] = defaultdict(list)
+    for job_name in job_names:
+        spec = location.registry.jobs[job_name]
+        job_ids[spec.group.name].append(spec.job_id)
+    return dict(job_ids)
 
 
 def _ends_after(

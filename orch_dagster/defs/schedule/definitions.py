@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import dagster as dg
 from dagster._utils.schedules import is_valid_cron_schedule
 
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.defs.schedule.tick import evaluate_tick
@@ -34,10 +35,10 @@ def by_biz_dt(location: Location) -> list[Schedule]:
 def schedule_definitions(location: Location) -> Sequence[dg.ScheduleDefinition]:
     """The schedules of the location for Dagster; all of them load stopped."""
     schedules = by_biz_dt(location)
-    of_source: dict[str, list[str]] = defaultdict(list)
+    of_group: dict[GroupKey, list[str]] = defaultdict(list)
     for schedule in schedules:
-        of_source[schedule.source].append(schedule.name)
-    return [_definition(one, of_source[one.source], location) for one in schedules]
+        of_group[schedule.group].append(schedule.name)
+    return [_definition(one, of_group[one.group], location) for one in schedules]
 
 
 def schedule_findings(location: Location) -> list[Finding]:
@@ -81,7 +82,7 @@ def _definition(
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         yield from evaluate_tick(schedule, siblings, location, context)
 
-    of = schedule.job_name if len(schedule.specs) == 1 else f"the jobs of {schedule.source}"
+    of = schedule.job_name if len(schedule.specs) == 1 else f"the jobs of {schedule.group.name}"
     return dg.ScheduleDefinition(
         name=schedule.name,
         job_name=schedule.job_name,

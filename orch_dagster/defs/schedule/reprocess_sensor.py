@@ -18,13 +18,13 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, PROCESS_CONTROL
 from orch_dagster.defs.partitions import PARTITION_TAG, last_biz_dt
 from orch_dagster.defs.translator import asset_key
-from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.registry.jobs import Group
 from orch_dagster.registry.location import Location
 from orch_dagster.schedule.reprocess import Attempt, downstream, due_rows, why_not_now
-from orch_dagster.schedule.schedules import source_time_zone
+from orch_dagster.schedule.schedules import time_zone
 
 REPROCESS_SENSOR = "reprocess"
-# The source whose date a run reprocesses, the value that asked for it, and the row's run_id then.
+# The group whose date a run reprocesses, the value that asked for it, and the row's run_id then.
 REPROCESS_TAG = "orch/reprocess"
 REPROCESS_DT_TAG = "orch/reprocess_dt"
 _ROW_RUN_ID_TAG = "orch/reprocess_row_run_id"
@@ -40,13 +40,10 @@ def reprocess_sensor(location: Location, jobs: Sequence[dg.JobDefinition]) -> dg
 
     Args:
         location: The registry and the settings.
-        jobs: The jobs of the sources, and Dagster's own of all assets.
+        jobs: The jobs of the groups, and Dagster's own of all assets.
     """
     settings = location.settings
-    sources = {
-        (specs[0].context.entity, specs[0].context.source_system): specs
-        for specs in location.registry.sources().values()
-    }
+    groups = {group.key: group for group in location.registry.groups.values()}
 
     @dg.sensor(
         name=REPROCESS_SENSOR,
@@ -55,14 +52,12 @@ def reprocess_sensor(location: Location, jobs: Sequence[dg.JobDefinition]) -> dg
         # It does nothing but what somebody wrote into a row.
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks for the business dates whose reprocess_dt in process_control is today or "
-        "earlier, with all jobs of the source and those that wait for them.",
+        "earlier, with all jobs of the group and those that wait for them.",
     )
     def reprocess(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         now = datetime.now(timezone.utc)
-        today = {
-            pair: now.astimezone(ZoneInfo(source_time_zone(location, specs[0]))).date().isoformat()
-            for pair, specs in sources.items()
-        }
+        zones = {key: ZoneInfo(time_zone(location, each.key_names)) for key, each in groups.items()}
+        today = {key: now.astimezone(zone).date().isoformat() for key, zone in zones.items()}
         asked, reasons = 0, list[str]()
         with closing(open_store(settings.control_url, settings.home)) as store:
             read = store.read(PROCESS_CONTROL, columns=_COLUMNS)
@@ -70,15 +65,15 @@ def reprocess_sensor(location: Location, jobs: Sequence[dg.JobDefinition]) -> dg
             for sentence in odd:
                 context.log.warning(sentence)
             for row in due:
-                specs = sources[row.entity, row.source_system]
+                group = groups[row.group]
                 reason = _not_a_partition(location, row, now.date()) or why_not_now(
-                    row, _attempts(context.instance, row.biz_dt, specs)
+                    row, _attempts(context.instance, row.biz_dt, group)
                 )
                 if reason:
-                    reasons.append(f"{specs[0].source} {row.biz_dt}: {reason}")
+                    reasons.append(f"{group.name} {row.biz_dt}: {reason}")
                 elif asked < _RUNS_A_TICK:
                     asked += 1
-                    yield _request(location, store, row, specs)
+                    yield _request(location, store, row, group)
         if not asked:
             yield dg.SkipReason("; ".join(reasons) or "No reprocess_dt is due")
 
@@ -96,18 +91,15 @@ def _not_a_partition(location: Location, row: ProcessControl, today_utc: date) -
     )
 
 
-def _attempts(
-    instance: DagsterInstance, biz_dt: str, specs: Sequence[JobSpec]
-) -> Iterator[Attempt]:
-    """The runs of the source's jobs for that date."""
-    source = specs[0].source
-    job_names = {source, *(spec.job_name for spec in specs)}
-    keys = {asset_key(spec) for spec in specs}
+def _attempts(instance: DagsterInstance, biz_dt: str, group: Group) -> Iterator[Attempt]:
+    """Yield the runs of the group's jobs for that date."""
+    job_names = {group.name, *(spec.job_name for spec in group.jobs)}
+    keys = {asset_key(spec) for spec in group.jobs}
     for run in instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: biz_dt})):
         # One that was never submitted, as its daemon died, waits for being asked for again.
         if run.status is DagsterRunStatus.NOT_STARTED:
             continue
-        is_own = run.tags.get(REPROCESS_TAG) == source
+        is_own = run.tags.get(REPROCESS_TAG) == group.name
         if is_own or run.job_name in job_names or not keys.isdisjoint(run.asset_selection or ()):
             yield Attempt(
                 run_id=run.run_id,
@@ -119,24 +111,23 @@ def _attempts(
 
 
 def _request(
-    location: Location, store: ControlStore, row: ProcessControl, specs: Sequence[JobSpec]
+    location: Location, store: ControlStore, row: ProcessControl, group: Group
 ) -> dg.RunRequest:
-    """The run of the source's chain, and of what other sources made of it for that date."""
-    source = specs[0].source
-    behind = list(downstream(location.registry, specs))
+    """Return the run of the group's chain, and of what other groups made of it for that date."""
+    behind = list(downstream(location.registry, group))
     done = completed(store, {spec.job_id for spec in behind}, [row.biz_dt])
     behind = [spec for spec in behind if (spec.job_id, row.biz_dt) in done]
     tags = {
         PARTITION_TAG: row.biz_dt,
-        REPROCESS_TAG: source,
+        REPROCESS_TAG: group.name,
         REPROCESS_DT_TAG: row.reprocess_dt,
         _ROW_RUN_ID_TAG: row.run_id,
     }
     return dg.RunRequest(
-        run_key=f"{source} {row.biz_dt} {row.reprocess_dt} {row.run_id or ''}".rstrip(),
-        job_name=IMPLICIT_ASSET_JOB_NAME if behind else source,
+        run_key=f"{group.name} {row.biz_dt} {row.reprocess_dt} {row.run_id or ''}".rstrip(),
+        job_name=IMPLICIT_ASSET_JOB_NAME if behind else group.name,
         partition_key=row.biz_dt,
-        asset_selection=[asset_key(spec) for spec in (*specs, *behind)] if behind else None,
+        asset_selection=[asset_key(spec) for spec in (*group.jobs, *behind)] if behind else None,
         tags={name: value for name, value in tags.items() if value},
     )
 
@@ -144,7 +135,7 @@ def _request(
 def settle_reprocess(
     instance: DagsterInstance, store: ControlStore, location: Location, run: DagsterRun
 ) -> None:
-    """Take reprocess_dt from the row where all jobs of the source have completed the date in the
+    """Take reprocess_dt from the row where all jobs of the group have completed the date in the
     runs that it asked for; safe to do again.
 
     Args:
@@ -155,20 +146,19 @@ def settle_reprocess(
     """
     if REPROCESS_TAG not in run.tags or _SETTLED_TAG in run.tags:
         return
-    source, value = run.tags[REPROCESS_TAG], run.tags.get(REPROCESS_DT_TAG, "")
-    biz_dt = run.tags.get(PARTITION_TAG, "")
-    specs = location.registry.sources().get(source)
-    if not specs:
+    value, biz_dt = run.tags.get(REPROCESS_DT_TAG, ""), run.tags.get(PARTITION_TAG, "")
+    group = location.registry.groups.get(run.tags[REPROCESS_TAG])
+    if group is None:
         return
     # The run itself, and where it failed those that went on from it.
-    tags = {REPROCESS_TAG: source, REPROCESS_DT_TAG: value, PARTITION_TAG: biz_dt}
+    tags = {REPROCESS_TAG: group.name, REPROCESS_DT_TAG: value, PARTITION_TAG: biz_dt}
     runs = instance.get_runs(dg.RunsFilter(tags=tags))
     run_ids = [one.run_id for one in runs if _SETTLED_TAG not in one.tags]
     where = {"run_id": run_ids, "biz_dt": biz_dt, "status": COMPLETED}
     done = {row["job_id"] for row in store.read(EXECUTION_LOG, where, columns=["job_id"])}
-    if not done.issuperset(spec.job_id for spec in specs):
+    if not done.issuperset(group.job_ids):
         return
-    key = {**specs[0].source_key, "biz_dt": biz_dt}
+    key = {**group.key.columns, "biz_dt": biz_dt}
     there = store.read(PROCESS_CONTROL, key, columns=["reprocess_dt"])
     # Whoever set another value since wants it run again.
     if any(row["reprocess_dt"] == value for row in there):

@@ -46,7 +46,7 @@ class _Seen:
     Attributes:
         params: Of the schedule.
         biz_dt: The tick's business date.
-        rows: The open dates of the source.
+        rows: The open dates of the group.
         ticked: Dates for which there is a run already.
         apart: Gives the jobs of a date's run that were left out and have been asked for since.
         notes: Of the ticks before.
@@ -70,7 +70,7 @@ def evaluate_tick(
 
     Args:
         schedule: The schedule.
-        siblings: The names of all schedules of its source.
+        siblings: The names of all schedules of its group.
         location: The registry, as it was when the location loaded.
         context: Dagster's.
 
@@ -110,9 +110,9 @@ class _Tick:
         """What the tick asks for; safe to do again."""
         params = self._params()
         local = self._at.astimezone(ZoneInfo(self._schedule.timezone)).date()
-        source = self._schedule.source
+        group = self._schedule.group.name
         if why := params.calendar.why_closed(local):
-            return [dg.SkipReason(f"{local} is {why} for {source}: no business date is due")]
+            return [dg.SkipReason(f"{local} is {why} for {group}: no business date is due")]
         biz_dt = params.calendar.before(local, params.offset)
         if biz_dt.isoformat() < self._location.first_biz_dt:
             return [dg.SkipReason(self._before_the_first(biz_dt))]
@@ -149,8 +149,8 @@ class _Tick:
         return tick_params(self._schedule.winning(rows), self._location.settings.home)
 
     def _rows(self) -> dict[str, ProcessControl]:
-        """The open dates of the source."""
-        read = self._store.read(PROCESS_CONTROL, self._schedule.where)
+        """Return the open dates of the group."""
+        read = self._store.read(PROCESS_CONTROL, self._schedule.group.columns)
         rows = [ProcessControl.from_row(row) for row in read]
         for row in rows:
             if not is_iso_date(row.biz_dt):
@@ -226,7 +226,7 @@ class _Tick:
     def _open(self, days: Sequence[str], seen: _Seen) -> None:
         model = newest_row(seen.rows.values())
         rows = [
-            opened_row(self._schedule.where, day, model).to_row()
+            opened_row(self._schedule.group, day, model).to_row()
             for day in days
             if day not in seen.rows
         ]
@@ -245,8 +245,9 @@ class _Tick:
         tags = {PARTITION_TAG: day, SCHEDULE_TAG: schedule.name}
         if waiting:
             tags[WAITING_TAG] = ", ".join(waiting)
-        # By default, all that the job has: a source's job also has those with a cron of their own.
-        of_job = self._location.registry.sources().get(schedule.job_name, schedule.specs)
+        # By default, all that the job has: a group's job also has those with a cron of their own.
+        group = self._location.registry.groups.get(schedule.job_name)
+        of_job = group.jobs if group else schedule.specs
         selection = None if len(specs) == len(of_job) else [asset_key(spec) for spec in specs]
         return dg.RunRequest(run_key=day, partition_key=day, tags=tags, asset_selection=selection)
 
@@ -265,10 +266,10 @@ class _Tick:
     def _nothing(self, seen: _Seen, waiting: Mapping[str, Sequence[str]]) -> dg.SkipReason:
         if names := waiting.get(seen.biz_dt.isoformat()):
             return dg.SkipReason(_waits(seen.biz_dt, names))
-        return dg.SkipReason(f"{seen.biz_dt} of {self._schedule.source} was asked for already")
+        return dg.SkipReason(f"{seen.biz_dt} of {self._schedule.group.name} was asked for already")
 
     def _before_the_first(self, biz_dt: date) -> str:
-        entity, source_system = self._schedule.where.values()
+        entity, source_system = self._schedule.group
         return (
             f"{biz_dt} is before the first partition, {self._location.first_biz_dt}: lower "
             f"ORCH_FIRST_BIZ_DT where it is set, else open the date with "

@@ -43,7 +43,7 @@ def waiting_jobs_sensor(
     Args:
         location: The registry and the settings.
         schedules: Whose runs leave jobs out.
-        jobs: The jobs of the sources, of which a run has the one asset.
+        jobs: The jobs of the groups, of which a run has the one asset.
     """
     settings = location.settings
 
@@ -54,7 +54,7 @@ def waiting_jobs_sensor(
         # A schedule that is stopped leaves nothing to wait for.
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks for the jobs that a schedule's run left out, as they wait for jobs of "
-        "other sources or with a cron of their own: each when its parents have completed the date.",
+        "other groups or with a cron of their own: each when its parents have completed the date.",
     )
     def waiting_jobs(
         context: dg.SensorEvaluationContext,
@@ -111,7 +111,7 @@ def _sorted_out(
 def _request(one: _Waiting) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=f"{one.spec.job_name} {one.biz_dt}",
-        job_name=one.spec.source,
+        job_name=one.spec.group.name,
         partition_key=one.biz_dt,
         asset_selection=[asset_key(one.spec)],
         tags={

@@ -195,7 +195,7 @@ def _submit(
     outcome = judge(
         end,
         heard.messages(),
-        lands=bundle.spec.lands,
+        lands=bundle.spec.has_sinks,
         timeout_s=timeout_s,
         expected_dates=bundle.biz_dts,
     )
