@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework import hql_text
-from framework.contract.paths import SQL_DIR_VARIABLE
+from framework.contract.variables import SQL_DIR
 from framework.errors import HqlError
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ def load_script(hql: str) -> Script:
     Raises:
         HqlError: the file is missing, unreadable or holds no statement.
     """
-    tried = [Path(os.environ.get(SQL_DIR_VARIABLE) or ".") / hql, Path(Path(hql).name)]
+    tried = [Path(os.environ.get(SQL_DIR) or ".") / hql, Path(Path(hql).name)]
     found = next((path.absolute() for path in tried if path.is_file()), None)
     if found is None:
         places = " or ".join(str(path.absolute()) for path in dict.fromkeys(tried))
-        raise HqlError(hql, None, f"no such file, looked for {places}; see {SQL_DIR_VARIABLE}")
+        raise HqlError(hql, None, f"no such file, looked for {places}; see {SQL_DIR}")
     try:
         text = found.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

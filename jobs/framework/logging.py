@@ -14,14 +14,13 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from framework.contract import variables
 from framework.contract.append import open_append, write_all
 from framework.contract.log_line import format_line
 from framework.secrets import mask
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-LOG_FILE_VARIABLE = "LOG_FILE"
 
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 _SPARK_LEVELS = ("ALL", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF")
@@ -121,7 +120,7 @@ def set_spark_log_level(spark: SparkSession, level: str) -> None:
 
 def _shared_handler() -> tuple[LineHandler, bool]:
     global _shared
-    path = os.environ.get(LOG_FILE_VARIABLE) or None
+    path = os.environ.get(variables.LOG_FILE) or None
     if _shared is not None and _shared.path == path:
         return _shared, False
     if _shared is not None:

@@ -10,7 +10,9 @@ from datetime import date
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
+from framework.contract import variables
 from framework.contract.formats import FORMATS, format_of
+from framework.contract.params_file import VERSION
 from framework.contract.validation import Node
 from framework.errors import ParamsError
 from framework.params import (
@@ -24,9 +26,6 @@ from framework.params import (
 )
 from framework.secrets import moved_back
 
-PARAMS_FILE_VARIABLE = "JOB_PARAMS_FILE"
-VERSION = 1
-
 # These become names of folders.
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
 
@@ -37,10 +36,10 @@ def load_params(path: str | None = None) -> JobParams:
     Raises:
         ParamsError: no file, no JSON, or values that can't be used: all of them at once.
     """
-    file = path or os.environ.get(PARAMS_FILE_VARIABLE, "")
+    file = path or os.environ.get(variables.PARAMS_FILE, "")
     if not file:
         raise ParamsError(
-            PARAMS_FILE_VARIABLE,
+            variables.PARAMS_FILE,
             ["is not set: start the job through the orchestrator, or name a params file by hand"],
         )
     return parse_params(_read(file), file)

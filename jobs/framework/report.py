@@ -17,12 +17,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from framework.contract import variables
 from framework.errors import ReportError
 
 if TYPE_CHECKING:
     from dagster_pipes import PipesContext
-
-CONTEXT_VARIABLE = "DAGSTER_PIPES_CONTEXT"
 
 # Threads write one message at a time, and none after the channel was closed.
 _writing = threading.Lock()
@@ -151,7 +150,7 @@ def progress(stages: Sequence[StageProgress]) -> None:
 
 def is_asked_for() -> bool:
     """Whether the orchestrator waits for reports."""
-    return bool(os.environ.get(CONTEXT_VARIABLE))
+    return bool(os.environ.get(variables.PIPES_CONTEXT))
 
 
 @contextmanager
@@ -189,8 +188,8 @@ def _open() -> PipesContext | None:
         from dagster_pipes import PipesContext, open_dagster_pipes
     except ImportError as error:
         raise ReportError(
-            f"{CONTEXT_VARIABLE} asks for reports but dagster_pipes is not installed where the "
-            "job runs: install it there, or ship its one file by --py-files"
+            f"{variables.PIPES_CONTEXT} asks for reports but dagster_pipes is not installed where "
+            "the job runs: install it there, or ship its one file by --py-files"
         ) from error
     if not PipesContext.is_initialized():
         open_dagster_pipes()

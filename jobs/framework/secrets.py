@@ -16,16 +16,16 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from framework.contract import variables
 from framework.errors import ParamsError
 
-NAMES_VARIABLE = "JOB_SECRETS"
 MASK = "******"
 
 _SHORTEST = 4
 _SHORTEST_LINE = 8
 _REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)
 # What the orchestrator wrote in the place of a secret that stood in the params file's rows.
-_MOVED = re.compile(r"env:JOB_SECRET_\d+", re.ASCII)
+_MOVED = re.compile(rf"env:{variables.MOVED_SECRET_PREFIX}\d+", re.ASCII)
 
 # Those of Spark, once the session told them.
 _of_spark: dict[str, str] = {}
@@ -72,7 +72,7 @@ def _name_in(value: str) -> str | None:
 
 
 def _values() -> Iterator[str]:
-    for name in filter(None, os.environ.get(NAMES_VARIABLE, "").split(",")):
+    for name in filter(None, os.environ.get(variables.SECRET_NAMES, "").split(",")):
         value = _property(name) if name.startswith("spark.") else os.environ.get(name)
         if value:
             yield value

@@ -9,13 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from framework.contract.params_file import VERSION
 from orch_dagster.control.records import JobDependency, ProcessControl, SysParam
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.errors import NotReadyError
 from orch_dagster.files import write_atomically
 from orch_dagster.registry.jobs import JobSpec
-
-VERSION = 1
 
 
 @dataclass(frozen=True)

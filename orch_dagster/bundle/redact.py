@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from framework.contract import variables
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.control.records import SysParam
 from orch_dagster.text import MASK
@@ -15,8 +16,6 @@ Option: TypeAlias = str | int | float | bool
 
 SECRET = "secret"
 ENV, FILE = "env:", "file:"
-# jobs/framework/secrets.py knows it too.
-MOVED = "JOB_SECRET_"
 
 # Values that say whether, not what.
 _NO_SECRETS = ("", "true", "false")
@@ -134,7 +133,7 @@ class _Sealing:
         return replace(row, param_value=MASK)
 
     def _move(self, value: str) -> str:
-        variable = f"{MOVED}{len(self.moved) + 1}"
+        variable = f"{variables.MOVED_SECRET_PREFIX}{len(self.moved) + 1}"
         self.moved[variable] = value
         return ENV + variable
 

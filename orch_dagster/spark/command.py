@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from framework.contract import variables
 from orch_dagster.spark.deployment import (
     AM_ENV,
     ATTEMPTS,
@@ -30,9 +31,6 @@ _EXECUTOR_PATH = "spark.executorEnv.PYTHONPATH"
 _JAVA_OPTIONS = ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions")
 _TAGS = "spark.yarn.tags"
 _LISTS = {"spark.submit.pyFiles": "--py-files", "spark.files": "--files", "spark.jars": "--jars"}
-_JOB_VARIABLES = ("LOG_FILE", "JOB_PARAMS_FILE", "JOB_BASE_DIR", "JOB_SQL_DIR")
-# Names the variables and properties whose values the framework keeps out of LOG_FILE.
-SECRETS_VARIABLE = "JOB_SECRETS"
 _CMD_SPECIAL = re.compile(r'[&|<>^%!"\r\n]')
 
 
@@ -106,7 +104,7 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
             can't be passed on.
     """
     deployment = deployment_of(request.spark_properties, request.spark_defaults)
-    own_variables = (*_JOB_VARIABLES, *request.pipes_env, *_secret_variables(request))
+    own_variables = (*variables.JOB_VARIABLES, *request.pipes_env, *_secret_variables(request))
     refuse_clashes(request.spark_properties, deployment, own_variables)
     properties = _properties(request, deployment, platform)
     hidden = {*request.secret_properties, *_secret_properties(request, deployment)}
@@ -192,13 +190,13 @@ def _executor_path(request: SubmitRequest, deployment: Deployment, platform: Pla
 def _driver_variables(request: SubmitRequest, platform: Platform) -> dict[str, str]:
     """Variables of a driver in a YARN container: shipped files by their base names, no LOG_FILE."""
     own = request.spark_properties
-    variables = {
-        "JOB_PARAMS_FILE": _base_name(request.params_file, platform),
-        "JOB_BASE_DIR": request.base_dir,
-        "JOB_SQL_DIR": ".",
+    of_job = {
+        variables.PARAMS_FILE: _base_name(request.params_file, platform),
+        variables.BASE_DIR: request.base_dir,
+        variables.SQL_DIR: ".",
         **request.pipes_env,
     }
-    found = {AM_ENV + name: value for name, value in variables.items()}
+    found = {AM_ENV + name: value for name, value in of_job.items()}
     for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"):
         found[AM_ENV + name] = own.get(AM_ENV + name) or own.get(
             "spark.pyspark.python", request.python
@@ -209,18 +207,18 @@ def _driver_variables(request: SubmitRequest, platform: Platform) -> dict[str, s
 def _secret_variables(request: SubmitRequest) -> dict[str, str]:
     """Variables of the driver: the secrets, and the names by which it knows what not to log."""
     names = sorted({*request.secret_variables, *request.secret_properties})
-    listed = {SECRETS_VARIABLE: ",".join(names)} if names else {}
+    listed = {variables.SECRET_NAMES: ",".join(names)} if names else {}
     return {**request.secret_variables, **listed}
 
 
 def _secret_properties(request: SubmitRequest, deployment: Deployment) -> dict[str, str]:
     """Properties that there are for the sake of secrets; none of them is for argv."""
-    variables = _secret_variables(request)
-    names = {*request.secret_properties, *request.secret_options, *variables}
+    of_driver = _secret_variables(request)
+    names = {*request.secret_properties, *request.secret_options, *of_driver}
     if not names:
         return {}
     so_far = request.spark_properties.get(REDACTION) or request.spark_defaults.get(REDACTION)
-    in_container = container_variables(variables) if deployment.is_cluster else {}
+    in_container = container_variables(of_driver) if deployment.is_cluster else {}
     return {REDACTION: covering(so_far, names), **in_container}
 
 
@@ -236,14 +234,14 @@ def _environment(request: SubmitRequest, deployment: Deployment) -> dict[str, st
         return env
     env |= {
         "PYTHONPATH": request.framework_dir,
-        "JOB_PARAMS_FILE": request.params_file,
-        "JOB_BASE_DIR": request.base_dir,
-        "JOB_SQL_DIR": request.sql_dir,
+        variables.PARAMS_FILE: request.params_file,
+        variables.BASE_DIR: request.base_dir,
+        variables.SQL_DIR: request.sql_dir,
         **request.pipes_env,
         **_secret_variables(request),
     }
     if request.log_file is not None:
-        env["LOG_FILE"] = request.log_file
+        env[variables.LOG_FILE] = request.log_file
     return env
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from framework.contract import variables
 from orch_dagster.spark.redaction import DEFAULT
 from orch_dagster.toolchain.errors import SubmitRefusedError
 
@@ -33,11 +34,11 @@ _EXPANDED = re.compile(r'[\\"$`]')
 _MARKED = re.compile(r"[{}<]")
 # The job's contract, and what starts Python, Java and Spark.
 _OWN_VARIABLES = frozenset(
-    {"LOG_FILE", "JOB_PARAMS_FILE", "JOB_BASE_DIR", "JOB_SQL_DIR", "JOB_SECRETS"}
+    {*variables.JOB_VARIABLES, variables.SECRET_NAMES}
     | {"JAVA_HOME", "CLASSPATH", "PATH", "HOME", "LD_LIBRARY_PATH"}
     | {"HADOOP_HOME", "HADOOP_CONF_DIR", "YARN_CONF_DIR"}
 )
-_OWN_PREFIXES = ("ORCH_", "DAGSTER_", "JOB_SECRET_", "SPARK_", "PYSPARK_", "PYTHON")
+_OWN_PREFIXES = ("ORCH_", "DAGSTER_", variables.MOVED_SECRET_PREFIX, "SPARK_", "PYSPARK_", "PYTHON")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+from framework.contract import variables
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_atomically
 from orch_dagster.registry.jobs import JobSpec
@@ -162,8 +163,8 @@ class Recovery:
             argv=(sys.executable, str(_SCRIPT)),
             env={
                 "PYTHONPATH": str(self.settings.jobs_dir),
-                "JOB_PARAMS_FILE": str(file),
-                "JOB_BASE_DIR": self.settings.base_dir,
+                variables.PARAMS_FILE: str(file),
+                variables.BASE_DIR: self.settings.base_dir,
             },
             properties={},
             properties_file="",

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framework.contract import variables
 from orch_dagster.bundle.bundle import ParamBundle, write_bundle
 from orch_dagster.registry.context_params import ContextParams
 from orch_dagster.settings import Settings
@@ -90,8 +91,8 @@ class Landing:
         )
         spark = session_with(self.spark, bundle.params_of_type("spark"))
         params_file = write_bundle(bundle, folder / "params")
-        variables = {**self._variables(), "JOB_PARAMS_FILE": str(params_file)}
-        reports = run_script(spark, self._script(job), variables)
+        environment = {**self._variables(), variables.PARAMS_FILE: str(params_file)}
+        reports = run_script(spark, self._script(job), environment)
         return _landed(spark, bundle, reports)
 
     def hql(
@@ -174,7 +175,7 @@ class Landing:
         return f"kit-{self._runs}", folder
 
     def _variables(self) -> dict[str, str]:
-        return {"JOB_BASE_DIR": str(self.root), "JOB_SQL_DIR": str(self._settings.hql_dir)}
+        return {variables.BASE_DIR: str(self.root), variables.SQL_DIR: str(self._settings.hql_dir)}
 
     def _script(self, job: JobRows) -> Path | None:
         if not job.has_script:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from framework.contract import variables
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from framework.report import LandingReport
-
-_PIPES = ("DAGSTER_PIPES_CONTEXT", "DAGSTER_PIPES_MESSAGES")
 
 
 def run_script(
@@ -55,7 +55,7 @@ def environment_of(environment: Mapping[str, str]) -> Generator[pytest.MonkeyPat
     before = dict(os.environ)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("LOG_FILE", *_PIPES):
+            for name in (variables.LOG_FILE, variables.PIPES_CONTEXT, variables.PIPES_MESSAGES):
                 patch.delenv(name, raising=False)
             for name, value in environment.items():
                 patch.setenv(name, value)

@@ -9,8 +9,7 @@ import os
 import re
 from pathlib import Path
 
-BASE_DIR_VARIABLE = "JOB_BASE_DIR"
-SQL_DIR_VARIABLE = "JOB_SQL_DIR"
+from framework.contract import variables
 
 # Two letters at least: `C:/data` is a Windows path, not a URL.
 _URL = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<rest>/.*)$")
@@ -20,7 +19,7 @@ _WINDOWS_DRIVE = re.compile(r"^/[A-Za-z]:/")
 
 def base_location() -> str:
     """Return the data root: JOB_BASE_DIR, or the working folder where it is unset."""
-    return as_location(os.environ.get(BASE_DIR_VARIABLE) or ".")
+    return as_location(os.environ.get(variables.BASE_DIR) or ".")
 
 
 def as_location(path: str) -> str:

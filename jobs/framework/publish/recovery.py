@@ -17,9 +17,9 @@ from pathlib import Path
 from string import Formatter
 from typing import Any, Literal
 
+from framework.contract import variables
 from framework.contract.paths import base_location, is_local, join, parent, resolve
 from framework.errors import LockedError, PublishError
-from framework.params_loader import PARAMS_FILE_VARIABLE
 from framework.plan import BIZ_DT
 from framework.publish.journal import FILE, FOLDER
 from framework.publish.processes import Look, Owner, psutil_look, this_process
@@ -132,7 +132,7 @@ def main() -> None:
     "gone_hosts": [..], "with_session": ..}; answered, in the file's name with .found at its end,
     a list of findings.
     """
-    file = Path(os.environ[PARAMS_FILE_VARIABLE])
+    file = Path(os.environ[variables.PARAMS_FILE])
     asked: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     jobs = [_job(job) for job in asked["jobs"]]
     with _file_system(asked["with_session"]) as fs:
