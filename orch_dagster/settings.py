@@ -34,7 +34,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 class Settings(BaseSettings):
-    """Every setting, named ORCH_<FIELD> in the environment; docs/guide.md lists them as here."""
+    """Every setting, named ORCH_<FIELD> in the environment; docs/reference/settings.md has them."""
 
     model_config = SettingsConfigDict(
         env_prefix="ORCH_", frozen=True, extra="ignore", env_ignore_empty=True

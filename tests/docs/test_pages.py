@@ -1,4 +1,4 @@
-"""README and guide: each command works as it is written, in a fresh copy of the repository."""
+"""README and docs: each command works as it is written, in a fresh copy of the repository."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orch_dagster.settings import REPOSITORY, Settings
+from orch_dagster.settings import REPOSITORY
 from tests.docs.commands import commands_of, files_of
 from tests.homes import Home
 
@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 README = REPOSITORY / "README.md"
-GUIDE = REPOSITORY / "docs" / "guide.md"
+DOCS = REPOSITORY / "docs"
+# In the order in which a reader meets them: the pages share their files and what they land.
+PAGES = (
+    "tutorial.md",
+    "how-to/write-a-script.md",
+    "how-to/many-dates.md",
+    "how-to/schedules.md",
+    "operations.md",
+)
+# Others that have commands, and the tests that give them.
+PAGES_OF_OTHER_TESTS = {"kudu.md": "test_kudu_example.py", "testing.md": "test_testing_page.py"}
 
 
 @pytest.mark.spark
@@ -30,14 +40,15 @@ def test_readme(checkout: Home) -> None:
 
 
 @pytest.mark.spark
-def test_the_jobs_of_the_guide(checkout: Home, spark: SparkSession) -> None:
+def test_the_pages_from_the_tutorial_on(checkout: Home, spark: SparkSession) -> None:
     checkout.orch("init")
-    for name, content in files_of(GUIDE).items():
-        file = checkout.folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content, encoding="utf-8")
-    for command in commands_of(GUIDE):
-        checkout.line(command)
+    for page in PAGES:
+        for name, content in files_of(DOCS / page).items():
+            file = checkout.folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content, encoding="utf-8")
+        for command in commands_of(DOCS / page):
+            checkout.line(command)
     landed = spark.read.orc(str(checkout.folder / "out" / "acme_customer"))
     text = landed.select([landed[name].cast("string") for name in landed.columns])
     assert sorted(tuple(row) for row in text.collect()) == [
@@ -51,12 +62,8 @@ def test_the_jobs_of_the_guide(checkout: Home, spark: SparkSession) -> None:
     )
 
 
-def test_the_guide_has_every_setting_as_it_is_declared() -> None:
-    """On a failure the table wanted is in the message."""
-    rows = ["| variable | meaning | default |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        is_said = isinstance(field.default, str | int | float) and field.default != ""
-        default = f"`{field.default}`" if is_said else ""
-        rows.append(f"| ORCH_{name.upper()} | {field.description} | {default} |")
-    table = "\n".join(rows)
-    assert table in GUIDE.read_text(encoding="utf-8"), table
+def test_every_page_with_commands_is_run() -> None:
+    with_commands = {
+        str(page.relative_to(DOCS).as_posix()) for page in DOCS.rglob("*.md") if commands_of(page)
+    }
+    assert with_commands == {*PAGES, *PAGES_OF_OTHER_TESTS}

@@ -1,0 +1,89 @@
+"""Reference pages name all that there is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import click
+import pytest
+
+import framework
+from orch_dagster.cli.main import main
+from orch_dagster.registry.context_params import BadRecords, ContextParams, Sink, Source
+from orch_dagster.settings import REPOSITORY, Settings
+
+DOCS = REPOSITORY / "docs"
+
+
+def test_every_command_and_option_is_named() -> None:
+    text = (DOCS / "reference" / "commands.md").read_text(encoding="utf-8")
+    missing = [word for word in words_of(main, "orch") if not is_named(word, text)]
+    assert missing == []
+
+
+def test_every_import_of_scripts_is_named() -> None:
+    text = (DOCS / "reference" / "job-scripts.md").read_text(encoding="utf-8")
+    assert [name for name in framework.__all__ if not is_named(name, text)] == []
+
+
+@pytest.mark.parametrize("model", [ContextParams, Source, Sink, BadRecords])
+def test_every_key_of_context_params_is_named(model: type[ContextParams]) -> None:
+    text = (DOCS / "reference" / "context-params.md").read_text(encoding="utf-8")
+    keys = [field.alias or name for name, field in model.model_fields.items()]
+    assert [key for key in keys if not is_named(key, text)] == []
+
+
+def test_the_reference_has_every_setting_as_it_is_declared() -> None:
+    """On a failure the table wanted is in the message."""
+    rows = ["| variable | meaning | default |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        is_said = isinstance(field.default, str | int | float) and field.default != ""
+        default = f"`{field.default}`" if is_said else ""
+        rows.append(f"| ORCH_{name.upper()} | {field.description} | {default} |")
+    table = "\n".join(rows)
+    assert table in (DOCS / "reference" / "settings.md").read_text(encoding="utf-8"), table
+
+
+def test_the_tree_has_every_package_and_no_other() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    shown = set(folders_of(text[text.index("```\njobs/") :].split("```")[1]))
+    packages = {
+        f"{file.parent.relative_to(REPOSITORY).as_posix()}/"
+        for root in ("orch_dagster", "jobs/framework")
+        for file in (REPOSITORY / root).rglob("*.py")
+    }
+    assert shown - {"jobs/"} == packages
+
+
+def is_named(word: str, text: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text) is not None
+
+
+def words_of(command: click.Command, name: str) -> Iterator[str]:
+    """Yield the name of a command and its options, and those of the commands below it."""
+    yield name.removeprefix("orch kudu ")
+    for param in command.params:
+        if isinstance(param, click.Option):
+            yield max(param.opts, key=len)
+    if isinstance(command, click.Group):
+        for each, below in command.commands.items():
+            yield from words_of(below, f"{name} {each}")
+
+
+def folders_of(tree: str) -> Iterator[str]:
+    """Yield the folders of the tree by their paths; two more spaces are one level deeper."""
+    above: list[str] = []
+    for line in tree.strip().splitlines():
+        match = re.match(r"( *)(\w+/)(?=\s{2}|$)", line)
+        # The last line has the folders that are no packages.
+        if match is None or line.startswith("hql/"):
+            continue
+        del above[len(match[1]) // 2 :]
+        above.append(match[2])
+        yield "".join(above)
+
+
+def test_a_tree_is_read() -> None:
+    tree = "a/\n  b/     one\n    c/   two words\n  d.py  e.py\n  f/\nhql/  docs/\n"
+    assert list(folders_of(tree)) == ["a/", "a/b/", "a/b/c/", "a/f/"]
