@@ -19,10 +19,12 @@ $(VENV)/.installed: pyproject.toml
 demo: install
 	$(BIN)/orch demo
 
+TIERS := tests
+
 # Files side by side: most tests wait for processes of their own.
 define pytest
-$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone"
-$(BIN)/python -m pytest -m alone
+$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone" $(TIERS)
+$(BIN)/python -m pytest -m alone $(TIERS)
 endef
 
 test: install
@@ -38,7 +40,7 @@ check: install
 CHAOS_RUNS ?= 500
 chaos: export CHAOS_RUNS := $(CHAOS_RUNS)
 chaos: install
-	$(BIN)/python -m pytest -s tests/chaos tests/defs/test_kill_publish.py
+	$(BIN)/python -m pytest -s tests/endurance/chaos tests/endurance/defs/test_kill_publish.py
 
 bench: install
 	$(BIN)/python bench/registry_load.py 1000 10000

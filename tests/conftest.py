@@ -22,8 +22,8 @@ from tests.kudu_cluster import KuduCluster, kudu_cluster, sample_home_on
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# The fixtures `landing…`, as a team that writes jobs has them.
-pytest_plugins = ["orch_dagster.kit"]
+# The fixtures `landing…`, as a team that writes jobs has them; and a code location's.
+pytest_plugins = ["orch_dagster.kit", "tests.code_location"]
 
 # For JVMs that live a few seconds: a third less of them, and nothing else is different.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
@@ -43,6 +43,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that no worker is alone with one at the end (see Makefile)."""
     items.sort(key=lambda item: item.path.name not in _LONGEST)
+
+
+@pytest.fixture(autouse=True)
+def _no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test is taken for a job that an orchestrator started."""
+    for name in ("LOG_FILE", "JOB_PARAMS_FILE", "JOB_BASE_DIR", "JOB_SQL_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("DAGSTER_PIPES_CONTEXT", "DAGSTER_PIPES_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A frozen record for each control table: rows become values at the edge, dicts travel no further.
 
-The fields are the columns of tables.py, in its order; tests/control/test_records.py holds them to
-it.
+The fields are the columns of tables.py, in its order, which
+tests/unit/control/test_records.py checks.
 """
 
 from __future__ import annotations

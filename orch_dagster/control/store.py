@@ -1,4 +1,4 @@
-"""What every control store promises; tests/control/test_store_contract.py holds each to it."""
+"""What every control store promises; its test_store_contract.py holds each to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that are cut; tests/test_masking.py has those that are masked."""
+"""Texts that are cut; test_masking.py has those that are masked."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ def cancel_runs_with_their_server() -> None:
     Who ends a server so, such as a container's stop, kills it soon after; its runs have ended in
     order by then. At a reload of the location no signal is sent, and Dagster calls cleanup when
     the runs are over. Dagster 1.13.27 has no hook for it, and sets its signal handlers anew after
-    it has loaded this code: the version is pinned and tests/defs/test_dead_servers.py holds it.
+    it has loaded this code: the version is pinned and
+    tests/services/defs/test_dead_servers.py holds it.
     """
     served = sys.modules.get("dagster._grpc.server")
     # Elsewhere the module takes a quarter of a second to import, for nothing.

@@ -1,0 +1,69 @@
+"""README and docs: each command works as it is written, in a fresh copy of the repository."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orch_dagster.settings import REPOSITORY
+from tests.commands import commands_of, files_of
+from tests.homes import Home
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+README = REPOSITORY / "README.md"
+DOCS = REPOSITORY / "docs"
+# In the order in which a reader meets them: the pages share their files and what they land.
+PAGES = (
+    "tutorial.md",
+    "how-to/write-a-script.md",
+    "how-to/many-dates.md",
+    "how-to/schedules.md",
+    "operations.md",
+)
+# Others that have commands, and the tests that give them.
+PAGES_OF_OTHER_TESTS = {"kudu.md": "test_kudu_example.py", "testing.md": "test_testing_page.py"}
+
+
+@pytest.mark.spark
+def test_readme(checkout: Home) -> None:
+    # What `make demo` does before it lands, without the virtual environment.
+    checkout.orch("init", "--sample")
+    commands = commands_of(README, after="## How to")
+    assert len(commands) > 8
+    for command in commands:
+        checkout.line(command)
+    statuses = [row["status"] for row in checkout.json("log")]
+    assert statuses == ["Completed"] * 5
+
+
+@pytest.mark.spark
+def test_the_pages_from_the_tutorial_on(checkout: Home, spark: SparkSession) -> None:
+    checkout.orch("init")
+    for page in PAGES:
+        for name, content in files_of(DOCS / page).items():
+            file = checkout.folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content, encoding="utf-8")
+        for command in commands_of(DOCS / page):
+            checkout.line(command)
+    landed = spark.read.orc(str(checkout.folder / "out" / "acme_customer"))
+    text = landed.select([landed[name].cast("string") for name in landed.columns])
+    assert sorted(tuple(row) for row in text.collect()) == [
+        ("7", "Ada", "1843-10-01", "2024-05-15"),
+        ("8", "Grace", "1944-07-02", "2024-05-15"),
+    ]
+    decades = spark.read.parquet(str(checkout.folder / "out" / "acme_decades" / "2024-05-15"))
+    assert sorted(tuple(row) for row in decades.collect()) == [(1840, 1), (1940, 1)]
+    assert "wrote 2 decades" in "".join(
+        file.read_text(encoding="utf-8") for file in (checkout.folder / "logs").iterdir()
+    )
+
+
+def test_every_page_with_commands_is_run() -> None:
+    with_commands = {
+        str(page.relative_to(DOCS).as_posix()) for page in DOCS.rglob("*.md") if commands_of(page)
+    }
+    assert with_commands == {*PAGES, *PAGES_OF_OTHER_TESTS}

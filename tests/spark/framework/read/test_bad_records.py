@@ -1,0 +1,138 @@
+"""Records that do not fit the schema of their source."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from framework.errors import BadRecordsError, EmptyResultError, SourceGone
+from tests.landing_home import Home, sink
+from tests.samples import DATE
+
+if TYPE_CHECKING:
+    pass
+
+pytestmark = pytest.mark.spark
+
+SCHEMA = "id INT, name STRING, day DATE"
+GOOD = "1,a,2024-05-01\n2,b,\n"
+# A number that is none, a date that there is not, a cell too few and one too many.
+BAD = ["x,c,2024-05-01", "3,d,2024-02-30", "4,e", "5,f,2024-05-01,6"]
+DEFAULT = "out/t/_rejected/job"
+
+
+def source(limit: int = 10, path: str | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        "format": "csv", "path": "in/{biz_dt}.csv", "options": {"header": True},
+        "schema": SCHEMA, "bad_records": {"limit": limit, "path": path}, **more,
+    }  # fmt: skip
+
+
+def kept(home: Home, folder: str = DEFAULT) -> list[tuple[str, str, str]]:
+    files = (home.root / folder / f"biz_dt={DATE}").glob("part-*")
+    rows = [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
+    return sorted((row["source"], row["file"].rpartition("/")[2], row["record"]) for row in rows)
+
+
+def test_are_kept_with_their_file_and_counted(home: Home) -> None:
+    """However few columns the query reads, and whatever rows it wants."""
+    home.source(f"id,name,day\n{GOOD}" + "\n".join(BAD))
+    landed = home.land(sources=[source()], hql="SELECT name FROM row1 LIMIT 1")
+    assert (landed.rows_read, landed.rejected_rows, landed.row_count) == (6, 4, 1)
+    assert landed.rejected_path == f"{home.root.as_posix()}/{DEFAULT}/biz_dt={DATE}"
+    assert kept(home) == sorted(("row1", f"{DATE}.csv", record) for record in BAD)
+    home.land(sources=[source()])
+    # The folder for them is none of the table's.
+    assert home.rows() == [("1", "a", "2024-05-01", DATE), ("2", "b", "None", DATE)]
+    assert home.leftovers() == []
+
+
+def test_replace_those_of_the_last_landing_of_the_date(home: Home) -> None:
+    for records in (BAD, BAD[2:3]):
+        home.source(f"id,name,day\n{GOOD}" + "\n".join(records))
+        home.land(sources=[source()])
+    assert kept(home) == [("row1", f"{DATE}.csv", "4,e")]
+    home.source(f"id,name,day\n{BAD[0]}")
+    with pytest.raises(EmptyResultError):
+        home.land(sources=[source()])
+    assert kept(home) == [("row1", f"{DATE}.csv", "4,e")]
+    home.source(f"id,name,day\n{GOOD}")
+    landed = home.land(sources=[source()])
+    assert (landed.rejected_rows, landed.rejected_path) == (0, None)
+    assert sorted(each.name for each in (home.root / "out/t").iterdir()) == [f"biz_dt={DATE}"]
+
+
+@pytest.mark.parametrize("limit", [0, 3])
+def test_more_than_the_limit_fail_the_date_and_are_shown(home: Home, limit: int) -> None:
+    home.source(f"id,name,day\n{GOOD}")
+    home.land(sources=[source(limit)])
+    home.source("id,name,day\n" + "\n".join([f"y,{'n' * 200},", *BAD[:3]]))
+    with pytest.raises(BadRecordsError) as refused:
+        home.land(sources=[source(limit)])
+    assert (refused.value.count, refused.value.limit) == (4, limit)
+    first, *shown = str(refused.value).splitlines()
+    assert f"row1: 4 records of {home.root.as_posix()}/in/{DATE}.csv do not fit" in first
+    assert shown[0].endswith(f"{DATE}.csv: {('y,' + 'n' * 98)!r}")
+    assert [line.rpartition(": ")[2] for line in shown[1:3]] == [repr(BAD[0]), repr(BAD[1])]
+    assert len(home.rows()) == 2
+    assert not (home.root / DEFAULT).exists()
+
+
+def test_a_null_token_makes_no_record_bad(home: Home) -> None:
+    """And with several of them a bad record is kept as it came."""
+    home.source("id,name,day\nNA,-,NA\n-,x,-\nno,NA,-\n7,-\n")
+    tokens = ["NA", "-"]
+    landed = home.land(sources=[source(null_tokens=tokens)], keys="id")
+    assert (landed.row_count, landed.rejected_rows) == (2, 2)
+    assert home.rows() == [("None", "None", "None", DATE), ("None", "x", "None", DATE)]
+    assert [record for _, _, record in kept(home)] == ["7,-", "no,NA,-"]
+
+
+def test_of_json_lines_and_of_several_sources(home: Home) -> None:
+    """One folder for the sources that share it; a path is kept apart by job and date."""
+    lines = ['{"id": 1}', '{"id": "one"}', '{"id": 2', "no JSON"]
+    (home.root / "j").mkdir()
+    (home.root / "j" / "a.json").write_text("\n".join(lines))
+    home.source(f"id,name,day\n{GOOD}{BAD[0]}\n")
+    json_lines = {
+        "format": "json", "path": "j", "schema": "id INT",
+        "bad_records": {"limit": 3, "path": "bad/{biz_dt:%Y}"},
+    }  # fmt: skip
+    sources = [source(path="bad/2024"), json_lines, source(1)]
+    hql = "SELECT row1.id FROM row1 JOIN row2 ON row1.id = row2.id"
+    landed = home.land(sources=sources, hql=hql)
+    assert (landed.row_count, landed.rejected_rows) == (1, 5)
+    assert kept(home, "bad/2024/job") == [
+        ("row1", f"{DATE}.csv", BAD[0]),
+        *sorted(("row2", "a.json", line) for line in lines[1:]),
+    ]
+    assert kept(home) == [("row3", f"{DATE}.csv", BAD[0])]
+
+
+def test_of_a_job_that_writes_to_tables_alone(home: Home) -> None:
+    url = f"jdbc:derby:memory:{home.root.name};create=true"
+    options = {"url": url, "driver": "org.apache.derby.jdbc.EmbeddedDriver"}
+    home.source(f"id,name,day\n{GOOD}{BAD[0]}\n")
+    table = sink("jdbc", "fitting", options=options)
+    landed = home.land(sources=[source(path="bad")], sinks=[table])
+    assert (landed.row_count, landed.rejected_rows, landed.rows_read) == (2, 1, 3)
+    assert kept(home, "bad/job") == [("row1", f"{DATE}.csv", BAD[0])]
+    assert home.leftovers("bad") == []
+
+
+def test_a_source_that_goes_while_it_is_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    from framework.read import bad_records
+
+    real = bad_records.read_records
+
+    def read(*args: Any, **more: Any) -> Any:
+        rows = real(*args, **more)
+        (home.root / "in" / f"{DATE}.csv").unlink()
+        return rows
+
+    monkeypatch.setattr(bad_records, "read_records", read)
+    home.source(f"id,name,day\n{GOOD}")
+    with pytest.raises(SourceGone, match=f"in/{DATE}.csv disappeared"):
+        home.land(sources=[source()])

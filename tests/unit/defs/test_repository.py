@@ -1,0 +1,104 @@
+"""The code location as Dagster's server sees it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from dataclasses import replace
+
+import dagster as dg
+import pytest
+from dagster import RepositoryDefinition
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster_shared.serdes import serialize_value
+
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS
+from orch_dagster.defs.repository import ControlTables
+from orch_dagster.settings import Settings
+from tests.code_location import Located, schedule_param
+
+
+def snapshot(location: ControlTables) -> RepositorySnap:
+    return RepositorySnap.from_def(RepositoryDefinition("orch", repository_data=location))
+
+
+def test_jobs_assets_and_schedules(located: Located) -> None:
+    snap = snapshot(located())
+    assert {ref.name for ref in snap.job_refs or snap.job_datas or []} == {
+        "job_1",
+        "job_2",
+        "gels_fpms",
+        "__ASSET_JOB",
+    }
+    assert {node.asset_key.to_user_string() for node in snap.asset_nodes} == {
+        "gels/fpms/job_1",
+        "gels/fpms/job_2",
+    }
+    assert {node.group_name for node in snap.asset_nodes} == {"gels_fpms"}
+    assert [schedule.name for schedule in snap.schedules] == ["gels_fpms_by_biz_dt"]
+    names = [sensor.name for sensor in snap.sensors]
+    assert names == ["execution_log", "reprocess", "waiting_jobs"]
+
+
+def test_one_job_is_built_without_the_others(located: Located) -> None:
+    location = located()
+    assert list(location.get_job("job_1").graph.node_names()) == ["job_1"]
+    assert list(location._jobs) == ["job_1"]
+
+
+def test_of_many_rows_only_the_sources_jobs_are_listed(
+    located: Located, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCH_LISTED_JOBS", "1")
+    location = located()
+    assert {job.name for job in location.get_all_jobs()} == {"gels_fpms", "__ASSET_JOB"}
+    assert location.get_job("job_2").name == "job_2"
+
+
+def test_an_unknown_job_is_named(located: Located) -> None:
+    with pytest.raises(dg.DagsterInvariantViolationError, match=r"no job nope.*orch doctor"):
+        located().get_job("nope")
+
+
+def test_bad_rows_are_told_and_the_others_load(
+    located: Located, store: ControlStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = json.dumps(
+        {
+            "entity": "GELS",
+            "source_system": "FPMS",
+            "sources": [{"format": "csv", "path": "x"}],
+            "sinks": [{"format": "com.example.a/b c", "path": "out/{biz_dt}"}],
+        }
+    )
+    row = {"job_name": "odd_format", "script_path": "landing.py", "context_params": odd}
+    store.upsert(JOB_MASTER, [{"job_id": "J3", **row}, {"job_id": "J4", "job_name": "a b"}])
+    store.upsert(SYS_PARAMS, [schedule_param("cron", "at two")])
+
+    with caplog.at_level(logging.WARNING, "orch_dagster"):
+        snap = snapshot(located())
+
+    assert len(snap.asset_nodes) == 3
+    said = [record.getMessage() for record in caplog.records]
+    assert any(text.startswith("set aside: job_master (job_id=J4)") for text in said)
+    assert any(text.startswith("sys_params") and "at two" in text for text in said)
+
+
+def test_dates_that_are_none_are_passed_over(located: Located, settings: Settings) -> None:
+    # As a table that was there before may hold them: past the store, which would refuse.
+    with sqlite3.connect(settings.state_dir / "control.db") as connection:
+        connection.execute(
+            "INSERT INTO process_control (entity, source_system, biz_dt) "
+            "VALUES ('A', 'B', '15/05/2023')"
+        )
+    assert located().location.first_biz_dt == "2024-05-15"
+
+
+def test_a_password_of_the_store_is_not_shown(located: Located) -> None:
+    location = located().location
+    url = "postgresql+psycopg://orch:s3cret@host/db"
+    settings = location.settings.model_copy(update={"control_url": url})
+    shown = snapshot(ControlTables(lambda: replace(location, settings=settings)))
+    assert "s3cret" not in serialize_value(shown)

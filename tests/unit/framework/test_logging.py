@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from framework.logging import get_logger, set_spark_log_level
+from orch_dagster.settings import REPOSITORY
+
+JOBS = REPOSITORY / "jobs"
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO |WARN |ERROR) \[(\S+)\] (.*)")
+
+
+@pytest.fixture
+def log_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "job.log"
+    monkeypatch.setenv("LOG_FILE", str(file))
+    return file
+
+
+def test_a_line_has_the_one_format_and_goes_to_the_file_only(
+    log_file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    get_logger("a.job").info("landed %d rows", 3)
+    match = LINE.fullmatch(log_file.read_text().rstrip("\n"))
+    assert match
+    assert match.groups() == ("INFO ", "a.job", "landed 3 rows")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_asking_twice_doubles_nothing(log_file: Path) -> None:
+    get_logger("twice")
+    get_logger("twice").warning("once")
+    get_logger("twice.child").warning("once")
+    assert log_file.read_text().count("once") == 2
+
+
+def test_further_lines_are_indented(log_file: Path) -> None:
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError:
+        get_logger("trace").exception("failed\nbadly")
+    first, *rest = log_file.read_text(encoding="utf-8").splitlines()
+    assert LINE.fullmatch(first)
+    assert rest[0] == "    badly"
+    assert rest[-1] == "    second"
+    assert all(line.startswith("    ") for line in rest)
+
+
+def test_text_that_is_no_utf8_does_not_stop_the_line(log_file: Path) -> None:
+    get_logger("odd").info("lone surrogate \udcff, 漢")
+    assert "lone surrogate \\udcff, 漢" in log_file.read_text(encoding="utf-8")
+
+
+def test_without_a_file_it_is_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    get_logger("plain").info("hello")
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert LINE.fullmatch(err.strip())
+
+
+def test_a_file_that_cannot_be_opened_is_said_on_stderr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOG_FILE", str(tmp_path / "absent" / "job.log"))
+    get_logger("lost").info("hello")
+    lines = capfd.readouterr().err.splitlines()
+    assert "LOG_FILE can't be opened" in lines[0]
+    assert lines[1].endswith("[lost] hello")
+
+
+def test_lines_of_many_processes_stay_whole(log_file: Path) -> None:
+    code = (
+        "import sys; from framework import get_logger; log = get_logger(sys.argv[1])\n"
+        "for i in range(500): log.info('%d %s', i, sys.argv[1] * 5000)"
+    )
+    env = {"PYTHONPATH": str(JOBS), "LOG_FILE": str(log_file), "SYSTEMROOT": "C:\\Windows"}
+    writers = [subprocess.Popen([sys.executable, "-c", code, letter], env=env) for letter in "abcd"]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0, 0]
+    seen: list[tuple[str, str]] = []
+    for line in log_file.read_text().splitlines():
+        match = LINE.fullmatch(line)
+        assert match
+        number, text = match[3].split(" ")
+        assert text == match[2] * 5000
+        seen.append((match[2], number))
+    assert sorted(seen) == sorted((letter, str(i)) for letter in "abcd" for i in range(500))
+
+
+def test_an_unknown_spark_level_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown Spark log level 'loud'; use one of ALL"):
+        set_spark_log_level(None, "loud")  # type: ignore[arg-type]
+
+
+@pytest.mark.spark
+def test_python_names_of_levels_work_for_spark(spark) -> None:  # type: ignore[no-untyped-def]
+    set_spark_log_level(spark, "warning")
+    root = spark._jvm.org.apache.logging.log4j.LogManager.getRootLogger()
+    assert str(root.getLevel()) == "WARN"
+    set_spark_log_level(spark, "error")
+    assert str(root.getLevel()) == "ERROR"

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from framework.errors import HqlError, ParamsError
+from framework.params_loader import parse_params
+from framework.plan import Place, Plan, plan_landing
+from tests.samples import document
+
+
+def plan(base: str = "hdfs://nn/data", **context: Any) -> Plan:
+    params = parse_params(document(**context), "p.json")
+    return plan_landing(params, params.biz_dt, base)
+
+
+def test_paths_views_and_folders() -> None:
+    made = plan()
+    (source,) = made.sources
+    assert (source.view, source.location) == ("row1", "hdfs://nn/data/in/2024-05-15.csv")
+    (sink,) = made.sinks
+    assert sink.place == Place("hdfs://nn/data/out/t/biz_dt=2024-05-15", "biz_dt=2024-05-15")
+
+
+def test_a_sink_with_the_date_in_its_path_is_replaced_whole() -> None:
+    (sink,) = plan(sinks=[{"format": "csv", "path": "out/{biz_dt:%Y%m%d}"}]).sinks
+    assert sink.place == Place("hdfs://nn/data/out/20240515")
+
+
+def test_tables_are_names_not_paths() -> None:
+    made = plan(
+        sources=[{"format": "jdbc", "path": "db.t"}], sinks=[{"format": "kudu", "path": "db.u"}]
+    )
+    assert made.sources[0].location == "db.t"
+    assert (made.sinks[0].root, made.sinks[0].place) == ("db.u", None)
+
+
+def test_variables_of_the_hql() -> None:
+    assert plan().variables == {
+        "biz_dt": "2024-05-15", "start_dt": "2024-05-01", "end_dt": "2024-05-14T23:59:59+00:00",
+        "run_id": "run-1", "job_name": "job", "entity": "INS", "source_system": "SYS",
+        "environment": "DEV",
+    }  # fmt: skip
+
+
+def test_a_date_without_process_control_has_no_window() -> None:
+    params = parse_params(document(biz_dts=("2024-05-15", "2024-05-16")), "p.json")
+    assert "start_dt" not in plan_landing(params, date(2024, 5, 16), "/d").variables
+
+
+def test_all_faults_at_once() -> None:
+    with pytest.raises(ParamsError) as refused:
+        plan(
+            sources=[{"format": "csv", "path": "in/{bizdt}"}],
+            sinks=[
+                {"format": "orc", "path": "out/a"},
+                {"format": "orc", "path": "out/b", "partition_cols": ["region", "biz_dt"]},
+                {"format": "orc", "path": "out/[c]/{biz_dt}"},
+                {"format": "orc", "path": "out/d", "partition_cols": ["biz_dt"]},
+                {"format": "csv", "path": "out/d", "partition_cols": ["biz_dt"]},
+            ],
+        )
+    found = [problem.partition(": ") for problem in refused.value.problems]
+    assert [(where, text[:24]) for where, _, text in found] == [
+        ("sources[0]", "unknown placeholder {biz"),
+        ("sinks[0]", "put biz_dt first in part"),
+        ("sinks[1]", "put biz_dt first in part"),
+        ("sinks[2]", "a sink's path can't hold"),
+        ("sinks", "one would replace the ot"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", ["out", "out/{biz_dt:%Y}", "out/{biz_dt:%Y%m}", "out/{biz_dt:%d}", "out/{end_dt:%Y}"]
+)
+def test_a_path_that_days_would_share_is_refused(path: str) -> None:
+    with pytest.raises(ParamsError, match="one date would replace another"):
+        plan(sinks=[{"format": "csv", "path": path}])
+
+
+@pytest.mark.parametrize("other", ["out/{biz_dt}/b", "out/x/../{biz_dt}", "out/{biz_dt}"])
+def test_a_sink_inside_another_is_refused(other: str) -> None:
+    with pytest.raises(ParamsError, match="one would replace the other"):
+        plan("/data", sinks=[{"format": "csv", "path": path} for path in ("out/{biz_dt}", other)])
+
+
+def test_a_source_that_the_swap_would_carry_away_is_refused() -> None:
+    with pytest.raises(ParamsError, match="which a sink replaces"):
+        plan(
+            sources=[{"format": "csv", "path": "t/{biz_dt}/in.csv"}],
+            sinks=[{"format": "csv", "path": "t/{biz_dt}"}],
+        )
+
+
+@pytest.mark.parametrize("key", ["sources", "sinks"])
+def test_a_landing_needs_both_ends(key: str) -> None:
+    with pytest.raises(ParamsError, match=f"{key}: run_landing needs at least one"):
+        plan(**{key: []})
+
+
+def test_a_missing_hql_file_is_found_here() -> None:
+    with pytest.raises(HqlError, match="no such file"):
+        plan(hql="none.hql")

@@ -1,0 +1,208 @@
+"""Golden files: tests/golden/spark/<system>-<where>.txt.
+
+Refresh them with `ORCH_REFRESH_GOLDEN=1 pytest tests/unit/spark/test_command.py` and read the diff.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from orch_dagster.settings import REPOSITORY
+from orch_dagster.spark.command import (
+    ADD_EXPORTS,
+    Platform,
+    SubmitCommand,
+    SubmitRequest,
+    build_command,
+)
+from orch_dagster.toolchain.errors import SubmitRefusedError
+
+GOLDEN = REPOSITORY / "tests" / "golden" / "spark"
+MASTERS = {
+    "local": {},
+    "standalone": {"spark.master": "spark://spark1:7077"},
+    "yarn-client": {"spark.master": "yarn"},
+    "yarn-cluster": {"spark.master": "yarn", "spark.submit.deployMode": "cluster"},
+}
+RUN_ID = "0b5dd4f2-6a3b-4d6e-9c1f-2f1f6f0f7a11"
+
+
+def request_for(platform: Platform, **properties: str) -> SubmitRequest:
+    if platform == "win32":
+        home, spark, submit = "C:\\orch home", "C:\\Program Files (x86)\\spark", "spark-submit.cmd"
+        java, python, slash = "C:\\Java\\jdk-17", "C:\\py\\python.exe", "\\"
+    else:
+        home, spark, submit = "/srv/orch home", "/opt/spark", "spark-submit"
+        java, python, slash = "/opt/jdk-17", "/opt/venv/bin/python", "/"
+
+    def at(*parts: str) -> str:
+        return slash.join((home, *parts))
+
+    job = "etl_lnd_gels_fpms_t_contract_master"
+    return SubmitRequest(
+        spark_home=spark,
+        spark_submit=slash.join((spark, "bin", submit)),
+        java_home=java,
+        python=python,
+        script=at("jobs", f"{job}.py"),
+        app_name=f"{job} 2024-05-15",
+        run_id=RUN_ID,
+        framework_dir=at("jobs"),
+        params_file=at("params", RUN_ID, f"{job}.json"),
+        log_file=at("logs", "job_2024-05-15_01-02-03_0b5dd4f2.log"),
+        base_dir="hdfs://nn/data" if properties.get("spark.master") == "yarn" else home,
+        sql_dir=at("hql"),
+        properties_file=at("params", RUN_ID, f"{job}.properties"),
+        hql_file=at("hql", f"{job}.hql"),
+        spark_properties={
+            "spark.driver.memory": "1g",
+            "spark.driver.extraJavaOptions": '-Duser.timezone=UTC -Dnote="a & b"',
+            "spark.hadoop.fs.s3a.access.key": "AKIA-not-for-argv",
+            "spark.yarn.tags": "nightly",
+            "spark.files": "hdfs://nn/lookup.csv",
+            **properties,
+        },
+        spark_defaults={
+            "spark.eventLog.enabled": "false",
+            "spark.executor.extraJavaOptions": "-Dfrom=defaults",
+        },
+        pipes_env={"DAGSTER_PIPES_CONTEXT": "eJyrVko=", "DAGSTER_PIPES_MESSAGES": "eJyrVkrMTq0="},
+        py_files=(at("pyfiles", "framework-ab12.zip"), at("pyfiles", "dagster_pipes-cd34.zip")),
+    )
+
+
+def shown(command: SubmitCommand) -> str:
+    """One argument or variable a line."""
+    parts = ["# argv", *command.argv, "# env"]
+    parts += [f"{name}={value}" for name, value in sorted(command.env.items())]
+    parts += ["# properties"]
+    parts += [f"{name}={value}" for name, value in sorted(command.properties.items())]
+    return "\n".join(parts) + "\n"
+
+
+@pytest.mark.parametrize("where", MASTERS)
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_command_is_the_golden_one(platform: Platform, where: str) -> None:
+    text = shown(build_command(request_for(platform, **MASTERS[where]), platform))
+    golden = GOLDEN / f"{platform}-{where}.txt"
+    if os.environ.get("ORCH_REFRESH_GOLDEN"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(text, encoding="utf-8", newline="\n")
+    assert text == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("where", MASTERS)
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_what_every_command_keeps(platform: Platform, where: str) -> None:
+    request = request_for(platform, **MASTERS[where])
+    command = build_command(request, platform)
+    pairs = zip(command.argv, command.argv[1:], strict=False)
+    conf = dict(value.split("=", 1) for option, value in pairs if option == "--conf")
+    every = {**command.properties, **conf}
+    assert every["spark.app.name"] == request.app_name
+    assert every["spark.executorEnv.PYTHONPATH"]
+    for name in ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"):
+        assert every[name].startswith(ADD_EXPORTS)
+    assert every["spark.driver.extraJavaOptions"].endswith('-Dnote="a & b"')
+    assert every["spark.executor.extraJavaOptions"].endswith("-Dfrom=defaults")
+    assert "AKIA" not in " ".join(command.argv)
+    assert command.properties["spark.eventLog.enabled"] == "false"
+    assert command.argv[0] == request.spark_submit
+    assert command.argv[-1] == request.script
+    assert list(conf) == sorted(conf)
+
+
+def test_windows_arguments_hold_nothing_that_cmd_reads() -> None:
+    command = build_command(request_for("win32"), "win32")
+    assert len(command.argv) == 4
+    assert not set("&|<>^%!\"'") & set("".join(command.argv))
+
+
+def test_no_file_is_needed_without_secrets() -> None:
+    request = replace(request_for("linux"), spark_properties={}, spark_defaults={"spark.a": "1"})
+    command = build_command(request, "linux")
+    assert command.properties == {}
+    assert "--properties-file" not in command.argv
+    assert command.argv[1:5] == ("--master", "local[*]", "--deploy-mode", "client")
+
+
+def test_master_and_mode_of_spark_defaults_hold_where_the_job_names_none() -> None:
+    request = replace(
+        request_for("linux"),
+        spark_properties={"spark.app.name": "mine"},
+        spark_defaults={"spark.master": "yarn", "spark.submit.deployMode": "cluster"},
+    )
+    command = build_command(request, "linux")
+    assert command.argv[1:5] == ("--master", "yarn", "--deploy-mode", "cluster")
+    assert "spark.app.name=mine" in command.argv
+    assert "LOG_FILE" not in command.env
+
+
+def test_a_job_without_a_log_file_gets_no_variable() -> None:
+    command = build_command(replace(request_for("linux"), log_file=None), "linux")
+    assert "LOG_FILE" not in command.env
+
+
+def refused(platform: Platform = "linux", **properties: str) -> SubmitRefusedError:
+    with pytest.raises(SubmitRefusedError) as caught:
+        build_command(request_for(platform, **properties), platform)
+    return caught.value
+
+
+@pytest.mark.parametrize("master", ["spark://h:7077", "local[2]", "k8s://https://h"])
+def test_cluster_mode_is_yarns(master: str) -> None:
+    error = refused(**{"spark.master": master, "spark.submit.deployMode": "cluster"})
+    assert error.properties == ("spark.master", "spark.submit.deployMode")
+    assert "set spark.submit.deployMode to client" in str(error)
+
+
+def test_clashes_are_all_named_at_once() -> None:
+    error = refused(
+        **MASTERS["yarn-cluster"],
+        **{
+            "spark.yarn.submit.waitAppCompletion": "false",
+            "spark.yarn.maxAppAttempts": "2",
+            "spark.yarn.appMasterEnv.JOB_BASE_DIR": "/elsewhere",
+            "spark.yarn.appMasterEnv.DAGSTER_PIPES_CONTEXT": "x",
+            "driver.memory": "1g",
+        },
+    )
+    assert error.properties == (
+        "driver.memory",
+        "spark.yarn.submit.waitAppCompletion",
+        "spark.yarn.maxAppAttempts",
+        "spark.yarn.appMasterEnv.DAGSTER_PIPES_CONTEXT",
+        "spark.yarn.appMasterEnv.JOB_BASE_DIR",
+    )
+    assert all(name in str(error) for name in error.properties)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("spark.master", "yarn-cluster"),
+        ("spark.submit.deployMode", "remote"),
+        ("spark.a b", "1"),
+        ("spark.a=b", "1"),
+        ("spark.a", "\x00"),
+    ],
+)
+def test_malformed_properties_are_named(name: str, value: str) -> None:
+    assert refused(**{name: value}).properties == (name,)
+
+
+def test_files_of_one_name_and_names_with_commas_are_refused() -> None:
+    same = replace(request_for("linux", **MASTERS["yarn-cluster"]), files=("/x/a.csv", "/y/a.csv"))
+    with pytest.raises(SubmitRefusedError, match=r"same name \(a\.csv\)"):
+        build_command(same, "linux")
+    with pytest.raises(SubmitRefusedError, match="comma"):
+        build_command(replace(request_for("linux"), jars=("/a,b.jar",)), "linux")
+
+
+def test_windows_paths_that_cmd_would_read_are_refused() -> None:
+    request = replace(request_for("win32"), script="C:\\R&D\\job.py")
+    with pytest.raises(SubmitRefusedError, match="cmd"):
+        build_command(request, "win32")

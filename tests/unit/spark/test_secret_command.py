@@ -1,0 +1,126 @@
+"""The command of a job with secrets: where each of them goes, and where none does."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orch_dagster.spark.command import Platform, SubmitCommand, build_command
+from orch_dagster.spark.deployment import AM_ENV, container_variables
+from orch_dagster.spark.redaction import DEFAULT, REDACTION, covering
+from orch_dagster.toolchain.errors import SubmitRefusedError
+from tests.unit.spark.test_command import MASTERS, request_for
+
+SECRETS = ["vault-code", "hunter2"]
+
+
+def command_for(platform: Platform, where: str, **properties: str) -> SubmitCommand:
+    request = request_for(platform, **MASTERS[where], **properties)
+    with_secrets = replace(
+        request,
+        spark_properties={**request.spark_properties, "spark.hadoop.vault.code": SECRETS[0]},
+        secret_properties=frozenset({"spark.hadoop.vault.code"}),
+        secret_variables={"DB_LOGIN": SECRETS[1]},
+        secret_options=frozenset({"user"}),
+    )
+    return build_command(with_secrets, platform)
+
+
+@pytest.mark.parametrize("where", MASTERS)
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_no_secret_is_in_argv_wherever_it_runs(platform: Platform, where: str) -> None:
+    command = command_for(platform, where)
+    assert not [secret for secret in SECRETS if secret in " ".join(command.argv)]
+    assert command.properties["spark.hadoop.vault.code"] == SECRETS[0]
+    # What Spark would no longer read beside the file.
+    assert command.properties["spark.eventLog.enabled"] == "false"
+    names = "DB_LOGIN,spark.hadoop.vault.code"
+    if where == "yarn-cluster":
+        assert command.properties[f"{AM_ENV}DB_LOGIN"] == SECRETS[1]
+        assert command.properties[f"{AM_ENV}JOB_SECRETS"] == names
+        assert not {"DB_LOGIN", "JOB_SECRETS"} & {*command.env}
+    else:
+        assert (command.env["DB_LOGIN"], command.env["JOB_SECRETS"]) == (SECRETS[1], names)
+        assert not [name for name in command.properties if name.startswith(AM_ENV)]
+
+
+def test_without_secrets_nothing_is_there_for_them() -> None:
+    command = build_command(request_for("linux"), "linux")
+    assert "JOB_SECRETS" not in command.env
+    assert REDACTION not in command.properties
+
+
+def test_a_property_of_the_job_for_the_same_variable_is_refused() -> None:
+    with pytest.raises(SubmitRefusedError) as caught:
+        command_for("linux", "yarn-cluster", **{f"{AM_ENV}DB_LOGIN": "x"})
+    assert caught.value.properties == (f"{AM_ENV}DB_LOGIN",)
+
+
+@pytest.mark.parametrize(
+    ("properties", "kept"), [({}, DEFAULT), ({REDACTION: "own|mine"}, "own|mine")]
+)
+def test_sparks_redaction_keeps_what_it_covers(properties: dict[str, str], kept: str) -> None:
+    regex = command_for("linux", "yarn-cluster", **properties).properties[REDACTION]
+    assert regex.startswith(f"(?:{kept})|")
+
+
+def test_spark_defaults_redaction_is_kept_too() -> None:
+    request = replace(
+        request_for("linux"),
+        spark_defaults={REDACTION: "of defaults"},
+        secret_variables={"DB_LOGIN": "x"},
+    )
+    regex = build_command(request, "linux").properties[REDACTION]
+    assert regex.startswith("(?:of defaults)|")
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("spark.hadoop.vault.code", "spark.hadoop.vault.code"),
+        ("spark.hadoop.vault.code", "vault.code"),
+        ("spark.hive.x", "hive.x"),
+        ("DB_LOGIN", "spark.yarn.appMasterEnv.DB_LOGIN"),
+        ("user", "user"),
+        ("userName", "username"),
+        ("a+b(c", "x.a+b(c"),
+    ],
+)
+def test_a_name_is_covered_as_spark_spells_it(name: str, key: str) -> None:
+    assert re.search(covering("none of these", [name, "another"]), key)
+
+
+@pytest.mark.parametrize("key", ["spark.hadoop.vault.codes", "spark.xvault.code.y", "superuser"])
+def test_other_names_are_not(key: str) -> None:
+    regex = covering("none of these", ["spark.hadoop.vault.code", "user"])
+    assert not re.search(regex, key)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="containers are launched by bash")
+@settings(max_examples=30, deadline=None)
+@given(
+    st.text(
+        st.characters(blacklist_categories=["Cs"], blacklist_characters="\0")
+        | st.sampled_from("\\\"'$`{}<>!\n "),
+        max_size=20,
+    )
+)
+def test_a_container_finds_the_value_that_was_given(value: str) -> None:
+    (text,) = container_variables({"A": value}).values()
+    assert not re.search(r"\{\{|\}\}|<CPS>|<LOG_DIR>", text)
+    script = f'export A="{text}"\nprintf %s "$A"'.encode()
+    done = subprocess.run(
+        ["bash", "-s"],
+        input=script,
+        capture_output=True,
+        check=True,
+        env={"PATH": os.environ["PATH"]},
+    )
+    assert done.stdout == value.encode()
