@@ -87,7 +87,7 @@ def test_a_landing_on_its_way_fails_the_command_and_stays(sample: Path) -> None:
     assert journal.exists()
 
 
-def test_an_unknown_job_and_a_folder_without_the_framework_are_one_line(
+def test_an_unknown_job_and_a_framework_that_is_none_are_one_line(
     sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unknown = orch("recover", "nope")
@@ -96,8 +96,11 @@ def test_an_unknown_job_and_a_folder_without_the_framework_are_one_line(
     jobs = sample / "jobs"
     jobs.mkdir()
     (jobs / "landing.py").touch()
+    # It comes before the installed one.
+    (jobs / "framework").mkdir()
+    (jobs / "framework" / "__init__.py").touch()
     monkeypatch.setenv("ORCH_JOBS_DIR", str(jobs))
     failed = orch("recover")
     assert failed.exit_code == 1
-    assert "No module named 'framework'" in failed.output
+    assert "No module named 'framework." in failed.output
     assert len(failed.output.splitlines()) == 1
