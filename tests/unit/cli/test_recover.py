@@ -98,9 +98,9 @@ def test_an_unknown_job_and_a_framework_that_is_none_are_one_line(
     (jobs / "landing.py").touch()
     # It comes before the installed one.
     (jobs / "framework").mkdir()
-    (jobs / "framework" / "__init__.py").touch()
+    (jobs / "framework" / "__init__.py").write_text("import of_another_version\n")
     monkeypatch.setenv("ORCH_JOBS_DIR", str(jobs))
     failed = orch("recover")
     assert failed.exit_code == 1
-    assert "No module named 'framework." in failed.output
+    assert "No module named 'of_another_version'" in failed.output
     assert len(failed.output.splitlines()) == 1
