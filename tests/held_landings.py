@@ -32,7 +32,7 @@ POINTS_FILE = "points.json"
 
 _CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}
 _FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-_MODULES = ("publish.py", "lock.py", "swap.py")
+_MODULES = ("publication.py", "lock.py", "swap.py")
 
 # They finish another landing, or give up the own one, by the same functions.
 UNDOING = ("_recover", "roll_back", "_revert")
