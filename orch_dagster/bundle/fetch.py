@@ -14,13 +14,11 @@ from orch_dagster.bundle.bundle import (
     winning_params,
 )
 from orch_dagster.control.completions import completed
-from orch_dagster.control.records import JobDependency, ProcessControl, SysParam
+from orch_dagster.control.records import JobDependency, ProcessControl, SysParam, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (
-    JOB_DEPENDENCY,
     JOB_MASTER,
     PROCESS_CONTROL,
-    SYS_PARAMS,
     Row,
 )
 from orch_dagster.errors import NotReadyError
@@ -53,17 +51,17 @@ def fetch_bundle(
             f"{JOB_MASTER.name} no longer has the row job_id={spec.job_id} ({spec.job_name}); "
             f"reload the code location"
         )
-    dependencies = store.read(JOB_DEPENDENCY, {"dependent_job_id": spec.job_id})
+    dependencies = read_records(store, JobDependency, {"dependent_job_id": spec.job_id})
     params = _sys_params(store, spec, environment)
-    dates = store.read(PROCESS_CONTROL, spec.group.columns)
+    dates = read_records(store, ProcessControl, spec.group.columns)
     return assemble(
         spec,
         run_id=run_id,
         wanted=wanted,
         environment=environment,
         generated_at=datetime.now(timezone.utc),
-        dependencies=map(JobDependency.from_row, dependencies),
-        process_control=[ProcessControl.from_row(row) for row in dates],
+        dependencies=dependencies,
+        process_control=dates,
         sys_params=params,
     )
 
@@ -123,5 +121,4 @@ def dates_without_parents(
 def _sys_params(store: ControlStore, spec: JobSpec, environment: str) -> list[SysParam]:
     """The rows of the environment that may hold for the job."""
     where = {"environment": environment, "key_name": spec.key_names}
-    rows = store.read(SYS_PARAMS, where)
-    return [SysParam.from_row(row) for row in rows]
+    return read_records(store, SysParam, where)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from orch_dagster.control.connect import open_store
-from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import is_iso_date
 from orch_dagster.registry.location import Location, load_location
 from orch_dagster.settings import Settings
@@ -40,13 +37,3 @@ def loaded(settings: Settings) -> Location:
     if location.notice:
         click.echo(f"warning: {location.notice}", err=True)
     return location
-
-
-@contextmanager
-def connected(settings: Settings) -> Generator[ControlStore]:
-    """The control store of the settings, closed at the end."""
-    store = open_store(settings.control_url, settings.home)
-    try:
-        yield store
-    finally:
-        store.close()

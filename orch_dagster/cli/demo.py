@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from orch_dagster.cli.arguments import connected
 from orch_dagster.cli.output import console, print_rows
+from orch_dagster.control.connect import opened_store
 from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.sample.rows import CONTEXT_PARAMS, JOB_ID
 from orch_dagster.settings import Settings
@@ -27,7 +27,7 @@ def show_landing(settings: Settings, biz_dt: str) -> None:
     console.print(f"\nORC      {path}")
     console.print(f"Rows     {count:,}")
     print_rows(columns, list(columns[0]), "No columns.")
-    with connected(settings) as store:
+    with opened_store(settings) as store:
         log = store.read(EXECUTION_LOG, {"job_id": JOB_ID, "biz_dt": biz_dt})
     newest = max(log, key=lambda row: str(row["id"]))
     console.print("\nexecution_log")

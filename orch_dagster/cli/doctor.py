@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 import click
 from rich.text import Text
 
-from orch_dagster.cli.arguments import as_json, connected
+from orch_dagster.cli.arguments import as_json
 from orch_dagster.cli.output import console, print_json
+from orch_dagster.control.connect import opened_store
 from orch_dagster.control.kudu.diagnose import diagnose
 from orch_dagster.control.kudu.store import KuduStore
 from orch_dagster.control.store import ControlStore
@@ -83,7 +84,7 @@ def _spark_text() -> str:
 
 def _store(settings: Settings) -> Iterator[Check]:
     try:
-        with connected(settings) as store:
+        with opened_store(settings) as store:
             if isinstance(store, KuduStore):
                 for found in diagnose(store):
                     yield Check("Control store", found.state, found.text)

@@ -7,10 +7,11 @@ import sys
 import click
 from click.core import ParameterSource
 
-from orch_dagster.cli.arguments import BIZ_DT, as_json, connected
+from orch_dagster.cli.arguments import BIZ_DT, as_json
 from orch_dagster.cli.follow import follow_run
 from orch_dagster.cli.log_rebuild import rebuild
 from orch_dagster.cli.output import print_json, print_rows
+from orch_dagster.control.connect import opened_store
 from orch_dagster.control.store import Where
 from orch_dagster.control.tables import EXECUTION_LOG, Row, Value
 from orch_dagster.settings import Settings, load_settings
@@ -65,7 +66,7 @@ log.add_command(rebuild)
 
 def _show(settings: Settings, asked: dict[str, Value], limit: int, *, is_json: bool) -> None:
     where: Where = {name: value for name, value in asked.items() if value is not None}
-    with connected(settings) as store:
+    with opened_store(settings) as store:
         # A log of years is long: only the rows that are shown are read whole.
         ages = store.read(EXECUTION_LOG, where, columns=["id", "start_time"])
         newest = [row["id"] for row in sorted(ages, key=_age, reverse=True)[:limit]]

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from orch_dagster.cli.arguments import as_json, connected, loaded
+from orch_dagster.cli.arguments import as_json, loaded
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import console, print_json
+from orch_dagster.control.connect import opened_store
 from orch_dagster.settings import load_settings
 
 
@@ -45,7 +46,7 @@ def rebuild(since: datetime | None, is_json: bool) -> None:
 
     settings = load_settings()
     job_ids = loaded(settings).job_ids
-    with connected(settings) as store, opened_instance(settings) as instance:
+    with opened_store(settings) as store, opened_instance(settings) as instance:
         done = rebuild_rows(instance, store, job_ids, since, settings.silence_s)
     if is_json:
         print_json(asdict(done))

@@ -11,9 +11,10 @@ import click
 
 from orch_dagster.bundle.fetch import fetch_spark_properties, fetch_sys_params
 from orch_dagster.bundle.secrets import secret_properties
-from orch_dagster.cli.arguments import BIZ_DT, as_json, connected, loaded
+from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
 from orch_dagster.cli.output import console, print_json
 from orch_dagster.cli.registry import find_jobs
+from orch_dagster.control.connect import opened_store
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import load_settings
 from orch_dagster.spark.recovery import Recovery
@@ -42,11 +43,11 @@ def recover(
     specs = tuple(registry.jobs.values()) if job is None else find_jobs(registry, job).jobs
 
     def spark_properties(spec: JobSpec) -> Mapping[str, str]:
-        with connected(settings) as store:
+        with opened_store(settings) as store:
             return fetch_spark_properties(store, spec, settings.env)
 
     def secrets(spec: JobSpec) -> Mapping[str, str]:
-        with connected(settings) as store:
+        with opened_store(settings) as store:
             rows = fetch_sys_params(store, spec, settings.env)
         return secret_properties(rows, settings, os.environ)
 

@@ -8,11 +8,12 @@ import click
 
 from orch_dagster.bundle.fetch import fetch_bundle
 from orch_dagster.bundle.redact import seal
-from orch_dagster.cli.arguments import BIZ_DT, as_json, connected, loaded
+from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
 from orch_dagster.cli.output import console, print_json, print_rows
+from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.open_dates import newest_row, opened_row
-from orch_dagster.control.records import ProcessControl
+from orch_dagster.control.records import ProcessControl, read_records
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.errors import UnknownJobError
 from orch_dagster.registry.apply import apply_files
@@ -31,7 +32,7 @@ def apply(files: tuple[Path, ...], is_json: bool) -> None:
     Top-level keys are table names, each with a list of rows.
     """
     settings = load_settings()
-    with connected(settings) as store:
+    with opened_store(settings) as store:
         done = apply_files(files, store, settings)
     if is_json:
         print_json(done.as_rows())
@@ -53,8 +54,8 @@ def open_date(entity: str, source_system: str, biz_dt: str) -> None:
     """Open a business date: a row of process_control, modelled on the group's newest."""
     settings = load_settings()
     group = _group_as_spelled(loaded(settings).registry, entity, source_system)
-    with connected(settings) as store:
-        rows = [ProcessControl.from_row(row) for row in store.read(PROCESS_CONTROL, group.columns)]
+    with opened_store(settings) as store:
+        rows = read_records(store, ProcessControl, group.columns)
         if any(row.biz_dt == biz_dt for row in rows):
             console.print(
                 f"{PROCESS_CONTROL.key_text({**group.columns, 'biz_dt': biz_dt})} is open."
@@ -110,7 +111,7 @@ def params(job: str, biz_dt: str, is_json: bool) -> None:
     """
     settings = load_settings()
     spec = find_job(loaded(settings).registry, job)
-    with connected(settings) as store:
+    with opened_store(settings) as store:
         read = fetch_bundle(store, spec, run_id="", wanted=[biz_dt], environment=settings.env)
     bundle = seal(read, settings.secret_patterns).bundle
     if is_json:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 import click
 
-from orch_dagster.cli.arguments import BIZ_DT, as_json, connected
+from orch_dagster.cli.arguments import BIZ_DT, as_json
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import print_json, print_rows
 from orch_dagster.cli.progress import progress
 from orch_dagster.cli.registry import find_jobs
+from orch_dagster.control.connect import opened_store
 from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.errors import NotReadyError
 from orch_dagster.registry.jobs import Group
@@ -71,7 +72,7 @@ def _batches(
     settings: Settings, group: Group, days: tuple[str, ...], missing: bool
 ) -> list[tuple[str, ...]]:
     """The dates of each run; what is left out is said on stderr."""
-    with connected(settings) as store:
+    with opened_store(settings) as store:
         dates = dates_to_run(store, group, days, only_missing=missing)
     if dates.closed:
         click.echo(f"skipped, because they are not open: {', '.join(dates.closed)}", err=True)
@@ -89,7 +90,7 @@ def _batches(
 def _print_ended(
     settings: Settings, ended: Sequence[tuple[str, bool]], *, is_json: bool, is_one: bool
 ) -> None:
-    with connected(settings) as store:
+    with opened_store(settings) as store:
         rows = {run_id: store.read(EXECUTION_LOG, {"run_id": run_id}) for run_id, _ in ended}
     if is_json:
         runs = [

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from orch_dagster.cli.arguments import BIZ_DT, connected
+from orch_dagster.cli.arguments import BIZ_DT
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import console
+from orch_dagster.control.connect import opened_store
 from orch_dagster.control.tables import TABLE_BY_NAME
 from orch_dagster.files import write_atomically
 from orch_dagster.sample import rows as sample_rows
@@ -29,7 +30,7 @@ def init(with_sample: bool) -> None:
 
 def set_up(settings: Settings, *, with_sample: bool) -> None:
     """Tables, Dagster's instance and .env; with the sample its rows and extract too. Idempotent."""
-    with connected(settings) as store:
+    with opened_store(settings) as store:
         done = store.ensure_tables()
         console.print(f"Control store {store.address}")
         for sentence in done or ["all five tables are there"]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -12,8 +14,20 @@ from orch_dagster.control.kudu.store import KuduStore
 from orch_dagster.control.sql import SqlStore
 from orch_dagster.control.store import ControlStore
 from orch_dagster.errors import SettingsError
+from orch_dagster.settings import Settings
 
 _FORMS = f"sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE or {KUDU_FORM}"
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Generator[ControlStore]:
+    """Open the control store of the settings, and close it at the end.
+
+    Raises:
+        SettingsError: ORCH_CONTROL_URL is of no known form, or its driver is not installed.
+    """
+    with closing(open_store(settings.control_url, settings.home)) as store:
+        yield store
 
 
 def open_store(url: str, home: Path) -> ControlStore:

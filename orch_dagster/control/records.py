@@ -6,14 +6,24 @@ tests/unit/control/test_records.py checks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from orch_dagster.control.group import GroupKey
-from orch_dagster.control.tables import Row, Value
+from orch_dagster.control.store import ControlStore, Where
+from orch_dagster.control.tables import (
+    EXECUTION_LOG,
+    JOB_DEPENDENCY,
+    JOB_MASTER,
+    PROCESS_CONTROL,
+    SYS_PARAMS,
+    Row,
+    Table,
+    Value,
+)
 
 R = TypeVar("R", bound="Record")
 
@@ -28,6 +38,8 @@ FAILED_PREFIX = "Failed: "
 class Record:
     """What the five records share: to and from a row of the store."""
 
+    table: ClassVar[Table]
+
     @classmethod
     def from_row(cls: type[R], row: Mapping[str, Value]) -> R:
         """The record of a row as the store returned it; absent columns are None."""
@@ -39,6 +51,27 @@ class Record:
         return {name: getattr(self, name) for name in _names(type(self))}
 
 
+def read_records(
+    store: ControlStore,
+    record: type[R],
+    where: Where | None = None,
+    columns: Sequence[str] | None = None,
+) -> list[R]:
+    """Read the records of a table that match, in key order.
+
+    Args:
+        store: The control store.
+        record: Whose table is read.
+        where: As in ControlStore.read.
+        columns: What to read besides the key; the other fields are None. By default, all.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    names = columns and list(dict.fromkeys([*record.table.keys, *columns]))
+    return [record.from_row(row) for row in store.read(record.table, where, names)]
+
+
 @cache
 def _names(record: type[Record]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(record))
@@ -47,6 +80,8 @@ def _names(record: type[Record]) -> tuple[str, ...]:
 @dataclass(frozen=True)
 class JobMaster(Record):
     """A landing job."""
+
+    table = JOB_MASTER
 
     job_id: str
     job_name: str | None = None
@@ -58,6 +93,8 @@ class JobMaster(Record):
 @dataclass(frozen=True)
 class ProcessControl(Record):
     """An open business date of a group."""
+
+    table = PROCESS_CONTROL
 
     entity: str
     source_system: str
@@ -81,6 +118,8 @@ class ProcessControl(Record):
 class JobDependency(Record):
     """One parent of one job; an empty parent says that the job is a root."""
 
+    table = JOB_DEPENDENCY
+
     dependent_job_id: str
     dependent_job_name: str
     parent_job_id: str | None = ""
@@ -92,6 +131,8 @@ class JobDependency(Record):
 class SysParam(Record):
     """A setting for an environment and a job, a group or all."""
 
+    table = SYS_PARAMS
+
     param_key: str
     environment: str
     key_name: str
@@ -102,6 +143,8 @@ class SysParam(Record):
 @dataclass(frozen=True)
 class ExecutionLog(Record):
     """What became of one business date of one job in one run."""
+
+    table = EXECUTION_LOG
 
     id: str
     job_id: str | None = None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any, cast
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from orch_dagster.control.connect import open_store
+from orch_dagster.control.connect import opened_store
 from orch_dagster.control.kudu.address import (
     DEFAULT_TIMEOUT_S,
     KuduAddress,
@@ -109,12 +109,12 @@ def control_store_resource(settings: Settings) -> dg.ResourceDefinition:
     @dg.resource(description="The control tables in SQLite or Postgres, as ORCH_CONTROL_URL says.")
     @contextmanager
     def control_store(_context: dg.InitResourceContext) -> Generator[ControlStore]:
-        with closing(open_store(settings.control_url, settings.home)) as store:
+        with opened_store(settings) as store:
             yield store
 
     return control_store
 
 
-def opened_store(resource: object) -> ControlStore:
-    """The store of a control-store resource, whichever it is."""
+def store_of(resource: object) -> ControlStore:
+    """Return the open store of a control-store resource, whichever it is."""
     return resource.store if isinstance(resource, KuduResource) else cast(ControlStore, resource)

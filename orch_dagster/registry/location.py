@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from orch_dagster.control.connect import open_store
+from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import SysParam
 from orch_dagster.errors import StoreError
@@ -67,21 +67,19 @@ def load_location(settings: Settings) -> Location:
 
 def _rows(settings: Settings) -> tuple[RegistryRows, str | None]:
     path = settings.state_dir / "registry.json"
-    store = open_store(settings.control_url, settings.home)
-    try:
-        rows = read_rows(store, settings.env)
-    except StoreError as error:
-        kept = load(path)
-        # A picture of another store or environment would show jobs that are not there.
-        if kept is None or (kept.store, kept.environment) != (store.address, settings.env):
-            raise
-        age = datetime.now(timezone.utc) - kept.read_at
-        return kept, (
-            f"{error}. The jobs shown are those of {kept.read_at:%Y-%m-%d %H:%M:%S} UTC, "
-            f"{age.total_seconds() / 60:.0f} minutes ago; runs fail until the store is back."
-        )
-    finally:
-        store.close()
+    with opened_store(settings) as store:
+        try:
+            rows = read_rows(store, settings.env)
+        except StoreError as error:
+            kept = load(path)
+            # A picture of another store or environment would show jobs that are not there.
+            if kept is None or (kept.store, kept.environment) != (store.address, settings.env):
+                raise
+            age = datetime.now(timezone.utc) - kept.read_at
+            return kept, (
+                f"{error}. The jobs shown are those of {kept.read_at:%Y-%m-%d %H:%M:%S} UTC, "
+                f"{age.total_seconds() / 60:.0f} minutes ago; runs fail until the store is back."
+            )
     try:
         save(rows, path)
     except OSError as error:

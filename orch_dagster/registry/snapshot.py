@@ -9,13 +9,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from orch_dagster.control.group import GroupKey
-from orch_dagster.control.records import JobDependency, JobMaster, SysParam
+from orch_dagster.control.records import JobDependency, JobMaster, SysParam, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (
-    JOB_DEPENDENCY,
-    JOB_MASTER,
     PROCESS_CONTROL,
-    SYS_PARAMS,
     is_iso_date,
 )
 from orch_dagster.errors import PermanentStoreError
@@ -49,18 +46,18 @@ class RegistryRows:
 
 def read_rows(store: ControlStore, environment: str) -> RegistryRows:
     """Read the registry's rows from the store."""
-    system = store.read(SYS_PARAMS, {"environment": environment, "param_type": "system"})
+    where = {"environment": environment, "param_type": "system"}
     columns = ["entity", "source_system", "biz_dt", "business_keys"]
     dates = store.read(PROCESS_CONTROL, columns=columns)
     return RegistryRows(
         store=store.address,
         environment=environment,
-        masters=[JobMaster.from_row(row) for row in store.read(JOB_MASTER)],
-        dependencies=[JobDependency.from_row(row) for row in store.read(JOB_DEPENDENCY)],
+        masters=read_records(store, JobMaster),
+        dependencies=read_records(store, JobDependency),
         schedule_params=[
-            SysParam.from_row(row)
-            for row in system
-            if str(row["param_key"]).startswith("schedule.")
+            row
+            for row in read_records(store, SysParam, where)
+            if row.param_key.startswith("schedule.")
         ],
         # A table that was there before us may hold anything.
         first_biz_dt=min(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from orch_dagster.control.completions import completed
+from orch_dagster.control.records import ProcessControl, read_records
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.registry.jobs import Group
 
 
@@ -49,8 +49,8 @@ def dates_to_run(
         days: The dates of the range, in order.
         only_missing: Leave out those that all of the jobs have completed.
     """
-    rows = store.read(PROCESS_CONTROL, group.key.columns, columns=["biz_dt"])
-    is_open = {row["biz_dt"] for row in rows}
+    rows = read_records(store, ProcessControl, group.key.columns, columns=["biz_dt"])
+    is_open = {row.biz_dt for row in rows}
     opened = [day for day in days if day in is_open]
     landed: set[str] = set()
     if only_missing:

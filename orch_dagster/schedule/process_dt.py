@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from orch_dagster.control.completions import completed
-from orch_dagster.control.records import COMPLETED, ExecutionLog
+from orch_dagster.control.records import COMPLETED, ExecutionLog, ProcessControl, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL, Row, is_iso_date
 from orch_dagster.registry.jobs import Group
@@ -54,10 +54,10 @@ def stamp_process_dts(
     if not whole:
         return []
     key = group.key.columns
-    there = store.read(PROCESS_CONTROL, {**key, "biz_dt": whole}, columns=["biz_dt", "process_dt"])
+    there = read_records(store, ProcessControl, {**key, "biz_dt": whole}, columns=["process_dt"])
     changed: list[Row] = []
     for row in there:
-        biz_dt, before = str(row["biz_dt"]), str(row["process_dt"])
+        biz_dt, before = row.biz_dt, row.process_dt or ""
         process_dt = ends[biz_dt].astimezone(ZoneInfo(zone)).date().isoformat()
         # After an outage an older run may come to be read after a newer one.
         if not is_iso_date(before) or before < process_dt:

@@ -15,7 +15,7 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRun
 from dagster._core.event_api import RunStatusChangeRecordsFilter
 from dagster._core.storage.event_log.base import EventLogRecord
 
-from orch_dagster.control.connect import open_store
+from orch_dagster.control.connect import opened_store
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
@@ -65,8 +65,7 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
         failed = fail_dead_runs(instance, location.job_ids, settings.silence_s)
         for sentence in old_logs.remove(instance):
             context.log.info(sentence)
-        store = open_store(settings.control_url, settings.home)
-        try:
+        with opened_store(settings) as store:
             cursor, ended = project_ended_runs(
                 instance, store, location.job_ids, _read_cursor(context.cursor)
             )
@@ -74,8 +73,6 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
                 context.log.info(sentence)
             for one in ended:
                 settle_reprocess(instance, store, location, one.run)
-        finally:
-            store.close()
         # Only now, after the writes: an outage leaves the cursor where it was.
         context.update_cursor(json.dumps(cursor))
         return dg.SkipReason(

@@ -9,9 +9,8 @@ from datetime import datetime
 
 from dagster import DagsterInstance
 
-from orch_dagster.control.records import STARTED, ExecutionLog
+from orch_dagster.control.records import STARTED, ExecutionLog, read_records
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import EXECUTION_LOG, Row
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
 from orch_dagster.defs.runs.history import HistoryReader
 from orch_dagster.defs.runs.lookup import runs_since
@@ -67,14 +66,16 @@ def rebuild(
         runs, rows = runs + len(page), rows + len(projected)
         for start in range(0, len(projected), _ROWS_A_READ):
             some = projected[start : start + _ROWS_A_READ]
-            there = store.read(EXECUTION_LOG, {"id": [row.id for row in some]})
-            changed = rows_that_differ(some, {str(row["id"]): row for row in there})
+            there = read_records(store, ExecutionLog, {"id": [row.id for row in some]})
+            changed = rows_that_differ(some, {row.id: row for row in there})
             write_rows(store, changed)
             written += len(changed)
     return Rebuilt(runs, rows, written, died)
 
 
-def rows_that_differ(rows: Sequence[ExecutionLog], there: Mapping[str, Row]) -> list[ExecutionLog]:
+def rows_that_differ(
+    rows: Sequence[ExecutionLog], there: Mapping[str, ExecutionLog]
+) -> list[ExecutionLog]:
     """Those of the rows by which write_rows would change something.
 
     Args:
@@ -84,10 +85,10 @@ def rows_that_differ(rows: Sequence[ExecutionLog], there: Mapping[str, Row]) -> 
     return [row for row in rows if _differs(row, there.get(row.id))]
 
 
-def _differs(row: ExecutionLog, there: Row | None) -> bool:
+def _differs(row: ExecutionLog, there: ExecutionLog | None) -> bool:
     if there is None:
         return True
     # A start undoes nothing, and no value is replaced by null.
     return row.status != STARTED and any(
-        value is not None and there.get(name) != value for name, value in row.to_row().items()
+        value is not None and getattr(there, name) != value for name, value in row.to_row().items()
     )

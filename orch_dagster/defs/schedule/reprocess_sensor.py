@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from datetime import date, datetime, timezone
 from zoneinfo import ZoneInfo
 
@@ -12,10 +11,10 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 
 from orch_dagster.control.completions import completed
-from orch_dagster.control.connect import open_store
-from orch_dagster.control.records import COMPLETED, ProcessControl
+from orch_dagster.control.connect import opened_store
+from orch_dagster.control.records import COMPLETED, ExecutionLog, ProcessControl, read_records
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import EXECUTION_LOG, PROCESS_CONTROL
+from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.defs.partitions import PARTITION_TAG, last_biz_dt
 from orch_dagster.defs.translator import asset_key
 from orch_dagster.registry.jobs import Group
@@ -32,7 +31,6 @@ _ROW_RUN_ID_TAG = "orch/reprocess_row_run_id"
 _SETTLED_TAG = "orch/reprocess_settled"
 
 _RUNS_A_TICK = 50
-_COLUMNS = ["entity", "source_system", "biz_dt", "reprocess_dt", "run_id"]
 
 
 def reprocess_sensor(location: Location, jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefinition:
@@ -59,9 +57,9 @@ def reprocess_sensor(location: Location, jobs: Sequence[dg.JobDefinition]) -> dg
         zones = {key: ZoneInfo(time_zone(location, each.key_names)) for key, each in groups.items()}
         today = {key: now.astimezone(zone).date().isoformat() for key, zone in zones.items()}
         asked, reasons = 0, list[str]()
-        with closing(open_store(settings.control_url, settings.home)) as store:
-            read = store.read(PROCESS_CONTROL, columns=_COLUMNS)
-            due, odd = due_rows(map(ProcessControl.from_row, read), today)
+        with opened_store(settings) as store:
+            rows = read_records(store, ProcessControl, columns=["reprocess_dt", "run_id"])
+            due, odd = due_rows(rows, today)
             for sentence in odd:
                 context.log.warning(sentence)
             for row in due:
@@ -155,13 +153,13 @@ def settle_reprocess(
     runs = instance.get_runs(dg.RunsFilter(tags=tags))
     run_ids = [one.run_id for one in runs if _SETTLED_TAG not in one.tags]
     where = {"run_id": run_ids, "biz_dt": biz_dt, "status": COMPLETED}
-    done = {row["job_id"] for row in store.read(EXECUTION_LOG, where, columns=["job_id"])}
+    done = {row.job_id for row in read_records(store, ExecutionLog, where, columns=["job_id"])}
     if not done.issuperset(group.job_ids):
         return
     key = {**group.key.columns, "biz_dt": biz_dt}
-    there = store.read(PROCESS_CONTROL, key, columns=["reprocess_dt"])
+    there = read_records(store, ProcessControl, key, columns=["reprocess_dt"])
     # Whoever set another value since wants it run again.
-    if any(row["reprocess_dt"] == value for row in there):
+    if any(row.reprocess_dt == value for row in there):
         store.update(PROCESS_CONTROL, [{**key, "reprocess_dt": None}])
     for run_id in run_ids:
         instance.add_run_tags(run_id, {_SETTLED_TAG: "true"})

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from orch_dagster.control.completions import completed
-from orch_dagster.control.connect import open_store
+from orch_dagster.control.connect import opened_store
 from orch_dagster.control.open_dates import newest_row, opened_row
-from orch_dagster.control.records import ProcessControl, SysParam
+from orch_dagster.control.records import ProcessControl, SysParam, read_records
 from orch_dagster.control.store import ControlStore, with_retries
-from orch_dagster.control.tables import PROCESS_CONTROL, SYS_PARAMS, is_iso_date
+from orch_dagster.control.tables import PROCESS_CONTROL, is_iso_date
 from orch_dagster.defs.partitions import PARTITION_TAG
 from orch_dagster.defs.schedule.cursor import (
     SCHEDULE_TAG,
@@ -79,13 +79,9 @@ def evaluate_tick(
         StoreError: The control store cannot be read or written. The next tick asks for the dates
             of this one too.
     """
-    settings = location.settings
-    store = open_store(settings.control_url, settings.home)
-    try:
+    with opened_store(location.settings) as store:
         tick = _Tick(schedule, siblings, location, context, store)
         answer = with_retries(tick.answer, warn=context.log.warning)
-    finally:
-        store.close()
     yield from answer
 
 
@@ -145,13 +141,12 @@ class _Tick:
             "key_name": list(self._schedule.key_names),
             "param_type": "system",
         }
-        rows = map(SysParam.from_row, self._store.read(SYS_PARAMS, where))
+        rows = read_records(self._store, SysParam, where)
         return tick_params(self._schedule.winning(rows), self._location.settings.home)
 
     def _rows(self) -> dict[str, ProcessControl]:
         """Return the open dates of the group."""
-        read = self._store.read(PROCESS_CONTROL, self._schedule.group.columns)
-        rows = [ProcessControl.from_row(row) for row in read]
+        rows = read_records(self._store, ProcessControl, self._schedule.group.columns)
         for row in rows:
             if not is_iso_date(row.biz_dt):
                 key = PROCESS_CONTROL.key_text(row.to_row())

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 
 import dagster as dg
 from dagster import DagsterInstance
 
 from orch_dagster.control.completions import completed
-from orch_dagster.control.connect import open_store
+from orch_dagster.control.connect import opened_store
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.partitions import PARTITION_TAG
 from orch_dagster.defs.schedule.cursor import (
@@ -61,7 +60,7 @@ def waiting_jobs_sensor(
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         left_out = _left_out(context.instance, location, schedules)
         if left_out:
-            with closing(open_store(settings.control_url, settings.home)) as store:
+            with opened_store(settings) as store:
                 waiting, ready = _sorted_out(store, left_out)
             yield from map(_request, ready)
             if ready:

@@ -16,7 +16,7 @@ from orch_dagster.bundle.redact import seal
 from orch_dagster.bundle.retries import retries_of
 from orch_dagster.control.store import ControlStore, with_retries
 from orch_dagster.defs.partitions import biz_dts_of
-from orch_dagster.defs.resources import opened_store
+from orch_dagster.defs.resources import store_of
 from orch_dagster.defs.step.attempt import Attempt, attempt_of, retries_last_time
 from orch_dagster.defs.step.log_link import show_run_log
 from orch_dagster.defs.step.log_writer import ExecutionLogWriter
@@ -207,6 +207,6 @@ def param_bundle_io_manager(location: Location) -> dg.IOManagerDefinition:
     @dg.io_manager(required_resource_keys={CONTROL_STORE_KEY})
     def param_bundle(init_context: dg.InitResourceContext) -> ParamBundleIOManager:
         resource = getattr(init_context.resources, CONTROL_STORE_KEY)
-        return ParamBundleIOManager(location, opened_store(resource))
+        return ParamBundleIOManager(location, store_of(resource))
 
     return param_bundle

@@ -228,7 +228,7 @@ def test_a_run_that_is_deleted_between_two_pages_is_told(
 
 def test_what_differs() -> None:
     row = ExecutionLog("1", job_name="a", status="Completed", attempts=1)
-    there = {"1": {**row.to_row(), "spark_app_id": "app-1"}}
+    there = {"1": replace(row, spark_app_id="app-1")}
 
     assert rows_that_differ([row], {}) == [row]
     # A value is never replaced by null.
