@@ -42,19 +42,19 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         REPOSITORY,
-        description="Where .orch/, params/ and logs/ are; the repository where it is unset",
+        description="The folder of .orch/, params/ and logs/; the repository where it is unset",
     )
     data_root: str = Field(
         "",
-        description="Where relative source and sink paths start: a path (relative to ORCH_HOME) or "
-        "a URL; ORCH_HOME where it is unset",
+        description="Where relative paths of sources and sinks start: a path (relative to "
+        "ORCH_HOME) or a URL; ORCH_HOME where it is unset",
     )
     control_url: str = Field(
         "sqlite:///.orch/control.db",
         description="The control store: `sqlite:///FILE` (relative to ORCH_HOME), "
         "`postgresql+psycopg://USER@HOST/DATABASE` or `kudu://HOST:7051`, see docs/kudu.md",
     )
-    env: str = Field("DEV", description="Which `environment` of sys_params holds")
+    env: str = Field("DEV", description="The `environment` whose sys_params hold")
     jobs_dir: Path = Field(
         REPOSITORY / "jobs",
         description="Where script_path starts, relative to ORCH_HOME; the repository's jobs/ "
@@ -70,48 +70,50 @@ class Settings(BaseSettings):
     )
     script_url_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description='JSON list of prefixes under which script_path may be a URL: ["hdfs://jobs/"]',
+        description="JSON list of prefixes under which script_path may be a URL, such as "
+        '["hdfs://jobs/"]',
     )
     listed_jobs: int = Field(
         200,
         ge=0,
-        description="Up to so many rows Dagit lists a job for each; with more, only the groups' "
-        "jobs and the assets. Any row's job runs by name from the command line",
+        description="Up to this many rows of job_master, Dagit lists a job for each. With more, it "
+        "lists the groups' jobs and the assets; any row's job still runs by name from the command "
+        "line",
     )
     dates_per_run: int = Field(
         31,
         ge=1,
-        description="Business dates that one run lands, in one Spark application: a backfill of "
-        "more is split",
+        description="Business dates that one run lands in one Spark application; a larger backfill "
+        "is split",
     )
     max_concurrent_jobs: int = Field(4, ge=1, description="Jobs side by side within one run")
     timeout_minutes: float = Field(
-        720, gt=0, description="A job's limit where its context_params name none"
+        720, gt=0, description="A job's limit where its context_params set none"
     )
     silence_s: float = Field(
         300,
         gt=60,
-        description="Seconds after which a run counts as dead whose process says nothing: of "
-        "another host, where it says that it lives every 30 s, or of any, where it never did",
+        description="Seconds without a heartbeat after which a run of another host counts as dead, "
+        "and a run of any host that never sent one; a run sends one every 30 s",
     )
     stop_grace_s: float = Field(5, ge=0, description="Seconds between TERM and KILL of a job")
     log_retention_days: int = Field(
         30,
         ge=0,
-        description="Days after which the log file of a run, and its parameters under params/, "
-        "are removed; 0 keeps all",
+        description="Days after which a run's log file, and its parameters under params/, are "
+        "removed; 0 keeps all",
     )
     schedule_cron: str = Field(
-        "0 2 * * *", description="A group's schedule where sys_params have no schedule.cron"
+        "0 2 * * *", description="A group's cron where sys_params have no schedule.cron"
     )
     schedule_timezone: str = Field(
-        "UTC", description="Its time zone where sys_params have no schedule.timezone"
+        "UTC", description="A group's time zone where sys_params have no schedule.timezone"
     )
 
     secret_patterns: Annotated[tuple[str, ...], NoDecode] = Field(
         SECRET_PATTERNS,
-        description="JSON list of regular expressions looked for in keys, in any case of letters: "
-        "the value of a key in which one is found is a secret, see Secrets",
+        description="JSON list of regular expressions, in any case of letters: the value of a key "
+        "in which one is found is a secret, see docs/how-to/secrets.md",
     )
 
     @field_validator("home")

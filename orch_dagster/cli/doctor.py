@@ -43,7 +43,7 @@ class Check:
 @click.command()
 @as_json
 def doctor(is_json: bool) -> None:
-    """Say what is missing here and how to get it."""
+    """Name what is missing on this machine, and the remedy."""
     checks = list(examine(load_settings()))
     if is_json:
         print_json([asdict(check) for check in checks])

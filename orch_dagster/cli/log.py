@@ -25,7 +25,7 @@ from orch_dagster.settings import Settings, load_settings
     default=20,
     show_default=True,
     type=click.IntRange(min=1),
-    help="The newest so many.",
+    help="Show at most this many rows.",
 )
 @click.option(
     "--follow",

@@ -33,14 +33,13 @@ class _Moment(click.ParamType[datetime]):
 @click.option(
     "--since",
     type=_Moment(),
-    help="Only runs created since this date or time, UTC if not said otherwise.",
+    help="Only runs created since this date or time, UTC unless it names a zone.",
 )
 @as_json
 def rebuild(since: datetime | None, is_json: bool) -> None:
     """Write the rows of execution_log that are missing or differ from Dagster's event log.
 
-    Runs whose process is gone are failed first. Of runs that went on as they should, nothing is
-    changed.
+    Runs whose process is gone are failed first. Rows that are right stay as they are.
     """
     from orch_dagster.defs.runs.rebuild import rebuild as rebuild_rows
 

@@ -28,7 +28,7 @@ from orch_dagster.spark.recovery import Recovery
     "gone_hosts",
     multiple=True,
     metavar="HOST",
-    help="You know that no landing runs on this host any more, and it cannot be asked from here.",
+    help="Take the landings of this host for dead: you have looked there, and none runs.",
 )
 @as_json
 def recover(
@@ -36,7 +36,7 @@ def recover(
 ) -> None:
     """Finish or roll back the landings that were cut off, of JOB or of all.
 
-    A landing that is on its way is named and left alone. A group's name stands for its jobs.
+    A landing that still runs is named and left alone. A group's name stands for its jobs.
     """
     settings = load_settings()
     registry = loaded(settings).registry

@@ -51,7 +51,7 @@ def apply(files: tuple[Path, ...], is_json: bool) -> None:
 @click.argument("source_system")
 @click.argument("biz_dt", type=BIZ_DT)
 def open_date(entity: str, source_system: str, biz_dt: str) -> None:
-    """Open a business date: a row of process_control, modelled on the group's newest."""
+    """Open a business date: add its row of process_control, like the group's newest."""
     settings = load_settings()
     group = _group_as_spelled(loaded(settings).registry, entity, source_system)
     with opened_store(settings) as store:

@@ -27,17 +27,17 @@ _INVOCATION_TAG = "orch/invocation"
 @click.command()
 @click.argument("job")
 @click.option("--biz-dt", type=BIZ_DT, help="Business date, such as 2024-05-15.")
-@click.option("--from", "first", type=BIZ_DT, help="First of several dates; with --to.")
-@click.option("--to", "last", type=BIZ_DT, help="Last of them.")
-@click.option("--missing", is_flag=True, help="Of --from and --to, what has not completed yet.")
+@click.option("--from", "first", type=BIZ_DT, help="First date of a range; with --to.")
+@click.option("--to", "last", type=BIZ_DT, help="Last date of the range.")
+@click.option("--missing", is_flag=True, help="Only dates of the range that have not completed.")
 @as_json
 def run(
     job: str, biz_dt: str | None, first: str | None, last: str | None, missing: bool, is_json: bool
 ) -> None:
     """Run JOB for business dates and wait for it; a group's name runs its whole chain.
 
-    Of several dates, each run lands up to ORCH_DATES_PER_RUN in one Spark application; those that
-    are not open are skipped.
+    A run lands up to ORCH_DATES_PER_RUN dates of a range in one Spark application. Dates that are
+    not open are skipped.
     """
     days = _days(biz_dt, first, last, missing)
     settings = load_settings()
