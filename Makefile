@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check chaos bench install
+.PHONY: install demo test test-services test-endurance test-all lint check chaos bench
 
 install: $(VENV)/.installed
 
@@ -19,26 +19,33 @@ $(VENV)/.installed: pyproject.toml
 demo: install
 	$(BIN)/orch demo
 
-TIERS := tests
-
-# Files side by side: most tests wait for processes of their own.
-define pytest
-$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone" $(TIERS)
-$(BIN)/python -m pytest -m alone $(TIERS)
-endef
+# Files side by side, by tier: docs/architecture.md says what each holds.
+PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
 test: install
-	$(pytest)
+	$(PYTEST) -n 2
 
-check: install
+# More files than processors at once: outages and servers are mostly waited for.
+test-services: install
+	$(PYTEST) -n 3 tests/services
+
+# CHAOS_RUNS is how many runs are struck, 40 by default.
+test-endurance: install
+	$(PYTEST) -n 2 -m "not alone" tests/endurance
+	$(BIN)/python -m pytest -m alone tests/endurance
+
+test-all: test test-services test-endurance
+
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
-	$(pytest)
+	$(BIN)/lint-imports
+
+check: lint test
 
 # 500 runs, whose processes and servers are killed at random; CHAOS_SEED repeats a drawing.
-CHAOS_RUNS ?= 500
-chaos: export CHAOS_RUNS := $(CHAOS_RUNS)
+chaos: export CHAOS_RUNS := $(or $(CHAOS_RUNS),500)
 chaos: install
 	$(BIN)/python -m pytest -s tests/endurance/chaos tests/endurance/defs/test_kill_publish.py
 

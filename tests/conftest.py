@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,16 @@ pytest_plugins = ["orch_dagster.kit", "tests.code_location"]
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 
-_LONGEST = ("test_chaos.py", "test_prism_backfill.py")
+# The files of one call go to the workers in this order: what waits longest comes first.
+_TIERS = ("endurance", "services", "runs", "spark", "unit")
+_LONGEST = ("test_chaos.py", "test_kudu_runs.py", "test_pages.py")
+
+# In CI every other skip fails the build: a service or a tool that should be there is missing.
+_SKIPS_IN_CI = (
+    "kudu-python is not installed",
+    "Kudu has no rule by which a test could make it refuse one row",
+    "no java on PATH",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,7 +51,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that no worker is alone with one at the end (see Makefile)."""
-    items.sort(key=lambda item: item.path.name not in _LONGEST)
+    items.sort(key=_place_in_order)
+
+
+def _place_in_order(item: pytest.Item) -> tuple[int, bool]:
+    tier = item.nodeid.removeprefix("tests/").partition("/")[0]
+    return _TIERS.index(tier) if tier in _TIERS else 0, item.path.name not in _LONGEST
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail what is skipped in CI without a reason that holds there too."""
+    report = yield
+    if report.skipped and "CI" in os.environ and not hasattr(report, "wasxfail"):
+        assert isinstance(report.longrepr, tuple)
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not reason.startswith(_SKIPS_IN_CI):
+            report.outcome = "failed"
+            report.longrepr = f"skipped in CI: {reason}"
+    return report
 
 
 @pytest.fixture(autouse=True)
