@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from framework.errors import EmptyResultError
-from orch_dagster.testing import Landing
+from orch_dagster.kit import Landing
 
 CONTRACTS = """\
 contract_no,product_code,status_code,currency_code,premium,revision_no,update_ts
