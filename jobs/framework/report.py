@@ -1,8 +1,8 @@
 """Tell the orchestrator what happened, by Dagster Pipes; without its variables, nothing is told.
 
-Messages are custom Pipes messages whose payload has a `kind`: "application", then for each date
-"checks", where it has some, and a "landing", or of several dates a "failure" for one that did not
-land; in between "progress", from a thread of its own.
+The messages are those of contract/messages.py: the application, then for each date its checks,
+where it has some, and its landing, or of several dates a failure for one that did not land; in
+between progress, from a thread of its own.
 """
 
 from __future__ import annotations
@@ -12,87 +12,45 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from framework.contract import variables
+from framework.contract.messages import (
+    ApplicationReport,
+    CheckResult,
+    ChecksReport,
+    Drift,
+    FailureReport,
+    LandingReport,
+    Message,
+    ProgressReport,
+    SinkReport,
+    StageProgress,
+)
 from framework.errors import ReportError
 
 if TYPE_CHECKING:
     from dagster_pipes import PipesContext
 
+__all__ = [
+    "CheckResult",
+    "Drift",
+    "LandingReport",
+    "SinkReport",
+    "StageProgress",
+    "application",
+    "checks",
+    "failure",
+    "is_asked_for",
+    "landing",
+    "progress",
+    "reporting",
+]
+
 # Threads write one message at a time, and none after the channel was closed.
 _writing = threading.Lock()
-
-
-@dataclass(frozen=True)
-class SinkReport:
-    """What lies in a sink for the date; a table sink has no files (None)."""
-
-    path: str
-    format: str
-    files: int | None
-    size_bytes: int | None
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """A check of a date; a blocking one that has not passed keeps the date from being published.
-
-    The `metadata` is of numbers, texts and lists of texts.
-    """
-
-    name: str
-    passed: bool
-    blocking: bool
-    metadata: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Drift:
-    """The columns that changed since the landing of the date `against`.
-
-    Those `added` and `missing` have a `name` and a `type`, those `changed` a `name`, `from`, `to`.
-    """
-
-    against: str
-    added: tuple[Mapping[str, str], ...]
-    missing: tuple[Mapping[str, str], ...]
-    changed: tuple[Mapping[str, str], ...]
-
-
-@dataclass(frozen=True)
-class LandingReport:
-    """A landed date; times are UTC ISO strings, durations seconds.
-
-    `rows_read` came out of the sources' scans (None: Spark does not tell), of them `rejected_rows`
-    were bad records (None: they are not told apart), which lie in `rejected_path`. `drift` is None
-    where there is nothing to compare the columns with.
-    """
-
-    biz_dt: str
-    row_count: int
-    columns: tuple[Mapping[str, str], ...]
-    sinks: tuple[SinkReport, ...]
-    started_at: str
-    duration_s: float
-    rows_read: int | None = None
-    rejected_rows: int | None = None
-    rejected_path: str | None = None
-    drift: Drift | None = None
-    checks: tuple[CheckResult, ...] = ()
-
-
-@dataclass(frozen=True)
-class StageProgress:
-    """An active stage of Spark: `done` of its `tasks` are."""
-
-    stage_id: int
-    name: str
-    tasks: int
-    done: int
 
 
 def application(spark_app_id: str, spark_ui: str | None) -> None:
@@ -101,7 +59,7 @@ def application(spark_app_id: str, spark_ui: str | None) -> None:
     Raises:
         ReportError: see `reporting`.
     """
-    _send({"kind": "application", "spark_app_id": spark_app_id, "spark_ui": spark_ui})
+    _send(ApplicationReport(spark_app_id, spark_ui))
 
 
 def landing(landed: LandingReport) -> None:
@@ -110,7 +68,7 @@ def landing(landed: LandingReport) -> None:
     Raises:
         ReportError: see `reporting`.
     """
-    _send({"kind": "landing", **asdict(landed)})
+    _send(landed)
 
 
 def checks(biz_dt: str, results: Sequence[CheckResult]) -> None:
@@ -119,7 +77,7 @@ def checks(biz_dt: str, results: Sequence[CheckResult]) -> None:
     Raises:
         ReportError: see `reporting`.
     """
-    _send({"kind": "checks", "biz_dt": biz_dt, "checks": [asdict(each) for each in results]})
+    _send(ChecksReport(biz_dt, tuple(results)))
 
 
 def failure(biz_dt: str, error: Exception) -> None:
@@ -128,15 +86,8 @@ def failure(biz_dt: str, error: Exception) -> None:
     Raises:
         ReportError: see `reporting`.
     """
-    _send(
-        {
-            "kind": "failure",
-            "biz_dt": biz_dt,
-            "name": type(error).__name__,
-            "message": str(error),
-            "stack": traceback.format_tb(error.__traceback__),
-        }
-    )
+    stack = tuple(traceback.format_tb(error.__traceback__))
+    _send(FailureReport(biz_dt, type(error).__name__, str(error), stack))
 
 
 def progress(stages: Sequence[StageProgress]) -> None:
@@ -145,7 +96,7 @@ def progress(stages: Sequence[StageProgress]) -> None:
     Raises:
         ReportError: see `reporting`.
     """
-    _send({"kind": "progress", "stages": [asdict(stage) for stage in stages]})
+    _send(ProgressReport(tuple(stages)))
 
 
 def is_asked_for() -> bool:
@@ -172,13 +123,13 @@ def reporting() -> Generator[None]:
     _close(context, None)
 
 
-def _send(payload: Mapping[str, Any]) -> None:
+def _send(message: Message) -> None:
     context = _open()
     if context is None:
         return
     with _writing:
         if not context.is_closed:
-            context.report_custom_message(payload)
+            context.report_custom_message(message.to_json())
 
 
 def _open() -> PipesContext | None:
