@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
+from framework.contract import context_params
+from framework.contract.context_params import BadRecords as BadRecords
 from framework.contract.formats import KUDU, format_of
 from framework.errors import ParamsError
 
@@ -63,51 +65,18 @@ def session_kudu_master(spark: SparkSession) -> str | None:
 
 
 @dataclass(frozen=True)
-class BadRecords:
-    """Records that do not fit the schema are set aside, up to `limit` a date.
+class Source(context_params.Source):
+    """One input, its options as Spark spells them."""
 
-    `path` is the folder below which they are kept; None: beside the first sink of files.
-    """
-
-    limit: int = 0
-    path: str | None = None
-
-
-@dataclass(frozen=True)
-class Source:
-    """One input; `path` may hold placeholders, `schema` is Spark's DDL (`id INT, name STRING`).
-
-    `null_tokens` are the texts that mean null in CSV, `bad_records` is None where Spark's own way
-    with records that don't fit holds.
-    """
-
-    format: str
-    path: str
     options: Mapping[str, str] = field(default_factory=dict[str, str])
-    schema: str | None = None
-    null_tokens: tuple[str, ...] = ()
-    bad_records: BadRecords | None = None
-
-    @property
-    def is_table(self) -> bool:
-        """Whether `path` names a table instead of a file."""
-        return format_of(self.format).is_table
 
 
 @dataclass(frozen=True)
-class Sink:
-    """One output; mode append is for tables (kudu, jdbc), all else is staged and swapped."""
+class Sink(context_params.Sink):
+    """One output, its options as Spark spells them; mode append is for tables."""
 
-    format: str
-    path: str
-    partition_cols: tuple[str, ...] = ()
     mode: Mode = "overwrite"
     options: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    @property
-    def is_table(self) -> bool:
-        """Whether `path` names a table instead of a folder."""
-        return format_of(self.format).is_table
 
     @property
     def table_option(self) -> str | None:

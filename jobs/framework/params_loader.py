@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
-from framework.contract import variables
-from framework.contract.formats import FORMATS, format_of
+from framework.contract import context_params, variables
+from framework.contract.context_params import read_context_params, spelled
 from framework.contract.params_file import VERSION
 from framework.contract.validation import Node
 from framework.errors import ParamsError
 from framework.params import (
     SETTINGS,
-    BadRecords,
     JobParams,
-    Mode,
     Sink,
     Source,
     Window,
@@ -55,7 +53,7 @@ def parse_params(document: Any, file: str) -> JobParams:
     root = Node(document, "", problems)
     metadata = root.child("metadata")
     job = root.child("job_master")
-    context = job.child("context_params")
+    context = read_context_params(job.child("context_params"), is_row=False)
     windows = tuple(_window(node) for node in root.children("process_control"))
     first = windows[0].row if windows else {}
     biz_dt = metadata.date("biz_dt")
@@ -66,13 +64,13 @@ def parse_params(document: Any, file: str) -> JobParams:
         biz_dt=biz_dt,
         biz_dts=_dates(metadata) or (biz_dt,),
         environment=metadata.text("environment"),
-        entity=context.optional_text("entity") or first.get("entity"),
-        source_system=context.optional_text("source_system") or first.get("source_system"),
-        sources=tuple(_source(node) for node in context.children("sources")),
-        sinks=tuple(_sink(node) for node in context.children("sinks")),
-        hql=_hql(context),
-        allow_empty=context.flag("allow_empty"),
-        timeout_minutes=context.number("timeout_minutes"),
+        entity=context.entity or first.get("entity"),
+        source_system=context.source_system or first.get("source_system"),
+        sources=tuple(map(_source, context.sources)),
+        sinks=tuple(map(_sink, context.sinks)),
+        hql=context.hql,
+        allow_empty=context.allow_empty,
+        timeout_minutes=context.timeout_minutes,
         windows=windows,
         system=_system(root),
         file=file,
@@ -95,6 +93,9 @@ def _read(file: str) -> Any:
         raise ParamsError(
             file, [f"no JSON: {error.msg} at line {error.lineno}, column {error.colno}"]
         ) from error
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or brackets nested a thousand deep.
+        raise ParamsError(file, [f"not usable JSON: {error}"]) from error
 
 
 def _check_version(metadata: Node) -> None:
@@ -144,80 +145,22 @@ def _system(root: Node) -> Mapping[str, str]:
     return found
 
 
-def _source(node: Node) -> Source:
-    form, options = node.text("format"), node.options("options")
-    source = Source(
-        format=form,
-        path=_path(node, form, options),
-        options=options,
-        schema=node.optional_text("schema"),
-        null_tokens=node.texts("null_tokens", may_be_empty=True),
-        bad_records=_bad_records(node),
+def _source(given: context_params.Source) -> Source:
+    return Source(
+        given.format,
+        given.path,
+        spelled(given.options),
+        given.schema,
+        given.null_tokens,
+        given.bad_records,
     )
-    for key, problem in _record_faults(source):
-        node.note(key, problem)
-    return source
 
 
-def _bad_records(node: Node) -> BadRecords | None:
-    if node.value.get("bad_records") is None:
-        return None
-    given = node.child("bad_records")
-    return BadRecords(given.count("limit"), given.optional_text("path"))
-
-
-def _record_faults(source: Source) -> Iterator[tuple[str, str]]:
-    """Yield what null_tokens and bad_records can't go with, by key."""
-    options = {name.lower(): value for name, value in source.options.items()}
-    form = format_of(source.format)
-    if source.null_tokens:
-        if not form.has_null_tokens:
-            yield "null_tokens", f"are for format csv, not {source.format!r}"
-        if "nullvalue" in options:
-            yield "options.nullValue", "put it into null_tokens"
-        infers = not source.schema and options.get("inferschema") == "true"
-        if infers and len(source.null_tokens) > 1:
-            yield "null_tokens", "several need a schema, or no inferSchema: it knows of one only"
-    if source.bad_records:
-        if not form.has_bad_records:
-            names = " or ".join(each.name for each in FORMATS if each.has_bad_records)
-            yield "bad_records", f"is for format {names}, not {source.format!r}"
-        elif not source.schema:
-            yield "bad_records", "needs a schema, which the records fit or do not"
-    if source.bad_records or (source.schema and len(source.null_tokens) > 1):
-        for name in ("mode", "columnNameOfCorruptRecord"):
-            if name.lower() in options:
-                yield f"options.{name}", "can't be given with bad_records or several null_tokens"
-
-
-def _sink(node: Node) -> Sink:
-    form, options = node.text("format"), node.options("options")
-    wanted: Mode = "append" if format_of(form).is_table else "overwrite"
-    mode = node.optional_text("mode") or wanted
-    if mode != wanted:
-        node.note("mode", f"must be {wanted!r} for format {form!r}, is {mode!r}")
+def _sink(given: context_params.Sink) -> Sink:
     return Sink(
-        format=form,
-        path=_path(node, form, options),
-        partition_cols=node.texts("partition_cols"),
-        mode=cast("Mode", mode),
-        options=options,
+        given.format,
+        given.path,
+        given.partition_cols,
+        "append" if given.is_table else "overwrite",
+        spelled(given.options),
     )
-
-
-def _path(node: Node, form: str, options: Mapping[str, str]) -> str:
-    """Return the path; a table that the options name needs none."""
-    named = {"dbtable", "query", "kudu.table"} & {name.lower() for name in options}
-    if format_of(form).is_table and named:
-        return node.optional_text("path") or ""
-    return node.text("path")
-
-
-def _hql(context: Node) -> str | None:
-    name = context.optional_text("hql")
-    if name is None:
-        return None
-    outside = ".." in PurePosixPath(name.replace("\\", "/")).parts
-    if outside or PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive:
-        context.note("hql", f"must be a file name below JOB_SQL_DIR, is {name!r}")
-    return name

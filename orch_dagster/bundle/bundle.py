@@ -68,7 +68,7 @@ class ParamBundle:
             "job_master": {
                 "job_id": spec.job_id,
                 "job_name": spec.job_name,
-                "context_params": spec.context.model_dump(mode="json", by_alias=True),
+                "context_params": spec.context.to_json(),
                 "script_path": spec.script_path,
                 "comments": spec.comments,
             },

@@ -67,7 +67,7 @@ def option_references(bundle: ParamBundle) -> Iterator[tuple[str, str]]:
         for number, part in enumerate(parts):
             for name, value in part.options.items():
                 if _is_reference(value):
-                    yield f"{kind}.{number}.options.{name}", str(value).removeprefix(ENV)
+                    yield f"{kind}[{number}].options.{name}", str(value).removeprefix(ENV)
 
 
 def seal(bundle: ParamBundle, patterns: Sequence[str]) -> Sealed:
@@ -82,13 +82,12 @@ def seal(bundle: ParamBundle, patterns: Sequence[str]) -> Sealed:
     """
     sealing = _Sealing(patterns)
     context = bundle.spec.context
-    sealed = context.model_copy(
-        update={
-            kind: tuple(
-                part.model_copy(update={"options": sealing.options(part.options)}) for part in parts
-            )
-            for kind, parts in (("sources", context.sources), ("sinks", context.sinks))
-        }
+    sealed = replace(
+        context,
+        sources=tuple(
+            replace(each, options=sealing.options(each.options)) for each in context.sources
+        ),
+        sinks=tuple(replace(each, options=sealing.options(each.options)) for each in context.sinks),
     )
     shown = replace(
         bundle,

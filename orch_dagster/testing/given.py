@@ -6,6 +6,7 @@ import csv
 import io
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
@@ -24,11 +25,10 @@ Given: TypeAlias = Union[str, bytes, Path, Sequence[Mapping[str, Any]], "DataFra
 # RFC 4180 as Spark has to be told of it; a row with too many or too few cells is an error.
 CSV_TEXT = Source(
     format="csv",
-    schema=None,
     options={"header": "true", "multiLine": "true", "escape": '"', "mode": "FAILFAST"},
 )
 # Where no source says how: a format that keeps every type.
-FRAME = Source(format="parquet", schema=None)
+FRAME = Source(format="parquet")
 
 _GIVE_A_FRAME = 'give rows, or landing.frame(rows, "id INT, name STRING, …")'
 # They choose among files, and the one that the test gives is the one.
@@ -72,7 +72,7 @@ def put(spark: SparkSession, given: Given, source: Source, folder: Path, name: s
 
 def _read_from(target: Path, source: Source) -> Source:
     path = target.absolute().as_posix()
-    return source.model_copy(update={"path": path, "options": _options(source)})
+    return replace(source, path=path, options=_options(source))
 
 
 def _options(source: Source) -> dict[str, str | int | float | bool]:
@@ -114,9 +114,9 @@ def _rows_for(
 ) -> DataFrame:
     """The rows as a frame that a file of the source's format can be written from."""
     if not format_of(source.format).is_text:
-        return frame_of(spark, given, source.schema_ddl, what=name)
+        return frame_of(spark, given, source.schema, what=name)
     # Their types are the reader's business; columns stand where its schema looks for them.
-    order = schema_of(spark, source.schema_ddl).names if source.schema_ddl else None
+    order = schema_of(spark, source.schema).names if source.schema else None
     return _inferred(spark, given, name, order=order, untyped="string")
 
 

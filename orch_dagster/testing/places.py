@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from framework.contract.formats import format_of
@@ -30,13 +31,13 @@ def own_source(source: Source, name: str) -> Source:
     if format_of(source.format).is_table:
         table = source.path or dict(source.options)
         raise KitError(f"{name} is the table {table} ({source.format}): give its rows, {name}=…")
-    return _own_bad_records(source.model_copy(update={"path": below_root(source.path)}))
+    return _own_bad_records(replace(source, path=below_root(source.path)))
 
 
 def at(source: Source) -> Source:
     """The source with its path taken as it is, without placeholders."""
     path = source.path.replace("{", "{{").replace("}", "}}")
-    return _own_bad_records(source.model_copy(update={"path": path}))
+    return _own_bad_records(replace(source, path=path))
 
 
 def _own_bad_records(source: Source) -> Source:
@@ -44,8 +45,8 @@ def _own_bad_records(source: Source) -> Source:
     bad_records = source.bad_records
     if not bad_records or not bad_records.path:
         return source
-    own = bad_records.model_copy(update={"path": below_root(bad_records.path)})
-    return source.model_copy(update={"bad_records": own})
+    own = replace(bad_records, path=below_root(bad_records.path))
+    return replace(source, bad_records=own)
 
 
 def own_sinks(sinks: Sequence[Sink], job_name: str) -> tuple[Sink, ...]:
@@ -53,7 +54,7 @@ def own_sinks(sinks: Sequence[Sink], job_name: str) -> tuple[Sink, ...]:
     return tuple(
         Sink(format="parquet", path=f"tables/{job_name}/{place}/{{biz_dt}}")
         if not sink.is_staged
-        else sink.model_copy(update={"path": below_root(sink.path)})
+        else replace(sink, path=below_root(sink.path))
         for place, sink in enumerate(sinks)
     )
 

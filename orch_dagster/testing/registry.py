@@ -78,9 +78,7 @@ class JobRows:
 
     def with_places(self, sources: Sequence[Source], sinks: Sequence[Sink]) -> JobRows:
         """The same job, reading and writing elsewhere."""
-        context = self.spec.context.model_copy(
-            update={"sources": tuple(sources), "sinks": tuple(sinks)}
-        )
+        context = replace(self.spec.context, sources=tuple(sources), sinks=tuple(sinks))
         return replace(self, spec=replace(self.spec, context=context))
 
     def bundle(

@@ -52,7 +52,6 @@ _BUILT_IN = "org.apache.spark.sql.execution.datasources"
 CSV = Format(
     "csv",
     (
-        f"{_BUILT_IN}.csv",
         f"{_BUILT_IN}.csv.CSVFileFormat",
         f"{_BUILT_IN}.v2.csv.CSVDataSourceV2",
         "com.databricks.spark.csv",

@@ -15,8 +15,14 @@ def fill(template: str, dates: Mapping[str, date | None]) -> str:
     Raises:
         ValueError: an unknown placeholder, one without a value, or unbalanced braces.
     """
+    try:
+        parsed = list(Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(
+            f"{error}: {template!r}; a brace of the path itself is {{{{ or }}}}"
+        ) from error
     parts: list[str] = []
-    for text, name, form, conversion in Formatter().parse(template):
+    for text, name, form, conversion in parsed:
         parts.append(text)
         if name is None:
             continue

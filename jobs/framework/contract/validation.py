@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import Any, cast
+from difflib import get_close_matches
+from typing import Any, TypeAlias, cast
+
+Option: TypeAlias = str | int | float | bool
+"""A value of a reader's or writer's option, as JSON has it."""
+
+# Texts that rows have had for a boolean, and the orchestrator has always taken.
+_TRUE = ("true", "yes", "on", "y", "t", "1")
+_FALSE = ("false", "no", "off", "n", "f", "0")
 
 
 def parse_date(text: str) -> date:
@@ -34,6 +43,8 @@ class Node:
     def note(self, key: str, problem: str) -> None:
         """Add a fault of `key`."""
         name = ".".join(part for part in (self.where, key) if part) or "the file"
+        # A key may hold half a character, which no terminal takes.
+        name = name.encode("utf-8", "backslashreplace").decode("utf-8")
         self.problems.append(f"{name}: {problem}")
 
     def child(self, key: str) -> Node:
@@ -46,7 +57,17 @@ class Node:
     def children(self, key: str) -> Iterator[Node]:
         """Yield the objects of the list under `key`; a missing list reads as empty."""
         for index, each in enumerate(self.values(key)):
-            yield Node(each, f"{self._name(key)}[{index}]", self.problems)
+            node = Node(each, f"{self._name(key)}[{index}]", self.problems)
+            if isinstance(each, dict):
+                yield node
+
+    def only(self, *known: str) -> None:
+        """Note every key that is not one of `known`, with the nearest of them."""
+        for key in self.value:
+            if key not in known:
+                near = get_close_matches(key.lower(), known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+                self.note(key, f"is not a key; {hint}")
 
     def values(self, key: str) -> list[Any]:
         """Return the list under `key`; a missing one or null reads as empty."""
@@ -94,20 +115,27 @@ class Node:
     def flag(self, key: str) -> bool:
         """Return the boolean under `key`, False where it is missing."""
         value = self.value.get(key, False)
-        if not isinstance(value, bool):
-            self.note(key, f"must be true or false, is {_kind(value)}")
-            return False
-        return value
+        if isinstance(value, bool):
+            return value
+        text = str(value).lower() if isinstance(value, str | int) else ""
+        if text not in (*_TRUE, *_FALSE):
+            self.note(key, f"must be true or false, is {_shown(value)}")
+        return text in _TRUE
 
     def number(self, key: str) -> float | None:
         """Return the positive number under `key`, or None."""
         value = self.value.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            self.note(key, f"must be a number above 0, is {value!r}")
+        try:
+            # A row may have it as text, which the orchestrator has always taken.
+            number = math.nan if isinstance(value, bool | dict | list) else float(value)
+        except (ValueError, OverflowError):
+            number = math.nan
+        if not 0 < number < math.inf:
+            self.note(key, f"must be a number above 0, is {_shown(value)}")
             return None
-        return float(value)
+        return number
 
     def count(self, key: str) -> int:
         """Return the whole number under `key`, 0 where it is missing."""
@@ -115,7 +143,7 @@ class Node:
         if value is None:
             return 0
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            self.note(key, f"must be a whole number, 0 or more, is {value!r}")
+            self.note(key, f"must be a whole number, 0 or more, is {_shown(value)}")
             return 0
         return value
 
@@ -127,20 +155,15 @@ class Node:
             return ()
         return tuple(cast("list[str]", values))
 
-    def options(self, key: str) -> Mapping[str, str]:
-        """Return the reader's or writer's options under `key`, as Spark spells them."""
+    def options(self, key: str) -> Mapping[str, Option]:
+        """Return the reader's or writer's options under `key`; none are left out."""
         if self.value.get(key) is None:
             return {}
         node = Node(self.value[key], self._name(key), self.problems)
-        found: dict[str, str] = {}
         for name, value in node.value.items():
-            if isinstance(value, bool):
-                found[name] = str(value).lower()
-            elif isinstance(value, str | int | float):
-                found[name] = str(value)
-            else:
+            if not isinstance(value, str | int | float):
                 node.note(name, f"must be text, a number or a boolean, is {_kind(value)}")
-        return found
+        return node.value
 
     def _date(self, key: str, text: str) -> date | None:
         try:
@@ -156,3 +179,8 @@ class Node:
 def _kind(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
     return names.get(cast("type[Any]", type(value)), "a number")
+
+
+def _shown(value: Any) -> str:
+    """A value in a message, where one of any length may come."""
+    return repr(value)[:100] if isinstance(value, str | int | float) else _kind(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from py4j.protocol import Py4JJavaError
 
 from framework.contract.formats import FORMATS
 
@@ -21,11 +22,17 @@ def test_full_names_are_those_of_the_short_one(spark: SparkSession) -> None:
     conf = spark._jsparkSession.sessionState().conf()
 
     def is_of(name: str, short: str) -> bool:
-        found = source.lookupDataSource(name, conf).getName().rpartition(".")[2]
+        try:
+            found = source.lookupDataSource(name, conf).getName().rpartition(".")[2]
+        except Py4JJavaError:
+            return False
         # The file format that a newer data source of the same name falls back to.
         return found.lower().startswith(short.lower())
 
-    for each in FORMATS:
-        if each.name not in _ELSEWHERE:
-            for name in (each.name, *each.classes):
-                assert is_of(name, each.name), name
+    assert [
+        name
+        for each in FORMATS
+        if each.name not in _ELSEWHERE
+        for name in (each.name, *each.classes)
+        if not is_of(name, each.name)
+    ] == []

@@ -1,0 +1,334 @@
+"""The rules of job_master.context_params, for the registry and for a run.
+
+Every fault is found at once, each with its place: `sinks[0].path: is missing`. What depends on the
+data root or on a date is in `framework.contract.places`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import date
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from framework.contract import placeholders
+from framework.contract.formats import FORMATS, Format, format_fault, format_of
+from framework.contract.validation import Node, Option
+
+BIZ_DT = "biz_dt"
+
+_JOB_NAME = re.compile(
+    r"etl_lnd_(?P<entity>[a-z0-9]+)_(?P<source_system>[a-z0-9]+)_.+", re.IGNORECASE
+)
+_A_DAY = date(2024, 5, 15)
+# The next day, and the same day of another month and of another year.
+_OTHER_DAYS = (date(2024, 5, 16), date(2024, 6, 15), date(2025, 5, 15))
+# JSON can spell it, and no file can hold it.
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class BadRecords:
+    """Records that do not fit the schema are set aside, up to `limit` a date.
+
+    `path` is the folder below which they are kept; None: beside the first sink of files.
+    """
+
+    limit: int = 0
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input; `path` may hold placeholders, `schema` is Spark's DDL (`id INT, name STRING`).
+
+    `null_tokens` are the texts that mean null in CSV, `bad_records` is None where Spark's own way
+    with records that don't fit holds.
+    """
+
+    format: str
+    path: str = ""
+    options: Mapping[str, Option] = field(default_factory=dict[str, Option])
+    schema: str | None = None
+    null_tokens: tuple[str, ...] = ()
+    bad_records: BadRecords | None = None
+
+    @property
+    def is_table(self) -> bool:
+        """Whether `path` names a table instead of a file."""
+        return format_of(self.format).is_table
+
+
+@dataclass(frozen=True)
+class Sink:
+    """One output; files are staged and swapped, a table (kudu, jdbc) is appended to."""
+
+    format: str
+    path: str = ""
+    partition_cols: tuple[str, ...] = ()
+    mode: str | None = None
+    options: Mapping[str, Option] = field(default_factory=dict[str, Option])
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether it is files, published by a swap of folders."""
+        return format_of(self.format).is_staged
+
+    @property
+    def is_table(self) -> bool:
+        """Whether `path` names a table instead of a folder."""
+        return format_of(self.format).is_table
+
+
+@dataclass(frozen=True)
+class ContextParams:
+    """The context_params of one job, checked."""
+
+    entity: str
+    source_system: str
+    sources: tuple[Source, ...] = ()
+    hql: str | None = None
+    sinks: tuple[Sink, ...] = ()
+    timeout_minutes: float | None = None
+    allow_empty: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return them as a run reads them, with every key."""
+        return asdict(self)
+
+
+def with_group(context: Mapping[str, Any], job_name: str) -> dict[str, Any]:
+    """Return the context_params with the entity and source_system that the job's name gives.
+
+    Those that they have themselves stay.
+
+    >>> with_group({"entity": "X"}, "etl_lnd_gels_fpms_t_contract")
+    {'entity': 'X', 'source_system': 'FPMS'}
+    """
+    named = _JOB_NAME.fullmatch(job_name)
+    by_name = {key: text.upper() for key, text in named.groupdict().items()} if named else {}
+    return {**by_name, **context}
+
+
+def read_context_params(node: Node, *, is_row: bool) -> ContextParams:
+    """Return the typed context_params; every fault is noted in the node.
+
+    Args:
+        node: The JSON object.
+        is_row: True for a row of job_master, which must name its group and may hold no other keys.
+            A params file may hold keys of its script's own.
+    """
+    if is_row:
+        node.only(*_names(ContextParams))
+    for where, text in _texts(node.value, ""):
+        if _LONE_SURROGATE.search(text):
+            node.note(where, f"{text[:50]!a} holds half a character, which no file can hold")
+    sources = tuple(_source(each, is_row=is_row) for each in node.children("sources"))
+    sinks = tuple(_sink(each, is_row=is_row) for each in node.children("sinks"))
+    has_files = any(sink.is_staged for sink in sinks) or not isinstance(_list(node, "sinks"), list)
+    for place, source in enumerate(sources):
+        if source.bad_records and not source.bad_records.path and not has_files:
+            node.note(
+                f"sources[{place}].bad_records", "needs a path, as no sink of the job is files"
+            )
+    if sinks and not _list(node, "sources"):
+        node.note("sources", "needs at least one, as the job has sinks")
+    return ContextParams(
+        entity=_group_part(node, "entity", is_row=is_row),
+        source_system=_group_part(node, "source_system", is_row=is_row),
+        sources=sources,
+        hql=_hql(node),
+        sinks=sinks,
+        timeout_minutes=node.number("timeout_minutes"),
+        allow_empty=node.flag("allow_empty"),
+    )
+
+
+def spelled(options: Mapping[str, Option]) -> dict[str, str]:
+    """Return options as Spark spells them.
+
+    >>> spelled({"header": True, "maxColumns": 9})
+    {'header': 'true', 'maxColumns': '9'}
+    """
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in options.items()
+    }
+
+
+def _names(record: type[ContextParams | Source | Sink | BadRecords]) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(record))
+
+
+def _list(node: Node, key: str) -> Any:
+    value = node.value.get(key)
+    return [] if value is None else value
+
+
+def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Yield every text of a JSON value with its place; keys that no file can hold too."""
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, list):
+        for place, each in enumerate(value):
+            yield from _texts(each, f"{where}[{place}]")
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield where, key
+            yield from _texts(each, f"{where}.{key}" if where else key)
+
+
+def _group_part(node: Node, key: str, *, is_row: bool) -> str:
+    if not is_row:
+        return (node.optional_text(key) or "").strip()
+    if key not in node.value:
+        node.note(
+            key, "is missing: give it, or name the job etl_lnd_<entity>_<source_system>_<table>"
+        )
+        return ""
+    return node.text(key).strip()
+
+
+def _source(node: Node, *, is_row: bool) -> Source:
+    if is_row:
+        node.only(*_names(Source))
+    before = len(node.problems)
+    form, options = _format(node), node.options("options")
+    traits = format_of(form)
+    source = Source(
+        format=form,
+        path=_path(node, traits, {traits.table_option, traits.query_option}, options),
+        options=options,
+        schema=node.optional_text("schema"),
+        null_tokens=node.texts("null_tokens", may_be_empty=True),
+        bad_records=_bad_records(node, is_row=is_row),
+    )
+    if len(node.problems) == before:
+        for key, problem in _record_faults(source, traits):
+            node.note(key, problem)
+    return source
+
+
+def _sink(node: Node, *, is_row: bool) -> Sink:
+    if is_row:
+        node.only(*_names(Sink))
+    before = len(node.problems)
+    form, options = _format(node), node.options("options")
+    traits = format_of(form)
+    sink = Sink(
+        format=form,
+        path=_path(node, traits, {traits.table_option}, options),
+        partition_cols=tuple(name.strip() for name in node.texts("partition_cols")),
+        mode=node.optional_text("mode"),
+        options=options,
+    )
+    if len(node.problems) == before:
+        for key, problem in _sink_faults(sink, traits):
+            node.note(key, problem)
+    return sink
+
+
+def _format(node: Node) -> str:
+    name = node.text("format").strip()
+    if name and (fault := format_fault(name)):
+        node.note("format", fault)
+    return name
+
+
+def _path(
+    node: Node, traits: Format, named_by: set[str | None], options: Mapping[str, Option]
+) -> str:
+    """Return the path; a table that an option names needs none."""
+    given = {name.lower() for name in options}
+    if traits.is_table and named_by & given and not node.value.get("path"):
+        return ""
+    path = node.text("path")
+    if fault := _path_fault(path):
+        node.note("path", fault)
+    return path
+
+
+def _path_fault(path: str) -> str | None:
+    """Say what is wrong with a path of any date, or None."""
+    if "\0" in path:
+        return f"holds a NUL, which no file system takes: {path!r}"
+    try:
+        placeholders.fill(path, {BIZ_DT: _A_DAY, "start_dt": _A_DAY, "end_dt": _A_DAY})
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _bad_records(node: Node, *, is_row: bool) -> BadRecords | None:
+    if node.value.get("bad_records") is None:
+        return None
+    given = node.child("bad_records")
+    if is_row:
+        given.only(*_names(BadRecords))
+    limit, path = given.count("limit"), given.optional_text("path")
+    if path and (fault := _path_fault(path)):
+        given.note("path", fault)
+    return BadRecords(limit, path)
+
+
+def _record_faults(source: Source, traits: Format) -> Iterator[tuple[str, str]]:
+    """Yield what null_tokens and bad_records can't go with, by key."""
+    options = {name.lower(): str(value).lower() for name, value in source.options.items()}
+    several = len(source.null_tokens) > 1
+    if source.null_tokens:
+        if not traits.has_null_tokens:
+            yield "null_tokens", f"are for format csv, not {source.format!r}"
+        if "nullvalue" in options:
+            yield "options.nullValue", "put it into null_tokens"
+        if several and not source.schema and options.get("inferschema") == "true":
+            yield "null_tokens", "several need a schema, or no inferSchema: it knows of one only"
+    if source.bad_records:
+        if not traits.has_bad_records:
+            names = " or ".join(each.name for each in FORMATS if each.has_bad_records)
+            yield "bad_records", f"is for format {names}, not {source.format!r}"
+        elif not source.schema:
+            yield "bad_records", "needs a schema, which the records fit or do not"
+    if source.bad_records or (several and source.schema):
+        for name in ("mode", "columnNameOfCorruptRecord"):
+            if name.lower() in options:
+                yield f"options.{name}", "can't be given with bad_records or several null_tokens"
+
+
+def _sink_faults(sink: Sink, traits: Format) -> Iterator[tuple[str, str]]:
+    if not traits.is_writable:
+        yield "format", f"{sink.format!r} can be read, not written"
+    mode = "overwrite" if traits.is_staged else "append"
+    if sink.mode not in (None, mode):
+        yield "mode", f"must be {mode!r} for format {sink.format!r}, is {sink.mode!r}"
+    if traits.is_staged and sink.partition_cols[:1] != (BIZ_DT,):
+        if BIZ_DT in sink.partition_cols:
+            yield "partition_cols", f"{BIZ_DT} must come first, in {list(sink.partition_cols)}"
+        elif not _is_for_one_date(sink.path):
+            yield (
+                "path",
+                f"put {BIZ_DT} first in partition_cols, or the whole of it, as {{{BIZ_DT}}} is, "
+                f"into the path {sink.path!r}: else one date would replace another",
+            )
+
+
+def _is_for_one_date(path: str) -> bool:
+    """Whether no other date has this path: not the next day, nor one a month or a year off."""
+    paths = [_of_date(path, day) for day in (_A_DAY, *_OTHER_DAYS)]
+    return paths[0] not in paths[1:]
+
+
+def _of_date(path: str, day: date) -> str:
+    """The path of a date; a window's dates, which several may share, stand still."""
+    return placeholders.fill(path, {BIZ_DT: day, "start_dt": _A_DAY, "end_dt": _A_DAY})
+
+
+def _hql(node: Node) -> str | None:
+    name = node.optional_text("hql")
+    if name is None:
+        return None
+    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
+        node.note("hql", f"must be a file below the folder of HQL files, is {name!r}")
+    return name

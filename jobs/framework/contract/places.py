@@ -1,0 +1,198 @@
+"""Where a job reads and lands a date, and which of these places can't be side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from framework.contract import placeholders
+from framework.contract.context_params import BIZ_DT, Sink, Source
+from framework.contract.paths import is_within, join, parent, resolve
+
+REJECTED = "_rejected"
+
+Dates = Mapping[str, date | None]
+"""biz_dt, start_dt and end_dt of a business date."""
+
+_PATTERN = re.compile(r"[*?\[\]{}\\]")
+_NO_PATTERN = "* ? [ ] { } \\"
+_WINDOW = re.compile(r"\{(start|end)_dt")
+
+# Dates that no data has, so that a folder of one real date is not taken for every date's. Their
+# windows are equal to the date, before it, after it, and apart from it.
+_DAY, _NEXT, _LAST = date(2931, 7, 18), date(2931, 7, 19), date(2931, 7, 31)
+_SAMPLES: tuple[Dates, ...] = (
+    {BIZ_DT: _NEXT, "start_dt": _NEXT, "end_dt": _NEXT},
+    {BIZ_DT: _NEXT, "start_dt": _DAY, "end_dt": _NEXT},
+    {BIZ_DT: _DAY, "start_dt": _DAY, "end_dt": _NEXT},
+    {BIZ_DT: _NEXT, "start_dt": _DAY, "end_dt": _LAST},
+)
+
+
+@dataclass(frozen=True)
+class SourcePlace:
+    """A source's location (a table's name for table formats).
+
+    `rejected` is the date's folder for its bad records, None where they are not set aside.
+    """
+
+    location: str
+    rejected: str | None = None
+
+
+@dataclass(frozen=True)
+class SinkPlace:
+    """A sink's root location (a table's name for table formats).
+
+    `target` is the folder that a landing replaces, None for a table; `folder` is its name below
+    the root where biz_dt is a partition column, else ''.
+    """
+
+    root: str
+    target: str | None = None
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class JobPlaces:
+    """The sources and sinks of a job and where they are on one date."""
+
+    sources: tuple[SourcePlace, ...]
+    sinks: tuple[SinkPlace, ...]
+
+
+def place_faults(
+    sources: Sequence[Source], sinks: Sequence[Sink], job_name: str, base: str
+) -> list[str]:
+    """Say which places can't be, judged by sample dates; a run judges by its own.
+
+    What is only known then, such as a window without a start_dt, is left to it.
+    """
+    templates = [part.path for part in (*sources, *sinks)]
+    templates += [each.bad_records.path or "" for each in sources if each.bad_records]
+    has_window = any(_WINDOW.search(path) for path in templates)
+    problems: list[str] = []
+    for dates in _SAMPLES if has_window else _SAMPLES[:1]:
+        find_places(sources, sinks, job_name, dates, base, problems)
+    return list(dict.fromkeys(problems))
+
+
+def find_places(
+    sources: Sequence[Source],
+    sinks: Sequence[Sink],
+    job_name: str,
+    dates: Dates,
+    base: str,
+    problems: list[str],
+) -> JobPlaces:
+    """Return where a job reads and lands; what can't be is added to `problems`, all of it.
+
+    Args:
+        sources: Of the job.
+        sinks: Of the job.
+        job_name: Names the folder of its bad records.
+        dates: Fill the placeholders.
+        base: Where relative paths start, a location.
+        problems: Where faults go.
+    """
+    finder = _Finder(job_name, dates, base, problems)
+    landed = [finder.sink(sink, f"sinks[{place}]") for place, sink in enumerate(sinks)]
+    targets = [each.target for each in landed if each and each.target]
+    beside = parent(targets[0]) if targets else None
+    read = [finder.source(each, f"sources[{n}]", beside) for n, each in enumerate(sources)]
+    problems.extend(_overlaps(sources, sinks, read, landed))
+    return JobPlaces(
+        tuple(each for each in read if each is not None),
+        tuple(each for each in landed if each is not None),
+    )
+
+
+@dataclass(frozen=True)
+class _Finder:
+    """Fills and resolves the paths of one date."""
+
+    job_name: str
+    dates: Dates
+    base: str
+    problems: list[str]
+
+    def source(self, source: Source, where: str, beside: str | None) -> SourcePlace | None:
+        path = self._filled(source.path, f"{where}.path")
+        rejected = self._rejected(source, where, beside)
+        if path is None:
+            return None
+        return SourcePlace(path if source.is_table else resolve(self.base, path), rejected)
+
+    def sink(self, sink: Sink, where: str) -> SinkPlace | None:
+        path = self._filled(sink.path, f"{where}.path")
+        if path is None or sink.is_table:
+            return None if path is None else SinkPlace(path)
+        root = self._folder(path, sink.path, f"{where}.path")
+        if root is None:
+            return None
+        if sink.partition_cols[:1] != (BIZ_DT,):
+            return SinkPlace(root, root)
+        folder = f"{BIZ_DT}={self.dates[BIZ_DT]}"
+        return SinkPlace(root, join(root, folder), folder)
+
+    def _rejected(self, source: Source, where: str, beside: str | None) -> str | None:
+        """The date's folder for bad records, whose name Spark's readers pass over."""
+        if source.bad_records is None:
+            return None
+        root = join(beside, REJECTED) if beside else None
+        if template := source.bad_records.path:
+            path = self._filled(template, f"{where}.bad_records.path")
+            root = path and self._folder(path, template, f"{where}.bad_records.path")
+        return root and join(root, self.job_name, f"{BIZ_DT}={self.dates[BIZ_DT]}")
+
+    def _filled(self, template: str, where: str) -> str | None:
+        try:
+            return placeholders.fill(template, self.dates)
+        except ValueError as error:
+            self.problems.append(f"{where}: {error}")
+            return None
+
+    def _folder(self, path: str, template: str, where: str) -> str | None:
+        """The location of a folder that is written, which Hadoop would read as a pattern."""
+        root = resolve(self.base, path)
+        if _PATTERN.search(root):
+            below = f" below {self.base}" if _PATTERN.search(self.base) else ""
+            self.problems.append(f"{where}: can't hold any of {_NO_PATTERN}: {template!r}{below}")
+            return None
+        return root
+
+
+def _overlaps(
+    sources: Sequence[Source],
+    sinks: Sequence[Sink],
+    read: Sequence[SourcePlace | None],
+    landed: Sequence[SinkPlace | None],
+) -> Iterator[str]:
+    """Yield what a landing would carry away; by paths as they are given, whatever the date."""
+    targets = [
+        (place, each.target, sinks[place].path)
+        for place, each in enumerate(landed)
+        if each and each.target
+    ]
+    for earlier, (place, target, path) in enumerate(targets):
+        for other_place, other, other_path in targets[:earlier]:
+            if is_within(target, other) or is_within(other, target):
+                yield (
+                    f"sinks[{place}].path: one would replace the other: {path!r} and "
+                    f"{other_path!r} of sinks[{other_place}]"
+                )
+    for number, (source, its) in enumerate(zip(sources, read, strict=True)):
+        for place, target, path in targets:
+            if its and not source.is_table and is_within(its.location, target):
+                yield (
+                    f"sources[{number}].path: {source.path!r} lies in {path!r}, which a sink "
+                    f"replaces: sinks[{place}]"
+                )
+            folder = its and its.rejected
+            if folder and (is_within(folder, target) or is_within(target, folder)):
+                yield (
+                    f"sources[{number}].bad_records.path: their folder and {path!r} of "
+                    f"sinks[{place}]: one would replace the other"
+                )
