@@ -224,6 +224,7 @@ def _findings(
             [JobMaster.from_row(row) for row in masters],
             [JobDependency.from_row(row) for row in dependencies],
             check_script,
+            settings.base_dir,
         ).findings
 
     there = [store.read(table) for table in (JOB_MASTER, JOB_DEPENDENCY)]

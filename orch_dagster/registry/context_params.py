@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from framework.contract.context_params import (
@@ -44,8 +45,13 @@ class ContextParamsError(OrchError):
         self.faults = tuple(faults)
 
 
+@cache
+def _base(data_root: str) -> str:
+    return as_location(data_root)
+
+
 def parse_context_params(
-    text: str | None, job_name: str, data_root: str = _SOME_ROOT
+    text: str | None, job_name: str, data_root: str | None = None
 ) -> ContextParams:
     """Read and check the JSON of a job_master row.
 
@@ -53,7 +59,7 @@ def parse_context_params(
         text: The column's value.
         job_name: Tells entity and source_system where the JSON does not
             (etl_lnd_<entity>_<source>_<table>).
-        data_root: Where relative paths start, an absolute path or a URL.
+        data_root: Where relative paths start, an absolute path or a URL; None: not known.
 
     Raises:
         ContextParamsError: Every fault found, each with its place.
@@ -73,7 +79,9 @@ def parse_context_params(
     node = Node(with_group(parsed, job_name), "", faults)
     context = read_context_params(node, is_row=True)
     if not faults:
-        faults = place_faults(context.sources, context.sinks, job_name, as_location(data_root))
+        faults = place_faults(
+            context.sources, context.sinks, job_name, _base(data_root or _SOME_ROOT)
+        )
     if faults:
         raise ContextParamsError(faults)
     return context

@@ -145,6 +145,7 @@ def build_registry(
     masters: Sequence[JobMaster],
     dependencies: Sequence[JobDependency],
     check_script: ScriptCheck,
+    data_root: str | None = None,
 ) -> Registry:
     """Turn the two tables into a registry.
 
@@ -152,9 +153,10 @@ def build_registry(
         masters: All rows of job_master.
         dependencies: All rows of job_dependency.
         check_script: Says what is wrong with a script_path; see ``script_check``.
+        data_root: Where relative paths of context_params start; None where it is not known.
     """
     findings: list[Finding] = []
-    specs = _valid_specs(masters, check_script, findings)
+    specs = _valid_specs(masters, check_script, data_root, findings)
     parents = _valid_parents(specs, masters, dependencies, findings)
     ordered = graph.order(parents)
     findings += _graph_findings(ordered, specs)
@@ -207,7 +209,10 @@ def _of_job(job_id: str, reason: str) -> Finding:
 
 
 def _valid_specs(
-    masters: Sequence[JobMaster], check_script: ScriptCheck, findings: list[Finding]
+    masters: Sequence[JobMaster],
+    check_script: ScriptCheck,
+    data_root: str | None,
+    findings: list[Finding],
 ) -> dict[str, JobSpec]:
     by_folded_name: dict[str, list[JobMaster]] = defaultdict(list)
     for master in masters:
@@ -226,9 +231,9 @@ def _valid_specs(
             reasons.append(problem)
         context = None
         try:
-            context = parse_context_params(master.context_params, name)
+            context = parse_context_params(master.context_params, name, data_root)
         except ContextParamsError as error:
-            reasons.append(f"context_params: {error}")
+            reasons += [f"context_params: {fault}" for fault in error.faults]
         if context is not None and not reasons:
             specs[master.job_id] = JobSpec(
                 master.job_id, name, context, master.script_path or "", master.comments

@@ -53,6 +53,7 @@ def load_location(settings: Settings) -> Location:
         rows.masters,
         rows.dependencies,
         script_check(settings.jobs_dir, settings.script_url_prefixes),
+        settings.base_dir,
     )
     first = settings.first_biz_dt.isoformat() if settings.first_biz_dt else rows.first_biz_dt
     return Location(

@@ -99,6 +99,12 @@ class ContextParams:
         return asdict(self)
 
 
+_KEYS, _SOURCE_KEYS, _SINK_KEYS, _BAD_RECORDS_KEYS = (
+    tuple(each.name for each in fields(record))
+    for record in (ContextParams, Source, Sink, BadRecords)
+)
+
+
 def with_group(context: Mapping[str, Any], job_name: str) -> dict[str, Any]:
     """Return the context_params with the entity and source_system that the job's name gives.
 
@@ -121,10 +127,12 @@ def read_context_params(node: Node, *, is_row: bool) -> ContextParams:
             A params file may hold keys of its script's own.
     """
     if is_row:
-        node.only(*_names(ContextParams))
-    for where, text in _texts(node.value, ""):
-        if _LONE_SURROGATE.search(text):
-            node.note(where, f"{text[:50]!a} holds half a character, which no file can hold")
+        node.only(*_KEYS)
+    # Few rows have escapes in their text, and `repr` finds those that count at once.
+    if "\\ud" in repr(node.value):
+        for where, text in _texts(node.value, ""):
+            if _LONE_SURROGATE.search(text):
+                node.note(where, f"{text[:50]!a} holds half a character, which no file can hold")
     sources = tuple(_source(each, is_row=is_row) for each in node.children("sources"))
     sinks = tuple(_sink(each, is_row=is_row) for each in node.children("sinks"))
     has_files = any(sink.is_staged for sink in sinks) or not isinstance(_list(node, "sinks"), list)
@@ -158,10 +166,6 @@ def spelled(options: Mapping[str, Option]) -> dict[str, str]:
     }
 
 
-def _names(record: type[ContextParams | Source | Sink | BadRecords]) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(record))
-
-
 def _list(node: Node, key: str) -> Any:
     value = node.value.get(key)
     return [] if value is None else value
@@ -193,39 +197,40 @@ def _group_part(node: Node, key: str, *, is_row: bool) -> str:
 
 def _source(node: Node, *, is_row: bool) -> Source:
     if is_row:
-        node.only(*_names(Source))
-    before = len(node.problems)
+        node.only(*_SOURCE_KEYS)
     form, options = _format(node), node.options("options")
     traits = format_of(form)
+    path, _ = _path(node, traits, {traits.table_option, traits.query_option}, options)
     source = Source(
         format=form,
-        path=_path(node, traits, {traits.table_option, traits.query_option}, options),
+        path=path,
         options=options,
         schema=node.optional_text("schema"),
         null_tokens=node.texts("null_tokens", may_be_empty=True),
         bad_records=_bad_records(node, is_row=is_row),
     )
-    if len(node.problems) == before:
-        for key, problem in _record_faults(source, traits):
-            node.note(key, problem)
+    for key, problem in _record_faults(source, traits):
+        node.note(key, problem)
     return source
 
 
 def _sink(node: Node, *, is_row: bool) -> Sink:
     if is_row:
-        node.only(*_names(Sink))
-    before = len(node.problems)
+        node.only(*_SINK_KEYS)
     form, options = _format(node), node.options("options")
     traits = format_of(form)
+    path, is_usable = _path(node, traits, {traits.table_option}, options)
     sink = Sink(
         format=form,
-        path=_path(node, traits, {traits.table_option}, options),
+        path=path,
         partition_cols=tuple(name.strip() for name in node.texts("partition_cols")),
         mode=node.optional_text("mode"),
         options=options,
     )
-    if len(node.problems) == before:
-        for key, problem in _sink_faults(sink, traits):
+    for key, problem in _sink_faults(sink, traits):
+        node.note(key, problem)
+    if is_usable and traits.is_staged and isinstance(_list(node, "partition_cols"), list):
+        for key, problem in _date_faults(sink):
             node.note(key, problem)
     return sink
 
@@ -239,15 +244,16 @@ def _format(node: Node) -> str:
 
 def _path(
     node: Node, traits: Format, named_by: set[str | None], options: Mapping[str, Option]
-) -> str:
-    """Return the path; a table that an option names needs none."""
+) -> tuple[str, bool]:
+    """Return the path and whether it can be used; a table that an option names needs none."""
     given = {name.lower() for name in options}
     if traits.is_table and named_by & given and not node.value.get("path"):
-        return ""
+        return "", True
+    before = len(node.problems)
     path = node.text("path")
     if fault := _path_fault(path):
         node.note("path", fault)
-    return path
+    return path, len(node.problems) == before
 
 
 def _path_fault(path: str) -> str | None:
@@ -262,11 +268,14 @@ def _path_fault(path: str) -> str | None:
 
 
 def _bad_records(node: Node, *, is_row: bool) -> BadRecords | None:
-    if node.value.get("bad_records") is None:
+    value = node.value.get("bad_records")
+    if value is None:
         return None
     given = node.child("bad_records")
+    if not isinstance(value, dict):
+        return None
     if is_row:
-        given.only(*_names(BadRecords))
+        given.only(*_BAD_RECORDS_KEYS)
     limit, path = given.count("limit"), given.optional_text("path")
     if path and (fault := _path_fault(path)):
         given.note("path", fault)
@@ -277,15 +286,16 @@ def _record_faults(source: Source, traits: Format) -> Iterator[tuple[str, str]]:
     """Yield what null_tokens and bad_records can't go with, by key."""
     options = {name.lower(): str(value).lower() for name, value in source.options.items()}
     several = len(source.null_tokens) > 1
+    is_known = not _is_unknown(source.format)
     if source.null_tokens:
-        if not traits.has_null_tokens:
+        if is_known and not traits.has_null_tokens:
             yield "null_tokens", f"are for format csv, not {source.format!r}"
         if "nullvalue" in options:
             yield "options.nullValue", "put it into null_tokens"
         if several and not source.schema and options.get("inferschema") == "true":
             yield "null_tokens", "several need a schema, or no inferSchema: it knows of one only"
     if source.bad_records:
-        if not traits.has_bad_records:
+        if is_known and not traits.has_bad_records:
             names = " or ".join(each.name for each in FORMATS if each.has_bad_records)
             yield "bad_records", f"is for format {names}, not {source.format!r}"
         elif not source.schema:
@@ -296,21 +306,31 @@ def _record_faults(source: Source, traits: Format) -> Iterator[tuple[str, str]]:
                 yield f"options.{name}", "can't be given with bad_records or several null_tokens"
 
 
+def _is_unknown(form: str) -> bool:
+    """Whether the format itself is a fault, so that nothing can be said of what goes with it."""
+    return not form or format_fault(form) is not None
+
+
 def _sink_faults(sink: Sink, traits: Format) -> Iterator[tuple[str, str]]:
     if not traits.is_writable:
         yield "format", f"{sink.format!r} can be read, not written"
     mode = "overwrite" if traits.is_staged else "append"
-    if sink.mode not in (None, mode):
+    if sink.mode not in (None, mode) and not _is_unknown(sink.format):
         yield "mode", f"must be {mode!r} for format {sink.format!r}, is {sink.mode!r}"
-    if traits.is_staged and sink.partition_cols[:1] != (BIZ_DT,):
-        if BIZ_DT in sink.partition_cols:
-            yield "partition_cols", f"{BIZ_DT} must come first, in {list(sink.partition_cols)}"
-        elif not _is_for_one_date(sink.path):
-            yield (
-                "path",
-                f"put {BIZ_DT} first in partition_cols, or the whole of it, as {{{BIZ_DT}}} is, "
-                f"into the path {sink.path!r}: else one date would replace another",
-            )
+
+
+def _date_faults(sink: Sink) -> Iterator[tuple[str, str]]:
+    """Yield why the files of one date would replace those of another."""
+    if sink.partition_cols[:1] == (BIZ_DT,):
+        return
+    if BIZ_DT in sink.partition_cols:
+        yield "partition_cols", f"{BIZ_DT} must come first, is in {list(sink.partition_cols)}"
+    elif not _is_for_one_date(sink.path):
+        yield (
+            "path",
+            f"put {BIZ_DT} first in partition_cols, or the whole of it, as {{{BIZ_DT}}} is, into "
+            f"the path {sink.path!r}: else one date would replace another",
+        )
 
 
 def _is_for_one_date(path: str) -> bool:

@@ -14,6 +14,8 @@ from framework.contract import variables
 # Two letters at least: `C:/data` is a Windows path, not a URL.
 _URL = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<rest>/.*)$")
 _AUTHORITY = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:(//[^/]*)?")
+# Relative, and spelled in the one way that there is: no other needs a look.
+_PLAIN = re.compile(r"[^./\\:][^/\\:]*(/[^./\\:][^/\\:]*)*")
 _WINDOWS_DRIVE = re.compile(r"^/[A-Za-z]:/")
 
 
@@ -39,6 +41,8 @@ def resolve(base: str, path: str) -> str:
     An absolute path without a scheme stays on the file system of `base`:
     `/land/x` under `hdfs://nn:8020/data` is `hdfs://nn:8020/land/x`.
     """
+    if _PLAIN.fullmatch(path):
+        return f"{base.rstrip('/')}/{path}"
     if _URL.match(path):
         return as_location(path)
     if is_local(base):

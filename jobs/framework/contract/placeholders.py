@@ -15,6 +15,8 @@ def fill(template: str, dates: Mapping[str, date | None]) -> str:
     Raises:
         ValueError: an unknown placeholder, one without a value, or unbalanced braces.
     """
+    if "{" not in template and "}" not in template:
+        return template
     try:
         parsed = list(Formatter().parse(template))
     except ValueError as error:

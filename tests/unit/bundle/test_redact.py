@@ -85,8 +85,8 @@ def test_where_a_secret_is_may_be_shown_and_the_secret_in_its_place_not() -> Non
 def test_options_that_refer_are_found_with_their_place() -> None:
     bundle = bundle_of(source={"user": "env:A", "x": "env:no name"}, sink={"password": "env:B"})
     assert list(option_references(bundle)) == [
-        ("sources.0.options.user", "A"),
-        ("sinks.0.options.password", "B"),
+        ("sources[0].options.user", "A"),
+        ("sinks[0].options.password", "B"),
     ]
 
 

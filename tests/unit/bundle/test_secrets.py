@@ -145,7 +145,7 @@ def test_an_option_that_refers_to_no_secret_is_named_with_its_place(settings: Se
         resolve_secrets(bundle, settings, {"A": "x", "DB_PASSWORD": "set, but not for the job"})
     (where, first), (_, second) = caught.value.faults
     assert where == "job_master (job_id=J1)"
-    assert "context_params: sources.0.options.user is env:OTHER" in first
+    assert "context_params: sources[0].options.user is env:OTHER" in first
     assert "add a row of param_type secret whose param_key is DB_PASSWORD" in second
 
 

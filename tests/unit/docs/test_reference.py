@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 
 import click
 import pytest
@@ -30,7 +31,7 @@ def test_every_import_of_scripts_is_named() -> None:
 @pytest.mark.parametrize("model", [ContextParams, Source, Sink, BadRecords])
 def test_every_key_of_context_params_is_named(model: type[ContextParams]) -> None:
     text = (DOCS / "reference" / "context-params.md").read_text(encoding="utf-8")
-    keys = [field.alias or name for name, field in model.model_fields.items()]
+    keys = [field.name for field in fields(model)]
     assert [key for key in keys if not is_named(key, text)] == []
 
 

@@ -50,13 +50,11 @@ def test_a_date_without_process_control_has_no_window() -> None:
     assert "start_dt" not in plan_landing(params, date(2024, 5, 16), "/d").variables
 
 
-def test_all_faults_at_once() -> None:
+def test_all_faults_of_a_date_at_once() -> None:
     with pytest.raises(ParamsError) as refused:
         plan(
-            sources=[{"format": "csv", "path": "in/{bizdt}"}],
+            sources=[{"format": "csv", "path": "out/d/biz_dt=2024-05-15/x"}],
             sinks=[
-                {"format": "orc", "path": "out/a"},
-                {"format": "orc", "path": "out/b", "partition_cols": ["region", "biz_dt"]},
                 {"format": "orc", "path": "out/[c]/{biz_dt}"},
                 {"format": "orc", "path": "out/d", "partition_cols": ["biz_dt"]},
                 {"format": "csv", "path": "out/d", "partition_cols": ["biz_dt"]},
@@ -64,12 +62,24 @@ def test_all_faults_at_once() -> None:
         )
     found = [problem.partition(": ") for problem in refused.value.problems]
     assert [(where, text[:24]) for where, _, text in found] == [
-        ("sources[0]", "unknown placeholder {biz"),
-        ("sinks[0]", "put biz_dt first in part"),
-        ("sinks[1]", "put biz_dt first in part"),
-        ("sinks[2]", "a sink's path can't hold"),
-        ("sinks", "one would replace the ot"),
+        ("sinks[0].path", "can't hold any of * ? [ "),
+        ("sinks[2].path", "one would replace the ot"),
+        ("sources[0].path", "'out/d/biz_dt=2024-05-15"),
+        ("sources[0].path", "'out/d/biz_dt=2024-05-15"),
     ]
+
+
+def test_a_window_that_a_date_does_not_have_is_found_here() -> None:
+    params = parse_params(
+        document(
+            biz_dts=("2024-05-15", "2024-05-16"),
+            sources=[{"format": "csv", "path": "in/{start_dt}"}],
+        ),
+        "p.json",
+    )
+    plan_landing(params, date(2024, 5, 15), "/d")
+    with pytest.raises(ParamsError, match=r"sources\[0\]\.path: .*set process_control\.start_dt"):
+        plan_landing(params, date(2024, 5, 16), "/d")
 
 
 @pytest.mark.parametrize(
@@ -94,10 +104,11 @@ def test_a_source_that_the_swap_would_carry_away_is_refused() -> None:
         )
 
 
-@pytest.mark.parametrize("key", ["sources", "sinks"])
-def test_a_landing_needs_both_ends(key: str) -> None:
-    with pytest.raises(ParamsError, match=f"{key}: run_landing needs at least one"):
-        plan(**{key: []})
+def test_a_landing_needs_both_ends() -> None:
+    with pytest.raises(ParamsError, match="sources: needs at least one, as the job has sinks"):
+        plan(sources=[])
+    with pytest.raises(ParamsError, match="sinks: run_landing needs at least one"):
+        plan(sinks=[])
 
 
 def test_a_missing_hql_file_is_found_here() -> None:

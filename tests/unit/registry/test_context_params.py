@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orch_dagster.registry.context_params import ContextParamsError, parse_context_params
+from orch_dagster.registry.context_params import (
+    BadRecords,
+    ContextParamsError,
+    parse_context_params,
+)
 
 NAME = "etl_lnd_gels_fpms_t_contract"
 SOURCE = {"format": "csv", "path": "in/{biz_dt}.csv"}
@@ -23,7 +27,8 @@ def parse(document: object, job_name: str = NAME) -> Any:
 def faults(document: object, job_name: str = NAME) -> list[str]:
     with pytest.raises(ContextParamsError) as caught:
         parse(document, job_name)
-    return str(caught.value).split("; ")
+    assert str(caught.value) == "; ".join(caught.value.faults)
+    return [*caught.value.faults]
 
 
 def test_all_that_may_be_said() -> None:
@@ -49,9 +54,9 @@ def test_all_that_may_be_said() -> None:
     )
 
     assert params.sources[0].options == {"header": True, "sep": ";", "maxColumns": 9, "ratio": 0.5}
-    assert params.sources[0].schema_ddl == "a INT, b STRING"
+    assert params.sources[0].schema == "a INT, b STRING"
     assert params.sources[0].null_tokens == ("", "NA")
-    assert params.sources[0].bad_records.model_dump() == {"limit": 3, "path": "bad/{biz_dt}"}
+    assert params.sources[0].bad_records == BadRecords(3, "bad/{biz_dt}")
     assert params.sinks[0].partition_cols == ("biz_dt",)
     assert params.timeout_minutes == 1.5
     assert params.allow_empty is True
@@ -83,9 +88,10 @@ class TestEntityAndSource:
 
     @pytest.mark.parametrize("name", ["my_job", "etl_lnd_gels_fpms", "etl_lnd_gels_fpms_", "x"])
     def test_of_neither_are_missing(self, name: str) -> None:
-        assert faults({}, name) == ["entity: Field required", "source_system: Field required"]
+        hint = "is missing: give it, or name the job etl_lnd_<entity>_<source_system>_<table>"
+        assert faults({}, name) == [f"entity: {hint}", f"source_system: {hint}"]
 
-    @pytest.mark.parametrize("entity", ["", "   ", None, 5])
+    @pytest.mark.parametrize("entity", ["", "   ", None, True, ["A"]])
     def test_that_are_no_text(self, entity: object) -> None:
         (fault,) = faults({"entity": entity})
         assert fault.startswith("entity: ")
@@ -112,9 +118,19 @@ def test_text_that_is_no_json_object(text: str | None, said: str) -> None:
 
 class TestFaults:
     def test_a_word_that_is_not_known(self) -> None:
-        assert faults({"sink": []}) == ["sink: Extra inputs are not permitted"]
-        assert faults({"sources": [{**SOURCE, "encoding": "x"}]}) == [
-            "sources.0.encoding: Extra inputs are not permitted"
+        known = "format, path, options, schema, null_tokens, bad_records"
+        assert faults({"sink": []}) == ["sink: is not a key; did you mean sinks?"]
+        assert faults({"sources": [{**SOURCE, "zzz": "x", "nulltoken": []}]}) == [
+            f"sources[0].zzz: is not a key; known: {known}",
+            "sources[0].nulltoken: is not a key; did you mean null_tokens?",
+        ]
+        bad_records = {"limits": 1, "path": "x"}
+        source = {**SOURCE, "schema": "a INT", "bad_records": bad_records}
+        assert faults({"sources": [source]}) == [
+            "sources[0].bad_records.limits: is not a key; did you mean limit?"
+        ]
+        assert faults({"sources": [SOURCE], "sinks": [{**SINK, "partition_by": ["x"]}]}) == [
+            "sinks[0].partition_by: is not a key; did you mean partition_cols?"
         ]
 
     def test_all_of_them_with_their_places(self) -> None:
@@ -128,7 +144,7 @@ class TestFaults:
         )
 
         assert [fault.partition(":")[0] for fault in found] == [
-            "sources.1.format",
+            "sources[1].format",
             "sinks",
             "timeout_minutes",
             "allow_empty",
@@ -145,8 +161,13 @@ class TestFaults:
             {"format": "orc", "path": "out/{end_dt}"},
             {"format": "orc", "path": "out/{biz_dt}", "partition_cols": ["region", "biz_dt"]},
         ):
-            (fault,) = faults({"sources": [SOURCE], "sinks": [SINK, sink]})
-            assert fault.startswith("sinks.1: biz_dt must come first in partition_cols")
+            (fault,) = faults({"sources": [SOURCE], "sinks": [{**SINK, "path": "x"}, sink]})
+            assert fault.startswith(
+                (
+                    "sinks[1].path: put biz_dt first",
+                    "sinks[1].partition_cols: biz_dt must come first",
+                )
+            )
 
     @pytest.mark.parametrize(
         "sink",
@@ -166,23 +187,26 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("source", "wanted"),
         [
-            ({"format": "json", "null_tokens": ["NA"]}, ["null_tokens are for format csv"]),
-            ({"null_tokens": ["NA"], "options": {"NULLVALUE": "x"}}, ["put the option nullValue"]),
+            ({"format": "json", "null_tokens": ["NA"]}, ["null_tokens: are for format csv"]),
+            (
+                {"null_tokens": ["NA"], "options": {"NULLVALUE": "x"}},
+                ["options.nullValue: put it into null_tokens"],
+            ),
             (
                 {"null_tokens": ["NA", "-"], "options": {"inferSchema": True}},
-                ["several null_tokens need a schema"],
+                ["null_tokens: several need a schema"],
             ),
             (
                 {"null_tokens": ["a", "b"], "schema": "a INT", "options": {"mode": "FAILFAST"}},
-                ["the option mode can't be given with"],
+                ["options.mode: can't be given with"],
             ),
-            ({"bad_records": {}}, ["bad_records needs a schema"]),
+            ({"bad_records": {}}, ["bad_records: needs a schema"]),
             (
                 {"format": "orc", "bad_records": {"path": "x/{when}"}, "options": {"Mode": "x"}},
                 [
-                    "bad_records is for format csv or json",
-                    "bad_records: path x/{when}: unknown placeholder",
-                    "the option mode can't be given with",
+                    "bad_records.path: unknown placeholder {when}",
+                    "bad_records: is for format csv or json",
+                    "options.mode: can't be given with",
                 ],
             ),
         ],
@@ -193,36 +217,37 @@ class TestFaults:
         found = faults({"sources": [SOURCE, {**SOURCE, **source}], "sinks": [SINK]})
         assert len(found) == len(wanted)
         for fault, start in zip(found, wanted, strict=True):
-            assert fault.startswith(f"sources.1: {start}")
+            assert fault.startswith(f"sources[1].{start}")
 
     @pytest.mark.parametrize("limit", [-1, "5", 1.5, True])
     def test_a_limit_is_a_whole_number(self, limit: object) -> None:
-        (fault,) = faults({"sources": [{**SOURCE, "bad_records": {"limit": limit}}]})
-        assert fault.startswith("sources.0.bad_records.limit: ")
+        bad_records = {"limit": limit, "path": "bad"}
+        (fault,) = faults({"sources": [{**SOURCE, "schema": "a INT", "bad_records": bad_records}]})
+        assert fault.startswith("sources[0].bad_records.limit: ")
 
     def test_bad_records_of_a_job_without_files_need_a_place(self) -> None:
         source = {**SOURCE, "schema": "a INT", "bad_records": {}}
         table = {"format": "kudu", "path": "t"}
         assert faults({"sources": [source], "sinks": [table]}) == [
-            "sources.0: bad_records needs a path, as no sink of the job is files"
+            "sources[0].bad_records: needs a path, as no sink of the job is files"
         ]
         parse({"sources": [source], "sinks": [table, SINK]})
         assert parse({"sources": [{**source, "bad_records": {"path": "x"}}], "sinks": [table]})
 
     def test_append_is_for_services(self) -> None:
         (fault,) = faults({"sources": [SOURCE], "sinks": [{**SINK, "mode": "append"}]})
-        assert fault == "sinks.0: mode append: format orc is written by overwrite"
+        assert fault == "sinks[0].mode: must be 'overwrite' for format 'orc', is 'append'"
         table = {"format": "kudu", "path": "t", "mode": "overwrite"}
         (fault,) = faults({"sources": [SOURCE], "sinks": [table]})
-        assert fault == "sinks.0: mode overwrite: format kudu is written by append"
+        assert fault == "sinks[0].mode: must be 'append' for format 'kudu', is 'overwrite'"
 
     def test_paths_that_are_missing(self) -> None:
         assert faults({"sources": [{"format": "csv"}], "sinks": [{"format": "orc"}]}) == [
-            "sources.0: format csv needs a path",
-            "sinks.0: format orc needs a path",
+            "sources[0].path: is missing",
+            "sinks[0].path: is missing",
         ]
         assert faults({"sources": [{"format": "jdbc", "options": {"url": "x"}}]}) == [
-            "sources.0: format jdbc needs a path"
+            "sources[0].path: is missing"
         ]
 
     @pytest.mark.parametrize(
@@ -230,10 +255,11 @@ class TestFaults:
     )
     def test_placeholders_that_there_are_not(self, path: str) -> None:
         (fault,) = faults({"sources": [{**SOURCE, "path": path}]})
-        assert fault.startswith(f"sources.0: path {path}: ")
+        assert fault.startswith("sources[0].path: ")
+        assert repr(path) in fault
 
     def test_a_sink_without_a_source(self) -> None:
-        assert faults({"sinks": [SINK]}) == ["sources: a job with sinks needs at least one source"]
+        assert faults({"sinks": [SINK]}) == ["sources: needs at least one, as the job has sinks"]
 
 
 @given(

@@ -298,7 +298,7 @@ class TestContextParams:
         registry = build([master("1", context_params=json.dumps(context))])
 
         assert registry.jobs == {}
-        assert "biz_dt must come first" in one_finding(registry, "1").reason
+        assert "put biz_dt first in partition_cols" in one_finding(registry, "1").reason
 
 
 class TestDependencies:
