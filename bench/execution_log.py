@@ -21,8 +21,7 @@ from pathlib import Path
 
 import dagster as dg
 import psutil
-from dagster import DagsterEventType, DagsterRunStatus
-from dagster._core.events import DagsterEvent
+from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus
 
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore

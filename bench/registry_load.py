@@ -30,9 +30,9 @@ CHAIN = 10
 # In one process, started for it.
 SNAPSHOT = """
 import sys
-from dagster._core.remote_representation.external_data import RepositorySnap
 from orch_dagster.definitions import defs
-RepositorySnap.from_def(defs, defer_snapshots=True)
+from orch_dagster.defs.dagster_internals.location_snapshot import snapshot
+snapshot(defs)
 """
 
 # Asks the code server what `dagster dev` asks, in a process of its own.
@@ -40,17 +40,10 @@ SERVE = """
 import sys, time
 start = time.perf_counter()
 import dagster as dg
-from dagster._core.workspace.load_target import ModuleTarget
-from dagster._core.workspace.context import WorkspaceProcessContext
+from orch_dagster.defs.dagster_internals.location_snapshot import served_job_count
 with dg.DagsterInstance.get() as instance:
-    target = ModuleTarget(
-        module_name="orch_dagster.definitions", attribute=None, working_directory=None,
-        location_name="orch_dagster")
-    with WorkspaceProcessContext(instance, target) as process:
-        context = process.create_request_context()
-        location = context.get_code_location("orch_dagster")
-        jobs = len(location.get_repository("orch_dagster").repository_snap.job_refs)
-        print(f"LOADED {time.perf_counter() - start:.1f} {jobs}")
+    jobs = served_job_count(instance, "orch_dagster.definitions", "orch_dagster")
+print(f"LOADED {time.perf_counter() - start:.1f} {jobs}")
 """
 
 

@@ -5,7 +5,7 @@ Nothing is read on import; the control tables are read when Dagster first asks.
 
 from __future__ import annotations
 
-from dagster import RepositoryDefinition
+from dagster import JobDefinition, RepositoryDefinition
 
 from orch_dagster.defs.dagster_internals.server_stop import cancel_runs_with_their_server
 from orch_dagster.defs.dagster_internals.sqlite_locks import wait_for_sqlite_locks
@@ -21,3 +21,8 @@ defs = RepositoryDefinition(
     repository_data=ControlTables(lambda: load_location(load_settings())),
     description="One landing job for each row of job_master.",
 )
+
+
+def job_named(name: str) -> JobDefinition:
+    """Return the job of that name."""
+    return defs.get_job(name)

@@ -152,26 +152,23 @@ class _Teller:
         import dagster as dg
         from dagster import DagsterEventType
 
+        from orch_dagster.defs.dagster_internals.run_events import events_after
+
         if self._run_id is None:
-            found = self._instance.get_runs(dg.RunsFilter(tags=self._run_tags), limit=1)
+            found = self._instance.get_run_records(dg.RunsFilter(tags=self._run_tags), limit=1)
             if not found:
                 return
-            self._run_id = found[0].run_id
-        told = self._instance.get_records_for_run(
-            self._run_id,
-            cursor=self._cursor,
-            of_type={
-                DagsterEventType.ENGINE_EVENT,
-                DagsterEventType.ASSET_MATERIALIZATION,
-                DagsterEventType.STEP_FAILURE,
-                DagsterEventType.STEP_SUCCESS,
-                DagsterEventType.STEP_UP_FOR_RETRY,
-            },
-        )
-        self._cursor = told.cursor
-        for record in told.records:
-            event = record.event_log_entry.dagster_event
-            if event is None or event.step_key is None:
+            self._run_id = found[0].dagster_run.run_id
+        kinds = {
+            DagsterEventType.ENGINE_EVENT,
+            DagsterEventType.ASSET_MATERIALIZATION,
+            DagsterEventType.STEP_FAILURE,
+            DagsterEventType.STEP_SUCCESS,
+            DagsterEventType.STEP_UP_FOR_RETRY,
+        }
+        events, self._cursor = events_after(self._instance, self._run_id, self._cursor, kinds)
+        for event in events:
+            if event.step_key is None:
                 continue
             ended = event.event_type in (
                 DagsterEventType.STEP_FAILURE,
@@ -187,16 +184,16 @@ class _Teller:
 
 def _sentence(event: object) -> str:
     import dagster as dg
-    from dagster._core.events import DagsterEvent
+    from dagster import DagsterEvent
 
-    from orch_dagster.defs.runs.history import reason
+    from orch_dagster.defs.dagster_internals.failures import step_failure_reason
 
     assert isinstance(event, DagsterEvent)
     if event.event_type is dg.DagsterEventType.STEP_SUCCESS:
         # Its materializations say more.
         return ""
     if event.event_type is dg.DagsterEventType.STEP_FAILURE:
-        return f"{event.step_key} failed: {reason(event.step_failure_data)}"
+        return f"{event.step_key} failed: {step_failure_reason(event)}"
     if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
         metadata = event.step_materialization_data.materialization.metadata
         rows, path = metadata.get("dagster/row_count"), metadata.get("path")

@@ -112,15 +112,16 @@ def _execute(settings: Settings, job_name: str, biz_dts: tuple[str, ...]) -> tup
         The run's id, and whether it succeeded or was canceled.
     """
     import dagster as dg
-    from dagster._core.definitions.reconstruct import ReconstructableRepository
 
+    # Imported here, not by Dagster, which puts the working folder before all others for it.
+    from orch_dagster.definitions import job_named
     from orch_dagster.defs.partitions import tags_of
 
-    repository = ReconstructableRepository.for_module("orch_dagster.definitions", "defs")
+    job = dg.build_reconstructable_job(job_named.__module__, job_named.__name__, (job_name,))
     run_tags = {_INVOCATION_TAG: uuid.uuid4().hex}
     with opened_instance(settings) as instance, progress(instance, run_tags, job_name):
         result = dg.execute_job(
-            repository.get_reconstructable_job(job_name),
+            job,
             instance=instance,
             tags={**tags_of(biz_dts), **run_tags},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME, build_asset_job
 
 from orch_dagster.defs.assets import build_asset
+from orch_dagster.defs.dagster_internals.asset_jobs import asset_job, implicit_asset_job
 from orch_dagster.defs.execution_log_history import execution_log_history_asset
 from orch_dagster.defs.partitions import daily_partitions
 from orch_dagster.defs.step.executor import thread_executor
@@ -19,9 +18,6 @@ from orch_dagster.registry.location import Location
 
 class JobBuilder:
     """Builds jobs one by one, each from its own assets alone.
-
-    define_asset_job resolves each job against the whole asset graph, which is quadratic in the
-    number of jobs; build_asset_job, which it ends in, takes the graph of just the job's assets.
 
     Args:
         location: The registry and the settings.
@@ -51,22 +47,11 @@ class JobBuilder:
 
     def job(self, name: str, specs: Sequence[JobSpec], description: str) -> dg.JobDefinition:
         """A job that materializes the assets of the given rows."""
-        return build_asset_job(
-            name=name,
-            asset_graph=AssetGraph.from_assets([self.asset(spec) for spec in specs]),
-            allow_different_partitions_defs=False,
-            resource_defs=self._resources,
-            executor_def=self._executor,
-            partitions_def=self._partitions,
-            description=description,
+        assets = [self.asset(spec) for spec in specs]
+        return asset_job(
+            name, assets, self._partitions, self._resources, self._executor, description
         )
 
     def implicit_job(self) -> dg.JobDefinition:
         """The job by which Dagster materializes any selection from its page."""
-        return build_asset_job(
-            name=IMPLICIT_ASSET_JOB_NAME,
-            asset_graph=AssetGraph.from_assets(self.assets),
-            allow_different_partitions_defs=True,
-            resource_defs=self._resources,
-            executor_def=self._executor,
-        )
+        return implicit_asset_job(self.assets, self._resources, self._executor)

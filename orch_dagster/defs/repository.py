@@ -13,9 +13,8 @@ from functools import cached_property
 
 import dagster as dg
 from dagster import AssetsDefinition, RepositoryData
-from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
-from dagster._core.execution.build_resources import wrap_resources_for_execution
 
+from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
 from orch_dagster.defs.jobs import JobBuilder
 from orch_dagster.defs.kudu_spark import (
     KUDU_SPARK_KEY,
@@ -69,7 +68,7 @@ class ControlTables(RepositoryData):
         }
         if settings.is_on_kudu:
             resources[KUDU_SPARK_KEY] = kudu_spark_resource(settings)
-        return wrap_resources_for_execution(resources)
+        return resources
 
     @cached_property
     def _builder(self) -> JobBuilder:

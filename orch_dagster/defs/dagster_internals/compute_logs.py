@@ -8,6 +8,7 @@ when the compute log manager is public.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -16,9 +17,14 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
-    from dagster._core.storage.compute_log_manager import CapturedLogMetadata
 
-__all__ = ["ComputeIOType"]
+
+@dataclass(frozen=True)
+class StepOutput:
+    """What a step printed: its file, and the address under which Dagit serves it."""
+
+    path: Path
+    url: str
 
 
 def open_stderr(
@@ -37,12 +43,13 @@ def stderr_path(instance: DagsterInstance, run_id: str, step_key: str) -> Path |
     return Path(found.stderr_location) if found.stderr_location else None
 
 
-def local_log(instance: DagsterInstance, run_id: str, step_key: str) -> CapturedLogMetadata | None:
-    """Return where the step's logs are, None where Dagster keeps them on another system."""
+def local_stdout(instance: DagsterInstance, run_id: str, step_key: str) -> StepOutput | None:
+    """Return where the step's stdout is, None where Dagster keeps logs on another system."""
     manager = instance.compute_log_manager
     if not isinstance(manager, LocalComputeLogManager):
         return None
-    return manager.get_log_metadata(manager.build_log_key_for_run(run_id, step_key))
+    found = manager.get_log_metadata(manager.build_log_key_for_run(run_id, step_key))
+    return StepOutput(Path(str(found.stdout_location)), str(found.stdout_download_url))
 
 
 def local_log_folder(instance: DagsterInstance) -> Path | None:

@@ -1,4 +1,11 @@
-"""A run's events, past what Dagster does to each file of events that it opens."""
+"""The events of a run, by type; on SQLite read from its file.
+
+Missing: a documented way to read the events of one run; the documented get_event_records has no
+filter by run. Buys: before an instance reads a run's file for the first time, it loads all
+migrations of the schema, in about 30 ms, and a sensor's instance is new at each tick: 1,000 ended
+runs are projected in 2.4 s, by way of Dagster in 15.5 s. Can go when Dagster opens a run's file as
+fast.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +22,28 @@ from dagster._serdes import deserialize_values
 from dagster_shared.serdes.errors import DeserializationError
 
 if TYPE_CHECKING:
-    from dagster import DagsterEventType, DagsterInstance
+    from dagster import DagsterEvent, DagsterEventType, DagsterInstance
 
 
 def events_of_run(
     instance: DagsterInstance, run_id: str, kinds: set[DagsterEventType]
 ) -> Sequence[EventLogEntry]:
-    """The run's events of these kinds, oldest first, as DagsterInstance.all_logs has them.
-
-    On SQLite each run has a file of its own. Before an instance reads one for the first time, it
-    loads all migrations of the schema, in about 30 ms, and a sensor's instance lives for one tick.
-    Here the file is just read.
-    """
+    """Return the run's events of these kinds, the oldest first."""
     storage = instance.event_log_storage
     if isinstance(storage, SqliteEventLogStorage):
-        # No file, or one that is not as we know it: Dagster copes, or says what is wrong.
+        # No file, or one in another form: Dagster reads it, or raises what is wrong.
         with suppress(sqlite3.Error, JSONDecodeError, DeserializationError):
             return _read(Path(storage.path_for_shard(run_id)), run_id, kinds)
     return instance.all_logs(run_id, of_type=kinds)
+
+
+def events_after(
+    instance: DagsterInstance, run_id: str, cursor: str | None, kinds: set[DagsterEventType]
+) -> tuple[list[DagsterEvent], str]:
+    """Return a run's events of these kinds since the cursor, and the cursor for the next call."""
+    page = instance.get_records_for_run(run_id, cursor=cursor, of_type=kinds)
+    entries = (record.event_log_entry for record in page.records)
+    return [entry.dagster_event for entry in entries if entry.dagster_event], page.cursor
 
 
 def _read(path: Path, run_id: str, kinds: set[DagsterEventType]) -> Sequence[EventLogEntry]:

@@ -1,7 +1,7 @@
 """Dagster's own way to follow the message file of a Pipes session.
 
-Missing: a public reader that waits for the rest of a line. Buys: PipesFileMessageReader splits a
-message over 64 KB in two and fails on both halves. Can go when Dagster's reader reads whole lines.
+Missing: a public reader that waits for the rest of a line. Buys: PipesFileMessageReader takes a
+piece of a long message for the whole and fails. Can go when Dagster's reader reads whole lines.
 """
 
 from __future__ import annotations

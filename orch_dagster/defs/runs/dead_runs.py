@@ -9,7 +9,9 @@ from datetime import datetime, timezone
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, RunRecord
 
-from orch_dagster.defs.runs.history import ORCHESTRATOR_DIED, planned_steps
+from orch_dagster.defs.dagster_internals.run_changes import fail_run
+from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
+from orch_dagster.defs.runs.history import ORCHESTRATOR_DIED
 from orch_dagster.defs.runs.liveness import PID_TAG, is_dead
 
 _UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
@@ -37,7 +39,7 @@ def fail_dead_runs(
         # Read again: it may have ended well between the list and the look at its process.
         run = instance.get_run_by_id(record.dagster_run.run_id)
         if run is not None and run.status in _UNFINISHED:
-            instance.report_run_failed(run, ORCHESTRATOR_DIED)
+            fail_run(instance, run, ORCHESTRATOR_DIED)
             failed.append(run.run_id)
     return failed
 
@@ -50,5 +52,5 @@ def _has_died(
         return is_dead(run.tags, silence_s)
     silent = datetime.now(timezone.utc) - record.update_timestamp
     return silent.total_seconds() > silence_s and any(
-        step in job_names for step in planned_steps(instance, run.execution_plan_snapshot_id)
+        step in job_names for step in planned_steps(instance, plan_of_run(run))
     )

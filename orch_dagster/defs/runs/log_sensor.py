@@ -11,9 +11,13 @@ from datetime import datetime
 from typing import Any, cast
 
 import dagster as dg
-from dagster import DagsterEventType, DagsterInstance, DagsterRun
-from dagster._core.event_api import RunStatusChangeRecordsFilter
-from dagster._core.storage.event_log.base import EventLogRecord
+from dagster import (
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    EventLogRecord,
+    RunStatusChangeRecordsFilter,
+)
 
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.records import ExecutionLog

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord
 
+from orch_dagster.defs.dagster_internals.run_changes import run_ids
 from orch_dagster.defs.runs.liveness import is_dead
 from orch_dagster.errors import OrchError, UnknownRunError
 
-_PAGE = 1_000
 _NAMED_AT_MOST = 5
 
 
@@ -26,7 +26,7 @@ def find_run(instance: DagsterInstance, start: str) -> RunRecord:
         return record
     if not start:
         raise UnknownRunError("no run is named; `orch log` shows those of execution_log")
-    found = [run_id for run_id in _run_ids(instance) if run_id.startswith(start.lower())]
+    found = [run_id for run_id in run_ids(instance) if run_id.startswith(start.lower())]
     if len(found) == 1 and (record := instance.get_run_record_by_id(found[0])):
         return record
     if not found:
@@ -38,13 +38,6 @@ def find_run(instance: DagsterInstance, start: str) -> RunRecord:
     raise UnknownRunError(
         f"{len(found)} runs have an id that starts with {start!r}: {named}; give more of it"
     )
-
-
-def _run_ids(instance: DagsterInstance) -> Iterator[str]:
-    cursor: str | None = None
-    while page := instance.get_run_ids(cursor=cursor, limit=_PAGE):
-        yield from page
-        cursor = page[-1]
 
 
 def runs_since(
@@ -62,7 +55,7 @@ def runs_since(
     while page := instance.get_run_records(filters, page_size, ascending=True, cursor=cursor):
         yield page
         cursor = page[-1].dagster_run.run_id
-    if cursor is not None and not instance.has_run(cursor):
+    if cursor is not None and instance.get_run_by_id(cursor) is None:
         raise OrchError(f"run {cursor} was deleted meanwhile; give the command again")
 
 

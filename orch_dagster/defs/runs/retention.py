@@ -8,14 +8,15 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import dagster as dg
-from dagster import DagsterInstance
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster import DagsterInstance, DagsterRunStatus
 
 from orch_dagster.defs.step.log_link import second_names
 from orch_dagster.run_log import old_logs, old_params, remove
 from orch_dagster.settings import Settings
 
 _EVERY_S = 3600.0
+_ENDS = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
+_UNFINISHED = [status for status in DagsterRunStatus if status not in _ENDS]
 
 
 class OldLogs:
@@ -42,7 +43,8 @@ class OldLogs:
         if not days or self._clock() < self._next_s:
             return []
         self._next_s = self._clock() + _EVERY_S
-        unfinished = set(instance.get_run_ids(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)))
+        running = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
+        unfinished = {record.dagster_run.run_id for record in running}
         before = datetime.now(timezone.utc) - timedelta(days=days)
         try:
             logs = old_logs(self._settings.logs_dir, before, unfinished)

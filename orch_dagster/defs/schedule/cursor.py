@@ -11,8 +11,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster import DagsterInstance, DagsterRunStatus, RunRecord
 
+from orch_dagster.defs.dagster_internals.cursor_values import (
+    read_cursor_values,
+    write_cursor_value,
+)
 from orch_dagster.defs.partitions import PARTITION_TAG
 
 # The schedule whose tick asked for the run, and the jobs that it left out, for the reader.
@@ -43,18 +47,19 @@ class Notes:
 
 def ticked_dates(instance: DagsterInstance, schedule_name: str) -> frozenset[str]:
     """The dates, of the newest ones, for which the schedule's ticks have a run."""
-    runs = instance.get_runs(dg.RunsFilter(tags={SCHEDULE_TAG: schedule_name}), limit=_NEWEST_RUNS)
-    return frozenset(_values(runs, PARTITION_TAG))
+    filters = dg.RunsFilter(tags={SCHEDULE_TAG: schedule_name})
+    return frozenset(_values(instance.get_run_records(filters, limit=_NEWEST_RUNS), PARTITION_TAG))
 
 
 def asked_apart(instance: DagsterInstance, schedule_name: str, biz_dt: str) -> frozenset[str]:
     """The names of the jobs that the schedule left out on a date and that have a run since."""
     tags = {LEFT_OUT_BY_TAG: schedule_name, PARTITION_TAG: biz_dt}
-    return frozenset(_values(instance.get_runs(dg.RunsFilter(tags=tags)), LEFT_OUT_TAG))
+    return frozenset(_values(instance.get_run_records(dg.RunsFilter(tags=tags)), LEFT_OUT_TAG))
 
 
-def _values(runs: Iterable[DagsterRun], tag: str) -> Iterator[str]:
-    for run in runs:
+def _values(records: Iterable[RunRecord], tag: str) -> Iterator[str]:
+    for record in records:
+        run = record.dagster_run
         # One that was created and never submitted does not count: its daemon died in between, and
         # only another request brings it on its way.
         if tag in run.tags and run.status is not DagsterRunStatus.NOT_STARTED:
@@ -64,14 +69,14 @@ def _values(runs: Iterable[DagsterRun], tag: str) -> Iterator[str]:
 def read_notes(instance: DagsterInstance, names: Collection[str]) -> dict[str, Notes]:
     """The notes of schedules by name; of one that never ticked, empty ones."""
     keys = {_NOTES + name: name for name in names}
-    texts = instance.daemon_cursor_storage.get_cursor_values({*keys})
+    texts = read_cursor_values(instance, keys)
     return {name: _from_json(texts.get(key)) for key, name in keys.items()}
 
 
 def write_notes(instance: DagsterInstance, name: str, notes: Notes) -> None:
     """Note it for the next tick and for the sensor."""
     document = {"up_to": notes.up_to, "waiting": notes.waiting}
-    instance.daemon_cursor_storage.set_cursor_values({_NOTES + name: json.dumps(document)})
+    write_cursor_value(instance, _NOTES + name, json.dumps(document))
 
 
 def _from_json(text: str | None) -> Notes:

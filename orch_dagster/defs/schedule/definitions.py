@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import dagster as dg
-from dagster._utils.schedules import is_valid_cron_schedule
 
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import SysParam
@@ -20,6 +19,15 @@ from orch_dagster.schedule.settings import tick_param_fault
 from orch_dagster.settings import is_time_zone
 
 
+def is_cron_schedule(text: str) -> bool:
+    """Tell whether Dagster accepts the text as a cron schedule."""
+    try:
+        dg.ScheduleDefinition(job_name="any", cron_schedule=text)
+    except dg.DagsterInvalidDefinitionError:
+        return False
+    return True
+
+
 def by_biz_dt(location: Location) -> list[Schedule]:
     """The schedules that the location has.
 
@@ -27,9 +35,9 @@ def by_biz_dt(location: Location) -> list[Schedule]:
         SettingsError: ORCH_SCHEDULE_CRON is no cron schedule.
     """
     cron = location.settings.schedule_cron
-    if not is_valid_cron_schedule(cron):
+    if not is_cron_schedule(cron):
         raise SettingsError(f"ORCH_SCHEDULE_CRON: {cron!r} is no {_CHECKS[CRON][0]}")
-    return schedules_of(location, is_valid_cron_schedule)
+    return schedules_of(location, is_cron_schedule)
 
 
 def schedule_definitions(location: Location) -> Sequence[dg.ScheduleDefinition]:
@@ -58,7 +66,7 @@ def schedule_findings(location: Location) -> list[Finding]:
 
 
 _CHECKS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
-    CRON: ("cron schedule such as 0 2 * * *", is_valid_cron_schedule),
+    CRON: ("cron schedule such as 0 2 * * *", is_cron_schedule),
     TIMEZONE: ("time zone such as Europe/Berlin", is_time_zone),
 }
 

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
-from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.records import COMPLETED, ExecutionLog, ProcessControl, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL
+from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
+from orch_dagster.defs.dagster_internals.run_changes import tag_run
 from orch_dagster.defs.partitions import PARTITION_TAG, last_biz_dt
 from orch_dagster.defs.translator import asset_key
 from orch_dagster.registry.jobs import Group
@@ -93,7 +94,8 @@ def _attempts(instance: DagsterInstance, biz_dt: str, group: Group) -> Iterator[
     """Yield the runs of the group's jobs for that date."""
     job_names = {group.name, *(spec.job_name for spec in group.jobs)}
     keys = {asset_key(spec) for spec in group.jobs}
-    for run in instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: biz_dt})):
+    for record in instance.get_run_records(dg.RunsFilter(tags={PARTITION_TAG: biz_dt})):
+        run = record.dagster_run
         # One that was never submitted, as its daemon died, waits for being asked for again.
         if run.status is DagsterRunStatus.NOT_STARTED:
             continue
@@ -150,7 +152,7 @@ def settle_reprocess(
         return
     # The run itself, and where it failed those that went on from it.
     tags = {REPROCESS_TAG: group.name, REPROCESS_DT_TAG: value, PARTITION_TAG: biz_dt}
-    runs = instance.get_runs(dg.RunsFilter(tags=tags))
+    runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(tags=tags))]
     run_ids = [one.run_id for one in runs if _SETTLED_TAG not in one.tags]
     where = {"run_id": run_ids, "biz_dt": biz_dt, "status": COMPLETED}
     done = {row.job_id for row in read_records(store, ExecutionLog, where, columns=["job_id"])}
@@ -162,4 +164,4 @@ def settle_reprocess(
     if any(row.reprocess_dt == value for row in there):
         store.update(PROCESS_CONTROL, [{**key, "reprocess_dt": None}])
     for run_id in run_ids:
-        instance.add_run_tags(run_id, {_SETTLED_TAG: "true"})
+        tag_run(instance, run_id, {_SETTLED_TAG: "true"})

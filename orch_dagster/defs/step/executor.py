@@ -13,6 +13,7 @@ from typing import cast
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
+from orch_dagster.defs.dagster_internals.run_changes import tag_run
 from orch_dagster.defs.dagster_internals.thread_executor import ThreadExecutor, current_stop
 from orch_dagster.defs.runs.liveness import HEARTBEAT_S, heartbeat_tags, process_tags
 from orch_dagster.errors import OrchError
@@ -40,7 +41,7 @@ class LivenessGuard:
         self._run_id = run_id
         self._warn = warn
         self._next_heartbeat_s = time.monotonic() + HEARTBEAT_S
-        instance.add_run_tags(run_id, process_tags())
+        tag_run(instance, run_id, process_tags())
 
     def reason_to_end(self) -> AbandonedRunError | None:
         """Send a heartbeat if one is due, and return why the run has to end, if it has to."""
@@ -56,7 +57,7 @@ class LivenessGuard:
             return
         self._next_heartbeat_s = time.monotonic() + HEARTBEAT_S
         try:
-            self._instance.add_run_tags(self._run_id, heartbeat_tags())
+            tag_run(self._instance, self._run_id, heartbeat_tags())
         except SQLAlchemyError as error:
             # The job is unharmed, and the next heartbeat may reach Dagster's storage.
             self._warn(f"the run could not write its heartbeat: {error}")

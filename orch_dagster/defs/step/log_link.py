@@ -10,10 +10,9 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun
-from dagster._core.events import EngineEventData
-from dagster._core.storage.compute_log_manager import CapturedLogMetadata
-from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
+from orch_dagster.defs.dagster_internals.compute_logs import local_log_folder, local_stdout
+from orch_dagster.defs.dagster_internals.engine_events import write_engine_event
 from orch_dagster.run_log import run_start_of
 
 
@@ -36,27 +35,20 @@ def show_run_log(
         The metadata of the log, for what the step reports.
     """
     found: dict[str, dg.MetadataValue[Any]] = {"log_file": dg.MetadataValue.path(str(log_file))}
-    shown = _shown_as(instance, run.run_id, job_name)
-    if shown and _is_linked(log_file, Path(str(shown.stdout_location))):
-        found["log"] = dg.MetadataValue.url(str(shown.stdout_download_url))
-    instance.report_engine_event(
-        f"{job_name} logs to {log_file}",
-        dagster_run=run,
-        engine_event_data=EngineEventData(metadata=found),
-        step_key=job_name,
-    )
+    shown = local_stdout(instance, run.run_id, job_name)
+    if shown and _is_linked(log_file, shown.path):
+        found["log"] = dg.MetadataValue.url(shown.url)
+    write_engine_event(instance, run, job_name, f"{job_name} logs to {log_file}", found)
     return found
 
 
 def second_names(instance: DagsterInstance, log_files: Sequence[Path]) -> list[Path]:
     """The names that these logs have in Dagit's log folder; without them, the files are gone."""
-    manager = instance.compute_log_manager
+    folder = local_log_folder(instance)
     linked = {(run_start_of(file), _identity(file)) for file in log_files}
-    if not (linked and isinstance(manager, LocalComputeLogManager)):
+    if folder is None or not linked:
         return []
-    # Dagster has no name for its folder but as that of a file in it.
     starts = {start for start, _ in linked}
-    folder = Path(manager.get_captured_local_path(["any"], "out")).parent
     return [
         name
         for of_run in folder.iterdir()
@@ -69,13 +61,6 @@ def second_names(instance: DagsterInstance, log_files: Sequence[Path]) -> list[P
 def _identity(file: Path) -> tuple[int, int]:
     found = file.stat()
     return found.st_dev, found.st_ino
-
-
-def _shown_as(instance: DagsterInstance, run_id: str, job_name: str) -> CapturedLogMetadata | None:
-    manager = instance.compute_log_manager
-    if not isinstance(manager, LocalComputeLogManager):
-        return None
-    return manager.get_log_metadata(manager.build_log_key_for_run(run_id, job_name))
 
 
 def _is_linked(log_file: Path, second_name: Path) -> bool:

@@ -1,0 +1,29 @@
+"""What a code location costs to load, measured as the webserver and the daemon load it.
+
+Missing: a documented snapshot of a location, and a documented client of a code server. Buys: the
+load times of bench/registry_load.py, to the answer of the server. Can go when Dagster documents
+either.
+"""
+
+from __future__ import annotations
+
+from dagster import DagsterInstance, RepositoryDefinition
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import ModuleTarget
+
+
+def snapshot(repository: RepositoryDefinition) -> RepositorySnap:
+    """Return what a code server sends of the repository, without the jobs' own snapshots."""
+    return RepositorySnap.from_def(repository, defer_snapshots=True)
+
+
+def served_job_count(instance: DagsterInstance, module_name: str, location_name: str) -> int:
+    """Start a code server for the module, ask it for its location, and count the jobs it lists."""
+    target = ModuleTarget(
+        module_name=module_name, attribute=None, working_directory=None, location_name=location_name
+    )
+    with WorkspaceProcessContext(instance, target) as process:
+        location = process.create_request_context().get_code_location(location_name)
+        jobs = location.get_repository(location_name).repository_snap.job_refs
+    return len(jobs or ())
