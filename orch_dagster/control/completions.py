@@ -1,4 +1,4 @@
-"""Which jobs have completed which business dates, as execution_log has it."""
+"""The business dates that jobs have completed, by execution_log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orch_dagster.control.tables import EXECUTION_LOG
 def completed(
     store: ControlStore, job_ids: Collection[str], biz_dts: Collection[str]
 ) -> frozenset[tuple[str, str]]:
-    """(job_id, biz_dt) of the Completed rows there are of these jobs and dates."""
+    """Return (job_id, biz_dt) of each Completed row of these jobs and dates."""
     if not job_ids or not biz_dts:
         return frozenset()
     where = {"job_id": sorted(job_ids), "biz_dt": sorted(biz_dts), "status": COMPLETED}

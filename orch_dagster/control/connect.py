@@ -1,4 +1,4 @@
-"""ORCH_CONTROL_URL to a store."""
+"""Open the store that ORCH_CONTROL_URL names."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def opened_store(settings: Settings) -> Generator[ControlStore]:
 
 
 def open_store(url: str, home: Path) -> ControlStore:
-    """The store of that URL; nothing is connected before the first call.
+    """Return the store of a URL; it connects at its first call.
 
     Args:
         url: Such as ``sqlite:///.orch/control.db``; its relative paths start at home.
         home: ORCH_HOME.
 
     Raises:
-        SettingsError: The URL is of no known form, or its driver is not installed.
+        SettingsError: If the URL has an unknown form, or its driver is not installed.
     """
     if url.startswith("kudu:"):
         return KuduStore(parse_address(url), home)
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
-        # What cannot be taken apart may hold a password, so it is not repeated.
+        # The text may hold a password, so it is not repeated.
         raise SettingsError(
             f"ORCH_CONTROL_URL cannot be read as a URL; it takes {_FORMS}"
         ) from error
@@ -55,7 +55,9 @@ def open_store(url: str, home: Path) -> ControlStore:
             raise SettingsError(f"ORCH_CONTROL_URL: {url!r} names no file; it takes {_FORMS}")
         parsed = parsed.set(database=str(home / parsed.database))
     elif backend != "postgresql":
-        raise SettingsError(f"ORCH_CONTROL_URL: {backend!r} is no known store; it takes {_FORMS}")
+        raise SettingsError(
+            f"ORCH_CONTROL_URL: {backend!r} is not a known store; it takes {_FORMS}"
+        )
     try:
         return SqlStore(parsed)
     except (NoSuchModuleError, ModuleNotFoundError) as error:

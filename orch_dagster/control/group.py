@@ -1,4 +1,4 @@
-"""The pair that names a group, as process_control and the jobs have it."""
+"""The pair of entity and source_system that identifies a group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""job_dependency as it was first declared: its key allows one parent a job."""
+"""The first form of job_dependency, whose key allows one parent a job."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from orch_dagster.errors import PermanentStoreError
 
 
 def refuse_second_parents(
-    there: Iterable[Mapping[str, Value]],
+    existing: Iterable[Mapping[str, Value]],
     rows: Iterable[Mapping[str, Value]],
     keys: Sequence[str],
     *,
     replace: bool,
     store: str,
 ) -> None:
-    """Refuse rows that would give a job a second parent where the key has room for one.
+    """Refuse rows that would give a job a second parent where the key allows one.
 
     Args:
-        there: The rows of the table, null parents read as ''.
-        rows: Those to be written.
-        keys: The key of the table as it is.
-        replace: Whether a row that is there would be changed; else it would be left.
+        existing: The rows of the table, null parents read as ''.
+        rows: The rows to be written.
+        keys: The key that the table has.
+        replace: Whether an existing row would be replaced; else it would be kept.
         store: The store's address, for the message.
 
     Raises:
-        PermanentStoreError: Names both parents.
+        PermanentStoreError: If a job would get a second parent; it names both.
     """
     parents: dict[tuple[Value, ...], Value] = {
-        tuple(row[name] for name in keys): row["parent_job_id"] for row in there
+        tuple(row[name] for name in keys): row["parent_job_id"] for row in existing
     }
     for row in rows:
         key = tuple(row[name] for name in keys)
         parent = parents.setdefault(key, row["parent_job_id"])
         if replace and parent == "":
-            # A root gets its first parent: that is no second one.
+            # A root gets its first parent here, not a second one.
             parent = parents[key] = row["parent_job_id"]
         if parent != row["parent_job_id"]:
             raise PermanentStoreError(

@@ -1,4 +1,4 @@
-"""Opening a business date: its row of process_control, modelled on the group's newest."""
+"""Open a business date by a row of process_control, modelled on the group's newest."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def opened_row(group: GroupKey, biz_dt: str, model: ProcessControl | None) -> Pr
     """Return the row that opens a business date, its window that one day.
 
     Args:
-        group: Whose date it is.
+        group: The group that the date belongs to.
         biz_dt: The date.
-        model: Where business_keys and compare_cols are copied from: the group's newest row.
+        model: The group's newest row, from which business_keys and compare_cols are copied.
     """
     return ProcessControl(
         entity=group.entity,

@@ -1,4 +1,4 @@
-"""The control tables in SQLite or Postgres, by SQLAlchemy Core."""
+"""The control tables in SQLite or Postgres, through SQLAlchemy Core."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from sqlalchemy import event, exc
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
+from typing_extensions import override
 
 from orch_dagster.control.legacy_key import refuse_second_parents
 from orch_dagster.control.sql_errors import explained
-from orch_dagster.control.store import Where
+from orch_dagster.control.store import ControlStore, Where
 from orch_dagster.control.tables import (
     JOB_DEPENDENCY,
     TABLES,
@@ -38,17 +39,17 @@ _BUSY_TIMEOUT_S = 10.0
 
 
 class UtcMicros(TypeDecorator[datetime]):
-    """Aware UTC datetimes kept as whole microseconds, so that every store keeps the same."""
+    """Aware UTC datetimes stored as whole microseconds, so that all stores agree."""
 
     impl = sa.BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002
-        """Datetime to microseconds."""
+        """Convert a datetime to microseconds."""
         return None if value is None else to_micros(value)
 
     def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """Microseconds to an aware datetime."""
+        """Convert microseconds to an aware datetime."""
         return None if value is None else from_micros(value)
 
 
@@ -75,8 +76,8 @@ def _sql_table(table: Table, metadata: sa.MetaData) -> sa.Table:
     return sa.Table(table.name, metadata, *columns, comment=table.comment)
 
 
-class SqlStore:
-    """A ControlStore on any database that SQLAlchemy reaches and that knows ON CONFLICT."""
+class SqlStore(ControlStore):
+    """A ControlStore on any database with a SQLAlchemy dialect and ON CONFLICT."""
 
     def __init__(self, url: URL) -> None:
         self._url = url
@@ -89,8 +90,8 @@ class SqlStore:
         """The URL with its password hidden."""
         return self._url.render_as_string(hide_password=True)
 
+    @override
     def ensure_tables(self) -> list[str]:
-        """See ControlStore."""
         if self._url.get_backend_name() == "sqlite" and self._url.database:
             Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
         done: list[str] = []
@@ -101,15 +102,15 @@ class SqlStore:
                     self._tables[table.name].create(connection)
                     done.append(f"created table {table.name}")
                 else:
-                    there = {column["name"] for column in inspector.get_columns(table.name)}
-                    done += self._add_columns(connection, table, there)
+                    existing = {column["name"] for column in inspector.get_columns(table.name)}
+                    done += self._add_columns(connection, table, existing)
         return done
 
-    def _add_columns(self, connection: Connection, table: Table, there: set[str]) -> list[str]:
-        missing = [column for column in table.columns if column.name not in there]
+    def _add_columns(self, connection: Connection, table: Table, existing: set[str]) -> list[str]:
+        missing = [column for column in table.columns if column.name not in existing]
         if keys := [column.name for column in missing if column.key]:
             raise PermanentStoreError(
-                f"the table is there without its key column {', '.join(keys)}; "
+                f"the table exists without its key column {', '.join(keys)}; "
                 f"rename it and run `orch init` again",
                 store=self.address,
                 table=table.name,
@@ -121,16 +122,16 @@ class SqlStore:
             connection.execute(sa.DDL(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}"))
         return [f"added column {table.name}.{column.name}" for column in missing]
 
+    @override
     def read(
         self, table: Table, where: Where | None = None, columns: Sequence[str] | None = None
     ) -> list[Row]:
-        """See ControlStore."""
         sql = self._tables[table.name]
         picked = [self._value(table, name).label(name) for name in (columns or table.names)]
         query = sa.select(*picked).order_by(*(self._by_bytes(sql.c[name]) for name in table.keys))
         for name, wanted in (where or {}).items():
             column = self._value(table, name)
-            # A text is a sequence too, but means one value.
+            # A str is a Sequence too, but means one value.
             if isinstance(wanted, Sequence) and not isinstance(wanted, str):
                 query = query.where(column.in_(wanted))
             else:
@@ -139,33 +140,33 @@ class SqlStore:
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def _value(self, table: Table, name: str) -> sa.ColumnElement[Any]:
-        """The column as it is read: an older job_dependency may hold null for no parent."""
+        """Return the column to read; an older job_dependency may hold null for no parent."""
         column = self._tables[table.name].c[name]
         if table is JOB_DEPENDENCY and name == "parent_job_id":
             return sa.func.coalesce(column, "")
         return column
 
     def _by_bytes(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-        """The column for sorting, in the order of its bytes whatever the server's locale."""
+        """Return the column to sort by, in byte order whatever the server's locale."""
         if self._url.get_backend_name() == "postgresql" and isinstance(column.type, sa.Text):
             return sa.collate(column, "C")
         return column
 
+    @override
     def insert_ignore(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
-        """See ControlStore."""
         self._write(table, rows, replace=False)
 
+    @override
     def upsert(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
-        """See ControlStore."""
         self._write(table, rows, replace=True)
 
     def _write(self, table: Table, rows: Sequence[Mapping[str, Value]], *, replace: bool) -> None:
         check_rows(table, rows)
         dialect = postgresql if self._url.get_backend_name() == "postgresql" else sqlite
         with self._begin(table, write=True) as connection:
-            keys = self._keys_there(connection, table)
+            keys = self._existing_keys(connection, table)
             self._refuse_second_parents(connection, table, keys, rows, replace=replace)
-            for names, group in _by_columns(rows):
+            for names, alike in _by_columns(rows):
                 insert = dialect.insert(self._tables[table.name])
                 changed = [name for name in names if name not in keys]
                 if replace and changed:
@@ -173,11 +174,11 @@ class SqlStore:
                     statement = insert.on_conflict_do_update(index_elements=keys, set_=new)
                 else:
                     statement = insert.on_conflict_do_nothing()
-                for chunk in _chunks(group):
+                for chunk in _chunks(alike):
                     connection.execute(statement, chunk)
 
-    def _keys_there(self, connection: Connection, table: Table) -> list[str]:
-        """The key of the table as it is: an older job_dependency has one of two columns."""
+    def _existing_keys(self, connection: Connection, table: Table) -> list[str]:
+        """Return the key that the table has; an older job_dependency has two columns in it."""
         if table is not JOB_DEPENDENCY:
             return list(table.keys)
         return sa.inspect(connection).get_pk_constraint(table.name)["constrained_columns"]
@@ -193,31 +194,31 @@ class SqlStore:
     ) -> None:
         if set(keys) == set(table.keys):
             return
-        there = sa.select(*(self._value(table, name).label(name) for name in table.keys))
+        existing = sa.select(*(self._value(table, name).label(name) for name in table.keys))
         refuse_second_parents(
-            (dict(row) for row in connection.execute(there).mappings()),
+            (dict(row) for row in connection.execute(existing).mappings()),
             rows,
             keys,
             replace=replace,
             store=self.address,
         )
 
+    @override
     def update(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> int:
-        """See ControlStore."""
         check_rows(table, rows)
         sql = self._tables[table.name]
-        there = 0
+        matched = 0
         with self._begin(table, write=True) as connection:
             for row in rows:
                 new = {name: value for name, value in row.items() if name not in table.keys}
-                # A row of keys alone changes nothing and is counted all the same.
+                # A row of keys alone changes nothing, but counts if it exists.
                 new = new or {table.keys[0]: row[table.keys[0]]}
                 statement = sa.update(sql).where(self._has_key(table, row)).values(new)
-                there += connection.execute(statement).rowcount
-        return there
+                matched += connection.execute(statement).rowcount
+        return matched
 
+    @override
     def delete(self, table: Table, keys: Sequence[Mapping[str, Value]]) -> int:
-        """See ControlStore."""
         check_rows(table, keys)
         with self._begin(table, write=True) as connection:
             return sum(
@@ -230,13 +231,13 @@ class SqlStore:
     def _has_key(self, table: Table, row: Mapping[str, Value]) -> sa.ColumnElement[bool]:
         return sa.and_(*(self._value(table, name) == row[name] for name in table.keys))
 
+    @override
     def ping(self) -> None:
-        """See ControlStore."""
         with self._begin() as connection:
             connection.execute(sa.select(1))
 
+    @override
     def close(self) -> None:
-        """See ControlStore."""
         self._engine.dispose()
 
     @contextmanager
@@ -254,14 +255,14 @@ def _engine(url: URL) -> Engine:
         return sa.create_engine(url, pool_pre_ping=True)
     engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
 
-    # WAL lets readers go on while a run writes. IMMEDIATE takes the write lock at the start of a
-    # transaction, where SQLite waits for it; in its middle it gives up at once.
+    # WAL lets readers go on while a run writes. IMMEDIATE takes the write lock when a transaction
+    # begins, because SQLite waits for it only there.
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: object) -> None:  # pyright: ignore[reportUnusedFunction]
         connection.isolation_level = None
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            # SQLite does not wait for this one: who holds the lock now may be about to set it
-            # too, and the next connection tries again. A file that may not be written stays.
+            # SQLite does not wait for this lock; the next connection tries again. A read-only
+            # file keeps its mode.
             with contextlib.suppress(sqlite3.OperationalError):
                 connection.execute("PRAGMA journal_mode=WAL")
 
@@ -276,11 +277,11 @@ def _engine(url: URL) -> Engine:
 def _by_columns(
     rows: Sequence[Mapping[str, Value]],
 ) -> Iterable[tuple[tuple[str, ...], list[Mapping[str, Value]]]]:
-    """Rows that name the same columns share a statement."""
-    groups: dict[tuple[str, ...], list[Mapping[str, Value]]] = {}
+    """Group the rows that name the same columns, as these share a statement."""
+    by_columns: dict[tuple[str, ...], list[Mapping[str, Value]]] = {}
     for row in rows:
-        groups.setdefault(tuple(row), []).append(row)
-    return groups.items()
+        by_columns.setdefault(tuple(row), []).append(row)
+    return by_columns.items()
 
 
 def _chunks(rows: Sequence[Mapping[str, Value]]) -> Iterator[list[dict[str, Value]]]:

@@ -1,4 +1,4 @@
-"""What SQLAlchemy's errors mean to a user: whether another try may help, and what to do."""
+"""Turn SQLAlchemy's errors into store errors: transient or permanent, with a remedy."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from sqlalchemy import exc
 
 from orch_dagster.errors import PermanentStoreError, StoreError, TransientStoreError
 
-# What another try would meet again, by what the drivers say of it: neither psycopg's connection
-# errors nor sqlite3's carry a code. And what to do about it.
+# Permanent errors by their text, with the remedy: the connection errors of psycopg and sqlite3
+# carry no code.
 _PERMANENT = (
     (
         ("no such table", "no such column", "unable to open database"),
@@ -15,23 +15,23 @@ _PERMANENT = (
     ),
     (
         ("password authentication failed", "no password supplied", "no pg_hba.conf entry"),
-        "mend user and password in ORCH_CONTROL_URL",
+        "correct user and password in ORCH_CONTROL_URL",
     ),
     (('role "',), "create that user in Postgres, or name another in ORCH_CONTROL_URL"),
     (('database "',), "create that database in Postgres, or name another in ORCH_CONTROL_URL"),
     (("does not exist",), "run `orch init`, which creates what is missing"),
     (("readonly database", "read-only transaction"), "give this user the right to write there"),
-    (("disk is full", "No space left", "could not extend file"), "make room on its disk"),
+    (("disk is full", "No space left", "could not extend file"), "free space on its disk"),
 )
 
 
 def explained(error: exc.SQLAlchemyError, store: str, table: str | None) -> StoreError:
-    """The error as one of ours, with its remedy.
+    """Return the store error for an error of SQLAlchemy, with its remedy.
 
     Args:
-        error: As SQLAlchemy raised it.
+        error: The error that SQLAlchemy raised.
         store: The store's address, without its password.
-        table: The table in question, if one was.
+        table: The table in question, or None.
     """
     cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
     if isinstance(error, exc.NoSuchTableError):
@@ -40,7 +40,7 @@ def explained(error: exc.SQLAlchemyError, store: str, table: str | None) -> Stor
         if any(sign in cause for sign in signs):
             return PermanentStoreError(f"{cause}; {remedy}", store=store, table=table)
     if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError):
-        remedy = "look whether the store is up and reachable, and try again"
+        remedy = "check that the store is up and reachable, and try again"
         return TransientStoreError(f"{cause}; {remedy}", store=store, table=table)
-    remedy = "if the table is not as `orch init` makes it, mend it or rename it"
+    remedy = "if the table is not as `orch init` creates it, repair or rename it"
     return PermanentStoreError(f"{cause}; {remedy}", store=store, table=table)

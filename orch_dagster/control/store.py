@@ -1,4 +1,4 @@
-"""What every control store promises; its test_store_contract.py holds each to it."""
+"""The protocol of every control store; test_store_contract.py checks each store against it."""
 
 from __future__ import annotations
 
@@ -34,52 +34,52 @@ class ControlStore(Protocol):
 
     @property
     def address(self) -> str:
-        """Where the store is, without its password."""
+        """The store's URL, without its password."""
         ...
 
     def ensure_tables(self) -> list[str]:
         """Create missing tables and add missing columns; drop nothing.
 
         Returns:
-            A sentence for each change made; empty where all was there.
+            A sentence for each change made; empty if nothing was missing.
         """
         ...
 
     def read(
         self, table: Table, where: Where | None = None, columns: Sequence[str] | None = None
     ) -> list[Row]:
-        """The rows that match, with the named columns (default: all), in key order.
+        """Return the rows that match, with the named columns (default: all), in key order.
 
         Times come back as aware UTC datetimes.
         """
         ...
 
     def insert_ignore(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
-        """Write the rows whose key is not there yet; leave the others as they are."""
+        """Write the rows whose key does not exist yet; leave the others unchanged."""
         ...
 
     def upsert(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
-        """Write the rows; of one that is there, only the columns given change."""
+        """Write the rows; in an existing row only the given columns change."""
         ...
 
     def update(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> int:
-        """Change the columns given of rows that are there; the others are not created.
+        """Change the given columns of existing rows; create no row.
 
         Returns:
-            How many rows were there.
+            The number of rows that existed.
         """
         ...
 
     def delete(self, table: Table, keys: Sequence[Mapping[str, Value]]) -> int:
-        """Delete the rows with these full keys; returns how many were there."""
+        """Delete the rows with these full keys; return how many existed."""
         ...
 
     def ping(self) -> None:
-        """Ask the store for the least it can answer."""
+        """Send the store its cheapest request."""
         ...
 
     def close(self) -> None:
-        """Let go of connections; a closed store may not be used again."""
+        """Close the connections; a closed store can't be used again."""
         ...
 
 
@@ -92,12 +92,12 @@ def with_retries(
     """Call the store, with more tries after 1, 2 and 4 seconds on transient errors only.
 
     Args:
-        call: What to do; must be safe to do again.
-        warn: Told of each failed try that another follows.
-        waits_s: Seconds before each further try; empty: one try.
+        call: The call to the store; must be safe to repeat.
+        warn: Receives a message for each failed try that another follows.
+        waits_s: Seconds before each further try; empty for one try.
 
     Raises:
-        TransientStoreError: When the last try failed too.
+        TransientStoreError: If the last try failed too.
     """
 
     def tell(state: RetryCallState) -> None:

@@ -1,4 +1,4 @@
-"""The five control tables, declared once: every store's DDL, the records and the docs follow."""
+"""The five control tables, declared once for every store's DDL, the records and the docs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from orch_dagster.errors import RowError
 Value: TypeAlias = str | int | float | datetime | None
 Row: TypeAlias = dict[str, Value]
 
-# Kudu's limit for one cell (facts of the store with the narrowest cells hold for all).
+# Kudu has the narrowest limits, so they hold for all stores: here for one cell,
 MAX_CELL_BYTES = 64 * 1024
-# And for the key columns of a row together, each but the last with two bytes to end it.
+# and here for the key columns of a row together, each but the last followed by two bytes.
 MAX_KEY_BYTES = 16 * 1024
 
 
 class Kind(Enum):
-    """What a column holds, in terms every store can keep."""
+    """The type of a column, in terms that every store has."""
 
     TEXT = "text"
     DATE = "date"
@@ -35,7 +35,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, kind, whether it is of the primary key, and what it means."""
+    """A column: its name, kind, meaning, and whether it belongs to the primary key."""
 
     name: str
     kind: Kind
@@ -45,7 +45,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its primary key columns come first, as Kudu wants them."""
+    """A table; its primary key columns come first, as Kudu requires."""
 
     name: str
     columns: tuple[Column, ...]
@@ -53,20 +53,20 @@ class Table:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Names of the primary key columns, in order."""
+        """The names of the primary key columns, in order."""
         return tuple(column.name for column in self.columns if column.key)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all columns, in order."""
+        """The names of all columns, in order."""
         return tuple(column.name for column in self.columns)
 
     def column(self, name: str) -> Column | None:
-        """The column of that name, or None."""
+        """Return the column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)
 
     def key_text(self, row: Mapping[str, Value]) -> str:
-        """The row's key for a message, such as ``entity=GELS, biz_dt=2024-05-15``."""
+        """Return the row's key for a message, such as ``entity=GELS, biz_dt=2024-05-15``."""
         return ", ".join(f"{name}={row.get(name)}" for name in self.keys)
 
 
@@ -85,7 +85,7 @@ JOB_MASTER = Table(
         Column("script_path", Kind.TEXT, "Script under jobs/, or a URL under an allowed prefix"),
         Column("comments", Kind.TEXT, "Free text, shown as the asset's description"),
     ),
-    "The landing jobs that exist",
+    "The landing jobs",
 )
 
 PROCESS_CONTROL = Table(
@@ -99,7 +99,7 @@ PROCESS_CONTROL = Table(
         Column("process_dt", Kind.DATE, "Calendar date on which the group completed the biz_dt"),
         Column("reprocess_dt", Kind.DATE, "Run the biz_dt again from this calendar date on"),
         Column("business_keys", Kind.TEXT, "Comma list of the columns that identify a row"),
-        Column("compare_cols", Kind.TEXT, "Comma list of the columns that tell a change"),
+        Column("compare_cols", Kind.TEXT, "Comma list of the columns whose change counts"),
         Column("run_id", Kind.TEXT, "Dagster run that last read the row"),
         Column("last_update_ts", Kind.TIMESTAMP, "When it did"),
     ),
@@ -113,16 +113,16 @@ JOB_DEPENDENCY = Table(
         _key("dependent_job_name", "Its name"),
         _key("parent_job_id", "The job it waits for; empty: it is a root"),
         Column("parent_job_name", Kind.TEXT, "Its name"),
-        Column("dependency_level", Kind.INTEGER, "Longest way from a root, checked not obeyed"),
+        Column("dependency_level", Kind.INTEGER, "Longest path from a root; checked, not obeyed"),
     ),
-    "On whom the jobs wait",
+    "The parents of the jobs",
 )
 
 SYS_PARAMS = Table(
     "sys_params",
     (
         _key("param_key", "A Spark property, or a setting such as schedule.cron"),
-        _key("environment", "Environment it holds in, as in ORCH_ENV"),
+        _key("environment", "Environment it is for, as in ORCH_ENV"),
         _key("key_name", "A job_name, a group <entity>_<source>, or *; the narrower wins"),
         Column("param_value", Kind.TEXT, "The value"),
         Column("param_type", Kind.TEXT, "spark, system, or secret (env:NAME or file:PATH)"),
@@ -154,19 +154,19 @@ TABLE_BY_NAME: Mapping[str, Table] = {table.name: table for table in TABLES}
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# No store keeps what UTF-8 cannot say, and Postgres no NUL.
+# UTF-8 has no lone surrogates, and Postgres keeps no NUL.
 _NEVER_IN_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def check_rows(table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
-    """Refuse values that no store should see.
+    """Refuse rows with a value that a store can't keep.
 
     Args:
-        table: The table the rows are for.
+        table: The table that the rows are for.
         rows: Rows by column name; columns may be left out, keys may not.
 
     Raises:
-        RowError: All problems of all rows, each with table, key and column.
+        RowError: If a row has a problem; it lists all of all rows with table, key and column.
     """
     problems = [problem for row in rows for problem in _problems(table, row)]
     if problems:
@@ -175,7 +175,7 @@ def check_rows(table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
 
 def _problems(table: Table, row: Mapping[str, Value]) -> list[str]:
     where = f"{table.name} ({table.key_text(row)})"
-    found = [
+    problems = [
         f"{where}: unknown column {name}; known: {', '.join(table.names)}"
         for name in row
         if table.column(name) is None
@@ -184,16 +184,16 @@ def _problems(table: Table, row: Mapping[str, Value]) -> list[str]:
         value = row.get(column.name)
         if value is None:
             if column.key:
-                found.append(f"{where}: key column {column.name} is missing or null")
+                problems.append(f"{where}: key column {column.name} is missing or null")
             continue
         if problem := _value_problem(column, value):
-            found.append(f"{where}: column {column.name}: {problem}")
-    if not found and _key_bytes(table, row) > MAX_KEY_BYTES:
-        found.append(
+            problems.append(f"{where}: column {column.name}: {problem}")
+    if not problems and _key_bytes(table, row) > MAX_KEY_BYTES:
+        problems.append(
             f"{table.name}: key columns {', '.join(table.keys)} are together longer than "
             f"{MAX_KEY_BYTES} bytes, from {where[:200]!r} on"
         )
-    return found
+    return problems
 
 
 def _key_bytes(table: Table, row: Mapping[str, Value]) -> int:
@@ -243,7 +243,7 @@ def _is_in_utc_years(moment: datetime) -> bool:
 
 
 def is_iso_date(text: str) -> bool:
-    """Whether the text is a real date in the form 2024-05-15."""
+    """Return whether the text is a real date in the form 2024-05-15."""
     if not _ISO_DATE.fullmatch(text):
         return False
     try:
@@ -254,12 +254,12 @@ def is_iso_date(text: str) -> bool:
 
 
 def to_micros(moment: datetime) -> int:
-    """Microseconds since 1970 UTC, exact (no float between)."""
+    """Return the microseconds since 1970 UTC, exact (without a float)."""
     delta = moment.astimezone(timezone.utc) - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
 def from_micros(micros: int) -> datetime:
-    """The aware UTC time of that many microseconds since 1970."""
+    """Return the aware UTC time of that many microseconds since 1970."""
     # Not fromtimestamp, which Windows refuses before 1970.
     return _EPOCH + timedelta(microseconds=micros)

@@ -1,1 +1,1 @@
-"""The control tables in Apache Kudu: the only importers of a Kudu client are here."""
+"""The control tables in Apache Kudu; only this package imports a Kudu client."""

@@ -1,4 +1,4 @@
-"""A kudu:// URL taken apart: which masters, by which driver, with what limits and security."""
+"""Parse a kudu:// URL: its masters, driver, limits and security."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ KUDU_FORM = "kudu://HOST:7051[,HOST:7051…][?driver=native|jvm]"
 DEFAULT_PORT = 7051
 DEFAULT_TIMEOUT_S = 10.0
 
-# As RFC 3986 has it in its appendix B. urlsplit of newer Pythons takes an address in brackets for
-# the only host, and refuses it in a list.
+# The expression of RFC 3986, appendix B: urlsplit of newer Pythons refuses a bracketed address in
+# a list.
 _URL = re.compile(
     r"kudu://(?P<masters>[^/?#]*)(?P<path>[^?#]*)(\?(?P<query>[^#]*))?(#(?P<fragment>.*))?",
     re.DOTALL,
@@ -29,19 +29,18 @@ _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_.-]+)(?::(?P<port>\
 
 @dataclass(frozen=True)
 class KuduAddress:
-    """A Kudu cluster and how to talk to it.
+    """A Kudu cluster and how to connect to it.
 
     Attributes:
         masters: ``host:port`` of each master.
-        driver: native, jvm, or None: native where kudu-python can be imported, else jvm.
-        timeout_s: How long one call may take, in seconds.
-        replicas: Of the tables that `orch init` creates; None: 3 where there are 3 tablet servers,
-            else 1.
+        driver: native or jvm; None for native if kudu-python can be imported, else jvm.
+        timeout_s: The limit of one call.
+        replicas: Of the tables that `orch init` creates; None for 3 with 3 tablet servers, else 1.
         require_authentication: Refuse a cluster that does not authenticate.
-        encryption_policy: What of the traffic has to be encrypted.
+        encryption_policy: Which traffic has to be encrypted.
         sasl_protocol_name: The service name of the masters' Kerberos principal.
-        trusted_certificates: A PEM file of certificates to trust beside those that the cluster
-            itself gives to an authenticated client.
+        trusted_certificates: A PEM file of certificates to trust in addition to those that the
+            cluster gives to an authenticated client.
     """
 
     masters: tuple[str, ...]
@@ -55,25 +54,25 @@ class KuduAddress:
 
     @property
     def text(self) -> str:
-        """For messages, and to tell one store from another."""
+        """The masters as a URL, which identifies the store in messages."""
         return f"kudu://{','.join(self.masters)}"
 
     @property
     def timeout_ms(self) -> int:
-        """What a client gets of timeout_s; the rest is for asking why it had no answer."""
+        """The client's part of timeout_s; the remainder is for probing why it had no answer."""
         return round(self.timeout_s * 900)
 
     @property
     def probe_timeout_s(self) -> float:
-        """What is left of timeout_s, for the connection and the answer of a probe."""
+        """The limit of a probe, for its connection and again for its answer."""
         return self.timeout_s * 0.05
 
 
 def parse_address(url: str) -> KuduAddress:
-    """The address that a kudu:// URL names.
+    """Return the address that a kudu:// URL names.
 
     Raises:
-        SettingsError: All that is wrong with it.
+        SettingsError: If it has faults; the message lists all.
     """
     unreadable = f"ORCH_CONTROL_URL cannot be read as a URL; it takes {KUDU_FORM}"
     parts = _URL.fullmatch(url)
@@ -94,7 +93,7 @@ def parse_address(url: str) -> KuduAddress:
         f"the option {name} is given twice" for name in sorted({*names}) if names.count(name) > 1
     ]
     if "@" in parts["masters"]:
-        # What is before it may be a password, so it is not repeated.
+        # The text before it may be a password, so it is not repeated.
         problems.append("Kudu takes no user and password in its URL, see docs/kudu.md for Kerberos")
         masters = []
     else:
@@ -108,40 +107,40 @@ def make_address(
     where: str,
     problems: Sequence[str] = (),
 ) -> KuduAddress:
-    """The address of masters, and of options as text.
+    """Build the address from masters, and from options as text.
 
     Args:
         masters: ``host`` or ``host:port`` of each.
         options: By the names of KuduAddress's attributes.
-        where: What to say of where they are from.
-        problems: What is known to be wrong already.
+        where: Their origin, with which the message begins.
+        problems: Faults that are known already.
 
     Raises:
-        SettingsError: All that is wrong.
+        SettingsError: If there are faults; the message lists all.
     """
-    found = [*problems]
-    read = [_master(one, found) for one in masters]
+    faults = [*problems]
+    addresses = [_master(master, faults) for master in masters]
     if not masters and not problems:
-        found.append("it names no master")
+        faults.append("it names no master")
     values: dict[str, Any] = {}
     for name, text in options.items():
         if name not in _OPTIONS:
-            found.append(f"unknown option {name!r}; known: {', '.join(_OPTIONS)}")
+            faults.append(f"unknown option {name!r}; known: {', '.join(_OPTIONS)}")
             continue
         try:
             values[name] = _OPTIONS[name](text)
         except ValueError as error:
-            found.append(f"option {name}={text!r}: {error}")
-    if found:
-        raise SettingsError(f"{where}: {'; '.join(found)}; as a URL: {KUDU_FORM}")
-    return KuduAddress(masters=tuple(read), **values)
+            faults.append(f"option {name}={text!r}: {error}")
+    if faults:
+        raise SettingsError(f"{where}: {'; '.join(faults)}; as a URL: {KUDU_FORM}")
+    return KuduAddress(masters=tuple(addresses), **values)
 
 
 def _master(text: str, problems: list[str]) -> str:
     match = _HOST.fullmatch(text.strip())
     port = int(match["port"] or DEFAULT_PORT) if match else 0
     if match is None or not 0 < port < 65_536:
-        problems.append(f"{text!r} is no master such as host:{DEFAULT_PORT}")
+        problems.append(f"{text!r} is not a master such as host:{DEFAULT_PORT}")
         return text
     return f"{match['host']}:{port}"
 
@@ -157,7 +156,7 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 
 def _seconds(text: str) -> float:
     seconds = float(text)
-    # Less than a round trip is none; the clients keep milliseconds in 32 bits.
+    # Less than a round trip always times out; the clients keep milliseconds in 32 bits.
     if not 0.1 <= seconds <= 86_400:
         raise ValueError("takes 0.1 to 86400 seconds")
     return seconds
@@ -179,7 +178,7 @@ def _service(text: str) -> str:
 def _pem_file(text: str) -> Path:
     path = Path(text).expanduser()
     if not path.is_file():
-        raise ValueError("is no file; it takes one with certificates in PEM")
+        raise ValueError("is not a file; it takes one with certificates in PEM")
     return path
 
 

@@ -18,29 +18,29 @@ _GLOG_LEVEL = "GLOG_minloglevel"
 
 
 def choose_driver(address: KuduAddress) -> Driver:
-    """The driver of the address; where it names none, native if it can be imported, else jvm.
+    """Return the driver of the address, or the one that can be imported, native first.
 
     Raises:
-        SettingsError: What to install, where the one wanted or both are missing.
+        SettingsError: If no such driver is installed; the message says what to install.
     """
-    wanted: tuple[Driver, ...] = (address.driver,) if address.driver else ("native", "jvm")
-    whys: list[str] = []
-    for name in wanted:
-        # Only the one in question: to look at the native client loads its library.
-        why = _why_no_native() if name == "native" else _why_no_jvm()
-        if why is None:
+    candidates: tuple[Driver, ...] = (address.driver,) if address.driver else ("native", "jvm")
+    reasons: list[str] = []
+    for name in candidates:
+        # Checking native loads its library, so only candidates are checked.
+        reason = _native_error() if name == "native" else _jvm_error()
+        if reason is None:
             return name
-        # The one that is easier to install comes last in the search and first in the advice.
-        whys.insert(0, why)
-    raise SettingsError(f"ORCH_CONTROL_URL: no driver for {address.text}: {'; or '.join(whys)}")
+        # jvm is easier to install, so the message names it first.
+        reasons.insert(0, reason)
+    raise SettingsError(f"ORCH_CONTROL_URL: no driver for {address.text}: {'; or '.join(reasons)}")
 
 
-def _why_no_native() -> str | None:
+def _native_error() -> str | None:
     if sys.platform == "win32":
         return "driver=native does not exist for Windows, take driver=jvm"
     try:
         with _quiet_glog():
-            # A folder called kudu on the path would pass for the package itself.
+            # Not kudu alone: any folder of that name on the path could be imported.
             importlib.import_module("kudu.client")
     except ImportError as error:
         return (
@@ -52,9 +52,10 @@ def _why_no_native() -> str | None:
 
 @contextmanager
 def _quiet_glog() -> Generator[None]:
-    """What the native client warns of on stderr comes as exceptions too.
+    """Silence the native client's warnings on stderr, which come as exceptions too.
 
-    Its library reads the level when it loads; no child of this process is to inherit it.
+    Its library reads the level when it loads; the variable is removed again, so that no child
+    process inherits it.
     """
     if _GLOG_LEVEL in os.environ:
         yield
@@ -66,18 +67,18 @@ def _quiet_glog() -> Generator[None]:
         del os.environ[_GLOG_LEVEL]
 
 
-def _why_no_jvm() -> str | None:
+def _jvm_error() -> str | None:
     if importlib.util.find_spec("jpype") is None:
         return "driver=jvm needs a Java 17 and pip install 'orch_dagster[kudu]'"
     return None
 
 
 def open_driver(address: KuduAddress, driver: Driver, home: Path) -> KuduDriver:
-    """A client of that kind, connected at its first call.
+    """Return a client of that kind; it connects at its first call.
 
     Raises:
-        SparkError: No Java, or no jar, to start it with.
-        KuduCallError: This process was forked from one that has a JVM.
+        SparkError: If Java or the jar is missing.
+        KuduCallError: If this process was forked from one that has a JVM.
     """
     if driver == "native":
         from orch_dagster.control.kudu.native import NativeDriver

@@ -1,4 +1,4 @@
-"""Why a Kudu cannot be used from here, each cause told apart from the others."""
+"""Diagnose why a Kudu can't be used from here, each cause by its own sentence."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from orch_dagster.errors import StoreError
 
 _MASTER_REMEDIES: Mapping[Answer, str] = {
     Answer.UNAUTHORIZED: LOGIN_REMEDY,
-    Answer.UNKNOWN_HOST: "mend the host name in ORCH_CONTROL_URL, or make it known here",
-    Answer.REFUSED: "start Kudu (`orch kudu up` starts a local one), or mend host and port in "
+    Answer.UNKNOWN_HOST: "correct the host name in ORCH_CONTROL_URL, or make it resolvable here",
+    Answer.REFUSED: "start Kudu (`orch kudu up` starts a local one), or correct host and port in "
     "ORCH_CONTROL_URL",
-    Answer.UNREACHABLE: "look for a firewall between here and there, or mend ORCH_CONTROL_URL",
-    Answer.RESET: "so does Docker's port proxy where the Kudu in the container does not listen on "
-    "the address that it hands on: see Connection reset in docs/kudu.md",
-    Answer.SILENT: "see whether that process is paused or stuck, or is something else than Kudu",
+    Answer.UNREACHABLE: "look for a firewall on the way, or correct ORCH_CONTROL_URL",
+    Answer.RESET: "Docker's port proxy does so if the Kudu in the container does not listen on "
+    "the forwarded address: see Connection reset in docs/kudu.md",
+    Answer.SILENT: "check whether that process is paused or stuck, or is not Kudu",
 }
 _TSERVER_REMEDY = (
-    "the masters tell clients this address, so it has to be reachable from here: see Connection "
-    "reset in docs/kudu.md"
+    "the masters give this address to clients, so it has to be reachable from here: see "
+    "Connection reset in docs/kudu.md"
 )
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One thing found.
+    """A finding about the cluster.
 
     Attributes:
-        state: ok, warning (works all the same) or missing.
+        state: ok, warning (the store works) or missing.
         text: What, where, and what to do.
     """
 
@@ -45,11 +45,11 @@ class Diagnosis:
 
 
 def diagnose(store: KuduStore) -> Iterator[Diagnosis]:
-    """Look at masters, tablet servers and tables, in this order, as far as they can be reached."""
+    """Check masters, tablet servers and tables, in this order, as far as they can be reached."""
     masters = store.probe_masters()
-    amiss = [probed for probed in masters if probed.answer is not Answer.KUDU]
-    works = len(amiss) < len(masters)
-    for probed in amiss:
+    failed = [probed for probed in masters if probed.answer is not Answer.KUDU]
+    works = len(failed) < len(masters)
+    for probed in failed:
         text = f"master {probed}; {_MASTER_REMEDIES[probed.answer]}"
         yield Diagnosis("warning" if works else "missing", text)
     if not works:
@@ -57,17 +57,17 @@ def diagnose(store: KuduStore) -> Iterator[Diagnosis]:
     try:
         servers = store.tablet_servers()
         shapes = {table: store.shape(table) for table in TABLES}
-        there = {table: shape for table, shape in shapes.items() if shape}
-        addresses = sorted({one for table in there for one in store.replicas(table)})
+        existing = [table for table, shape in shapes.items() if shape]
+        addresses = sorted({address for table in existing for address in store.replicas(table)})
     except StoreError as error:
         yield Diagnosis("missing", str(error))
         return
-    found = [
+    findings = [
         *_tablet_servers(servers, probe_all(addresses)),
         *_tables(shapes),
     ]
-    yield from found
-    if not found:
+    yield from findings
+    if not findings:
         yield Diagnosis(
             "ok",
             f"{store.address} (driver {store.driver_name}): masters {len(masters)}, tablet "
@@ -79,18 +79,19 @@ def _tablet_servers(hosts: Iterable[str], probed: Iterable[Probed]) -> Iterator[
     hosts = [*hosts]
     if not hosts:
         yield Diagnosis(
-            "missing", "no tablet server has registered with the masters; start one and look again"
+            "missing",
+            "no tablet server has registered with the masters; start one and check again",
         )
-    for one in probed:
-        if one.answer is not Answer.KUDU:
-            yield Diagnosis("missing", f"tablet server {one}; {_TSERVER_REMEDY}")
+    for server in probed:
+        if server.answer is not Answer.KUDU:
+            yield Diagnosis("missing", f"tablet server {server}; {_TSERVER_REMEDY}")
     for host in hosts:
         try:
             socket.getaddrinfo(host, None)
         except OSError:
             yield Diagnosis(
                 "missing",
-                f"tablet server {host}: this host name is not known here; {_TSERVER_REMEDY}",
+                f"tablet server {host}: this host name is unknown here; {_TSERVER_REMEDY}",
             )
 
 

@@ -1,4 +1,4 @@
-"""What the store wants of a Kudu client, in plain values: the two drivers keep it alike."""
+"""The protocol of a Kudu client in plain values, which both drivers implement."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Literal, Protocol, TypeAlias
 from orch_dagster.control.tables import Table
 
 Cell: TypeAlias = str | int | float | None
-"""Times are micros here: only the store knows datetimes."""
+"""A cell's value; a time is an int of microseconds, as only the store has datetimes."""
 
 Predicate: TypeAlias = Cell | tuple[Cell, ...]
-"""A value to equal (None: is null), or several of which one is to be equalled."""
+"""The value that a cell has to equal (None: is null), or several, of which one is enough."""
 
 Operation = Literal["insert_ignore", "upsert", "update", "delete"]
 
-# One flush holds so much at most: a message of Kudu's may have 50 MB, a cell 64 KiB.
+# The limits of a flush: a message to Kudu may have 50 MB, a cell 64 KiB.
 ROWS_PER_FLUSH = 1_000
 BYTES_PER_FLUSH = 4 * 1024 * 1024
-# Of a key in a message: it may have 16 KiB.
+# The limit of a key in an error's text: a key may have 16 KiB.
 ROW_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
 class ColumnShape:
-    """A column as the cluster has it; `type` in Kudu's words, such as STRING."""
+    """An existing column; `type` is Kudu's name of it, such as STRING."""
 
     name: str
     type: str
@@ -34,30 +34,30 @@ class ColumnShape:
 
 @dataclass(frozen=True)
 class TableShape:
-    """A table as the cluster has it."""
+    """An existing table."""
 
     name: str
     columns: tuple[ColumnShape, ...]
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Names of its key columns, in order."""
+        """The names of its key columns, in order."""
         return tuple(column.name for column in self.columns if column.is_key)
 
     @property
     def types(self) -> Mapping[str, str]:
-        """Type by name of column."""
+        """The type of each column, by its name."""
         return {column.name: column.type for column in self.columns}
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A row that the cluster did not take.
+    """A row that the cluster refused.
 
     Attributes:
-        is_absent: Because an update or delete found no row of that key.
-        text: The status in the cluster's words, such as ``Invalid argument: …``.
-        row: Which it was, as the client tells it.
+        is_absent: An update or delete found no row of that key.
+        text: The cluster's status, such as ``Invalid argument: …``.
+        row: The row's key, as the client prints it.
     """
 
     is_absent: bool
@@ -70,44 +70,44 @@ class KuduCallError(Exception):
 
 
 class KuduDriver(Protocol):
-    """A connected client. Every method raises KuduCallError; it may be used by several threads."""
+    """A client, safe for several threads; every method may raise KuduCallError."""
 
     def shape(self, table: str) -> TableShape | None:
-        """The table, or None where there is none; remembered until `forget`."""
+        """Return the table, or None if it does not exist; a driver may keep it until `forget`."""
         ...
 
     def forget(self) -> None:
-        """Ask the cluster again for what was remembered of its tables."""
+        """Discard what is kept of the cluster's tables."""
         ...
 
     def create(self, table: Table, *, hash_buckets: int, replicas: int) -> None:
-        """Create a table; 0 buckets: one tablet."""
+        """Create a table; with 0 buckets it has one tablet."""
         ...
 
     def add_columns(self, table: Table, names: Sequence[str]) -> None:
-        """Add columns, which are null in the rows that are there."""
+        """Add columns, which are null in existing rows."""
         ...
 
     def tablet_servers(self) -> list[str]:
-        """The host by which each tablet server is known."""
+        """Return the host name of each registered tablet server."""
         ...
 
     def replicas(self, table: str) -> list[str]:
-        """``host:port`` of the tablet servers that hold a table, as clients are told."""
+        """Return ``host:port`` of the tablet servers of a table, as the masters give it."""
         ...
 
     def scan(
         self, table: str, where: Mapping[str, Predicate], columns: Sequence[str]
     ) -> list[tuple[Cell, ...]]:
-        """The rows that match, in no order; `where` is answered by the tablet servers."""
+        """Return the rows that match, unordered; the tablet servers evaluate `where`."""
         ...
 
     def write(
         self, table: str, operation: Operation, rows: Sequence[Mapping[str, Cell]]
     ) -> list[Refusal]:
-        """Write rows in their order and wait for all; returns those that were not taken."""
+        """Write rows in their order and wait for all; return those that were refused."""
         ...
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         ...

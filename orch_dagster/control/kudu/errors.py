@@ -1,4 +1,4 @@
-"""What Kudu's statuses mean to a user: whether another try may help, and what to do."""
+"""Turn Kudu's statuses into store errors: transient or permanent, with a remedy."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from orch_dagster.control.kudu.probe import Answer, Probed
 from orch_dagster.errors import PermanentStoreError, StoreError, TransientStoreError
 
-LOGIN_REMEDY = "this cluster wants another login or encryption: see Security in docs/kudu.md"
+LOGIN_REMEDY = "this cluster requires another login or encryption: see Security in docs/kudu.md"
 
-# By what the text starts with or says, first match wins.
+# The first match wins.
 _PERMANENT = (
     (
         re.compile(r"Not authorized|requires authentication|GSS initiate|SASL|TLS encryption"),
@@ -19,15 +19,13 @@ _PERMANENT = (
     (re.compile(r"^Not found"), "run `orch init`, which creates what is missing"),
     (
         re.compile(r"^(Invalid argument|Already present|Not supported|Illegal state|Corruption)"),
-        "if the table is not as `orch init` makes it, mend it or rename it",
+        "if the table is not as `orch init` creates it, repair or rename it",
     ),
 )
 _TRANSIENT = re.compile(
     r"^(Timed out|Network error|Service unavailable|Aborted|Incomplete|IO error)"
 )
-_RETRY = (
-    "look whether masters and tablet servers are up and reachable (`orch doctor`), and try again"
-)
+_RETRY = "check that masters and tablet servers are up and reachable (`orch doctor`), and try again"
 
 
 def explained(
@@ -36,27 +34,27 @@ def explained(
     table: str | None,
     *,
     detail: str = "",
-    look: Callable[[], Sequence[Probed]] = tuple,
+    probe: Callable[[], Sequence[Probed]] = tuple,
 ) -> StoreError:
-    """The error as one of ours, with its remedy.
+    """Return the store error for an error of Kudu, with its remedy.
 
     Args:
-        text: As Kudu says it, its status first.
+        text: Kudu's text, which begins with the status.
         store: The store's address.
-        table: The table in question, if one was.
-        detail: What to say after the text, such as which row it was.
-        look: Asks the masters' sockets where the client has no answer: the Java client says
+        table: The table in question, or None.
+        detail: An addition to the text, such as the row.
+        probe: Probes the masters' sockets if the client had no answer: the Java client reports
             neither that nothing listens nor that its login was refused.
     """
-    said = text + detail
+    message = text + detail
     for sign, remedy in _PERMANENT:
         if sign.search(text):
-            return PermanentStoreError(f"{said}; {remedy}", store=store, table=table)
+            return PermanentStoreError(f"{message}; {remedy}", store=store, table=table)
     if not _TRANSIENT.search(text):
-        return PermanentStoreError(said, store=store, table=table)
-    amiss = [probed for probed in look() if probed.answer is not Answer.KUDU]
-    if amiss:
-        said += f" ({'; '.join(map(str, amiss))})"
-    if any(probed.answer is Answer.UNAUTHORIZED for probed in amiss):
-        return PermanentStoreError(f"{said}; {LOGIN_REMEDY}", store=store, table=table)
-    return TransientStoreError(f"{said}; {_RETRY}", store=store, table=table)
+        return PermanentStoreError(message, store=store, table=table)
+    failed = [probed for probed in probe() if probed.answer is not Answer.KUDU]
+    if failed:
+        message += f" ({'; '.join(map(str, failed))})"
+    if any(probed.answer is Answer.UNAUTHORIZED for probed in failed):
+        return PermanentStoreError(f"{message}; {LOGIN_REMEDY}", store=store, table=table)
+    return TransientStoreError(f"{message}; {_RETRY}", store=store, table=table)

@@ -1,43 +1,41 @@
-"""Kudu by its Java client, in a JVM within this process (JPype)."""
+"""Kudu through its Java client, in a JVM within this process (JPype)."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from typing_extensions import override
+
 from orch_dagster.control.kudu.address import KuduAddress
 from orch_dagster.control.kudu.driver import (
-    BYTES_PER_FLUSH,
-    ROW_CHARACTERS,
     ROWS_PER_FLUSH,
     Cell,
-    ColumnShape,
     KuduCallError,
+    KuduDriver,
     Operation,
     Predicate,
     Refusal,
     TableShape,
 )
+from orch_dagster.control.kudu.jvm_rows import (
+    column_shape,
+    error_text,
+    read_rows,
+    write_rows,
+)
 from orch_dagster.control.kudu.jvm_start import refuse_after_fork, running_jvm
 from orch_dagster.control.kudu.schema import TYPES
 from orch_dagster.control.tables import Column, Table
 
-_OPERATIONS = {
-    "insert_ignore": "newInsertIgnore",
-    "upsert": "newUpsert",
-    "update": "newUpdate",
-    "delete": "newDelete",
-}
 
-
-class JvmDriver:
+class JvmDriver(KuduDriver):
     """A KuduDriver on org.apache.kudu.client.KuduClient.
 
     Args:
@@ -45,8 +43,8 @@ class JvmDriver:
         home: ORCH_HOME, where the jar is kept.
 
     Raises:
-        SparkError: No Java 17, or no jar and no way to fetch it.
-        KuduCallError: A JVM was running here before this process was forked.
+        SparkError: If Java 17 is missing, or the jar can't be fetched.
+        KuduCallError: If this process was forked from one whose JVM runs.
     """
 
     def __init__(self, address: KuduAddress, home: Path) -> None:
@@ -78,7 +76,7 @@ class JvmDriver:
         return client
 
     def _certificates(self, file: Path) -> Any:
-        """The certificates of a PEM file, as the client takes them: a DER ByteString each."""
+        """Return the certificates of a PEM file as the client takes them: DER ByteStrings."""
         certificates = self._class("java.util.ArrayList")()
         copy_from = self._class("org.apache.kudu.shaded.com.google.protobuf.ByteString").copyFrom
         factory = self._class("java.security.cert.CertificateFactory").getInstance("X.509")
@@ -92,17 +90,17 @@ class JvmDriver:
 
     @contextmanager
     def client(self) -> Generator[Any]:
-        """The KuduClient of Java itself; its exceptions within become KuduCallError."""
+        """Yield Java's KuduClient; raise its exceptions as KuduCallError."""
         refuse_after_fork(self._pid)
         try:
             with self._opening:
                 client = self._client
             yield client
         except self._jpype.JException as error:
-            raise KuduCallError(_told(error)) from error
+            raise KuduCallError(error_text(error)) from error
 
+    @override
     def shape(self, table: str) -> TableShape | None:
-        """See KuduDriver."""
         try:
             return self._opened(table)[1]
         except KuduCallError as error:
@@ -114,20 +112,20 @@ class JvmDriver:
         return self._opened(table)[0]
 
     def _opened(self, table: str) -> tuple[Any, TableShape]:
-        """The table and its shape; once known, without a word to Java, as after a fork."""
+        """Return the table and its shape; once opened, without a call to Java, as after a fork."""
         if table not in self._tables:
             with self.client() as client:
                 opened = client.openTable(table)
-                columns = tuple(map(_column_shape, opened.getSchema().getColumns()))
+                columns = tuple(map(column_shape, opened.getSchema().getColumns()))
                 self._tables[table] = opened, TableShape(table, columns)
         return self._tables[table]
 
+    @override
     def forget(self) -> None:
-        """See KuduDriver."""
         self._tables.clear()
 
+    @override
     def create(self, table: Table, *, hash_buckets: int, replicas: int) -> None:
-        """See KuduDriver."""
         with self.client() as client:
             array_list = self._class("java.util.ArrayList")
             columns, no_columns = array_list(), array_list()
@@ -135,7 +133,7 @@ class JvmDriver:
                 columns.add(self._column(column))
             options = self._class("org.apache.kudu.client.CreateTableOptions")()
             options.setNumReplicas(replicas).setComment(table.comment)
-            # Without this, Kudu would ask for a range.
+            # Else Kudu requires a range partition.
             options.setRangePartitionColumns(no_columns)
             if hash_buckets:
                 hashed = array_list()
@@ -147,11 +145,11 @@ class JvmDriver:
     def _column(self, column: Column) -> Any:
         kind = getattr(self._class("org.apache.kudu.Type"), TYPES[column.kind])
         builder = self._class("org.apache.kudu.ColumnSchema$ColumnSchemaBuilder")
-        made = builder(column.name, kind).comment(column.comment)
-        return made.key(column.key).nullable(not column.key).build()
+        builder = builder(column.name, kind).comment(column.comment)
+        return builder.key(column.key).nullable(not column.key).build()
 
+    @override
     def add_columns(self, table: Table, names: Sequence[str]) -> None:
-        """See KuduDriver."""
         with self.client() as client:
             options = self._class("org.apache.kudu.client.AlterTableOptions")()
             for column in table.columns:
@@ -159,23 +157,23 @@ class JvmDriver:
                     options.addColumn(self._column(column))
             client.alterTable(table.name, options)
 
+    @override
     def tablet_servers(self) -> list[str]:
-        """See KuduDriver."""
         with self.client() as client:
             return [str(host) for host in client.listTabletServers().getTabletServersList()]
 
+    @override
     def replicas(self, table: str) -> list[str]:
-        """See KuduDriver."""
         opened = self._open(table)
         with self.client():
             tablets = opened.getTabletsLocations(self._address.timeout_ms)
-            replicas = [one for tablet in tablets for one in tablet.getReplicas()]
-            return sorted({f"{one.getRpcHost()}:{one.getRpcPort()}" for one in replicas})
+            replicas = [replica for tablet in tablets for replica in tablet.getReplicas()]
+            return sorted({f"{each.getRpcHost()}:{each.getRpcPort()}" for each in replicas})
 
+    @override
     def scan(
         self, table: str, where: Mapping[str, Predicate], columns: Sequence[str]
     ) -> list[tuple[Cell, ...]]:
-        """See KuduDriver."""
         opened = self._open(table)
         with self.client() as client:
             names = self._class("java.util.ArrayList")()
@@ -186,7 +184,7 @@ class JvmDriver:
                 builder.addPredicate(self._predicate(opened.getSchema().getColumn(name), value))
             scanner = builder.scanRequestTimeout(self._address.timeout_ms).build()
             try:
-                return _rows(scanner, [_getter(opened.getSchema(), name) for name in columns])
+                return read_rows(scanner, opened.getSchema(), columns)
             finally:
                 scanner.close()
 
@@ -196,17 +194,17 @@ class JvmDriver:
             return predicates.newIsNullPredicate(column)
         if isinstance(value, tuple):
             values = self._class("java.util.ArrayList")()
-            for one in value:
-                values.add(one)
+            for each in value:
+                values.add(each)
             return predicates.newInListPredicate(column, values)
-        # Of several overloads: an int would fit two.
+        # An int would fit two of the overloads.
         boxed = self._jpype.JLong(value) if isinstance(value, int) else value
         return predicates.newComparisonPredicate(column, predicates.ComparisonOp.EQUAL, boxed)
 
+    @override
     def write(
         self, table: str, operation: Operation, rows: Sequence[Mapping[str, Cell]]
     ) -> list[Refusal]:
-        """See KuduDriver."""
         opened = self._open(table)
         with self.client() as client:
             session = client.newSession()
@@ -216,106 +214,12 @@ class JvmDriver:
             )
             session.setMutationBufferSpace(ROWS_PER_FLUSH)
             try:
-                return self._write_all(session, opened, operation, rows)
+                return write_rows(session, opened, operation, rows)
             finally:
                 session.close()
 
-    def _write_all(
-        self, session: Any, opened: Any, operation: Operation, rows: Sequence[Mapping[str, Cell]]
-    ) -> list[Refusal]:
-        schema = opened.getSchema()
-        setters = {name: _setter(schema, name) for name in {n for row in rows for n in row}}
-        make = getattr(opened, _OPERATIONS[operation])
-        refused: list[Refusal] = []
-        applied = buffered_bytes = 0
-        for number, row in enumerate(rows, start=1):
-            made = make()
-            partial = made.getRow()
-            for name, value in row.items():
-                if value is None:
-                    partial.setNull(name)
-                else:
-                    buffered_bytes += setters[name](partial, value)
-            session.apply(made)
-            full = number - applied == ROWS_PER_FLUSH or buffered_bytes >= BYTES_PER_FLUSH
-            if full or number == len(rows):
-                refused += [
-                    _refusal(answer.getRowError())
-                    for answer in session.flush()
-                    if answer.hasRowError()
-                ]
-                applied, buffered_bytes = number, 0
-        return refused
-
+    @override
     def close(self) -> None:
-        """See KuduDriver."""
         if self._pid == os.getpid() and "_client" in self.__dict__:
             with contextlib.suppress(self._jpype.JException):
                 self._client.close()
-
-
-def _column_shape(column: Any) -> ColumnShape:
-    return ColumnShape(
-        str(column.getName()),
-        str(column.getType().name()),
-        bool(column.isKey()),
-    )
-
-
-def _getter(schema: Any, name: str) -> Callable[[Any, int], Cell]:
-    match str(schema.getColumn(name).getType().name()):
-        case "STRING":
-            return lambda row, place: str(row.getString(place))
-        case "DOUBLE":
-            return lambda row, place: float(row.getDouble(place))
-        case _:
-            return lambda row, place: int(row.getLong(place))
-
-
-def _rows(scanner: Any, getters: Sequence[Callable[[Any, int], Cell]]) -> list[tuple[Cell, ...]]:
-    found: list[tuple[Cell, ...]] = []
-    places = [*enumerate(getters)]
-    while scanner.hasMoreRows():
-        for row in scanner.nextRows():
-            found.append(tuple(None if row.isNull(at) else get(row, at) for at, get in places))
-    return found
-
-
-def _setter(schema: Any, name: str) -> Callable[[Any, Any], int]:
-    """Puts a value into a row; returns about how many bytes it is."""
-    place = schema.getColumnIndex(name)
-
-    def text(row: Any, value: str) -> int:
-        data = value.encode()
-        row.addStringUtf8(place, data)
-        return len(data)
-
-    def real(row: Any, value: float) -> int:
-        row.addDouble(place, value)
-        return 8
-
-    def whole(row: Any, value: int) -> int:
-        row.addLong(place, value)
-        return 8
-
-    return {"STRING": text, "DOUBLE": real}.get(str(schema.getColumn(name).getType().name()), whole)
-
-
-def _refusal(error: Any) -> Refusal:
-    status = error.getErrorStatus()
-    row = str(error.getOperation().getRow().stringifyRowKey()).strip("()")
-    text = _without_trace(str(status))
-    return Refusal(bool(status.isNotFound()), text, row[:ROW_CHARACTERS])
-
-
-def _told(error: Any) -> str:
-    """Java's error as Kudu's C++ client tells it, its status first."""
-    status = getattr(error, "getStatus", None)
-    return _without_trace(str(status() if status is not None else error.toString()))
-
-
-def _without_trace(text: str) -> str:
-    """What is for the client's own developers, a trace of the call and names of classes, goes."""
-    said = re.split(r": (?:KuduRpc|ScanRequest|Batch)[({]", text, maxsplit=1)[0]
-    said = re.sub(r"Exceptions received: \[|\b(?:\w+\.)+\w+Exception: ", "", said)
-    return said.removesuffix("]")

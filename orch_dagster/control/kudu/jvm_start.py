@@ -1,4 +1,4 @@
-"""The one JVM of a process, started with what Kudu's Java client needs."""
+"""Start the one JVM of a process, with Kudu's Java client in it."""
 
 from __future__ import annotations
 
@@ -19,27 +19,30 @@ _started_in: int | None = None
 
 
 def refuse_after_fork(pid: int | None) -> None:
-    """Refuse what was made in another process; None: nothing was.
+    """Refuse a JVM that was started in another process.
+
+    Args:
+        pid: The process that started it; None if none did.
 
     Raises:
-        KuduCallError: This process was forked from that one.
+        KuduCallError: If this process was forked from that one.
     """
     if pid is not None and pid != os.getpid():
         raise KuduCallError(
             f"Illegal state: this process was forked from {pid}, whose Java client it cannot use: "
-            f"start processes by spawn, or take driver=native"
+            f"start processes by spawn, or use driver=native"
         )
 
 
 def running_jvm(home: Path) -> Any:
-    """JPype with a JVM that has Kudu's client; started once in a process.
+    """Return JPype with a JVM that has Kudu's client; start it once in a process.
 
     Args:
         home: ORCH_HOME, where the jar is kept.
 
     Raises:
-        SparkError: No Java 17, or no jar and no way to fetch it.
-        KuduCallError: This process was forked from one whose JVM runs.
+        SparkError: If Java 17 is missing, or the jar can't be fetched.
+        KuduCallError: If this process was forked from one whose JVM runs.
     """
     global _started_in
     import jpype
@@ -50,13 +53,13 @@ def running_jvm(home: Path) -> Any:
             return jpype
         classpath = [str(kudu_jar(home, os.environ)), str(_slf4j())]
         if jpype.isJVMStarted():
-            # Somebody else's: it takes our jars, and keeps its own ways with signals.
+            # Another package started it, so its signal handling stays as it is.
             for jar in classpath:
                 jpype.addClassPath(jar)
         else:
             java = find_java(os.environ)
             library = java.home / _JVM_LIBRARY.get(sys.platform, "lib/server/libjvm.so")
-            # -Xrs: Ctrl-C and TERM are Python's.
+            # -Xrs leaves Ctrl-C and TERM to Python.
             jpype.startJVM(str(library), "-Xrs", "-XX:+UseSerialGC", classpath=classpath)
             _start_logging_silently(jpype)
         _started_in = os.getpid()
@@ -64,12 +67,12 @@ def running_jvm(home: Path) -> Any:
 
 
 def _slf4j() -> Path:
-    """The interface of logging that the client wants, from Spark's own jars."""
+    """Return the logging API that the client needs, from Spark's own jars."""
     return max((find_spark(os.environ).home / "jars").glob("slf4j-api-*.jar"))
 
 
 def _start_logging_silently(jpype: Any) -> None:
-    """Without a logger SLF4J says so on stderr at its start; what matters comes as exceptions."""
+    """Start SLF4J while stderr is muted, as it would warn there that no logger is installed."""
     system = jpype.JClass("java.lang.System")
     stderr = system.err
     system.setErr(

@@ -1,7 +1,7 @@
-"""Kudu by its C++ client, where kudu-python is installed.
+"""Kudu through its C++ client, where kudu-python is installed.
 
-The binding holds Python's lock in every call, so each call's limit is the only one there is, and it
-crashes where the client refuses an operation that it was given: rows are checked before.
+The binding holds the GIL during a call, so only the call's own limit ends it. It crashes if the
+client refuses to apply an operation, so rows are checked before.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from typing_extensions import override
+
 from orch_dagster.control.kudu.address import KuduAddress
 from orch_dagster.control.kudu.driver import (
     BYTES_PER_FLUSH,
@@ -21,6 +23,7 @@ from orch_dagster.control.kudu.driver import (
     Cell,
     ColumnShape,
     KuduCallError,
+    KuduDriver,
     Operation,
     Predicate,
     Refusal,
@@ -34,8 +37,8 @@ _BUFFER_BYTES = 4 * BYTES_PER_FLUSH
 _TIME = TYPES[Kind.TIMESTAMP]
 
 
-class NativeDriver:
-    """A KuduDriver on kudu.Client; a process that was forked connects anew.
+class NativeDriver(KuduDriver):
+    """A KuduDriver on kudu.Client; a forked process opens a connection of its own.
 
     Args:
         address: The cluster.
@@ -47,7 +50,7 @@ class NativeDriver:
 
     @contextmanager
     def _calling(self) -> Generator[Any]:
-        """The client; its exceptions become KuduCallError, status first."""
+        """Yield the client; raise its exceptions as KuduCallError, status first."""
         kudu = _module("kudu")
         errors = _module("kudu.errors")
         try:
@@ -69,7 +72,7 @@ class NativeDriver:
         trusted = address.trusted_certificates
         return kudu.Client(
             [*address.masters],
-            # A call that finds its master gone takes up to twice of this.
+            # A call whose master is unreachable takes up to twice this limit.
             admin_timeout_ms=address.timeout_ms // 2,
             rpc_timeout_ms=address.timeout_ms,
             sasl_protocol_name=address.sasl_protocol_name.encode(),
@@ -78,8 +81,8 @@ class NativeDriver:
             trusted_certificates=[trusted.read_text(encoding="ascii")] if trusted else None,
         )
 
+    @override
     def shape(self, table: str) -> TableShape | None:
-        """See KuduDriver."""
         try:
             with self._calling() as client:
                 schema = client.table(table).schema
@@ -92,21 +95,23 @@ class NativeDriver:
         return TableShape(
             table,
             tuple(
-                ColumnShape(one.name, one.type.name.upper(), one.name in keys) for one in columns
+                ColumnShape(column.name, column.type.name.upper(), column.name in keys)
+                for column in columns
             ),
         )
 
+    @override
     def forget(self) -> None:
-        """See KuduDriver; nothing is remembered: of a table that is gone, it would read no rows."""
+        """Do nothing: a kept table that was dropped would read as empty, so none is kept."""
 
+    @override
     def create(self, table: Table, *, hash_buckets: int, replicas: int) -> None:
-        """See KuduDriver."""
         with self._calling() as client:
             builder = _module("kudu").schema_builder()
             for column in table.columns:
                 _add(builder, column, nullable=not column.key)
             builder.set_primary_keys([*table.keys])
-            # Without this, Kudu would ask for a range.
+            # Else Kudu requires a range partition.
             partitioning = _module("kudu.client").Partitioning().set_range_partition_columns([])
             if hash_buckets:
                 partitioning.add_hash_partitions([table.keys[0]], hash_buckets)
@@ -118,8 +123,8 @@ class NativeDriver:
                 comment=table.comment,
             )
 
+    @override
     def add_columns(self, table: Table, names: Sequence[str]) -> None:
-        """See KuduDriver."""
         with self._calling() as client:
             alterer = client.new_table_alterer(client.table(table.name))
             for column in table.columns:
@@ -127,25 +132,25 @@ class NativeDriver:
                     _add(alterer, column, nullable=True)
             alterer.alter()
 
+    @override
     def tablet_servers(self) -> list[str]:
-        """See KuduDriver."""
         with self._calling() as client:
-            return [str(one.hostname()) for one in client.list_tablet_servers()]
+            return [str(server.hostname()) for server in client.list_tablet_servers()]
 
+    @override
     def replicas(self, table: str) -> list[str]:
-        """See KuduDriver."""
         with self._calling() as client:
             tokens = client.table(table).scan_token_builder().build()
-            servers = [one.ts() for token in tokens for one in token.tablet().replicas()]
-            return sorted({f"{one.hostname()}:{one.port()}" for one in servers})
+            servers = [replica.ts() for token in tokens for replica in token.tablet().replicas()]
+            return sorted({f"{server.hostname()}:{server.port()}" for server in servers})
 
+    @override
     def scan(
         self, table: str, where: Mapping[str, Predicate], columns: Sequence[str]
     ) -> list[tuple[Cell, ...]]:
-        """See KuduDriver."""
         with self._calling() as client:
             opened = client.table(table)
-            # A scanner made directly waits 30 s, whatever the client's limit is.
+            # A scanner made without a token waits 30 s, whatever the client's limit is.
             builder = opened.scan_token_builder()
             builder.set_timeout_millis(self._address.timeout_ms)
             builder.set_projected_column_names([*columns])
@@ -160,39 +165,40 @@ class NativeDriver:
         places = [place for place, name in enumerate(columns) if name in times]
         return [_micros(row, places) for row in rows] if places else rows
 
+    @override
     def write(
         self, table: str, operation: Operation, rows: Sequence[Mapping[str, Cell]]
     ) -> list[Refusal]:
-        """See KuduDriver."""
         failed = _module("kudu.errors").KuduException
         with self._calling() as client:
             opened = client.table(table)
             times = _times(opened)
-            make = getattr(opened, f"new_{operation}")
+            new_operation = getattr(opened, f"new_{operation}")
             session = client.new_session(
                 flush_mode="manual",
                 timeout_ms=self._address.timeout_ms,
                 mutation_buffer_sz=_BUFFER_BYTES,
             )
-            refused: list[Refusal] = []
+            refusals: list[Refusal] = []
             applied = buffered_bytes = 0
             for number, row in enumerate(rows, start=1):
-                session.apply(make({n: _native(v, n in times) for n, v in row.items()}))
+                session.apply(new_operation({n: _native(v, n in times) for n, v in row.items()}))
                 buffered_bytes += sum(map(_bytes, row.values()))
                 full = number - applied == ROWS_PER_FLUSH or buffered_bytes >= BYTES_PER_FLUSH
                 if full or number == len(rows):
                     try:
                         session.flush()
                     except failed:
-                        found, _ = session.get_pending_errors()
-                        if not found:
+                        errors, _ = session.get_pending_errors()
+                        if not errors:
                             raise
-                        refused += [_refusal(one) for one in found]
+                        refusals += [_refusal(error) for error in errors]
                     applied, buffered_bytes = number, 0
-            return refused
+            return refusals
 
+    @override
     def close(self) -> None:
-        """See KuduDriver; the client ends with its last reference."""
+        # The client closes with its last reference.
         self._connected = None
 
 
@@ -202,25 +208,25 @@ def _module(name: str) -> Any:
 
 
 def _text(error: Exception) -> str:
-    said = error.args[0] if error.args else b""
-    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    text = error.args[0] if error.args else b""
+    return text.decode(errors="replace") if isinstance(text, bytes) else str(text)
 
 
 def _add(builder: Any, column: Column, *, nullable: bool) -> None:
-    made = builder.add_column(column.name, TYPES[column.kind].lower(), nullable=nullable)
-    made.comment(column.comment)
+    spec = builder.add_column(column.name, TYPES[column.kind].lower(), nullable=nullable)
+    spec.comment(column.comment)
 
 
 def _times(opened: Any) -> set[str]:
     columns = [opened.schema[place] for place in range(len(opened.schema))]
-    return {one.name for one in columns if one.type.name.upper() == _TIME}
+    return {column.name for column in columns if column.type.name.upper() == _TIME}
 
 
 def _predicate(column: Any, value: Predicate, *, is_time: bool) -> Any:
     if value is None:
         return column.is_null()
     if isinstance(value, tuple):
-        return column.in_list([_native(one, is_time) for one in value])
+        return column.in_list([_native(each, is_time) for each in value])
     return column == _native(value, is_time)
 
 
@@ -237,12 +243,12 @@ def _micros(row: tuple[Any, ...], places: Sequence[int]) -> tuple[Cell, ...]:
 
 
 def _bytes(value: Cell) -> int:
-    # Four at most for a letter: to count is cheaper than to encode.
+    # A character has 4 bytes at most; counting is cheaper than encoding.
     return 4 * len(value) if isinstance(value, str) else 8
 
 
 def _refusal(error: Any) -> Refusal:
-    # The binding gives a row's error by its repr alone: KuduError('b'Not found: …'').
+    # The binding has a row's error only in its repr: KuduError('b'Not found: …'').
     text = ast.literal_eval(repr(error)[len("KuduError('") : -2]).decode(errors="replace")
     row = str(error.failed_op())[:ROW_CHARACTERS]
     return Refusal(text.startswith("Not found: key not found"), text, row)

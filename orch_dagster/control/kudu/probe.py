@@ -1,4 +1,4 @@
-"""What is at an address where Kudu should be, by its socket alone: no client is needed to ask."""
+"""Probe by a plain socket what listens at an address of Kudu; this needs no Kudu client."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from itertools import repeat
 
 _PROBE_TIMEOUT_S = 2.0
 
-# The first words of a client (rpc_header.proto): the magic of the protocol, version 9, then a
-# request to negotiate (call -33) by one that knows TLS and every login. Each part has its length.
+# A client's first message (rpc_header.proto): the magic of the protocol, version 9, then a request
+# to negotiate (call -33) that offers TLS and every login. Each part has its length before it.
 _HEADER = b"\x18\xdf\xff\xff\xff\xff\xff\xff\xff\xff\x01"
 _NEGOTIATE = b"\x08\x01\x08\x02\x08\x03" + b"\x10\x01" + b"\x3a\x02\x0a\x00"
 _REQUEST = bytes([len(_HEADER)]) + _HEADER + bytes([len(_NEGOTIATE)]) + _NEGOTIATE
 _HELLO = b"hrpc\x09\x00\x00" + len(_REQUEST).to_bytes(4, "big") + _REQUEST
-# In an answer's header, after its length and the number of the call: this is an error.
+# Marks an error in an answer's header, after its length and the number of the call.
 _IS_ERROR = b"\x10\x01"
 _HEADER_AT = 4
 
 
 class Answer(Enum):
-    """How a socket answers."""
+    """The ways in which a socket answers."""
 
     KUDU = "Kudu answers"
     UNAUTHORIZED = "Kudu answers and refuses the login"
-    UNKNOWN_HOST = "this host name is not known here"
+    UNKNOWN_HOST = "this host name is unknown here"
     REFUSED = "nothing listens there"
     UNREACHABLE = "it cannot be reached"
     RESET = "it accepts a connection and resets it"
@@ -36,7 +36,7 @@ class Answer(Enum):
 
 @dataclass(frozen=True)
 class Probed:
-    """An address and how it answers."""
+    """An address and its answer."""
 
     address: str
     answer: Answer
@@ -46,17 +46,17 @@ class Probed:
 
 
 def probe_all(addresses: Sequence[str], timeout_s: float = _PROBE_TIMEOUT_S) -> list[Probed]:
-    """Probe several at once, so that one wait is enough."""
+    """Probe several addresses at once, so that one wait is enough."""
     with ThreadPoolExecutor(max(1, len(addresses))) as pool:
         return [*pool.map(probe, addresses, repeat(timeout_s))]
 
 
 def probe(address: str, timeout_s: float = _PROBE_TIMEOUT_S) -> Probed:
-    """Say Kudu's first words to ``host:port`` and see what comes.
+    """Send Kudu's handshake to ``host:port`` and classify the answer.
 
     Args:
-        address: Of a master or a tablet server.
-        timeout_s: For the connection, and again for the answer.
+        address: The address of a master or a tablet server.
+        timeout_s: The limit for the connection, and again for the answer.
     """
     host, _, port = address.rpartition(":")
     try:

@@ -1,25 +1,25 @@
-"""The control tables in Kudu: what a store promises, on what a Kudu client offers.
+"""The control tables in Kudu, on either Kudu client.
 
-Kudu writes row by row: rows are checked as a whole before it sees the first of them, and every
-write may be done again.
+Kudu writes row by row, so all rows are checked before the first is written, and every write may be
+repeated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
+from typing_extensions import override
+
 from orch_dagster.control.kudu.address import Driver, KuduAddress
+from orch_dagster.control.kudu.cells import PARENT, to_cell, to_predicate, to_row
 from orch_dagster.control.kudu.connect import choose_driver, open_driver
 from orch_dagster.control.kudu.driver import (
-    Cell,
     KuduCallError,
     KuduDriver,
     Operation,
-    Predicate,
     Refusal,
     TableShape,
 )
@@ -33,37 +33,31 @@ from orch_dagster.control.kudu.schema import (
     replicas_for,
 )
 from orch_dagster.control.legacy_key import refuse_second_parents
-from orch_dagster.control.store import Where
+from orch_dagster.control.store import ControlStore, Where
 from orch_dagster.control.tables import (
-    JOB_DEPENDENCY,
     TABLES,
-    Kind,
     Row,
     Table,
     Value,
     check_rows,
-    from_micros,
-    to_micros,
 )
 from orch_dagster.errors import PermanentStoreError, StoreError
 from orch_dagster.toolchain.errors import SparkError
 
 T = TypeVar("T")
 
-_PARENT = "parent_job_id"
 
-
-class KuduStore:
+class KuduStore(ControlStore):
     """A ControlStore on a Kudu cluster; nothing is connected before the first call.
 
-    A copy that is unpickled in another process connects anew, as does one that was forked.
+    A copy that was unpickled in another process opens a new connection, as does a forked one.
 
     Args:
         address: The cluster.
         home: ORCH_HOME, where the Java client's jar is kept.
 
     Raises:
-        SettingsError: No driver for it is installed.
+        SettingsError: If no driver for it is installed.
     """
 
     def __init__(self, address: KuduAddress, home: Path) -> None:
@@ -74,31 +68,32 @@ class KuduStore:
         self._opening = Lock()
 
     def __reduce__(self) -> tuple[type[KuduStore], tuple[KuduAddress, Path]]:
-        """No client travels to another process."""
+        """Pickle the address alone: a client can't be used in another process."""
         return KuduStore, (self._where, self._home)
 
     @property
     def address(self) -> str:
-        """The masters."""
+        """The masters as a URL."""
         return self._where.text
 
     @property
     def driver_name(self) -> Driver:
-        """native or jvm."""
+        """The client in use, native or jvm."""
         return self._driver_name
 
+    @override
     def ensure_tables(self) -> list[str]:
-        """See ControlStore; what cannot be used is named for all tables before any is changed."""
+        # All problems of all tables are reported before any table is changed.
         shapes = {table.name: self.shape(table) for table in TABLES}
         problems = {
-            table.name: found
+            table.name: different
             for table in TABLES
-            if (shape := shapes[table.name]) and (found := differences(table, shape))
+            if (shape := shapes[table.name]) and (different := differences(table, shape))
         }
         if problems:
-            listed = "; ".join(f"{name}: {'; '.join(found)}" for name, found in problems.items())
+            listed = "; ".join(f"{name}: {'; '.join(each)}" for name, each in problems.items())
             raise PermanentStoreError(
-                f"{listed}; rename what is there and run `orch init` again",
+                f"{listed}; rename the existing table and run `orch init` again",
                 store=self.address,
                 table=", ".join(problems),
             )
@@ -123,34 +118,36 @@ class KuduStore:
 
         self._call(table, create)
 
+    @override
     def read(
         self, table: Table, where: Where | None = None, columns: Sequence[str] | None = None
     ) -> list[Row]:
-        """See ControlStore."""
         wanted = tuple(columns or table.names)
         shape = self._shape(table, {*wanted, *(where or {})})
-        predicates = {name: _predicate(table, name, value) for name, value in (where or {}).items()}
+        predicates = {
+            name: to_predicate(table, name, value) for name, value in (where or {}).items()
+        }
         parents = None
         if has_one_parent_key(table, shape):
-            # There a null says what '' says, so it is for us to tell which parents match.
-            parents = predicates.pop(_PARENT, None)
+            # In such a table null and '' mean the same, which a predicate can't express.
+            parents = predicates.pop(PARENT, None)
         if () in (*predicates.values(), parents):
             return []
         scanned = tuple(dict.fromkeys((*wanted, *table.keys)))
         cells = self._call(table, lambda driver: driver.scan(table.name, predicates, scanned))
-        rows = [_row(table, scanned, one) for one in cells]
+        rows = [to_row(table, scanned, values) for values in cells]
         if parents is not None:
             kept = parents if isinstance(parents, tuple) else (parents,)
-            rows = [row for row in rows if row[_PARENT] in kept]
+            rows = [row for row in rows if row[PARENT] in kept]
         rows.sort(key=lambda row: tuple(str(row[name]).encode() for name in table.keys))
         return rows if scanned == wanted else [{n: row[n] for n in wanted} for row in rows]
 
+    @override
     def insert_ignore(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
-        """See ControlStore."""
         self._put(table, "insert_ignore", rows)
 
+    @override
     def upsert(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
-        """See ControlStore."""
         self._put(table, "upsert", rows)
 
     def _put(self, table: Table, operation: Operation, rows: Sequence[Mapping[str, Value]]) -> None:
@@ -164,38 +161,38 @@ class KuduStore:
                 replace=operation == "upsert",
                 store=self.address,
             )
-        if refused := self._write(table, operation, rows):
-            raise self._refused(table, refused, len(rows))
+        if refusals := self._write(table, operation, rows):
+            raise self._refusal_error(table, refusals, len(rows))
 
+    @override
     def update(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> int:
-        """See ControlStore."""
         check_rows(table, rows)
         shape = self._shape(table, {name for row in rows for name in row})
-        there = self._of_full_key(table, shape, rows)
-        # Kudu refuses an update that changes nothing; here it counts the row.
-        changing = [row for row in there if {*row} - {*shape.keys}]
-        of_keys_alone = [row for row in there if not {*row} - {*shape.keys}]
-        absent = self._absent(table, "update", changing)
-        found = {table.key_text(row) for row in self._existing(table, of_keys_alone)}
-        counted = sum(table.key_text(row) in found for row in of_keys_alone)
+        matching = self._with_full_key(table, shape, rows)
+        # Kudu refuses an update of keys alone, which here counts the row if it exists.
+        changing = [row for row in matching if {*row} - {*shape.keys}]
+        keys_alone = [row for row in matching if not {*row} - {*shape.keys}]
+        absent = self._write_counting_absent(table, "update", changing)
+        existing = {table.key_text(row) for row in self._existing(table, keys_alone)}
+        counted = sum(table.key_text(row) in existing for row in keys_alone)
         return len(changing) - absent + counted
 
+    @override
     def delete(self, table: Table, keys: Sequence[Mapping[str, Value]]) -> int:
-        """See ControlStore."""
         check_rows(table, keys)
         shape = self._shape(table, {*table.keys})
-        there = self._of_full_key(table, shape, keys)
-        rows = [{name: row[name] for name in shape.keys} for row in there]
-        return len(rows) - self._absent(table, "delete", rows)
+        matching = self._with_full_key(table, shape, keys)
+        rows = [{name: row[name] for name in shape.keys} for row in matching]
+        return len(rows) - self._write_counting_absent(table, "delete", rows)
 
-    def _of_full_key(
+    def _with_full_key(
         self, table: Table, shape: TableShape, rows: Sequence[Mapping[str, Value]]
     ) -> list[Mapping[str, Value]]:
-        """The rows whose parent is that of the table too, where its key does not hold it."""
+        """Return the rows whose full key exists, which the older key can't check by itself."""
         if not rows or not has_one_parent_key(table, shape):
             return [*rows]
-        there = {table.key_text(row) for row in self._existing(table, rows)}
-        return [row for row in rows if table.key_text(row) in there]
+        existing = {table.key_text(row) for row in self._existing(table, rows)}
+        return [row for row in rows if table.key_text(row) in existing]
 
     def _existing(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> list[Row]:
         if not rows:
@@ -203,52 +200,52 @@ class KuduStore:
         where = {name: [row[name] for row in rows] for name in table.keys}
         return self.read(table, where, columns=table.keys)
 
-    def _absent(
+    def _write_counting_absent(
         self, table: Table, operation: Operation, rows: Sequence[Mapping[str, Value]]
     ) -> int:
-        """Write, and count the rows that were not there; any other reason is an error."""
-        refused = self._write(table, operation, rows)
-        if worse := [one for one in refused if not one.is_absent]:
-            raise self._refused(table, worse, len(rows))
-        return len(refused)
+        """Write, and count the rows that did not exist; any other refusal is an error."""
+        refusals = self._write(table, operation, rows)
+        if errors := [refusal for refusal in refusals if not refusal.is_absent]:
+            raise self._refusal_error(table, errors, len(rows))
+        return len(refusals)
 
     def _write(
         self, table: Table, operation: Operation, rows: Sequence[Mapping[str, Value]]
     ) -> list[Refusal]:
         if not rows:
             return []
-        cells = [{name: _cell(table, name, value) for name, value in row.items()} for row in rows]
+        cells = [{name: to_cell(table, name, value) for name, value in row.items()} for row in rows]
         return self._call(table, lambda driver: driver.write(table.name, operation, cells))
 
-    def _refused(self, table: Table, refused: Sequence[Refusal], of: int) -> StoreError:
-        """What to say of the rows that the cluster did not take; the others are written."""
-        detail = f" ({refused[0].row})"
+    def _refusal_error(self, table: Table, refusals: Sequence[Refusal], of: int) -> StoreError:
+        """Return the error for the rows that the cluster refused; the others are written."""
+        detail = f" ({refusals[0].row})"
         if of > 1:
-            detail += f"; {len(refused)} of {of} rows were not written, writing all again is safe"
-        return explained(refused[0].text, self.address, table.name, detail=detail)
+            detail += f"; {len(refusals)} of {of} rows were not written, writing all again is safe"
+        return explained(refusals[0].text, self.address, table.name, detail=detail)
 
+    @override
     def ping(self) -> None:
-        """See ControlStore."""
         self.tablet_servers()
 
     def shape(self, table: Table) -> TableShape | None:
-        """The table as the cluster has it, or None; see ControlStore for the errors."""
+        """Return the existing table, or None; raise the errors of a ControlStore."""
         return self._call(table, lambda driver: driver.shape(table.name))
 
     def tablet_servers(self) -> list[str]:
-        """The host by which each tablet server is known; see ControlStore for the errors."""
+        """Return the host name of each tablet server; raise the errors of a ControlStore."""
         return self._call(None, lambda driver: driver.tablet_servers())
 
     def replicas(self, table: Table) -> list[str]:
-        """``host:port`` of the tablet servers that hold a table, as clients are told."""
+        """Return ``host:port`` of the tablet servers of a table, as the masters give it."""
         return self._call(table, lambda driver: driver.replicas(table.name))
 
     def probe_masters(self) -> list[Probed]:
-        """How each master's socket answers."""
+        """Probe the socket of each master."""
         return probe_all(self._where.masters, self._where.probe_timeout_s)
 
+    @override
     def close(self) -> None:
-        """See ControlStore."""
         with self._opening:
             if self._driver is not None:
                 self._driver.close()
@@ -258,7 +255,7 @@ class KuduStore:
         shape = self.shape(table)
         if shape is None:
             raise PermanentStoreError(
-                "there is no such table; run `orch init`, which creates what is missing",
+                "the table does not exist; run `orch init`, which creates what is missing",
                 store=self.address,
                 table=table.name,
             )
@@ -276,11 +273,11 @@ class KuduStore:
             return call(self._opened())
         except KuduCallError as error:
             if self._driver is not None:
-                # What was remembered of the table may be why: it may have been made anew.
+                # The table may have been recreated since the driver opened it.
                 self._driver.forget()
-            raise explained(str(error), self.address, name, look=self.probe_masters) from error
+            raise explained(str(error), self.address, name, probe=self.probe_masters) from error
         except SparkError as error:
-            # Java or the jar is missing: the store cannot be used, as with any other reason.
+            # Without Java or the jar the store can't be used, which is a store error.
             raise PermanentStoreError(str(error), store=self.address, table=name) from error
 
     def _opened(self) -> KuduDriver:
@@ -288,34 +285,3 @@ class KuduStore:
             if self._driver is None:
                 self._driver = open_driver(self._where, self._driver_name, self._home)
             return self._driver
-
-
-def _predicate(table: Table, name: str, value: Value | Sequence[Value]) -> Predicate:
-    # A text is a sequence too, but means one value.
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        # As in SQL, null is in no list.
-        found = (_cell(table, name, one) for one in value if one is not None)
-        return tuple(dict.fromkeys(found))
-    return _cell(table, name, value)
-
-
-def _cell(table: Table, name: str, value: Value) -> Cell:
-    if isinstance(value, datetime):
-        return to_micros(value)
-    column = table.column(name)
-    if column is not None and column.kind is Kind.DOUBLE and value is not None:
-        return float(value)
-    return value
-
-
-def _row(table: Table, names: Sequence[str], cells: Sequence[Cell]) -> Row:
-    row: Row = {}
-    for name, cell in zip(names, cells, strict=True):
-        column = table.column(name)
-        if column is not None and column.kind is Kind.TIMESTAMP and cell is not None:
-            row[name] = from_micros(int(cell))
-        elif table is JOB_DEPENDENCY and name == _PARENT and cell is None:
-            row[name] = ""
-        else:
-            row[name] = cell
-    return row

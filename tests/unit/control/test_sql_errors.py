@@ -26,10 +26,10 @@ def said(text: str) -> exc.OperationalError:
         ('connection failed: FATAL:  role "me" does not exist', "create that user in Postgres"),
         (
             'connection failed: FATAL:  password authentication failed for user "o"',
-            "mend user and password in ORCH_CONTROL_URL",
+            "correct user and password in ORCH_CONTROL_URL",
         ),
         ("attempt to write a readonly database", "give this user the right to write there"),
-        ("database or disk is full", "make room on its disk"),
+        ("database or disk is full", "free space on its disk"),
     ],
 )
 def test_what_another_try_would_meet_again(text: str, remedy: str) -> None:
@@ -52,7 +52,7 @@ def test_what_another_try_would_meet_again(text: str, remedy: str) -> None:
 def test_what_may_pass(text: str) -> None:
     found = explained(said(text), "here", None)
     assert isinstance(found, TransientStoreError)
-    assert "look whether the store is up and reachable" in str(found)
+    assert "check that the store is up and reachable" in str(found)
 
 
 def test_other_errors_are_permanent() -> None:

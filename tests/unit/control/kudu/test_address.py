@@ -39,12 +39,12 @@ def test_every_option(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("kudu://", "'' is no master such as host:7051"),
-        ("kudu://a,,b", "'' is no master"),
-        ("kudu://a:0", "'a:0' is no master"),
-        ("kudu://a:70510", "'a:70510' is no master"),
-        ("kudu://a:port", "'a:port' is no master"),
-        ("kudu://a b", "'a b' is no master"),
+        ("kudu://", "'' is not a master such as host:7051"),
+        ("kudu://a,,b", "'' is not a master"),
+        ("kudu://a:0", "'a:0' is not a master"),
+        ("kudu://a:70510", "'a:70510' is not a master"),
+        ("kudu://a:port", "'a:port' is not a master"),
+        ("kudu://a b", "'a b' is not a master"),
         ("kudu://a/tables", "it names '/tables'"),
         ("kudu://a#x", "it names 'x'"),
         ("kudu://a?driver=odbc", "option driver='odbc': takes native or jvm"),
@@ -57,7 +57,7 @@ def test_every_option(tmp_path: Path) -> None:
         ("kudu://a?require_authentication=yes", "takes true or false"),
         ("kudu://a?encryption_policy=some", "takes optional or required_remote or required"),
         ("kudu://a?sasl_protocol_name=", "takes the service name"),
-        ("kudu://a?trusted_certificates=/no/such.pem", "is no file"),
+        ("kudu://a?trusted_certificates=/no/such.pem", "is not a file"),
         ("kudu://a?driver=jvm&driver=native", "the option driver is given twice"),
     ],
 )
@@ -90,7 +90,7 @@ class TestChooseDriver:
     @pytest.fixture
     def installed(self, monkeypatch: pytest.MonkeyPatch) -> set[str]:
         names: set[str] = set()
-        for name, looks in (("native", "_why_no_native"), ("jvm", "_why_no_jvm")):
+        for name, looks in (("native", "_native_error"), ("jvm", "_jvm_error")):
             why = getattr(drivers, looks)
 
             def look(name: str = name, why: object = why) -> str | None:

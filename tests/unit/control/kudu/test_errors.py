@@ -44,9 +44,9 @@ def test_worth_another_try(text: str) -> None:
             "authentication, but server does not have Kerberos enabled",
             "docs/kudu.md",
         ),
-        ("Invalid argument: encoded primary key too large", "mend it or rename it"),
-        ("Illegal state: this process was forked from 12", "mend it or rename it"),
-        ("Corruption: x", "mend it or rename it"),
+        ("Invalid argument: encoded primary key too large", "repair or rename it"),
+        ("Illegal state: this process was forked from 12", "repair or rename it"),
+        ("Corruption: x", "repair or rename it"),
         ("something that Kudu never said before", "something that Kudu never said before"),
     ],
 )
@@ -74,7 +74,7 @@ def test_the_masters_sockets_say_what_the_client_does_not() -> None:
         "Timed out: cannot complete before timeout",
         "kudu://a:1,b:2",
         None,
-        look=lambda: [Probed("a:1", Answer.KUDU), Probed("b:2", Answer.REFUSED)],
+        probe=lambda: [Probed("a:1", Answer.KUDU), Probed("b:2", Answer.REFUSED)],
     )
 
     assert isinstance(error, TransientStoreError)
@@ -87,7 +87,7 @@ def test_a_refused_login_is_not_tried_again() -> None:
         "Timed out: cannot complete before timeout",
         "kudu://a:1",
         None,
-        look=lambda: [Probed("a:1", Answer.UNAUTHORIZED)],
+        probe=lambda: [Probed("a:1", Answer.UNAUTHORIZED)],
     )
 
     assert isinstance(error, PermanentStoreError)
@@ -95,7 +95,7 @@ def test_a_refused_login_is_not_tried_again() -> None:
 
 
 def test_sockets_are_asked_only_where_the_client_had_no_answer() -> None:
-    def look() -> list[Probed]:
+    def probe() -> list[Probed]:
         raise AssertionError("asked")
 
-    explained("Not found: the table does not exist", "kudu://a:1", None, look=look)
+    explained("Not found: the table does not exist", "kudu://a:1", None, probe=probe)
