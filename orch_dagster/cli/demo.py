@@ -1,4 +1,4 @@
-"""What orch demo shows of the landing it just made."""
+"""orch demo: land the sample for a date and show what came of it."""
 
 from __future__ import annotations
 
@@ -8,27 +8,43 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
+
 from orch_dagster.cli.output import console, print_rows
+from orch_dagster.cli.setup import set_up
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.tables import EXECUTION_LOG
-from orch_dagster.sample.rows import CONTEXT_PARAMS, JOB_ID
-from orch_dagster.settings import Settings
+from orch_dagster.sample import rows as sample_rows
+from orch_dagster.settings import Settings, load_settings
 from orch_dagster.toolchain.find import find_java
 
 _ROWS_SHOWN = 3
 _WIDTH_SHOWN = 24
 
 
-def show_landing(settings: Settings, biz_dt: str) -> None:
+@click.command()
+@click.pass_context
+def demo(ctx: click.Context) -> None:
+    """Set up the sample, land JOB_1001 for 2024-05-15 by a real spark-submit, and show it."""
+    from orch_dagster.cli.run import run
+
+    settings = load_settings()
+    set_up(settings, with_sample=True)
+    biz_dt = sample_rows.BIZ_DT.isoformat()
+    ctx.invoke(run, job=sample_rows.JOB_NAME, biz_dt=biz_dt, is_json=False)
+    _show_landing(settings, biz_dt)
+
+
+def _show_landing(settings: Settings, biz_dt: str) -> None:
     """Print where the sample's ORC is, its row count, schema and first rows, and its log row."""
-    path = f"{settings.base_dir}/{CONTEXT_PARAMS['sinks'][0]['path']}/biz_dt={biz_dt}"
+    path = f"{settings.base_dir}/{sample_rows.CONTEXT_PARAMS['sinks'][0]['path']}/biz_dt={biz_dt}"
     with console.status("Reading the ORC back …"):
         count, columns = _read_orc(path)
     console.print(f"\nORC      {path}")
     console.print(f"Rows     {count:,}")
     print_rows(columns, list(columns[0]), "No columns.")
     with opened_store(settings) as store:
-        log = store.read(EXECUTION_LOG, {"job_id": JOB_ID, "biz_dt": biz_dt})
+        log = store.read(EXECUTION_LOG, {"job_id": sample_rows.JOB_ID, "biz_dt": biz_dt})
     newest = max(log, key=lambda row: str(row["id"]))
     console.print("\nexecution_log")
     for name, value in newest.items():

@@ -1,20 +1,46 @@
-"""orch log: what ran; a run's log file as it grows."""
+"""orch log: what ran, a run's log as it grows, and execution_log written again."""
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from orch_dagster.cli.arguments import BIZ_DT, as_json
-from orch_dagster.cli.follow import follow_run
-from orch_dagster.cli.log_rebuild import rebuild
-from orch_dagster.cli.output import print_json, print_rows
+from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
+from orch_dagster.cli.instance import opened_instance
+from orch_dagster.cli.output import console, print_json, print_rows
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.store import Where
 from orch_dagster.control.tables import EXECUTION_LOG, Row, Value
+from orch_dagster.errors import OrchError, UnknownRunError
+from orch_dagster.run_log import follow, run_log_path
 from orch_dagster.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterRun
+
+# As a shell says of what Ctrl-C ended.
+_INTERRUPTED = 130
+
+
+class _Moment(click.ParamType[datetime]):
+    name = "moment"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        try:
+            # Python 3.10 does not know the Z that `orch log --json` prints.
+            moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        except ValueError:
+            self.fail(f"{value!r} is no date or time such as 2024-05-15T06:30:00Z", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 @click.group(invoke_without_command=True)
@@ -57,11 +83,34 @@ def log(
     if run is not None:
         if len(given) > 1:
             raise click.UsageError("--follow prints a file: give it without the other options")
-        sys.exit(follow_run(settings, run))
+        sys.exit(_follow(settings, run))
     _show(settings, {"job_name": job, "biz_dt": biz_dt}, limit, is_json=is_json)
 
 
-log.add_command(rebuild)
+@log.command()
+@click.option(
+    "--since",
+    type=_Moment(),
+    help="Only runs created since this date or time, UTC unless it names a zone.",
+)
+@as_json
+def rebuild(since: datetime | None, is_json: bool) -> None:
+    """Write the rows of execution_log that are missing or differ from Dagster's event log.
+
+    Runs whose process is gone are failed first. Rows that are right stay as they are.
+    """
+    from orch_dagster.defs.runs.rebuild import rebuild as rebuild_rows
+
+    settings = load_settings()
+    job_ids = loaded(settings).job_ids
+    with opened_store(settings) as store, opened_instance(settings) as instance:
+        done = rebuild_rows(instance, store, job_ids, since, settings.silence_s)
+    if is_json:
+        print_json(asdict(done))
+        return
+    for run_id in done.died:
+        console.print(f"failed run {run_id}: its process is gone")
+    console.print(f"runs: {done.runs}, rows: {done.rows}, of them written: {done.written}")
 
 
 def _show(settings: Settings, asked: dict[str, Value], limit: int, *, is_json: bool) -> None:
@@ -84,3 +133,56 @@ def _age(row: Row) -> tuple[int, str, str]:
     row_id = str(row["id"])
     created = row_id.partition("_")[0]
     return int(created) if created.isdigit() else 0, str(row["start_time"] or ""), row_id
+
+
+def _follow(settings: Settings, start: str) -> int:
+    """Print the log of a run from its beginning until the run is over.
+
+    Args:
+        settings: Ours.
+        start: The run's id, or as much of it as no other run has.
+
+    Returns:
+        The exit code: 0 if the run succeeded, 1 if not, 130 after Ctrl-C.
+
+    Raises:
+        UnknownRunError: There is no such run, or more than one.
+        OrchError: The run is over and has no log.
+    """
+    from dagster import DagsterInstance, DagsterRunStatus
+
+    from orch_dagster.defs.runs.lookup import find_run, how_it_ended
+
+    if not settings.dagster_home.is_dir() and "DAGSTER_HOME" not in os.environ:
+        raise UnknownRunError(f"nothing has run in {settings.home} yet")
+
+    def end(instance: DagsterInstance, run_id: str) -> DagsterRunStatus | None:
+        run = instance.get_run_by_id(run_id)
+        if run is None:
+            raise OrchError(f"run {run_id} was deleted meanwhile")
+        return how_it_ended(run, settings.silence_s)
+
+    try:
+        with opened_instance(settings) as instance:
+            record = find_run(instance, start)
+            run_id = record.dagster_run.run_id
+            path = run_log_path(settings.logs_dir, run_id, record.create_timestamp)
+            if not path.exists():
+                _say_without_log(settings, record.dagster_run, path)
+            for text in follow(path, lambda: end(instance, run_id) is not None):
+                click.echo(text, nl=False)
+            return 0 if end(instance, run_id) is DagsterRunStatus.SUCCESS else 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _say_without_log(settings: Settings, run: DagsterRun, path: Path) -> None:
+    from orch_dagster.defs.runs.lookup import how_it_ended
+
+    if how_it_ended(run, settings.silence_s) is not None:
+        kept = f"ORCH_LOG_RETENTION_DAYS={settings.log_retention_days}"
+        raise OrchError(
+            f"run {run.run_id} is over and has no log {path}: it started no job, or the log was "
+            f"removed ({kept})"
+        )
+    click.echo(f"run {run.run_id} has started no job yet; its log will be {path}", err=True)

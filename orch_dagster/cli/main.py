@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from orch_dagster.cli import doctor, kudu, log, recover, registry, run, setup
+from orch_dagster.cli import demo, doctor, kudu, log, recover, registry, run, setup
 from orch_dagster.errors import OrchError
 
 
@@ -38,7 +38,7 @@ def main(trace: bool) -> None:
 for command in (
     setup.init,
     setup.sample,
-    setup.demo,
+    demo.demo,
     registry.apply,
     registry.open_date,
     registry.jobs,

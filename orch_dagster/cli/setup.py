@@ -94,17 +94,3 @@ def _write(
     write = extract_writer(entity, source_system)
     dates = [first + timedelta(days) for days in range((last - first).days + 1)]
     return [path for day in dates for path in write(Path(settings.base_dir), day)]
-
-
-@click.command()
-@click.pass_context
-def demo(ctx: click.Context) -> None:
-    """Set up the sample, land JOB_1001 for 2024-05-15 by a real spark-submit, and show it."""
-    from orch_dagster.cli.demo import show_landing
-    from orch_dagster.cli.run import run
-
-    settings = load_settings()
-    set_up(settings, with_sample=True)
-    biz_dt = sample_rows.BIZ_DT.isoformat()
-    ctx.invoke(run, job=sample_rows.JOB_NAME, biz_dt=biz_dt, is_json=False)
-    show_landing(settings, biz_dt)
