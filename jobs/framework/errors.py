@@ -20,7 +20,7 @@ class ParamsError(FrameworkError):
         super().__init__(f"{where}: {count} problem{'s' if count != 1 else ''}:{listed}")
 
 
-class SourceNotFound(FrameworkError):
+class SourceNotFoundError(FrameworkError):
     """A source's file or folder does not exist; `locations` holds all missing ones."""
 
     def __init__(self, locations: Sequence[str]) -> None:
@@ -33,7 +33,7 @@ class SourceNotFound(FrameworkError):
         )
 
 
-class SourceGone(FrameworkError):
+class SourceGoneError(FrameworkError):
     """A source's file at `location` disappeared while it was read."""
 
     def __init__(self, location: str) -> None:
@@ -97,7 +97,7 @@ class ForeignRowsError(PublishError):
         super().__init__(problem)
 
 
-class CheckFailed(PublishError):
+class CheckFailedError(PublishError):
     """A check that is blocking did not pass: `names` of those that did not."""
 
     def __init__(self, title: str, failed: Mapping[str, str]) -> None:
@@ -114,7 +114,7 @@ class SchemaDriftError(PublishError):
     """The result has other columns than the last landing, and schema.drift says refuse."""
 
 
-class DatesFailed(FrameworkError):
+class DatesFailedError(FrameworkError):
     """Of the several dates of a run some did not land; `failed` has each one's error."""
 
     def __init__(self, failed: Mapping[str, Exception], of: int) -> None:
@@ -128,3 +128,10 @@ class DatesFailed(FrameworkError):
 
 class ReportError(FrameworkError):
     """The orchestrator asked for reports that can't be sent."""
+
+
+# Older names, for job scripts that catch these errors.
+SourceNotFound = SourceNotFoundError
+SourceGone = SourceGoneError
+CheckFailed = CheckFailedError
+DatesFailed = DatesFailedError

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from framework.contract.paths import as_location
-from framework.errors import PublishError, SourceGone
+from framework.errors import PublishError, SourceGoneError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -37,7 +37,7 @@ def explained(root: str) -> Generator[None]:
     """A block in which Spark reads the sources and writes to a sink below `root`.
 
     Raises:
-        SourceGone: a file that was there when the landing began is gone.
+        SourceGoneError: a file that was there when the landing began is gone.
         PublishError: there is no space left to write.
     """
     from py4j.protocol import Py4JJavaError
@@ -48,7 +48,7 @@ def explained(root: str) -> Generator[None]:
         for text in _texts(error.java_exception):
             gone = _FILE_GONE.search(text)
             if gone:
-                raise SourceGone(as_location(gone["path"])) from error
+                raise SourceGoneError(as_location(gone["path"])) from error
             if _NO_SPACE.search(text):
                 raise PublishError(
                     f"{root}: no space is left to write to ({text}); nothing was published, the "

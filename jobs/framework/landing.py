@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from framework import report
 from framework.contract.paths import base_location, is_local
-from framework.errors import ParamsError, SourceNotFound
+from framework.errors import ParamsError, SourceNotFoundError
 from framework.hql import check_variables
 from framework.land.date_errors import Dates
 from framework.land.load_sinks import deliver
@@ -41,9 +41,9 @@ def run_landing() -> None:
     that fails does not stop the others.
 
     Raises:
-        DatesFailed: of several dates some did not land.
+        DatesFailedError: of several dates some did not land.
         ParamsError: the params file is missing or wrong.
-        SourceNotFound: a source's path does not exist.
+        SourceNotFoundError: a source's path does not exist.
         HqlError: the HQL file is missing or is refused.
         PublishError: the result was not published, or (the text says so) nobody knows.
     """
@@ -83,7 +83,7 @@ def land_date(spark: SparkSession, params: JobParams, plan: Plan) -> report.Land
         BadRecordsError: too many records of a source do not fit its schema.
         HqlError: Spark refuses the HQL.
         PublishError: not published, or (the text says so) nobody knows.
-        SourceGone: a source's file disappeared while it was read.
+        SourceGoneError: a source's file disappeared while it was read.
     """
     log = get_logger("framework.landing")
     started_at, started = datetime.now(tz=timezone.utc), time.monotonic()
@@ -122,7 +122,7 @@ def _require_sources(fs: RoutedFileSystem, sources: Sequence[PlannedSource]) -> 
     files = dict.fromkeys(each.location for each in sources if not each.source.is_table)
     missing = [location for location in files if not fs.matches(location)]
     if missing:
-        raise SourceNotFound(missing)
+        raise SourceNotFoundError(missing)
 
 
 def _require_kudu_masters(spark: SparkSession, params: JobParams) -> None:

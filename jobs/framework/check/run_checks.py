@@ -11,7 +11,7 @@ from framework import report
 from framework.check import drift, key_checks
 from framework.check.key_checks import Earlier
 from framework.check.previous_date import History, Landed
-from framework.errors import CheckFailed, SchemaDriftError, SourceGone
+from framework.errors import CheckFailedError, SchemaDriftError, SourceGoneError
 from framework.failures import explained
 from framework.logging import get_logger
 from framework.params import JobParams
@@ -58,7 +58,7 @@ def verify(
 
     Raises:
         SchemaDriftError: other columns, and the settings say to refuse them.
-        CheckFailed: a check did not pass, and the settings say that it is blocking.
+        CheckFailedError: a check did not pass, and the settings say that it is blocking.
     """
     best = next((each for each in sinks if has_schema(each.planned)), next(iter(sinks), None))
     history = None
@@ -164,7 +164,7 @@ def _read_earlier(landed: Landed, read: Callable[[], _T]) -> _T | str:
 
     try:
         return read()
-    except (SourceGone, PySparkException, Py4JJavaError) as error:
+    except (SourceGoneError, PySparkException, Py4JJavaError) as error:
         _log().warning("%s can't be read", landed.folder, exc_info=error)
         return f"biz_dt {landed.biz_dt} can't be read, see the log"
 
@@ -176,7 +176,7 @@ def _refuse_failed(params: JobParams, plan: Plan, results: Sequence[CheckResult]
         if each.blocking and not each.passed
     }
     if failed:
-        raise CheckFailed(f"{params.job_name} {plan.biz_dt}", failed)
+        raise CheckFailedError(f"{params.job_name} {plan.biz_dt}", failed)
 
 
 def _word(result: CheckResult) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import date
 
 from framework import report
-from framework.errors import DatesFailed
+from framework.errors import DatesFailedError
 from framework.logging import get_logger
 
 
@@ -45,7 +45,7 @@ class Dates:
         """Raise what went wrong, if anything did.
 
         Raises:
-            DatesFailed: Names each date that did not land, and why.
+            DatesFailedError: Names each date that did not land, and why.
         """
         if self._failed:
-            raise DatesFailed(self._failed, len(self._biz_dts))
+            raise DatesFailedError(self._failed, len(self._biz_dts))

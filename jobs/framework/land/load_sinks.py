@@ -55,7 +55,7 @@ def deliver(
 
     Raises:
         PublishError: not published, or (the text says so) nobody knows.
-        SourceGone: a source's file disappeared.
+        SourceGoneError: a source's file disappeared.
     """
     shaped = [shape(result, planned, plan.biz_dt.isoformat()) for planned in plan.sinks]
     has_files = any(planned.place for planned in plan.sinks)

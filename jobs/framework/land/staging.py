@@ -74,7 +74,7 @@ def stage(
 
     Raises:
         ForeignRowsError: rows of another biz_dt.
-        SourceGone: a source's file disappeared.
+        SourceGoneError: a source's file disappeared.
         PublishError: there is no space left.
     """
     sink = planned.sink

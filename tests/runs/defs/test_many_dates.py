@@ -40,14 +40,15 @@ def test_a_range_lands_what_is_open_and_names_what_failed(sample_home: Home) -> 
     assert done.returncode == 1
     assert "skipped, because they are not open: 2024-05-13, 2024-05-16" in done.stderr
     assert (
-        f"{JOB_NAME} failed: 1 of 4 dates did not land: 2024-05-17: SourceNotFound" in done.stderr
+        f"{JOB_NAME} failed: 1 of 4 dates did not land: 2024-05-17: SourceNotFoundError"
+        in done.stderr
     )
     (run,) = json.loads(done.stdout)
     rows = {row["biz_dt"]: row for row in run["execution_log"]}
     assert {
         day: row["status"] for day, row in rows.items() if day != "2024-05-17"
     } == dict.fromkeys(["2024-05-14", "2024-05-15", "2024-05-18"], "Completed")
-    assert rows["2024-05-17"]["status"].startswith("Failed: SourceNotFound: no such source:")
+    assert rows["2024-05-17"]["status"].startswith("Failed: SourceNotFoundError: no such source:")
     assert len({row["spark_app_id"] for row in rows.values()}) == 1
     starts = [rows[f"2024-05-{day}"]["start_time"] for day in (14, 15, 18)]
     assert starts == sorted(set(starts))

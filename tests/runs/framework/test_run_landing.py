@@ -195,7 +195,7 @@ def test_a_missing_source_is_reported_before_spark_starts(home: Home) -> None:
     done = home.run(home.params("2024-05-15"))
     assert done.returncode != 0
     exception = home.closed()["exception"]
-    assert exception["name"] == "SourceNotFound"
+    assert exception["name"] == "SourceNotFoundError"
     assert f"{home.root.as_posix()}/in/claims_2024-05-15.csv" in exception["message"]
     assert home.reported("application") == []
 
@@ -220,9 +220,9 @@ def test_of_several_dates_the_bad_ones_fail_alone(home: Home, spark: Any) -> Non
     }
     assert {each["biz_dt"]: each["name"] for each in home.reported("failure")} == {
         "2024-05-14": "EmptyResultError",
-        "2024-05-15": "SourceNotFound",
+        "2024-05-15": "SourceNotFoundError",
     }
     exception = home.closed()["exception"]
-    assert exception["name"] == "DatesFailed"
+    assert exception["name"] == "DatesFailedError"
     assert "2 of 4 dates did not land, the others did:" in exception["message"]
     assert spark.read.orc(str(home.root / "out" / "claims")).count() == 3

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from framework import landing
-from framework.errors import FrameworkError, PublishError, SourceGone
+from framework.errors import FrameworkError, PublishError, SourceGoneError
 from framework.storage.filesystem import LocalFileSystem
 from orch_dagster.spark.failure_text import exception_line
 from tests.samples import DATE, document
@@ -203,8 +203,10 @@ def test_a_source_that_disappears_while_it_is_read(home: Home) -> None:
 
     with home.patch.context() as patch:
         patch.setattr(LocalFileSystem, "create_exclusive", create_exclusive)
-        said = home.fails(SourceGone, "2")
-    assert said.startswith(f"SourceGone: {home.source} disappeared while it was read; nothing was")
+        said = home.fails(SourceGoneError, "2")
+    assert said.startswith(
+        f"SourceGoneError: {home.source} disappeared while it was read; nothing was"
+    )
     assert said.endswith(
         "Deliver it again, keep it until the job has ended, and start the job again."
     )

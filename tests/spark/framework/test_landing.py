@@ -7,13 +7,13 @@ import pytest
 
 from framework import landing
 from framework.errors import (
-    DatesFailed,
+    DatesFailedError,
     EmptyResultError,
     ForeignRowsError,
     HqlError,
     ParamsError,
     PublishError,
-    SourceNotFound,
+    SourceNotFoundError,
 )
 from framework.land import staging
 from tests.landing_home import Home, sink
@@ -264,7 +264,7 @@ class TestRunLanding:
         self, home: Home, monkeypatch: pytest.MonkeyPatch, start: dict[str, int]
     ) -> None:
         self.params(home, monkeypatch)
-        with pytest.raises(SourceNotFound) as refused:
+        with pytest.raises(SourceNotFoundError) as refused:
             landing.run_landing()
         assert refused.value.locations == (f"{home.root.as_posix()}/in/{DATE}.csv",)
         home.source("id\n")
@@ -284,6 +284,6 @@ class TestRunLanding:
         (home.root / "x.hql").write_text("SELECT id, '${start_dt}' AS s FROM row1")
         # Only the first date has a process_control row, hence a start_dt.
         self.params(home, monkeypatch, biz_dts=(DATE, OTHER), hql="x.hql")
-        with pytest.raises(DatesFailed, match=f"1 of 2 .*\n  - {OTHER}: HqlError: .*start_dt"):
+        with pytest.raises(DatesFailedError, match=f"1 of 2 .*\n  - {OTHER}: HqlError: .*start_dt"):
             landing.run_landing()
         assert [row[-1] for row in home.rows()] == [DATE]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from framework.errors import HqlError, SourceNotFound
+from framework.errors import HqlError, SourceNotFoundError
 from orch_dagster.control.tables import Row
 from orch_dagster.registry.context_params import BadRecords, Source
 from orch_dagster.testing import KitError, Landing, plugin
@@ -135,7 +135,7 @@ def test_nothing_is_read_or_written_elsewhere(landing: Landing, tmp_path: Path) 
 @pytest.mark.spark
 def test_a_source_that_is_not_given_is_read_below_the_root(landing: Landing) -> None:
     given = {"sources": [SOURCE], "sinks": [SINK]}
-    with pytest.raises(SourceNotFound) as refused:
+    with pytest.raises(SourceNotFoundError) as refused:
         landing.job(JOB, biz_dt=DATE, context=given, process_control={"start_dt": "2024-05-01"})
     assert refused.value.locations == ((landing.root / "in" / "2024-05-01.csv").as_posix(),)
 

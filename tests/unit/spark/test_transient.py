@@ -46,7 +46,9 @@ def test_what_may_pass_is_said_first(message: str, cause: str) -> None:
     assert outcome.message.startswith(f"{cause}: Py4JJavaError: ")
 
 
-@pytest.mark.parametrize("name", ["HqlError", "AnalysisException", "CheckFailed", "ValueError"])
+@pytest.mark.parametrize(
+    "name", ["HqlError", "AnalysisException", "CheckFailedError", "ValueError"]
+)
 def test_an_error_of_the_jobs_own_never_passes_whatever_it_quotes(name: str) -> None:
     assert passing_cause(name, LOST) is None
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from framework.check import key_checks
-from framework.errors import CheckFailed, EmptyResultError
+from framework.errors import CheckFailedError, EmptyResultError
 from tests.landing_home import Home, sink
 from tests.samples import DATE
 
@@ -205,7 +205,7 @@ def test_a_blocking_check_keeps_the_old_rows(
     home.land()
     home.source(text)
     system = {"checks.blocking": "TRUE", "schedule.cron": "0 2 * * *"}
-    with pytest.raises(CheckFailed, match=said) as refused:
+    with pytest.raises(CheckFailedError, match=said) as refused:
         home.land(keys="id,a" if len(names) > 1 else "id", system=system)
     assert refused.value.names == names
     assert home.rows() == [("0", "old", DATE)]
@@ -257,7 +257,7 @@ def test_tables_alone_are_checked_before_they_get_a_row(home: Home) -> None:
     options = {"url": url, "driver": "org.apache.derby.jdbc.EmbeddedDriver"}
     table = sink("jdbc", "keyed", options=options)
     home.source("id\n1\n1\n")
-    with pytest.raises(CheckFailed):
+    with pytest.raises(CheckFailedError):
         home.land(sinks=[table], keys="id", system={"checks.blocking": "true"})
     home.source("id\n2\n")
     landed = home.land(sinks=[table], keys="id")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from framework.errors import BadRecordsError, EmptyResultError, SourceGone
+from framework.errors import BadRecordsError, EmptyResultError, SourceGoneError
 from tests.landing_home import Home, sink
 from tests.samples import DATE
 
@@ -134,5 +134,5 @@ def test_a_source_that_goes_while_it_is_read(home: Home, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(bad_records, "read_records", read)
     home.source(f"id,name,day\n{GOOD}")
-    with pytest.raises(SourceGone, match=f"in/{DATE}.csv disappeared"):
+    with pytest.raises(SourceGoneError, match=f"in/{DATE}.csv disappeared"):
         home.land(sources=[source()])

@@ -1,0 +1,14 @@
+"""The errors by which a job script knows what went wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from framework import errors
+
+
+@pytest.mark.parametrize("name", ["SourceNotFound", "SourceGone", "CheckFailed", "DatesFailed"])
+def test_a_script_that_catches_an_older_name_still_does(name: str) -> None:
+    older, newer = getattr(errors, name), getattr(errors, f"{name}Error")
+    assert older is newer
+    assert issubclass(newer, errors.FrameworkError)
