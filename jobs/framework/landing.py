@@ -13,7 +13,7 @@ from framework.contract.paths import base_location, is_local
 from framework.errors import ParamsError, SourceNotFoundError
 from framework.hql import check_variables
 from framework.land.date_errors import Dates
-from framework.land.load_sinks import deliver
+from framework.land.load_sinks import load_sinks
 from framework.land.staging import Staged
 from framework.logging import get_logger
 from framework.params import (
@@ -92,20 +92,20 @@ def land_date(spark: SparkSession, params: JobParams, plan: Plan) -> report.Land
     with opened_sources(spark, plan, scans) as rejected:
         with scans.counted():
             result = query(spark, plan)
-        delivered = deliver(spark, params, plan, result, rejected, scans)
-    first = delivered.sinks[0]
+        loaded = load_sinks(spark, params, plan, result, rejected, scans)
+    first = loaded.sinks[0]
     landed = report.LandingReport(
         biz_dt=plan.biz_dt.isoformat(),
         row_count=first.row_count,
         columns=tuple({"name": name, "type": type_} for name, type_ in first.columns),
-        sinks=tuple(_sink_report(*pair) for pair in zip(plan.sinks, delivered.sinks, strict=True)),
+        sinks=tuple(_sink_report(*pair) for pair in zip(plan.sinks, loaded.sinks, strict=True)),
         started_at=started_at.isoformat(timespec="milliseconds"),
         duration_s=round(time.monotonic() - started, 3),
         rows_read=scans.row_count,
         rejected_rows=sum(each.row_count for each in rejected) if rejected else None,
         rejected_path=next((each.folder for each in rejected if each.row_count), None),
-        drift=delivered.findings.drift,
-        checks=delivered.findings.checks,
+        drift=loaded.findings.drift,
+        checks=loaded.findings.checks,
     )
     report.landing(landed)
     log.info(

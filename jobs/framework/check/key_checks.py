@@ -83,7 +83,7 @@ def names_in(
     )
 
 
-def check(
+def check_keys(
     rows: DataFrame, names: Names, earlier: Earlier, *, blocking: bool
 ) -> tuple[CheckResult, ...]:
     """Look whether the keys are unique and not null, and count the changes since `earlier`.

@@ -43,7 +43,7 @@ class StagedSink:
     shaped: DataFrame
 
 
-def verify(
+def run_checks(
     spark: SparkSession,
     fs: FileSystem,
     params: JobParams,
@@ -134,7 +134,7 @@ def _compared(
 ) -> tuple[CheckResult, ...]:
     def check(earlier: Earlier) -> tuple[CheckResult, ...]:
         with explained(best.planned.root if best else "the result"):
-            return key_checks.check(rows, names, earlier, blocking=params.checks_are_blocking)
+            return key_checks.check_keys(rows, names, earlier, blocking=params.checks_are_blocking)
 
     if best is None:
         return check(Earlier(why_not="only tables are among the sinks, which tell no dates apart"))

@@ -1,4 +1,4 @@
-"""Bring a date's result to its sinks: stage and verify the files, append to the tables, swap."""
+"""Bring a date's result to its sinks: stage and check the files, append to the tables, swap."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from framework.check.run_checks import Findings, StagedSink, verify
+from framework.check.run_checks import Findings, StagedSink, run_checks
 from framework.contract.paths import parent
 from framework.errors import EmptyResultError, LockedError, PublishError
 from framework.land.staging import Staged, shape, stage
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Delivered:
+class LoadedSinks:
     """What each sink holds, in their order, and what was found out before."""
 
     sinks: tuple[Staged, ...]
     findings: Findings
 
 
-def deliver(
+def load_sinks(
     spark: SparkSession,
     params: JobParams,
     plan: Plan,
     result: DataFrame,
     rejected: Sequence[Rejected],
     scans: Scans,
-) -> Delivered:
+) -> LoadedSinks:
     """Publish a date to all of its sinks, or to none.
 
     Args:
@@ -70,14 +70,14 @@ def deliver(
             if row_count is None:
                 row_count = staged[0].row_count
             _refuse_empty(params, plan, row_count)
-            findings = verify(spark, fs, params, plan, sinks, result)
+            findings = run_checks(spark, fs, params, plan, sinks, result)
             # Tables come between the checks and the swap: where one fails, no folder has changed.
             for planned, rows in zip(plan.sinks, shaped, strict=True):
                 if planned.place is None and row_count:
                     options = planned.sink.options
                     append_to_table(rows, planned.sink.format, planned.root, options=options)
     in_files = iter(staged)
-    return Delivered(
+    return LoadedSinks(
         sinks=tuple(
             next(in_files) if planned.place else Staged(row_count, None, tuple(rows.dtypes))
             for planned, rows in zip(plan.sinks, shaped, strict=True)

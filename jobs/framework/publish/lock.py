@@ -27,8 +27,8 @@ _held_guard = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Tells whether whoever a journal names may still be landing.
+class OwnerCheck:
+    """Tells whether the owner that a journal names may still be landing.
 
     Attributes:
         me: Who asks.
@@ -67,7 +67,7 @@ class Judge:
 
 
 @contextmanager
-def holding(fs: FileSystem, location: str, mine: Journal, judge: Judge) -> Generator[Journal]:
+def holding(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) -> Generator[Journal]:
     """Make `mine` the journal at `location` for a block; yield what is to be recovered first.
 
     That is `mine` where the lock was free; else the dead owner's state and moves, now under our
@@ -83,19 +83,19 @@ def holding(fs: FileSystem, location: str, mine: Journal, judge: Judge) -> Gener
             raise LockedError(location, f"this very process is landing it already: {location}")
         _held.add(location)
     try:
-        yield _acquire(fs, location, mine, judge)
+        yield _acquire(fs, location, mine, check)
     finally:
         _held.discard(location)
 
 
-def _acquire(fs: FileSystem, location: str, mine: Journal, judge: Judge) -> Journal:
+def _acquire(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) -> Journal:
     for _ in range(_ATTEMPTS):
         # Here, so that a folder that can't be made is not taken for a journal that is there.
         fs.make_dirs(parent(location))
         try:
             fs.create_exclusive(location, mine.encode())
         except FileExistsError:
-            taken = _take_over(fs, location, mine, judge)
+            taken = _take_over(fs, location, mine, check)
             if taken is None:
                 continue
             mine = taken
@@ -122,16 +122,16 @@ def release(fs: FileSystem, location: str) -> None:
     remove_empty_parents(fs, folder)
 
 
-def _take_over(fs: FileSystem, location: str, mine: Journal, judge: Judge) -> Journal | None:
+def _take_over(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) -> Journal | None:
     """Return the journal under our name, or None where the situation changed: look again."""
     found = _read(fs, location, mine)
     if found is None:
         return None
     journal, content = found
-    judge.refuse_if_held(location, journal.owner)
+    check.refuse_if_held(location, journal.owner)
     claims: list[str] = []
     try:
-        if not _claim(fs, location, content, mine, judge, claims):
+        if not _claim(fs, location, content, mine, check, claims):
             return None
         # Who was late with the claim may be second: the journal then has a new owner.
         again = _read(fs, location, mine)
@@ -150,7 +150,7 @@ def _claim(
     location: str,
     content: bytes,
     mine: Journal,
-    judge: Judge,
+    check: OwnerCheck,
     claims: list[str],
 ) -> bool:
     """Claim the right to take over exactly this journal; add to `claims` what is to be deleted.
@@ -167,7 +167,7 @@ def _claim(
             taker = _read(fs, claim, mine)
             if taker is None:
                 return False
-            judge.refuse_if_held(claim, taker[0].owner)
+            check.refuse_if_held(claim, taker[0].owner)
             name.update(taker[1])
             claims.append(claim)
             continue

@@ -50,7 +50,7 @@ class Publication:
             for move in moves:
                 self._fs.make_durable(move.new)
             self._enter("swapping", moves)
-            swap.forward(self._fs, moves)
+            swap.apply(self._fs, moves)
             self._enter("done")
         except OSError as error:
             self._revert(error)
@@ -73,7 +73,7 @@ class Publication:
         """
         if self._journal.state != "staging":
             return
-        swap.clean(self._fs, self._journal)
+        swap.cleanup(self._fs, self._journal)
         lock.release(self._fs, self._location)
 
     def finish(self) -> None:
@@ -82,7 +82,7 @@ class Publication:
         The data has landed: what can't be removed now is left to the next landing, with a warning.
         """
         try:
-            swap.clean(self._fs, self._journal)
+            swap.cleanup(self._fs, self._journal)
             lock.release(self._fs, self._location)
         except OSError as error:
             get_logger("framework.publish").warning(
@@ -102,7 +102,7 @@ class Publication:
             return
         try:
             self._enter("reverting")
-            swap.back(self._fs, self._journal.moves)
+            swap.revert(self._fs, self._journal.moves)
             self._enter("staging")
         except OSError as error:
             raise PublishError(
@@ -155,7 +155,7 @@ def publication(
     mine = Journal(job_name, biz_dt, me, moves=_moves(places, me, job_name, biz_dt))
     with ExitStack() as stack:
         try:
-            found = stack.enter_context(lock.holding(fs, location, mine, lock.Judge(me, look)))
+            found = stack.enter_context(lock.holding(fs, location, mine, lock.OwnerCheck(me, look)))
             if found is not mine:
                 _recover_for(fs, location, mine, found)
         except OSError as error:
@@ -201,12 +201,12 @@ def recover(
     folder = parent(location)
     job_name, biz_dt = folder.split("/")[-2:]
     probe = Journal(job_name, biz_dt, me)
-    judge = lock.Judge(me, look, frozenset(gone_hosts))
+    check = lock.OwnerCheck(me, look, frozenset(gone_hosts))
     try:
         if not fs.exists(folder):
             swap.remove_empty_parents(fs, folder)
             return None
-        with lock.holding(fs, location, probe, judge) as found:
+        with lock.holding(fs, location, probe, check) as found:
             done = _recover(fs, location, found)
             lock.release(fs, location)
     except OSError as error:
@@ -228,12 +228,12 @@ def _recover_for(fs: FileSystem, location: str, mine: Journal, found: Journal) -
 def _recover(fs: FileSystem, location: str, journal: Journal) -> str:
     title = f"{journal.job_name} {journal.biz_dt}"
     if journal.state == "swapping":
-        swap.forward(fs, journal.moves)
+        swap.apply(fs, journal.moves)
         fs.write_atomic(location, replace(journal, state="done").encode())
     elif journal.state == "reverting":
-        swap.back(fs, journal.moves)
+        swap.revert(fs, journal.moves)
         fs.write_atomic(location, replace(journal, state="staging").encode())
-    swap.clean(fs, journal)
+    swap.cleanup(fs, journal)
     if journal.state in ("swapping", "done"):
         return f"{title}: rolled forward, its new data is in place"
     return f"{title}: rolled back, its old data is in place"

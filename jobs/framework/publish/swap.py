@@ -14,7 +14,7 @@ from framework.publish.journal import Journal, Move
 from framework.storage.filesystem import FileSystem
 
 
-def forward(fs: FileSystem, moves: tuple[Move, ...]) -> None:
+def apply(fs: FileSystem, moves: tuple[Move, ...]) -> None:
     """Put every `new` in its target's place; repeating it does no harm.
 
     Raises:
@@ -29,7 +29,7 @@ def forward(fs: FileSystem, moves: tuple[Move, ...]) -> None:
         fs.rename(move.new, move.target)
 
 
-def back(fs: FileSystem, moves: tuple[Move, ...]) -> None:
+def revert(fs: FileSystem, moves: tuple[Move, ...]) -> None:
     """Restore every target; repeating it does no harm.
 
     Where an `old` that should be there is gone, the new data stays: it is all there is.
@@ -45,7 +45,7 @@ def back(fs: FileSystem, moves: tuple[Move, ...]) -> None:
             fs.rename(move.old, move.target)
 
 
-def clean(fs: FileSystem, journal: Journal) -> None:
+def cleanup(fs: FileSystem, journal: Journal) -> None:
     """Delete what the run put beside the targets; only once no `old` is needed any more.
 
     Raises:

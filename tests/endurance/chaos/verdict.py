@@ -30,7 +30,7 @@ _COLUMNS = ("#", "asked for by", "jobs", "victim", "signal", "hit", "Dagster", "
 # Steps of publishing up to which nothing of a date has changed.
 _BEFORE_COMMIT = {"_acquire", "publication", "staging", *UNDOING}
 # Steps from which on its journal promises the new data.
-_AFTER_COMMIT = {"forward", "_enter done", "clean", "release", "remove_empty_parents"}
+_AFTER_COMMIT = {"apply", "_enter done", "cleanup", "release", "remove_empty_parents"}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from framework.errors import LockedError, PublishError
 from framework.plan import Place
 from framework.publish import lock
 from framework.publish.journal import Journal, Move, decode, journal_location
-from framework.publish.lock import Judge
+from framework.publish.lock import OwnerCheck
 from framework.publish.processes import Owner, Sighting
 from framework.publish.publication import publication, recover
 from framework.storage.filesystem import FileSystem, LocalFileSystem
@@ -413,7 +413,10 @@ def test_one_of_many_takes_over_a_dead_owner(tmp_path: Path) -> None:
             gate.wait()
             try:
                 lock._acquire(
-                    LocalFileSystem(), tables.journal, Journal(JOB, DATE, me), Judge(me, running)
+                    LocalFileSystem(),
+                    tables.journal,
+                    Journal(JOB, DATE, me),
+                    OwnerCheck(me, running),
                 )
                 won.append(pid)
             except LockedError:
@@ -448,12 +451,12 @@ def test_a_late_look_at_a_dead_takers_claim_never_breaks_a_living_one(tmp_path: 
             data = super().read_bytes(location)
             if location == claim and self.others:
                 self.others -= 1
-                lock._acquire(LocalFileSystem(), tables.journal, b, Judge(b.owner, running))
+                lock._acquire(LocalFileSystem(), tables.journal, b, OwnerCheck(b.owner, running))
             return data
 
     a = Journal(JOB, DATE, Owner("run-10", "here", 10, 5))
     with pytest.raises(LockedError, match="run-11"):
-        lock._acquire(Slow(), tables.journal, a, Judge(a.owner, running))
+        lock._acquire(Slow(), tables.journal, a, OwnerCheck(a.owner, running))
     assert decode(Path(tables.journal).read_bytes()).owner == b.owner
     assert list(Path(tables.journal).parent.iterdir()) == [Path(tables.journal)]
 
