@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orch_dagster.errors import SettingsError
@@ -90,9 +91,11 @@ class Settings(BaseSettings):
     timeout_minutes: float = Field(
         720, gt=0, description="A job's limit where its context_params set none"
     )
-    silence_s: float = Field(
+    heartbeat_timeout_s: float = Field(
         300,
         gt=60,
+        # The second is its older name.
+        validation_alias=AliasChoices("ORCH_HEARTBEAT_TIMEOUT_S", "ORCH_SILENCE_S"),
         description="Seconds without a heartbeat after which a run of another host counts as dead, "
         "and a run of any host that never sent one; a run sends one every 30 s",
     )
@@ -194,6 +197,17 @@ def is_time_zone(name: str) -> bool:
     return True
 
 
+def _variable(loc: tuple[int | str, ...]) -> str:
+    """Return the variable at fault; of a setting with an older name, the one that is set."""
+    name = "_".join(map(str, loc)).upper()
+    for field in Settings.model_fields.values():
+        if isinstance(field.validation_alias, AliasChoices):
+            names = [str(choice) for choice in field.validation_alias.choices]
+            if name in names:
+                return next((each for each in names if os.environ.get(each)), name)
+    return f"ORCH_{name}"
+
+
 def _expanded(path: Path) -> Path:
     try:
         return path.expanduser()
@@ -211,7 +225,7 @@ def load_settings() -> Settings:
         return Settings()  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         bad = [
-            f"ORCH_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']} (got {item['input']!r})"
+            f"{_variable(item['loc'])}: {item['msg']} (got {item['input']!r})"
             for item in error.errors()
         ]
         raise SettingsError("; ".join(bad)) from error

@@ -104,7 +104,7 @@ def rebuild(since: datetime | None, is_json: bool) -> None:
     settings = load_settings()
     job_ids = loaded(settings).job_ids
     with opened_store(settings) as store, opened_instance(settings) as instance:
-        done = rebuild_rows(instance, store, job_ids, since, settings.silence_s)
+        done = rebuild_rows(instance, store, job_ids, since, settings.heartbeat_timeout_s)
     if is_json:
         print_json(asdict(done))
         return
@@ -160,7 +160,7 @@ def _follow(settings: Settings, start: str) -> int:
         run = instance.get_run_by_id(run_id)
         if run is None:
             raise OrchError(f"run {run_id} was deleted meanwhile")
-        return how_it_ended(run, settings.silence_s)
+        return how_it_ended(run, settings.heartbeat_timeout_s)
 
     try:
         with opened_instance(settings) as instance:
@@ -179,7 +179,7 @@ def _follow(settings: Settings, start: str) -> int:
 def _say_without_log(settings: Settings, run: DagsterRun, path: Path) -> None:
     from orch_dagster.defs.runs.lookup import how_it_ended
 
-    if how_it_ended(run, settings.silence_s) is not None:
+    if how_it_ended(run, settings.heartbeat_timeout_s) is not None:
         kept = f"ORCH_LOG_RETENTION_DAYS={settings.log_retention_days}"
         raise OrchError(
             f"run {run.run_id} is over and has no log {path}: it started no job, or the log was "

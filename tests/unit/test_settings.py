@@ -101,3 +101,21 @@ def test_all_problems_at_once_with_their_variables(
 def test_settings_are_frozen(settings: Settings) -> None:
     with pytest.raises(ValidationError, match="frozen"):
         settings.env = "PROD"
+
+
+def test_an_older_name_of_a_setting_still_works_and_the_newer_wins(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCH_SILENCE_S", "90")
+    assert load_settings().heartbeat_timeout_s == 90
+    monkeypatch.setenv("ORCH_HEARTBEAT_TIMEOUT_S", "120")
+    assert load_settings().heartbeat_timeout_s == 120
+
+
+@pytest.mark.parametrize("name", ["ORCH_SILENCE_S", "ORCH_HEARTBEAT_TIMEOUT_S"])
+def test_a_refused_value_is_named_by_the_variable_that_holds_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "60")
+    with pytest.raises(SettingsError, match=rf"^{name}: .*greater than 60 \(got '60'\)$"):
+        load_settings()

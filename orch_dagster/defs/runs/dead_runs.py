@@ -12,21 +12,21 @@ from dagster import DagsterInstance, DagsterRunStatus, RunRecord
 from orch_dagster.defs.dagster_internals.run_changes import fail_run
 from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
 from orch_dagster.defs.runs.history import ORCHESTRATOR_DIED
-from orch_dagster.defs.runs.liveness import PID_TAG, is_dead
+from orch_dagster.defs.runs.liveness import PID_TAG, is_process_gone
 
 _UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
 
 def fail_dead_runs(
-    instance: DagsterInstance, job_names: Container[str], silence_s: float = math.inf
+    instance: DagsterInstance, job_names: Container[str], heartbeat_timeout_s: float = math.inf
 ) -> list[str]:
-    """Fail the unfinished runs whose process is gone; see liveness.is_dead.
+    """Fail the unfinished runs whose process is gone; see liveness.is_process_gone.
 
     Args:
         instance: Where the runs are.
         job_names: Those that are ours: a run of others may be without a process that we know.
-        silence_s: Also, seconds after which a run counts as dead whose process never said that it
-            lives.
+        heartbeat_timeout_s: As for is_process_gone; of a run without any heartbeat, seconds after
+            its last event.
 
     Returns:
         The run ids.
@@ -34,7 +34,7 @@ def fail_dead_runs(
     unfinished = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
     failed: list[str] = []
     for record in unfinished:
-        if not _has_died(instance, record, job_names, silence_s):
+        if not _has_died(instance, record, job_names, heartbeat_timeout_s):
             continue
         # Read again: it may have ended well between the list and the look at its process.
         run = instance.get_run_by_id(record.dagster_run.run_id)
@@ -45,12 +45,15 @@ def fail_dead_runs(
 
 
 def _has_died(
-    instance: DagsterInstance, record: RunRecord, job_names: Container[str], silence_s: float
+    instance: DagsterInstance,
+    record: RunRecord,
+    job_names: Container[str],
+    heartbeat_timeout_s: float,
 ) -> bool:
     run = record.dagster_run
     if PID_TAG in run.tags:
-        return is_dead(run.tags, silence_s)
+        return is_process_gone(run.tags, heartbeat_timeout_s)
     silent = datetime.now(timezone.utc) - record.update_timestamp
-    return silent.total_seconds() > silence_s and any(
+    return silent.total_seconds() > heartbeat_timeout_s and any(
         step in job_names for step in planned_steps(instance, plan_of_run(run))
     )

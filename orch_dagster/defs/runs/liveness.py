@@ -45,22 +45,24 @@ def heartbeat_tags() -> dict[str, str]:
     return {HEARTBEAT_TAG: f"{time.time():.0f}"}
 
 
-def is_dead(tags: Mapping[str, str], silence_s: float = math.inf) -> bool:
+def is_process_gone(tags: Mapping[str, str], heartbeat_timeout_s: float = math.inf) -> bool:
     """Whether the process that the tags name is gone.
 
     A run that no process took up is not dead.
 
     Args:
         tags: The run's.
-        silence_s: Seconds without its word after which a process of another host counts as gone;
-            by default it never does.
+        heartbeat_timeout_s: Seconds without a heartbeat after which a process of another host
+            counts as gone; by default it never does.
     """
     import psutil
 
     if PID_TAG not in tags:
         return False
     if tags.get(HOST_TAG) != socket.gethostname():
-        return HEARTBEAT_TAG in tags and time.time() - float(tags[HEARTBEAT_TAG]) > silence_s
+        return (
+            HEARTBEAT_TAG in tags and time.time() - float(tags[HEARTBEAT_TAG]) > heartbeat_timeout_s
+        )
     try:
         process = psutil.Process(int(tags[PID_TAG]))
         if process.status() == psutil.STATUS_ZOMBIE:

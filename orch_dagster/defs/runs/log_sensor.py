@@ -66,7 +66,7 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
     )
     def execution_log(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance = context.instance
-        failed = fail_dead_runs(instance, location.job_ids, settings.silence_s)
+        failed = fail_dead_runs(instance, location.job_ids, settings.heartbeat_timeout_s)
         for sentence in old_logs.remove(instance):
             context.log.info(sentence)
         with opened_store(settings) as store:

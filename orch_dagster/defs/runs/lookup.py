@@ -10,7 +10,7 @@ import dagster as dg
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord
 
 from orch_dagster.defs.dagster_internals.run_changes import run_ids
-from orch_dagster.defs.runs.liveness import is_dead
+from orch_dagster.defs.runs.liveness import is_process_gone
 from orch_dagster.errors import OrchError, UnknownRunError
 
 _NAMED_AT_MOST = 5
@@ -59,11 +59,11 @@ def runs_since(
         raise OrchError(f"run {cursor} was deleted meanwhile; give the command again")
 
 
-def how_it_ended(run: DagsterRun, silence_s: float = math.inf) -> DagsterRunStatus | None:
+def how_it_ended(run: DagsterRun, heartbeat_timeout_s: float = math.inf) -> DagsterRunStatus | None:
     """How a run ended; None while it goes on.
 
-    A run whose process is gone has failed, also before anybody has told Dagster so; see is_dead.
+    A run whose process is gone has failed, also before anybody has told Dagster so.
     """
     if run.is_finished:
         return run.status
-    return DagsterRunStatus.FAILURE if is_dead(run.tags, silence_s) else None
+    return DagsterRunStatus.FAILURE if is_process_gone(run.tags, heartbeat_timeout_s) else None

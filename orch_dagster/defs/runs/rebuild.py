@@ -42,7 +42,7 @@ def rebuild(
     store: ControlStore,
     job_ids: Mapping[str, str],
     since: datetime | None = None,
-    silence_s: float = math.inf,
+    heartbeat_timeout_s: float = math.inf,
 ) -> Rebuilt:
     """Write the rows of all runs, or of those created since then, where they are not so already.
 
@@ -52,13 +52,13 @@ def rebuild(
         job_ids: job_name to job_id. A job that is not there any more has the rows of its steps that
             began.
         since: The earliest creation of a run.
-        silence_s: As for fail_dead_runs.
+        heartbeat_timeout_s: As for fail_dead_runs.
 
     Raises:
         StoreError: The store cannot be read or written; giving the command again is safe.
         OrchError: A run was deleted meanwhile.
     """
-    died = fail_dead_runs(instance, job_ids, silence_s)
+    died = fail_dead_runs(instance, job_ids, heartbeat_timeout_s)
     reader = HistoryReader(instance, job_ids)
     runs = rows = written = 0
     for page in runs_since(instance, since, _RUNS_A_PAGE):

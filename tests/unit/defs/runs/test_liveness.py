@@ -15,33 +15,33 @@ from orch_dagster.defs.runs.liveness import (
     HOST_TAG,
     PID_STARTED_TAG,
     PID_TAG,
-    is_dead,
+    is_process_gone,
     process_tags,
 )
 from tests.waiting import wait_until
 
 
 def test_this_process_lives() -> None:
-    assert not is_dead(process_tags())
+    assert not is_process_gone(process_tags())
 
 
 def test_a_run_that_no_process_took_up_is_not_dead() -> None:
-    assert not is_dead({})
+    assert not is_process_gone({})
 
 
 def test_a_process_of_another_host_is_dead_after_a_silence() -> None:
     tags = {**process_tags(), HOST_TAG: "elsewhere", PID_TAG: "1"}
-    assert not is_dead(tags)
-    assert not is_dead(tags, silence_s=60)
+    assert not is_process_gone(tags)
+    assert not is_process_gone(tags, heartbeat_timeout_s=60)
     long_ago = {HEARTBEAT_TAG: str(time.time() - 61)}
-    assert is_dead({**tags, **long_ago}, silence_s=60)
+    assert is_process_gone({**tags, **long_ago}, heartbeat_timeout_s=60)
     # Of this host the process itself is looked at.
-    assert not is_dead({**process_tags(), **long_ago}, silence_s=60)
+    assert not is_process_gone({**process_tags(), **long_ago}, heartbeat_timeout_s=60)
 
 
 def test_a_pid_that_is_used_again_is_another_process() -> None:
     tags = process_tags()
-    assert is_dead({**tags, PID_STARTED_TAG: str(float(tags[PID_STARTED_TAG]) - 60)})
+    assert is_process_gone({**tags, PID_STARTED_TAG: str(float(tags[PID_STARTED_TAG]) - 60)})
 
 
 def test_a_process_that_ended_is_dead_also_while_nobody_has_reaped_it() -> None:
@@ -51,9 +51,9 @@ def test_a_process_that_ended_is_dead_also_while_nobody_has_reaped_it() -> None:
     started = psutil.Process(child.pid).create_time()
     since_boot = started - psutil.boot_time() if sys.platform == "linux" else started
     tags[PID_STARTED_TAG] = str(since_boot)
-    wait_until(lambda: is_dead(tags), "the end of the child")
+    wait_until(lambda: is_process_gone(tags), "the end of the child")
     child.wait()
-    assert is_dead(tags)
+    assert is_process_gone(tags)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no clock moves a process's start")
@@ -64,4 +64,4 @@ def test_a_clock_that_is_set_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> No
     for module in (psutil, psutil._pslinux):
         monkeypatch.setattr(module, "boot_time", lambda: real + 3600)
     assert psutil.Process(os.getpid()).create_time() > real + 3600
-    assert not is_dead(tags)
+    assert not is_process_gone(tags)

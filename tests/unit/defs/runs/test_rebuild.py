@@ -157,8 +157,8 @@ def test_a_run_whose_process_never_said_that_it_lives_is_failed_after_a_silence(
 
     job_ids = location.location.location.job_ids
     # Another location's, as none of its steps is ours.
-    assert rebuild(location.instance, store, {"other": "1"}, silence_s=0).died == []
-    assert rebuild(location.instance, store, job_ids, silence_s=0).died == [run.run_id]
+    assert rebuild(location.instance, store, {"other": "1"}, heartbeat_timeout_s=0).died == []
+    assert rebuild(location.instance, store, job_ids, heartbeat_timeout_s=0).died == [run.run_id]
     (row,) = store.read(EXECUTION_LOG)
     assert (row["job_name"], row["status"]) == ("first", "Failed: the orchestrator died")
 

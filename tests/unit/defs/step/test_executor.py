@@ -18,7 +18,7 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
 
-from orch_dagster.defs.runs.liveness import HEARTBEAT_TAG, is_dead
+from orch_dagster.defs.runs.liveness import HEARTBEAT_TAG, is_process_gone
 from orch_dagster.defs.step import executor
 from orch_dagster.defs.step.executor import current_stop, thread_executor
 from tests.waiting import wait_until
@@ -162,7 +162,7 @@ def test_the_run_names_its_process_and_each_steps_log(instance: DagsterInstance)
     found = instance.get_run_by_id(run_id)
     assert found is not None
     assert found.tags["orch/pid"] == str(os.getpid())
-    assert not is_dead(found.tags)
+    assert not is_process_gone(found.tags)
     (entry,) = instance.all_logs(run_id, of_type=DagsterEventType.LOGS_CAPTURED)
     assert entry.dagster_event is not None
     assert entry.dagster_event.logs_captured_data.step_keys == ["a"]
