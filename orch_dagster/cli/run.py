@@ -74,11 +74,11 @@ def _batches(
     """The dates of each run; what is left out is said on stderr."""
     with opened_store(settings) as store:
         dates = dates_to_run(store, group, days, only_missing=missing)
-    if dates.closed:
-        click.echo(f"skipped, because they are not open: {', '.join(dates.closed)}", err=True)
-    if dates.landed:
-        click.echo(f"completed already: {', '.join(dates.landed)}", err=True)
-    if not dates.wanted and not dates.landed:
+    if dates.not_open:
+        click.echo(f"skipped, because they are not open: {', '.join(dates.not_open)}", err=True)
+    if dates.completed:
+        click.echo(f"completed already: {', '.join(dates.completed)}", err=True)
+    if not dates.to_run and not dates.completed:
         entity, source_system = group.key
         raise NotReadyError(
             f"no business date from {days[0]} to {days[-1]} is open; open one with "

@@ -17,19 +17,19 @@ class RunDates:
     """The dates of a range, sorted.
 
     Attributes:
-        wanted: Those to run.
-        landed: Those left out because every job has completed them.
-        closed: Those that are not open.
+        to_run: Those to run.
+        completed: Those left out because every job has completed them.
+        not_open: Those that are not open.
     """
 
-    wanted: tuple[str, ...]
-    landed: tuple[str, ...]
-    closed: tuple[str, ...]
+    to_run: tuple[str, ...]
+    completed: tuple[str, ...]
+    not_open: tuple[str, ...]
 
     def batches(self, size: int) -> list[tuple[str, ...]]:
-        """The wanted dates, at most `size` to a run, oldest first."""
-        starts = range(0, len(self.wanted), size)
-        return [self.wanted[start : start + size] for start in starts]
+        """Return the dates to run, at most `size` to a run, oldest first."""
+        starts = range(0, len(self.to_run), size)
+        return [self.to_run[start : start + size] for start in starts]
 
 
 def days_of_range(first: str, last: str) -> tuple[str, ...]:
@@ -52,13 +52,13 @@ def dates_to_run(
     rows = read_records(store, ProcessControl, group.key.columns, columns=["biz_dt"])
     is_open = {row.biz_dt for row in rows}
     opened = [day for day in days if day in is_open]
-    landed: set[str] = set()
+    done: set[str] = set()
     if only_missing:
         ids = group.job_ids
-        done = completed(store, ids, opened)
-        landed = {day for day in opened if all((job_id, day) in done for job_id in ids)}
+        pairs = completed(store, ids, opened)
+        done = {day for day in opened if all((job_id, day) in pairs for job_id in ids)}
     return RunDates(
-        wanted=tuple(day for day in opened if day not in landed),
-        landed=tuple(day for day in opened if day in landed),
-        closed=tuple(day for day in days if day not in is_open),
+        to_run=tuple(day for day in opened if day not in done),
+        completed=tuple(day for day in opened if day in done),
+        not_open=tuple(day for day in days if day not in is_open),
     )

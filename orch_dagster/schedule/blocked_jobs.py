@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from orch_dagster.registry.jobs import JobSpec
 
 
-def waiting_jobs(specs: Sequence[JobSpec], completed: Collection[str]) -> tuple[str, ...]:
+def blocked_jobs(specs: Sequence[JobSpec], completed: Collection[str]) -> tuple[str, ...]:
     """The names of the jobs that cannot be in one run now: a parent outside, however far up, has
     not completed.
 

@@ -24,7 +24,7 @@ class DueDates:
     up_to: date
 
 
-def first_look(
+def catchup_start(
     tick: date,
     rows: Collection[date],
     of_others: Collection[date],

@@ -1,7 +1,7 @@
-"""What a schedule has asked for so far, as Dagster's instance knows it: by its runs, and by notes.
+"""What a schedule has requested so far, as Dagster's instance has it: in its runs, and in a cursor.
 
 A tick is lost when its daemon dies, or gives up waiting for it; only a run that is there was asked
-for. The notes hold what no run can: where the schedule began to look, and the jobs that wait.
+for. The cursor holds what no run can: where the schedule began to look, and the jobs that wait.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ LEFT_OUT_BY_TAG = "orch/left_out_by"
 LEFT_OUT_TAG = "orch/left_out"
 WAITING_SENSOR = "waiting_jobs"
 
-# One for each date: years of them. What is older is in the notes.
+# One for each date: years of them. What is older is behind the cursor.
 _NEWEST_RUNS = 500
-_NOTES = "orch/schedule/"
+_CURSOR_KEY = "orch/schedule/"
 
 
 @dataclass(frozen=True)
-class Notes:
-    """What a schedule's ticks note; nobody else writes it.
+class ScheduleCursor:
+    """What a schedule's ticks keep for the next one; nobody else writes it.
 
     Attributes:
         up_to: No business day up to this date is left to ask for; None before the first tick.
@@ -45,13 +45,15 @@ class Notes:
     waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def ticked_dates(instance: DagsterInstance, schedule_name: str) -> frozenset[str]:
+def requested_dates(instance: DagsterInstance, schedule_name: str) -> frozenset[str]:
     """The dates, of the newest ones, for which the schedule's ticks have a run."""
     filters = dg.RunsFilter(tags={SCHEDULE_TAG: schedule_name})
     return frozenset(_values(instance.get_run_records(filters, limit=_NEWEST_RUNS), PARTITION_TAG))
 
 
-def asked_apart(instance: DagsterInstance, schedule_name: str, biz_dt: str) -> frozenset[str]:
+def requested_separately(
+    instance: DagsterInstance, schedule_name: str, biz_dt: str
+) -> frozenset[str]:
     """The names of the jobs that the schedule left out on a date and that have a run since."""
     tags = {LEFT_OUT_BY_TAG: schedule_name, PARTITION_TAG: biz_dt}
     return frozenset(_values(instance.get_run_records(dg.RunsFilter(tags=tags)), LEFT_OUT_TAG))
@@ -66,20 +68,20 @@ def _values(records: Iterable[RunRecord], tag: str) -> Iterator[str]:
             yield run.tags[tag]
 
 
-def read_notes(instance: DagsterInstance, names: Collection[str]) -> dict[str, Notes]:
-    """The notes of schedules by name; of one that never ticked, empty ones."""
-    keys = {_NOTES + name: name for name in names}
+def read_cursors(instance: DagsterInstance, names: Collection[str]) -> dict[str, ScheduleCursor]:
+    """Return the cursors of schedules by name; an empty one for a schedule that never ticked."""
+    keys = {_CURSOR_KEY + name: name for name in names}
     texts = read_cursor_values(instance, keys)
     return {name: _from_json(texts.get(key)) for key, name in keys.items()}
 
 
-def write_notes(instance: DagsterInstance, name: str, notes: Notes) -> None:
+def write_cursor(instance: DagsterInstance, name: str, cursor: ScheduleCursor) -> None:
     """Note it for the next tick and for the sensor."""
-    document = {"up_to": notes.up_to, "waiting": notes.waiting}
-    write_cursor_value(instance, _NOTES + name, json.dumps(document))
+    document = {"up_to": cursor.up_to, "waiting": cursor.waiting}
+    write_cursor_value(instance, _CURSOR_KEY + name, json.dumps(document))
 
 
-def _from_json(text: str | None) -> Notes:
+def _from_json(text: str | None) -> ScheduleCursor:
     document = json.loads(text) if text else {}
     waiting = {day: tuple(names) for day, names in document.get("waiting", {}).items()}
-    return Notes(document.get("up_to"), waiting)
+    return ScheduleCursor(document.get("up_to"), waiting)

@@ -21,16 +21,16 @@ from orch_dagster.defs.schedule.cursor import (
     SCHEDULE_TAG,
     WAITING_SENSOR,
     WAITING_TAG,
-    Notes,
-    asked_apart,
-    read_notes,
-    ticked_dates,
-    write_notes,
+    ScheduleCursor,
+    read_cursors,
+    requested_dates,
+    requested_separately,
+    write_cursor,
 )
 from orch_dagster.defs.translator import asset_key
 from orch_dagster.registry.location import Location
-from orch_dagster.schedule.blocked_jobs import waiting_jobs
-from orch_dagster.schedule.due_dates import DueDates, due_dates, first_look
+from orch_dagster.schedule.blocked_jobs import blocked_jobs
+from orch_dagster.schedule.due_dates import DueDates, catchup_start, due_dates
 from orch_dagster.schedule.schedules import Schedule
 from orch_dagster.schedule.settings import CATCHUP, TICK_KEYS, TickParams, tick_params
 
@@ -49,7 +49,7 @@ class _Seen:
         rows: The open dates of the group.
         ticked: Dates for which there is a run already.
         apart: Gives the jobs of a date's run that were left out and have been asked for since.
-        notes: Of the ticks before.
+        cursor: What the ticks before left for this one.
     """
 
     params: TickParams
@@ -57,7 +57,7 @@ class _Seen:
     rows: Mapping[str, ProcessControl]
     ticked: frozenset[str]
     apart: Callable[[str], frozenset[str]]
-    notes: Notes
+    cursor: ScheduleCursor
 
 
 def evaluate_tick(
@@ -117,9 +117,9 @@ class _Tick:
             params,
             biz_dt,
             self._rows(),
-            ticked_dates(self._instance, name),
-            cache(partial(asked_apart, self._instance, name)),
-            read_notes(self._instance, [name])[name],
+            requested_dates(self._instance, name),
+            cache(partial(requested_separately, self._instance, name)),
+            read_cursors(self._instance, [name])[name],
         )
         due = self._due(seen)
         days = [day.isoformat() for day in due.dates]
@@ -128,7 +128,7 @@ class _Tick:
             self._log.info("The tick lies ahead: nothing is opened before it comes.")
         else:
             # First of all where to look again, should this be as far as the tick comes.
-            write_notes(self._instance, name, Notes(due.up_to.isoformat(), waiting))
+            write_cursor(self._instance, name, ScheduleCursor(due.up_to.isoformat(), waiting))
             self._open(days, seen)
         self._tell(due, seen, waiting)
         requests = [self._request(day, waiting.get(day, ()), seen) for day in days]
@@ -155,10 +155,10 @@ class _Tick:
 
     def _due(self, seen: _Seen) -> DueDates:
         calendar, biz_dt = seen.params.calendar, seen.biz_dt
-        noted = seen.notes.up_to
+        noted = seen.cursor.up_to
         first = date.fromisoformat(self._location.first_biz_dt)
         up_to = max(
-            date.fromisoformat(noted) if noted else self._first_look(seen),
+            date.fromisoformat(noted) if noted else self._catchup_start(seen),
             first - timedelta(days=1),
         )
         days = [day.isoformat() for day in (*calendar.between(up_to, biz_dt), biz_dt)]
@@ -173,15 +173,15 @@ class _Tick:
         waits, or did so and has one of its own."""
         if day in seen.ticked or day not in seen.rows:
             return day in seen.ticked
-        apart = {*seen.notes.waiting.get(day, ()), *seen.apart(day)}
+        apart = {*seen.cursor.waiting.get(day, ()), *seen.apart(day)}
         return apart.issuperset(spec.job_name for spec in self._schedule.specs)
 
-    def _first_look(self, seen: _Seen) -> date:
+    def _catchup_start(self, seen: _Seen) -> date:
         others = [name for name in self._siblings if name != self._schedule.name]
         of_others: set[str] = set()
-        for name, notes in read_notes(self._instance, others).items():
-            of_others |= {*ticked_dates(self._instance, name), *notes.waiting}
-        return first_look(
+        for name, cursor in read_cursors(self._instance, others).items():
+            of_others |= {*requested_dates(self._instance, name), *cursor.waiting}
+        return catchup_start(
             seen.biz_dt,
             [date.fromisoformat(day) for day in seen.rows],
             {date.fromisoformat(day) for day in of_others},
@@ -197,7 +197,7 @@ class _Tick:
 
     def _waiting(self, days: Sequence[str], seen: _Seen) -> dict[str, tuple[str, ...]]:
         """The jobs that wait, by date: those noted that still do, and those of these dates."""
-        noted = seen.notes.waiting
+        noted = seen.cursor.waiting
         jobs = self._location.registry.jobs
         id_of = {name: jobs[name].job_id for day in noted for name in noted[day] if name in jobs}
         done = completed(
@@ -215,7 +215,7 @@ class _Tick:
             # Once decided it stays so: the sensor may have asked for the job since.
             if day not in noted:
                 ready = {job_id for job_id, of in done if of == day}
-                waiting[day] = waiting_jobs(self._schedule.specs, ready)
+                waiting[day] = blocked_jobs(self._schedule.specs, ready)
         return {day: names for day, names in waiting.items() if names}
 
     def _open(self, days: Sequence[str], seen: _Seen) -> None:

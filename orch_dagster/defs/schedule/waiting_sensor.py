@@ -16,8 +16,8 @@ from orch_dagster.defs.schedule.cursor import (
     LEFT_OUT_BY_TAG,
     LEFT_OUT_TAG,
     WAITING_SENSOR,
-    asked_apart,
-    read_notes,
+    read_cursors,
+    requested_separately,
 )
 from orch_dagster.defs.translator import asset_key
 from orch_dagster.registry.jobs import JobSpec
@@ -80,9 +80,9 @@ def _left_out(
     by_name = {schedule.name: schedule for schedule in schedules}
     registry = location.registry.jobs
     found: list[_Waiting] = []
-    for name, notes in read_notes(instance, by_name).items():
-        for biz_dt, job_names in sorted(notes.waiting.items()):
-            asked = asked_apart(instance, name, biz_dt)
+    for name, cursor in read_cursors(instance, by_name).items():
+        for biz_dt, job_names in sorted(cursor.waiting.items()):
+            asked = requested_separately(instance, name, biz_dt)
             found += [
                 _Waiting(by_name[name], biz_dt, registry[job_name])
                 for job_name in job_names

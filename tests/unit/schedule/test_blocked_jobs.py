@@ -6,7 +6,7 @@ import pytest
 
 from orch_dagster.registry.context_params import ContextParams
 from orch_dagster.registry.jobs import JobSpec
-from orch_dagster.schedule.blocked_jobs import waiting_jobs
+from orch_dagster.schedule.blocked_jobs import blocked_jobs
 
 CONTEXT = ContextParams(entity="GELS", source_system="FPMS")
 
@@ -31,8 +31,8 @@ SPECS = [spec("a"), spec("b", "x"), spec("c", "a", "b"), spec("d", "x", "y"), sp
     ],
 )
 def test_what_waits(completed: list[str], waiting: list[str]) -> None:
-    assert list(waiting_jobs(SPECS, completed)) == waiting
+    assert list(blocked_jobs(SPECS, completed)) == waiting
 
 
 def test_nothing_waits_in_a_chain_that_has_all_its_parents() -> None:
-    assert waiting_jobs([spec("a"), spec("b", "a"), spec("c", "b")], []) == ()
+    assert blocked_jobs([spec("a"), spec("b", "a"), spec("c", "b")], []) == ()

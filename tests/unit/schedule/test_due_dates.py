@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orch_dagster.schedule.calendar import Calendar
-from orch_dagster.schedule.due_dates import DueDates, due_dates, first_look
+from orch_dagster.schedule.due_dates import DueDates, catchup_start, due_dates
 
 # A Wednesday; Monday the 20th is a holiday.
 CALENDAR = Calendar(frozenset({date(2024, 5, 20)}))
@@ -90,5 +90,5 @@ def test_where_the_first_tick_looks(
     rows: list[int], of_others: list[int], catchup: int, expected: int
 ) -> None:
     (tick, looks) = days(21, expected)
-    found = first_look(tick, days(*rows), set(days(*of_others)), CALENDAR, catchup)
+    found = catchup_start(tick, days(*rows), set(days(*of_others)), CALENDAR, catchup)
     assert found == looks

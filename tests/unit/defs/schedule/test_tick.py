@@ -15,7 +15,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL, SYS_PARAMS, Row
-from orch_dagster.defs.schedule.cursor import read_notes
+from orch_dagster.defs.schedule.cursor import read_cursors
 from orch_dagster.errors import PermanentStoreError
 from orch_dagster.schedule.settings import TickParamError
 from tests.code_location import add_jobs, open_date, schedule_param
@@ -260,7 +260,7 @@ def test_a_tick_that_lies_ahead_shows_and_opens_nothing(chain: ControlStore, pla
     shown = [request.partition_key for request in dagster.tick(NAME, ahead).run_requests or []]
     assert shown[0] == "2024-05-16"
     assert rows(chain) == before
-    assert read_notes(dagster.instance, [NAME])[NAME].up_to is None
+    assert read_cursors(dagster.instance, [NAME])[NAME].up_to is None
 
 
 @pytest.mark.parametrize(
