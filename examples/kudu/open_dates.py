@@ -1,4 +1,4 @@
-"""An asset of one's own that reads a control table by KuduResource."""
+"""An asset of your own that reads a control table through KuduResource."""
 
 import os
 from collections import Counter
@@ -11,10 +11,10 @@ from orch_dagster.defs.resources import KuduResource
 
 @dg.asset
 def open_dates(kudu: KuduResource) -> dg.MaterializeResult:
-    """How many business dates each source has open."""
+    """Count the open dates of each group."""
     rows = kudu.store.read(PROCESS_CONTROL, columns=["entity", "source_system"])
-    by_source = Counter(f"{row['entity']} {row['source_system']}" for row in rows)
-    return dg.MaterializeResult(metadata=dict(by_source))
+    by_group = Counter(f"{row['entity']} {row['source_system']}" for row in rows)
+    return dg.MaterializeResult(metadata=dict(by_group))
 
 
 MASTERS = os.environ.get("KUDU_MASTERS", "127.0.0.1:7051").split(",")
