@@ -13,23 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from framework.contract.secret_names import KEY_PATTERNS
 from orch_dagster.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-# Keys of secrets. The first four are Spark's; Hadoop has class names and paths under `credential`
-# in the middle of a key.
-SECRET_PATTERNS = (
-    "secret",
-    "password",
-    "token",
-    "access[._-]?key",
-    "passwd",
-    "passphrase",
-    "api[._-]?key",
-    "private[._-]?key",
-    "credentials?$",
-)
 # Two letters at least: C:/data is a path of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
@@ -114,7 +102,7 @@ class Settings(BaseSettings):
     )
 
     secret_patterns: Annotated[tuple[str, ...], NoDecode] = Field(
-        SECRET_PATTERNS,
+        KEY_PATTERNS,
         description="JSON list of regular expressions, in any case of letters: the value of a key "
         "in which one is found is a secret, see docs/how-to/secrets.md",
     )

@@ -1,43 +1,31 @@
 """Texts without the secrets in them, and cut to a length.
 
-jobs/framework/secrets.py has the same rule for what a job logs by itself.
+The framework masks by the same rule of the contract what a job logs by itself.
 """
 
 from __future__ import annotations
 
-import json
 import unicodedata
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 from typing import Any, cast
-from urllib.parse import quote, quote_plus
 
-MASK = "******"
-# Shorter texts are parts of ordinary words and numbers: a log without them could not be read.
-SHORTEST = 4
-# Lines of one secret; those of a key file are longer, and what is shorter is punctuation.
-SHORTEST_LINE = 8
+from framework.contract.masking import MASK, mask, secret_forms
 
 
 class Masker:
     """Replaces each secret that a text holds by `******`.
 
-    A secret is known as it is, as JSON, Python and URLs spell it, and by each of its lines.
-
     Args:
-        values: The secrets; those of fewer than SHORTEST characters stay.
+        values: The secrets; very short ones stay, see `secret_forms`.
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        forms = {form for value in values for form in _forms(value)}
-        # The longest first: one secret may hold another.
-        self._forms = sorted(forms, key=lambda form: (-len(form), form))
+        self._forms = secret_forms(values)
         self._in_bytes = [form.encode("utf-8", "replace") for form in self._forms]
 
     def __call__(self, text: str) -> str:
         """Return the text without secrets."""
-        for form in self._forms:
-            text = text.replace(form, MASK)
-        return text
+        return mask(text, self._forms)
 
     def in_bytes(self, data: bytes) -> bytes:
         """Return bytes of UTF-8 without secrets; the others stay as they are."""
@@ -73,14 +61,3 @@ def clip_utf8(text: str, limit: int = 500) -> str:
     while kept and unicodedata.combining(line[len(kept)]):
         kept = kept[:-1]
     return (kept.rstrip() + "…")[:limit]
-
-
-def _forms(value: str) -> Iterator[str]:
-    stripped = value.strip()
-    if len(stripped) < SHORTEST:
-        return
-    lines = [line.strip() for line in stripped.splitlines()]
-    for text in (value, stripped, *(line for line in lines if len(line) >= SHORTEST_LINE)):
-        yield text
-        yield from (quote(text, safe=""), quote_plus(text), repr(text)[1:-1])
-        yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])

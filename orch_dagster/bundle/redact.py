@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from framework.contract import variables
+from framework.contract.masking import MASK
+from framework.contract.secret_names import (
+    ENV,
+    PARAM_TYPE,
+    is_secret,
+    is_secret_ref,
+    moved_ref,
+    variable_of,
+)
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.control.records import SysParam
-from orch_dagster.text import MASK
 
 Option: TypeAlias = str | int | float | bool
-
-SECRET = "secret"
-ENV, FILE = "env:", "file:"
-
-# Values that say whether, not what.
-_NO_SECRETS = ("", "true", "false")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -39,35 +38,14 @@ class Sealed:
     option_names: frozenset[str]
 
 
-def is_secret(key: str, value: Option, patterns: Sequence[str]) -> bool:
-    """Whether a value is a secret: one of the regular expressions is found in its key.
-
-    Only that there is one is no secret: true, false, nothing.
-    """
-    says_what = not isinstance(value, bool) and str(value).strip().lower() not in _NO_SECRETS
-    return says_what and any(re.search(pattern, key, re.IGNORECASE) for pattern in patterns)
-
-
-def is_variable(name: str) -> bool:
-    """Whether an environment variable may have that name."""
-    return _VARIABLE.fullmatch(name) is not None
-
-
-def is_place(value: str) -> bool:
-    """Whether a value says where a secret is: `env:NAME` or `file:PATH`."""
-    if value.startswith(ENV):
-        return is_variable(value.removeprefix(ENV))
-    return value.startswith(FILE) and bool(value.removeprefix(FILE).strip())
-
-
 def option_references(bundle: ParamBundle) -> Iterator[tuple[str, str]]:
     """Each option that is `env:NAME`: its place in context_params, and NAME."""
     context = bundle.spec.context
     for kind, parts in (("sources", context.sources), ("sinks", context.sinks)):
         for number, part in enumerate(parts):
             for name, value in part.options.items():
-                if _is_reference(value):
-                    yield f"{kind}[{number}].options.{name}", str(value).removeprefix(ENV)
+                if variable := variable_of(value):
+                    yield f"{kind}[{number}].options.{name}", variable
 
 
 def seal(bundle: ParamBundle, patterns: Sequence[str]) -> Sealed:
@@ -111,7 +89,7 @@ class _Sealing:
         sealed: dict[str, Option] = {}
         for name, value in options.items():
             sealed[name] = value
-            if _is_reference(value):
+            if variable_of(value):
                 self.option_names.add(name)
             elif is_secret(name, value, self.patterns):
                 self.option_names.add(name)
@@ -121,9 +99,9 @@ class _Sealing:
     def row(self, row: SysParam) -> SysParam:
         """A row of sys_params."""
         value = row.param_value or ""
-        if row.param_type == SECRET:
+        if row.param_type == PARAM_TYPE:
             # What is no place may be the secret itself.
-            return row if is_place(value) else replace(row, param_value=MASK)
+            return row if is_secret_ref(value) else replace(row, param_value=MASK)
         if not is_secret(row.param_key, value, self.patterns):
             return row
         if row.param_type != "spark":
@@ -132,10 +110,6 @@ class _Sealing:
         return replace(row, param_value=MASK)
 
     def _move(self, value: str) -> str:
-        variable = f"{variables.MOVED_SECRET_PREFIX}{len(self.moved) + 1}"
-        self.moved[variable] = value
-        return ENV + variable
-
-
-def _is_reference(value: Option) -> bool:
-    return isinstance(value, str) and value.startswith(ENV) and is_place(value)
+        reference = moved_ref(len(self.moved) + 1)
+        self.moved[reference.removeprefix(ENV)] = value
+        return reference

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orch_dagster.bundle.bundle import ParamBundle
-from orch_dagster.bundle.redact import (
+from framework.contract.secret_names import (
     ENV,
     FILE,
-    SECRET,
-    is_place,
+    PARAM_TYPE,
+    SPARK_PREFIX,
+    is_secret_ref,
     is_variable,
-    option_references,
-    seal,
 )
+from orch_dagster.bundle.bundle import ParamBundle
+from orch_dagster.bundle.redact import option_references, seal
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS
 from orch_dagster.errors import OrchError
@@ -24,7 +24,6 @@ from orch_dagster.settings import Settings
 from orch_dagster.spark.deployment import is_own_variable, is_part_of_command
 from orch_dagster.text import Masker
 
-PROPERTY = "spark."
 # An environment variable may have twice as much on Linux, half of it on Windows.
 MAX_BYTES = 64 * 1024
 
@@ -77,9 +76,9 @@ def resolve_secrets(bundle: ParamBundle, settings: Settings, environ: Mapping[st
         faults.append((_job(bundle), f"context_params: an option under a secret key {_NOT_PASSED}"))
     if faults:
         raise SecretError(faults)
-    variables = {key: value for key, value in found.items() if not key.startswith(PROPERTY)}
+    variables = {key: value for key, value in found.items() if not key.startswith(SPARK_PREFIX)}
     return Secrets(
-        properties={key: value for key, value in found.items() if key.startswith(PROPERTY)},
+        properties={key: value for key, value in found.items() if key.startswith(SPARK_PREFIX)},
         variables={**variables, **sealed.moved},
         option_names=sealed.option_names,
         mask=Masker([*found.values(), *sealed.moved.values(), *sealed.hidden]),
@@ -95,7 +94,7 @@ def secret_properties(
         SecretError: Every one that can't be had.
     """
     faults: list[Fault] = []
-    of_spark = [row for row in rows if row.param_key.startswith(PROPERTY)]
+    of_spark = [row for row in rows if row.param_key.startswith(SPARK_PREFIX)]
     found = _values(of_spark, settings.home, environ, faults)
     if faults:
         raise SecretError(faults)
@@ -104,7 +103,7 @@ def secret_properties(
 
 def place_fault(key: str, value: str) -> str | None:
     """What is wrong with param_key and param_value of a secret before any run, or None."""
-    return _key_fault(key) or (None if is_place(value) else _NO_PLACE)
+    return _key_fault(key) or (None if is_secret_ref(value) else _NO_PLACE)
 
 
 _NOT_PASSED = "holds a NUL character or bytes that are no UTF-8, which can't be passed on"
@@ -120,7 +119,7 @@ def _values(
     """param_key to the secret, for those of param_type secret that can be had."""
     found: dict[str, str] = {}
     for row in rows:
-        if row.param_type != SECRET:
+        if row.param_type != PARAM_TYPE:
             continue
         where = f"{SYS_PARAMS.name} ({SYS_PARAMS.key_text(row.to_row())})"
         if fault := place_fault(row.param_key, row.param_value or ""):
@@ -134,7 +133,7 @@ def _values(
 
 
 def _key_fault(key: str) -> str | None:
-    if key.startswith(PROPERTY):
+    if key.startswith(SPARK_PREFIX):
         if is_part_of_command(key):
             return (
                 f"{key} becomes a part of a command line, which others may see: no secret may be "
@@ -143,7 +142,7 @@ def _key_fault(key: str) -> str | None:
         return None
     if not is_variable(key):
         return (
-            f"param_key {key} can't be a secret: one that does not start with {PROPERTY} is an "
+            f"param_key {key} can't be a secret: one that does not start with {SPARK_PREFIX} is an "
             f"environment variable of the job (letters, digits and _, no digit first); rename it"
         )
     if is_own_variable(key):
@@ -205,9 +204,9 @@ def _content(path: Path) -> str:
 
 def _option_faults(bundle: ParamBundle) -> Iterator[Fault]:
     """Options that refer to a variable which no secret is."""
-    known = {row.param_key for row in bundle.sys_params if row.param_type == SECRET}
+    known = {row.param_key for row in bundle.sys_params if row.param_type == PARAM_TYPE}
     for place, name in option_references(bundle):
-        if name not in known or name.startswith(PROPERTY):
+        if name not in known or name.startswith(SPARK_PREFIX):
             yield (
                 _job(bundle),
                 f"context_params: {place} is {ENV}{name}, and no secret of sys_params has that "

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import yaml
 
-from orch_dagster.bundle.redact import SECRET
+from framework.contract.secret_names import PARAM_TYPE
 from orch_dagster.bundle.secrets import place_fault
 from orch_dagster.control.records import JobDependency, JobMaster
 from orch_dagster.control.store import ControlStore
@@ -208,7 +208,7 @@ def _row_problems(rows: Mapping[str, Sequence[Row]]) -> list[str]:
 
 def _secret_fault(row: Row) -> str | None:
     """Why a row can't be a secret's: most of all, because the secret itself would be stored."""
-    if row.get("param_type") != SECRET or "param_value" not in row:
+    if row.get("param_type") != PARAM_TYPE or "param_value" not in row:
         return None
     return place_fault(str(row.get("param_key")), str(row["param_value"] or ""))
 

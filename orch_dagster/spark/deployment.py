@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from framework.contract import variables
-from orch_dagster.spark.redaction import DEFAULT
+from framework.contract.secret_names import SPARK_REDACTION_DEFAULT
 from orch_dagster.toolchain.errors import SubmitRefusedError
 
 MASTER = "spark.master"
@@ -22,7 +22,7 @@ _FIXED_IN_CLUSTER = {
     WAIT: ("true", "spark-submit would end before the job does, so its end would be unknown"),
     ATTEMPTS: ("1", "YARN would run a job that fails a second time"),
 }
-_SENSITIVE = re.compile(DEFAULT)
+_SENSITIVE = re.compile(SPARK_REDACTION_DEFAULT)
 # What spark-submit or a JVM of it gets as an argument, or we read and show.
 _PARTS_OF_COMMAND = re.compile(
     r"spark\.(master|app\.name|jars|files|redaction\.regex|submit\..*|yarn\.(tags|archives|jars)"

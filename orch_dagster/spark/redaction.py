@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from framework.contract.secret_names import SPARK_REDACTION_DEFAULT
+
 REDACTION = "spark.redaction.regex"
-# The default of Spark 3.5.
-DEFAULT = "(?i)secret|password|token|access[.]?key"
 
 # Under what is left Hadoop's part of the page and the log lists a property.
 _PREFIX = re.compile(r"spark\.(hadoop\.)?")
@@ -25,4 +25,4 @@ def covering(regex: str | None, names: Iterable[str]) -> str:
     """
     ends = sorted({re.escape(_PREFIX.sub("", name, count=1)) for name in names})
     # In any case of letters, as Spark itself lowers the names of options.
-    return f"(?:{regex or DEFAULT})|(?i:(?:^|[.])(?:{'|'.join(ends)})$)"
+    return f"(?:{regex or SPARK_REDACTION_DEFAULT})|(?i:(?:^|[.])(?:{'|'.join(ends)})$)"

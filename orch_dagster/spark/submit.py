@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import cast
 
 from framework.contract.formats import KUDU, format_of
+from framework.contract.secret_names import is_secret
 from orch_dagster.bundle.bundle import ParamBundle
-from orch_dagster.bundle.redact import is_secret
 from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.files import write_atomically

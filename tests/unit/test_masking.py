@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework import secrets as of_jobs
-from orch_dagster.text import MASK, SHORTEST, SHORTEST_LINE, Masker
+from framework.contract.masking import MASK, SHORTEST, SHORTEST_LINE
+from orch_dagster.text import Masker
 
 KEY_FILE = "-----BEGIN KEY-----\nabcdefgh\n1234567/+=\nshort\n-----END KEY-----\n"
 

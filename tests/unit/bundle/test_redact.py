@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from framework.contract.secret_names import KEY_PATTERNS, is_secret, is_secret_ref
 from orch_dagster.bundle.bundle import ParamBundle
-from orch_dagster.bundle.redact import is_place, is_secret, option_references, seal
+from orch_dagster.bundle.redact import option_references, seal
 from orch_dagster.control.records import SysParam
-from orch_dagster.settings import SECRET_PATTERNS
 from tests.bundles import job_bundle
 
 
@@ -34,7 +34,7 @@ def test_a_literal_is_moved_to_a_variable_and_the_bundle_refers_to_it() -> None:
         source={"header": True, "Password": "one"},
         sink={"url": "jdbc:x", "user": "u", "trustStorePassword": 1234},
     )
-    sealed = seal(bundle, SECRET_PATTERNS)
+    sealed = seal(bundle, KEY_PATTERNS)
     context = sealed.bundle.spec.context
     assert context.sources[0].options == {"header": True, "Password": "env:JOB_SECRET_1"}
     assert context.sinks[0].options == {
@@ -48,12 +48,12 @@ def test_a_literal_is_moved_to_a_variable_and_the_bundle_refers_to_it() -> None:
         "JOB_SECRET_3": "t0ken",
     }
     assert sealed.option_names == {"Password", "trustStorePassword"}
-    assert seal(bundle, SECRET_PATTERNS) == sealed
+    assert seal(bundle, KEY_PATTERNS) == sealed
 
 
 def test_a_spark_property_is_hidden_since_the_job_has_it_from_spark() -> None:
     bundle = bundle_of(("spark.x.password", "one", "spark"), ("spark.master", "yarn", "spark"))
-    sealed = seal(bundle, SECRET_PATTERNS)
+    sealed = seal(bundle, KEY_PATTERNS)
     assert sealed.bundle.params_of_type("spark") == {
         "spark.x.password": "******", "spark.master": "yarn",
     }  # fmt: skip
@@ -72,7 +72,7 @@ def test_where_a_secret_is_may_be_shown_and_the_secret_in_its_place_not() -> Non
             ("E", None, "secret"),
             source={"user": "env:A"},
         ),
-        SECRET_PATTERNS,
+        KEY_PATTERNS,
     )
     assert [row.param_value for row in sealed.bundle.sys_params] == [
         "env:A_1", "file:conf/b", "******", "******", "******",
@@ -99,7 +99,7 @@ def test_options_that_refer_are_found_with_their_place() -> None:
     ],
 )  # fmt: skip
 def test_keys_of_secrets(key: str) -> None:
-    assert is_secret(key, "x", SECRET_PATTERNS)
+    assert is_secret(key, "x", KEY_PATTERNS)
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,12 @@ def test_keys_of_secrets(key: str) -> None:
     ],
 )  # fmt: skip
 def test_other_keys(key: str) -> None:
-    assert not is_secret(key, "x", SECRET_PATTERNS)
+    assert not is_secret(key, "x", KEY_PATTERNS)
 
 
 @pytest.mark.parametrize("value", [True, False, "true", "FALSE", "", " "])
 def test_whether_there_is_a_secret_is_none(value: bool | str) -> None:
-    assert not is_secret("password", value, SECRET_PATTERNS)
+    assert not is_secret("password", value, KEY_PATTERNS)
 
 
 def test_the_patterns_are_a_setting() -> None:
@@ -125,11 +125,11 @@ def test_the_patterns_are_a_setting() -> None:
 
 @pytest.mark.parametrize("value", ["env:A", "env:_a1", "file:x", "file:/run/secrets/x y"])
 def test_places(value: str) -> None:
-    assert is_place(value)
+    assert is_secret_ref(value)
 
 
 @pytest.mark.parametrize(
     "value", ["", "A", "env:", "env:1a", "env:a b", "env:ä", "file:", "file: "]
 )
 def test_no_places(value: str) -> None:
-    assert not is_place(value)
+    assert not is_secret_ref(value)

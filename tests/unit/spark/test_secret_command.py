@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from framework.contract.secret_names import SPARK_REDACTION_DEFAULT
 from orch_dagster.spark.command import Platform, SubmitCommand, build_command
 from orch_dagster.spark.deployment import AM_ENV, container_variables
-from orch_dagster.spark.redaction import DEFAULT, REDACTION, covering
+from orch_dagster.spark.redaction import REDACTION, covering
 from orch_dagster.toolchain.errors import SubmitRefusedError
 from tests.unit.spark.test_command import MASTERS, request_for
 
@@ -64,7 +65,7 @@ def test_a_property_of_the_job_for_the_same_variable_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("properties", "kept"), [({}, DEFAULT), ({REDACTION: "own|mine"}, "own|mine")]
+    ("properties", "kept"), [({}, SPARK_REDACTION_DEFAULT), ({REDACTION: "own|mine"}, "own|mine")]
 )
 def test_sparks_redaction_keeps_what_it_covers(properties: dict[str, str], kept: str) -> None:
     regex = command_for("linux", "yarn-cluster", **properties).properties[REDACTION]
