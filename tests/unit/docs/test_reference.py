@@ -10,6 +10,8 @@ import click
 import pytest
 
 import framework
+import framework.errors
+from framework.contract.formats import FORMATS
 from orch_dagster.cli.main import main
 from orch_dagster.registry.context_params import BadRecords, ContextParams, Sink, Source
 from orch_dagster.settings import REPOSITORY, Settings
@@ -33,6 +35,31 @@ def test_every_key_of_context_params_is_named(model: type[ContextParams]) -> Non
     text = (DOCS / "reference" / "context-params.md").read_text(encoding="utf-8")
     keys = [field.name for field in fields(model)]
     assert [key for key in keys if not is_named(key, text)] == []
+
+
+def test_every_error_of_scripts_is_named() -> None:
+    text = (DOCS / "reference" / "job-scripts.md").read_text(encoding="utf-8")
+    names = [
+        name
+        for name, each in vars(framework.errors).items()
+        if isinstance(each, type) and issubclass(each, framework.FrameworkError)
+    ]
+    assert [name for name in names if not is_named(name, text)] == []
+
+
+def test_every_format_is_told_with_its_traits() -> None:
+    """On a failure the table wanted is in the message."""
+    rows = [
+        "| format | sink | checks and drift | bad_records | null_tokens |",
+        "|---|---|---|---|---|",
+    ]
+    for each in FORMATS:
+        sink = ("staged" if each.is_staged else "appended") if each.is_writable else "no"
+        traits = (each.tells_columns, each.has_bad_records, each.has_null_tokens)
+        rows.append(f"| {each.name} | {sink} | {' | '.join('yes' if t else '' for t in traits)} |")
+    table = "\n".join(rows)
+    text = (DOCS / "reference" / "context-params.md").read_text(encoding="utf-8")
+    assert table in text, table
 
 
 def test_the_reference_has_every_setting_as_it_is_declared() -> None:
