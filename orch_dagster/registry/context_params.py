@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -78,10 +78,18 @@ def parse_context_params(
     faults: list[str] = []
     node = Node(with_group(parsed, job_name), "", faults)
     context = read_context_params(node, is_row=True)
-    if not faults:
-        faults = place_faults(
+    if _is_whole(context, parsed):
+        faults += place_faults(
             context.sources, context.sinks, job_name, _base(data_root or _SOME_ROOT)
         )
     if faults:
-        raise ContextParamsError(faults)
+        raise ContextParamsError(list(dict.fromkeys(faults)))
     return context
+
+
+def _is_whole(context: ContextParams, parsed: Mapping[str, Any]) -> bool:
+    """Whether every source and sink was read, so that each has the place it has in the JSON."""
+    return all(
+        not isinstance(parsed.get(key), list) or len(parts) == len(parsed[key])
+        for key, parts in (("sources", context.sources), ("sinks", context.sinks))
+    )

@@ -133,14 +133,13 @@ def read_context_params(node: Node, *, is_row: bool) -> ContextParams:
         for where, text in _texts(node.value, ""):
             if _LONE_SURROGATE.search(text):
                 node.note(where, f"{text[:50]!a} holds half a character, which no file can hold")
-    sources = tuple(_source(each, is_row=is_row) for each in node.children("sources"))
+    parts = list(node.children("sources"))
+    sources = tuple(_source(each, is_row=is_row) for each in parts)
     sinks = tuple(_sink(each, is_row=is_row) for each in node.children("sinks"))
     has_files = any(sink.is_staged for sink in sinks) or not isinstance(_list(node, "sinks"), list)
-    for place, source in enumerate(sources):
+    for part, source in zip(parts, sources, strict=True):
         if source.bad_records and not source.bad_records.path and not has_files:
-            node.note(
-                f"sources[{place}].bad_records", "needs a path, as no sink of the job is files"
-            )
+            part.note("bad_records", "needs a path, as no sink of the job is files")
     if sinks and not _list(node, "sources"):
         node.note("sources", "needs at least one, as the job has sinks")
     return ContextParams(

@@ -121,15 +121,15 @@ class _Finder:
     def source(self, source: Source, where: str, beside: str | None) -> SourcePlace | None:
         path = self._filled(source.path, f"{where}.path")
         rejected = self._rejected(source, where, beside)
-        if path is None:
+        if path is None or not (path or source.is_table):
             return None
         return SourcePlace(path if source.is_table else resolve(self.base, path), rejected)
 
     def sink(self, sink: Sink, where: str) -> SinkPlace | None:
         path = self._filled(sink.path, f"{where}.path")
-        if path is None or sink.is_table:
-            return None if path is None else SinkPlace(path)
-        root = self._folder(path, sink.path, f"{where}.path")
+        if path is not None and sink.is_table:
+            return SinkPlace(path)
+        root = self._folder(path, sink.path, f"{where}.path") if path else None
         if root is None:
             return None
         if sink.partition_cols[:1] != (BIZ_DT,):

@@ -161,7 +161,7 @@ class TestFaults:
             {"format": "orc", "path": "out/{end_dt}"},
             {"format": "orc", "path": "out/{biz_dt}", "partition_cols": ["region", "biz_dt"]},
         ):
-            (fault,) = faults({"sources": [SOURCE], "sinks": [{**SINK, "path": "x"}, sink]})
+            fault, *_ = faults({"sources": [SOURCE], "sinks": [{**SINK, "path": "x"}, sink]})
             assert fault.startswith(
                 (
                     "sinks[1].path: put biz_dt first",
