@@ -12,7 +12,8 @@ import click
 from orch_dagster.cli.arguments import as_json
 from orch_dagster.cli.output import console, print_json, print_rows
 from orch_dagster.local_kudu import cluster
-from orch_dagster.local_kudu.daemons import DEFAULT_PORT, FIRST_PORT, LAST_PORT, ROLES, place_of
+from orch_dagster.local_kudu.place import place_of
+from orch_dagster.local_kudu.ports import DEFAULT_PORT, FIRST_PORT, LAST_PORT, ROLES
 from orch_dagster.settings import load_settings
 
 

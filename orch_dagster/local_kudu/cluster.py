@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import os
 import platform
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http.client import HTTPException
 from pathlib import Path
 from typing import Literal
-from urllib.request import ProxyHandler, build_opener
 
-from orch_dagster.local_kudu.daemons import (
+from orch_dagster.local_kudu.daemons import find_process, poll, running_of, spawn, stop
+from orch_dagster.local_kudu.errors import LocalKuduError
+from orch_dagster.local_kudu.place import Place, place_of
+from orch_dagster.local_kudu.ports import (
     DEFAULT_PORT,
-    HOST,
     ROLES,
-    Daemon,
-    LocalKuduError,
-    Place,
     Ports,
     Role,
-    State,
-    daemon_environ,
-    find_process,
-    place_of,
-    poll,
     program,
-    read_state,
-    running_of,
-    spawn,
-    stop,
-    write_state,
+    refuse_taken_ports,
 )
+from orch_dagster.local_kudu.readiness import tail, why_not_ready
+from orch_dagster.local_kudu.state import Daemon, State, read_state, write_state
 from orch_dagster.settings import REPOSITORY
 from orch_dagster.toolchain.jars import KUDU_BINARY, fetch_artifact, jars_dir
 
@@ -48,9 +34,6 @@ COMPOSE_FILE = REPOSITORY / "docs" / "kudu" / "compose.yaml"
 
 _START_TIMEOUT_S = 60.0
 _LOCK_TIMEOUT_S = 60.0
-_ANSWER_TIMEOUT_S = 2.0
-_TOOL_TIMEOUT_S = 10.0
-_TAIL_LINES = 5
 
 
 @dataclass(frozen=True)
@@ -125,7 +108,7 @@ def up(
         state = _state_for(place, port)
         there = {daemon.role for daemon in state.daemons}
         missing: tuple[Role, ...] = tuple(role for role in ROLES if role not in there)
-        _refuse_taken_ports(state.ports, missing, has_data=place.has_data())
+        refuse_taken_ports(state.ports, missing, has_data=place.has_data())
         if not place.binaries.is_dir():
             say(f"Getting {KUDU_BINARY.coordinates} (36 MB, once for this home) ...")
             unpack(fetch_artifact(KUDU_BINARY, jars_dir(home), environ), place.binaries)
@@ -147,44 +130,6 @@ def _state_for(place: Place, port: int | None) -> State:
             f"data: leave --port out, or start afresh: `orch kudu down`, then delete {place.data}"
         )
     return State(state.port, running)
-
-
-def _refuse_taken_ports(ports: Ports, roles: Sequence[Role], *, has_data: bool) -> None:
-    wanted = sorted(port for role in roles for port in (ports.rpc(role), ports.web(role)))
-    taken = [port for port in wanted if not _is_free(port)]
-    if not taken:
-        return
-    holders = _holders()
-    named = [f"{port} (by {holders[port]})" if port in holders else f"{port}" for port in taken]
-    other = "" if has_data else ", or choose another port by --port"
-    raise LocalKuduError(
-        f"ports of {HOST} that Kudu needs are taken: {', '.join(named)}; end what has them{other}"
-    )
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As Kudu itself does it: connections that linger from an earlier daemon are no hindrance.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _holders() -> dict[int, str]:
-    """Who listens on which port, as far as the system tells."""
-    import psutil
-
-    found: dict[int, str] = {}
-    for connection in psutil.net_connections("tcp"):
-        if connection.status != psutil.CONN_LISTEN or not (connection.pid and connection.laddr):
-            continue
-        with suppress(psutil.NoSuchProcess):
-            name = psutil.Process(connection.pid).name()
-            found[connection.laddr.port] = f"{name}, pid {connection.pid}"
-    return found
 
 
 def unpack(jar: Path, folder: Path) -> None:
@@ -252,50 +197,6 @@ def _wait_until_ready(daemons: Sequence[Daemon], ports: Ports, place: Place) -> 
             f"Kudu was not ready after {_START_TIMEOUT_S:.0f} s: {reason}; its logs are in "
             f"{place.logs}; `orch kudu down` and `orch kudu up` start both daemons again"
         )
-
-
-def tail(log: Path) -> str:
-    """The last lines of a daemon's log that say something."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    # A fatal error has its stack, some twenty lines of addresses, after the sentence.
-    told = [line for line in lines if line.strip() and not line.lstrip().startswith("@ ")]
-    return "\n".join(f"  {line}" for line in told[-_TAIL_LINES:])
-
-
-def why_not_ready(ports: Ports, place: Place) -> str | None:
-    """What keeps clients from being served, or None."""
-    for role in ROLES:
-        if not _is_healthy(f"{ports.web_url(role)}/healthz"):
-            return f"{program(role)} does not answer at {ports.web_url(role)}/healthz"
-    if not _has_tserver(ports, place):
-        return f"no tablet server has registered with the master at {ports.address('master')}"
-    return None
-
-
-def _is_healthy(url: str) -> bool:
-    try:
-        # Loopback is for no proxy, whatever the environment names.
-        with build_opener(ProxyHandler({})).open(url, timeout=_ANSWER_TIMEOUT_S) as answer:
-            return answer.status == 200
-    except (OSError, HTTPException):
-        return False
-
-
-def _has_tserver(ports: Ports, place: Place) -> bool:
-    tool = str(place.binaries / "bin" / "kudu")
-    argv = [tool, "tserver", "list", ports.address("master"), "-format=json", "-columns=uuid"]
-    try:
-        done = subprocess.run(
-            argv,
-            env=daemon_environ(place.binaries, os.environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TOOL_TIMEOUT_S,
-            check=False,
-        )
-        return done.returncode == 0 and bool(json.loads(done.stdout))
-    except (OSError, subprocess.TimeoutExpired, ValueError):
-        return False
 
 
 def down(home: Path) -> tuple[Daemon, ...]:

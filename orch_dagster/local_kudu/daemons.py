@@ -1,31 +1,22 @@
-"""The daemons of a local Kudu: their ports, folders and flags, and the processes themselves."""
+"""Start, find and stop the daemons of a local Kudu."""
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from orch_dagster.errors import OrchError
-from orch_dagster.files import write_atomically
-from orch_dagster.toolchain.jars import KUDU_BINARY
+from orch_dagster.local_kudu.errors import LocalKuduError
+from orch_dagster.local_kudu.place import Place
+from orch_dagster.local_kudu.ports import HOST, Ports, Role, program
+from orch_dagster.local_kudu.state import Daemon, State
 
 if TYPE_CHECKING:
     import psutil
-
-Role = Literal["master", "tserver"]
-ROLES: tuple[Role, ...] = ("master", "tserver")
-
-HOST = "127.0.0.1"
-DEFAULT_PORT = 7051
-# The tablet server is one below the master, the web pages a thousand above.
-FIRST_PORT, LAST_PORT = 1025, 64_535
 
 # Where no NTP keeps the clock, as in a container, Kudu starts only with these.
 CLOCK_FLAGS = ("--use_hybrid_clock=true", "--time_source=system_unsync", "--unlock_unsafe_flags")
@@ -37,129 +28,6 @@ _KILL_GRACE_S = 5.0
 _POLL_S = 0.1
 # Linux gives a start in ticks since the boot, and the boot to the second.
 _START_TOLERANCE_S = 2.0
-
-
-class LocalKuduError(OrchError):
-    """The local Kudu could not be started, ended or looked at."""
-
-
-@dataclass(frozen=True)
-class Ports:
-    """The four ports of a local Kudu.
-
-    Attributes:
-        master: The master's, from which the others follow.
-    """
-
-    master: int = DEFAULT_PORT
-
-    def rpc(self, role: Role) -> int:
-        """Where a daemon serves clients."""
-        return self.master if role == "master" else self.master - 1
-
-    def web(self, role: Role) -> int:
-        """Where a daemon has its web page."""
-        return self.rpc(role) + 1000
-
-    def address(self, role: Role) -> str:
-        """host:port for clients."""
-        return f"{HOST}:{self.rpc(role)}"
-
-    def web_url(self, role: Role) -> str:
-        """A daemon's web page."""
-        return f"http://{HOST}:{self.web(role)}"
-
-    @property
-    def control_url(self) -> str:
-        """For ORCH_CONTROL_URL."""
-        return f"kudu://{self.address('master')}"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the local Kudu of a home is.
-
-    Attributes:
-        root: <ORCH_HOME>/.orch/kudu.
-    """
-
-    root: Path
-
-    @property
-    def binaries(self) -> Path:
-        """What the artifact holds, unpacked."""
-        return self.root / KUDU_BINARY.file_name.removesuffix(".jar")
-
-    @property
-    def state_file(self) -> Path:
-        """Which port the data has and which processes were started."""
-        return self.root / "state.json"
-
-    @property
-    def data(self) -> Path:
-        """The data of both daemons."""
-        return self.root / "data"
-
-    @property
-    def logs(self) -> Path:
-        """The logs of both daemons."""
-        return self.root / "logs"
-
-    def log(self, role: Role) -> Path:
-        """What a daemon prints."""
-        return self.logs / f"{role}.log"
-
-    def has_data(self) -> bool:
-        """Whether a daemon has written any."""
-        return any(self.data.glob("*/*"))
-
-
-def place_of(home: Path) -> Place:
-    """Where the local Kudu of an ORCH_HOME is."""
-    return Place(home / ".orch" / "kudu")
-
-
-@dataclass(frozen=True)
-class Daemon:
-    """A process that was started.
-
-    Attributes:
-        role: What it serves as.
-        pid: Its process id, which another process may have by now.
-        started_s: When it started, in seconds since the boot: no change of the clock moves it.
-    """
-
-    role: Role
-    pid: int
-    started_s: float
-
-    @property
-    def name(self) -> str:
-        """Its program."""
-        return program(self.role)
-
-
-@dataclass(frozen=True)
-class State:
-    """What state.json keeps.
-
-    Attributes:
-        port: The master's, which is part of its data.
-        daemons: Those that were started and not ended by us since.
-    """
-
-    port: int
-    daemons: tuple[Daemon, ...] = ()
-
-    @property
-    def ports(self) -> Ports:
-        """All four ports."""
-        return Ports(self.port)
-
-
-def program(role: Role) -> str:
-    """The program of a role, which is also the name of its process."""
-    return f"kudu-{role}"
 
 
 def daemon_argv(role: Role, ports: Ports, place: Place) -> list[str]:
@@ -190,46 +58,6 @@ def daemon_environ(binaries: Path, environ: Mapping[str, str]) -> dict[str, str]
     libraries = binaries / "lib"
     paths = {"LD_LIBRARY_PATH": str(libraries), "SASL_PATH": str(libraries / "sasl2")}
     return {**environ, **paths}
-
-
-def read_state(place: Place) -> State | None:
-    """What was started, or None where nothing ever was.
-
-    Raises:
-        LocalKuduError: The file is not as it is written.
-    """
-    try:
-        text = place.state_file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise LocalKuduError(
-            f"{place.state_file} cannot be read ({error}): be the user who started this Kudu"
-        ) from error
-    try:
-        value: dict[str, Any] = json.loads(text)
-        ports = Ports(int(value["port"]))
-        known: dict[str, dict[str, Any]] = value["daemons"]
-        daemons = tuple(
-            Daemon(role, int(known[role]["pid"]), float(known[role]["started_s"]))
-            for role in ROLES
-            if role in known
-        )
-        if not FIRST_PORT <= ports.master <= LAST_PORT or any(one.pid < 1 for one in daemons):
-            raise ValueError("a number out of its range")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise LocalKuduError(
-            f"{place.state_file} cannot be read ({error!r}): end kudu-master and kudu-tserver by "
-            "hand if they run, delete the file, and start with the --port that the data has"
-        ) from error
-    return State(ports.master, daemons)
-
-
-def write_state(place: Place, state: State) -> None:
-    """Keep what was started."""
-    daemons = {one.role: {"pid": one.pid, "started_s": one.started_s} for one in state.daemons}
-    text = json.dumps({"port": state.port, "daemons": daemons}, indent=2)
-    write_atomically(place.state_file, text + "\n")
 
 
 def find_process(daemon: Daemon) -> psutil.Process | None:

@@ -25,17 +25,11 @@ from click.testing import CliRunner
 from orch_dagster.cli.main import main
 from orch_dagster.local_kudu import cluster
 from orch_dagster.local_kudu.cluster import COMPOSE_FILE
-from orch_dagster.local_kudu.daemons import (
-    ROLES,
-    Daemon,
-    Place,
-    Ports,
-    State,
-    daemon_environ,
-    place_of,
-    read_state,
-    write_state,
-)
+from orch_dagster.local_kudu.daemons import daemon_environ
+from orch_dagster.local_kudu.place import Place, place_of
+from orch_dagster.local_kudu.ports import ROLES, Ports
+from orch_dagster.local_kudu.readiness import why_not_ready
+from orch_dagster.local_kudu.state import Daemon, State, read_state, write_state
 from orch_dagster.toolchain.jars import KUDU_BINARY, fetch_artifact, jars_dir
 from tests.homes import Home, new_home
 from tests.kudu_cluster import CACHE, kudu_home, why_no_kudu
@@ -329,9 +323,7 @@ def test_the_flags_for_docker_start_a_kudu(one_home: Home, tmp_path: Path) -> No
             )
             stack.callback(process.wait)
             stack.callback(process.kill)
-        wait_until(
-            lambda: cluster.why_not_ready(ports, place) is None, "a Kudu by Docker's flags", 60
-        )
+        wait_until(lambda: why_not_ready(ports, place) is None, "a Kudu by Docker's flags", 60)
         listed = tool(one_home, "tserver", "list", ports.address("master"), "-format=json")
 
     assert [one["uuid"] for one in json.loads(listed)]

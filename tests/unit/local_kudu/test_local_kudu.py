@@ -15,24 +15,19 @@ import psutil
 import pytest
 import yaml
 
-from orch_dagster.local_kudu.cluster import COMPOSE_FILE, check_platform, tail, unpack
+from orch_dagster.local_kudu.cluster import COMPOSE_FILE, check_platform, unpack
 from orch_dagster.local_kudu.daemons import (
     CLOCK_FLAGS,
     MASTER_FLAGS,
-    ROLES,
-    Daemon,
-    LocalKuduError,
-    Place,
-    Ports,
-    Role,
-    State,
     daemon_argv,
     daemon_environ,
     find_process,
-    place_of,
-    read_state,
-    write_state,
 )
+from orch_dagster.local_kudu.errors import LocalKuduError
+from orch_dagster.local_kudu.place import Place, place_of
+from orch_dagster.local_kudu.ports import ROLES, Ports, Role
+from orch_dagster.local_kudu.readiness import tail
+from orch_dagster.local_kudu.state import Daemon, State, read_state, write_state
 from orch_dagster.toolchain.jars import KUDU_BINARY, KUDU_VERSION
 from tests.waiting import wait_until
 

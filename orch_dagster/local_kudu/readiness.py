@@ -1,0 +1,62 @@
+"""Whether a local Kudu serves clients, by its web pages and its own tool."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from http.client import HTTPException
+from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
+
+from orch_dagster.local_kudu.daemons import daemon_environ
+from orch_dagster.local_kudu.place import Place
+from orch_dagster.local_kudu.ports import ROLES, Ports, program
+
+_ANSWER_TIMEOUT_S = 2.0
+_TOOL_TIMEOUT_S = 10.0
+_TAIL_LINES = 5
+
+
+def tail(log: Path) -> str:
+    """The last lines of a daemon's log that say something."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    # A fatal error has its stack, some twenty lines of addresses, after the sentence.
+    told = [line for line in lines if line.strip() and not line.lstrip().startswith("@ ")]
+    return "\n".join(f"  {line}" for line in told[-_TAIL_LINES:])
+
+
+def why_not_ready(ports: Ports, place: Place) -> str | None:
+    """What keeps clients from being served, or None."""
+    for role in ROLES:
+        if not _is_healthy(f"{ports.web_url(role)}/healthz"):
+            return f"{program(role)} does not answer at {ports.web_url(role)}/healthz"
+    if not _has_tserver(ports, place):
+        return f"no tablet server has registered with the master at {ports.address('master')}"
+    return None
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        # Loopback is for no proxy, whatever the environment names.
+        with build_opener(ProxyHandler({})).open(url, timeout=_ANSWER_TIMEOUT_S) as answer:
+            return answer.status == 200
+    except (OSError, HTTPException):
+        return False
+
+
+def _has_tserver(ports: Ports, place: Place) -> bool:
+    tool = str(place.binaries / "bin" / "kudu")
+    argv = [tool, "tserver", "list", ports.address("master"), "-format=json", "-columns=uuid"]
+    try:
+        done = subprocess.run(
+            argv,
+            env=daemon_environ(place.binaries, os.environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TOOL_TIMEOUT_S,
+            check=False,
+        )
+        return done.returncode == 0 and bool(json.loads(done.stdout))
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return False
