@@ -1,1 +1,1 @@
-"""A local real Kudu to try things on."""
+"""A real Kudu on this machine, for development."""

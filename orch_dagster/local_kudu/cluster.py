@@ -1,4 +1,4 @@
-"""A local real Kudu to try things on: one master and one tablet server, on loopback only."""
+"""Start, stop and inspect a local Kudu: one master and one tablet server, on loopback only."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _LOCK_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True)
 class DaemonStatus:
-    """How a daemon does, for `orch kudu status`."""
+    """The status of a daemon, for `orch kudu status`."""
 
     daemon: str
     state: Literal["running", "stopped"]
@@ -51,13 +51,13 @@ class DaemonStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """How the local Kudu does.
+    """The status of the local Kudu.
 
     Attributes:
         ready: Whether it serves clients.
-        reason: Why not, where it does not.
-        control_url: For ORCH_CONTROL_URL.
-        daemons: One for each role.
+        reason: Why it does not; None if it does.
+        control_url: The value of ORCH_CONTROL_URL for this Kudu.
+        daemons: A status for each role.
     """
 
     ready: bool
@@ -67,14 +67,14 @@ class Status:
 
 
 def check_platform(system: str | None = None, machine: str | None = None) -> None:
-    """Refuse every system but the one that the binaries are for.
+    """Refuse every system except the one that the binaries are for.
 
     Args:
-        system: As sys.platform has it; this one's where None.
-        machine: As platform.machine has it; this one's where None.
+        system: A value of sys.platform; None for this system's.
+        machine: A value of platform.machine; None for this system's.
 
     Raises:
-        LocalKuduError: It is another, with what to do there.
+        LocalKuduError: If it is another system; the message says what to do there.
     """
     if (system or sys.platform, machine or platform.machine()) != ("linux", "x86_64"):
         raise LocalKuduError(
@@ -86,28 +86,28 @@ def check_platform(system: str | None = None, machine: str | None = None) -> Non
 def up(
     home: Path, port: int | None, environ: Mapping[str, str], say: Callable[[str], object]
 ) -> tuple[Ports, tuple[Daemon, ...]]:
-    """Start what does not run and wait until clients are served.
+    """Start the daemons that don't run, and wait until clients are served.
 
     Args:
         home: ORCH_HOME.
-        port: The master's; None: the one that the data has, else 7051.
+        port: The master's port; None for the one that the data has, else 7051.
         environ: The environment of the daemons.
-        say: Told what takes a while.
+        say: Receives a sentence about each step that takes a while.
 
     Returns:
-        The ports, and what was started: nothing where all ran already.
+        The ports, and the daemons that were started: none if both ran already.
 
     Raises:
-        LocalKuduError: Why it cannot be started; nothing that this call started is left running.
-        JarError: The binaries cannot be fetched.
-        SparkError: No Java or Spark to fetch them with.
+        LocalKuduError: If it can't be started; no daemon of this call is then left running.
+        JarError: If the binaries can't be fetched.
+        SparkError: If Java or Spark, which fetch them, is missing.
     """
     check_platform()
     place = place_of(home)
     with _alone(place):
         state = _state_for(place, port)
-        there = {daemon.role for daemon in state.daemons}
-        missing: tuple[Role, ...] = tuple(role for role in ROLES if role not in there)
+        running = {daemon.role for daemon in state.daemons}
+        missing: tuple[Role, ...] = tuple(role for role in ROLES if role not in running)
         refuse_taken_ports(state.ports, missing, has_data=place.has_data())
         if not place.binaries.is_dir():
             say(f"Getting {KUDU_BINARY.coordinates} (36 MB, once for this home) ...")
@@ -119,7 +119,7 @@ def up(
 
 
 def _state_for(place: Place, port: int | None) -> State:
-    """What runs and on which port, or will."""
+    """Return the daemons that run and the port of the local Kudu, which may be a new one."""
     state = read_state(place)
     running = running_of(state) if state else ()
     if state is None or not (running or place.has_data()):
@@ -127,20 +127,20 @@ def _state_for(place: Place, port: int | None) -> State:
     if port not in (None, state.port):
         raise LocalKuduError(
             f"the data in {place.data} is of a Kudu on port {state.port}, which is part of the "
-            f"data: leave --port out, or start afresh: `orch kudu down`, then delete {place.data}"
+            f"data: leave --port out, or start over: `orch kudu down`, then delete {place.data}"
         )
     return State(state.port, running)
 
 
 def unpack(jar: Path, folder: Path) -> None:
-    """Unpack the binaries, whole or not at all.
+    """Unpack the binaries, completely or not at all.
 
     Args:
-        jar: The artifact, which holds one folder of that folder's name.
-        folder: Where they are afterwards.
+        jar: The artifact, which holds one folder of the name of `folder`.
+        folder: The folder to create.
 
     Raises:
-        LocalKuduError: The artifact is not whole, or there is no room.
+        LocalKuduError: If the artifact is incomplete, or the disk is full.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpack-") as scratch:
@@ -149,25 +149,25 @@ def unpack(jar: Path, folder: Path) -> None:
                 archive.extractall(scratch)
             unpacked = Path(scratch) / folder.name
             for binary in (unpacked / "bin").iterdir():
-                # The artifact keeps no modes.
+                # The artifact is a zip without modes.
                 binary.chmod(0o755)
             unpacked.rename(folder)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
             raise LocalKuduError(
-                f"{jar} could not be unpacked into {folder.parent} ({error}): if there is room, "
-                "delete that file, and it is fetched again"
+                f"{jar} could not be unpacked into {folder.parent} ({error}): if the disk is not "
+                "full, delete that file, and it is fetched again"
             ) from error
 
 
 def _start(
     roles: Sequence[Role], state: State, place: Place, environ: Mapping[str, str]
 ) -> tuple[Daemon, ...]:
-    """Start daemons beside those of the state and wait until all serve; else end them again."""
+    """Start daemons beside those of the state and wait until all serve; on an error stop them."""
     started: list[Daemon] = []
     try:
         for role in roles:
             started.append(spawn(role, state.ports, place, environ))
-            # At once: should this process be killed, `orch kudu down` knows of the daemon.
+            # At once, so that `orch kudu down` finds the daemon even if this process is killed.
             write_state(place, replace(state, daemons=(*state.daemons, *started)))
         _wait_until_ready((*state.daemons, *started), state.ports, place)
     except BaseException:
@@ -195,25 +195,25 @@ def _wait_until_ready(daemons: Sequence[Daemon], ports: Ports, place: Place) -> 
     if not poll(is_ready, _START_TIMEOUT_S):
         raise LocalKuduError(
             f"Kudu was not ready after {_START_TIMEOUT_S:.0f} s: {reason}; its logs are in "
-            f"{place.logs}; `orch kudu down` and `orch kudu up` start both daemons again"
+            f"{place.logs}; `orch kudu down` and `orch kudu up` restart both daemons"
         )
 
 
 def down(home: Path) -> tuple[Daemon, ...]:
-    """End the daemons; their data stays.
+    """Stop the daemons; keep their data.
 
     Args:
         home: ORCH_HOME.
 
     Returns:
-        What was ended.
+        The daemons that were stopped.
 
     Raises:
-        LocalKuduError: One cannot be ended, or Kudu's binaries are for another system.
+        LocalKuduError: If a daemon can't be stopped, or Kudu's binaries are for another system.
     """
     check_platform()
     place = place_of(home)
-    # Asked first, so that nothing is made where nothing ever was.
+    # First without the lock, which would create the folder.
     if read_state(place) is None:
         return ()
     with _alone(place):
@@ -226,25 +226,25 @@ def down(home: Path) -> tuple[Daemon, ...]:
 
 
 def status(home: Path) -> Status:
-    """How both daemons do.
+    """Return the status of both daemons.
 
     Args:
         home: ORCH_HOME.
 
     Raises:
-        LocalKuduError: Kudu's binaries are for another system.
+        LocalKuduError: If Kudu's binaries are for another system.
     """
     check_platform()
     place = place_of(home)
     state = read_state(place) or State(DEFAULT_PORT)
-    daemons = {one.role: one for one in state.daemons}
-    found = tuple(_daemon_status(role, daemons.get(role), state.ports, place) for role in ROLES)
-    stopped = [one.daemon for one in found if one.state == "stopped"]
+    daemons = {daemon.role: daemon for daemon in state.daemons}
+    statuses = tuple(_daemon_status(role, daemons.get(role), state.ports, place) for role in ROLES)
+    stopped = [each.daemon for each in statuses if each.state == "stopped"]
     if stopped:
         reason = f"{' and '.join(stopped)} not running, `orch kudu up` starts what is missing"
     else:
         reason = why_not_ready(state.ports, place)
-    return Status(reason is None, reason, state.ports.control_url, found)
+    return Status(reason is None, reason, state.ports.control_url, statuses)
 
 
 def _daemon_status(role: Role, daemon: Daemon | None, ports: Ports, place: Place) -> DaemonStatus:
@@ -261,28 +261,28 @@ def _daemon_status(role: Role, daemon: Daemon | None, ports: Ports, place: Place
 
 
 def _since_boot_s() -> float:
-    # By the clock that the starts of processes are kept in.
+    # The clock of the starts of processes.
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @contextmanager
 def _alone(place: Place) -> Generator[None]:
-    """One command at a time; the system frees the lock of one that was killed."""
-    # Not on every system, and neither are the daemons.
+    """Hold the lock that allows one command at a time; the system frees a killed command's."""
+    # Windows has no fcntl, and no daemons of Kudu either.
     import fcntl
 
     place.root.mkdir(parents=True, exist_ok=True)
     with (place.root / "lock").open("w") as lock:
 
-        def is_ours() -> bool:
+        def is_acquired() -> bool:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
             return True
 
-        if not poll(is_ours, _LOCK_TIMEOUT_S):
+        if not poll(is_acquired, _LOCK_TIMEOUT_S):
             raise LocalKuduError(
-                f"another `orch kudu` command is at work in {place.root}: wait for its end"
+                f"another `orch kudu` command runs in {place.root}: wait for its end"
             )
         yield

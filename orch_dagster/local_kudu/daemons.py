@@ -18,31 +18,31 @@ from orch_dagster.local_kudu.state import Daemon, State
 if TYPE_CHECKING:
     import psutil
 
-# Where no NTP keeps the clock, as in a container, Kudu starts only with these.
+# Without NTP, as in a container, Kudu starts only with these.
 CLOCK_FLAGS = ("--use_hybrid_clock=true", "--time_source=system_unsync", "--unlock_unsafe_flags")
-# There is one tablet server, and the default is three replicas.
+# Kudu's default of three replicas needs three tablet servers.
 MASTER_FLAGS = ("--default_num_replicas=1",)
 
 _TERM_GRACE_S = 10.0
 _KILL_GRACE_S = 5.0
 _POLL_S = 0.1
-# Linux gives a start in ticks since the boot, and the boot to the second.
+# Linux has the time of the boot in whole seconds only.
 _START_TOLERANCE_S = 2.0
 
 
 def daemon_argv(role: Role, ports: Ports, place: Place) -> list[str]:
-    """The command of a daemon."""
+    """Build the command of a daemon."""
     if role == "master":
-        own = [f"--master_addresses={ports.address('master')}", *MASTER_FLAGS]
+        role_flags = [f"--master_addresses={ports.address('master')}", *MASTER_FLAGS]
     else:
-        own = [f"--tserver_master_addrs={ports.address('master')}"]
+        role_flags = [f"--tserver_master_addrs={ports.address('master')}"]
     data = place.data / role
     return [
         str(place.binaries / "bin" / program(role)),
         f"--rpc_bind_addresses={ports.address(role)}",
         f"--webserver_interface={HOST}",
         f"--webserver_port={ports.web(role)}",
-        *own,
+        *role_flags,
         *CLOCK_FLAGS,
         "--logtostderr",
         f"--log_dir={place.logs}",
@@ -54,14 +54,14 @@ def daemon_argv(role: Role, ports: Ports, place: Place) -> list[str]:
 
 
 def daemon_environ(binaries: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of Kudu's own programs, and of no others: its libraries would break them."""
+    """Return the environment of Kudu's programs; its libraries would break other programs."""
     libraries = binaries / "lib"
     paths = {"LD_LIBRARY_PATH": str(libraries), "SASL_PATH": str(libraries / "sasl2")}
     return {**environ, **paths}
 
 
 def find_process(daemon: Daemon) -> psutil.Process | None:
-    """The process of a daemon, or None where it ended, whoever has its pid now."""
+    """Return the process of a daemon, or None if it ended, even if its pid was reused."""
     import psutil
 
     try:
@@ -75,9 +75,9 @@ def find_process(daemon: Daemon) -> psutil.Process | None:
 
 
 def _has_ended(process: psutil.Process) -> bool:
-    """Whether it is a zombie, as it stays for good where nothing reaps orphans.
+    """Return whether it is a zombie without other threads.
 
-    While its other threads end, which hold its ports, the process is a zombie already.
+    A zombie remains if nothing reaps orphans; its ports are held until its last thread ends.
     """
     import psutil
 
@@ -91,21 +91,21 @@ def _started_s(process: psutil.Process) -> float:
 
 
 def running_of(state: State) -> tuple[Daemon, ...]:
-    """The daemons of a state that still run."""
+    """Return the daemons of a state that still run."""
     return tuple(daemon for daemon in state.daemons if find_process(daemon))
 
 
 def spawn(role: Role, ports: Ports, place: Place, environ: Mapping[str, str]) -> Daemon:
-    """Start a daemon on its own, so that it outlives this command and its terminal.
+    """Start a daemon in a session of its own, so that it outlives this command and its terminal.
 
     Args:
-        role: Which.
-        ports: Of the local Kudu.
-        place: Where its binaries and data are.
-        environ: What its environment is made of.
+        role: The daemon's role.
+        ports: The ports of the local Kudu.
+        place: The place of its binaries and data.
+        environ: The variables that its environment is based on.
 
     Raises:
-        LocalKuduError: The system does not start it.
+        LocalKuduError: If the system can't start it.
     """
     import psutil
 
@@ -126,24 +126,24 @@ def spawn(role: Role, ports: Ports, place: Place, environ: Mapping[str, str]) ->
     except OSError as error:
         raise LocalKuduError(
             f"{argv[0]} could not be started ({error}): it needs a Linux with glibc, and a file "
-            "system that may hold programs"
+            "system that is not mounted with noexec"
         ) from error
     return Daemon(role, process.pid, _started_s(psutil.Process(process.pid)))
 
 
 def stop(daemons: Sequence[Daemon]) -> None:
-    """Ask, wait, kill; only processes that are what was started.
+    """Terminate the daemons, wait, and kill those that remain; signal no other process.
 
     Raises:
-        LocalKuduError: One is another user's, or does not end.
+        LocalKuduError: If a daemon is another user's, or does not end.
     """
     for number, grace_s in ((signal.SIGTERM, _TERM_GRACE_S), (signal.SIGKILL, _KILL_GRACE_S)):
         for daemon in daemons:
             _send(daemon, number)
-        if poll(lambda: not any(find_process(one) for one in daemons), grace_s):
+        if poll(lambda: not any(map(find_process, daemons)), grace_s):
             return
-    left = ", ".join(f"{one.name} (pid {one.pid})" for one in daemons if find_process(one))
-    raise LocalKuduError(f"{left} did not end, not even killed: look at its state by `ps`")
+    running = ", ".join(f"{each.name} (pid {each.pid})" for each in filter(find_process, daemons))
+    raise LocalKuduError(f"{running} did not end, not even by SIGKILL: check its state by `ps`")
 
 
 def _send(daemon: Daemon, number: signal.Signals) -> None:
@@ -154,21 +154,22 @@ def _send(daemon: Daemon, number: signal.Signals) -> None:
         return
     try:
         process.send_signal(number)
-        # One that is paused takes the signal only when it goes on.
+        # A paused process handles the signal only after it continues.
         process.send_signal(signal.SIGCONT)
     except psutil.NoSuchProcess:
         return
     except psutil.AccessDenied as error:
         raise LocalKuduError(
-            f"{daemon.name} (pid {daemon.pid}) is another user's: end it as the user who started it"
+            f"{daemon.name} (pid {daemon.pid}) is another user's: stop it as the user who started "
+            "it"
         ) from error
 
 
-def poll(true: Callable[[], bool], timeout_s: float) -> bool:
-    """Look until something is true; False at the deadline."""
-    until = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() >= until:
+def poll(condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Check a condition until it is true; return False at the deadline."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() >= deadline:
             return False
         threading.Event().wait(_POLL_S)
     return True

@@ -6,4 +6,4 @@ from orch_dagster.errors import OrchError
 
 
 class LocalKuduError(OrchError):
-    """The local Kudu could not be started, ended or looked at."""
+    """The local Kudu could not be started, stopped or inspected."""

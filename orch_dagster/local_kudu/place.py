@@ -11,7 +11,7 @@ from orch_dagster.toolchain.jars import KUDU_BINARY
 
 @dataclass(frozen=True)
 class Place:
-    """Where the local Kudu of a home is.
+    """The folder of a home's local Kudu.
 
     Attributes:
         root: <ORCH_HOME>/.orch/kudu.
@@ -21,12 +21,12 @@ class Place:
 
     @property
     def binaries(self) -> Path:
-        """What the artifact holds, unpacked."""
+        """The unpacked artifact."""
         return self.root / KUDU_BINARY.file_name.removesuffix(".jar")
 
     @property
     def state_file(self) -> Path:
-        """Which port the data has and which processes were started."""
+        """The file of the data's port and the started processes."""
         return self.root / "state.json"
 
     @property
@@ -40,14 +40,14 @@ class Place:
         return self.root / "logs"
 
     def log(self, role: Role) -> Path:
-        """What a daemon prints."""
+        """Return the log of a daemon, which has all that it prints."""
         return self.logs / f"{role}.log"
 
     def has_data(self) -> bool:
-        """Whether a daemon has written any."""
+        """Return whether a daemon has written data."""
         return any(self.data.glob("*/*"))
 
 
 def place_of(home: Path) -> Place:
-    """Where the local Kudu of an ORCH_HOME is."""
+    """Return the place of the local Kudu of an ORCH_HOME."""
     return Place(home / ".orch" / "kudu")

@@ -20,7 +20,7 @@ FIRST_PORT, LAST_PORT = 1025, 64_535
 
 
 def program(role: Role) -> str:
-    """The program of a role, which is also the name of its process."""
+    """Return the program of a role, which is also the name of its process."""
     return f"kudu-{role}"
 
 
@@ -29,34 +29,44 @@ class Ports:
     """The four ports of a local Kudu.
 
     Attributes:
-        master: The master's, from which the others follow.
+        master: The master's port, from which the others follow.
     """
 
     master: int = DEFAULT_PORT
 
     def rpc(self, role: Role) -> int:
-        """Where a daemon serves clients."""
+        """Return the port on which a daemon serves clients."""
         return self.master if role == "master" else self.master - 1
 
     def web(self, role: Role) -> int:
-        """Where a daemon has its web page."""
+        """Return the port of a daemon's web page."""
         return self.rpc(role) + 1000
 
     def address(self, role: Role) -> str:
-        """host:port for clients."""
+        """Return ``host:port`` for clients."""
         return f"{HOST}:{self.rpc(role)}"
 
     def web_url(self, role: Role) -> str:
-        """A daemon's web page."""
+        """Return the URL of a daemon's web page."""
         return f"http://{HOST}:{self.web(role)}"
 
     @property
     def control_url(self) -> str:
-        """For ORCH_CONTROL_URL."""
+        """The value of ORCH_CONTROL_URL for this Kudu."""
         return f"kudu://{self.address('master')}"
 
 
 def refuse_taken_ports(ports: Ports, roles: Sequence[Role], *, has_data: bool) -> None:
+    """Refuse to start daemons whose ports are in use.
+
+    Args:
+        ports: The ports of the local Kudu.
+        roles: The daemons to be started.
+        has_data: Whether there is data, which fixes the ports.
+
+    Raises:
+        LocalKuduError: If ports are taken; it names each and its process.
+    """
     wanted = sorted(port for role in roles for port in (ports.rpc(role), ports.web(role)))
     taken = [port for port in wanted if not _is_free(port)]
     if not taken:
@@ -65,13 +75,13 @@ def refuse_taken_ports(ports: Ports, roles: Sequence[Role], *, has_data: bool) -
     named = [f"{port} (by {holders[port]})" if port in holders else f"{port}" for port in taken]
     other = "" if has_data else ", or choose another port by --port"
     raise LocalKuduError(
-        f"ports of {HOST} that Kudu needs are taken: {', '.join(named)}; end what has them{other}"
+        f"ports of {HOST} that Kudu needs are taken: {', '.join(named)}; end their processes{other}"
     )
 
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # As Kudu itself does it: connections that linger from an earlier daemon are no hindrance.
+        # Kudu sets this too, so lingering connections of an earlier daemon don't count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -81,14 +91,14 @@ def _is_free(port: int) -> bool:
 
 
 def _holders() -> dict[int, str]:
-    """Who listens on which port, as far as the system tells."""
+    """Return the process that listens on each port, as far as this user may see it."""
     import psutil
 
-    found: dict[int, str] = {}
+    holders: dict[int, str] = {}
     for connection in psutil.net_connections("tcp"):
         if connection.status != psutil.CONN_LISTEN or not (connection.pid and connection.laddr):
             continue
         with suppress(psutil.NoSuchProcess):
             name = psutil.Process(connection.pid).name()
-            found[connection.laddr.port] = f"{name}, pid {connection.pid}"
-    return found
+            holders[connection.laddr.port] = f"{name}, pid {connection.pid}"
+    return holders

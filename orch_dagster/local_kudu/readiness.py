@@ -1,4 +1,4 @@
-"""Whether a local Kudu serves clients, by its web pages and its own tool."""
+"""Check by its web pages and its own tool whether a local Kudu serves clients."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _TAIL_LINES = 5
 
 
 def tail(log: Path) -> str:
-    """The last lines of a daemon's log that say something."""
+    """Return the last lines of a daemon's log, without blank ones and stack addresses."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    # A fatal error has its stack, some twenty lines of addresses, after the sentence.
-    told = [line for line in lines if line.strip() and not line.lstrip().startswith("@ ")]
-    return "\n".join(f"  {line}" for line in told[-_TAIL_LINES:])
+    # A fatal error is followed by some twenty addresses of its stack.
+    messages = [line for line in lines if line.strip() and not line.lstrip().startswith("@ ")]
+    return "\n".join(f"  {line}" for line in messages[-_TAIL_LINES:])
 
 
 def why_not_ready(ports: Ports, place: Place) -> str | None:
-    """What keeps clients from being served, or None."""
+    """Return why clients are not served yet, or None if they are."""
     for role in ROLES:
         if not _is_healthy(f"{ports.web_url(role)}/healthz"):
             return f"{program(role)} does not answer at {ports.web_url(role)}/healthz"
@@ -38,7 +38,7 @@ def why_not_ready(ports: Ports, place: Place) -> str | None:
 
 def _is_healthy(url: str) -> bool:
     try:
-        # Loopback is for no proxy, whatever the environment names.
+        # The environment's proxy must not be asked for loopback.
         with build_opener(ProxyHandler({})).open(url, timeout=_ANSWER_TIMEOUT_S) as answer:
             return answer.status == 200
     except (OSError, HTTPException):

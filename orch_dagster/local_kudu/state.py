@@ -17,9 +17,9 @@ class Daemon:
     """A process that was started.
 
     Attributes:
-        role: What it serves as.
-        pid: Its process id, which another process may have by now.
-        started_s: When it started, in seconds since the boot: no change of the clock moves it.
+        role: Its role.
+        pid: Its process id, which another process may have got since.
+        started_s: Its start in seconds since the boot, which no change of the clock moves.
     """
 
     role: Role
@@ -28,17 +28,17 @@ class Daemon:
 
     @property
     def name(self) -> str:
-        """Its program."""
+        """The daemon's program."""
         return program(self.role)
 
 
 @dataclass(frozen=True)
 class State:
-    """What state.json keeps.
+    """The content of state.json.
 
     Attributes:
-        port: The master's, which is part of its data.
-        daemons: Those that were started and not ended by us since.
+        port: The master's port, which is part of its data.
+        daemons: The daemons that `orch kudu` started and has not stopped since.
     """
 
     port: int
@@ -51,10 +51,10 @@ class State:
 
 
 def read_state(place: Place) -> State | None:
-    """What was started, or None where nothing ever was.
+    """Return the state, or None if nothing was ever started.
 
     Raises:
-        LocalKuduError: The file is not as it is written.
+        LocalKuduError: If the file can't be read, or was damaged.
     """
     try:
         text = place.state_file.read_text(encoding="utf-8")
@@ -62,19 +62,20 @@ def read_state(place: Place) -> State | None:
         return None
     except OSError as error:
         raise LocalKuduError(
-            f"{place.state_file} cannot be read ({error}): be the user who started this Kudu"
+            f"{place.state_file} cannot be read ({error}): run this as the user who started the "
+            "Kudu"
         ) from error
     try:
         value: dict[str, Any] = json.loads(text)
         ports = Ports(int(value["port"]))
-        known: dict[str, dict[str, Any]] = value["daemons"]
+        by_role: dict[str, dict[str, Any]] = value["daemons"]
         daemons = tuple(
-            Daemon(role, int(known[role]["pid"]), float(known[role]["started_s"]))
+            Daemon(role, int(by_role[role]["pid"]), float(by_role[role]["started_s"]))
             for role in ROLES
-            if role in known
+            if role in by_role
         )
-        if not FIRST_PORT <= ports.master <= LAST_PORT or any(one.pid < 1 for one in daemons):
-            raise ValueError("a number out of its range")
+        if not FIRST_PORT <= ports.master <= LAST_PORT or any(each.pid < 1 for each in daemons):
+            raise ValueError("a number out of range")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise LocalKuduError(
             f"{place.state_file} cannot be read ({error!r}): end kudu-master and kudu-tserver by "
@@ -84,7 +85,7 @@ def read_state(place: Place) -> State | None:
 
 
 def write_state(place: Place, state: State) -> None:
-    """Keep what was started."""
-    daemons = {one.role: {"pid": one.pid, "started_s": one.started_s} for one in state.daemons}
+    """Write the state atomically."""
+    daemons = {each.role: {"pid": each.pid, "started_s": each.started_s} for each in state.daemons}
     text = json.dumps({"port": state.port, "daemons": daemons}, indent=2)
     write_atomically(place.state_file, text + "\n")
