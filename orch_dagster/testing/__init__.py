@@ -1,4 +1,4 @@
-"""A pytest plugin for those who write jobs: `pytest_plugins = ["orch_dagster.kit"]`.
+"""A pytest plugin for authors of jobs: `pytest_plugins = ["orch_dagster.kit"]`.
 
 docs/testing.md shows its use.
 """

@@ -1,4 +1,4 @@
-"""What the test kit itself refuses; what a job raises reaches the test as it is."""
+"""The error of the test kit; a job's own exceptions reach the test unchanged."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from orch_dagster.errors import OrchError
 
 
 class KitError(OrchError):
-    """The test asks for something that the kit can't do; the text says what to give instead."""
+    """The test asks for something that the kit can't do; the text has the remedy."""

@@ -1,4 +1,4 @@
-"""What a test gives as a source: made a frame, or put into a file that the job reads."""
+"""Turn what a test gives as a source into a frame, or into a file that the job reads."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ if TYPE_CHECKING:
 Given: TypeAlias = Union[str, bytes, Path, Sequence[Mapping[str, Any]], "DataFrame"]
 """A file's content, a file or folder to copy, rows by column name, or a frame."""
 
-# RFC 4180 as Spark has to be told of it; a row with too many or too few cells is an error.
+# RFC 4180 in Spark's options; a row with too many or too few cells is an error.
 CSV_TEXT = Source(
     format="csv",
     options={"header": "true", "multiLine": "true", "escape": '"', "mode": "FAILFAST"},
 )
-# Where no source says how: a format that keeps every type.
+# The format for frames without a source, as it keeps every type.
 FRAME = Source(format="parquet")
 
 _GIVE_A_FRAME = 'give rows, or landing.frame(rows, "id INT, name STRING, …")'
-# They choose among files, and the one that the test gives is the one.
-_CHOOSING = ("pathglobfilter", "modifiedbefore", "modifiedafter")
-# Spark's writer trims cells unless it is told not to.
+# These select files, and the test gives the file itself.
+_SELECTING = ("pathglobfilter", "modifiedbefore", "modifiedafter")
+# Spark's writer trims cells by default.
 _UNTRIMMED = {"ignoreLeadingWhiteSpace": False, "ignoreTrailingWhiteSpace": False}
 
 
 def put(spark: SparkSession, given: Given, source: Source, folder: Path, name: str) -> Source:
     """Write what a test gives, and return the source that reads it.
 
-    Its format and options are the job's own, so that what they do is tested too. A table has no
-    files: it is read from Parquet instead.
+    Its format and options are the job's own, so that they are tested too. A table has no files, so
+    Parquet takes its place.
 
     Args:
-        spark: Makes frames of rows.
+        spark: The session that makes frames of rows.
         given: What the test gives.
         source: The job's own source.
-        folder: Where to; it need not exist.
+        folder: The folder to write to; it need not exist.
         name: The view's name, row1, row2, …
 
     Raises:
-        KitError: The source can't be given in that form.
+        KitError: If the source can't be given in that form.
     """
     from pyspark.sql import DataFrame
 
@@ -76,7 +76,7 @@ def _read_from(target: Path, source: Source) -> Source:
 
 
 def _options(source: Source) -> dict[str, str | int | float | bool]:
-    return {key: value for key, value in source.options.items() if key.lower() not in _CHOOSING}
+    return {key: value for key, value in source.options.items() if key.lower() not in _SELECTING}
 
 
 def _write_file(given: str | bytes | Path, source: Source, target: Path, name: str) -> None:
@@ -84,7 +84,7 @@ def _write_file(given: str | bytes | Path, source: Source, target: Path, name: s
         if given.is_dir():
             shutil.copytree(given, target)
         elif given.is_file():
-            # With its own name, as its ending may say how it is compressed.
+            # Under its own name, whose ending may name the compression.
             target.mkdir()
             shutil.copyfile(given, target / given.name)
         else:
@@ -112,10 +112,10 @@ def _write_frame(rows: DataFrame, source: Source, target: Path) -> None:
 def _rows_for(
     spark: SparkSession, given: Sequence[Mapping[str, Any]], source: Source, name: str
 ) -> DataFrame:
-    """The rows as a frame that a file of the source's format can be written from."""
+    """Return the rows as a frame that can be written in the source's format."""
     if not format_of(source.format).is_text:
         return frame_of(spark, given, source.schema, what=name)
-    # Their types are the reader's business; columns stand where its schema looks for them.
+    # The reader decides the types, and finds columns by the order of its schema.
     order = schema_of(spark, source.schema).names if source.schema else None
     return _inferred(spark, given, name, order=order, untyped="string")
 
@@ -127,17 +127,17 @@ def frame_of(
     *,
     what: str,
 ) -> DataFrame:
-    """A frame of rows.
+    """Make a frame of rows.
 
     Args:
         spark: The session.
-        rows: By column name, where an absent one is null; or in the order of `schema`.
-        schema: Spark's DDL; None: the types are those of the values.
-        what: What it is, for errors.
+        rows: Rows by column name, where an absent column is null; or in the order of `schema`.
+        schema: Spark's DDL; None to infer the types from the values.
+        what: The subject of error messages.
 
     Raises:
-        KitError: A column that `schema` does not have, or one whose type nothing tells.
-        pyspark.errors.PySparkException: Spark refuses a value.
+        KitError: If `schema` lacks a column, or the type of a column can't be inferred.
+        pyspark.errors.PySparkException: If Spark refuses a value.
     """
     if schema is None:
         return _inferred(spark, rows, what)
@@ -146,16 +146,16 @@ def frame_of(
 
 
 def frame_of_text(spark: SparkSession, text: str, schema: str | None, folder: Path) -> DataFrame:
-    """A frame of CSV text with a header; columns of `schema` that it has not are null.
+    """Make a frame of CSV text with a header; columns of `schema` that the text lacks are null.
 
     Args:
         spark: The session.
         text: The text.
-        schema: Spark's DDL; None: all columns are strings.
-        folder: Where the text may be kept.
+        schema: Spark's DDL; None for strings in all columns.
+        folder: A folder to write the text to.
 
     Raises:
-        KitError: A column that `schema` does not have.
+        KitError: If `schema` lacks a column of the header.
     """
     from pyspark.sql import functions
     from pyspark.sql.types import StructType
@@ -171,7 +171,7 @@ def frame_of_text(spark: SparkSession, text: str, schema: str | None, folder: Pa
     wanted = schema_of(spark, schema)
     header = next(csv.reader(io.StringIO(text, newline="")), [])
     _refuse_unknown(header, wanted.names, "frame")
-    # Spark reads by place.
+    # Spark's reader finds columns by their order.
     frame = reader.schema(StructType([wanted[name] for name in header])).csv(location)
     absent = [field for field in wanted.fields if field.name not in header]
     added = {field.name: functions.lit(None).cast(field.dataType) for field in absent}
@@ -179,7 +179,7 @@ def frame_of_text(spark: SparkSession, text: str, schema: str | None, folder: Pa
 
 
 def schema_of(spark: SparkSession, ddl: str) -> StructType:
-    """The schema that a DDL text says."""
+    """Parse Spark's DDL to a schema."""
     return spark.createDataFrame([], ddl).schema
 
 
@@ -205,27 +205,27 @@ def _inferred(
     order: Sequence[str] | None = None,
     untyped: str | None = None,
 ) -> DataFrame:
-    """A frame whose types are those of the values; `untyped` is that of a column of nulls."""
+    """Make a frame with the types of the values; `untyped` is the type of a column of nulls."""
     from pyspark.sql.types import StructType
 
     rows = [row for row in given if isinstance(row, Mapping)]
     if len(rows) < len(given):
         raise KitError(f"{what}: rows without names need a schema: {_GIVE_A_FRAME}")
-    found_names = list(dict.fromkeys(name for row in rows for name in row))
-    names = found_names if order is None else list(order)
-    _refuse_unknown(found_names, names, what)
+    given_names = list(dict.fromkeys(name for row in rows for name in row))
+    names = given_names if order is None else list(order)
+    _refuse_unknown(given_names, names, what)
     if not names:
         raise KitError(f"{what}: no rows and no columns: {_GIVE_A_FRAME}")
     known = [name for name in names if any(row.get(name) is not None for row in rows)]
     empty = [name for name in names if name not in known]
     if empty and untyped is None:
         raise KitError(f"{what}: only nulls in {', '.join(empty)}, of which type? {_GIVE_A_FRAME}")
-    found = StructType()
+    inferred = StructType()
     if known:
-        # By place: Spark would sort the keys of a mapping.
+        # Tuples, as Spark would sort the keys of a mapping.
         cells = [tuple(row.get(name) for name in known) for row in rows]
-        found = spark.createDataFrame(cells, known).schema
-    types = {field.name: field.dataType for field in found.fields}
+        inferred = spark.createDataFrame(cells, known).schema
+    types = {field.name: field.dataType for field in inferred.fields}
     schema = StructType()
     for name in names:
         schema = schema.add(name, types.get(name) or untyped or "string")
@@ -235,7 +235,7 @@ def _inferred(
 def _typed(
     spark: SparkSession, rows: Sequence[Sequence[Any]], schema: StructType, what: str
 ) -> DataFrame:
-    """The frame; its datetimes are in the session's time zone, wherever this process is."""
+    """Make a frame whose datetimes are in the session's time zone, not in this process's."""
     from pyspark.sql.types import StructType, TimestampNTZType, TimestampType
 
     from framework.columns import column
@@ -252,7 +252,7 @@ def _typed(
     for field in schema.fields:
         is_moment = isinstance(field.dataType, TimestampType)
         local = local.add(field.name, TimestampNTZType() if is_moment else field.dataType)
-    # Python's own conversion would take the time zone of this process.
+    # Python's own conversion would use the time zone of this process.
     frame = spark.createDataFrame([tuple(row) for row in rows], local)
     if local == schema:
         return frame
@@ -260,8 +260,8 @@ def _typed(
     return frame.select(
         [
             column(field.name).cast(field.dataType).alias(field.name)
-            if field.dataType != own.dataType
+            if field.dataType != local_field.dataType
             else column(field.name)
-            for field, own in columns
+            for field, local_field in columns
         ]
     )

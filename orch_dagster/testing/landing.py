@@ -1,4 +1,4 @@
-"""Runs landing jobs and HQL files on what a test gives, in a data root of its own."""
+"""Run landing jobs and HQL files on what a test gives, in a data root of its own."""
 
 from __future__ import annotations
 
@@ -31,13 +31,12 @@ _VIEW = re.compile(r"row([1-9][0-9]*)")
 class Landing:
     """The fixture `landing`.
 
-    Jobs that run one after the other in a test share its data root: a job can read what its
-    parent landed.
+    The jobs of a test share its data root, so a job can read what its parent landed.
 
     Attributes:
         spark: A session of the test's own.
-        root: The data root: where relative paths of sources and sinks start, and absolute ones
-            and URLs are moved to.
+        root: The data root, where relative paths of sources and sinks start; absolute ones and
+            URLs are moved below it.
     """
 
     def __init__(self, spark: SparkSession, root: Path, *, rows: Rows, settings: Settings) -> None:
@@ -59,25 +58,25 @@ class Landing:
     ) -> Landed:
         """Run a job for a date, and return what it landed.
 
-        It is the real run, but for where it reads and writes: the script of the job's row, its
-        formats and options, its HQL, checks and publishing, with the sys_params that the
-        registry has for it.
+        Except for the places that it reads and writes, the run is the real one: the script of the
+        job's row, its formats and options, its HQL, checks and publishing, and the sys_params that
+        the registry has for it.
 
         Args:
             job_name: The job_name of a row of landing_registry.
             biz_dt: The date; it need not be open.
-            context: context_params to take instead of the row's; with them, no row is needed.
+            context: context_params in place of the row's; with them, no row is needed.
             process_control: Columns of the date's row, such as start_dt; by default the registry's
-                own row of the date, else a window of that one day.
+                row of the date, else a window of that one day.
             sys_params: param_key to param_value, on top of those of the registry.
             given: row1, row2, …: the sources, each as the content of a file (text or bytes), a
-                Path to copy, rows by column name, or a frame. One that is not given is read from
-                its path below `root`.
+                Path to copy, rows by column name, or a frame. A source that is not given is read
+                from its path below `root`.
 
         Raises:
-            KitError: The kit can't do what is asked.
-            FrameworkError: The job failed; whatever else it raises comes as it is too.
-            SystemExit: Its script ended by itself with an exit code other than 0.
+            KitError: If the kit can't do what is asked.
+            FrameworkError: If the job failed; its other exceptions pass unchanged too.
+            SystemExit: If its script exits with a code other than 0.
         """
         job = job_rows(self._rows, job_name, context, self._settings)
         run_id, folder = self._new_run()
@@ -107,17 +106,17 @@ class Landing:
         """Run an HQL file alone, and return the last statement's result.
 
         Args:
-            file: Relative to ORCH_HQL_DIR.
-            biz_dt: `${hivevar:biz_dt}`; start_dt and end_dt are the same unless `variables` say
-                otherwise.
-            variables: More of them, such as entity.
+            file: The file, relative to ORCH_HQL_DIR.
+            biz_dt: `${hivevar:biz_dt}`; start_dt and end_dt are the same unless `variables` has
+                them.
+            variables: More variables, such as entity.
             sys_params: Spark properties, on top of those that the registry has for all jobs.
-            given: row1, row2, …: text is CSV with a header whose columns are all strings; for the
-                others see `job`.
+            given: row1, row2, …: text is CSV with a header and strings in all columns; the other
+                forms are those of `job`.
 
         Raises:
-            KitError: The kit can't do what is asked.
-            HqlError: The file is missing, a variable is not set, or Spark refuses a statement.
+            KitError: If the kit can't do what is asked.
+            HqlError: If the file is missing, a variable is not set, or Spark refuses a statement.
         """
         from framework.hql import exec_hql
 
@@ -134,7 +133,7 @@ class Landing:
             return Result.of(exec_hql(spark, file, filled))
 
     def _rows_in(self, spark: SparkSession, given: Given, folder: Path, name: str) -> DataFrame:
-        """What is given, in another session than it was made in."""
+        """Return the given rows as a frame of this session."""
         from pyspark.sql import DataFrame
 
         from framework.readers import read_source
@@ -151,16 +150,16 @@ class Landing:
         rows: str | Sequence[Mapping[str, Any]] | Sequence[Sequence[Any]],
         schema: str | None = None,
     ) -> DataFrame:
-        """A frame to give as a source.
+        """Make a frame to give as a source.
 
         Args:
-            rows: By column name, where an absent one is null; or tuples in the order of the
+            rows: Rows by column name, where an absent column is null; tuples in the order of the
                 schema; or CSV text with a header. Datetimes are in the time zone of `spark`.
-            schema: Spark's DDL (`id INT, premium DECIMAL(18, 2)`); without one the types are those
-                of the values, and of text all are strings.
+            schema: Spark's DDL (`id INT, premium DECIMAL(18, 2)`); without it the types are
+                inferred from the values, and text has strings only.
 
         Raises:
-            KitError: The rows do not fit the schema, or nothing tells a type.
+            KitError: If the rows do not fit the schema, or a type can't be inferred.
         """
         if not isinstance(rows, str):
             return frame_of(self.spark, rows, schema, what="frame")
@@ -188,7 +187,7 @@ class Landing:
         return self._settings.jobs_dir / job.spec.script_path
 
     def _moved(self, job: JobRows, given: Mapping[str, Given], folder: Path) -> JobRows:
-        """The job with its sources replaced by what is given, and all else below `root`."""
+        """Return the job reading what is given, with all other places moved below `root`."""
         context = job.spec.context
         by_place = {_place(name, context, job.spec.job_name): each for name, each in given.items()}
         sources = [
@@ -201,13 +200,13 @@ class Landing:
 
 
 def _place(name: str, context: ContextParams | None, where: str) -> int:
-    """The place of a source in the list, from its view's name."""
-    found = _VIEW.fullmatch(name)
-    if found is None:
-        raise KitError(f"{where}: {name} is no source: they are row1, row2, …")
-    place = int(found[1]) - 1
+    """Return the index of a source from its view's name."""
+    match = _VIEW.fullmatch(name)
+    if match is None:
+        raise KitError(f"{where}: {name} is not a source; the sources are row1, row2, …")
+    place = int(match[1]) - 1
     if context is not None and place >= len(context.sources):
-        raise KitError(f"{where} has {len(context.sources)} sources, so {name} is none of them")
+        raise KitError(f"{where} has {len(context.sources)} sources, so {name} is not one of them")
     return place
 
 

@@ -1,4 +1,4 @@
-"""Where a job of a test reads and writes: below the test's data root, whatever its row says."""
+"""Move the places that a test's job reads and writes below the test's data root."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from framework.report import LandingReport
 
-# Two letters at least: C:/data is a path of Windows.
+# At least two letters, as C:/data is a path of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?://(?P<host>[^/]*))?(?P<rest>/.*)?")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 def own_source(source: Source, name: str) -> Source:
-    """The source at the same path below the data root.
+    """Return the source at the same path below the data root.
 
     Raises:
-        KitError: It is a table, which has no path there.
+        KitError: If it is a table, which has no path there.
     """
     if format_of(source.format).is_table:
         table = source.path or dict(source.options)
@@ -35,13 +35,13 @@ def own_source(source: Source, name: str) -> Source:
 
 
 def at(source: Source) -> Source:
-    """The source with its path taken as it is, without placeholders."""
+    """Return the source with its path taken literally, without placeholders."""
     path = source.path.replace("{", "{{").replace("}", "}}")
     return _own_bad_records(replace(source, path=path))
 
 
 def _own_bad_records(source: Source) -> Source:
-    """The source with the folder for its bad records below the data root, if it names one."""
+    """Return the source with the folder of its bad records, if it has one, below the data root."""
     bad_records = source.bad_records
     if not bad_records or not bad_records.path:
         return source
@@ -50,7 +50,7 @@ def _own_bad_records(source: Source) -> Source:
 
 
 def own_sinks(sinks: Sequence[Sink], job_name: str) -> tuple[Sink, ...]:
-    """The sinks at the same paths below the data root; tables become Parquet files there."""
+    """Return the sinks at the same paths below the data root; tables become Parquet files."""
     return tuple(
         Sink(format="parquet", path=f"tables/{job_name}/{place}/{{biz_dt}}")
         if not sink.is_staged
@@ -60,7 +60,7 @@ def own_sinks(sinks: Sequence[Sink], job_name: str) -> tuple[Sink, ...]:
 
 
 def below_root(path: str) -> str:
-    """A relative path that names the same place below the data root, and none above it.
+    """Return the relative path of the same place below the data root, which it can't leave.
 
     >>> below_root("hdfs://nn:8020/land/{biz_dt}"), below_root("/land/x"), below_root("../x")
     ('nn_8020/land/{biz_dt}', 'land/x', 'x')
@@ -68,7 +68,7 @@ def below_root(path: str) -> str:
     if _DRIVE.match(path):
         path = path[3:].replace("\\", "/")
     elif url := _URL.fullmatch(path):
-        # No folder of Hadoop's or of Windows has a colon in its name.
+        # Neither Hadoop nor Windows allows a colon in a folder's name.
         path = f"{(url['host'] or '').replace(':', '_')}/{url['rest'] or ''}"
     return "/".join(part for part in path.split("/") if part not in ("", ".", ".."))
 
@@ -76,9 +76,9 @@ def below_root(path: str) -> str:
 def read_sinks(
     spark: SparkSession, sinks: Sequence[Sink], report: LandingReport
 ) -> Iterator[Result]:
-    """What each sink holds for the date that was reported.
+    """Read what each sink holds for the reported date.
 
-    The first one's types are those that the job reported; a reader of the others has to find them.
+    The first sink is read with the types that the job reported, the others with inferred ones.
     """
     from framework.columns import column, quoted
     from framework.contract.paths import for_spark, parent
@@ -88,7 +88,7 @@ def read_sinks(
         options = {**sink.options, **format_of(sink.format).read_back_options}
         reader = spark.read.format(sink.format).options(**options)
         if sink.partition_cols[:1] == ("biz_dt",):
-            # Else that column, which is the folder's name, would not be there.
+            # Else the column, which is in the folder's name only, would be missing.
             reader = reader.option("basePath", for_spark(parent(landed.path)))
         if place:
             yield Result.of(reader.load(for_spark(landed.path)))

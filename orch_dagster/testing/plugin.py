@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """Put ORCH_JOBS_DIR on sys.path, as spark-submit does: tests import `framework` from there."""
+    """Put ORCH_JOBS_DIR on sys.path, as spark-submit does, so that tests can import `framework`."""
     try:
         jobs_dir = str(load_settings().jobs_dir)
     except SettingsError as error:
@@ -34,16 +34,16 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def landing_registry() -> Sequence[Path | Mapping[str, Sequence[Row]]]:
-    """Where the rows of jobs come from: override it with your files for `orch apply`.
+    """Return the files for `orch apply` that hold the rows of jobs; override it with yours.
 
-    A mapping of table names to rows, as a store gives them, will do in the place of a file.
+    A mapping of table names to rows may take the place of a file.
     """
     return ()
 
 
 @pytest.fixture(scope="session")
 def landing_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The local Spark that all tests of the process share; override it with one of your own."""
+    """Start the local Spark that all tests of the process share; override it to use your own."""
     jobs_dir = load_settings().jobs_dir
     _require_framework(jobs_dir)
     with local_spark(tmp_path_factory.mktemp("landing_spark"), jobs_dir) as spark:
@@ -56,7 +56,7 @@ def landing(
     landing_spark: SparkSession,
     landing_registry: Sequence[Path | Mapping[str, Sequence[Row]]],
 ) -> Landing:
-    """Runs landing jobs and HQL files on what the test gives, in a data root of its own."""
+    """Return a Landing, which runs jobs and HQL files on what the test gives."""
     rows, settings = read_rows(landing_registry), load_settings()
     spark = session_with(landing_spark, {})
     return Landing(spark, tmp_path / "landing", rows=rows, settings=settings)
@@ -65,6 +65,6 @@ def landing(
 def _require_framework(jobs_dir: Path) -> None:
     if importlib.util.find_spec("framework") is None:
         raise KitError(
-            f"there is no package framework in {jobs_dir}: set ORCH_JOBS_DIR to the folder that "
-            "holds it and the jobs' scripts"
+            f"{jobs_dir} has no package framework: set ORCH_JOBS_DIR to the folder that holds it "
+            "and the jobs' scripts"
         )

@@ -38,11 +38,11 @@ _SPARK = "spark"
 
 
 def read_rows(registry: Sequence[Path | Rows]) -> dict[str, list[Row]]:
-    """The rows of files and mappings by table name.
+    """Return the rows of files and mappings by table name.
 
     Raises:
-        KitError: Files that can't be read or are no registry, all of them.
-        RowError: Values that do not fit their columns, all of a table.
+        KitError: If files can't be read or are not a registry; it names all.
+        RowError: If values do not fit their columns; it names all of a table.
     """
     files = [each for each in registry if isinstance(each, Path)]
     if missing := [str(file) for file in files if not file.is_file()]:
@@ -52,23 +52,23 @@ def read_rows(registry: Sequence[Path | Rows]) -> dict[str, list[Row]]:
         raise KitError("landing_registry:\n" + "\n".join(f"  {text}" for text in problems))
     for each in registry:
         if not isinstance(each, Path):
-            for name, its in each.items():
-                rows.setdefault(name, []).extend(its)
-    for name, its in rows.items():
+            for name, table_rows in each.items():
+                rows.setdefault(name, []).extend(table_rows)
+    for name, table_rows in rows.items():
         if name not in TABLE_BY_NAME:
             known = ", ".join(TABLE_BY_NAME)
-            raise KitError(f"landing_registry: no table {name}; those are {known}")
-        check_rows(TABLE_BY_NAME[name], its)
+            raise KitError(f"landing_registry: unknown table {name}; known: {known}")
+        check_rows(TABLE_BY_NAME[name], table_rows)
     return rows
 
 
 @dataclass(frozen=True)
 class JobRows:
-    """A job, and what the registry says beside its own row.
+    """A job and the rows of the registry.
 
     Attributes:
         spec: The job.
-        has_script: False where the test gives all that is known of it; then it is a landing.
+        has_script: False if the test gives the job's context_params and no row has its script.
         rows: All rows by table name.
     """
 
@@ -77,7 +77,7 @@ class JobRows:
     rows: Rows
 
     def with_places(self, sources: Sequence[Source], sinks: Sequence[Sink]) -> JobRows:
-        """The same job, reading and writing elsewhere."""
+        """Return the same job with other sources and sinks."""
         context = replace(self.spec.context, sources=tuple(sources), sinks=tuple(sinks))
         return replace(self, spec=replace(self.spec, context=context))
 
@@ -90,14 +90,14 @@ class JobRows:
         process_control: Mapping[str, str | None],
         sys_params: Mapping[str, str],
     ) -> ParamBundle:
-        """What a run of the job would be told, the date being open.
+        """Return the bundle that a run of the job would get if the date were open.
 
         Args:
             run_id: The run.
             biz_dt: The date.
             environment: ORCH_ENV.
             process_control: Columns of the date's row that the test gives.
-            sys_params: param_key to param_value of those that the test gives.
+            sys_params: param_key to param_value that the test gives.
         """
         group = self.spec.group
         dates = [
@@ -137,35 +137,35 @@ class JobRows:
 def job_rows(
     rows: Rows, job_name: str, context: Mapping[str, Any] | None, settings: Settings
 ) -> JobRows:
-    """The job of a name.
+    """Return the job of a name.
 
     Args:
         rows: All rows by table name.
         job_name: Its job_name.
-        context: Takes the place of the row's context_params; with it, a job needs no row.
-        settings: Where scripts are.
+        context: context_params in place of the row's; with them, the job needs no row.
+        settings: The settings, which have the folder of scripts.
 
     Raises:
-        KitError: There is no such job, or its row can't be used: every fault.
+        KitError: If the job does not exist, or its row has faults; it names all.
     """
     masters = [JobMaster.from_row(row) for row in rows.get(JOB_MASTER.name, ())]
-    known = next((master for master in masters if master.job_name == job_name), None)
-    if known is None and context is None:
+    row = next((master for master in masters if master.job_name == job_name), None)
+    if row is None and context is None:
         names = ", ".join(sorted(master.job_name or "" for master in masters)) or "none"
         raise KitError(
             f"no job {job_name} among those of landing_registry ({names}): override that fixture "
             "with your files, or give the job's context_params as context="
         )
-    if known is None:
+    if row is None:
         return JobRows(_ad_hoc(job_name, context or {}), False, rows)
     if context is not None:
-        known = replace(known, context_params=json.dumps(context))
-    masters = [known if master.job_name == job_name else master for master in masters]
-    # Without dependencies: a job can be tested wherever its parents are.
+        row = replace(row, context_params=json.dumps(context))
+    masters = [row if master.job_name == job_name else master for master in masters]
+    # Without dependencies, so that a job can be tested without its parents' rows.
     check = script_check(settings.jobs_dir, settings.script_url_prefixes)
     registry = build_registry(masters, (), check)
     if job_name not in registry.jobs:
-        faults = [str(each) for each in registry.findings if each.job_id == known.job_id]
+        faults = [str(each) for each in registry.findings if each.job_id == row.job_id]
         raise KitError("\n".join(faults))
     return JobRows(registry.jobs[job_name], True, rows)
 
@@ -181,14 +181,14 @@ def _ad_hoc(job_name: str, context: Mapping[str, Any]) -> JobSpec:
 def properties_of_all(
     rows: Rows, environment: str, sys_params: Mapping[str, str]
 ) -> dict[str, str]:
-    """The Spark properties that sys_params have for every job, with those that the test gives."""
+    """Return the Spark properties that sys_params has for all jobs, and those of the test."""
     of_all = (row for row in _sys_params(rows, environment) if row.key_name == "*")
     given = {key: value for key, value in sys_params.items() if _param_type(key) == _SPARK}
     return values_of_type(of_all, _SPARK) | given
 
 
 def _param_type(key: str) -> str:
-    # Spark takes no property of another name.
+    # Spark refuses a property of another name.
     return _SPARK if key.startswith("spark.") else "system"
 
 

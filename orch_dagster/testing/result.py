@@ -1,4 +1,4 @@
-"""What came out, as Python's values and as a frame."""
+"""The result of a job or an HQL file, as Python's values and as a frame."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _ORDERED = (str, int, float, Decimal, date, bytearray)
 
 @dataclass(frozen=True)
 class Result:
-    """Rows that were read once, when the result was made.
+    """Rows that were read once, when the result was created.
 
     Attributes:
-        frame: The same as a frame, in the session that made it.
-        rows: By column name, sorted by their columns from left to right, nulls first. A timestamp
-            is a datetime in the session's time zone, whatever the machine's.
+        frame: The rows as a frame of the session that made them.
+        rows: The rows by column name, sorted by their columns from left to right, nulls first. A
+            timestamp is a datetime in the session's time zone, not in the machine's.
         columns: Spark's type of each column.
     """
 
@@ -35,7 +35,7 @@ class Result:
 
     @classmethod
     def of(cls, frame: DataFrame) -> Result:
-        """The result that a frame holds; it is computed now."""
+        """Compute the frame and return its result."""
         collected = [row.asDict(recursive=True) for row in _with_local_times(frame).collect()]
         return cls(frame, sorted(collected, key=_by_columns), dict(frame.dtypes))
 
@@ -45,8 +45,8 @@ class Landed:
     """What a job landed for a date.
 
     Attributes:
-        sinks: What each of its sinks holds for the date; empty for a job without sinks.
-        report: What the job reported; None for a job without sinks.
+        sinks: The content of each of its sinks for the date; empty for a job without sinks.
+        report: The job's report; None for a job without sinks.
     """
 
     sinks: tuple[Result, ...]
@@ -54,7 +54,7 @@ class Landed:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """Rows of the first sink, see Result."""
+        """The rows of the first sink, in the form of Result.rows."""
         return self._first.rows
 
     @property
@@ -64,7 +64,7 @@ class Landed:
 
     @property
     def frame(self) -> DataFrame:
-        """What the first sink holds for the date."""
+        """The content of the first sink for the date."""
         return self._first.frame
 
     @property
@@ -78,7 +78,7 @@ class Landed:
 
 
 def _with_local_times(frame: DataFrame) -> DataFrame:
-    """The frame with timestamps as they are on the session's clock, not on this process's."""
+    """Return the frame with timestamps in the session's time zone, not in this process's."""
     from framework.columns import column
 
     if "timestamp" not in dict(frame.dtypes).values():

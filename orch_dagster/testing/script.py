@@ -1,4 +1,4 @@
-"""A job's script in this process, with what spark-submit and the orchestrator would give it."""
+"""Run a job's script in this process, in the environment that spark-submit would give it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 def run_script(
     spark: SparkSession, script: Path | None, environment: Mapping[str, str]
 ) -> list[LandingReport]:
-    """Run a script to its end, and return what it reported to have landed.
+    """Run a script to its end, and return its reports of landings.
 
     Args:
-        spark: The session that the script gets; its stop stops nothing.
-        script: The file; None: what landing.py does.
+        spark: The session that the script gets; the script can't stop it.
+        script: The file; None to run a landing as landing.py does.
         environment: The variables of the job's contract.
 
     Raises:
-        SystemExit: The script asked for an exit code other than 0.
+        SystemExit: If the script exits with a code other than 0.
     """
     with _as_submitted(spark, environment) as (patch, reports):
         if script is None:
@@ -43,15 +43,15 @@ def run_script(
         patch.syspath_prepend(str(script.parent))
         try:
             runpy.run_path(str(script), run_name="__main__")
-        except SystemExit as ended:
-            if ended.code not in (None, 0):
+        except SystemExit as exit_:
+            if exit_.code not in (None, 0):
                 raise
         return reports
 
 
 @contextmanager
 def environment_of(environment: Mapping[str, str]) -> Generator[pytest.MonkeyPatch]:
-    """The variables of a job, none of which logs or reports elsewhere; then all as before."""
+    """Set the variables of a job, without a log file or report channel; restore all afterwards."""
     before = dict(os.environ)
     try:
         with pytest.MonkeyPatch.context() as patch:
@@ -61,7 +61,7 @@ def environment_of(environment: Mapping[str, str]) -> Generator[pytest.MonkeyPat
                 patch.setenv(name, value)
             yield patch
     finally:
-        # What the script itself has set too.
+        # Restores what the script itself has set too.
         for name in [name for name in os.environ if name not in before]:
             del os.environ[name]
         os.environ.update(before)
@@ -79,12 +79,12 @@ def _as_submitted(
     reports: list[LandingReport] = []
     with environment_of(environment) as patch:
         patch.setattr(report, "landing", reports.append)
-        # What the builder returns to get_spark, and to a script that asks it itself.
+        # The builder returns this one, to get_spark and to a script's own call.
         patch.setattr(SparkSession, "_instantiatedSession", spark)
         for owner in (SparkSession, SparkContext):
-            patch.setattr(owner, "stop", _stops_nothing)
+            patch.setattr(owner, "stop", _ignore_stop)
         yield patch, reports
 
 
-def _stops_nothing(_: object) -> None:
-    """The tests share the Spark, so it outlives the script."""
+def _ignore_stop(_: object) -> None:
+    """Keep the Spark running, as the tests share it."""

@@ -1,4 +1,4 @@
-"""The local Spark that the tests of a process share."""
+"""Start the local Spark that the tests of a process share."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _JVM_OPTIONS = "JDK_JAVA_OPTIONS"
-# A JVM of small frames that lives for some minutes starts in two thirds of the time with these.
+# With these a JVM for small frames starts in two thirds of the time.
 _QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-# What Spark answers where a property is the application's and no session's.
+# Spark's error classes for a property that belongs to the application, not to a session.
 _APPLICATION_WIDE = ("CANNOT_MODIFY_CONFIG", "_LEGACY_ERROR_TEMP_1325")
 
 
 @contextmanager
 def local_spark(folder: Path, jobs_dir: Path) -> Generator[SparkSession]:
-    """A Spark of two cores, without a UI, whose own files are below `folder`; stopped at the end.
+    """Start a Spark of two cores without a UI, with its own files below `folder`; stop it at exit.
 
-    A session that runs in this process already is used as it is, and left running.
+    If a session runs in this process already, yield that one and leave it running.
 
     Raises:
-        JavaError: There is no Java 17.
+        JavaError: If Java 17 is missing.
     """
     from pyspark.sql import SparkSession
 
@@ -67,24 +67,24 @@ def _started(folder: Path, jobs_dir: Path) -> SparkSession:
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.warehouse.dir": for_spark(as_location(str(folder / "warehouse"))),
     }
-    # pyspark's stubs do not know what its class property returns.
+    # pyspark's stubs lack the type of its class property.
     builder: Any = SparkSession.builder
     builder = builder.master("local[2]").appName("landing tests").config(map=properties)
     spark: SparkSession = builder.getOrCreate()
-    # Derby, of a metastore or a test's own database, logs to the working folder otherwise.
+    # Else Derby, of a metastore or a test's own database, logs to the working folder.
     context: Any = spark.sparkContext
     context._jvm.java.lang.System.setProperty("derby.system.home", str(folder))
     return spark
 
 
 def session_with(spark: SparkSession, properties: Mapping[str, str]) -> SparkSession:
-    """A session of its own with a job's Spark properties.
+    """Return a new session with a job's Spark properties.
 
-    Those of the application as a whole, such as its memory, stay as the shared Spark has them.
+    Properties of the application as a whole, such as its memory, stay those of the shared Spark.
 
     Raises:
-        KitError: The shared Spark is gone.
-        pyspark.errors.PySparkException: A property has a value that Spark refuses.
+        KitError: If the shared Spark was stopped.
+        pyspark.errors.PySparkException: If Spark refuses a property's value.
     """
     from pyspark.errors import AnalysisException
 
@@ -92,11 +92,11 @@ def session_with(spark: SparkSession, properties: Mapping[str, str]) -> SparkSes
 
     if not is_running(spark):
         raise KitError("the shared Spark was stopped; a test or a fixture must have done it")
-    own = spark.newSession()
+    session = spark.newSession()
     for name, value in properties.items():
         try:
-            own.conf.set(name, value)
+            session.conf.set(name, value)
         except AnalysisException as refused:
             if refused.getErrorClass() not in _APPLICATION_WIDE:
                 raise
-    return own
+    return session

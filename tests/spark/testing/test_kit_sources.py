@@ -126,8 +126,8 @@ def test_a_source_that_cannot_be_given_so_says_how(landing: Landing, tmp_path: P
         (table, {}, "row1 is the table claims (jdbc): give its rows, row1=…"),
         (orc, {"row1": tmp_path / "no"}, f"row1: no such file: {tmp_path / 'no'}"),
         (orc, {"row1": [(1, 2)]}, "row1: rows without names need a schema: give rows, or landing."),
-        (orc, {"row2": "a\n"}, f"{JOB} has 1 sources, so row2 is none of them"),
-        (orc, {"rows": "a\n"}, f"{JOB}: rows is no source: they are row1, row2, …"),
+        (orc, {"row2": "a\n"}, f"{JOB} has 1 sources, so row2 is not one of them"),
+        (orc, {"rows": "a\n"}, f"{JOB}: rows is not a source; the sources are row1, row2, …"),
     ]:
         with pytest.raises(KitError) as refused:
             landing.job(JOB, biz_dt=DATE, context=context(source), **given)
