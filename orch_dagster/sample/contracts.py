@@ -1,9 +1,9 @@
 """The extract of JOB_1001: entity GELS, source system FPMS, insurance contracts of a date.
 
-Two files, written as an old policy system would: cells with commas, line breaks and quotes,
+It has two files in the style of an old policy system: cells with commas, line breaks and quotes,
 several spellings of "no value", two date formats, stray blanks, and late rows that repeat a key.
-The row that counts of a key is the one with the newest update_ts, and of those the highest
-revision_no; where in the file it stands says nothing.
+The valid row of a key has the newest update_ts, and among those the highest revision_no; the order
+in the file has no meaning.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ def write_extract(
 ) -> list[Path]:
     """Write both files of a date; the same arguments give the same bytes everywhere.
 
-    Each date is computed by itself, yet a day differs from the day before as a real one would:
-    some contracts are new, some are changed, some are gone.
+    Each date is computed independently, yet a day differs from the day before as a real one would:
+    some contracts are new, some changed, some gone.
 
     Args:
-        root: the data root, under which CONTRACT_PATH and HOLDER_PATH are written.
-        biz_dt: the business date.
-        seed: another seed is another set of contracts.
-        contract_count: distinct contract_no; the late rows come on top.
+        root: The data root, under which CONTRACT_PATH and HOLDER_PATH are written.
+        biz_dt: The business date.
+        seed: The seed of the set of contracts.
+        contract_count: The number of distinct contract_no; the late rows are additional.
 
     Returns:
         The contract file and the holder file.
 
     Raises:
-        OSError: a file cannot be written; each file is replaced whole or not at all.
+        OSError: If a file can't be written; each file is replaced completely or not at all.
     """
     business = Business(seed, contract_count)
-    # Holders first: a contract file that is there has its holders beside it.
+    # First, so that a contract file never lacks its holders.
     holder_file = write_csv(
         root / HOLDER_PATH.format(biz_dt=biz_dt),
         HOLDER_COLUMNS,
@@ -69,7 +69,7 @@ def write_extract(
 
 
 def _contract_rows(seed: int, business: Business, biz_dt: date) -> Iterator[Contract]:
-    """Give a row a contract in the order of the slots, then the rows that came late."""
+    """Yield one row for each contract in the order of the slots, then the late rows."""
     late: list[Contract] = []
     for slot in range(business.contract_count):
         current = business.contract(slot, biz_dt)
@@ -87,7 +87,7 @@ def _contract_rows(seed: int, business: Business, biz_dt: date) -> Iterator[Cont
 def _other_version(
     dice: Dice, business: Business, slot: int, biz_dt: date, current: Contract
 ) -> Contract:
-    """Give the contract's earlier revision, its draft of the same second, or the same again."""
+    """Return the contract's earlier revision, its draft of the same second, or the same again."""
     if dice.one_in(8):
         return current
     draft = replace(current, revision_no=current.revision_no - 1, status_code="DRAFT", remarks=None)
@@ -97,7 +97,7 @@ def _other_version(
 
 
 def _holder_rows(seed: int, business: Business, biz_dt: date) -> Iterator[Holder]:
-    """Give a row an owner, a few owners left out and a few repeated with a former address."""
+    """Yield one row for each owner, with a few left out and a few repeated by a former address."""
     late: list[Holder] = []
     for slot in range(business.contract_count):
         dice = Dice(seed, "holder row", slot)
@@ -118,12 +118,12 @@ def _in_drawn_order(dice: Dice, current: _Record, other: _Record) -> tuple[_Reco
 
 
 def _with_blank_key(contract: Contract) -> Contract:
-    """Pad the key, so that a reader that compares before it trims does not see the repetition."""
+    """Pad the key, so that a reader that compares before it trims misses the repetition."""
     return replace(contract, contract_no=f"{contract.contract_no} ")
 
 
 def _cells(seed: int, record: Contract | Holder) -> list[str]:
-    """Spell a record; by its content alone, so that an unchanged one is spelled alike each day."""
+    """Spell a record by its content alone, so that an unchanged one is the same every day."""
     values = [getattr(record, name) for name in record.__slots__]
     speller = Speller(Dice(seed, "spelling", values[0], record.update_ts))
     return [speller.cell(value) for value in values]

@@ -1,4 +1,4 @@
-"""Draws that come out the same on every system and every Python version."""
+"""Random draws that are the same on every system and every Python version."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SPARE_BITS = 32
 
 
 class Dice:
-    """A run of draws fixed by the parts it is made from.
+    """A sequence of draws that its parts determine.
 
-    random.Random promises a stable sequence for random() alone, and seeding one for each record
+    random.Random promises a stable sequence for random() only, and seeding one for each record
     costs more than a digest.
     """
 
@@ -45,7 +45,7 @@ class Dice:
         return self.below(chances) == 0
 
     def pick(self, options: Sequence[_T]) -> _T:
-        """Draw one of the options, each as likely as another."""
+        """Draw one of the options, all equally likely."""
         return options[self.below(len(options))]
 
     def _refill(self) -> None:

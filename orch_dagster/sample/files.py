@@ -1,4 +1,4 @@
-"""Writes an extract's file whole or not at all."""
+"""Write a file of an extract completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from uuid import uuid4
 
 
 def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Path:
-    """Write spelled cells as a UTF-8 CSV file with LF line ends, replacing the file at once.
+    """Write spelled cells as a UTF-8 CSV file with LF line ends, replacing the file atomically.
 
-    Unlike orch_dagster.files.write_atomically the text is never held whole, and the file's mode
-    follows the umask: Spark may read it as somebody else.
+    Unlike orch_dagster.files.write_atomically it streams the text, and the file's mode follows the
+    umask, as Spark may read it as another user.
 
     Args:
-        path: the file; its folder is made where missing.
-        header: the column names.
-        rows: rows of cells as spelling.Speller gives them, quotes included.
+        path: The file; its folder is created if missing.
+        header: The column names.
+        rows: Rows of cells from spelling.Speller, quotes included.
 
     Returns:
         The path.
 
     Raises:
-        OSError: the file cannot be written; the file that was there before is untouched.
+        OSError: If the file can't be written; an existing file is then unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Spark ignores names that begin with a dot, so a reader never meets the unfinished file.
+    # Spark skips names that begin with a dot, so it never reads the unfinished file.
     unfinished = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with unfinished.open("x", encoding="utf-8", newline="") as file:

@@ -1,9 +1,8 @@
-"""Which contracts and holders exist on a date, computed for that date alone.
+"""Compute the contracts and holders of a date, independently of other dates.
 
-The business is a fixed number of slots. A slot always holds one contract; when the contract's
-life is over the next one takes the slot, and during its life it is revised now and then. Lives
-and revisions are cycles of whole days with an offset of their own, so any date's state is
-arithmetic: no day before it has to be made first.
+The business is a fixed number of slots. A slot always holds one contract; at the end of its term
+the next one takes the slot, and during the term it is revised now and then. Terms and revisions are
+cycles of whole days, each with an offset, so the state of any date is arithmetic.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from orch_dagster.sample.dice import Dice
 from orch_dagster.sample.texts import CULTURES, CURRENCIES, PRODUCTS, REMARKS, STATUSES, Culture
 
 _DAY_S = 86_400
-# One slot in five belongs to the holder of the slot before it.
+# Every fifth slot belongs to the holder of the slot before it.
 _SHARED_EVERY = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One revision of a contract; amounts are in units of `currency_code`."""
+    """A revision of a contract; amounts are in units of `currency_code`."""
 
     contract_no: str
     holder_id: str | None
@@ -56,7 +55,7 @@ class Holder:
 
 
 class Cycle(NamedTuple):
-    """Turns of equal length, in days, that never stop."""
+    """Endless turns of equal length, in days."""
 
     length_days: int
     offset_days: int
@@ -68,20 +67,20 @@ class Cycle(NamedTuple):
         return cls(length, dice.below(length))
 
     def turn(self, day: int) -> int:
-        """Number the turn that holds the day (an ordinal, as in date.toordinal)."""
+        """Return the number of the turn that holds the day (an ordinal, as in date.toordinal)."""
         return (day + self.offset_days) // self.length_days
 
     def start(self, day: int) -> int:
-        """Give the first day of the turn that holds the day."""
+        """Return the first day of the turn that holds the day."""
         return day - (day + self.offset_days) % self.length_days
 
 
 class Business:
-    """Every contract and holder of one seed.
+    """All contracts and holders of one seed.
 
     Args:
-        seed: another seed is another business.
-        contract_count: contracts alive on any date, each with its own contract_no.
+        seed: The seed of the business.
+        contract_count: The number of contracts on any date, each with its own contract_no.
     """
 
     def __init__(self, seed: int, contract_count: int) -> None:
@@ -89,26 +88,26 @@ class Business:
         self.contract_count = contract_count
 
     def contract(self, slot: int, biz_dt: date) -> Contract:
-        """Give the slot's contract as it stands at the end of biz_dt."""
+        """Return the slot's contract at the end of biz_dt."""
         return self._contract(slot, biz_dt.toordinal())
 
     def earlier_contract(self, slot: int, biz_dt: date) -> Contract | None:
-        """Give the revision before the one of biz_dt; None if the contract has only one."""
+        """Return the revision before the one of biz_dt; None if the contract has only one."""
         day = biz_dt.toordinal()
         life, revisions = self._cycles(slot)
         revised = revisions.start(day)
         return self._contract(slot, revised - 1) if revised > life.start(day) else None
 
     def owner(self, slot: int) -> int:
-        """Give the slot whose holder holds this slot's contract."""
+        """Return the slot whose holder holds this slot's contract."""
         return slot - 1 if slot % _SHARED_EVERY == _SHARED_EVERY - 1 else slot
 
     def holder(self, slot: int, biz_dt: date) -> Holder:
-        """Give the holder of an owner's slot as known at the end of biz_dt."""
+        """Return the holder of an owner's slot at the end of biz_dt."""
         return self._holder(slot, biz_dt.toordinal())
 
     def earlier_holder(self, slot: int, biz_dt: date) -> Holder:
-        """Give the holder before the last change of address."""
+        """Return the holder before the last change of address."""
         return self._holder(slot, self._moves(slot).start(biz_dt.toordinal()) - 1)
 
     def _cycles(self, slot: int) -> tuple[Cycle, Cycle]:
@@ -167,7 +166,7 @@ class Business:
 
 
 def holder_id(slot: int) -> str:
-    """Name the holder of an owner's slot."""
+    """Return the holder_id of an owner's slot."""
     return f"H{slot:07d}"
 
 

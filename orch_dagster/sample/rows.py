@@ -1,4 +1,4 @@
-"""The control rows of the sample, JOB_1001 and what it needs, by table name."""
+"""The control rows of the sample job JOB_1001, by table name."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ ENTITY = "GELS"
 SOURCE_SYSTEM = "FPMS"
 BIZ_DT = date(2024, 5, 15)
 
-# RFC 4180 as Spark has to be told of it: a quote inside quotes is doubled (escape) and a cell may
-# hold line breaks (multiLine). FAILFAST: a row with too many or too few cells fails the job
-# instead of landing as nulls.
+# RFC 4180 in Spark's options: a quote inside quotes is doubled (escape), and a cell may hold line
+# breaks (multiLine). With FAILFAST a row with too many or too few cells fails the job instead of
+# landing as nulls.
 CSV_OPTIONS: Mapping[str, str | bool] = {
     "header": True,
     "multiLine": True,
@@ -68,19 +68,19 @@ SPARK_SETTINGS: Mapping[str, str] = {
     "spark.sql.session.timeZone": "UTC",
     # A date or an amount that cannot be read fails the job instead of landing as null.
     "spark.sql.ansi.enabled": "true",
-    # biz_dt=2024-05-15 is read back as the text it was written as.
+    # The folder biz_dt=2024-05-15 is read back as text, as it was written.
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }
 
 
 def sample_rows(environment: str = "DEV") -> dict[str, list[Row]]:
-    """Give the rows of `orch init --sample`: one job, one open date, no parent, six settings.
+    """Return the rows of `orch init --sample`: one job, one open date, no parent, six settings.
 
     Args:
-        environment: the environment that the settings are for, as in ORCH_ENV.
+        environment: The environment that the settings are for, as in ORCH_ENV.
 
     Returns:
-        Rows by table name, in the order in which they are best written.
+        Rows by table name, in the order to write them in.
     """
     return {
         JOB_MASTER.name: [_job()],

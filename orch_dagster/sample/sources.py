@@ -1,4 +1,4 @@
-"""Which source extracts can be made up, by entity and source system."""
+"""The source extracts that can be generated, by entity and source system."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orch_dagster.errors import OrchError
 from orch_dagster.sample.contracts import write_extract
 
 ExtractWriter = Callable[[Path, date], list[Path]]
-"""Writes one date's files under the data root and returns their paths."""
+"""Writes the files of a date under the data root and returns their paths."""
 
 SAMPLES: Mapping[tuple[str, str], ExtractWriter] = MappingProxyType(
     {("GELS", "FPMS"): write_extract}
@@ -19,7 +19,7 @@ SAMPLES: Mapping[tuple[str, str], ExtractWriter] = MappingProxyType(
 
 
 class UnknownSampleError(OrchError):
-    """Nobody has made up an extract for that entity and source system."""
+    """The sample has no extract for that entity and source system."""
 
     def __init__(self, entity: str, source_system: str) -> None:
         known = ", ".join(" ".join(key) for key in sorted(SAMPLES))
@@ -31,10 +31,10 @@ class UnknownSampleError(OrchError):
 
 
 def extract_writer(entity: str, source_system: str) -> ExtractWriter:
-    """Find the writer of a source's sample extract, in any case of letters.
+    """Find the writer of a group's sample extract, case-insensitively.
 
     Raises:
-        UnknownSampleError: there is none; the message names those there are.
+        UnknownSampleError: If it does not exist; the message names the existing ones.
     """
     try:
         return SAMPLES[entity.upper(), source_system.upper()]

@@ -1,6 +1,6 @@
-"""How the source system spells a value in a CSV cell: not always the same way twice.
+"""Spell a value in a CSV cell as the source system does, not always in the same way.
 
-Functions here return the text of a cell as it stands between two commas, quotes included.
+Functions here return the text of a cell between two commas, quotes included.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from decimal import Decimal
 
 from orch_dagster.sample.dice import Dice
 
-# The source's ways to say that there is no value: nothing, an empty string, two tokens.
+# The source's spellings of a missing value: nothing, an empty string, two tokens.
 NO_VALUE_CELLS = ("", '""', "NULL", "\\N")
 
 _NEEDS_QUOTES = frozenset(',"\r\n')
 
 
 class Speller:
-    """Spells the cells of one row; a row keeps to one date format."""
+    """Spells the cells of a row, which has one date format."""
 
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
         self._is_iso = dice.below(3) > 0
 
     def cell(self, value: str | int | Decimal | date | None) -> str:
-        """Spell any value: None as one of NO_VALUE_CELLS, text at times with blanks around it."""
+        """Spell a value: None as one of NO_VALUE_CELLS, text sometimes with blanks around it."""
         if value is None:
             return self._dice.pick(NO_VALUE_CELLS)
         if isinstance(value, date):
@@ -45,7 +45,7 @@ class Speller:
 
 
 def quoted(text: str) -> str:
-    """Quote a text for CSV where it has to be (RFC 4180: quotes inside are doubled)."""
+    """Quote a text for CSV if needed (RFC 4180: quotes inside are doubled)."""
     if _NEEDS_QUOTES.isdisjoint(text):
         return text
     return '"' + text.replace('"', '""') + '"'

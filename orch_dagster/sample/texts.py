@@ -1,4 +1,4 @@
-"""The words of the sample: products, people of many scripts, addresses and remarks."""
+"""The texts of the sample: products, names in many scripts, addresses and remarks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Product(NamedTuple):
-    """An insurance product; a term product ends by itself, the others have no expiry date."""
+    """An insurance product; only a term product has an expiry date."""
 
     code: str
     name: str
