@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -16,14 +15,14 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.sample.rows import JOB_NAME
 from orch_dagster.settings import Settings, load_settings
 from tests import class_data
-from tests.homes import BIZ_DT, Home, home_at, new_checkout, new_home
+from tests.homes import BIZ_DT, Home, copied_home, new_checkout, new_home
 from tests.kudu_cluster import KuduCluster, kudu_cluster, sample_home_on
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# The fixtures `landing…`, as a team that writes jobs has them; and a code location's.
-pytest_plugins = ["orch_dagster.kit", "tests.code_location"]
+# The fixtures `landing…`, as a team that writes jobs has them; and those of several tiers.
+pytest_plugins = ["orch_dagster.kit", "tests.code_location", "tests.javas"]
 
 # For JVMs that live a few seconds: a third less of them, and nothing else is different.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
@@ -142,18 +141,22 @@ def own_signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-@pytest.fixture
-def sample_home(tmp_path: Path) -> Home:
-    """A home with the sample in it."""
-    made = new_home(tmp_path / "home")
-    made.orch("init", "--sample")
+@pytest.fixture(scope="session")
+def _sample(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    made = new_home(tmp_path_factory.mktemp("sample") / "home")
+    made.here("init", "--sample")
     return made
 
 
+@pytest.fixture
+def sample_home(_sample: Home, tmp_path: Path) -> Home:
+    """A home with the sample in it: a copy of its own for each test."""
+    return copied_home(_sample, tmp_path / "home")
+
+
 @pytest.fixture(scope="session")
-def _landed(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    made = new_home(tmp_path_factory.mktemp("landed") / "home")
-    made.orch("init", "--sample")
+def _landed(_sample: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    made = copied_home(_sample, tmp_path_factory.mktemp("landed") / "home")
     made.orch("run", JOB_NAME, "--biz-dt", BIZ_DT)
     return made
 
@@ -161,9 +164,7 @@ def _landed(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture
 def landed_home(_landed: Home, tmp_path: Path) -> Home:
     """A home with the sample in it, landed once: a copy of its own for each test."""
-    folder = tmp_path / "home"
-    shutil.copytree(_landed.folder, folder)
-    return home_at(folder)
+    return copied_home(_landed, tmp_path / "home")
 
 
 @pytest.fixture

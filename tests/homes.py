@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from click.testing import CliRunner, Result
 from dagster import DagsterEvent, DagsterEventType, DagsterInstance
 
+from orch_dagster.cli.main import main
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.tables import JOB_MASTER
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
@@ -59,6 +61,24 @@ class Home:
         assert done.returncode == 0 or not check, done.stdout + done.stderr
         return done
 
+    def here(self, *words: str) -> Result:
+        """Give an orch command in this process, where not the command itself is what is tested.
+
+        A process of its own would take seconds to import what is here already. Not for commands
+        that run jobs: they load the code location, which a process does once.
+        """
+        env: dict[str, str | None] = {name: None for name in os.environ if name not in self.environ}
+        before = Path.cwd()
+        os.chdir(self.folder)
+        try:
+            done = CliRunner().invoke(
+                main, [*words], env={**env, **self.environ}, catch_exceptions=False
+            )
+        finally:
+            os.chdir(before)
+        assert done.exit_code == 0, done.output
+        return done
+
     def contents(self, folder: str) -> dict[str, bytes]:
         """Every file below a folder of the home, by its path."""
         below = (self.folder / folder).rglob("*")
@@ -90,7 +110,7 @@ class Home:
             for key, value in values.items()
         ]
         (self.folder / "params.yaml").write_text(json.dumps({"sys_params": rows}))
-        self.orch("apply", "params.yaml")
+        self.here("apply", "params.yaml")
 
     def process_names(self) -> list[str]:
         """Names of the home's processes."""
@@ -123,7 +143,7 @@ class Home:
 
     def log_rows(self, job: str) -> list[dict[str, Any]]:
         """The job's rows of execution_log, newest first."""
-        return self.json("log", "--job", job)
+        return json.loads(self.here("log", "--job", job, "--json").stdout)
 
 
 def home_of_job(folder: Path, job_name: str, script: str, context: dict[str, Any]) -> Home:
@@ -154,8 +174,8 @@ def home_of_job(folder: Path, job_name: str, script: str, context: dict[str, Any
     }  # fmt: skip
     # JSON is YAML too.
     (made.folder / "rows.yaml").write_text(json.dumps(rows), encoding="utf-8")
-    made.orch("init")
-    made.orch("apply", "rows.yaml")
+    made.here("init")
+    made.here("apply", "rows.yaml")
     return made
 
 
@@ -169,6 +189,14 @@ def home_at(folder: Path) -> Home:
     """The ORCH_HOME there; nothing of the machine's own settings reaches its commands."""
     dagster_home = folder / ".orch" / "dagster"
     return Home(folder, {**_environ(), "ORCH_HOME": str(folder), "DAGSTER_HOME": str(dagster_home)})
+
+
+def copied_home(of: Home, folder: Path) -> Home:
+    """A copy of a home that nothing runs in."""
+    shutil.copytree(of.folder, folder, dirs_exist_ok=True)
+    variables = folder / ".env"
+    variables.write_text(variables.read_text().replace(str(of.folder), str(folder)))
+    return home_at(folder)
 
 
 def new_checkout(folder: Path) -> Home:

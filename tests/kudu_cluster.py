@@ -232,7 +232,7 @@ def sample_home_on(cluster: KuduCluster, folder: Path) -> Home:
     made = new_home(folder)
     # Short: in an outage the tests wait for it. Less is too little for a new JVM beside others.
     use_kudu(made, cluster, timeout_s=6)
-    made.orch("init", "--sample")
+    made.here("init", "--sample")
     return made
 
 

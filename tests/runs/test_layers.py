@@ -1,34 +1,52 @@
-"""Each module of the core alone in its own interpreter: nothing heavy, whoever comes first."""
+"""What an import loads, in fresh interpreters; import-linter holds who may import whom."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from orch_dagster.settings import REPOSITORY
 
 HEAVY = {"dagster", "dagster_pipes", "pyspark", "py4j", "jpype", "kudu"}
 PACKAGE = REPOSITORY / "orch_dagster"
-JOBS = REPOSITORY / "jobs"
-# The Dagster adapter is what the core stays free of.
-ADAPTER = PACKAGE / "defs"
-CORE = sorted(
-    path.relative_to(REPOSITORY).with_suffix("").as_posix().replace("/", ".")
-    for path in PACKAGE.rglob("*.py")
-    if path.name not in ("__init__.py", "__main__.py", "definitions.py")
-    and ADAPTER not in path.parents
-)
+FRAMEWORK = REPOSITORY / "jobs" / "framework"
+
+# Each module is imported as the first of its package, in one interpreter: what the others left of
+# the packages is forgotten before. Prints the module and what heavy packages came with it.
+EACH_FIRST = """
+import importlib, sys
+
+packages, heavy, *modules = (words.split(",") for words in sys.argv[1:])
+for (module,) in modules:
+    for name in [*sys.modules]:
+        if name.partition(".")[0] in packages:
+            del sys.modules[name]
+    importlib.import_module(module)
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    print(module, *sorted(loaded.intersection(heavy)))
+"""
 
 
-def imported(module: str, path: Path = REPOSITORY, **env: str) -> set[str]:
-    """Top-level names in sys.modules after importing one module with nothing else on the path."""
-    program = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*sys.modules)"
+def names_of(folder: Path, root: Path) -> list[str]:
+    """The modules below a folder by their names, which start at the root."""
+    parts = [path.relative_to(root).with_suffix("").parts for path in folder.rglob("*.py")]
+    return sorted(".".join(each).removesuffix(".__init__") for each in parts)
+
+
+def core() -> list[str]:
+    """Everything that the Dagster adapter stands on."""
+    adapter = ("orch_dagster.defs", "orch_dagster.definitions")
+    names = names_of(PACKAGE, REPOSITORY)
+    return [name for name in names if not name.startswith(adapter) and "__main__" not in name]
+
+
+def printed(program: str, *words: str, path: Path = REPOSITORY, **env: str) -> list[str]:
+    """The lines that a program prints with nothing but a folder on its path."""
     done = subprocess.run(
-        [sys.executable, "-c", program, module],
+        [sys.executable, "-c", program, *words],
         cwd=path,
         env={**os.environ, "PYTHONPATH": str(path), **env},
         capture_output=True,
@@ -37,42 +55,31 @@ def imported(module: str, path: Path = REPOSITORY, **env: str) -> set[str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return {name.partition(".")[0] for name in done.stdout.split()}
+    return done.stdout.splitlines()
 
 
-def test_the_modules_are_found() -> None:
-    assert {
-        "orch_dagster.control.sql",
-        "orch_dagster.spark.command",
-        "orch_dagster.registry.graph",
-    } <= {*CORE}
+def test_no_module_of_the_core_loads_anything_heavy_whichever_comes_first() -> None:
+    modules = core()
+    assert {"orch_dagster.control.sql", "orch_dagster.registry.graph"} <= {*modules}
+    # The core stands on the framework's contract, which is on a user's path as well.
+    lines = printed(EACH_FIRST, "orch_dagster,framework", ",".join(HEAVY), *modules)
+    assert lines == modules
 
 
-@pytest.mark.parametrize("module", CORE)
-def test_a_module_of_the_core_loads_nothing_heavy(module: str) -> None:
-    assert imported(module).isdisjoint(HEAVY)
-
-
-@pytest.mark.parametrize(
-    "module",
-    sorted(
-        ".".join(path.relative_to(JOBS).with_suffix("").parts).removesuffix(".__init__")
-        for path in (JOBS / "framework").rglob("*.py")
-    ),
-)
-def test_a_module_of_the_framework_stands_alone(module: str, tmp_path: Path) -> None:
-    # A copy of the folder, as --py-files carries it: nothing of the repository beside it.
-    (tmp_path / "framework").symlink_to(REPOSITORY / "jobs" / "framework")
-    assert imported(module, tmp_path).isdisjoint(HEAVY | {"orch_dagster"})
+def test_the_framework_stands_alone(tmp_path: Path) -> None:
+    """A copy of the folder, as --py-files carries it: nothing of the repository beside it."""
+    shutil.copytree(FRAMEWORK, tmp_path / "framework")
+    modules = names_of(FRAMEWORK, FRAMEWORK.parent)
+    away = ",".join([*HEAVY, "orch_dagster"])
+    assert printed(EACH_FIRST, "framework", away, *modules, path=tmp_path) == modules
 
 
 def test_the_code_location_reads_not_even_its_settings_on_import(tmp_path: Path) -> None:
-    found = imported(
-        "orch_dagster.definitions",
+    (found,) = printed(
+        "import sys, orch_dagster.definitions; print('dagster' in sys.modules)",
         ORCH_HOME=str(tmp_path),
         ORCH_FIRST_BIZ_DT="soon",
         ORCH_CONTROL_URL="nothing",
     )
-
-    assert "dagster" in found
+    assert found == "True"
     assert list(tmp_path.iterdir()) == []

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
 import threading
 from pathlib import Path
 
 from orch_dagster.run_log import follow
-from orch_dagster.settings import REPOSITORY
 from tests.waiting import wait_until
 
 
@@ -67,22 +63,3 @@ def test_lines_longer_than_a_piece_and_what_utf_8_cannot_say(tmp_path: Path) -> 
     path.write_bytes(f"{long}\nshort\n".encode() + b"\xff\n")
     assert list(follow(path, lambda: True))[-1].endswith("short\n�\n")
     assert "".join(follow(path, lambda: True)) == f"{long}\nshort\n�\n"
-
-
-def test_a_writer_of_another_process_loses_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "job.log"
-    program = textwrap.dedent(
-        """
-        import sys
-        from pathlib import Path
-        from orch_dagster.run_log import RunLog
-
-        log = RunLog(Path(sys.argv[1]))
-        for n in range(3000):
-            log.write("INFO", "spark", f"{n} " + "x" * (n % 997))
-        """
-    )
-    followed = Followed(path)
-    subprocess.run([sys.executable, "-c", program, str(path)], cwd=REPOSITORY, check=True)
-    assert followed.end() == path.read_text(encoding="utf-8")
-    assert all(piece.endswith("\n") for piece in followed.pieces)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner, Result
 
 from orch_dagster.cli.main import main
@@ -15,12 +14,6 @@ JOB = "etl_lnd_gels_fpms_t_contract_master"
 
 def orch(*words: str) -> Result:
     return CliRunner().invoke(main, list(words))
-
-
-@pytest.fixture
-def sample(home: Path) -> Path:
-    assert orch("init", "--sample").exit_code == 0
-    return home
 
 
 def test_init_is_idempotent_and_names_the_instance(sample: Path) -> None:

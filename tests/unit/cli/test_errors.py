@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from orch_dagster.cli.main import main
-from orch_dagster.settings import REPOSITORY
 
 JOB = "etl_lnd_gels_fpms_t_contract_master"
 COMMANDS = {
@@ -34,12 +30,6 @@ def assert_one_line(result: Result, *said: str) -> None:
     assert line.startswith("orch: ")
     for word in said:
         assert word in line
-
-
-@pytest.fixture
-def sample(home: Path) -> Path:
-    assert orch("init", "--sample").exit_code == 0
-    return home
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -115,24 +105,3 @@ def test_apply_tells_a_line_for_each_problem(sample: Path, tmp_path: Path) -> No
     first, *others = result.stderr.splitlines()
     assert first == "orch: nothing was applied:"
     assert len(others) == 2
-
-
-def test_a_trace_only_when_asked_for() -> None:
-    """In a real process, as a user sees it."""
-
-    def said(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "orch_dagster.cli", *words],
-            cwd=REPOSITORY,
-            env={**os.environ, "ORCH_HOME": "/nonexistent/home", "ORCH_CONTROL_URL": ""},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    plain, traced = said("jobs"), said("--trace", "jobs")
-    assert (plain.returncode, traced.returncode) == (1, 1)
-    assert plain.stderr.startswith("orch: control store sqlite:///")
-    assert len(plain.stderr.splitlines()) == 1
-    assert "Traceback" in traced.stderr

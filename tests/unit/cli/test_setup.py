@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -36,12 +33,6 @@ def orch_json(*words: str) -> Any:
     result = orch(*words, "--json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
-
-
-@pytest.fixture
-def sample(home: Path) -> Path:
-    assert orch("init", "--sample").exit_code == 0
-    return home
 
 
 @pytest.fixture
@@ -101,22 +92,6 @@ class TestInit:
         config.write_text("telemetry: {enabled: false}\n")
         orch("init")
         assert config.read_text() == "telemetry: {enabled: false}\n"
-
-    def test_the_older_name_from_any_folder(self, home: Path, tmp_path: Path) -> None:
-        done = subprocess.run(
-            [sys.executable, str(REPOSITORY / "tools" / "init_params_kudu.py")],
-            cwd=tmp_path,
-            env={**os.environ, "ORCH_HOME": str(home)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-        assert done.returncode == 0, done.stderr
-        assert "created table job_master" in done.stdout
-        assert [row["job_name"] for row in orch_json("jobs")] == [JOB]
-        assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
 class TestApply:

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from framework.logging import get_logger, set_spark_log_level
-from orch_dagster.settings import REPOSITORY
 
-JOBS = REPOSITORY / "jobs"
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO |WARN |ERROR) \[(\S+)\] (.*)")
 
 
@@ -70,24 +66,6 @@ def test_a_file_that_cannot_be_opened_is_said_on_stderr(
     lines = capfd.readouterr().err.splitlines()
     assert "LOG_FILE can't be opened" in lines[0]
     assert lines[1].endswith("[lost] hello")
-
-
-def test_lines_of_many_processes_stay_whole(log_file: Path) -> None:
-    code = (
-        "import sys; from framework import get_logger; log = get_logger(sys.argv[1])\n"
-        "for i in range(500): log.info('%d %s', i, sys.argv[1] * 5000)"
-    )
-    env = {"PYTHONPATH": str(JOBS), "LOG_FILE": str(log_file), "SYSTEMROOT": "C:\\Windows"}
-    writers = [subprocess.Popen([sys.executable, "-c", code, letter], env=env) for letter in "abcd"]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0, 0]
-    seen: list[tuple[str, str]] = []
-    for line in log_file.read_text().splitlines():
-        match = LINE.fullmatch(line)
-        assert match
-        number, text = match[3].split(" ")
-        assert text == match[2] * 5000
-        seen.append((match[2], number))
-    assert sorted(seen) == sorted((letter, str(i)) for letter in "abcd" for i in range(500))
 
 
 def test_an_unknown_spark_level_is_refused() -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-import textwrap
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,6 @@ from orch_dagster.local_kudu.ports import ROLES, Ports, Role
 from orch_dagster.local_kudu.readiness import tail
 from orch_dagster.local_kudu.state import Daemon, State, read_state, write_state
 from orch_dagster.toolchain.jars import KUDU_BINARY, KUDU_VERSION
-from tests.waiting import wait_until
 
 FOLDER = KUDU_BINARY.file_name.removesuffix(".jar")
 
@@ -136,7 +133,6 @@ class TestState:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="there are daemons on Linux only")
     def test_a_pid_of_another_program_is_no_daemon(self) -> None:
-        import psutil
 
         me = psutil.Process()
         started_s = me.create_time() - psutil.boot_time()
@@ -250,29 +246,3 @@ def test_the_state_is_for_people_too(place: Place) -> None:
         "port": 7051,
         "daemons": {"master": {"pid": 12, "started_s": 1.5}},
     }
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="threads that outlive the first one")
-def test_a_daemon_whose_threads_still_end_has_not_ended(tmp_path: Path) -> None:
-    """They hold its ports, though the process is a zombie already."""
-    # A process is named after the link that it was started by.
-    named = tmp_path / "kudu-master"
-    named.symlink_to(Path(sys.executable).resolve())
-    text = """
-        import ctypes, sys, threading
-        threading.Thread(target=sys.stdin.read).start()
-        ctypes.CDLL(None).pthread_exit(None)
-        """
-    process = subprocess.Popen([named, "-S", "-c", textwrap.dedent(text)], stdin=subprocess.PIPE)
-    seen = psutil.Process(process.pid)
-    daemon = Daemon("master", process.pid, seen.create_time() - psutil.boot_time())
-    try:
-        wait_until(lambda: seen.status() == psutil.STATUS_ZOMBIE, "the end of the first thread")
-        assert find_process(daemon) is not None
-        assert process.stdin is not None
-        process.kill()
-        wait_until(lambda: find_process(daemon) is None, "the end of all threads")
-    finally:
-        process.kill()
-        process.wait()
-        process.stdin.close()

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from orch_dagster.spark.py_files import framework_archive, pipes_archive
+from orch_dagster.spark.py_files import framework_archive
 from orch_dagster.toolchain.errors import PackageMissingError
 
 
@@ -30,13 +28,6 @@ def test_same_content_same_bytes_and_name_other_content_another_name(tmp_path: P
         "framework/__init__.py",
         "framework/readers/__init__.py",
     ]
-
-
-def test_archives_can_be_imported_from(tmp_path: Path) -> None:
-    paths = [framework_archive(make_framework(tmp_path), tmp_path / "c"), pipes_archive(tmp_path)]
-    code = f"import sys; sys.path[:0] = {[str(p) for p in paths]}; import framework, dagster_pipes"
-    code += "; assert '.zip' in dagster_pipes.__file__ and framework.X == 1"
-    subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)
 
 
 def test_an_archive_that_is_there_is_not_written_again(tmp_path: Path) -> None:

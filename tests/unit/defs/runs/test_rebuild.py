@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-import psutil
 import pytest
 from dagster import DagsterEventType, DagsterRun
 from dagster._core.events import DagsterEvent, JobFailureData
@@ -17,7 +15,6 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, JOB_MASTER, Row
-from orch_dagster.defs.runs.liveness import PID_STARTED_TAG, PID_TAG, process_tags
 from orch_dagster.defs.runs.rebuild import Rebuilt, rebuild, rows_that_differ
 from orch_dagster.errors import OrchError
 from tests.code_location import add_jobs, open_date
@@ -130,23 +127,6 @@ def test_a_job_that_was_deleted_has_the_rows_of_its_steps(
     after = [row for row in store.read(EXECUTION_LOG) if row["job_name"] == "first"]
     assert len(after) == 3
     assert after == before
-
-
-def test_a_run_whose_process_is_gone_is_failed_first(location: Played, store: ControlStore) -> None:
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    started = psutil.Process(child.pid).create_time()
-    since_boot = started - psutil.boot_time() if sys.platform == "linux" else started
-    tags = {**process_tags(), PID_TAG: str(child.pid), PID_STARTED_TAG: str(since_boot)}
-    run = location.start("first", DAYS[0], **tags)
-    location.begin(run, "first")
-    assert rebuilt(location) == Rebuilt(runs=1, rows=1, written=0, died=[])
-    child.kill()
-    child.communicate()
-
-    assert rebuilt(location) == Rebuilt(runs=1, rows=1, written=1, died=[run.run_id])
-    (row,) = store.read(EXECUTION_LOG)
-    assert row["status"] == "Failed: the orchestrator died"
-    assert rebuilt(location).written == 0
 
 
 def test_a_run_whose_process_never_said_that_it_lives_is_failed_after_a_silence(
