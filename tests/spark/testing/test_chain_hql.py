@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from orch_dagster.testing import Landing
+from orch_dagster.kit import Landing
 
 pytestmark = pytest.mark.spark
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from orch_dagster.kit import Landing
 from orch_dagster.sample.rows import JOB_NAME
-from orch_dagster.testing import Landing
 
 pytestmark = pytest.mark.spark
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orch_dagster.testing import KitError, Landing
+from orch_dagster.kit import KitError, Landing
 
 pytestmark = pytest.mark.spark
 

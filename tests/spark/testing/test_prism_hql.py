@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from framework.errors import EmptyResultError
-from orch_dagster.testing import Landing
+from orch_dagster.kit import Landing
 
 pytestmark = pytest.mark.spark
 
