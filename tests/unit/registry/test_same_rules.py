@@ -41,9 +41,21 @@ junk = st.recursive(
 )
 
 
+def rarely(
+    odd: st.SearchStrategy[Any], usual: st.SearchStrategy[Any], one_in: int
+) -> st.SearchStrategy[Any]:
+    """The odd one, one time in so many."""
+    return st.integers(1, one_in).flatmap(lambda n: odd if n == one_in else usual)
+
+
 def mostly(valid: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """A value that can be used, most of the time."""
-    return st.integers(0, 24).flatmap(lambda n: junk if n == 0 else valid)
+    """Any JSON, one time in forty."""
+    return rarely(junk, valid, 40)
+
+
+def with_odd_key(made: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """With a key that is not known, one time in twenty."""
+    return rarely(made.map(lambda each: {**each, "pathh": 1}), made, 20)
 
 
 PLAIN = "out out in a.csv .. . [a] x? *.csv a\\b _rejected {{b}} {bizdt} {biz_dt!r} {start_dt}"
@@ -54,51 +66,59 @@ odd_paths = st.builds(
     lambda root, parts: root + "/".join(parts), roots, st.lists(segments, min_size=1, max_size=3)
 )
 GOOD = "out/{biz_dt} out/b/{biz_dt:%Y%m%d} in/{biz_dt}.csv out/{end_dt}/{biz_dt} /data/out/{biz_dt}"
-paths = st.sampled_from([*GOOD.split(), "c/{biz_dt}", "d/{start_dt}/{biz_dt}"]) | odd_paths
+paths = rarely(
+    odd_paths, st.sampled_from([*GOOD.split(), "c/{biz_dt}", "d/{start_dt}/{biz_dt}"]), 4
+)
 names = [each.name for each in FORMATS] + ["CSV", "org.apache.kudu.spark.kudu", "com.example.F"]
-formats = st.sampled_from(["csv", "orc", "json"]) | st.sampled_from([*names, "prquet", ""])
+formats = rarely(
+    st.sampled_from([*names, "prquet", ""]), st.sampled_from(["csv", "orc", "json"]), 4
+)
 options = st.dictionaries(
-    st.sampled_from(
-        ["header", "mode", "nullValue", "inferSchema", "kudu.table", "dbtable", "query"]
-    ),
+    st.sampled_from(["header", "mode", "nullValue", "kudu.table", "dbtable", "query"]),
     mostly(st.sampled_from([True, "x", 5, 0.5, ""])),
     max_size=2,
 )
-sources = st.fixed_dictionaries(
-    {"format": mostly(formats), "path": mostly(paths)},
-    optional={
-        "options": mostly(options),
-        "schema": mostly(st.sampled_from(["a INT", "", None])),
-        "null_tokens": mostly(st.lists(st.sampled_from(["", "NA", "-"]), max_size=2)),
-        "bad_records": mostly(
-            st.fixed_dictionaries({}, optional={"limit": st.integers(-1, 3), "path": mostly(paths)})
-        ),
-        "extra": st.just(1),
-    },
+sources = with_odd_key(
+    st.fixed_dictionaries(
+        {
+            "format": mostly(formats),
+            "path": mostly(paths),
+            "options": mostly(rarely(options, st.none(), 3)),
+            "schema": mostly(st.sampled_from(["a INT", "a INT", "", None])),
+            "null_tokens": mostly(rarely(st.sampled_from([["NA"], ["", "-"]]), st.none(), 5)),
+            "bad_records": rarely(
+                st.fixed_dictionaries(
+                    {}, optional={"limit": st.integers(-1, 3), "path": mostly(paths)}
+                ),
+                st.none(),
+                5,
+            ),
+        }
+    )
 )
 partitions = st.lists(st.sampled_from(["biz_dt", " biz_dt", "region", ""]), max_size=2)
-sinks = st.fixed_dictionaries(
-    {"format": mostly(formats), "path": mostly(paths)},
-    optional={
-        "options": mostly(options),
-        "partition_cols": mostly(partitions),
-        "mode": mostly(st.sampled_from(["overwrite", "append", "", None])),
-        "extras": st.just(1),
-    },
+sinks = with_odd_key(
+    st.fixed_dictionaries(
+        {
+            "format": mostly(formats),
+            "path": mostly(paths),
+            "options": mostly(rarely(options, st.none(), 5)),
+            "partition_cols": mostly(rarely(partitions, st.sampled_from([None, ["biz_dt"]]), 3)),
+            "mode": rarely(st.sampled_from(["overwrite", "append", "x", ""]), st.none(), 5),
+        }
+    )
 )
 hqls = ["x.hql", "./x.hql", "../x.hql", "a/../x.hql", "/x.hql", "C:x.hql", "\\x.hql", ""]
-contexts = st.fixed_dictionaries(
-    {
-        "sources": mostly(st.lists(mostly(sources), min_size=1, max_size=2)),
-        "sinks": mostly(st.lists(mostly(sinks), min_size=1, max_size=3)),
-    },
-    optional={
-        "entity": mostly(st.sampled_from(["E", " E "])),
-        "hql": mostly(st.sampled_from(hqls)),
-        "timeout_minutes": mostly(st.sampled_from([1, 0, "5", 1.5])),
-        "allow_empty": mostly(st.booleans()),
-        "sink": junk,
-    },
+contexts = with_odd_key(
+    st.fixed_dictionaries(
+        {
+            "sources": mostly(st.lists(mostly(sources), min_size=1, max_size=2)),
+            "sinks": mostly(st.lists(mostly(sinks), min_size=1, max_size=3)),
+            "hql": mostly(rarely(st.sampled_from(hqls), st.none(), 4)),
+            "timeout_minutes": mostly(rarely(st.sampled_from([1, 0, "5"]), st.none(), 5)),
+        },
+        optional={"entity": mostly(st.sampled_from(["E", " E "])), "allow_empty": st.booleans()},
+    )
 )
 
 
@@ -148,11 +168,14 @@ def test_what_apply_takes_the_bundle_gives_to_a_run_that_takes_it(
             if not is_of_the_run(each)] == []  # fmt: skip
 
 
-def test_the_generated_are_taken_often_enough() -> None:
-    """Else the properties would hold of nothing."""
-    from hypothesis import find
+def test_a_good_share_of_the_generated_is_taken() -> None:
+    """Else the properties would hold of next to nothing."""
+    taken: list[bool] = []
 
-    found = find(
-        contexts, lambda each: not faults_of_apply(each, "/data") and len(each["sinks"] or ()) > 1
-    )
-    assert found["sources"]
+    @settings(max_examples=200, deadline=None, database=None, derandomize=True)
+    @given(contexts)
+    def look(context: dict[str, Any]) -> None:
+        taken.append(not faults_of_apply(context, "/data") and bool(context["sinks"]))
+
+    look()
+    assert 0.1 < sum(taken) / len(taken) < 0.9
