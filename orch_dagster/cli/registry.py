@@ -16,7 +16,7 @@ from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import ProcessControl, read_records
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.errors import UnknownJobError
-from orch_dagster.registry.apply import apply_files
+from orch_dagster.registry.apply import ApplyError, apply_files
 from orch_dagster.registry.jobs import Group, JobSpec, Registry
 from orch_dagster.settings import load_settings
 
@@ -29,11 +29,17 @@ from orch_dagster.settings import load_settings
 def apply(files: tuple[Path, ...], is_json: bool) -> None:
     """Write registry rows from YAML FILES, all of them or none.
 
-    Top-level keys are table names, each with a list of rows.
+    Top-level keys are table names, each with a list of rows. What keeps them from being written is
+    named with file and line, all of it.
     """
     settings = load_settings()
-    with opened_store(settings) as store:
-        done = apply_files(files, store, settings)
+    try:
+        with opened_store(settings) as store:
+            done = apply_files(files, store, settings)
+    except ApplyError as error:
+        if is_json:
+            print_json(error.as_rows())
+        raise
     if is_json:
         print_json(done.as_rows())
         return

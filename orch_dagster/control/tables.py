@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from enum import Enum
@@ -168,32 +168,39 @@ def check_rows(table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
     Raises:
         RowError: If a row has a problem; it lists all of all rows with table, key and column.
     """
-    problems = [problem for row in rows for problem in _problems(table, row)]
+    problems = [problem for row in rows for _, problem in row_problems(table, row)]
     if problems:
         raise RowError(problems)
 
 
-def _problems(table: Table, row: Mapping[str, Value]) -> list[str]:
+def row_problems(table: Table, row: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
+    """Yield why no store should see a row: the column ('' for the row as a whole), and a sentence.
+
+    Args:
+        table: The table the row is for.
+        row: By column name; columns may be left out, keys may not.
+    """
     where = f"{table.name} ({table.key_text(row)})"
-    problems = [
-        f"{where}: unknown column {name}; known: {', '.join(table.names)}"
-        for name in row
-        if table.column(name) is None
-    ]
+    is_whole = True
+    for name in row:
+        if table.column(name) is None:
+            is_whole = False
+            yield name, f"{where}: unknown column {name}; known: {', '.join(table.names)}"
     for column in table.columns:
         value = row.get(column.name)
-        if value is None:
-            if column.key:
-                problems.append(f"{where}: key column {column.name} is missing or null")
-            continue
-        if problem := _value_problem(column, value):
-            problems.append(f"{where}: column {column.name}: {problem}")
-    if not problems and _key_bytes(table, row) > MAX_KEY_BYTES:
-        problems.append(
+        problem = _value_problem(column, value) if value is not None else None
+        if value is None and column.key:
+            is_whole = False
+            yield "", f"{where}: key column {column.name} is missing or null"
+        elif problem:
+            is_whole = False
+            yield column.name, f"{where}: column {column.name}: {problem}"
+    if is_whole and _key_bytes(table, row) > MAX_KEY_BYTES:
+        yield (
+            "",
             f"{table.name}: key columns {', '.join(table.keys)} are together longer than "
-            f"{MAX_KEY_BYTES} bytes, from {where[:200]!r} on"
+            f"{MAX_KEY_BYTES} bytes, from {where[:200]!r} on",
         )
-    return problems
 
 
 def _key_bytes(table: Table, row: Mapping[str, Value]) -> int:

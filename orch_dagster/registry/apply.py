@@ -2,73 +2,59 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
-
-import yaml
 
 from framework.contract.secret_names import PARAM_TYPE
 from orch_dagster.bundle.secrets import place_fault
 from orch_dagster.control.records import JobDependency, JobMaster
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (
-    EXECUTION_LOG,
     JOB_DEPENDENCY,
     JOB_MASTER,
     SYS_PARAMS,
     TABLE_BY_NAME,
-    TABLES,
     Row,
     Table,
-    check_rows,
+    row_problems,
 )
-from orch_dagster.errors import OrchError, RowError
+from orch_dagster.errors import OrchError
 from orch_dagster.registry.jobs import Finding, build_registry, script_check
+from orch_dagster.registry.row_files import (
+    APPLIED_TABLES,
+    FileRow,
+    Problem,
+    located,
+    read_files,
+)
 from orch_dagster.settings import Settings
-
-_APPLIED = tuple(table for table in TABLES if table is not EXECUTION_LOG)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which nothing is lost on the way to the tables.
-
-    Dates stay text: a date that is none is then a finding like any other. A param_value is its
-    letters, as 010 and 1.10 are more than numbers. A key that is given twice is refused, where
-    YAML's own rule is that the last one wins.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """See SafeConstructor; with the line of what is wrong."""
-        seen: set[str] = set()
-        for key, value in node.value:
-            name = str(key.value)
-            if name in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {name} is given twice", key.start_mark
-                )
-            seen.add(name)
-            if name == "param_value" and isinstance(value, yaml.ScalarNode) and not _is_null(value):
-                value.tag = "tag:yaml.org,2002:str"
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)
-
-
-def _is_null(node: yaml.ScalarNode) -> bool:
-    return node.tag == "tag:yaml.org,2002:null"
 
 
 class ApplyError(OrchError):
     """The files cannot be applied; nothing was written. The text has a line for each problem."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("nothing was applied:\n" + "\n".join(f"  {text}" for text in problems))
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("nothing was applied:\n" + "\n".join(f"  {each}" for each in problems))
         self.problems = tuple(problems)
+
+    def as_rows(self) -> list[dict[str, object]]:
+        """Return a row for each problem, with its file and line."""
+        return [
+            {"file": each.file and str(each.file), "line": each.line, "text": each.text}
+            for each in self.problems
+        ]
+
+
+@dataclass(frozen=True)
+class FileFinding(Finding):
+    """A finding with the file and line of its row; None where the row is in the store alone."""
+
+    file: Path | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return located(super().__str__(), self.file, self.line)
 
 
 @dataclass(frozen=True)
@@ -129,81 +115,50 @@ def apply_files(files: Sequence[Path], store: ControlStore, settings: Settings) 
     Raises:
         ApplyError: Every problem of every file; nothing was written.
     """
-    rows, problems = read_files(files)
-    problems += _row_problems(rows)
-    findings = _findings(rows, store, settings)
-    problems += [str(finding) for finding in findings if not finding.is_warning]
+    found = read_files(files)
+    rows = found.rows()
+    problems = [*found.problems, *_row_problems(found.tables)]
+    findings = [_located(each, found.tables) for each in _findings(rows, store, settings)]
+    problems += [
+        Problem(Finding.__str__(each), each.file, each.line)
+        for each in findings
+        if not each.is_warning
+    ]
     if problems:
         raise ApplyError(list(dict.fromkeys(problems)))
     changes = tuple(
-        _change(table, rows[table.name], store) for table in _APPLIED if table.name in rows
+        _change(table, rows[table.name], store) for table in APPLIED_TABLES if table.name in rows
     )
     # An older job_dependency may refuse a second parent: then nothing else must have been written.
     for change in sorted(changes, key=lambda change: change.table is not JOB_DEPENDENCY):
         store.upsert(change.table, [*change.inserted, *(row for row, _ in change.changed)])
-    return Applied(changes, tuple(finding for finding in findings if finding.is_warning))
+    return Applied(changes, tuple(each for each in findings if each.is_warning))
 
 
-def read_files(files: Sequence[Path]) -> tuple[dict[str, list[Row]], list[str]]:
-    """The rows of the files by table, and what is wrong with the files' form."""
-    rows: dict[str, list[Row]] = defaultdict(list)
-    problems: list[str] = []
-    for file in files:
-        try:
-            document: Any = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            # ValueError: not UTF-8, or a value that its explicit tag does not fit.
-            problems.append(f"{file}: not usable YAML in UTF-8: {error}")
-            continue
-        if not isinstance(document, dict):
-            problems.append(f"{file}: a mapping of table names is wanted at the top")
-            continue
-        for name, listed in cast(dict[str, Any], document).items():
-            if TABLE_BY_NAME.get(name) not in _APPLIED:
-                known = ", ".join(table.name for table in _APPLIED)
-                problems.append(f"{file}: {name} is not a table to apply; those are {known}")
-            elif not isinstance(listed, list) or not all(
-                isinstance(row, dict) for row in cast(list[object], listed)
-            ):
-                problems.append(f"{file}: {name}: a list of rows is wanted, each a mapping")
-            else:
-                try:
-                    rows[name] += [_plain(row) for row in cast(list[dict[str, Any]], listed)]
-                except (ValueError, RecursionError) as error:
-                    problems.append(f"{file}: {name}: a value holds itself ({error})")
-    return dict(rows), problems
+def _located(finding: Finding, tables: Mapping[str, Sequence[FileRow]]) -> FileFinding:
+    """The finding with its row's file and line; of several rows of its key, the last one holds."""
+    table = TABLE_BY_NAME[finding.table]
+    for each in reversed(tables.get(table.name, ())):
+        key = table.key_text(_texts(table, each.row))
+        # A finding about all parents of a job has a part of the key.
+        if key == finding.key or key.startswith(f"{finding.key}, "):
+            return FileFinding(**vars(finding), file=each.file, line=each.line(finding.place))
+    return FileFinding(**vars(finding))
 
 
-def _plain(row: Mapping[str, Any]) -> Row:
-    """YAML's own numbers and mappings as the columns hold them."""
-    plain: Row = {}
-    for name, value in row.items():
-        if isinstance(value, dict | list):
-            plain[name] = json.dumps(value, ensure_ascii=False, default=str)
-        else:
-            plain[name] = value
-    if "dependent_job_id" in row:
-        # A root's row: YAML writes no parent where the table holds an empty one.
-        plain["parent_job_id"] = plain.get("parent_job_id") or ""
-    return plain
-
-
-def _row_problems(rows: Mapping[str, Sequence[Row]]) -> list[str]:
-    problems: list[str] = []
-    for name, its in rows.items():
+def _row_problems(tables: Mapping[str, Sequence[FileRow]]) -> Iterator[Problem]:
+    for name, rows in tables.items():
         table = TABLE_BY_NAME[name]
-        try:
-            check_rows(table, its)
-        except RowError as error:
-            problems += error.problems
         seen: set[str] = set()
-        for row in its:
-            if (key := table.key_text(row)) in seen:
-                problems.append(f"{name} ({key}): the key is given twice")
+        for each in rows:
+            faults = [*row_problems(table, each.row)]
+            if (key := table.key_text(each.row)) in seen:
+                faults.append(("", f"{name} ({key}): the key is given twice"))
             seen.add(key)
-            if table is SYS_PARAMS and (fault := _secret_fault(row)):
-                problems.append(f"{name} ({key}): {fault}")
-    return problems
+            if table is SYS_PARAMS and (fault := _secret_fault(each.row)):
+                faults.append(("param_value", f"{name} ({key}): {fault}"))
+            for column, text in faults:
+                yield Problem(text, each.file, each.line(column))
 
 
 def _secret_fault(row: Row) -> str | None:

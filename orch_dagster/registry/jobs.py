@@ -43,6 +43,7 @@ class Finding:
         reason: What is wrong and what to do.
         job_id: The job that it concerns.
         is_warning: True where the job runs all the same.
+        place: The column, or the place in its JSON: context_params.sinks[0].path; '' for the row.
     """
 
     table: str
@@ -50,6 +51,7 @@ class Finding:
     reason: str
     job_id: str
     is_warning: bool = False
+    place: str = ""
 
     def __str__(self) -> str:
         return f"{self.table} ({self.key}): {self.reason}"
@@ -204,8 +206,8 @@ def script_check(jobs_dir: Path, url_prefixes: Sequence[str]) -> ScriptCheck:
     return check
 
 
-def _of_job(job_id: str, reason: str) -> Finding:
-    return Finding(JOB_MASTER.name, f"job_id={job_id}", reason, job_id)
+def _of_job(job_id: str, reason: str, place: str = "") -> Finding:
+    return Finding(JOB_MASTER.name, f"job_id={job_id}", reason, job_id, place=place)
 
 
 def _valid_specs(
@@ -219,26 +221,30 @@ def _valid_specs(
         by_folded_name[(master.job_name or "").lower()].append(master)
     specs: dict[str, JobSpec] = {}
     for master in masters:
-        reasons: list[str] = []
         name = master.job_name or ""
-        reasons += _name_faults(name)
+        # Each with its place in the row.
+        reasons = [("job_name", fault) for fault in _name_faults(name)]
         if name and len(alike := by_folded_name[name.lower()]) > 1:
             others = [f"{m.job_name} ({m.job_id})" for m in alike if m is not master]
-            reasons.append(f"job_name {name} is also, but for case, that of {', '.join(others)}")
+            others_text = f"job_name {name} is also, but for case, that of {', '.join(others)}"
+            reasons.append(("job_name", others_text))
         if not master.script_path:
-            reasons.append("script_path is empty; give a file under jobs/")
+            reasons.append(("script_path", "script_path is empty; give a file under jobs/"))
         elif problem := check_script(master.script_path):
-            reasons.append(problem)
+            reasons.append(("script_path", problem))
         context = None
         try:
             context = parse_context_params(master.context_params, name, data_root)
         except ContextParamsError as error:
-            reasons += [f"context_params: {fault}" for fault in error.faults]
+            reasons += [
+                (f"context_params.{fault.partition(':')[0]}", f"context_params: {fault}")
+                for fault in error.faults
+            ]
         if context is not None and not reasons:
             specs[master.job_id] = JobSpec(
                 master.job_id, name, context, master.script_path or "", master.comments
             )
-        findings += [_of_job(master.job_id, reason) for reason in reasons]
+        findings += [_of_job(master.job_id, reason, place) for place, reason in reasons]
     return _without_group_clashes(specs, findings)
 
 

@@ -21,7 +21,6 @@ from orch_dagster.control.tables import (
     Row,
     check_rows,
 )
-from orch_dagster.registry.apply import read_files
 from orch_dagster.registry.context_params import (
     ContextParamsError,
     Sink,
@@ -29,6 +28,7 @@ from orch_dagster.registry.context_params import (
     parse_context_params,
 )
 from orch_dagster.registry.jobs import JobSpec, build_registry, script_check
+from orch_dagster.registry.row_files import read_files
 from orch_dagster.settings import Settings
 from orch_dagster.testing.errors import KitError
 
@@ -47,9 +47,10 @@ def read_rows(registry: Sequence[Path | Rows]) -> dict[str, list[Row]]:
     files = [each for each in registry if isinstance(each, Path)]
     if missing := [str(file) for file in files if not file.is_file()]:
         raise KitError(f"landing_registry: no such file: {', '.join(missing)}")
-    rows, problems = read_files(files)
-    if problems:
-        raise KitError("landing_registry:\n" + "\n".join(f"  {text}" for text in problems))
+    found = read_files(files)
+    if found.problems:
+        raise KitError("landing_registry:\n" + "\n".join(f"  {each}" for each in found.problems))
+    rows = found.rows()
     for each in registry:
         if not isinstance(each, Path):
             for name, table_rows in each.items():

@@ -190,7 +190,7 @@ def test_apply_stores_no_secret(settings: Settings, store: ControlStore, tmp_pat
     file.write_text("sys_params:\n" + "".join(f"  - {each}\n" for each in bad), encoding="utf-8")
     with pytest.raises(ApplyError) as caught:
         apply_files([file], store, settings)
-    assert [problem.split(")")[0] for problem in caught.value.problems] == [
+    assert [problem.text.split(")")[0] for problem in caught.value.problems] == [
         f"sys_params (param_key={key}, environment=DEV, key_name=*" for key in ("A", "db.x")
     ]
     assert "hunter2" not in str(caught.value)

@@ -55,7 +55,7 @@ def test_tells_every_problem_and_writes_nothing(
     bad = GOOD.replace("landing.py", "../escape.py").replace("2024-05-15}", "2024-13-45}")
     with pytest.raises(ApplyError) as caught:
         apply_files(written(tmp_path, bad + "execution_log: []\nnope: []\n"), store, settings)
-    told = "\n".join(caught.value.problems)
+    told = str(caught.value)
     for word in ("../escape.py", "2024-13-45", "execution_log is not", "nope is not"):
         assert word in told
     assert store.read(JOB_MASTER) == []

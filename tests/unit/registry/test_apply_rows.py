@@ -65,7 +65,7 @@ class Desk:
             self.apply(*contents)
         assert [self.store.read(table) for table in TABLES] == before
         assert str(caught.value).splitlines()[0] == "nothing was applied:"
-        return [*caught.value.problems]
+        return [each.text for each in caught.value.problems]
 
 
 @pytest.fixture
@@ -190,10 +190,14 @@ class TestProblems:
             ("1: []", "1 is not a table to apply"),
         ],
     )
-    def test_of_a_files_form_name_the_file(self, desk: Desk, text: str, said: str) -> None:
-        (problem,) = desk.problems(text)
-        assert problem.startswith(f"{desk.folder}/0.yaml: ")
-        assert said in problem
+    def test_of_a_files_form_name_the_file(
+        self, desk: Desk, settings: Settings, text: str, said: str
+    ) -> None:
+        file = desk.file(text)
+        with pytest.raises(ApplyError) as caught:
+            apply_files([file], desk.store, settings)
+        (problem,) = caught.value.problems
+        assert (problem.file, said in problem.text) == (file, True)
 
     def test_a_key_given_twice(self, desk: Desk) -> None:
         problems = desk.problems({"job_master": [job("1")]}, {"job_master": [job("1")]})
