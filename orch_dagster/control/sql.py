@@ -53,7 +53,7 @@ class UtcMicros(TypeDecorator[datetime]):
         return None if value is None else from_micros(value)
 
 
-_TYPES: Mapping[Kind, type[TypeEngine[Any]]] = {
+SQL_TYPES: Mapping[Kind, type[TypeEngine[Any]]] = {
     Kind.TEXT: sa.Text,
     Kind.DATE: sa.Text,
     Kind.INTEGER: sa.BigInteger,
@@ -66,7 +66,7 @@ def _sql_table(table: Table, metadata: sa.MetaData) -> sa.Table:
     columns = [
         sa.Column(
             column.name,
-            _TYPES[column.kind],
+            SQL_TYPES[column.kind],
             primary_key=column.key,
             nullable=not column.key,
             comment=column.comment,
