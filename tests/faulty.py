@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from framework.storage.filesystem import FileSystem, LocalFileSystem
+from framework.storage.filesystem import FileSystem
+from framework.storage.local import LocalFileSystem
 
 CHANGING = (
     "make_dirs", "create_exclusive", "write_atomic", "rename", "delete", "remove_empty_dir",

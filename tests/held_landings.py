@@ -21,7 +21,7 @@ from typing import Any
 from framework.plan import Place
 from framework.publish.processes import psutil_look, this_process
 from framework.publish.publication import publication
-from framework.storage.filesystem import LocalFileSystem
+from framework.storage.local import LocalFileSystem
 
 JOB = "etl_lnd_ins_sys_held"
 TABLES = ("out/a", "out/b")

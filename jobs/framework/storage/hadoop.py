@@ -50,20 +50,17 @@ class HadoopFileSystem:
         return cls(context._gateway, context._jsc.hadoopConfiguration())
 
     def exists(self, location: str) -> bool:
-        """See FileSystem."""
         path, fs = self._open(location)
         with _as_os_error(f"look for {location}"):
             return bool(fs.exists(path))
 
     def matches(self, pattern: str) -> bool:
-        """See FileSystem."""
         path, fs = self._open(pattern)
         with _as_os_error(f"look for {pattern}"):
             found = fs.globStatus(path)
             return found is not None and len(found) > 0
 
     def names(self, location: str) -> list[str]:
-        """See FileSystem."""
         path, fs = self._open(location)
         try:
             with _as_os_error(f"list {location}"):
@@ -73,14 +70,13 @@ class HadoopFileSystem:
             return []
 
     def make_dirs(self, location: str) -> None:
-        """See FileSystem."""
         path, fs = self._open(location)
         with _as_os_error(f"create the folder {location}"):
             if not fs.mkdirs(path):
                 raise OSError(f"can't create the folder {location}")
 
     def create_exclusive(self, location: str, data: bytes) -> None:
-        """See FileSystem; Hadoop's create without overwrite."""
+        # Hadoop's create without overwrite.
         from py4j.protocol import Py4JJavaError
 
         path, fs = self._open(location)
@@ -95,7 +91,6 @@ class HadoopFileSystem:
                 raise
 
     def read_bytes(self, location: str) -> bytes:
-        """See FileSystem."""
         path, fs = self._open(location)
         with _as_os_error(f"read {location}"):
             stream = fs.open(path)
@@ -105,14 +100,12 @@ class HadoopFileSystem:
                 stream.close()
 
     def modified(self, location: str) -> datetime:
-        """See FileSystem."""
         path, fs = self._open(location)
         with _as_os_error(f"look at {location}"):
             modified_ms = fs.getFileStatus(path).getModificationTime()
         return datetime.fromtimestamp(modified_ms / 1000, tz=timezone.utc)
 
     def write_atomic(self, location: str, data: bytes) -> None:
-        """See FileSystem."""
         temporary = location + ".tmp"
         path, fs = self._open(temporary)
         with _as_os_error(f"write {location}"):
@@ -123,20 +116,18 @@ class HadoopFileSystem:
         """Nothing: Spark's writers have closed their files, and the servers keep what is closed."""
 
     def rename(self, source: str, target: str) -> None:
-        """See FileSystem."""
         path, fs = self._open(source)
         with _as_os_error(f"rename {source} to {target}"):
             self._rename(fs, path, self._path(target), "NONE")
 
     def delete(self, location: str) -> None:
-        """See FileSystem."""
         path, fs = self._open(location)
         with _as_os_error(f"delete {location}"):
             if not fs.delete(path, True) and fs.exists(path):
                 raise OSError(f"the file system refused to delete {location}")
 
     def remove_empty_dir(self, location: str) -> bool:
-        """See FileSystem; only where the check and the removal are one step."""
+        # only where the check and the removal are one step.
         path, fs = self._open(location)
         with _as_os_error(f"remove the folder {location}"):
             if not fs.exists(path):
@@ -152,7 +143,6 @@ class HadoopFileSystem:
             raise
 
     def usage(self, location: str) -> Usage:
-        """See FileSystem."""
         path, fs = self._open(location)
         with _as_os_error(f"list {location}"):
             sizes = list(_sizes(fs, path))

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from framework.contract.paths import is_local
-from framework.storage.filesystem import FileSystem, LocalFileSystem, Usage
+from framework.storage.filesystem import FileSystem, Usage
 from framework.storage.hadoop import HadoopFileSystem
+from framework.storage.local import LocalFileSystem
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -36,53 +37,41 @@ class RoutedFileSystem:
         return self._hadoop
 
     def exists(self, location: str) -> bool:
-        """See FileSystem."""
         return self.of(location).exists(location)
 
     def matches(self, pattern: str) -> bool:
-        """See FileSystem."""
         return self.of(pattern).matches(pattern)
 
     def names(self, location: str) -> list[str]:
-        """See FileSystem."""
         return self.of(location).names(location)
 
     def make_dirs(self, location: str) -> None:
-        """See FileSystem."""
         self.of(location).make_dirs(location)
 
     def create_exclusive(self, location: str, data: bytes) -> None:
-        """See FileSystem."""
         self.of(location).create_exclusive(location, data)
 
     def read_bytes(self, location: str) -> bytes:
-        """See FileSystem."""
         return self.of(location).read_bytes(location)
 
     def modified(self, location: str) -> datetime:
-        """See FileSystem."""
         return self.of(location).modified(location)
 
     def write_atomic(self, location: str, data: bytes) -> None:
-        """See FileSystem."""
         self.of(location).write_atomic(location, data)
 
     def make_durable(self, location: str) -> None:
-        """See FileSystem."""
         self.of(location).make_durable(location)
 
     def rename(self, source: str, target: str) -> None:
-        """See FileSystem; both are on the same file system."""
+        # both are on the same file system.
         self.of(source).rename(source, target)
 
     def delete(self, location: str) -> None:
-        """See FileSystem."""
         self.of(location).delete(location)
 
     def remove_empty_dir(self, location: str) -> bool:
-        """See FileSystem."""
         return self.of(location).remove_empty_dir(location)
 
     def usage(self, location: str) -> Usage:
-        """See FileSystem."""
         return self.of(location).usage(location)

@@ -12,7 +12,7 @@ import pytest
 from framework.plan import Place
 from framework.publish.processes import psutil_look, this_process
 from framework.publish.publication import publication, recover
-from framework.storage.filesystem import LocalFileSystem
+from framework.storage.local import LocalFileSystem
 from orch_dagster.settings import REPOSITORY
 from tests import held_landings
 from tests.held_landings import JOB, TABLES, fill

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from framework.publish.journal import Journal, journal_location
 from framework.publish.processes import Owner, psutil_look, this_process
-from framework.storage.filesystem import LocalFileSystem
+from framework.storage.local import LocalFileSystem
 from orch_dagster.cli.main import main
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER

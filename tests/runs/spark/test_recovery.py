@@ -8,7 +8,7 @@ from pathlib import Path
 
 from framework.publish.journal import Journal, journal_location
 from framework.publish.processes import Owner, psutil_look, this_process
-from framework.storage.filesystem import LocalFileSystem
+from framework.storage.local import LocalFileSystem
 from orch_dagster.bundle.fetch import fetch_spark_properties
 from orch_dagster.bundle.secrets import SecretError
 from orch_dagster.control.store import ControlStore

@@ -20,7 +20,7 @@ import pytest
 
 from framework import landing
 from framework.errors import FrameworkError, PublishError, SourceGoneError
-from framework.storage.filesystem import LocalFileSystem
+from framework.storage.local import LocalFileSystem
 from orch_dagster.spark.failure_text import exception_line
 from tests.samples import DATE, document
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from framework.contract.paths import join
-from framework.storage.filesystem import FileSystem, LocalFileSystem
+from framework.storage.filesystem import FileSystem
+from framework.storage.local import LocalFileSystem
 from framework.storage.routed import RoutedFileSystem
 from tests.file_system_contract import FileSystemContract
 

@@ -11,7 +11,7 @@ import pytest
 from framework.check.previous_date import History, Landed
 from framework.params_loader import parse_params
 from framework.plan import plan_landing
-from framework.storage.filesystem import LocalFileSystem
+from framework.storage.local import LocalFileSystem
 from tests.samples import document
 
 DAY = date(2024, 5, 15)

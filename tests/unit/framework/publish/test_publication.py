@@ -17,7 +17,8 @@ from framework.publish.journal import Journal, Move, decode, journal_location
 from framework.publish.lock import OwnerCheck
 from framework.publish.processes import Owner, Sighting
 from framework.publish.publication import publication, recover
-from framework.storage.filesystem import FileSystem, LocalFileSystem
+from framework.storage.filesystem import FileSystem
+from framework.storage.local import LocalFileSystem
 from tests.faulty import FaultyFileSystem, Killed
 
 JOB, DATE = "job", "2024-05-15"

@@ -10,7 +10,7 @@ import pytest
 from framework.publish.journal import Journal, State, journal_location, landing_folder
 from framework.publish.processes import Owner, Sighting
 from framework.publish.recovery import FileSink, Finding, Job, Recovery
-from framework.storage.filesystem import LocalFileSystem
+from framework.storage.local import LocalFileSystem
 
 JOB, DATE, OTHER = "etl_lnd_ins_sys_t", "2024-05-15", "2024-05-16"
 ME = Owner("orch recover", "here", 2, 2_000_000)
