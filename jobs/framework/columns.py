@@ -1,4 +1,4 @@
-"""Columns by name, whatever their names hold."""
+"""Columns by name, whatever characters the names hold."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 
 def column(*path: str) -> Column:
-    """The column of that name; further names go down into its struct."""
+    """Return the column of that name, or by further names a field of its struct."""
     from pyspark.sql import functions
 
     return functions.col(".".join(quoted(name) for name in path))
 
 
 def quoted(name: str) -> str:
-    """The name as SQL takes it."""
+    """Quote a name for SQL."""
     return "`" + name.replace("`", "``") + "`"

@@ -1,4 +1,4 @@
-"""Failures from outside the job, such as a full disk: what to do, in place of Spark's stack."""
+"""Explain failures from outside the job, such as a full disk, with a remedy."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ _IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR)
 
 _FILE_GONE = re.compile(r"File (?P<path>\S.*) does not exist")
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|quota of .* is exceeded")
-# A cause may name itself as its own.
+# Java's causes may form a cycle.
 _MOST_CAUSES = 20
 
 
 def remedy(error: OSError) -> str:
-    """Return what to do about an error of a file system, as the rest of a sentence."""
+    """Return the remedy for an error of a file system, to be appended to a sentence."""
     if error.errno in _FULL:
         return "; free some space there and start the job again"
     if error.errno in _FORBIDDEN:
         return "; let the user that the job runs as write there, or correct sinks[].path"
     if error.errno in _IN_THE_WAY:
-        return "; a file is where a folder has to be: move it away, or correct sinks[].path"
+        return "; a file is in the place of a folder: move it away, or correct sinks[].path"
     return ""
 
 
 @contextmanager
 def explained(root: str) -> Generator[None]:
-    """A block in which Spark reads the sources and writes to a sink below `root`.
+    """Explain the failures of a block in which Spark reads sources and writes below `root`.
 
     Raises:
-        SourceGoneError: a file that was there when the landing began is gone.
-        PublishError: there is no space left to write.
+        SourceGoneError: If a file that was there when the landing began is gone.
+        PublishError: If no space is left to write to.
     """
     from py4j.protocol import Py4JJavaError
 
@@ -52,7 +52,7 @@ def explained(root: str) -> Generator[None]:
             if _NO_SPACE.search(text):
                 raise PublishError(
                     f"{root}: no space is left to write to ({text}); nothing was published, the "
-                    "old data is in place. Free some there, or where Spark keeps what does not "
+                    "old data is in place. Free some there, or in Spark's folder for what does not "
                     "fit in memory (spark.local.dir), and start the job again"
                 ) from error
         raise

@@ -1,4 +1,4 @@
-"""Run the statements of an HQL file in Spark, with variables and with errors that say where."""
+"""Run the statements of an HQL file in Spark, with variables, and with file and line in errors."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from framework.errors import HqlError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-# Values go into the text as they are: these could end the string they stand in.
+# Spark inserts values unquoted, so these could end a string or begin a comment.
 _UNSAFE = re.compile(r"[\"'`\\;$\r\n]|--|/\*")
 
 
 @dataclass(frozen=True)
 class Script:
-    """A readable HQL file, split."""
+    """An HQL file, split into statements."""
 
     file: str
     statements: tuple[hql_text.Statement, ...]
@@ -34,44 +34,44 @@ def exec_hql(
 ) -> DataFrame:
     """Run the file `hql` (relative to JOB_SQL_DIR) and return its last statement's result.
 
-    `variables` are filled in by Spark itself where the file says `${hivevar:name}` or `${name}`.
+    Spark itself substitutes `variables` for `${hivevar:name}` and `${name}`.
 
     Raises:
-        HqlError: no such file, a variable that is not set, or Spark refuses a statement.
+        HqlError: If the file is missing, a variable is not set, or Spark refuses a statement.
     """
     return run_script(spark, load_script(hql), variables or {})
 
 
 def load_script(hql: str) -> Script:
-    """Read and split an HQL file; needs no Spark.
+    """Read and split an HQL file, without Spark.
 
-    Where JOB_SQL_DIR has no such file, the working folder is looked at by the file's base name:
-    that is where YARN puts shipped files.
+    If JOB_SQL_DIR does not have it, try its base name in the working folder, where YARN puts
+    shipped files.
 
     Raises:
-        HqlError: the file is missing, unreadable or holds no statement.
+        HqlError: If the file is missing, can't be read, or holds no statement.
     """
     tried = [Path(os.environ.get(SQL_DIR) or ".") / hql, Path(Path(hql).name)]
-    found = next((path.absolute() for path in tried if path.is_file()), None)
-    if found is None:
+    file = next((path.absolute() for path in tried if path.is_file()), None)
+    if file is None:
         places = " or ".join(str(path.absolute()) for path in dict.fromkeys(tried))
         raise HqlError(hql, None, f"no such file, looked for {places}; see {SQL_DIR}")
     try:
-        text = found.read_text(encoding="utf-8-sig")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise HqlError(str(found), None, f"can't be read: {error}") from error
+        raise HqlError(str(file), None, f"can't be read: {error}") from error
     statements = hql_text.split(text)
     if not statements:
-        raise HqlError(str(found), None, "holds no statement")
-    return Script(str(found), statements)
+        raise HqlError(str(file), None, "holds no statement")
+    return Script(str(file), statements)
 
 
 def run_script(spark: SparkSession, script: Script, variables: Mapping[str, str]) -> DataFrame:
     """Run every statement of a script and return the last one's result.
 
     Raises:
-        HqlError: a variable that is not set (all of them), an unsafe value, a refused statement,
-            or a last statement without a result.
+        HqlError: If variables are not set (it names all), a value is unsafe, Spark refuses a
+            statement, or the last statement has no result.
     """
     check_variables(spark, script, variables)
     with _variables_set(spark, variables):
@@ -80,18 +80,16 @@ def run_script(spark: SparkSession, script: Script, variables: Mapping[str, str]
         raise HqlError(
             script.file,
             script.statements[-1].line,
-            "the last statement gives no rows to land; end the file with a SELECT",
+            "the last statement returns no rows to land; end the file with a SELECT",
         )
     return results[-1]
 
 
 def check_variables(spark: SparkSession, script: Script, variables: Mapping[str, str]) -> None:
-    """Refuse a script whose variables Spark could not fill in.
-
-    Comments are not looked at: what Spark puts there changes nothing.
+    """Refuse a script whose variables Spark could not substitute; ignore those in comments.
 
     Raises:
-        HqlError: names every variable without a value, with its line.
+        HqlError: If variables have no value; it names each with its line.
     """
     used = [each for statement in script.statements for each in statement.variables]
     if not used:
@@ -130,7 +128,7 @@ def _unset_outside(spark: SparkSession, used: list[hql_text.Variable]) -> list[h
 
 @contextmanager
 def _variables_set(spark: SparkSession, variables: Mapping[str, str]) -> Generator[None]:
-    """Set the variables for a while: Spark's `${hivevar:x}` reads the session's setting `x`."""
+    """Set the variables for a block, as settings, which Spark's `${hivevar:x}` reads."""
     before = {name: _setting(spark, name) for name in variables}
     try:
         for name, value in variables.items():
@@ -145,7 +143,7 @@ def _variables_set(spark: SparkSession, variables: Mapping[str, str]) -> Generat
 
 
 def _setting(spark: SparkSession, name: str) -> str | None:
-    # An explicit default of None is the only form that does not raise for an unknown name.
+    # Without an explicit default it raises for an unknown name.
     return spark.conf.get(name, None)
 
 
@@ -161,7 +159,7 @@ def _run(spark: SparkSession, script: Script, statement: hql_text.Statement) -> 
 
 
 def _line_in_statement(error: Exception) -> int | None:
-    """Return the line that Spark's parser or analyser blames, counted in the statement."""
+    """Return the line of the error within the statement, if Spark reports one."""
     origin: Any = getattr(error, "_origin", None)
     if origin is None:
         return None

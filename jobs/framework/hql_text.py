@@ -1,10 +1,10 @@
-"""The text of an HQL file: its statements and its variables, the way Spark's lexer sees them.
+"""Split the text of an HQL file into statements and variables by the rules of Spark's lexer.
 
-Spark runs one statement a call, so a file is split here: a semicolon ends a statement unless it
+Spark runs one statement a call, so the file is split here: a semicolon ends a statement unless it
 is inside a string ('..' or "..", backslash escapes; r'..' raw), backticks or a comment. `--` runs
 to the line's end (a backslash before the newline continues it), `/* */` nests, `/*+ */` is a hint.
 
-Spark fills `${name}` in before it parses, inside strings too, and takes '' for what is not set.
+Spark substitutes `${name}` before it parses, inside strings too, and inserts '' for an unset name.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _TOKEN = re.compile(
 # A hint does not nest, not even inside a comment.
 _COMMENT_EDGE = re.compile(r"/\*(?!\+)|\*/")
 
-# Spark's own rule (ConfigReader), and anything else that looks like a variable but is none to it.
+# Spark's own rule (ConfigReader), and everything that looks like a variable.
 _VARIABLE = re.compile(r"\$\{(?:(?P<prefix>\w+?):)?(?P<name>\S+?)\}")
 _LOOKALIKE = re.compile(r"\$\{[^}\n]*\}?")
 _SET = re.compile(r"\s*set\s+(?P<name>[^\s=;]+)\s*=", re.IGNORECASE)
 
-# These three read the session's configuration; a variable of Spark is a setting.
+# All of these read the session's configuration.
 SESSION_PREFIXES = ("", "hivevar", "hiveconf", "spark", "sparkconf")
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A `${prefix:name}` outside comments; `name` is empty where Spark would not see a variable."""
+    """A `${prefix:name}` outside comments; `name` is empty if Spark does not see a variable."""
 
     text: str
     prefix: str
@@ -49,7 +49,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement; `line` is the file's line (from 1) where its text begins."""
+    """A statement; `line` is the line of the file (from 1) where its text begins."""
 
     text: str
     line: int
@@ -64,7 +64,7 @@ class Statement:
 
 
 def split(text: str) -> tuple[Statement, ...]:
-    """Return the statements of a file; pieces that hold only comments and blanks are left out."""
+    """Return the statements of a file, without those that hold only comments and blanks."""
     statements: list[Statement] = []
     code: list[tuple[str, int]] = []
     start = 0
@@ -79,10 +79,10 @@ def split(text: str) -> tuple[Statement, ...]:
 
 
 def unset(statements: Collection[Statement], known: Collection[str]) -> Iterator[Variable]:
-    """Yield the variables that Spark would leave empty or leave standing.
+    """Yield the variables that Spark would replace by '' or would not replace at all.
 
-    `known` are names of settings; an earlier `SET name = ..` makes one known too.
-    `${env:..}` and `${system:..}` are left to the caller, who knows the JVM.
+    `known` are names of settings; an earlier `SET name = ..` adds its own. `${env:..}` and
+    `${system:..}` are skipped, as only the JVM knows them.
     """
     names = set(known)
     for statement in statements:
@@ -115,7 +115,7 @@ def _statement(text: str, start: int, end: int, code: list[tuple[str, int]]) -> 
 
 
 def _joined(code: list[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-    """Yield the stretches of text between comments: a variable may cross the scanner's tokens."""
+    """Yield the runs of text between comments, as a variable may cross the scanner's tokens."""
     run, begin = "", 0
     for piece, at in code:
         if run and at == begin + len(run):
@@ -133,7 +133,7 @@ def _scan(text: str) -> Iterator[tuple[str, str, int]]:
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
-        if match is None:  # the last alternative takes any character
+        if match is None:  # impossible: the last alternative matches any character
             raise AssertionError(f"the scanner stopped at offset {at}")
         kind, piece = match.lastgroup or "other", match[0]
         if kind == "open":

@@ -1,4 +1,4 @@
-"""Tell the orchestrator how far Spark's stages are while a job runs; the job never notices."""
+"""Report the progress of Spark's stages to the orchestrator while a job runs."""
 
 from __future__ import annotations
 
@@ -12,33 +12,32 @@ from framework import report
 if TYPE_CHECKING:
     from pyspark import SparkContext, StatusTracker
 
-_LOOK_EVERY_S = 2.0
-# A job of many small queries at once may have hundreds.
-_STAGES_AT_MOST = 10
+_INTERVAL_S = 2.0
+# A job with many concurrent queries may have hundreds.
+_MAX_STAGES = 10
 _THREAD = "stage progress"
 
 _watched: SparkContext | None = None
 
 
 def watch_stages(context: SparkContext) -> None:
-    """Report the active stages from a daemon thread, until the session ends.
+    """Report the active stages from a daemon thread until the session ends.
 
-    They are asked for every two seconds, and reported where they changed. Where nobody waits for
-    reports, or this context is watched already, nothing is started.
+    They are read every two seconds, and reported if they changed. Without an orchestrator, or if
+    this context is watched already, no thread is started.
     """
     global _watched
     if _watched is context or not report.is_asked_for():
         return
     _watched = context
-    # When Spark's JVM is gone, py4j logs that on the root logger, with a trace that would look like
-    # the job's own error.
-    logging.getLogger().addFilter(_is_the_jobs)
+    # When Spark's JVM is gone, py4j logs a trace that looks like the job's own error.
+    logging.getLogger().addFilter(_is_of_job)
     args = (context, context.statusTracker())
     threading.Thread(target=_watch, args=args, name=_THREAD, daemon=True).start()
 
 
-def _is_the_jobs(_record: logging.LogRecord) -> bool:
-    """Said neither by our thread nor by py4j's own, which collects what ours let go of."""
+def _is_of_job(_record: logging.LogRecord) -> bool:
+    """Return False in the thread of this module, and in py4j's own for garbage collection."""
     from py4j.clientserver import FinalizerWorker
 
     thread = threading.current_thread()
@@ -51,23 +50,23 @@ def _watch(context: SparkContext, tracker: StatusTracker) -> None:
     session: Any = context
     reported: list[report.StageProgress] = []
     try:
-        # A stopped context has let go of its Java side.
+        # A stopped context has no Java side.
         while session._jsc is not None:
             stages = active_stages(tracker)
             if stages != reported:
                 report.progress(stages)
                 reported = stages
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_INTERVAL_S)
     except (Py4JError, OSError):
-        # The JVM is gone, or the channel: whoever ends the job says so.
+        # The JVM or the channel is gone, which the end of the job reports.
         return
 
 
 def active_stages(tracker: StatusTracker) -> list[report.StageProgress]:
-    """The stages that run now, the oldest first; of very many the first ten."""
+    """Return the running stages, the oldest first, at most ten."""
     stages: list[report.StageProgress] = []
-    for stage_id in tracker.getActiveStageIds()[:_STAGES_AT_MOST]:
-        # None: it ended a moment ago.
+    for stage_id in tracker.getActiveStageIds()[:_MAX_STAGES]:
+        # None if it ended meanwhile.
         if info := tracker.getStageInfo(stage_id):
             stages.append(
                 report.StageProgress(stage_id, info.name, info.numTasks, info.numCompletedTasks)

@@ -1,4 +1,4 @@
-"""The Spark session of a job."""
+"""Get the Spark session of a job."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def get_spark(app_name: str | None = None) -> SparkSession:
-    """Return the session, created where there is none; its settings come from spark-submit.
+    """Return the session, or create it with the settings of spark-submit.
 
-    The application's id is logged, and reported to the orchestrator at once, so that it is known
-    even if the job is killed later; how far its stages are is reported while it runs.
+    The application's id is logged and reported to the orchestrator at once, so that it is known
+    even if the job is killed; the progress of its stages is reported while it runs.
 
     Args:
-        app_name: The application's name; spark-submit's (spark.app.name) where it is None.
+        app_name: The application's name; None for that of spark-submit (spark.app.name).
     """
     from pyspark.sql import SparkSession
 
@@ -28,7 +28,7 @@ def get_spark(app_name: str | None = None) -> SparkSession:
         builder = builder.appName(app_name)
     spark: SparkSession = builder.getOrCreate()
     context = spark.sparkContext
-    # The stubs say str; without a UI it is None.
+    # The stubs have str, but without a UI it is None.
     spark_ui: str | None = context.uiWebUrl
     get_logger("framework.session").info(
         "application %s on %s, UI %s", context.applicationId, context.master, spark_ui or "off"
@@ -39,20 +39,20 @@ def get_spark(app_name: str | None = None) -> SparkSession:
 
 
 def is_running(spark: SparkSession) -> bool:
-    """Whether the session's application still runs, so that more can be asked of it."""
+    """Return whether the session's application still runs."""
     from py4j.protocol import Py4JError
 
     context: Any = spark.sparkContext
     try:
         return context._jsc is not None and not context._jsc.sc().isStopped()
     except (Py4JError, OSError):
-        # Its JVM is gone.
+        # The JVM is gone.
         return False
 
 
 def session_of_its_own(spark: SparkSession) -> SparkSession:
-    """A session with all that this one has, whose views and settings are nobody else's."""
+    """Return a copy of the session, whose views and settings are its own."""
     from pyspark.sql import SparkSession
 
-    own: Any = spark
-    return SparkSession(spark.sparkContext, own._jsparkSession.cloneSession())
+    session: Any = spark
+    return SparkSession(spark.sparkContext, session._jsparkSession.cloneSession())

@@ -1,8 +1,8 @@
-"""The journal of a landing: whose it is, how far it got, what is moved where.
+"""The journal of a landing: its owner, its state and its moves.
 
 It is one JSON file per job and date, and also the lock (see lock.py). States:
 
-    staging    nothing of the table was touched          a crash here is rolled back
+    staging    the targets are untouched                 a crash here is rolled back
     swapping   decided: the moves are being carried out  a crash here is rolled forward
     reverting  a move failed: they are being undone      a crash here is rolled back
     done       the new data is in place                  only leftovers are removed
@@ -26,9 +26,9 @@ STATES: tuple[State, ...] = ("staging", "swapping", "reverting", "done")
 
 @dataclass(frozen=True)
 class Move:
-    """One folder to replace: `target` steps aside to `old`, `new` takes its place.
+    """A folder to replace: `target` is renamed to `old`, then `new` to `target`.
 
-    `work` is the folder of this run that holds `new` and `old`, beside the target.
+    `work` is the run's folder beside the target, which holds `new` and `old`.
     """
 
     work: str
@@ -49,7 +49,7 @@ class Journal:
     moves: tuple[Move, ...] = field(default=())
 
     def encode(self) -> bytes:
-        """Return the journal as it is written."""
+        """Return the content of the journal's file."""
         return json.dumps({"version": 1, **asdict(self)}, indent=1).encode()
 
 
@@ -57,7 +57,7 @@ def decode(data: bytes) -> Journal:
     """Return the journal in `data`.
 
     Raises:
-        ValueError: the bytes are no journal (a write that was cut off, for example).
+        ValueError: If the bytes are not a journal (a write was cut off, for example).
     """
     try:
         document = cast("dict[str, Any]", json.loads(data))
@@ -77,11 +77,11 @@ def decode(data: bytes) -> Journal:
 def landing_folder(target: str, job_name: str, biz_dt: str) -> str:
     """Return the folder beside `target` for one job and date.
 
-    Spark's readers pass over names that begin with an underscore.
+    Spark's readers skip names that begin with an underscore.
     """
     return join(parent(target), FOLDER, job_name, biz_dt)
 
 
 def journal_location(first_target: str, job_name: str, biz_dt: str) -> str:
-    """Return where the journal of a job and date is: beside the target of its first file sink."""
+    """Return the location of the journal, which is beside the target of the first file sink."""
     return join(landing_folder(first_target, job_name, biz_dt), FILE)

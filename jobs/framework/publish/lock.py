@@ -1,4 +1,4 @@
-"""Hold the journal of a job and date: create it exclusively, or take over a dead owner's."""
+"""Lock a job and date by its journal: create it exclusively, or take over a dead owner's."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from framework.publish.processes import Look, Owner
 from framework.publish.swap import remove_empty_parents
 from framework.storage.filesystem import FileSystem
 
-# A journal is filled right after it is created: one that is still unreadable after this long
-# was cut off by a crash, and nothing had been touched by then.
+# A journal is written right after its creation, so one that is still unreadable after this time
+# was cut off by a crash, before anything was touched.
 TORN_AFTER = timedelta(seconds=60)
 _ATTEMPTS = 5
 
-# Threads of one process share its pid, so the pid alone could not keep them apart.
+# The threads of a process share its pid, so the journal's owner does not exclude them.
 _held: set[str] = set()
 _held_guard = threading.Lock()
 
 
 @dataclass(frozen=True)
 class OwnerCheck:
-    """Tells whether the owner that a journal names may still be landing.
+    """Checks whether the owner of a journal may still be landing.
 
     Attributes:
-        me: Who asks.
-        look: Sees the processes of this host.
-        gone_hosts: Other hosts whose processes are known to be gone; of the rest nothing is known.
+        me: This process.
+        look: Inspects the processes of this host.
+        gone_hosts: Other hosts whose processes are known to be gone; all others are unknown.
     """
 
     me: Owner
@@ -41,10 +41,10 @@ class OwnerCheck:
     gone_hosts: frozenset[str] = frozenset()
 
     def refuse_if_held(self, location: str, owner: Owner) -> None:
-        """Return where the owner is gone.
+        """Refuse the lock unless its owner is gone.
 
         Raises:
-            LockedError: it runs, or can't be judged from here.
+            LockedError: If the owner runs, or can't be checked from here.
         """
         if owner.host != self.me.host:
             if owner.host in self.gone_hosts:
@@ -68,19 +68,19 @@ class OwnerCheck:
 
 @contextmanager
 def holding(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) -> Generator[Journal]:
-    """Make `mine` the journal at `location` for a block; yield what is to be recovered first.
+    """Make `mine` the journal at `location` for a block; yield the journal to recover first.
 
-    That is `mine` where the lock was free; else the dead owner's state and moves, now under our
-    name. A journal that is still there at the block's end is left to whoever recovers it, which
-    may be a later landing of this process.
+    That is `mine` if the lock was free, else the dead owner's state and moves with this process as
+    the owner. The block has to release the journal; one that it leaves is recovered by a later
+    landing, possibly of this process.
 
     Raises:
-        LockedError: another landing of the same job and date holds it.
-        OSError: the file system failed.
+        LockedError: If another landing of the same job and date holds it.
+        OSError: If the file system failed.
     """
     with _held_guard:
         if location in _held:
-            raise LockedError(location, f"this very process is landing it already: {location}")
+            raise LockedError(location, f"this process is landing it already: {location}")
         _held.add(location)
     try:
         yield _acquire(fs, location, mine, check)
@@ -90,7 +90,7 @@ def holding(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) -> 
 
 def _acquire(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) -> Journal:
     for _ in range(_ATTEMPTS):
-        # Here, so that a folder that can't be made is not taken for a journal that is there.
+        # Separately, so that its errors are not taken for those of an existing journal.
         fs.make_dirs(parent(location))
         try:
             fs.create_exclusive(location, mine.encode())
@@ -100,22 +100,22 @@ def _acquire(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) ->
                 continue
             mine = taken
         except FileNotFoundError:
-            # Its folder was empty and was removed by a landing that ended this very moment.
+            # A landing that just ended has removed the empty folder.
             continue
         return mine
     raise LockedError(location, f"other landings keep taking {location}; start the job again")
 
 
 def release(fs: FileSystem, location: str) -> None:
-    """Give the journal up; afterwards anybody may land the job and date.
+    """Delete the journal, so that others may land the job and date.
 
     Raises:
-        OSError: the journal can't be deleted.
+        OSError: If the journal can't be deleted.
     """
     folder = parent(location)
     for name in fs.names(folder):
-        # Half an update, and the claims of takers that died. One of a taker that lives is for a
-        # journal that is no more: it finds that out by itself.
+        # A partial update, and claims to take over. A running taker notices that its claim and the
+        # journal are gone.
         if name.startswith(f"{FILE}."):
             fs.delete(join(folder, name))
     fs.delete(location)
@@ -123,19 +123,19 @@ def release(fs: FileSystem, location: str) -> None:
 
 
 def _take_over(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) -> Journal | None:
-    """Return the journal under our name, or None where the situation changed: look again."""
-    found = _read(fs, location, mine)
-    if found is None:
+    """Return the journal with this process as the owner, or None if it changed meanwhile."""
+    current = _read(fs, location, mine)
+    if current is None:
         return None
-    journal, content = found
+    journal, content = current
     check.refuse_if_held(location, journal.owner)
     claims: list[str] = []
     try:
         if not _claim(fs, location, content, mine, check, claims):
             return None
-        # Who was late with the claim may be second: the journal then has a new owner.
-        again = _read(fs, location, mine)
-        if again is None or again[1] != content:
+        # Another taker may have finished before this claim: the journal then has a new owner.
+        current = _read(fs, location, mine)
+        if current is None or current[1] != content:
             return None
         taken = replace(journal, owner=mine.owner)
         fs.write_atomic(location, taken.encode())
@@ -153,10 +153,10 @@ def _claim(
     check: OwnerCheck,
     claims: list[str],
 ) -> bool:
-    """Claim the right to take over exactly this journal; add to `claims` what is to be deleted.
+    """Claim the right to take over exactly this journal; add to `claims` the files to delete.
 
-    The claim's name comes from the journal's content. Where a dead taker holds it, the next name
-    comes from both, and so on: no claim that could be somebody's is ever deleted to get at it.
+    The claim's name is a hash of the journal's content. If a dead taker holds that claim, the next
+    name is a hash of both, and so on: no claim that may have an owner is deleted to get at it.
     """
     name = hashlib.sha256(content)
     while True:
@@ -178,9 +178,9 @@ def _claim(
 
 
 def _read(fs: FileSystem, location: str, mine: Journal) -> tuple[Journal, bytes] | None:
-    """Return the journal there and its content, None where it is gone.
+    """Return the journal and its content, or None if it is gone.
 
-    A torn one reads as a dead landing's that moved nothing.
+    A torn one reads as the journal of a dead landing that moved nothing.
     """
     try:
         data = fs.read_bytes(location)

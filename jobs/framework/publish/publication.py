@@ -1,4 +1,4 @@
-"""Replace the folders of one business date, all sinks or none, whatever crashes in between.
+"""Replace the folders of a business date in all sinks or in none, even across crashes.
 
     with publication(...) as publication:     # lock, recovery of an earlier crash, staging
         write to publication.staging[i]       # the caller writes and checks
@@ -25,7 +25,7 @@ from framework.storage.filesystem import FileSystem
 
 
 class Publication:
-    """One landing between its lock and its swap."""
+    """A landing between its lock and its swap."""
 
     def __init__(self, fs: FileSystem, location: str, journal: Journal) -> None:
         self._fs = fs
@@ -35,15 +35,15 @@ class Publication:
 
     @property
     def is_committed(self) -> bool:
-        """Whether the new folders are in place."""
+        """True once the new folders are in place."""
         return self._journal.state == "done"
 
     def commit(self) -> None:
-        """Swap the staged folders in: all of them, or none.
+        """Swap the staged folders in, all of them or none.
 
         Raises:
-            PublishError: not published, the old folders are back; or, where even that failed,
-                unknown until the next landing finished it. The text says which.
+            PublishError: If nothing was published and the old folders are back, or if even that
+                failed and the state is unknown until the next landing. The text says which.
         """
         try:
             moves = tuple(self._checked(move) for move in self._journal.moves)
@@ -63,13 +63,13 @@ class Publication:
             raise
 
     def roll_back(self) -> None:
-        """Remove what was staged; the targets have not been touched, or are back.
+        """Remove the staged folders; the targets are untouched, or restored.
 
-        A swap that could neither be finished nor undone is left as it is: what lies beside the
-        targets is then the only copy, and the journal knows the way.
+        A swap that could neither be finished nor undone is left to a recovery by its journal, as
+        the folders beside the targets may be the only copy.
 
         Raises:
-            OSError: a folder can't be removed; the journal stays for the next landing.
+            OSError: If a folder can't be removed; the journal stays for the next landing.
         """
         if self._journal.state != "staging":
             return
@@ -79,7 +79,8 @@ class Publication:
     def finish(self) -> None:
         """Remove the old folders and the journal.
 
-        The data has landed: what can't be removed now is left to the next landing, with a warning.
+        The data has landed, so leftovers that can't be removed stay until the next landing, with a
+        warning.
         """
         try:
             swap.cleanup(self._fs, self._journal)
@@ -97,7 +98,7 @@ class Publication:
         return replace(move, had_target=self._fs.exists(move.target))
 
     def _revert(self, cause: BaseException) -> None:
-        """Undo a swap that was stopped half-way."""
+        """Undo a swap that was interrupted."""
         if self._journal.state != "swapping":
             return
         try:
@@ -115,8 +116,8 @@ class Publication:
         journal = replace(self._journal, state=state, moves=moves or self._journal.moves)
         before = self._journal
         if state in ("swapping", "reverting"):
-            # A write that fails may have taken effect: until it is known, it counts as done, so
-            # that nothing is cleaned away which a recovery would then move.
+            # A write that fails may have taken effect, so it counts as done until the file is read:
+            # else a folder could be deleted that a recovery would move.
             self._journal = journal
         try:
             self._fs.write_atomic(self._location, journal.encode())
@@ -145,19 +146,20 @@ def publication(
     me: Owner,
     look: Look,
 ) -> Generator[Publication]:
-    """Lock a job and date, recover what an earlier landing left, and hand out staging folders.
+    """Lock a job and date, recover what an earlier landing left, and create staging folders.
 
     Raises:
-        LockedError: another landing of the same job and date is on its way.
-        PublishError: an earlier landing's leftovers can't be recovered.
+        LockedError: If another landing of the same job and date runs.
+        PublishError: If an earlier landing's leftovers can't be recovered.
     """
     location = journal_location(places[0].target, job_name, biz_dt)
     mine = Journal(job_name, biz_dt, me, moves=_moves(places, me, job_name, biz_dt))
     with ExitStack() as stack:
         try:
-            found = stack.enter_context(lock.holding(fs, location, mine, lock.OwnerCheck(me, look)))
-            if found is not mine:
-                _recover_for(fs, location, mine, found)
+            check = lock.OwnerCheck(me, look)
+            earlier = stack.enter_context(lock.holding(fs, location, mine, check))
+            if earlier is not mine:
+                _recover_for(fs, location, mine, earlier)
         except OSError as error:
             raise _not_prepared(location, error) from error
         current = Publication(fs, location, mine)
@@ -182,21 +184,21 @@ def recover(
 ) -> str | None:
     """Finish or roll back the landing that left a journal at `location`, if its owner is gone.
 
-    What a crash leaves beside no journal, empty folders and the claims of dead takers, is removed.
+    Without a journal it removes the empty folders and the claims of dead takers that a crash left.
 
     Args:
-        fs: Holds the location and the targets.
-        location: As `journal_location` gives it.
+        fs: The file system of the location and the targets.
+        location: The result of `journal_location`.
         me: This process.
-        look: Sees the processes of this host.
+        look: Inspects the processes of this host.
         gone_hosts: Other hosts whose processes are known to be gone.
 
     Returns:
-        What was done, in a sentence; None where there is no journal.
+        What was done, in a sentence; None if no journal existed.
 
     Raises:
-        LockedError: the landing is on its way, or can't be judged from here.
-        PublishError: the file system failed; trying again is safe.
+        LockedError: If the landing runs, or can't be checked from here.
+        PublishError: If the file system failed; trying again is safe.
     """
     folder = parent(location)
     job_name, biz_dt = folder.split("/")[-2:]
@@ -206,21 +208,21 @@ def recover(
         if not fs.exists(folder):
             swap.remove_empty_parents(fs, folder)
             return None
-        with lock.holding(fs, location, probe, check) as found:
-            done = _recover(fs, location, found)
+        with lock.holding(fs, location, probe, check) as earlier:
+            done = _recover(fs, location, earlier)
             lock.release(fs, location)
     except OSError as error:
         raise PublishError(f"can't recover {location}: {error}; try again") from error
-    return None if found is probe else done
+    return None if earlier is probe else done
 
 
 def _not_prepared(location: str, error: OSError) -> PublishError:
     return PublishError(f"can't prepare the landing at {location}: {error}{remedy(error)}")
 
 
-def _recover_for(fs: FileSystem, location: str, mine: Journal, found: Journal) -> None:
-    """Finish or roll back what a dead landing left, and begin our own in its place."""
-    done = _recover(fs, location, found)
+def _recover_for(fs: FileSystem, location: str, mine: Journal, earlier: Journal) -> None:
+    """Finish or roll back a dead landing, and replace its journal by `mine`."""
+    done = _recover(fs, location, earlier)
     get_logger("framework.publish").warning("an earlier landing was cut off: %s", done)
     fs.write_atomic(location, mine.encode())
 
@@ -240,7 +242,7 @@ def _recover(fs: FileSystem, location: str, journal: Journal) -> str:
 
 
 def _close_failed(current: Publication) -> None:
-    """Clean up under an exception, which stays the one that is raised."""
+    """Clean up after an exception, and log errors of that instead of raising them."""
     if current.is_committed:
         current.finish()
         return
@@ -255,8 +257,7 @@ def _close_failed(current: Publication) -> None:
 def _moves(places: Sequence[Place], me: Owner, job_name: str, biz_dt: str) -> tuple[Move, ...]:
     moves: list[Move] = []
     for index, place in enumerate(places):
-        # A part of the run's id: with all of it, Spark's attempt files beneath would be longer
-        # than the 260 characters that Windows allows.
+        # With the whole run id, Spark's attempt files below would exceed Windows' 260 characters.
         work = join(landing_folder(place.target, job_name, biz_dt), me.run_id[:8])
         staged = join(work, f"new-{index}")
         moves.append(

@@ -1,6 +1,6 @@
 """Find what cut-off landings left beside the sinks of jobs, and finish or roll back each.
 
-`orch recover` runs this in a process of its own. A landing recovers its own date by itself.
+`orch recover` runs this in a process of its own; a landing recovers its own date without it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from framework.storage.filesystem import FileSystem
 from framework.storage.routed import RoutedFileSystem
 
 Outcome = Literal["recovered", "held", "failed", "needs_session"]
-"""needs_session: nothing was done, as the job's sinks are not all local and there is no Spark."""
+"""needs_session: nothing was done, as a sink of the job is not local and Spark was not started."""
 
 _A_DAY = date(2024, 5, 15)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -38,7 +38,7 @@ _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True)
 class FileSink:
-    """Where a job's files go, as its context_params say it: with placeholders."""
+    """A file sink of a job's context_params; its path may have placeholders."""
 
     path: str
     partition_cols: tuple[str, ...]
@@ -46,7 +46,7 @@ class FileSink:
 
 @dataclass(frozen=True)
 class Job:
-    """A job and its sinks of files, at least one, in the order of its context_params."""
+    """A job and its file sinks, at least one, in the order of its context_params."""
 
     job_name: str
     sinks: tuple[FileSink, ...]
@@ -54,7 +54,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one landing, in a sentence; biz_dt is None where it is about the whole job."""
+    """The outcome for a landing, with a sentence; biz_dt is None if it concerns the whole job."""
 
     job_name: str
     biz_dt: str | None
@@ -64,14 +64,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What is the same for all jobs.
+    """A recovery of jobs, with what they have in common.
 
     Attributes:
-        fs: Holds their sinks.
-        base: Where relative paths start, a location.
+        fs: The file system of their sinks.
+        base: The location where relative paths start.
         me: This process.
-        look: Sees the processes of this host.
-        biz_dt: The only date to look at; None for all that are found.
+        look: Inspects the processes of this host.
+        biz_dt: The only date to recover; None for all dates.
         gone_hosts: Other hosts whose processes are known to be gone.
     """
 
@@ -83,12 +83,12 @@ class Recovery:
     gone_hosts: frozenset[str] = frozenset()
 
     def findings(self, job: Job) -> Iterator[Finding]:
-        """Recover what the job's landings left; one that fails stops no other."""
+        """Recover the job's cut-off landings; go on after one that fails."""
         try:
             for folder, biz_dt in self._left_at(job, job.sinks[0], self.biz_dt):
-                found = self._recovered(job, biz_dt, join(folder, FILE))
-                if found:
-                    yield found
+                finding = self._recovered(job, biz_dt, join(folder, FILE))
+                if finding:
+                    yield finding
             for sink in job.sinks:
                 for folder, biz_dt in self._left_at(job, sink, self.biz_dt):
                     if not self._has_journal(job, biz_dt):
@@ -107,9 +107,9 @@ class Recovery:
         return None if text is None else Finding(job.job_name, biz_dt, "recovered", text)
 
     def _has_journal(self, job: Job, biz_dt: str) -> bool:
-        """Whether a landing is on its way, began since, or could not be recovered."""
-        left = self._left_at(job, job.sinks[0], biz_dt)
-        return any(self.fs.exists(join(folder, FILE)) for folder, _ in left)
+        """Return whether a landing runs, began since, or could not be recovered."""
+        folders = self._left_at(job, job.sinks[0], biz_dt)
+        return any(self.fs.exists(join(folder, FILE)) for folder, _ in folders)
 
     def _left_at(self, job: Job, sink: FileSink, biz_dt: str | None) -> Iterator[tuple[str, str]]:
         """Yield the folders that landings left beside a sink, each with its date."""
@@ -118,7 +118,7 @@ class Recovery:
         for folder in _expanded(self.fs, join(beside, FOLDER, job.job_name)):
             names = [name for name in self.fs.names(folder) if _ISO.fullmatch(name)]
             if not names:
-                # A landing died between the removal of its date's folder and that of these.
+                # A landing died after it removed the folder of its date.
                 remove_empty_parents(self.fs, folder, 2)
             for name in names:
                 if biz_dt in (None, name):
@@ -126,40 +126,40 @@ class Recovery:
 
 
 def main() -> None:
-    """Do what the file that JOB_PARAMS_FILE names asks for, and leave the answer beside it.
+    """Carry out the request in the file of JOB_PARAMS_FILE, and write the answer beside it.
 
-    Asked is {"jobs": [{"job_name", "sinks": [{"path", "partition_cols"}]}], "biz_dt": ..,
-    "gone_hosts": [..], "with_session": ..}; answered, in the file's name with .found at its end,
-    a list of findings.
+    The request is {"jobs": [{"job_name", "sinks": [{"path", "partition_cols"}]}], "biz_dt": ..,
+    "gone_hosts": [..], "with_session": ..}; the answer, in a file of the same name with .found
+    added, is a list of findings.
     """
     file = Path(os.environ[variables.PARAMS_FILE])
-    asked: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    jobs = [_job(job) for job in asked["jobs"]]
-    with _file_system(asked["with_session"]) as fs:
+    request: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    jobs = [_job(job) for job in request["jobs"]]
+    with _file_system(request["with_session"]) as fs:
         recovery = Recovery(
             fs,
             base_location(),
             this_process("orch recover", psutil_look),
             psutil_look,
-            asked["biz_dt"],
-            frozenset(asked["gone_hosts"]),
+            request["biz_dt"],
+            frozenset(request["gone_hosts"]),
         )
-        found = [
+        findings = [
             finding
             for job in jobs
             for finding in (
                 recovery.findings(job)
-                if asked["with_session"] or _is_local(job, recovery.base)
+                if request["with_session"] or _is_local(job, recovery.base)
                 else [Finding(job.job_name, None, "needs_session", f"{job.job_name}: no session")]
             )
         ]
-    answer = json.dumps([asdict(finding) for finding in found])
+    answer = json.dumps([asdict(finding) for finding in findings])
     file.with_name(f"{file.name}.found").write_text(answer, encoding="utf-8")
 
 
-def _job(asked: Mapping[str, Any]) -> Job:
-    sinks = (FileSink(sink["path"], tuple(sink["partition_cols"])) for sink in asked["sinks"])
-    return Job(asked["job_name"], tuple(sinks))
+def _job(request: Mapping[str, Any]) -> Job:
+    sinks = (FileSink(sink["path"], tuple(sink["partition_cols"])) for sink in request["sinks"])
+    return Job(request["job_name"], tuple(sinks))
 
 
 def _is_local(job: Job, base: str) -> bool:
@@ -183,13 +183,13 @@ def _without_journal(job: Job, biz_dt: str, folder: str) -> Finding:
         job.job_name,
         biz_dt,
         "failed",
-        f"{job.job_name} {biz_dt}: {folder} is left without a journal, so nobody knows its state. "
-        f"If the date's own folder is whole, delete this one; else copy what is missing from it",
+        f"{job.job_name} {biz_dt}: {folder} has no journal, so its state is unknown. If the date's "
+        f"own folder is complete, delete this one; else copy the missing files from it",
     )
 
 
 def _pattern(path: str, biz_dt: str | None) -> str:
-    """Return a sink's path with `*` for what is not known of a date."""
+    """Return a sink's path with the date, or with `*` in its place if the date is unknown."""
     day = date.fromisoformat(biz_dt) if biz_dt else None
     parts: list[str] = []
     for text, name, form, _ in Formatter().parse(path):
@@ -203,7 +203,7 @@ def _pattern(path: str, biz_dt: str | None) -> str:
 
 
 def _expanded(fs: FileSystem, pattern: str) -> Iterator[str]:
-    """Yield the locations that a pattern with `*` stands for; one without stands for itself."""
+    """Yield the locations that match a pattern with `*`; yield one without `*` unchanged."""
     head, star, tail = pattern.partition("*")
     if not star:
         yield pattern

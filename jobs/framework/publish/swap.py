@@ -1,6 +1,6 @@
-"""Carry out the moves of a journal, forward or back, from wherever a crash left them.
+"""Carry out the moves of a journal, forward or back, from the position where a crash left them.
 
-A move is in one of three positions, told apart by what exists:
+A move is in one of three positions, distinguished by the folders that exist:
 
     before        target (if had_target), new
     between       new, old
@@ -15,10 +15,10 @@ from framework.storage.filesystem import FileSystem
 
 
 def apply(fs: FileSystem, moves: tuple[Move, ...]) -> None:
-    """Put every `new` in its target's place; repeating it does no harm.
+    """Move every `new` to its target; it may be repeated.
 
     Raises:
-        OSError: a move failed, or somebody else put a folder at a target meanwhile.
+        OSError: If a move failed, or another process created a target meanwhile.
     """
     for move in moves:
         if not fs.exists(move.new):
@@ -30,12 +30,12 @@ def apply(fs: FileSystem, moves: tuple[Move, ...]) -> None:
 
 
 def revert(fs: FileSystem, moves: tuple[Move, ...]) -> None:
-    """Restore every target; repeating it does no harm.
+    """Restore every target; it may be repeated.
 
-    Where an `old` that should be there is gone, the new data stays: it is all there is.
+    If an `old` that should exist is gone, the new data stays, as it is the only copy.
 
     Raises:
-        OSError: a move failed.
+        OSError: If a move failed.
     """
     for move in moves:
         swapped = not fs.exists(move.new) and fs.exists(move.target)
@@ -46,10 +46,10 @@ def revert(fs: FileSystem, moves: tuple[Move, ...]) -> None:
 
 
 def cleanup(fs: FileSystem, journal: Journal) -> None:
-    """Delete what the run put beside the targets; only once no `old` is needed any more.
+    """Delete the run's folders beside the targets; call it once no `old` is needed any more.
 
     Raises:
-        OSError: a folder can't be deleted.
+        OSError: If a folder can't be deleted.
     """
     for work in dict.fromkeys(move.work for move in journal.moves):
         fs.delete(work)
@@ -57,7 +57,7 @@ def cleanup(fs: FileSystem, journal: Journal) -> None:
 
 
 def remove_empty_parents(fs: FileSystem, folder: str, levels: int = 3) -> None:
-    """Remove `_landing/<job>/<date>`, from below, as far as it is empty."""
+    """Remove the folders of `_landing/<job>/<date>` that are empty, deepest first."""
     for _ in range(levels):
         if not fs.remove_empty_dir(folder):
             return

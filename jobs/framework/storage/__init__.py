@@ -1,1 +1,1 @@
-"""File systems, and reading back what lies there."""
+"""File systems, and reading back what a sink holds."""

@@ -1,6 +1,6 @@
-"""What publishing needs of a file system, and the local one.
+"""The file system that publishing needs.
 
-Every method takes locations (see locations.py). Failures are OSErrors, on every file system.
+Every method takes locations (see contract/paths.py). Failures are OSErrors on every file system.
 """
 
 from __future__ import annotations
@@ -22,51 +22,51 @@ class FileSystem(Protocol):
     """A tree of files; `rename` never replaces and never moves *into* what exists."""
 
     def exists(self, location: str) -> bool:
-        """Whether a file or folder is there."""
+        """Return whether a file or folder exists."""
         ...
 
     def matches(self, pattern: str) -> bool:
-        """Whether a file or folder matches a pattern (`*`, `?`, `[..]`, `{a,b}`)."""
+        """Return whether a file or folder matches a pattern (`*`, `?`, `[..]`, `{a,b}`)."""
         ...
 
     def names(self, location: str) -> list[str]:
-        """Return the names in a folder, sorted; none where there is no folder."""
+        """Return the names in a folder, sorted; none if the folder does not exist."""
         ...
 
     def make_dirs(self, location: str) -> None:
-        """Create a folder and those above it; one that exists is fine."""
+        """Create a folder and its parents, unless they exist."""
         ...
 
     def create_exclusive(self, location: str, data: bytes) -> None:
-        """Create a file durably; FileExistsError where one exists."""
+        """Create a file durably; raise FileExistsError if it exists."""
         ...
 
     def read_bytes(self, location: str) -> bytes:
-        """Return a file's content; FileNotFoundError where there is none."""
+        """Return a file's content; raise FileNotFoundError if it does not exist."""
         ...
 
     def modified(self, location: str) -> datetime:
-        """Return when a file was last written; FileNotFoundError where there is none."""
+        """Return a file's time of modification; raise FileNotFoundError if it does not exist."""
         ...
 
     def write_atomic(self, location: str, data: bytes) -> None:
-        """Replace a file durably: a reader sees the old content or the new, whole."""
+        """Replace a file durably, so that a reader sees either the old content or the new."""
         ...
 
     def make_durable(self, location: str) -> None:
-        """See to it that a folder and all below it outlive a loss of power."""
+        """Flush a folder and all below it to disk, so that they survive a loss of power."""
         ...
 
     def rename(self, source: str, target: str) -> None:
-        """Move a file or folder; FileExistsError where `target` exists."""
+        """Move a file or folder within a file system; raise FileExistsError if `target` exists."""
         ...
 
     def delete(self, location: str) -> None:
-        """Delete a file or a folder with all it holds; nothing there is fine."""
+        """Delete a file, or a folder with its content, if it exists."""
         ...
 
     def remove_empty_dir(self, location: str) -> bool:
-        """Remove a folder only if it is empty; whether it is gone."""
+        """Remove a folder if it is empty; return whether it is gone."""
         ...
 
     def usage(self, location: str) -> Usage:

@@ -1,6 +1,6 @@
 """The file systems of Hadoop (hdfs:, s3a:, ..), through the driver's JVM.
 
-A rename is atomic where the file system's is: on HDFS. Object stores copy.
+A rename is atomic only if the file system's is: on HDFS it is, object stores copy.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from framework.storage.filesystem import HIDDEN, Usage
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# Here a non-recursive delete of a folder that got a child meanwhile is refused by the server.
-# Elsewhere Hadoop's client looks first and deletes then, which could take the child along.
+# The servers of these refuse a non-recursive delete of a folder that is not empty. For others
+# Hadoop's client checks before it deletes, and could delete a new child too.
 _SAFE_EMPTY_DELETE = ("hdfs", "viewfs", "webhdfs")
-# The latter two: HDFS refuses to create a file that another client has not closed yet, or that
-# died before it could.
+# HDFS raises the last two for a file that another client, which may have died, has not closed.
 _EXISTS = (
     "FileAlreadyExistsException",
     "AlreadyBeingCreatedException",
@@ -33,8 +32,8 @@ class HadoopFileSystem:
     """A FileSystem over org.apache.hadoop.fs.
 
     Args:
-        gateway: py4j's, to a JVM that has Hadoop's client.
-        configuration: Hadoop's, in that JVM.
+        gateway: The gateway of py4j to a JVM with Hadoop's client.
+        configuration: Hadoop's configuration in that JVM.
     """
 
     def __init__(self, gateway: Any, configuration: Any) -> None:
@@ -45,7 +44,7 @@ class HadoopFileSystem:
 
     @classmethod
     def of_session(cls, spark: SparkSession) -> HadoopFileSystem:
-        """The one that reads and writes as the session does."""
+        """Return the file system with the session's configuration."""
         context: Any = spark.sparkContext
         return cls(context._gateway, context._jsc.hadoopConfiguration())
 
@@ -57,15 +56,15 @@ class HadoopFileSystem:
     def matches(self, pattern: str) -> bool:
         path, fs = self._open(pattern)
         with _as_os_error(f"look for {pattern}"):
-            found = fs.globStatus(path)
-            return found is not None and len(found) > 0
+            statuses = fs.globStatus(path)
+            return statuses is not None and len(statuses) > 0
 
     def names(self, location: str) -> list[str]:
         path, fs = self._open(location)
         try:
             with _as_os_error(f"list {location}"):
-                found = fs.listStatus(path) if fs.getFileStatus(path).isDirectory() else []
-                return sorted(str(status.getPath().getName()) for status in found)
+                statuses = fs.listStatus(path) if fs.getFileStatus(path).isDirectory() else []
+                return sorted(str(status.getPath().getName()) for status in statuses)
         except FileNotFoundError:
             return []
 
@@ -76,7 +75,7 @@ class HadoopFileSystem:
                 raise OSError(f"can't create the folder {location}")
 
     def create_exclusive(self, location: str, data: bytes) -> None:
-        # Hadoop's create without overwrite.
+        # create with overwrite=False is atomic on the server.
         from py4j.protocol import Py4JJavaError
 
         path, fs = self._open(location)
@@ -86,7 +85,7 @@ class HadoopFileSystem:
             try:
                 self._write(stream, data)
             except Py4JJavaError:
-                # No space: what is there would stand for a journal that is being written.
+                # Without space, the partial file would look like a journal in the making.
                 fs.delete(path, False)
                 raise
 
@@ -113,7 +112,7 @@ class HadoopFileSystem:
             self._rename(fs, path, self._path(location), "OVERWRITE")
 
     def make_durable(self, location: str) -> None:
-        """Nothing: Spark's writers have closed their files, and the servers keep what is closed."""
+        """Do nothing: Spark's writers closed their files, and the servers keep closed files."""
 
     def rename(self, source: str, target: str) -> None:
         path, fs = self._open(source)
@@ -127,7 +126,7 @@ class HadoopFileSystem:
                 raise OSError(f"the file system refused to delete {location}")
 
     def remove_empty_dir(self, location: str) -> bool:
-        # only where the check and the removal are one step.
+        # Only if the server checks and removes in one step.
         path, fs = self._open(location)
         with _as_os_error(f"remove the folder {location}"):
             if not fs.exists(path):
@@ -157,9 +156,9 @@ class HadoopFileSystem:
             return path, path.getFileSystem(self._conf)
 
     def _rename(self, fs: Any, source: Any, target: Any, option: str) -> None:
-        """Rename in one step that fails where it can't be done.
+        """Rename in one step that raises if it can't be done.
 
-        FileSystem.rename would move inside a folder that exists, and answers no to what it refuses.
+        FileSystem.rename moves into an existing folder, and returns false without a reason.
         """
         uri = fs.getUri()
         key = str(uri)
@@ -191,7 +190,7 @@ def _sizes(fs: Any, folder: Any) -> Iterator[int]:
 
 @contextmanager
 def _as_os_error(action: str) -> Generator[None]:
-    """Turn the JVM's exceptions into the OSErrors that the protocol promises."""
+    """Turn the JVM's exceptions into OSErrors."""
     from py4j.protocol import Py4JJavaError, Py4JNetworkError
 
     try:
@@ -206,7 +205,7 @@ def _as_os_error(action: str) -> Generator[None]:
 def _os_error(action: str, thrown: Any) -> OSError:
     name = str(thrown.getClass().getName())
     if name.endswith(".RemoteException"):
-        # What the client does not know by name comes as this, with the server's stack as its text.
+        # The client wraps a class that it does not know, with the server's stack as the text.
         name = str(thrown.getClassName())
     first_line = str(thrown.toString()).partition("\n")[0]
     text = f"can't {action}: {first_line}"

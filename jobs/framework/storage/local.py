@@ -25,9 +25,9 @@ class LocalFileSystem:
         return Path(location).exists()
 
     def matches(self, pattern: str) -> bool:
-        # Path.glob wants a relative pattern; this one is absolute, on Windows with its drive.
-        found = (glob.iglob(each) for each in _alternatives(pattern))  # noqa: PTH207
-        return self.exists(pattern) or any(True for paths in found for _ in paths)
+        # Path.glob takes only relative patterns.
+        matching = (glob.iglob(each) for each in _alternatives(pattern))  # noqa: PTH207
+        return self.exists(pattern) or any(True for paths in matching for _ in paths)
 
     def names(self, location: str) -> list[str]:
         try:
@@ -37,22 +37,21 @@ class LocalFileSystem:
 
     def make_dirs(self, location: str) -> None:
         for _ in range(_MAKE_DIRS_ATTEMPTS - 1):
-            # The folder above may go between its making and this one's: a landing that ends
-            # removes what it leaves empty.
+            # Another landing may remove the empty parent before this folder is created.
             with contextlib.suppress(FileNotFoundError):
                 Path(location).mkdir(parents=True, exist_ok=True)
                 return
         Path(location).mkdir(parents=True, exist_ok=True)
 
     def create_exclusive(self, location: str, data: bytes) -> None:
-        # O_CREAT with O_EXCL, which is atomic on every platform.
+        # Mode x is O_CREAT with O_EXCL, which is atomic on every platform.
         self.make_dirs(parent(location))
         file = Path(location).open("xb")  # noqa: SIM115 - to tell its errors from a write's
         try:
             with file:
                 _write_durably(file.fileno(), data)
         except OSError:
-            # A full disk: what is there would stand for a journal that is being written.
+            # On a full disk, the partial file would look like a journal in the making.
             Path(location).unlink(missing_ok=True)
             raise
         _sync_folder(parent(location))
@@ -73,13 +72,13 @@ class LocalFileSystem:
     def make_durable(self, location: str) -> None:
         for folder, _, files in os.walk(location):
             for name in files:
-                # Windows flushes only what was opened for writing.
+                # Windows flushes only files that were opened for writing.
                 with (Path(folder) / name).open("r+b") as file:
                     os.fsync(file.fileno())
             _sync_folder(folder)
 
     def rename(self, source: str, target: str) -> None:
-        # POSIX would silently replace an empty folder, so this asks first.
+        # POSIX silently replaces an empty folder.
         if self.exists(target):
             raise FileExistsError(f"{target} exists, {source} can't be renamed to it")
         Path(source).rename(target)
@@ -90,7 +89,7 @@ class LocalFileSystem:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
-            # Where a file stands for one of the folders above, there is nothing below it either.
+            # NotADirectoryError: a parent is a file, so nothing exists below it.
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 path.unlink()
 
@@ -101,7 +100,7 @@ class LocalFileSystem:
         try:
             path.rmdir()
         except OSError:
-            # Not empty, or another landing was faster: which of them, the platforms' codes differ.
+            # It is not empty, or another landing removed it; the error codes differ by platform.
             return not path.exists()
         return True
 
@@ -120,7 +119,7 @@ def _write_durably(descriptor: int, data: bytes) -> None:
 
 
 def _alternatives(pattern: str) -> Iterator[str]:
-    """Yield the patterns that `{a,b}` stands for, which Hadoop knows and Python's glob does not."""
+    """Yield the patterns that `{a,b}` stands for, which Python's glob does not support."""
     braces = re.search(r"\{([^{}]*)\}", pattern)
     if braces is None:
         yield pattern
@@ -130,7 +129,7 @@ def _alternatives(pattern: str) -> Iterator[str]:
 
 
 def _sync_folder(folder: str) -> None:
-    # Windows has no descriptor of a folder; NTFS journals its entries itself.
+    # Windows can't open a folder; NTFS journals its entries itself.
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)

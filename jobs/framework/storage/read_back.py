@@ -1,4 +1,4 @@
-"""Read back what lies in a sink of files."""
+"""Read back the content of a file sink."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 def has_schema(planned: PlannedSink) -> bool:
-    """Whether the sink's files tell their columns."""
+    """Return whether the sink's files have their columns' names and types."""
     return format_of(planned.sink.format).tells_columns
 
 
 def read_folder(
     spark: SparkSession, planned: PlannedSink, folder: str, schema: StructType | None = None
 ) -> DataFrame:
-    """Read a folder in the sink's format; `schema` is needed where the files have none.
+    """Read a folder in the sink's format; `schema` is required if the files have none.
 
     Raises:
-        pyspark.errors.AnalysisException: there is no data.
+        pyspark.errors.AnalysisException: If the folder has no data.
     """
     options = {**resolved(planned.sink.options), **format_of(planned.sink.format).read_back_options}
     reader = spark.read.format(planned.sink.format).options(**options)
@@ -35,31 +35,31 @@ def read_folder(
 
 
 def columns_of(spark: SparkSession, planned: PlannedSink, folder: str) -> dict[str, str]:
-    """Return the types by the names of the columns in the files, without partition columns.
+    """Return the type of each column in the files, without partition columns.
 
     Raises:
-        pyspark.errors.AnalysisException: there is no data.
+        pyspark.errors.AnalysisException: If the folder has no data.
     """
     partitions = {name.lower() for name in planned.sink.partition_cols}
-    found = read_folder(spark, planned, folder).dtypes
-    return {name: type_ for name, type_ in found if name.lower() not in partitions}
+    dtypes = read_folder(spark, planned, folder).dtypes
+    return {name: type_ for name, type_ in dtypes if name.lower() not in partitions}
 
 
 def read_landed(
     spark: SparkSession, planned: PlannedSink, folder: str, like: StructType
 ) -> DataFrame:
-    """Read a date's folder with the columns that it has; its partition columns have `like`'s types.
+    """Read a date's folder with its own columns, and its partition columns in `like`'s types.
 
-    Spark would guess these from the folders' names.
+    Spark would infer the latter from the folders' names.
 
     Raises:
-        pyspark.errors.AnalysisException: there is no data.
+        pyspark.errors.AnalysisException: If the folder has no data.
     """
     from pyspark.sql.types import StructField, StructType
 
     types = {field.name.lower(): field for field in like.fields}
     partitions = {name.lower() for name in planned.sink.partition_cols}
-    found = read_folder(spark, planned, folder).schema.fields
+    fields = read_folder(spark, planned, folder).schema.fields
     return read_folder(
         spark,
         planned,
@@ -69,7 +69,7 @@ def read_landed(
                 StructField(each.name, types[each.name.lower()].dataType)
                 if each.name.lower() in partitions and each.name.lower() in types
                 else each
-                for each in found
+                for each in fields
             ]
         ),
     )

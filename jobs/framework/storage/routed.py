@@ -1,4 +1,4 @@
-"""One file system for all paths: local ones by Python, others by the driver's JVM."""
+"""A file system for all paths: Python's for local ones, the driver's JVM for the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class RoutedFileSystem:
-    """The local file system for local paths, Hadoop's for every URL."""
+    """A FileSystem that uses the local one for local paths, and Hadoop's for URLs."""
 
     def __init__(self, spark: SparkSession | None = None) -> None:
         self._spark = spark
@@ -26,7 +26,7 @@ class RoutedFileSystem:
         """Return the file system that holds a location.
 
         Raises:
-            OSError: the location is a URL and there is no Spark session to reach it.
+            OSError: If the location is a URL and Spark has no session to reach it.
         """
         if is_local(location):
             return self._local
@@ -64,7 +64,7 @@ class RoutedFileSystem:
         self.of(location).make_durable(location)
 
     def rename(self, source: str, target: str) -> None:
-        # both are on the same file system.
+        # Both are on the same file system.
         self.of(source).rename(source, target)
 
     def delete(self, location: str) -> None:

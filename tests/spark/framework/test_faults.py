@@ -187,7 +187,7 @@ def test_a_file_in_the_place_of_the_sinks_folder(home: Home) -> None:
     home.table.write_text("not a folder")
     said = home.fails(PublishError, "2")
     assert said.startswith(f"PublishError: can't prepare the landing at {home.table}/_landing/")
-    assert "a file is where a folder has to be: move it away" in said
+    assert "a file is in the place of a folder: move it away" in said
     assert home.table.read_text() == "not a folder"
 
 

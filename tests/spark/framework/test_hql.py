@@ -89,7 +89,7 @@ def test_substitution_that_is_switched_off_is_refused(spark: SparkSession, sql_d
         ("SELECT 1;\n\n-- c\nSELECT 1,\n  ,2", 5, "PARSE_SYNTAX_ERROR"),
         ("SELECT 1;\n\nSELECT 1\nFROM nowhere", 4, "TABLE_OR_VIEW_NOT_FOUND"),
         ("SELECT 'never closed", 1, "PARSE"),
-        ("SELECT 1;\n/* c */ CREATE TEMP VIEW only AS SELECT 1", 2, "gives no rows to land"),
+        ("SELECT 1;\n/* c */ CREATE TEMP VIEW only AS SELECT 1", 2, "returns no rows to land"),
     ],
 )
 def test_refused_statements_name_the_line_of_the_file(

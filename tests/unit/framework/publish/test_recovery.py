@@ -110,7 +110,7 @@ def test_a_folder_without_its_journal_is_named_and_kept(tmp_path: Path) -> None:
     old.write_text("perhaps the only copy")
     (finding,) = found(tmp_path, BY_DATE)
     assert (finding.biz_dt, finding.outcome) == (DATE, "failed")
-    assert f"{old.parents[2]} is left without a journal" in finding.text
+    assert f"{old.parents[2]} has no journal" in finding.text
     assert old.exists()
 
 
