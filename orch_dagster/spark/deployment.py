@@ -1,4 +1,4 @@
-"""Where a job's driver runs, and which properties and variables would break our promises."""
+"""The deployment of a job's driver, and the properties and variables that it excludes."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ WAIT = "spark.yarn.submit.waitAppCompletion"
 ATTEMPTS = "spark.yarn.maxAppAttempts"
 DEFAULT_MASTER = "local[*]"
 
-# Values a cluster-mode job may not change, and what would happen if it did.
+# Values that a cluster-mode job must not change, and the consequence if it did.
 _FIXED_IN_CLUSTER = {
     WAIT: ("true", "spark-submit would end before the job does, so its end would be unknown"),
     ATTEMPTS: ("1", "YARN would run a job that fails a second time"),
 }
 _SENSITIVE = re.compile(SPARK_REDACTION_DEFAULT)
-# What spark-submit or a JVM of it gets as an argument, or we read and show.
+# Properties that become an argument of spark-submit or of its JVMs, or that the UI shows.
 _PARTS_OF_COMMAND = re.compile(
     r"spark\.(master|app\.name|jars|files|redaction\.regex|submit\..*|yarn\.(tags|archives|jars)"
     r"|(driver|executor|yarn\.am)\.(defaultJavaOptions|extraJavaOptions|extraClassPath"
     r"|extraLibraryPath|memory|cores))"
 )
-# What a node manager's launch script, which has it in double quotes, and YARN itself replace.
+# Characters that a node manager's launch script expands within double quotes, and those of YARN's
+# own placeholders.
 _EXPANDED = re.compile(r'[\\"$`]')
 _MARKED = re.compile(r"[{}<]")
-# The job's contract, and what starts Python, Java and Spark.
+# The variables of the job's contract, and those that start Python, Java and Spark.
 _OWN_VARIABLES = frozenset(
     {*variables.JOB_VARIABLES, variables.SECRET_NAMES}
     | {"JAVA_HOME", "CLASSPATH", "PATH", "HOME", "LD_LIBRARY_PATH"}
@@ -43,19 +44,19 @@ _OWN_PREFIXES = ("ORCH_", "DAGSTER_", variables.MOVED_SECRET_PREFIX, "SPARK_", "
 
 @dataclass(frozen=True)
 class Deployment:
-    """A master and a deploy mode that go together."""
+    """A valid pair of master and deploy mode."""
 
     master: str
     deploy_mode: str
 
     @property
     def is_yarn(self) -> bool:
-        """Whether YARN runs the executors."""
+        """True if YARN runs the executors."""
         return self.master == "yarn"
 
     @property
     def is_cluster(self) -> bool:
-        """Whether the driver runs on the cluster, where local paths mean nothing."""
+        """True if the driver runs on the cluster, where local paths have no meaning."""
         return self.deploy_mode == "cluster"
 
 
@@ -63,7 +64,7 @@ def deployment_of(properties: Mapping[str, str], defaults: Mapping[str, str]) ->
     """Read master and deploy mode: a job's own, else spark-defaults.conf, else local and client.
 
     Raises:
-        SubmitRefusedError: the two don't go together, or one is unknown.
+        SubmitRefusedError: If one is unknown, or the two can't be combined.
     """
     master = (properties.get(MASTER) or defaults.get(MASTER) or DEFAULT_MASTER).strip()
     mode = (properties.get(DEPLOY_MODE) or defaults.get(DEPLOY_MODE) or "client").strip().lower()
@@ -78,7 +79,7 @@ def deployment_of(properties: Mapping[str, str], defaults: Mapping[str, str]) ->
         )
     if mode == "cluster" and master != "yarn":
         raise SubmitRefusedError(
-            f"{DEPLOY_MODE}=cluster does not go with {MASTER}={master}: Python jobs run in "
+            f"{DEPLOY_MODE}=cluster can't be combined with {MASTER}={master}: Python jobs run in "
             f"cluster mode on YARN only; set {DEPLOY_MODE} to client",
             properties=(MASTER, DEPLOY_MODE),
         )
@@ -86,32 +87,32 @@ def deployment_of(properties: Mapping[str, str], defaults: Mapping[str, str]) ->
 
 
 def is_sensitive(name: str) -> bool:
-    """Whether Spark itself would hide a property of this name; such a value stays out of argv."""
+    """Return whether Spark redacts a property of this name, so that argv must not have it."""
     return _SENSITIVE.search(name) is not None
 
 
 def is_part_of_command(name: str) -> bool:
-    """Whether a property ends up in an argument of some process, where others may see it."""
+    """Return whether a property becomes an argument of a process, which other users can see."""
     return _PARTS_OF_COMMAND.fullmatch(name) is not None
 
 
 def is_own_variable(name: str) -> bool:
-    """Whether a variable is one by which a job is started, so that it can't hold anything else."""
-    # In any case of letters, as Windows has them.
+    """Return whether a variable is reserved, as it starts a job or its programs."""
+    # Case-insensitively, as on Windows.
     upper = name.upper()
     return upper in _OWN_VARIABLES or upper.startswith(_OWN_PREFIXES)
 
 
 def container_variables(variables: Mapping[str, str]) -> dict[str, str]:
-    r"""Return the properties by which a driver in a YARN container finds these variables.
+    r"""Return the properties that set these variables for a driver in a YARN container.
 
-    Its launch script is one of bash, where a value stands in double quotes: `export A="<value>"`.
+    Its launch script is in bash and has the value in double quotes: `export A="<value>"`.
 
     >>> print(container_variables({"A": 'b"$c{{d'})["spark.yarn.appMasterEnv.A"])
     b\"\$c{""{""d
     """
     return {
-        # "" ends the quotes and begins them again, so that YARN sees no {{ }} or <CPS> of its own.
+        # "" closes and reopens the quotes, so that YARN sees none of its own {{ }} or <CPS>.
         AM_ENV + name: _MARKED.sub(r'\g<0>""', _EXPANDED.sub(r"\\\g<0>", value))
         for name, value in variables.items()
     }
@@ -120,17 +121,19 @@ def container_variables(variables: Mapping[str, str]) -> dict[str, str]:
 def refuse_clashes(
     properties: Mapping[str, str], deployment: Deployment, own_variables: Collection[str]
 ) -> None:
-    """Refuse the properties under which a run could not be started, followed or believed.
+    """Refuse properties that would prevent a run's start, its supervision or a proof of its end.
 
     Args:
         properties: The job's own Spark properties.
-        deployment: Where the job runs.
-        own_variables: Environment variables of ours that a cluster-mode job needs.
+        deployment: The job's deployment.
+        own_variables: Environment variables that a cluster-mode job needs from the orchestrator.
 
     Raises:
-        SubmitRefusedError: all of them at once, each with its reason.
+        SubmitRefusedError: If there are such properties; it names all, each with its reason.
     """
-    problems = {name: why for name in sorted(properties) if (why := _malformed(name, properties))}
+    problems = {
+        name: fault for name in sorted(properties) if (fault := _malformed(name, properties))
+    }
     if deployment.is_cluster:
         for name, (only, harm) in _FIXED_IN_CLUSTER.items():
             if properties.get(name, only).strip() != only:
@@ -139,9 +142,9 @@ def refuse_clashes(
             if AM_ENV + variable in properties:
                 problems[AM_ENV + variable] = "is set by the orchestrator for each run"
     if problems:
-        listed = "; ".join(f"{name} {why}" for name, why in problems.items())
+        listed = "; ".join(f"{name} {fault}" for name, fault in problems.items())
         raise SubmitRefusedError(
-            f"sys_params hold Spark properties that can't be used: {listed}. "
+            f"sys_params has Spark properties that can't be used: {listed}. "
             "Change or delete these rows",
             properties=tuple(problems),
         )

@@ -1,4 +1,4 @@
-"""Bytes of a stream -> lines of bounded length, and the bounded end of them."""
+"""Split the bytes of a stream into lines of bounded length, and keep their bounded tail."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ MAX_LINE_BYTES = 64 * 1024
 
 
 class LineSplitter:
-    """Cut chunks into lines; a line longer than `max_bytes` comes in pieces.
+    """Splits chunks into lines; a line longer than `max_bytes` comes in pieces.
 
     Args:
-        max_bytes: The longest piece.
-        mask: Takes out what nobody should see, wherever chunks and pieces are cut; it looks for
-            nothing that is longer than `max_bytes`.
+        max_bytes: The length of the longest piece.
+        mask: Masks secrets, also across chunks and pieces; none may be longer than `max_bytes`.
     """
 
     def __init__(
@@ -22,31 +21,31 @@ class LineSplitter:
     ) -> None:
         self._max_bytes = max_bytes
         self._mask = mask
-        self._rest = b""
+        self._pending = b""
 
     def feed(self, chunk: bytes) -> Iterator[str]:
-        """Yield each line that is whole now, without its line ending."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        """Yield each complete line, without its line ending."""
+        *lines, self._pending = (self._pending + chunk).split(b"\n")
         for line in lines:
             yield from map(_text, self._pieces(self._mask(line).removesuffix(b"\r")))
-        if len(self._rest) > 2 * self._max_bytes:
-            # What begins in the last part may go on in the next chunk.
-            pieces = self._pieces(self._mask(self._rest))
-            self._rest = b"".join(pieces[-2:])
+        if len(self._pending) > 2 * self._max_bytes:
+            # A secret that begins in the last pieces may continue in the next chunk.
+            pieces = self._pieces(self._mask(self._pending))
+            self._pending = b"".join(pieces[-2:])
             yield from map(_text, pieces[:-2])
 
     def flush(self) -> Iterator[str]:
-        """Yield what the stream ended with, if that was no whole line."""
-        rest, self._rest = self._rest, b""
-        if rest:
-            yield from map(_text, self._pieces(self._mask(rest)))
+        """Yield the last line if the stream ended without a line ending."""
+        line, self._pending = self._pending, b""
+        if line:
+            yield from map(_text, self._pieces(self._mask(line)))
 
     def _pieces(self, line: bytes) -> list[bytes]:
         pieces: list[bytes] = []
         start = 0
         while len(line) - start > self._max_bytes:
             end = start + self._max_bytes
-            # Not in the middle of a character of UTF-8.
+            # Never in the middle of a UTF-8 character.
             back = next((n for n in range(4) if line[end - n] & 0xC0 != 0x80), 0)
             end -= back if end - back > start else 0
             pieces.append(line[start:end])
@@ -64,7 +63,7 @@ class Tail:
         self._size_bytes = 0
 
     def add(self, line: str) -> None:
-        """Add a line and drop the oldest ones that no longer fit."""
+        """Add a line and drop the oldest ones beyond the bounds."""
         self._lines.append(line)
         self._size_bytes += _size(line)
         while self._lines and (
@@ -73,7 +72,7 @@ class Tail:
             self._size_bytes -= _size(self._lines.popleft())
 
     def text(self) -> str:
-        """Return the lines kept, joined."""
+        """Return the kept lines, joined."""
         return "\n".join(self._lines)
 
 

@@ -1,4 +1,4 @@
-"""Zips of the Python packages that travel with a job by --py-files."""
+"""Zip the Python packages that travel with a job by --py-files."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def framework_archive(framework_dir: Path, cache_dir: Path) -> Path:
-    """Zip the package `framework` that lies in `framework_dir`; return the zip in `cache_dir`.
+    """Zip the package `framework` of `framework_dir`; return the zip in `cache_dir`.
 
-    The name holds a hash of the content, and the same content gives the same bytes: an archive
-    that is there already is used as it is, and a job that runs keeps the one it started with.
+    The same content gives the same bytes, and the name has their hash: an existing archive is
+    reused, and a running job keeps the one that it started with.
 
     Raises:
-        PackageMissingError: there is no `framework` package in `framework_dir`.
-        OSError: `cache_dir` can't be written.
+        PackageMissingError: If `framework_dir` has no package `framework`.
+        OSError: If `cache_dir` can't be written.
     """
     return _package_archive(framework_dir / "framework", cache_dir)
 
 
 def pipes_archive(cache_dir: Path) -> Path:
-    """Zip the installed package `dagster_pipes`, the same way.
+    """Zip the installed package `dagster_pipes` in the same way.
 
     Raises:
-        PackageMissingError: dagster_pipes is not installed.
-        OSError: `cache_dir` can't be written.
+        PackageMissingError: If dagster_pipes is not installed.
+        OSError: If `cache_dir` can't be written.
     """
     spec = importlib.util.find_spec("dagster_pipes")
     if spec is None or not spec.submodule_search_locations:
@@ -47,7 +47,7 @@ def pipes_archive(cache_dir: Path) -> Path:
 def _package_archive(package: Path, cache_dir: Path) -> Path:
     if not package.is_dir() or next(package.rglob("*.py"), None) is None:
         raise PackageMissingError(
-            f"There is no Python package at {package}: the jobs folder has to hold it"
+            f"{package} is not a Python package: the jobs folder has to hold it"
         )
     data = _zip_bytes(package)
     target = cache_dir / f"{package.name}-{hashlib.sha256(data).hexdigest()[:16]}.zip"
@@ -63,7 +63,7 @@ def _zip_bytes(package: Path) -> bytes:
         if path.is_file()
     }
     buffer = io.BytesIO()
-    # Stored, not deflated: the bytes of deflate depend on the zlib of the machine.
+    # Stored, as the bytes of deflate depend on the machine's zlib.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in sorted(sources.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)

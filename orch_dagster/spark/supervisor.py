@@ -1,27 +1,28 @@
-"""Run one command and leave nothing of it behind; started by process.py as a program of its own.
+"""Run a command and leave none of its processes behind; process.py starts this as a program.
 
     python -I -S supervisor.py --grace SECONDS --parent PID --remove FILE --unread FILE --
         COMMAND ARGUMENT...
 
 stdin is the control pipe. At its end (the orchestrator closed it or died, even by SIGKILL) or at
-any line, everything that the command started is ended: TERM, a bounded wait, KILL. What is left
-when the command ends by itself is ended too. stdout is the command's stdout and stderr, by
-inheritance. stderr is the supervisor's alone: when all is over it writes one JSON line there,
+any line, the supervisor ends all processes that the command started: TERM, a bounded wait, KILL. It
+does the same with those that remain when the command exits. stdout is the command's stdout and
+stderr, by inheritance. stderr is the supervisor's own: at the end it writes one JSON line there,
 
     {"ended": "exited" | "stopped", "exit_code": N, "left": [PID, ...]}
     {"ended": "not_started", "exit_code": 127, "error": "..."}
 
-and exits with the same code; a death by signal n is 128 + n. `left` names processes that outlived
-even KILL (of another user, or stuck in the kernel). The file of --remove, where one is named, is
-removed before that: it may hold secrets of the command. So may what the command wrote to the file
-of --unread for the orchestrator, and that is removed where nobody is left to read it.
+and exits with the same code; a death by signal n is 128 + n. `left` are processes that survived
+even KILL (of another user, or stuck in the kernel). Before that it removes the file of --remove,
+which may hold secrets of the command. The file of --unread, which the command wrote for the
+orchestrator, may hold secrets too, and is removed if the orchestrator is dead.
 
-Linux: a child subreaper, so that every descendant is found, whatever session it made. macOS: the
-command's process group. Windows: a Job Object that dies with the supervisor; there is no TERM that
-a JVM on Windows would heed, so the end is a KILL at once. The Windows half was written from the
-documentation and has not been run by its author.
+Linux: a child subreaper, which finds every descendant, in whatever session. macOS: the command's
+process group. Windows: a Job Object that dies with the supervisor; a JVM on Windows handles no
+TERM, so the end is a KILL at once. The Windows half was written from the documentation and has not
+been run by its author.
 
-Stdlib only, and no import of this package: with -I -S nothing of the job's environment loads here.
+It uses the standard library only and imports nothing of this package: with -I -S nothing of the
+job's environment is loaded.
 """
 
 from __future__ import annotations
@@ -46,37 +47,37 @@ from typing import Protocol
 NOT_STARTED = 127
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-# How often it is looked whether the parent is still the same: only for the case that a forked
-# process holds the control pipe open after the parent's death.
+# A forked process may hold the control pipe open after the parent's death, so the parent is checked
+# at this interval too.
 _PARENT_CHECK_S = 1.0
 _RESCAN_S = 0.05
 _KILL_WAIT_S = 10.0
 
 
 class Tree(Protocol):
-    """The processes that come from the command."""
+    """The processes that the command started."""
 
-    def living(self) -> list[int]:
-        """Return the ids of those that still run."""
+    def running(self) -> list[int]:
+        """Return the ids of the processes that still run."""
         ...
 
     def send(self, signum: int) -> None:
-        """Send a signal to each; one that is gone or not ours is passed over."""
+        """Send a signal to each; skip those that are gone or of another user."""
         ...
 
 
 class DescendantTree:
-    """Linux: all that descends from this process, found in /proc; it has to be a subreaper."""
+    """Linux: all descendants of this process, by /proc; it has to be a subreaper."""
 
-    def living(self) -> list[int]:
-        """Return the ids of all descendants but zombies."""
+    def running(self) -> list[int]:
+        """Return the ids of all descendants except zombies."""
         children: dict[int, list[int]] = {}
         zombies: set[int] = set()
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
                 continue
             try:
-                # The name, in parentheses, may hold anything; state and parent come after it.
+                # State and parent follow the name in parentheses, which may hold anything.
                 fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
             except (FileNotFoundError, ProcessLookupError):
                 continue
@@ -84,17 +85,17 @@ class DescendantTree:
             children.setdefault(int(fields[1]), []).append(pid)
             if fields[0] in (b"Z", b"X"):
                 zombies.add(pid)
-        found: list[int] = []
+        descendants: list[int] = []
         todo = [os.getpid()]
         while todo:
             below = children.get(todo.pop(), [])
-            found += below
+            descendants += below
             todo += below
-        return [pid for pid in found if pid not in zombies]
+        return [pid for pid in descendants if pid not in zombies]
 
     def send(self, signum: int) -> None:
-        """Send a signal to every descendant there is now."""
-        for pid in self.living():
+        """Send a signal to every current descendant."""
+        for pid in self.running():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signum)
 
@@ -105,14 +106,14 @@ class GroupTree:
     def __init__(self, pgid: int) -> None:
         self._pgid = pgid
 
-    def living(self) -> list[int]:
-        """Return the group's id (it stands for all of the group) while anyone is in it."""
+    def running(self) -> list[int]:
+        """Return the group's id, for the whole group, while it has a process."""
         try:
             os.killpg(self._pgid, 0)
         except ProcessLookupError:
             return []
         except PermissionError:
-            # macOS says so of a group in which only zombies are left.
+            # macOS raises this if only zombies remain in the group.
             return []
         return [self._pgid]
 
@@ -123,55 +124,57 @@ class GroupTree:
 
 
 class PosixSupervisor:
-    """One command, its tree, and the events that end it."""
+    """A command, its tree, and the events that end it."""
 
     def __init__(self, argv: Sequence[str], *, grace_s: float, parent: int) -> None:
         self._argv = argv
         self._grace_s = grace_s
         self._parent = parent
         self._exit_code: int | None = None
-        self._asked = False
+        self._stop_requested = False
         self._wakeup, wakeup_write = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(wakeup_write, False)
         signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
         for signum in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signum, self._ask)
-        # Handlers, not SIG_IGN: what is ignored here would be ignored by the command too.
+            signal.signal(signum, self._request_stop)
+        # Handlers, not SIG_IGN, which the command would inherit.
         for signum in (signal.SIGINT, signal.SIGCHLD):
             signal.signal(signum, _only_wake_up)
 
     def run(self) -> dict[str, object]:
-        """Start the command, wait for its end or the order to end it, end the tree."""
+        """Start the command, wait for its end or a request to stop it, and end the tree."""
         is_subreaper = sys.platform == "linux" and _prctl(_PR_SET_CHILD_SUBREAPER, 1)
         child = subprocess.Popen(
             self._argv,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # If this process is killed, the command goes too. There are no threads here.
+            # If this process is killed, the command dies too. Safe, as this process has no threads.
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
-        _let_go_of_stdout()
+        _release_stdout()
         tree = DescendantTree() if is_subreaper else GroupTree(child.pid)
         self._wait(child)
         exited = self._exit_code is not None
-        left = self._end(child, tree)
+        surviving = self._end(child, tree)
         child.returncode = self._exit_code if self._exit_code is not None else -signal.SIGKILL
         return {
             "ended": "exited" if exited else "stopped",
             "exit_code": shell_code(child.returncode),
-            "left": left,
+            "left": surviving,
         }
 
-    def _ask(self, *_: object) -> None:
-        self._asked = True
+    def _request_stop(self, *_: object) -> None:
+        self._stop_requested = True
 
     def _wait(self, child: subprocess.Popen[bytes]) -> None:
-        """Return when the command has ended or its end was ordered."""
+        """Wait until the command has ended or has to be stopped."""
         while True:
             self._reap(child)
-            if self._exit_code is not None or self._asked or os.getppid() != self._parent:
+            if self._exit_code is not None or self._stop_requested:
+                return
+            if os.getppid() != self._parent:
                 return
             ready = select.select([0, self._wakeup], [], [], _PARENT_CHECK_S)[0]
             if 0 in ready:
@@ -179,28 +182,28 @@ class PosixSupervisor:
             self._drain_wakeup()
 
     def _end(self, child: subprocess.Popen[bytes], tree: Tree) -> list[int]:
-        """TERM, wait, KILL; return what outlived even that."""
+        """Send TERM, wait, send KILL; return the processes that survived."""
         term_until = time.monotonic() + self._grace_s
         kill_until = term_until + _KILL_WAIT_S
-        asked_nicely = False
+        is_term_sent = False
         while True:
             self._reap(child)
-            left = tree.living()
-            if not left or time.monotonic() > kill_until:
-                return left
+            running = tree.running()
+            if not running or time.monotonic() > kill_until:
+                return running
             if time.monotonic() >= term_until:
-                # Again and again, since a process may have been born between look and kill.
+                # Repeatedly, as a process may have started another one before it was killed.
                 tree.send(signal.SIGKILL)
-            elif not asked_nicely:
+            elif not is_term_sent:
                 tree.send(signal.SIGTERM)
-                # A stopped process would never see its TERM.
+                # A stopped process handles its TERM only after it continues.
                 tree.send(signal.SIGCONT)
-                asked_nicely = True
+                is_term_sent = True
             select.select([self._wakeup], [], [], _RESCAN_S)
             self._drain_wakeup()
 
     def _reap(self, child: subprocess.Popen[bytes]) -> None:
-        """Collect every dead child, adopted ones too; keep the command's own end."""
+        """Collect every dead child, adopted ones too; keep the command's exit code."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -218,11 +221,11 @@ class PosixSupervisor:
 
 
 def run_windows(argv: Sequence[str]) -> dict[str, object]:
-    """Start the command in this process's Job Object; what is left dies when this process ends."""
+    """Run the command in this process's Job Object, whose processes die with this one."""
     events: queue.SimpleQueue[int | None] = queue.SimpleQueue()
     _enter_job_object()
     child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-    _let_go_of_stdout()
+    _release_stdout()
 
     def control() -> None:
         os.read(0, 1)
@@ -258,13 +261,13 @@ def main(arguments: Sequence[str]) -> int:
                 options.command, grace_s=options.grace, parent=options.parent
             ).run()
     except (OSError, ValueError) as error:
-        # ValueError: a NUL in an argument.
+        # ValueError if an argument has a NUL.
         report = {"ended": "not_started", "exit_code": NOT_STARTED, "error": str(error)}
     _remove(options.remove)
     try:
         os.write(2, json.dumps(report).encode() + b"\n")
     except OSError:
-        # The orchestrator is dead, so there is nobody left to tell; Windows says EINVAL then.
+        # The orchestrator is dead; Windows raises EINVAL then.
         _remove(options.unread)
     return int(str(report["exit_code"]))
 
@@ -276,11 +279,11 @@ def _remove(file: Path | None) -> None:
 
 
 def _only_wake_up(*_: object) -> None:
-    """Handle a signal of which only the arrival matters."""
+    """Handle a signal that only has to wake the select."""
 
 
-def _let_go_of_stdout() -> None:
-    """From here on the pipe of the output ends when the command's processes end."""
+def _release_stdout() -> None:
+    """Redirect stdout to null, so that the output's pipe ends with the command's processes."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)
@@ -297,9 +300,9 @@ def _die_with_parent() -> None:
 def _enter_job_object() -> None:
     """Put this process, and so all that it starts, into a job that is killed when it ends.
 
-    The only handle of the job belongs to this process and is not inherited: however this process
-    ends, Windows closes the handle and with it kills the rest. Needs Windows 8 or newer, where a
-    process that is in a job already may enter a nested one.
+    This process has the job's only handle, which is not inherited: however the process ends,
+    Windows closes the handle and kills the job. This needs Windows 8 or newer, where a process of
+    a job may enter a nested one.
     """
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # pyright: ignore
     kernel.CreateJobObjectW.restype = ctypes.c_void_p
@@ -326,7 +329,7 @@ def _enter_job_object() -> None:
 
 
 class _BasicLimits(ctypes.Structure):
-    """JOBOBJECT_BASIC_LIMIT_INFORMATION."""
+    """The structure JOBOBJECT_BASIC_LIMIT_INFORMATION."""
 
     _fields_ = (
         ("per_process_user_time_limit", ctypes.c_int64),
@@ -342,7 +345,7 @@ class _BasicLimits(ctypes.Structure):
 
 
 class _ExtendedLimits(ctypes.Structure):
-    """JOBOBJECT_EXTENDED_LIMIT_INFORMATION."""
+    """The structure JOBOBJECT_EXTENDED_LIMIT_INFORMATION."""
 
     _fields_ = (
         ("basic", _BasicLimits),
@@ -356,6 +359,6 @@ class _ExtendedLimits(ctypes.Structure):
 
 if __name__ == "__main__":
     exit_code = main(sys.argv[1:])
-    # Not sys.exit: on Windows a thread may still wait for the control pipe, and codes may be
-    # larger than a signed int.
+    # Not sys.exit: on Windows a thread may still read the control pipe, and a code may exceed a
+    # signed int.
     os._exit(exit_code if exit_code < 2**31 else exit_code - 2**32)

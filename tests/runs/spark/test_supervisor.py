@@ -112,12 +112,12 @@ def test_process_group_is_seen_and_ended_as_a_whole(bench: Bench) -> None:
     assert leader.stdout is not None
     assert leader.stdout.readline() == b"up\n"
     tree = supervisor.GroupTree(leader.pid)
-    assert tree.living() == [leader.pid]
+    assert tree.running() == [leader.pid]
     tree.send(signal.SIGTERM)
     assert leader.wait() == -signal.SIGTERM
-    assert tree.living() == [leader.pid]
+    assert tree.running() == [leader.pid]
     tree.send(signal.SIGKILL)
-    wait_until(lambda: not tree.living(), "the end of the group")
+    wait_until(lambda: not tree.running(), "the end of the group")
     tree.send(signal.SIGKILL)
     leader.stdout.close()
     bench.assert_nothing_left()
