@@ -68,6 +68,7 @@ class _StepFinished:
     """The end of a step's thread, with what it could not turn into an event."""
 
     key: str
+    stop: StopSignal
     error: BaseException | None
 
 
@@ -94,8 +95,11 @@ class _RunningSteps:
                     self.messages.put(event)
             except BaseException as caught:  # noqa: BLE001 - the main thread raises it
                 error = caught
-            self.messages.put(_StepFinished(step.key, error))
+            self.messages.put(_StepFinished(step.key, stop, error))
 
+        if step.key in self.threads:
+            # The attempt before has asked for this one, and its thread is at its end.
+            self.join(step.key)
         # The context says who watches this run.
         run_here = contextvars.copy_context().run
         thread = threading.Thread(target=run_here, args=(run,), name=f"step {step.key}")
@@ -112,6 +116,9 @@ class _RunningSteps:
         for _, stop in self.threads.values():
             stop.fault = fault
             stop.set()
+
+    def is_newest(self, finished: _StepFinished) -> bool:
+        return self.threads[finished.key][1] is finished.stop
 
     def join(self, key: str) -> None:
         thread, _ = self.threads.pop(key)
@@ -182,10 +189,11 @@ class _PlanLoop:
             yield message
             self.active.handle_event(message)
         elif message is not None:
-            self.steps.join(message.key)
             if message.error is not None:
                 self.errors.append(message.error)
-            self.active.verify_complete(self.steps.context, message.key)
+            if self.steps.is_newest(message):
+                self.steps.join(message.key)
+                self.active.verify_complete(self.steps.context, message.key)
 
 
 class ThreadExecutor(dg.Executor):

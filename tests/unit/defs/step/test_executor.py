@@ -1,188 +1,95 @@
-"""Steps in threads: side by side up to the cap, children after their parents, stopped together.
-
-What the executor takes from the inside of Dagster is held by these: a new version of Dagster has to
-pass them.
-"""
+"""A run says which process runs it, and that it lives."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus
-from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.execution.api import execute_run
+from dagster import DagsterInstance
+from sqlalchemy.exc import OperationalError
 
-from orch_dagster.defs.runs.liveness import HEARTBEAT_TAG, is_process_gone
+from orch_dagster.defs.runs.liveness import HEARTBEAT_TAG, PID_TAG, is_process_gone
 from orch_dagster.defs.step import executor
-from orch_dagster.defs.step.executor import current_stop, thread_executor
-from tests.waiting import wait_until
-
-WAIT_S = 60
-
-
-# Dagster leaves SIGTERM handled as SIGINT is.
-pytestmark = pytest.mark.usefixtures("own_signals")
+from orch_dagster.defs.step.executor import AbandonedRunError, LivenessGuard
 
 
 @pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.ephemeral() as made:
+def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
+    with DagsterInstance.local_temp(str(tmp_path)) as made:
         yield made
 
 
-def job(
-    bodies: Mapping[str, Callable[[], object]],
-    parents: Mapping[str, Sequence[str]] | None = None,
-    cap: int = 4,
-) -> dg.JobDefinition:
-    """A job of ops that call the bodies, each after its parents."""
-    waits = parents or {}
+@pytest.fixture
+def run_id(instance: DagsterInstance) -> str:
+    @dg.job
+    def job() -> None:
+        pass
 
-    def op(name: str, body: Callable[[], object]) -> dg.OpDefinition:
-        # Unannotated: Dagster looks at the type of the context itself.
-        def compute(_context, _inputs):  # type: ignore[no-untyped-def]
-            body()
-            yield dg.Output(None, "result")
-
-        return dg.OpDefinition(
-            compute,
-            name=name,
-            ins={f"parent_{n}": dg.In(dg.Nothing) for n in range(len(waits.get(name, ())))},
-            outs={"result": dg.Out(dg.Nothing)},
-        )
-
-    return dg.GraphDefinition(
-        name="steps",
-        node_defs=[op(name, body) for name, body in bodies.items()],
-        dependencies={
-            child: {f"parent_{n}": dg.DependencyDefinition(p) for n, p in enumerate(its)}
-            for child, its in waits.items()
-        },
-    ).to_job(executor_def=thread_executor(cap))
+    return instance.create_run_for_job(job).run_id
 
 
-def run(definition: dg.JobDefinition, instance: DagsterInstance) -> str:
-    """Execute it in this process; returns the run id."""
-    made = instance.create_run_for_job(definition)
-    execute_run(InMemoryJob(definition), made, instance, raise_on_error=False)
-    return made.run_id
-
-
-def steps(instance: DagsterInstance, run_id: str, kind: DagsterEventType) -> list[str]:
-    entries = instance.all_logs(run_id, of_type=kind)
-    return [str(entry.dagster_event.step_key) for entry in entries if entry.dagster_event]
-
-
-def status(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
+def tags(instance: DagsterInstance, run_id: str) -> dict[str, str]:
     found = instance.get_run_by_id(run_id)
     assert found is not None
-    return found.status
+    return dict(found.tags)
 
 
-def test_independent_steps_go_side_by_side(instance: DagsterInstance) -> None:
-    # Each waits until all three are there: one after another they never would be.
-    together = threading.Barrier(3)
-    run_id = run(job({name: lambda: together.wait(WAIT_S) for name in "abc"}), instance)
-
-    assert status(instance, run_id) is DagsterRunStatus.SUCCESS
-    assert sorted(steps(instance, run_id, DagsterEventType.STEP_SUCCESS)) == ["a", "b", "c"]
+def test_the_run_names_its_process(instance: DagsterInstance, run_id: str) -> None:
+    LivenessGuard(instance, run_id, pytest.fail)
+    assert tags(instance, run_id)[PID_TAG] == str(os.getpid())
+    assert not is_process_gone(tags(instance, run_id))
 
 
-def test_no_more_than_the_cap_at_once(instance: DagsterInstance) -> None:
-    pair, running, most = threading.Barrier(2), set[str](), list[int]()
-
-    def body(name: str) -> Callable[[], object]:
-        def called() -> None:
-            running.add(name)
-            most.append(len(running))
-            pair.wait(WAIT_S)
-            running.remove(name)
-
-        return called
-
-    run_id = run(job({name: body(name) for name in "abcdef"}, cap=2), instance)
-
-    assert status(instance, run_id) is DagsterRunStatus.SUCCESS
-    assert max(most) <= 2
-
-
-def test_children_start_when_all_their_parents_have_ended(instance: DagsterInstance) -> None:
-    order: list[str] = []
-    bodies = {name: lambda name=name: order.append(name) for name in "dcba"}
-    run(job(bodies, {"b": "a", "c": "a", "d": "bc"}), instance)
-
-    assert (order[0], sorted(order[1:3]), order[3]) == ("a", ["b", "c"], "d")
-
-
-def test_a_failed_step_stops_its_children_and_nobody_else(instance: DagsterInstance) -> None:
-    called: list[str] = []
-
-    def fail() -> None:
-        raise dg.Failure("no rows", allow_retries=False)
-
-    bodies = {"a": fail} | {name: lambda name=name: called.append(name) for name in "bcx"}
-    run_id = run(job(bodies, {"b": "a", "c": "b"}), instance)
-
-    assert status(instance, run_id) is DagsterRunStatus.FAILURE
-    assert called == ["x"]
-    assert steps(instance, run_id, DagsterEventType.STEP_FAILURE) == ["a"]
-    assert steps(instance, run_id, DagsterEventType.STEP_START).count("b") == 0
-
-
-@pytest.mark.skipif(os.name == "nt", reason="os.kill ends the process there")
-def test_an_interrupt_reaches_every_step_and_starts_no_other(instance: DagsterInstance) -> None:
-    together, stopped, called = threading.Barrier(2), list[str](), list[str]()
-
-    def body(name: str) -> Callable[[], object]:
-        def wait_for_stop() -> None:
-            if together.wait(WAIT_S) == 0:
-                os.kill(os.getpid(), signal.SIGINT)
-            assert current_stop().wait(WAIT_S)
-            stopped.append(name)
-
-        return wait_for_stop
-
-    bodies = {name: body(name) for name in "ab"} | {"c": lambda: called.append("c")}
-    run_id = run(job(bodies, {"c": "a"}), instance)
-
-    assert sorted(stopped) == ["a", "b"]
-    assert called == []
-    assert status(instance, run_id) in (DagsterRunStatus.CANCELED, DagsterRunStatus.FAILURE)
-
-
-def test_the_run_names_its_process_and_each_steps_log(instance: DagsterInstance) -> None:
-    run_id = run(job({"a": lambda: None}), instance)
-
-    found = instance.get_run_by_id(run_id)
-    assert found is not None
-    assert found.tags["orch/pid"] == str(os.getpid())
-    assert not is_process_gone(found.tags)
-    (entry,) = instance.all_logs(run_id, of_type=DagsterEventType.LOGS_CAPTURED)
-    assert entry.dagster_event is not None
-    assert entry.dagster_event.logs_captured_data.step_keys == ["a"]
-
-
-def test_a_run_says_again_and_again_that_it_lives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_heartbeat_is_sent_when_it_is_due(
+    instance: DagsterInstance, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executor, "HEARTBEAT_S", 0.1)
-    # In files: the tables of one in memory are locked while another thread reads them.
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+    clock = iter([0.0, 29.0, 31.0, 31.0])
+    monkeypatch.setattr(executor.time, "monotonic", lambda: next(clock))
+    beats = iter(["first", "second", "third"])
+    monkeypatch.setattr(executor, "process_tags", lambda: {HEARTBEAT_TAG: next(beats)})
+    monkeypatch.setattr(executor, "heartbeat_tags", lambda: {HEARTBEAT_TAG: next(beats)})
+    guard = LivenessGuard(instance, run_id, pytest.fail)
 
-        def last_word() -> str:
-            (record,) = instance.get_run_records(limit=1)
-            return record.dagster_run.tags[HEARTBEAT_TAG]
+    assert guard.reason_to_end() is None
+    assert tags(instance, run_id)[HEARTBEAT_TAG] == "first"
+    assert guard.reason_to_end() is None
+    assert tags(instance, run_id)[HEARTBEAT_TAG] == "second"
 
-        def body() -> None:
-            first = last_word()
-            wait_until(lambda: last_word() != first, "another word")
 
-        run_id = run(job({"a": body}), instance)
+def test_a_heartbeat_that_fails_is_a_warning(
+    instance: DagsterInstance, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "HEARTBEAT_S", 0.0)
+    said: list[str] = []
+    guard = LivenessGuard(instance, run_id, said.append)
 
-        assert status(instance, run_id) is DagsterRunStatus.SUCCESS
+    def locked(*_: object) -> None:
+        raise OperationalError("UPDATE run_tags", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(executor, "tag_run", locked)
+    assert guard.reason_to_end() is None
+    assert len(said) == 1
+    assert "could not write its heartbeat" in said[0]
+
+
+def test_a_run_ends_with_its_code_server(
+    instance: DagsterInstance, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Parent:
+        alive = True
+
+        def is_alive(self) -> bool:
+            return self.alive
+
+    parent = Parent()
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: parent)
+    guard = LivenessGuard(instance, run_id, pytest.fail)
+    assert guard.reason_to_end() is None
+    parent.alive = False
+    reason = guard.reason_to_end()
+    assert isinstance(reason, AbandonedRunError)
+    assert str(reason) == "the code server that started the run died"
