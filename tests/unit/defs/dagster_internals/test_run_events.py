@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,23 +12,9 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRun
 from dagster._core.errors import DagsterEventLogInvalidForRun
 from sqlalchemy.exc import DatabaseError
 
-from orch_dagster.defs.dagster_internals.run_events import events_of_run
+from orch_dagster.defs.dagster_internals.run_events import events_after, events_of_run
 
 KINDS = {DagsterEventType.ENGINE_EVENT, DagsterEventType.RUN_FAILURE}
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """An instance's folder, with signs that a file's URI has its own use for."""
-    folder = tmp_path / "50% of #1"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def instance(home: Path) -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp(str(home)) as made:
-        yield made
 
 
 def a_run(instance: DagsterInstance) -> DagsterRun:
@@ -99,3 +84,14 @@ def test_another_storage_is_asked_itself() -> None:
         assert [str(entry.dagster_event and entry.dagster_event.message) for entry in found] == [
             "word 0", "word 1", "word 2", "died"
         ]  # fmt: skip
+
+
+def test_events_come_once_as_they_are_written(instance: DagsterInstance) -> None:
+    run = a_run(instance)
+    events, cursor = events_after(instance, run.run_id, None, KINDS)
+    assert [event.message for event in events] == ["word 0", "word 1", "word 2", "died"]
+    assert events_after(instance, run.run_id, cursor, KINDS)[0] == []
+
+    instance.report_engine_event("word 3", run)
+    events, _ = events_after(instance, run.run_id, cursor, KINDS)
+    assert [event.message for event in events] == ["word 3"]

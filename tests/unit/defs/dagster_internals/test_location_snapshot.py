@@ -1,0 +1,27 @@
+"""What a code server sends of a location."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from orch_dagster.defs.dagster_internals.location_snapshot import snapshot
+
+
+@dg.job
+def first() -> None:
+    pass
+
+
+@dg.job
+def second() -> None:
+    pass
+
+
+defs = dg.Definitions(jobs=[first, second])
+
+
+def test_a_snapshot_names_the_jobs() -> None:
+    found = snapshot(defs.get_repository_def())
+    assert {ref.name for ref in found.job_refs or ()} == {"first", "second"}
+    # Their own snapshots are asked for later, one by one.
+    assert found.job_datas is None
