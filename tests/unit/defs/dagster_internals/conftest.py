@@ -8,6 +8,15 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
+# Neither captures the output of steps nor sends telemetry: both start processes.
+QUIET = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    },
+    "telemetry": {"enabled": False},
+}
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
@@ -18,7 +27,14 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def instance(home: Path) -> Iterator[DagsterInstance]:
-    """An instance in files."""
-    with DagsterInstance.local_temp(str(home)) as made:
+def stored(home: Path) -> Iterator[DagsterInstance]:
+    """An instance in files, for another one to read them too."""
+    with DagsterInstance.local_temp(str(home), QUIET) as made:
+        yield made
+
+
+@pytest.fixture
+def instance() -> Iterator[DagsterInstance]:
+    """An instance in memory."""
+    with DagsterInstance.ephemeral() as made:
         yield made

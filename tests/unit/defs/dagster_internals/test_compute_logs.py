@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from dagster import DagsterInstance
 
 from orch_dagster.defs.dagster_internals.compute_logs import (
@@ -12,6 +14,13 @@ from orch_dagster.defs.dagster_internals.compute_logs import (
     open_stderr,
     stderr_path,
 )
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[DagsterInstance]:
+    """An instance whose logs are files of its own."""
+    with DagsterInstance.local_temp(str(home)) as made:
+        yield made
 
 
 def test_what_is_written_is_on_the_steps_page_before_the_end(instance: DagsterInstance) -> None:

@@ -14,15 +14,15 @@ from orch_dagster.defs.dagster_internals.engine_events import (
 
 
 def test_an_event_is_there_for_everyone_when_the_call_is_over(
-    instance: DagsterInstance, home: Path
+    stored: DagsterInstance, home: Path
 ) -> None:
     @dg.job
     def job() -> None:
         pass
 
-    run = instance.create_run_for_job(job)
+    run = stored.create_run_for_job(job)
     metadata = {"report": dg.MetadataValue.json({"ends": {"2024-05-15": "completed"}})}
-    write_engine_event(instance, run, "first", "first ended", metadata)
+    write_engine_event(stored, run, "first", "first ended", metadata)
 
     with DagsterInstance.local_temp(str(home)) as other:
         (entry,) = other.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)

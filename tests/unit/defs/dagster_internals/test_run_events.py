@@ -37,10 +37,10 @@ def files(home: Path) -> set[str]:
 
 
 def test_a_file_gives_what_dagster_gives(
-    instance: DagsterInstance, home: Path, monkeypatch: pytest.MonkeyPatch
+    stored: DagsterInstance, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, other = a_run(instance), a_run(instance)
-    wanted = {one: instance.all_logs(one, of_type=KINDS) for one in (run.run_id, other.run_id)}
+    run, other = a_run(stored), a_run(stored)
+    wanted = {one: stored.all_logs(one, of_type=KINDS) for one in (run.run_id, other.run_id)}
     before = files(home)
     with DagsterInstance.local_temp(str(home)) as new:
         # Dagster's own way is the slow one.
@@ -51,30 +51,28 @@ def test_a_file_gives_what_dagster_gives(
     assert files(home) == before
 
 
-def test_a_run_without_a_file_has_no_events(instance: DagsterInstance) -> None:
-    assert events_of_run(instance, "a-run", KINDS) == []
+def test_a_run_without_a_file_has_no_events(stored: DagsterInstance) -> None:
+    assert events_of_run(stored, "a-run", KINDS) == []
 
 
-def test_of_a_file_that_cannot_be_read_dagster_says_so(
-    instance: DagsterInstance, home: Path
-) -> None:
-    run = a_run(instance)
+def test_of_a_file_that_cannot_be_read_dagster_says_so(stored: DagsterInstance, home: Path) -> None:
+    run = a_run(stored)
     (path,) = home.rglob(f"{run.run_id}.db")
     path.write_bytes(b"no database" * 100)
     with pytest.raises(DatabaseError, match="not a database"):
-        events_of_run(instance, run.run_id, KINDS)
+        events_of_run(stored, run.run_id, KINDS)
 
 
 @pytest.mark.parametrize("event", ["no JSON", "{}", '{"__class__": "Unknown"}'])
 def test_of_an_event_that_cannot_be_read_dagster_names_the_run(
-    instance: DagsterInstance, home: Path, event: str
+    stored: DagsterInstance, home: Path, event: str
 ) -> None:
-    run = a_run(instance)
+    run = a_run(stored)
     (path,) = home.rglob(f"{run.run_id}.db")
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
         file.execute("UPDATE event_logs SET event = ? WHERE id = 2", (event,))
     with pytest.raises(DagsterEventLogInvalidForRun, match=run.run_id):
-        events_of_run(instance, run.run_id, KINDS)
+        events_of_run(stored, run.run_id, KINDS)
 
 
 def test_another_storage_is_asked_itself() -> None:

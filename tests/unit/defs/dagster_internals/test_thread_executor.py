@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 import pytest
@@ -21,12 +20,6 @@ WAIT_S = 60
 
 # Dagster leaves SIGTERM handled as SIGINT is.
 pytestmark = pytest.mark.usefixtures("own_signals")
-
-
-@pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.ephemeral() as made:
-        yield made
 
 
 class Guard:
@@ -218,7 +211,7 @@ def test_a_step_is_tried_again_as_its_failure_asks(instance: DagsterInstance) ->
     assert steps(instance, run_id, DagsterEventType.STEP_RESTARTED) == ["a", "a"]
 
 
-def test_a_pools_limit_holds_between_steps(tmp_path: Path) -> None:
+def test_a_pools_limit_holds_between_steps(stored: DagsterInstance) -> None:
     running, most = set[str](), list[int]()
 
     @dg.op(pool="one")
@@ -242,11 +235,10 @@ def test_a_pools_limit_holds_between_steps(tmp_path: Path) -> None:
         first()
         second()
 
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
-        instance.event_log_storage.set_concurrency_slots("one", 1)
-        run_id = run(both, instance)
-        assert status(instance, run_id) is DagsterRunStatus.SUCCESS
-        slots = instance.event_log_storage.get_concurrency_info("one")
+    stored.event_log_storage.set_concurrency_slots("one", 1)
+    run_id = run(both, stored)
 
+    assert status(stored, run_id) is DagsterRunStatus.SUCCESS
     assert most == [1, 1]
+    slots = stored.event_log_storage.get_concurrency_info("one")
     assert (slots.slot_count, slots.active_slot_count) == (1, 0)
