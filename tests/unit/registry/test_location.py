@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
+from orch_dagster.cli.doctor import examine
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER, PROCESS_CONTROL
 from orch_dagster.errors import PermanentStoreError
+from orch_dagster.registry.apply import ApplyError, apply_files
 from orch_dagster.registry.location import load_location
 from orch_dagster.settings import Settings, load_settings
 
@@ -48,6 +51,32 @@ def test_what_is_loaded(filled: ControlStore, settings: Settings) -> None:
     assert location.notice is None
     (finding,) = location.registry.findings
     assert str(finding).startswith("job_master (job_id=J2): script_path x is not a file")
+
+
+def test_apply_load_and_doctor_refuse_in_the_same_words(
+    tmp_path: Path, store: ControlStore, settings: Settings
+) -> None:
+    """One of the sinks is given from the data root on, the other by its whole path."""
+    outside = f"{settings.base_dir}/out/{{biz_dt}}/b"
+    context = {
+        "entity": "GELS",
+        "source_system": "FPMS",
+        "sources": [{"format": "csv", "path": "in.csv"}],
+        "sinks": [{"format": "orc", "path": path} for path in ("out/{biz_dt}", outside)],
+    }
+    row = {**GOOD, "context_params": json.dumps(context)}
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps({"job_master": [row]}), encoding="utf-8")
+    with pytest.raises(ApplyError) as caught:
+        apply_files([file], store, settings)
+    (problem,) = caught.value.problems
+    assert problem.text == (
+        f"job_master (job_id=J1): context_params: sinks[1].path: one would replace the other: "
+        f"{outside!r} and 'out/{{biz_dt}}' of sinks[0]"
+    )
+    store.upsert(JOB_MASTER, [row])
+    assert [str(each) for each in load_location(settings).registry.findings] == [problem.text]
+    assert problem.text in [each.text for each in examine(settings)]
 
 
 def test_the_first_date_of_the_setting_wins(
