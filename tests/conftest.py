@@ -17,12 +17,15 @@ from orch_dagster.settings import Settings, load_settings
 from tests import class_data
 from tests.homes import BIZ_DT, Home, copied_home, new_checkout, new_home
 from tests.kudu_cluster import KuduCluster, kudu_cluster, sample_home_on
+from tests.store_places import StorePlace
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # The fixtures `landing…`, as a team that writes jobs has them; and those of several tiers.
 pytest_plugins = ["orch_dagster.kit", "tests.code_location", "tests.javas"]
+
+pytest.register_assert_rewrite("tests.store_contract")
 
 # For JVMs that live a few seconds: a third less of them, and nothing else is different.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
@@ -103,6 +106,14 @@ def store(settings: Settings) -> Iterator[ControlStore]:
     """The embedded store of that home, its five tables there and empty."""
     opened = open_store(settings.control_url, settings.home)
     opened.ensure_tables()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def tables(place: StorePlace) -> Iterator[ControlStore]:
+    """A store of the kind that the tier's `place` is for, its five tables there and empty."""
+    opened = place.with_tables()
     yield opened
     opened.close()
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from orch_dagster.control.store import ControlStore
 from tests.kudu_cluster import KuduCluster, kudu_cluster
 from tests.store_places import STORES, PostgresServer, StorePlace, postgres_binaries
 
@@ -29,19 +28,11 @@ def kudu_of_three() -> Iterator[KuduCluster]:
 @pytest.fixture(
     params=[
         pytest.param(name, marks=[pytest.mark.kudu] if name.startswith("kudu") else [])
-        for name in sorted(STORES)
+        for name in sorted({*STORES} - {"sqlite"})
     ]
 )
 def place(request: pytest.FixtureRequest) -> Iterator[StorePlace]:
-    """An empty place for each kind of store."""
+    """An empty place for each kind of server."""
     made = STORES[request.param](request)
     yield made
     made.close()
-
-
-@pytest.fixture
-def tables(place: StorePlace) -> Iterator[ControlStore]:
-    """A store of each kind, its five tables there and empty."""
-    store = place.with_tables()
-    yield store
-    store.close()

@@ -1,0 +1,3 @@
+"""What every control store promises, held by SQLite."""
+
+from tests.store_contract import *  # noqa: F403 - each test of it is one of this file
