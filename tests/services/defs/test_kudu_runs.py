@@ -26,10 +26,10 @@ def log_text(home: Home) -> str:
     return "".join(path.read_text() for path in (home.folder / "logs").glob("job_*.log"))
 
 
-def started(home: Home) -> Popen[bytes]:
+def started(home: Home, biz_dt: str = BIZ_DT) -> Popen[bytes]:
     with (home.folder / "execute.log").open("wb") as said:
         return Popen(
-            home.execute_command(JOB_NAME),
+            home.execute_command(JOB_NAME, biz_dt),
             env=home.environ,
             cwd=home.folder,
             stdout=DEVNULL,
@@ -47,34 +47,21 @@ def started_while_away(
     return run
 
 
-def test_the_main_job_by_dagsters_own_command(kudu_home: Home) -> None:
-    done = kudu_home.execute(JOB_NAME)
+def test_runs_are_stopped_as_on_sqlite(kudu_home: Home, own_signals: None) -> None:
+    """By either signal, at the same time."""
+    dates = {BIZ_DT: signal.SIGINT, "2024-05-16": signal.SIGTERM}
+    kudu_home.here("sample", "GELS", "FPMS", "--from", "2024-05-16", "--to", "2024-05-16")
+    kudu_home.here("open", "GELS", "FPMS", "2024-05-16")
+    runs = {number: started(kudu_home, biz_dt) for biz_dt, number in dates.items()}
+    wait_until(lambda: kudu_home.process_names().count("java") == 2, "both jobs' JVMs", 90)
+    for number, run in runs.items():
+        run.send_signal(number)
 
-    assert done.returncode == 0, done.stderr
-    (row,) = kudu_home.log_rows(JOB_NAME)
-    assert (row["status"], row["biz_dt"], row["attempts"]) == ("Completed", BIZ_DT, 1)
-    assert row["spark_app_id"].startswith("local-")
-    landed = kudu_home.folder / "out/fdm_landing/gels_fpms_t_contract_master" / f"biz_dt={BIZ_DT}"
-    assert [*landed.glob("*.orc")]
-    before = json.dumps(kudu_home.log_rows(JOB_NAME))
-    kudu_home.tick_sensor()
-    assert json.dumps(kudu_home.log_rows(JOB_NAME)) == before
-    assert "all five tables are there" in kudu_home.orch("doctor").stdout
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_is_stopped_as_on_sqlite(
-    kudu_home: Home, own_signals: None, number: signal.Signals
-) -> None:
-    run = started(kudu_home)
-    wait_until(lambda: "java" in kudu_home.process_names(), "the job's JVM", timeout_s=60)
-    run.send_signal(number)
-
-    assert run.wait(30) != 0
+    assert [run.wait(30) for run in runs.values()].count(0) == 0
     wait_until(lambda: not kudu_home.process_names(), "the end of all processes", timeout_s=10)
     kudu_home.tick_sensor()
-    (row,) = kudu_home.log_rows(JOB_NAME)
-    assert row["status"] == "Canceled"
+    rows = {row["biz_dt"]: row["status"] for row in kudu_home.log_rows(JOB_NAME)}
+    assert rows == dict.fromkeys(dates, "Canceled")
 
 
 class TestOutages:
@@ -101,27 +88,23 @@ class TestOutages:
         assert row["status"].startswith("Failed: control store kudu://")
         assert row["spark_app_id"] is None
         # The code location is the same process for a user; here, a new one that needs no reset.
-        assert kudu_home.execute(JOB_NAME).returncode == 0
-        assert kudu_home.log_rows(JOB_NAME)[0]["status"] == "Completed"
+        assert_lands(kudu_home)
 
-    def test_away_at_started_the_job_runs_all_the_same(
+    @pytest.mark.timeout(600)
+    def test_away_at_started_and_at_the_parameters(
         self, own_kudu: KuduCluster, kudu_home: Home
     ) -> None:
+        """The job runs all the same; then it is tried again as it was told the last time."""
+        kudu_home.set_params({}, {"retry.max": "1", "retry.delay": "5"})
         # So that the code location loads by what it knew.
-        kudu_home.orch("jobs")
+        kudu_home.here("jobs")
         told = "the sensor writes the row when the store is back"
         run = started_while_away(own_kudu, kudu_home, until=told, timeout_s=90)
         assert run.wait(120) == 0, (kudu_home.folder / "execute.log").read_text()
         (row,) = kudu_home.log_rows(JOB_NAME)
-        assert row["status"] == "Completed"
+        assert (row["status"], row["attempts"]) == ("Completed", 1)
         assert row["start_time"] < row["end_time"]
 
-    @pytest.mark.timeout(600)
-    def test_away_at_the_parameters_the_run_tries_again_as_it_was_told_the_last_time(
-        self, own_kudu: KuduCluster, kudu_home: Home
-    ) -> None:
-        kudu_home.set_params({}, {"retry.max": "1", "retry.delay": "5"})
-        assert kudu_home.execute(JOB_NAME).returncode == 0
         told = "attempt 1 of 2 failed, the next one is in 5 s"
         run = started_while_away(own_kudu, kudu_home, until=told, timeout_s=150)
         assert run.wait(120) == 0, (kudu_home.folder / "execute.log").read_text()
@@ -146,11 +129,26 @@ class TestOutages:
         assert kudu_home.log_rows(JOB_NAME) == [row]
 
 
+def assert_lands(home: Home) -> None:
+    """The main job by Dagster's own command, and all that it leaves."""
+    done = home.execute(JOB_NAME)
+    assert done.returncode == 0, done.stderr
+    row, *_ = home.log_rows(JOB_NAME)
+    assert (row["status"], row["biz_dt"], row["attempts"]) == ("Completed", BIZ_DT, 1)
+    assert row["spark_app_id"].startswith("local-")
+    landed = home.folder / "out/fdm_landing/gels_fpms_t_contract_master" / f"biz_dt={BIZ_DT}"
+    assert [*landed.glob("*.orc")]
+    before = json.dumps(home.log_rows(JOB_NAME))
+    home.tick_sensor()
+    assert json.dumps(home.log_rows(JOB_NAME)) == before
+    assert "all five tables are there" in home.orch("doctor").stdout
+
+
 class TestDoctor:
     """Each cause by its own words."""
 
     def found(self, home: Home) -> list[tuple[str, str]]:
-        done = home.orch("doctor", "--json", check=False)
+        done = home.here("doctor", "--json", check=False)
         checks: list[dict[str, Any]] = json.loads(done.stdout)
         return [(c["state"], c["text"]) for c in checks if c["name"] == "Control store"]
 
@@ -207,7 +205,7 @@ class TestDoctor:
             ("missing", "no table execution_log; `orch init` creates them"),
             ("missing", "table job_master has no column comments; `orch init` adds them"),
         ]
-        said = kudu_home.orch("init").stdout
+        said = kudu_home.here("init").stdout
         assert "created table execution_log" in said
         assert "added column job_master.comments" in said
         assert [state for state, _ in self.found(kudu_home)] == ["ok"]
