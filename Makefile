@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-services test-endurance test-all lint check chaos bench
+.PHONY: install demo test test-services test-endurance test-all lint coverage check chaos bench
 
 install: $(VENV)/.installed
 
@@ -41,6 +41,11 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+# Of the two that everything else hangs on, by their unit tests.
+coverage: install
+	$(BIN)/python -m pytest -q --cov=orch_dagster/defs/step --cov=jobs/framework/contract \
+		--cov-report=term tests/unit/defs tests/unit/framework
 
 check: lint test
 

@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _place_in_order(item: pytest.Item) -> tuple[int, bool]:
     tier = item.nodeid.removeprefix("tests/").partition("/")[0]
-    return _TIERS.index(tier) if tier in _TIERS else 0, item.path.name not in _LONGEST
+    return _TIERS.index(tier) if tier in _TIERS else len(_TIERS), item.path.name not in _LONGEST
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,9 +1,13 @@
-"""Scripts that are no landing: what they report by Pipes themselves, and how they are judged."""
+"""Scripts that are no landing: what they report by Pipes themselves, and how they are judged.
+
+They open no session; where not Spark itself says what went wrong, none is started.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -14,6 +18,7 @@ from orch_dagster.control.tables import JOB_MASTER
 from orch_dagster.sample.rows import JOB_ID, JOB_NAME
 from orch_dagster.settings import REPOSITORY
 from tests.homes import BIZ_DT, STORE_URL, Home
+from tests.plain_spark import plain_spark
 
 PIPES = """
 from dagster_pipes import PipesContext, open_dagster_pipes
@@ -57,47 +62,51 @@ def message_of_failure(home: Home) -> str:
     return str(home.log_rows(JOB_NAME)[0]["error_message"])
 
 
-@pytest.mark.spark
-def test_metadata_of_its_own_is_kept_beside_ours(sample_home: Home) -> None:
+@pytest.fixture
+def plain_home(sample_home: Home, tmp_path: Path) -> Home:
+    """A home with the sample, whose spark-submit runs scripts by Python alone."""
+    if sys.platform != "win32":
+        sample_home.environ["ORCH_SPARK_HOME"] = str(plain_spark(tmp_path / "spark"))
+    return sample_home
+
+
+def test_metadata_of_its_own_is_kept_beside_ours(plain_home: Home) -> None:
     body = "pipes.report_asset_materialization(metadata={'rejected': 7})"
-    give_script(sample_home, PIPES.format(body=body))
-    done = sample_home.execute(JOB_NAME)
+    give_script(plain_home, PIPES.format(body=body))
+    done = plain_home.execute(JOB_NAME)
     assert done.returncode == 0, done.stdout + done.stderr
-    metadata = materialized(sample_home)
+    metadata = materialized(plain_home)
     assert metadata is not None
     assert metadata["rejected"] == 7
     assert Path(str(metadata["log_file"])).is_file()
-    assert sample_home.log_rows(JOB_NAME)[0]["status"] == "Completed"
+    assert plain_home.log_rows(JOB_NAME)[0]["status"] == "Completed"
 
 
-@pytest.mark.spark
-def test_a_check_that_no_asset_has_fails_run_and_row_alike(sample_home: Home) -> None:
+def test_a_check_that_no_asset_has_fails_run_and_row_alike(plain_home: Home) -> None:
     body = "pipes.report_asset_check('key_unique', passed=True)"
-    give_script(sample_home, PIPES.format(body=body))
-    message = message_of_failure(sample_home)
+    give_script(plain_home, PIPES.format(body=body))
+    message = message_of_failure(plain_home)
     assert "reported the asset check 'key_unique', which its asset does not" in message
 
 
-@pytest.mark.spark
-def test_a_landing_reported_in_another_form_is_not_believed(sample_home: Home) -> None:
+def test_a_landing_reported_in_another_form_is_not_believed(plain_home: Home) -> None:
     message = {"kind": "landing", "biz_dt": BIZ_DT}
     give_script(
-        sample_home,
+        plain_home,
         PIPES.format(body=f"pipes.report_custom_message({message!r})"),
         sources=[{"format": "csv", "path": "x"}],
         sinks=[SINK],
     )
-    message = message_of_failure(sample_home)
+    message = message_of_failure(plain_home)
     assert "in a form that cannot be read (KeyError('row_count'))" in message
 
 
-@pytest.mark.spark
-def test_exit_code_0_without_a_landing_is_no_success(sample_home: Home) -> None:
-    give_script(sample_home, "", sources=[{"format": "csv", "path": "x"}], sinks=[SINK])
-    assert sample_home.execute(JOB_NAME).returncode != 0
-    row = sample_home.log_rows(JOB_NAME)[0]
+def test_exit_code_0_without_a_landing_is_no_success(plain_home: Home) -> None:
+    give_script(plain_home, "", sources=[{"format": "csv", "path": "x"}], sinks=[SINK])
+    assert plain_home.execute(JOB_NAME).returncode != 0
+    row = plain_home.log_rows(JOB_NAME)[0]
     assert row["status"].startswith("Failed: unknown whether the job landed")
-    assert materialized(sample_home) is None
+    assert materialized(plain_home) is None
 
 
 @pytest.mark.spark
