@@ -8,12 +8,12 @@ import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from framework.contract.secret_names import KEY_PATTERNS
+from framework.contract.system_settings import is_time_zone
 from orch_dagster.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -174,15 +174,6 @@ class Settings(BaseSettings):
     def logs_dir(self) -> Path:
         """Where the log file of each run is."""
         return self.home / "logs"
-
-
-def is_time_zone(name: str) -> bool:
-    """Whether the system, or the package tzdata, has a time zone of that name."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 def _variable(loc: tuple[int | str, ...]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from framework.contract import context_params
 from framework.contract.context_params import BadRecords as BadRecords
 from framework.contract.formats import KUDU, format_of
+from framework.contract.system_settings import CHECKS_BLOCKING, SCHEMA_DRIFT
 from framework.errors import ParamsError
 
 if TYPE_CHECKING:
@@ -25,10 +26,8 @@ NO_KUDU_MASTER = (
 
 Mode = Literal["overwrite", "append"]
 
-# sys_params of param_type system that a landing reads, with the values they may have.
-CHECKS_BLOCKING = "checks.blocking"
-SCHEMA_DRIFT = "schema.drift"
-SETTINGS = {CHECKS_BLOCKING: ("true", "false"), SCHEMA_DRIFT: ("report", "refuse")}
+# sys_params of param_type system that a landing reads.
+SETTINGS = {setting.key: setting for setting in (CHECKS_BLOCKING, SCHEMA_DRIFT)}
 
 
 def table_options(
@@ -127,9 +126,9 @@ class JobParams:
     @property
     def checks_are_blocking(self) -> bool:
         """Whether a date whose keys fail their checks is kept from being published."""
-        return self.system.get(CHECKS_BLOCKING) == "true"
+        return self.system.get(CHECKS_BLOCKING.key) == "true"
 
     @property
     def drift_is_refused(self) -> bool:
         """Whether a date with other columns than the last landing is kept from being published."""
-        return self.system.get(SCHEMA_DRIFT) == "refuse"
+        return self.system.get(SCHEMA_DRIFT.key) == "refuse"

@@ -13,6 +13,7 @@ from typing import Any
 from framework.contract import context_params, variables
 from framework.contract.context_params import read_context_params, spelled
 from framework.contract.params_file import VERSION
+from framework.contract.system_settings import PARAM_TYPE
 from framework.contract.validation import Node
 from framework.errors import ParamsError
 from framework.params import (
@@ -131,17 +132,21 @@ def _window(node: Node) -> Window:
 
 
 def _system(root: Node) -> Mapping[str, str]:
-    """The sys_params of param_type system; an empty value is none."""
+    """Return the sys_params of param_type system that have a value."""
     found: dict[str, str] = {}
     for row in root.children("sys_params"):
-        if row.value.get("param_type") != "system":
+        if row.value.get("param_type") != PARAM_TYPE:
             continue
         key, value = row.text("param_key"), (row.optional_text("param_value") or "").strip()
-        allowed = SETTINGS.get(key)
-        if allowed and value and value.lower() not in allowed:
-            root.note(f"sys_params.{key}", f"must be {' or '.join(allowed)}, is {value!r}")
-        elif value:
-            found[key] = value.lower() if allowed else moved_back(value)
+        setting = SETTINGS.get(key)
+        if not value:
+            continue
+        if setting is None:
+            found[key] = moved_back(value)
+        elif error := setting.error(value):
+            root.note(f"sys_params.{key}", error)
+        else:
+            found[key] = setting.parse(value)
     return found
 
 

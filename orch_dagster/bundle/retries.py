@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from framework.contract.system_settings import PARAM_TYPE, RETRY_DELAY, RETRY_MAX
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.errors import NotReadyError
 
-MAX, DELAY = "retry.max", "retry.delay"
-
-_PATTERNS = {
-    MAX: (re.compile(r"\d{1,2}", re.ASCII), "a whole number from 0 to 99"),
-    DELAY: (re.compile(r"\d{1,5}(\.\d+)?", re.ASCII), "seconds, from 0 to 99999"),
-}
+_SETTINGS = {setting.key: setting for setting in (RETRY_MAX, RETRY_DELAY)}
 
 
 @dataclass(frozen=True)
@@ -27,8 +22,8 @@ class Retries:
         delay_s: Seconds before each.
     """
 
-    max: int = 0
-    delay_s: float = 60.0
+    max: int = RETRY_MAX.default_value
+    delay_s: float = RETRY_DELAY.default_value
 
     def allow_after(self, attempt: int) -> bool:
         """Whether an attempt (1 is the first) may be followed by another."""
@@ -42,16 +37,17 @@ def retries_of(rows: Iterable[SysParam]) -> Retries:
         NotReadyError: Names every row whose value cannot be used.
     """
     values: dict[str, str] = {}
-    faults: list[str] = []
+    errors: list[str] = []
     for row in rows:
-        if row.param_type != "system" or row.param_key not in _PATTERNS:
+        if row.param_type != PARAM_TYPE or row.param_key not in _SETTINGS:
             continue
-        pattern, wanted = _PATTERNS[row.param_key]
-        value = values[row.param_key] = row.param_value or ""
-        if not pattern.fullmatch(value):
+        values[row.param_key] = row.param_value or ""
+        if error := _SETTINGS[row.param_key].error(row.param_value):
             key = SYS_PARAMS.key_text(row.to_row())
-            faults.append(f"{SYS_PARAMS.name} ({key}): {value!r} is not {wanted}; correct it")
-    if faults:
-        raise NotReadyError("; ".join(faults))
-    default = Retries()
-    return Retries(int(values.get(MAX, default.max)), float(values.get(DELAY, default.delay_s)))
+            errors.append(f"{SYS_PARAMS.name} ({key}): {error}; correct it")
+    if errors:
+        raise NotReadyError("; ".join(errors))
+    return Retries(
+        RETRY_MAX.parse(values.get(RETRY_MAX.key, RETRY_MAX.default)),
+        RETRY_DELAY.parse(values.get(RETRY_DELAY.key, RETRY_DELAY.default)),
+    )

@@ -10,14 +10,21 @@ from dataclasses import asdict, dataclass
 import click
 from rich.text import Text
 
+from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
+from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS
+from orch_dagster.bundle.secrets import place_fault
 from orch_dagster.cli.arguments import as_json
 from orch_dagster.cli.output import console, print_json
+from orch_dagster.cli.setting_check import setting_check
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.kudu.diagnose import diagnose
 from orch_dagster.control.kudu.store import KuduStore
+from orch_dagster.control.records import SysParam, read_records
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import TABLES
+from orch_dagster.control.sys_params import system_fault
+from orch_dagster.control.tables import SYS_PARAMS, TABLES
 from orch_dagster.errors import OrchError
+from orch_dagster.registry.jobs import Finding
 from orch_dagster.registry.location import load_location
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.toolchain.find import find_java, find_spark, missing_windows_tools
@@ -113,5 +120,35 @@ def _registry(settings: Settings) -> Iterator[Check]:
     # Only Dagster knows what it takes for a cron schedule.
     from orch_dagster.defs.schedule.definitions import schedule_findings
 
-    for finding in [*location.registry.findings, *schedule_findings(location)]:
+    findings = [*location.registry.findings, *schedule_findings(location)]
+    if location.notice is None:
+        try:
+            findings += _sys_param_findings(settings)
+        except OrchError as error:
+            yield Check("Registry", "missing", str(error))
+    for finding in findings:
         yield Check("Registry", "warning" if finding.is_warning else "missing", str(finding))
+
+
+def _sys_param_findings(settings: Settings) -> list[Finding]:
+    """Return what is wrong with the environment's sys_params, values of schedules left out.
+
+    An unknown key stops no run, so it is a warning here.
+    """
+    found: list[Finding] = []
+    with opened_store(settings) as store:
+        rows = read_records(store, SysParam, {"environment": settings.env})
+    check = setting_check(settings)
+    for row in rows:
+        is_unknown = row.param_key not in SYSTEM_SETTINGS
+        reason = None
+        if row.param_type == SECRET_TYPE:
+            reason = place_fault(row.param_key, row.param_value or "")
+        elif is_unknown or not row.param_key.startswith("schedule."):
+            fault = system_fault(row, check)
+            reason = fault and fault.reason
+        if reason:
+            key = SYS_PARAMS.key_text(row.to_row())
+            is_warning = is_unknown and row.param_type == PARAM_TYPE
+            found.append(Finding(SYS_PARAMS.name, key, reason, "", is_warning))
+    return found

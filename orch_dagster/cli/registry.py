@@ -10,6 +10,7 @@ from orch_dagster.bundle.fetch import fetch_bundle
 from orch_dagster.bundle.redact import seal
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
 from orch_dagster.cli.output import console, print_json, print_rows
+from orch_dagster.cli.setting_check import setting_check
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.open_dates import newest_row, opened_row
@@ -35,7 +36,7 @@ def apply(files: tuple[Path, ...], is_json: bool) -> None:
     settings = load_settings()
     try:
         with opened_store(settings) as store:
-            done = apply_files(files, store, settings)
+            done = apply_files(files, store, settings, setting_check(settings))
     except ApplyError as error:
         if is_json:
             print_json(error.as_rows())

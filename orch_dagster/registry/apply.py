@@ -8,8 +8,9 @@ from pathlib import Path
 
 from framework.contract.secret_names import PARAM_TYPE
 from orch_dagster.bundle.secrets import place_fault
-from orch_dagster.control.records import JobDependency, JobMaster
+from orch_dagster.control.records import JobDependency, JobMaster, SysParam
 from orch_dagster.control.store import ControlStore
+from orch_dagster.control.sys_params import SettingCheck, check_value, system_fault
 from orch_dagster.control.tables import (
     JOB_DEPENDENCY,
     JOB_MASTER,
@@ -104,13 +105,19 @@ class Applied:
         ]
 
 
-def apply_files(files: Sequence[Path], store: ControlStore, settings: Settings) -> Applied:
+def apply_files(
+    files: Sequence[Path],
+    store: ControlStore,
+    settings: Settings,
+    check_setting: SettingCheck = check_value,
+) -> Applied:
     """Write the rows of YAML files.
 
     Args:
         files: Each a mapping of table names to lists of rows; context_params may be YAML too.
         store: Where to.
         settings: Where scripts are.
+        check_setting: Judges the values of sys_params of param_type system.
 
     Raises:
         ApplyError: Every problem of every file; nothing was written.
@@ -118,7 +125,13 @@ def apply_files(files: Sequence[Path], store: ControlStore, settings: Settings) 
     found = read_files(files)
     rows = found.rows()
     problems = [*found.problems, *_row_problems(found.tables)]
-    findings = [_located(each, found.tables) for each in _findings(rows, store, settings)]
+    findings = [
+        _located(each, found.tables)
+        for each in (
+            *_findings(rows, store, settings),
+            *_setting_findings(rows.get(SYS_PARAMS.name, ()), store, check_setting),
+        )
+    ]
     problems += [
         Problem(Finding.__str__(each), each.file, each.line)
         for each in findings
@@ -193,6 +206,23 @@ def _findings(
     return [
         finding for finding in findings(*merged) if finding.job_id in given or finding not in before
     ]
+
+
+def _setting_findings(
+    given: Sequence[Row], store: ControlStore, check: SettingCheck
+) -> Iterator[Finding]:
+    """Yield what is wrong with the given sys_params of param_type system, once they are there."""
+    if not given:
+        return
+    keys = {SYS_PARAMS.key_text(row) for row in given}
+    texts = [_texts(SYS_PARAMS, row) for row in given]
+    for row in _overlay(SYS_PARAMS, store.read(SYS_PARAMS), texts):
+        if (key := SYS_PARAMS.key_text(row)) in keys:
+            fault = system_fault(SysParam.from_row(row), check)
+            if fault:
+                yield Finding(
+                    SYS_PARAMS.name, key, fault.reason, "", fault.is_warning, fault.column
+                )
 
 
 def _texts(table: Table, row: Row) -> Row:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from orch_dagster.control.tables import is_iso_date
+from framework.contract.system_settings import holidays
 
 _WEEKEND = {5: "a Saturday", 6: "a Sunday"}
 _DAY = timedelta(days=1)
-_BETWEEN_DATES = re.compile(r"[,\s]+")
 
 
 @dataclass(frozen=True)
@@ -54,16 +52,6 @@ def parse_calendar(text: str) -> Calendar:
     """Read ISO dates, separated by commas or white space; ``#`` begins a comment of its line.
 
     Raises:
-        ValueError: Names everything that is no date, with its line.
+        ValueError: Names everything that is not a date, with its line.
     """
-    holidays: set[date] = set()
-    faults: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        for word in _BETWEEN_DATES.split(line.partition("#")[0]):
-            if is_iso_date(word):
-                holidays.add(date.fromisoformat(word))
-            elif word:
-                faults.append(f"{word!r} in line {number}")
-    if faults:
-        raise ValueError(f"no dates such as 2024-05-01: {', '.join(faults)}")
-    return Calendar(frozenset(holidays))
+    return Calendar(holidays(text))

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from framework.contract.system_settings import SCHEDULE_CRON, SCHEDULE_TIMEZONE, is_time_zone
 from orch_dagster.bundle.bundle import winning_params
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import SysParam
 from orch_dagster.registry.jobs import Group, JobSpec
 from orch_dagster.registry.location import Location
-from orch_dagster.settings import is_time_zone
-
-CRON, TIMEZONE = "schedule.cron", "schedule.timezone"
 
 
 @dataclass(frozen=True)
@@ -65,12 +63,12 @@ def schedules_of(location: Location, is_cron: Callable[[str], bool]) -> list[Sch
     crons = [
         row
         for row in location.schedule_params
-        if row.param_key == CRON and is_cron(row.param_value or "")
+        if row.param_key == SCHEDULE_CRON.key and is_cron(row.param_value or "")
     ]
     own = {row.key_name for row in crons}
 
     def schedule(job_name: str, jobs: Group, key_names: tuple[str, ...]) -> Schedule:
-        cron = _winning(key_names, crons).get(CRON)
+        cron = _winning(key_names, crons).get(SCHEDULE_CRON.key)
         return Schedule(
             name=f"{job_name}_by_biz_dt",
             job_name=job_name,
@@ -104,9 +102,9 @@ def time_zone(location: Location, key_names: Sequence[str]) -> str:
     zones = [
         row
         for row in location.schedule_params
-        if row.param_key == TIMEZONE and is_time_zone(row.param_value or "")
+        if row.param_key == SCHEDULE_TIMEZONE.key and is_time_zone(row.param_value or "")
     ]
-    zone = _winning(key_names, zones).get(TIMEZONE)
+    zone = _winning(key_names, zones).get(SCHEDULE_TIMEZONE.key)
     return (zone and zone.param_value) or location.settings.schedule_timezone
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from framework.contract.system_settings import (
+    SCHEDULE_CALENDAR,
+    SCHEDULE_CATCHUP,
+    SCHEDULE_CRON,
+    SCHEDULE_OFFSET,
+    SYSTEM_SETTINGS,
+)
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.errors import OrchError
 from orch_dagster.schedule.calendar import Calendar, parse_calendar
 
-CALENDAR, OFFSET, CATCHUP = "schedule.calendar", "schedule.offset", "schedule.catchup"
-TICK_KEYS = (CALENDAR, OFFSET, CATCHUP)
+TICK_KEYS = (SCHEDULE_CALENDAR.key, SCHEDULE_OFFSET.key, SCHEDULE_CATCHUP.key)
+
+NOT_A_CRON = "{!r} is not a cron schedule such as 0 2 * * *"
 
 T = TypeVar("T")
-
-_FILE = "file:"
-_COUNT = re.compile(r"\d{1,3}", re.ASCII)
 
 
 class TickParamError(OrchError):
@@ -50,8 +54,8 @@ class TickParams:
     """
 
     calendar: Calendar = field(default_factory=Calendar)
-    offset: int = 1
-    catchup: int = 5
+    offset: int = SCHEDULE_OFFSET.default_value
+    catchup: int = SCHEDULE_CATCHUP.default_value
 
 
 def tick_params(winning: Mapping[str, SysParam], home: Path) -> TickParams:
@@ -67,51 +71,63 @@ def tick_params(winning: Mapping[str, SysParam], home: Path) -> TickParams:
     default = TickParams()
     faults: list[tuple[SysParam, str]] = []
 
-    def value(key: str, read: Callable[[str, Path], T], otherwise: T) -> T:
+    def value(key: str, parse: Callable[[str], T], otherwise: T) -> T:
         row = winning.get(key)
         if row is None:
             return otherwise
         try:
-            return read(row.param_value or "", home)
+            return parse(row.param_value or "")
         except (ValueError, OSError) as error:
             faults.append((row, str(error)))
             return otherwise
 
     params = TickParams(
-        calendar=value(CALENDAR, _calendar, default.calendar),
-        offset=value(OFFSET, _count, default.offset),
-        catchup=value(CATCHUP, _count, default.catchup),
+        calendar=value(
+            SCHEDULE_CALENDAR.key, lambda text: read_calendar(text, home), default.calendar
+        ),
+        offset=value(SCHEDULE_OFFSET.key, SCHEDULE_OFFSET.parse, default.offset),
+        catchup=value(SCHEDULE_CATCHUP.key, SCHEDULE_CATCHUP.parse, default.catchup),
     )
     if faults:
         raise TickParamError(faults)
     return params
 
 
-def tick_param_fault(row: SysParam, home: Path) -> str | None:
-    """What is wrong with the value of a row, or None; None too where it is not for ticks."""
-    try:
-        tick_params({row.param_key: row} if row.param_value else {}, home)
-    except TickParamError as error:
-        return "; ".join(error.reasons)
+def setting_error(
+    key: str, value: str | None, home: Path, is_cron: Callable[[str], bool]
+) -> str | None:
+    """Return what is wrong with the value of any setting of sys_params, None if nothing is.
+
+    Args:
+        key: A param_key of SYSTEM_SETTINGS.
+        value: The param_value.
+        home: ORCH_HOME, where the path of a calendar starts.
+        is_cron: Whether a text is a cron schedule; only Dagster knows.
+    """
+    error = SYSTEM_SETTINGS[key].error(value)
+    if error or not value:
+        return error
+    if key == SCHEDULE_CRON.key and not is_cron(value):
+        return NOT_A_CRON.format(value)
+    if key == SCHEDULE_CALENDAR.key:
+        try:
+            read_calendar(value, home)
+        except (ValueError, OSError) as reason:
+            return str(reason)
     return None
 
 
-def _count(value: str, _home: Path) -> int:
-    if not _COUNT.fullmatch(value):
-        raise ValueError(f"{value!r} is no whole number from 0 to 999")
-    return int(value)
-
-
-def _calendar(value: str, home: Path) -> Calendar:
-    """The calendar that a value holds or names.
+def read_calendar(text: str, home: Path) -> Calendar:
+    """Return the calendar that a value holds, or whose file it names.
 
     Raises:
-        ValueError: Something in it is no date, or the file is no text.
+        ValueError: Something in it is not a date, or the file is no text.
         OSError: The file cannot be read.
     """
-    if not value.startswith(_FILE):
-        return parse_calendar(value)
-    path = home / Path(value.removeprefix(_FILE).strip())
+    found = SCHEDULE_CALENDAR.parse(text)
+    if not isinstance(found, str):
+        return Calendar(found)
+    path = home / Path(found)
     try:
         # What a Windows editor puts before the first line is no part of it.
         return parse_calendar(path.read_text(encoding="utf-8-sig"))

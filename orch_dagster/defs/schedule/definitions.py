@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from framework.contract.system_settings import SCHEDULE_CRON, SYSTEM_SETTINGS
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.tables import SYS_PARAMS
@@ -14,9 +15,8 @@ from orch_dagster.defs.schedule.tick import evaluate_tick
 from orch_dagster.errors import SettingsError
 from orch_dagster.registry.jobs import Finding
 from orch_dagster.registry.location import Location
-from orch_dagster.schedule.schedules import CRON, TIMEZONE, Schedule, schedules_of
-from orch_dagster.schedule.settings import tick_param_fault
-from orch_dagster.settings import is_time_zone
+from orch_dagster.schedule.schedules import Schedule, schedules_of
+from orch_dagster.schedule.settings import NOT_A_CRON, setting_error
 
 
 def is_cron_schedule(text: str) -> bool:
@@ -36,7 +36,7 @@ def by_biz_dt(location: Location) -> list[Schedule]:
     """
     cron = location.settings.schedule_cron
     if not is_cron_schedule(cron):
-        raise SettingsError(f"ORCH_SCHEDULE_CRON: {cron!r} is no {_CHECKS[CRON][0]}")
+        raise SettingsError(f"ORCH_SCHEDULE_CRON: {NOT_A_CRON.format(cron)}")
     return schedules_of(location, is_cron_schedule)
 
 
@@ -65,21 +65,20 @@ def schedule_findings(location: Location) -> list[Finding]:
     ]
 
 
-_CHECKS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
-    CRON: ("cron schedule such as 0 2 * * *", is_cron_schedule),
-    TIMEZONE: ("time zone such as Europe/Berlin", is_time_zone),
-}
-
-
 def _fault(row: SysParam, location: Location) -> str | None:
-    if row.param_key in _CHECKS:
-        kind, is_valid = _CHECKS[row.param_key]
-        if row.param_value and not is_valid(row.param_value):
-            return f"param_value {row.param_value!r} is no {kind}; the setting holds instead"
+    if row.param_key not in SYSTEM_SETTINGS:
         return None
-    if reason := tick_param_fault(row, location.settings.home):
-        return f"param_value: {reason}; the ticks for which it holds fail until it is mended"
-    return None
+    home = location.settings.home
+    reason = setting_error(row.param_key, row.param_value, home, is_cron_schedule)
+    if reason is None:
+        return None
+    is_of_load = SYSTEM_SETTINGS[row.param_key].read == SCHEDULE_CRON.read
+    harm = (
+        "the setting holds instead"
+        if is_of_load
+        else "the ticks for which it holds fail until it is mended"
+    )
+    return f"param_value: {reason}; {harm}"
 
 
 def _definition(

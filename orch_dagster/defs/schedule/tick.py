@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from framework.contract.system_settings import SCHEDULE_CATCHUP
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.open_dates import newest_row, opened_row
@@ -32,7 +33,7 @@ from orch_dagster.registry.location import Location
 from orch_dagster.schedule.blocked_jobs import blocked_jobs
 from orch_dagster.schedule.due_dates import DueDates, catchup_start, due_dates
 from orch_dagster.schedule.schedules import Schedule
-from orch_dagster.schedule.settings import CATCHUP, TICK_KEYS, TickParams, tick_params
+from orch_dagster.schedule.settings import TICK_KEYS, TickParams, tick_params
 
 # Dagit shows in advance what a tick would do by doing it. Further ahead than two hosts' clocks
 # differ, it is that: nothing is opened, nothing is noted.
@@ -255,7 +256,8 @@ class _Tick:
         if due.left:
             self._log.warning(
                 f"{due.left} more business days before {seen.biz_dt} were passed over: the next "
-                f"ticks ask for {seen.params.catchup} each ({CATCHUP}; 0 gives them up)."
+                f"ticks ask for {seen.params.catchup} each ({SCHEDULE_CATCHUP.key}; 0 gives them "
+                f"up)."
             )
 
     def _nothing(self, seen: _Seen, waiting: Mapping[str, Sequence[str]]) -> dg.SkipReason:

@@ -207,6 +207,45 @@ class TestDoctor:
         plain = orch("doctor").stdout
         assert all(text in plain for text in findings)
 
+    def test_sys_params_that_a_run_would_refuse_and_keys_that_nobody_reads(
+        self, there: ControlStore
+    ) -> None:
+        of_all = {"environment": "DEV", "key_name": "*"}
+        values = {
+            "retry.max": ("many", "system"),
+            "retry.maxx": ("3", "system"),
+            "api.page": ("3", "system"),
+            "schedule.cron": ("at two", "system"),
+            "schema.drift": ("refuse", "system"),
+            "DB_PASSWORD": ("hunter2", "secret"),
+        }
+        there.upsert(
+            SYS_PARAMS,
+            [
+                {**of_all, "param_key": key, "param_value": value, "param_type": type_}
+                for key, (value, type_) in values.items()
+            ],
+        )
+        result = orch("doctor", "--json")
+
+        assert result.exit_code == 1
+        assert "hunter2" not in result.stdout
+        found = {
+            text.partition("param_key=")[2].partition(",")[0]: (state, text.partition("): ")[2])
+            for state, text in self.states(result)["Registry"]
+            if "param_key=" in text
+        }
+        assert {key: state for key, (state, _) in found.items()} == {
+            "retry.max": "missing",
+            "retry.maxx": "warning",
+            "api.page": "warning",
+            "schedule.cron": "warning",
+            "DB_PASSWORD": "missing",
+        }
+        assert found["retry.max"][1] == "param_value: 'many' is not a whole number from 0 to 99"
+        assert found["retry.maxx"][1].endswith("did you mean retry.max?")
+        assert "'at two' is not a cron schedule" in found["schedule.cron"][1]
+
     def test_java_that_is_not_there(self, sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("JAVA_HOME", str(sample / "no-java"))
         result = orch("doctor", "--json")

@@ -12,6 +12,7 @@ import pytest
 import framework
 import framework.errors
 from framework.contract.formats import FORMATS
+from framework.contract.system_settings import SYSTEM_SETTINGS
 from orch_dagster.cli.main import main
 from orch_dagster.registry.context_params import BadRecords, ContextParams, Sink, Source
 from orch_dagster.settings import REPOSITORY, Settings
@@ -115,3 +116,22 @@ def folders_of(tree: str) -> Iterator[str]:
 def test_a_tree_is_read() -> None:
     tree = "a/\n  b/     one\n    c/   two words\n  d.py  e.py\n  f/\nhql/  docs/\n"
     assert list(folders_of(tree)) == ["a/", "a/b/", "a/b/c/", "a/f/"]
+
+
+def test_the_reference_has_every_setting_of_sys_params_as_it_is_declared() -> None:
+    """On a failure the table wanted is in the message."""
+    rows = ["| param_key | meaning | default | read |", "|---|---|---|---|"]
+    for key, setting in SYSTEM_SETTINGS.items():
+        default = setting.default
+        shown = default if not default or default.startswith("ORCH_") else f"`{default}`"
+        rows.append(f"| `{key}` | {setting.text} | {shown} | {setting.read} |")
+    table = "\n".join(rows)
+    page = DOCS / "reference" / "system-settings.md"
+    assert table in page.read_text(encoding="utf-8"), table
+
+
+@pytest.mark.parametrize("key", SYSTEM_SETTINGS)
+def test_how_to_pages_say_a_setting_in_the_same_words(key: str) -> None:
+    pages = [page.read_text(encoding="utf-8") for page in (DOCS / "how-to").iterdir()]
+    row = f"| `{key}` | {SYSTEM_SETTINGS[key].text} |"
+    assert [page for page in pages if row in page], row

@@ -61,8 +61,8 @@ def test_settings_that_can_not_be_used_are_named_with_what_can() -> None:
             {"param_key": "schema.drift", "param_value": "stop"},
         )
     assert refused.value.problems == (
-        "sys_params.checks.blocking: must be true or false, is 'maybe'",
-        "sys_params.schema.drift: must be report or refuse, is 'stop'",
+        "sys_params.checks.blocking: 'maybe' is not true or false",
+        "sys_params.schema.drift: 'stop' is not report or refuse",
     )
 
 

@@ -316,3 +316,62 @@ def test_before_init(tmp_path: Path, settings: Settings) -> None:
     with pytest.raises(PermanentStoreError, match="orch init"):
         desk.apply({"job_master": [job("1")]})
     store.close()
+
+
+def setting(key: str, value: str | None, **columns: object) -> dict[str, object]:
+    row = {"param_key": key, "environment": "DEV", "key_name": "*", "param_value": value}
+    return {**row, "param_type": "system", **columns}
+
+
+class TestSettings:
+    def test_every_value_that_a_run_would_refuse_is_named(self, desk: Desk) -> None:
+        rows = [
+            setting("retry.max", "many"),
+            setting("retry.delay", None),
+            setting("checks.blocking", "maybe"),
+            setting("schedule.timezone", "Mars/X"),
+            setting("schedule.offset", "1"),
+        ]
+        said = [text.partition("): ")[2] for text in desk.problems({"sys_params": rows})]
+        assert sorted(said) == [
+            "param_value: '' is not seconds, from 0 to 99999",
+            "param_value: 'Mars/X' is not a time zone such as Europe/Berlin",
+            "param_value: 'many' is not a whole number from 0 to 99",
+            "param_value: 'maybe' is not true or false",
+        ]
+
+    def test_a_key_that_is_misspelled_is_refused_with_the_nearest(self, desk: Desk) -> None:
+        (problem,) = desk.problems({"sys_params": [setting("retry.maxx", "3")]})
+        assert problem == (
+            "sys_params (param_key=retry.maxx, environment=DEV, key_name=*): retry.maxx is not a "
+            "setting of param_type system: did you mean retry.max?"
+        )
+
+    def test_a_key_of_a_script_is_applied_with_a_warning(
+        self, desk: Desk, store: ControlStore, settings: Settings
+    ) -> None:
+        file = desk.file({"sys_params": [setting("api.page", "3")]})
+        (warning,) = apply_files([file], store, settings).warnings
+        assert "api.page is not a setting of param_type system" in str(warning)
+        assert len(store.read(SYS_PARAMS)) == 1
+
+    def test_a_row_is_judged_with_the_columns_that_are_there(
+        self, desk: Desk, store: ControlStore
+    ) -> None:
+        store.upsert(SYS_PARAMS, [setting("retry.max", "1")])
+        given = setting("retry.max", "many")
+        del given["param_type"]
+        (problem,) = desk.problems({"sys_params": [given]})
+        assert "'many' is not a whole number" in problem
+
+    def test_what_is_there_already_and_not_given_stops_nothing(
+        self, desk: Desk, store: ControlStore
+    ) -> None:
+        store.upsert(SYS_PARAMS, [setting("retry.max", "many"), setting("retry.maxx", "1")])
+        assert desk.apply({"sys_params": [setting("retry.delay", "5")]}) == {
+            "sys_params": (1, 0, 0)
+        }
+
+    def test_other_types_are_no_settings(self, desk: Desk) -> None:
+        rows = [setting("spark.retry.max", "many", param_type="spark")]
+        assert desk.apply({"sys_params": rows}) == {"sys_params": (1, 0, 0)}

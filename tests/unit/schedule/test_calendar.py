@@ -84,7 +84,7 @@ def test_a_calendar_of_no_days() -> None:
 
 
 def test_all_that_is_no_date_is_named_with_its_line() -> None:
-    with pytest.raises(ValueError, match="no dates such as 2024-05-01") as raised:
+    with pytest.raises(ValueError, match="not dates such as 2024-05-01") as raised:
         parse_calendar("2024-05-01\n2024-02-30, soon\n\n20240501")
     assert str(raised.value).endswith(
         "'2024-02-30' in line 2, 'soon' in line 2, '20240501' in line 4"

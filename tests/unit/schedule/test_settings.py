@@ -9,7 +9,7 @@ import pytest
 
 from orch_dagster.control.records import SysParam
 from orch_dagster.schedule.calendar import Calendar
-from orch_dagster.schedule.settings import TickParamError, TickParams, tick_param_fault, tick_params
+from orch_dagster.schedule.settings import TickParamError, TickParams, setting_error, tick_params
 
 
 def param(key: str, value: str | None) -> SysParam:
@@ -19,6 +19,10 @@ def param(key: str, value: str | None) -> SysParam:
 def read(home: Path, **values: str) -> TickParams:
     rows = [param(key, value) for key, value in values.items()]
     return tick_params({row.param_key: row for row in rows}, home)
+
+
+def error(home: Path, key: str, value: str | None) -> str | None:
+    return setting_error(f"schedule.{key}", value, home, lambda text: text == "0 2 * * *")
 
 
 def test_what_holds_where_nothing_is_said(tmp_path: Path) -> None:
@@ -46,13 +50,13 @@ def test_a_calendar_in_a_file_of_the_home(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "fault"),
     [
-        ("offset", "-1", "'-1' is no whole number from 0 to 999"),
-        ("offset", "one", "'one' is no whole number from 0 to 999"),
-        ("offset", "1000", "'1000' is no whole number from 0 to 999"),
-        ("catchup", "5.0", "'5.0' is no whole number from 0 to 999"),
+        ("offset", "-1", "'-1' is not a whole number from 0 to 999"),
+        ("offset", "one", "'one' is not a whole number from 0 to 999"),
+        ("offset", "1000", "'1000' is not a whole number from 0 to 999"),
+        ("catchup", "5.0", "'5.0' is not a whole number from 0 to 999"),
         # Digits of another script are none for us.
-        ("catchup", "٣", "'٣' is no whole number from 0 to 999"),
-        ("calendar", "2024-05-01;", "no dates such as 2024-05-01: '2024-05-01;' in line 1"),
+        ("catchup", "٣", "'٣' is not a whole number from 0 to 999"),
+        ("calendar", "2024-05-01;", "not dates such as 2024-05-01: '2024-05-01;' in line 1"),
         ("calendar", "file:none.txt", "No such file"),
     ],
 )
@@ -66,14 +70,14 @@ def test_a_bad_value_is_named_with_its_row(
         f"sys_params (param_key=schedule.{key}, environment=DEV, key_name=gels_fpms): "
     )
     assert fault in said
-    assert fault in str(tick_param_fault(param(key, value), tmp_path))
+    assert fault in str(error(tmp_path, key, value))
 
 
 def test_a_file_that_is_no_calendar_is_named_with_the_line(tmp_path: Path) -> None:
     (tmp_path / "days.txt").write_text("2024-05-01\n1 May 2025\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe2\0")
     with pytest.raises(
-        TickParamError, match=r"days\.txt: no dates .*'1' in line 2, 'May' in line 2"
+        TickParamError, match=r"days\.txt: not dates .*'1' in line 2, 'May' in line 2"
     ):
         read(tmp_path, calendar="file:days.txt")
     with pytest.raises(TickParamError, match=r"binary: 'utf-8' codec"):
@@ -87,7 +91,13 @@ def test_all_bad_values_are_named_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("offset", "2"), ("calendar", ""), ("catchup", None), ("cron", "at two")]
+    ("key", "value"),
+    [("offset", "2"), ("calendar", ""), ("catchup", None), ("cron", "0 2 * * *"), ("cron", None)],
 )
 def test_nothing_is_wrong_with(tmp_path: Path, key: str, value: str | None) -> None:
-    assert tick_param_fault(param(key, value), tmp_path) is None
+    assert error(tmp_path, key, value) is None
+
+
+def test_a_cron_is_judged_by_dagster(tmp_path: Path) -> None:
+    said = error(tmp_path, "cron", "at two")
+    assert said == "'at two' is not a cron schedule such as 0 2 * * *"

@@ -90,8 +90,8 @@ def test_what_is_no_schedule_is_told_and_the_setting_holds(
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "UTC")
     found = [str(finding) for finding in schedule_findings(location.location)]
     assert len(found) == 3
-    assert any("'at two' is no cron schedule" in text for text in found)
-    assert any("'Mars/X' is no time zone" in text for text in found)
+    assert any("'at two' is not a cron schedule" in text for text in found)
+    assert any("'Mars/X' is not a time zone" in text for text in found)
 
 
 def test_what_no_tick_could_go_by_is_told_at_load(located: Located, store: ControlStore) -> None:
@@ -112,7 +112,7 @@ def test_what_no_tick_could_go_by_is_told_at_load(located: Located, store: Contr
     assert "holidays.txt" in calendar
     assert offset == (
         "sys_params (param_key=schedule.offset, environment=DEV, key_name=gels_fpms): "
-        "param_value: '-1' is no whole number from 0 to 999; the ticks for which it holds fail "
+        "param_value: '-1' is not a whole number from 0 to 999; the ticks for which it holds fail "
         "until it is mended"
     )
 
@@ -121,5 +121,5 @@ def test_a_setting_that_is_no_cron_is_refused(
     located: Located, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORCH_SCHEDULE_CRON", "at two")
-    with pytest.raises(SettingsError, match="ORCH_SCHEDULE_CRON: 'at two' is no cron"):
+    with pytest.raises(SettingsError, match="ORCH_SCHEDULE_CRON: 'at two' is not a cron"):
         located().get_all_schedules()

@@ -1,0 +1,285 @@
+"""The settings that rows of sys_params (param_type system) hold: key, parser, default and text.
+
+One table for all who read one: `orch apply`, `orch doctor`, schedules, retries and the jobs. What
+a job's own script reads from sys_params, by a key of its own, is not in it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Generic, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from framework.contract.secret_names import FILE
+
+PARAM_TYPE = "system"
+
+T = TypeVar("T")
+
+_COUNT = re.compile(r"\d+", re.ASCII)
+_SECONDS = re.compile(r"\d{1,5}(\.\d+)?", re.ASCII)
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_BETWEEN_DATES = re.compile(r"[,\s]+")
+
+
+@dataclass(frozen=True)
+class SystemSetting(Generic[T]):
+    """One setting.
+
+    Attributes:
+        key: Its param_key.
+        parse: Returns the value of a text, or raises ValueError with what is wrong, as a sentence
+            that begins with the text.
+        default: What holds where no row has a value; where an environment variable of the
+            orchestrator says that, its name.
+        text: What it means.
+        read: When a change takes effect: at load, at the tick or in the run.
+        may_be_blank: Whether a row without a value is as if it were not there.
+    """
+
+    key: str
+    parse: Callable[[str], T]
+    default: str
+    text: str
+    read: str
+    may_be_blank: bool = True
+
+    @property
+    def default_value(self) -> T:
+        """What the default is parsed to."""
+        return self.parse(self.default)
+
+    def error(self, value: str | None) -> str | None:
+        """Return what is wrong with a row's param_value, None if nothing is."""
+        if not value and self.may_be_blank:
+            return None
+        try:
+            self.parse(value or "")
+        except ValueError as error:
+            return str(error)
+        return None
+
+
+def choice(*values: str) -> Callable[[str], str]:
+    """Return a parser of one of these words, in any case of letters."""
+
+    def parse(text: str) -> str:
+        word = text.strip().lower()
+        if word not in values:
+            raise ValueError(f"{text!r} is not {' or '.join(values)}")
+        return word
+
+    return parse
+
+
+def whole_number(most: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers from 0 to `most`, without a sign or a space."""
+
+    def parse(text: str) -> int:
+        # The length first: Python refuses to read a number of thousands of digits.
+        if not _COUNT.fullmatch(text) or len(text) > len(str(most)) or int(text) > most:
+            raise ValueError(f"{text!r} is not a whole number from 0 to {most}")
+        return int(text)
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    """Return the seconds that a text holds.
+
+    Raises:
+        ValueError: the text is not a number from 0 to 99999.
+    """
+    if not _SECONDS.fullmatch(text):
+        raise ValueError(f"{text!r} is not seconds, from 0 to 99999")
+    return float(text)
+
+
+def is_time_zone(name: str) -> bool:
+    """Return whether the system, or the package tzdata, has a time zone of that name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def time_zone(text: str) -> str:
+    """Return the name of a time zone.
+
+    Raises:
+        ValueError: this machine has no such zone.
+    """
+    if not is_time_zone(text):
+        raise ValueError(f"{text!r} is not a time zone such as Europe/Berlin")
+    return text
+
+
+def cron(text: str) -> str:
+    """Return a cron schedule; only Dagster can tell whether it accepts it.
+
+    Raises:
+        ValueError: the text has no word in it.
+    """
+    if not text.strip():
+        raise ValueError(f"{text!r} is not a cron schedule such as 0 2 * * *")
+    return text
+
+
+def holidays(text: str) -> frozenset[date]:
+    """Return the dates of a calendar: ISO dates, and comments from `#` to the end of the line.
+
+    Raises:
+        ValueError: names everything that is not a date, with its line.
+    """
+    found: set[date] = set()
+    faults: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        for word in filter(None, _BETWEEN_DATES.split(line.partition("#")[0])):
+            try:
+                if not _ISO_DATE.fullmatch(word):
+                    raise ValueError
+                found.add(date.fromisoformat(word))
+            except ValueError:
+                faults.append(f"{word!r} in line {number}")
+    if faults:
+        raise ValueError(f"not dates such as 2024-05-01: {', '.join(faults)}")
+    return frozenset(found)
+
+
+def calendar(text: str) -> frozenset[date] | str:
+    """Return the dates that a text holds, or the path of `file:PATH`, whose file has them.
+
+    Raises:
+        ValueError: something in it is not a date, or no path follows `file:`.
+    """
+    if not text.startswith(FILE):
+        return holidays(text)
+    path = text.removeprefix(FILE).strip()
+    if not path:
+        raise ValueError(f"{text!r} names no file: give file:PATH")
+    return path
+
+
+SCHEDULE_CRON = SystemSetting(
+    "schedule.cron",
+    cron,
+    "ORCH_SCHEDULE_CRON",
+    "When the schedule ticks. A job with a cron of its own leaves the group's runs and gets its "
+    "own schedule",
+    "at load",
+)
+SCHEDULE_TIMEZONE = SystemSetting(
+    "schedule.timezone",
+    time_zone,
+    "ORCH_SCHEDULE_TIMEZONE",
+    "The time zone of the cron and of the group's dates",
+    "at load",
+)
+SCHEDULE_CALENDAR = SystemSetting(
+    "schedule.calendar",
+    calendar,
+    "",
+    "Holidays: ISO dates, separated by commas or white space, or `file:PATH` (relative to "
+    "ORCH_HOME) with one a line and `#` comments",
+    "at the tick",
+)
+SCHEDULE_OFFSET = SystemSetting(
+    "schedule.offset",
+    whole_number(999),
+    "1",
+    "How many business days a tick's business date lies before its local date; 0: the same day",
+    "at the tick",
+)
+SCHEDULE_CATCHUP = SystemSetting(
+    "schedule.catchup",
+    whole_number(999),
+    "5",
+    "How many missed dates a tick requests besides its own; 0: none, missed dates are dropped",
+    "at the tick",
+)
+RETRY_MAX = SystemSetting(
+    "retry.max",
+    whole_number(99),
+    "0",
+    "How many attempts may follow the first, 0 to 99",
+    "in the run",
+    may_be_blank=False,
+)
+RETRY_DELAY = SystemSetting(
+    "retry.delay", seconds, "60", "Seconds before each", "in the run", may_be_blank=False
+)
+CHECKS_BLOCKING = SystemSetting(
+    "checks.blocking",
+    choice("true", "false"),
+    "false",
+    "`true`: a date whose keys fail a check is not published, the old data stays; `false`: the "
+    "failure is only reported",
+    "in the run",
+)
+SCHEMA_DRIFT = SystemSetting(
+    "schema.drift",
+    choice("report", "refuse"),
+    "report",
+    "`refuse`: a date with new or missing columns, or with columns of another type, is not "
+    "published; `report`: the difference is only reported",
+    "in the run",
+)
+
+_ALL: Sequence[SystemSetting[Any]] = (
+    SCHEDULE_CRON,
+    SCHEDULE_TIMEZONE,
+    SCHEDULE_CALENDAR,
+    SCHEDULE_OFFSET,
+    SCHEDULE_CATCHUP,
+    RETRY_MAX,
+    RETRY_DELAY,
+    CHECKS_BLOCKING,
+    SCHEMA_DRIFT,
+)
+SYSTEM_SETTINGS: Mapping[str, SystemSetting[Any]] = {setting.key: setting for setting in _ALL}
+"""Every setting by its key."""
+
+# `schedule.` and its like: a key that begins so is meant for us.
+_PREFIXES = tuple(sorted({key.partition(".")[0] + "." for key in SYSTEM_SETTINGS}))
+
+
+@dataclass(frozen=True)
+class UnknownKey:
+    """A key that no setting has.
+
+    Attributes:
+        key: The key.
+        nearest: The known key that it resembles most, None if it resembles none.
+        is_own: Whether it may be a key of a job's own script, as it begins like none of ours.
+    """
+
+    key: str
+    nearest: str | None
+    is_own: bool
+
+    def __str__(self) -> str:
+        known = f"did you mean {self.nearest}?" if self.nearest else f"those are {_listed()}"
+        text = f"{self.key} is not a setting of param_type {PARAM_TYPE}: {known}"
+        return f"{text} (a job's script may read it all the same)" if self.is_own else text
+
+
+def unknown_key(key: str) -> UnknownKey | None:
+    """Return what to say of a param_key of param_type system, None if a setting has it.
+
+    >>> print(unknown_key("retry.maximum"))
+    retry.maximum is not a setting of param_type system: did you mean retry.max?
+    """
+    if key in SYSTEM_SETTINGS:
+        return None
+    near = difflib.get_close_matches(key.strip().lower(), SYSTEM_SETTINGS, n=1, cutoff=0.6)
+    is_own = not near and not key.strip().lower().startswith(_PREFIXES)
+    return UnknownKey(key, near[0] if near else None, is_own)
+
+
+def _listed() -> str:
+    return ", ".join(SYSTEM_SETTINGS)
