@@ -245,8 +245,8 @@ def _path(
     node: Node, traits: Format, named_by: set[str | None], options: Mapping[str, Option]
 ) -> tuple[str, bool]:
     """Return the path and whether it can be used; a table that an option names needs none."""
-    given = {name.lower() for name in options}
-    if traits.is_table and named_by & given and not node.value.get("path"):
+    is_named = traits.is_table and named_by & {name.lower() for name in options}
+    if is_named and not node.value.get("path"):
         return "", True
     before = len(node.problems)
     path = node.text("path")
@@ -283,6 +283,8 @@ def _bad_records(node: Node, *, is_row: bool) -> BadRecords | None:
 
 def _record_faults(source: Source, traits: Format) -> Iterator[tuple[str, str]]:
     """Yield what null_tokens and bad_records can't go with, by key."""
+    if not source.null_tokens and not source.bad_records:
+        return
     options = {name.lower(): str(value).lower() for name, value in source.options.items()}
     several = len(source.null_tokens) > 1
     is_known = not _is_unknown(source.format)

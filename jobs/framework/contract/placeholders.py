@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import date
 from string import Formatter
 
+_FORMATTER = Formatter()
+
 
 def fill(template: str, dates: Mapping[str, date | None]) -> str:
     """Return `template` with its placeholders filled; `{{` and `}}` stand for braces.
@@ -18,7 +20,7 @@ def fill(template: str, dates: Mapping[str, date | None]) -> str:
     if "{" not in template and "}" not in template:
         return template
     try:
-        parsed = list(Formatter().parse(template))
+        parsed = list(_FORMATTER.parse(template))
     except ValueError as error:
         raise ValueError(
             f"{error}: {template!r}; a brace of the path itself is {{{{ or }}}}"

@@ -18,6 +18,8 @@ Dates = Mapping[str, date | None]
 
 _PATTERN = re.compile(r"[*?\[\]{}\\]")
 _NO_PATTERN = "* ? [ ] { } \\"
+# Relative, and the same below its first folder whatever the date.
+_PLAIN = re.compile(r"(?P<head>[\w-]+)(/([\w=-]|\{biz_dt\})([\w.=-]|\{biz_dt\})*)*", re.ASCII)
 _WINDOW = re.compile(r"\{(start|end)_dt")
 
 # Dates that no data has, so that a folder of one real date is not taken for every date's. Their
@@ -70,6 +72,8 @@ def place_faults(
 
     What is only known then, such as a window without a start_dt, is left to it.
     """
+    if _are_apart(sources, sinks, base):
+        return []
     templates = [part.path for part in (*sources, *sinks)]
     templates += [each.bad_records.path or "" for each in sources if each.bad_records]
     has_window = any(_WINDOW.search(path) for path in templates)
@@ -77,6 +81,25 @@ def place_faults(
     for dates in _SAMPLES if has_window else _SAMPLES[:1]:
         find_places(sources, sinks, job_name, dates, base, problems)
     return list(dict.fromkeys(problems))
+
+
+def _are_apart(sources: Sequence[Source], sinks: Sequence[Sink], base: str) -> bool:
+    """Whether nothing can be wrong: plain paths, each sink below a folder that is its alone.
+
+    So it is with nearly all of the thousands of rows that a code location loads.
+    """
+    heads: set[str] = set()
+    for sink in sinks:
+        if sink.is_staged:
+            path = _PLAIN.fullmatch(sink.path)
+            if path is None or path["head"] in heads:
+                return False
+            heads.add(path["head"])
+    for source in sources:
+        path = _PLAIN.fullmatch(source.path)
+        if source.bad_records or path is None or path["head"] in heads:
+            return False
+    return not _PATTERN.search(base)
 
 
 def find_places(
@@ -109,7 +132,7 @@ def find_places(
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Finder:
     """Fills and resolves the paths of one date."""
 
