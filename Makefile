@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-services test-endurance test-all lint coverage check chaos bench
+.PHONY: install demo test test-services test-endurance test-all test-dagster-range lint coverage check
+.PHONY: chaos bench
 
 install: $(VENV)/.installed
 
@@ -35,6 +36,10 @@ test-endurance: install
 	$(BIN)/python -m pytest -m alone tests/endurance
 
 test-all: test test-services test-endurance
+
+# What is private in Dagster, with the oldest and the newest versions of the declared range.
+test-dagster-range: install
+	$(BIN)/python tools/dagster_range.py -q
 
 lint: install
 	$(BIN)/ruff check .

@@ -5,6 +5,18 @@ Nothing is read on import; the control tables are read when Dagster first asks.
 
 from __future__ import annotations
 
+import click
+
+from orch_dagster.toolchain.dagster_version import check_dagster_version
+from orch_dagster.toolchain.errors import DagsterVersionError
+
+try:
+    check_dagster_version()
+except DagsterVersionError as error:
+    # Dagster's commands print this kind without a trace, and its pages show the sentence first.
+    raise click.ClickException(str(error)) from None
+
+# Only now: another version of Dagster may lack what these import.
 from dagster import JobDefinition, RepositoryDefinition
 
 from orch_dagster.defs.dagster_internals.server_stop import cancel_runs_with_their_server

@@ -9,6 +9,7 @@ import click
 
 from orch_dagster.cli import demo, doctor, kudu, log, recover, registry, run, setup
 from orch_dagster.errors import OrchError
+from orch_dagster.toolchain.dagster_version import check_dagster_version
 
 
 class _Group(click.Group):
@@ -31,8 +32,9 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--trace", is_flag=True, help="Show the Python trace of an error.")
 @click.version_option(package_name="orch_dagster")
-def main(trace: bool) -> None:
+def main(trace: bool) -> None:  # noqa: ARG001 - _Group reads it
     """Landing jobs from control tables, run by Dagster on Spark."""
+    check_dagster_version()
 
 
 for command in (

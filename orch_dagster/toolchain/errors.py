@@ -61,3 +61,7 @@ class CommandStartError(SparkError):
 
 class SupervisorError(SparkError):
     """The supervisor ended without a report, so the end of its command is unknown."""
+
+
+class DagsterVersionError(OrchError):
+    """Packages of Dagster are installed in versions that this package was not tested with."""
