@@ -9,7 +9,6 @@ import dagster as dg
 
 from orch_dagster.defs.assets import build_asset
 from orch_dagster.defs.dagster_internals.asset_jobs import asset_job, implicit_asset_job
-from orch_dagster.defs.execution_log_history import execution_log_history_asset
 from orch_dagster.defs.partitions import daily_partitions
 from orch_dagster.defs.step.executor import thread_executor
 from orch_dagster.registry.jobs import JobSpec
@@ -39,11 +38,8 @@ class JobBuilder:
 
     @cached_property
     def assets(self) -> Sequence[dg.AssetsDefinition]:
-        """All assets: one for each row, and what is kept of a control store in Kudu."""
-        of_rows = [self.asset(spec) for spec in self._location.registry.jobs.values()]
-        if not self._location.settings.is_on_kudu:
-            return of_rows
-        return [*of_rows, execution_log_history_asset(self._location)]
+        """Return all assets, one for each row."""
+        return [self.asset(spec) for spec in self._location.registry.jobs.values()]
 
     def job(self, name: str, specs: Sequence[JobSpec], description: str) -> dg.JobDefinition:
         """A job that materializes the assets of the given rows."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -73,10 +73,24 @@ class KuduSpark:
         """The context of that session."""
         return self.spark_session.sparkContext
 
-    def cancel(self) -> None:
-        """End what the session does now."""
-        if self._pyspark is not None:
-            self._pyspark.spark_context.cancelAllJobs()
+    def control_table(self, name: str) -> DataFrame:
+        """Return a control table as it is now; Kudu applies the filters on it.
+
+        Args:
+            name: Such as execution_log.
+
+        Raises:
+            OrchError: If there is no Java, Spark or jar of the connector.
+        """
+        address = parse_address(self._settings.control_url)
+        options = {
+            "kudu.master": ",".join(address.masters),
+            "kudu.table": name,
+            "kudu.requireAuthentication": str(address.require_authentication).lower(),
+            "kudu.encryptionPolicy": address.encryption_policy,
+            "kudu.saslProtocolName": address.sasl_protocol_name,
+        }
+        return self.spark_session.read.format("kudu").options(**options).load()
 
     def close(self) -> None:
         """Stop the session, if there is one; a start that goes on ends with this process."""
@@ -91,7 +105,7 @@ class KuduSpark:
 
 
 def kudu_spark_resource(settings: Settings) -> dg.ResourceDefinition:
-    """KuduSpark as a resource, for the asset here and for users' own."""
+    """Return KuduSpark as a resource, for users' own assets."""
 
     @dg.resource(description="A local Spark session (dagster-pyspark) with the connector of Kudu.")
     @contextmanager
@@ -128,18 +142,3 @@ def spark_config(settings: Settings) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
-
-
-def control_table(
-    spark: SparkSession, masters: str, name: str, options: Mapping[str, str] | None = None
-) -> DataFrame:
-    """A control table as it is now; filters on it are Kudu's work.
-
-    Args:
-        spark: A session with the connector.
-        masters: ``host:port`` of each, with commas between.
-        name: Such as execution_log.
-        options: More options of the connector.
-    """
-    named = {"kudu.master": masters, "kudu.table": name, **(options or {})}
-    return spark.read.format("kudu").options(**named).load()

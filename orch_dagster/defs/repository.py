@@ -83,7 +83,7 @@ class ControlTables(RepositoryData):
 
     @property
     def _has_assets(self) -> bool:
-        return bool(self._specs_by_job) or self.location.settings.is_on_kudu
+        return bool(self._specs_by_job)
 
     def get_top_level_resources(self) -> Mapping[str, dg.ResourceDefinition]:
         """See RepositoryData."""
