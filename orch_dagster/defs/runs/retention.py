@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus
 
-from orch_dagster.defs.step.log_link import second_names
-from orch_dagster.run_log import old_logs, old_params, remove
+from orch_dagster.defs.dagster_internals.compute_logs import local_log_folder
+from orch_dagster.run_log import old_logs, old_params, remove, run_start_of
 from orch_dagster.settings import Settings
 
 _EVERY_S = 3600.0
@@ -65,3 +65,24 @@ class OldLogs:
                 f"older than {days} days",
             )
         return said
+
+
+def second_names(instance: DagsterInstance, log_files: Sequence[Path]) -> list[Path]:
+    """Return the names of these logs in Dagit's log folder, which keep their files from going."""
+    folder = local_log_folder(instance)
+    linked = {(run_start_of(file), _identity(file)) for file in log_files}
+    if folder is None or not linked:
+        return []
+    starts = {start for start, _ in linked}
+    return [
+        name
+        for of_run in folder.iterdir()
+        if of_run.name[:8] in starts
+        for name in of_run.glob("compute_logs/*.out")
+        if (of_run.name[:8], _identity(name)) in linked
+    ]
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_dev, found.st_ino

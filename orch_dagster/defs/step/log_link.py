@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun
 
-from orch_dagster.defs.dagster_internals.compute_logs import local_log_folder, local_stdout
+from orch_dagster.defs.dagster_internals.compute_logs import local_stdout
 from orch_dagster.defs.dagster_internals.engine_events import write_engine_event
-from orch_dagster.run_log import run_start_of
 
 
 def show_run_log(
@@ -40,27 +38,6 @@ def show_run_log(
         found["log"] = dg.MetadataValue.url(shown.url)
     write_engine_event(instance, run, job_name, f"{job_name} logs to {log_file}", found)
     return found
-
-
-def second_names(instance: DagsterInstance, log_files: Sequence[Path]) -> list[Path]:
-    """The names that these logs have in Dagit's log folder; without them, the files are gone."""
-    folder = local_log_folder(instance)
-    linked = {(run_start_of(file), _identity(file)) for file in log_files}
-    if folder is None or not linked:
-        return []
-    starts = {start for start, _ in linked}
-    return [
-        name
-        for of_run in folder.iterdir()
-        if of_run.name[:8] in starts
-        for name in of_run.glob("compute_logs/*.out")
-        if (of_run.name[:8], _identity(name)) in linked
-    ]
-
-
-def _identity(file: Path) -> tuple[int, int]:
-    found = file.stat()
-    return found.st_dev, found.st_ino
 
 
 def _is_linked(log_file: Path, second_name: Path) -> bool:

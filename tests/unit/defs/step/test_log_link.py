@@ -10,7 +10,8 @@ import pytest
 from dagster import DagsterEventType, DagsterRun
 
 from orch_dagster.control.store import ControlStore
-from orch_dagster.defs.step.log_link import second_names, show_run_log
+from orch_dagster.defs.runs.retention import second_names
+from orch_dagster.defs.step.log_link import show_run_log
 from tests.code_location import add_jobs, open_date
 from tests.played_runs import Played
 
