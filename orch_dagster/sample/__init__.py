@@ -1,1 +1,1 @@
-"""Sample data that nobody has to ask for: source extracts and the control rows that land them."""
+"""The sample: generated source extracts, and the control rows of the job that lands them."""

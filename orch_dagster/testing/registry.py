@@ -47,10 +47,10 @@ def read_rows(registry: Sequence[Path | Rows]) -> dict[str, list[Row]]:
     files = [each for each in registry if isinstance(each, Path)]
     if missing := [str(file) for file in files if not file.is_file()]:
         raise KitError(f"landing_registry: no such file: {', '.join(missing)}")
-    found = read_files(files)
-    if found.problems:
-        raise KitError("landing_registry:\n" + "\n".join(f"  {each}" for each in found.problems))
-    rows = found.rows()
+    content = read_files(files)
+    if content.problems:
+        raise KitError("landing_registry:\n" + "\n".join(f"  {each}" for each in content.problems))
+    rows = content.rows()
     for each in registry:
         if not isinstance(each, Path):
             for name, table_rows in each.items():
