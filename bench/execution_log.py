@@ -28,7 +28,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, TABLE_BY_NAME
 from orch_dagster.defs.partitions import tags_of
 from orch_dagster.defs.runs.log_sensor import project_ended_runs
-from orch_dagster.defs.step.log_writer import ExecutionLogWriter
+from orch_dagster.defs.step.log_writer import ExecutionLogWriter, StepRun, first_report
 from orch_dagster.registry.location import load_location
 from orch_dagster.sample.rows import JOB_ID, JOB_NAME, sample_rows
 from orch_dagster.settings import load_settings
@@ -111,7 +111,9 @@ def main() -> None:
             def log_of(number: int, into: ControlStore = store) -> ExecutionLogWriter:
                 record = records[number] = begun_run(instance, job, number)
                 day = record.dagster_run.tags["dagster/partition"]
-                return ExecutionLogWriter(instance, record, into, sys.exit, spec, (day,), 1)
+                return ExecutionLogWriter(
+                    StepRun.of(instance, record), into, sys.exit, first_report(spec, (day,))
+                )
 
             print(f"a step's words: {words_ms(log_of):.1f} ms, median of {STEPS}", flush=True)
             for number in range(STEPS, STEPS + runs):

@@ -23,7 +23,7 @@ from orch_dagster.control.connect import open_store
 from orch_dagster.registry.location import load_location
 from orch_dagster.sample.rows import BIZ_DT, JOB_NAME
 from orch_dagster.settings import load_settings
-from orch_dagster.spark.submit import prepare_submit
+from orch_dagster.spark.submit import JobSubmit, prepare_job
 
 
 def seconds(command: list[str], environment: dict[str, str], folder: str) -> float:
@@ -42,14 +42,8 @@ def bare_command(home: Path, job_name: str, biz_dt: str) -> tuple[list[str], dic
     store.close()
     params = home / "bench.json"
     params.write_text(bundle.to_json(), encoding="utf-8")
-    command = prepare_submit(
-        bundle,
-        settings,
-        secrets=Secrets(),
-        params_file=params,
-        log_file=home / "bench.log",
-        pipes_env={},
-    )
+    job = JobSubmit(bundle, Secrets(), params, home / "bench.log")
+    command = prepare_job(job, settings, pipes_env={})
     return list(command.argv), {**os.environ, **command.env}
 
 

@@ -16,7 +16,7 @@ from orch_dagster.bundle.fetch import stamp_dates
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.partitions import PARTITION_TAG
 from orch_dagster.defs.repository import ControlTables
-from orch_dagster.defs.step.log_writer import ExecutionLogWriter
+from orch_dagster.defs.step.log_writer import ExecutionLogWriter, StepRun, first_report
 
 
 @dataclass
@@ -91,7 +91,12 @@ class Played:
         record = self.instance.get_run_record_by_id(run.run_id)
         assert record is not None
         biz_dt = run.tags[PARTITION_TAG]
-        log = ExecutionLogWriter(self.instance, record, self.store, self._never, spec, (biz_dt,), 1)
+        log = ExecutionLogWriter(
+            StepRun.of(self.instance, record),
+            self.store,
+            self._never,
+            first_report(spec, (biz_dt,)),
+        )
         log.start()
         stamp_dates(self.store, spec, run.run_id, [biz_dt])
         return log

@@ -103,7 +103,7 @@ def secret_properties(
 
 def place_fault(key: str, value: str) -> str | None:
     """What is wrong with param_key and param_value of a secret before any run, or None."""
-    return _key_fault(key) or (None if is_secret_ref(value) else _NO_PLACE)
+    return key_fault(key) or (None if is_secret_ref(value) else _NO_PLACE)
 
 
 _NOT_PASSED = "holds a NUL character or bytes that are no UTF-8, which can't be passed on"
@@ -132,7 +132,8 @@ def _values(
     return found
 
 
-def _key_fault(key: str) -> str | None:
+def key_fault(key: str) -> str | None:
+    """Return what is wrong with the name of a secret, None if nothing is."""
     if key.startswith(SPARK_PREFIX):
         if is_part_of_command(key):
             return (

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from orch_dagster.defs.checks import check_specs
-from orch_dagster.defs.step.io_manager import LoadedBundle
+from orch_dagster.defs.step.begun import BegunStep
 from orch_dagster.defs.step.run import run_job
 from orch_dagster.defs.translator import (
     PARAM_BUNDLE_KEY,
@@ -25,7 +25,7 @@ from orch_dagster.registry.location import Location
 
 # Its own type, without a loader: run config cannot stand in for the IO manager.
 PARAM_BUNDLE = dg.PythonObjectDagsterType(
-    LoadedBundle,
+    BegunStep,
     name="ParamBundle",
     description="A job's parameters for one run, read from the control store.",
 )

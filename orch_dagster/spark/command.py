@@ -17,6 +17,7 @@ from orch_dagster.spark.deployment import (
     Deployment,
     container_variables,
     deployment_of,
+    is_own_variable,
     is_sensitive,
     refuse_clashes,
 )
@@ -46,6 +47,9 @@ class SubmitRequest:
         secret_options: Names of options of sources and sinks that do.
         spark_defaults: What spark-defaults.conf says (`find.read_spark_defaults`).
         properties_file: Where properties go that can't stand in argv; used only if there are some.
+        arguments: Of the script.
+        variables: More environment variables of the driver.
+        params_file: None where the script has no parameters of a run.
         log_file: None where the job has to log to stderr.
         base_dir: The data root, a path or a URL.
         py_files: Archives that travel with the job; needed in cluster mode.
@@ -60,11 +64,13 @@ class SubmitRequest:
     app_name: str
     run_id: str
     framework_dir: str
-    params_file: str
+    params_file: str | None
     log_file: str | None
     base_dir: str
     sql_dir: str
     properties_file: str
+    arguments: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
     hql_file: str | None = None
     spark_properties: Mapping[str, str] = field(default_factory=dict[str, str])
     secret_properties: frozenset[str] = frozenset()
@@ -104,7 +110,13 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
             can't be passed on.
     """
     deployment = deployment_of(request.spark_properties, request.spark_defaults)
-    own_variables = (*variables.JOB_VARIABLES, *request.pipes_env, *_secret_variables(request))
+    own_variables = (
+        *variables.JOB_VARIABLES,
+        *request.pipes_env,
+        *request.variables,
+        *_secret_variables(request),
+    )
+    _refuse_own_variables(request)
     refuse_clashes(request.spark_properties, deployment, own_variables)
     properties = _properties(request, deployment, platform)
     hidden = {*request.secret_properties, *_secret_properties(request, deployment)}
@@ -141,7 +153,7 @@ def _argv(request: SubmitRequest, properties: dict[str, str], with_file: bool) -
         argv += ["--conf", f"{name}={value}"]
     for option, value in lists:
         argv += [option, value]
-    return (*argv, request.script)
+    return (*argv, request.script, *request.arguments)
 
 
 def _properties(
@@ -191,12 +203,15 @@ def _driver_variables(request: SubmitRequest, platform: Platform) -> dict[str, s
     """Variables of a driver in a YARN container: shipped files by their base names, no LOG_FILE."""
     own = request.spark_properties
     of_job = {
-        variables.PARAMS_FILE: _base_name(request.params_file, platform),
+        variables.PARAMS_FILE: _base_name(request.params_file or "", platform),
         variables.BASE_DIR: request.base_dir,
         variables.SQL_DIR: ".",
         **request.pipes_env,
     }
+    if not request.params_file:
+        del of_job[variables.PARAMS_FILE]
     found = {AM_ENV + name: value for name, value in of_job.items()}
+    found |= container_variables(request.variables)
     for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"):
         found[AM_ENV + name] = own.get(AM_ENV + name) or own.get(
             "spark.pyspark.python", request.python
@@ -233,8 +248,9 @@ def _environment(request: SubmitRequest, deployment: Deployment) -> dict[str, st
     if deployment.is_cluster:
         return env
     env |= {
+        **request.variables,
         "PYTHONPATH": request.framework_dir,
-        variables.PARAMS_FILE: request.params_file,
+        **({variables.PARAMS_FILE: request.params_file} if request.params_file else {}),
         variables.BASE_DIR: request.base_dir,
         variables.SQL_DIR: request.sql_dir,
         **request.pipes_env,
@@ -250,8 +266,8 @@ def _shipped_files(
 ) -> tuple[str, ...]:
     if not deployment.is_cluster:
         return request.files
-    hql = () if request.hql_file is None else (request.hql_file,)
-    shipped = (request.params_file, *hql, *request.files)
+    ours = [path for path in (request.params_file, request.hql_file) if path is not None]
+    shipped = (*ours, *request.files)
     names = [_base_name(path, platform) for path in shipped]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -281,10 +297,20 @@ def _base_name(path: str, platform: Platform) -> str:
 
 def _refuse_for_cmd(request: SubmitRequest) -> None:
     """spark-submit.cmd hands its arguments on through cmd three times; no quoting survives that."""
-    for path in (request.spark_submit, request.properties_file, request.script):
+    ours = (request.spark_submit, request.properties_file, request.script)
+    for path in (*ours, *request.arguments):
         bad = _CMD_SPECIAL.search(path)
         if bad:
             raise SubmitRefusedError(
                 f"{path!r} holds {bad.group()!r}, which Windows' cmd would interpret: "
                 "move or rename it"
             )
+
+
+def _refuse_own_variables(request: SubmitRequest) -> None:
+    clashes = sorted(name for name in request.variables if is_own_variable(name))
+    if clashes:
+        raise SubmitRefusedError(
+            f"These environment variables are set for every job: {', '.join(clashes)}; "
+            "choose other names"
+        )

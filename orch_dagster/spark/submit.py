@@ -1,10 +1,11 @@
-"""A bundle and the settings to the command of its spark-submit: what has to be looked up for it."""
+"""Look up what a spark-submit needs, and build its command: of a landing job or of any script."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -26,62 +27,155 @@ from orch_dagster.toolchain.properties import format_properties
 KUDU_MASTER = "spark.kudu.master"
 
 
-def prepare_submit(
-    bundle: ParamBundle,
+@dataclass(frozen=True)
+class JobSubmit:
+    """A landing job to submit.
+
+    Attributes:
+        bundle: Its parameters.
+        secrets: Those that the bundle does not hold.
+        params_file: The run's own copy of the bundle.
+        log_file: The run's log.
+    """
+
+    bundle: ParamBundle
+    secrets: Secrets
+    params_file: Path
+    log_file: Path
+
+
+@dataclass(frozen=True)
+class ScriptSubmit:
+    """Any script to submit.
+
+    Attributes:
+        script: A path, relative to the jobs folder, or a URL that Spark can read.
+        app_name: What Spark shows.
+        run_id: Dagster's.
+        properties_file: Where properties go that can't stand in argv.
+        arguments: Of the script.
+        properties: Spark properties.
+        variables: Environment variables of the driver.
+        secrets: More of both; their values stay out of argv.
+        py_files: Archives and modules that travel with the script.
+        files: Files that do.
+        jars: Of the driver and the executors.
+    """
+
+    script: str
+    app_name: str
+    run_id: str
+    properties_file: Path
+    arguments: tuple[str, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict[str, str])
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    secrets: Secrets = field(default_factory=Secrets)
+    py_files: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    jars: tuple[str, ...] = ()
+
+
+def prepare_job(
+    job: JobSubmit,
     settings: Settings,
-    *,
-    secrets: Secrets,
-    params_file: Path,
-    log_file: Path,
     pipes_env: Mapping[str, str],
     environ: Mapping[str, str] = os.environ,
 ) -> SubmitCommand:
-    """Look up what the job needs and build its command; its properties file is written.
+    """Look up what a landing job needs and build its command; its properties file is written.
 
     The file may hold secrets, and is only read when Spark starts: remove it afterwards.
 
     Args:
-        bundle: The job's parameters.
+        job: The job.
         settings: Ours.
-        secrets: The job's, which the bundle does not hold.
-        params_file: The run's own copy of the bundle.
-        log_file: The run's log.
         pipes_env: Variables by which the job finds its result channel.
         environ: Where Java and Spark are looked for.
 
     Raises:
-        SparkError: No usable Java or Spark, a script or HQL file that is not there, Spark
+        SparkError: No usable Java or Spark, a script or HQL file that is missing, Spark
             properties that clash with ours, or no jar for a source or sink of Kudu.
     """
-    java, spark = find_java(environ), find_spark(environ)
-    cache = settings.state_dir / "pyfiles"
-    jobs_dir = settings.jobs_dir
-    defaults = read_spark_defaults(spark, environ)
-    properties = _properties(bundle, settings, secrets, defaults)
-    request = SubmitRequest(
-        spark_home=str(spark.home),
-        spark_submit=str(spark.submit),
-        java_home=str(java.home),
-        python=sys.executable,
-        script=_script(bundle, jobs_dir),
+    bundle, secrets = job.bundle, job.secrets
+    found = _find(settings, environ)
+    properties = _properties(job, settings, found.spark_defaults)
+    request = replace(
+        found,
+        script=_script(bundle, settings.jobs_dir),
         app_name=f"{bundle.spec.job_name} {' '.join(bundle.biz_dts)}",
         run_id=bundle.run_id,
-        framework_dir=str(jobs_dir),
-        params_file=str(params_file),
-        log_file=str(log_file),
-        base_dir=settings.base_dir,
-        sql_dir=str(settings.hql_dir),
-        properties_file=str(params_file.with_suffix(".properties")),
+        params_file=str(job.params_file),
+        log_file=str(job.log_file),
+        properties_file=str(job.params_file.with_suffix(".properties")),
         hql_file=_hql(bundle, settings.hql_dir),
         spark_properties=properties,
         secret_properties=_secret_properties(properties, secrets, settings),
         secret_variables=secrets.variables,
         secret_options=secrets.option_names,
-        spark_defaults=defaults,
         pipes_env=pipes_env,
-        py_files=(str(framework_archive(jobs_dir, cache)), str(pipes_archive(cache))),
         jars=_jars(bundle, settings, environ),
     )
+    return _written(request)
+
+
+def prepare_script(
+    script: ScriptSubmit,
+    settings: Settings,
+    pipes_env: Mapping[str, str],
+    environ: Mapping[str, str] = os.environ,
+) -> SubmitCommand:
+    """Look up what a script needs and build its command; see `prepare_job`.
+
+    Raises:
+        SparkError: No usable Java or Spark, a script that is missing, Spark properties or
+            variables that clash with ours.
+    """
+    found = _find(settings, environ)
+    properties = {**script.properties, **script.secrets.properties}
+    request = replace(
+        found,
+        script=_script_path(
+            script.script, settings.jobs_dir, script.app_name, "give its absolute path"
+        ),
+        app_name=script.app_name,
+        run_id=script.run_id,
+        properties_file=str(script.properties_file),
+        arguments=script.arguments,
+        variables=script.variables,
+        spark_properties=properties,
+        secret_properties=_secret_properties(properties, script.secrets, settings),
+        secret_variables=script.secrets.variables,
+        pipes_env=pipes_env,
+        py_files=(*found.py_files, *script.py_files),
+        files=script.files,
+        jars=script.jars,
+    )
+    return _written(request)
+
+
+def _find(settings: Settings, environ: Mapping[str, str]) -> SubmitRequest:
+    """Return what every submit of this machine has in common."""
+    java, spark = find_java(environ), find_spark(environ)
+    cache = settings.state_dir / "pyfiles"
+    return SubmitRequest(
+        spark_home=str(spark.home),
+        spark_submit=str(spark.submit),
+        java_home=str(java.home),
+        python=sys.executable,
+        script="",
+        app_name="",
+        run_id="",
+        framework_dir=str(settings.jobs_dir),
+        params_file=None,
+        log_file=None,
+        base_dir=settings.base_dir,
+        sql_dir=str(settings.hql_dir),
+        properties_file="",
+        spark_defaults=read_spark_defaults(spark, environ),
+        py_files=(str(framework_archive(settings.jobs_dir, cache)), str(pipes_archive(cache))),
+    )
+
+
+def _written(request: SubmitRequest) -> SubmitCommand:
     command = build_command(request, cast(Platform, sys.platform))
     if command.properties:
         write_atomically(Path(command.properties_file), format_properties(command.properties))
@@ -89,14 +183,11 @@ def prepare_submit(
 
 
 def _properties(
-    bundle: ParamBundle,
-    settings: Settings,
-    secrets: Secrets,
-    spark_defaults: Mapping[str, str],
+    job: JobSubmit, settings: Settings, spark_defaults: Mapping[str, str]
 ) -> dict[str, str]:
-    """The job's own, and the control store's masters of Kudu where nothing else names some."""
-    found = {**bundle.params_of_type("spark"), **secrets.properties}
-    if settings.is_on_kudu and KUDU_MASTER not in spark_defaults and _names_kudu(bundle):
+    """Return the job's own, and the store's Kudu masters where nothing else names some."""
+    found = {**job.bundle.params_of_type("spark"), **job.secrets.properties}
+    if settings.is_on_kudu and KUDU_MASTER not in spark_defaults and _names_kudu(job.bundle):
         masters = ",".join(parse_address(settings.control_url).masters)
         return {KUDU_MASTER: masters, **found}
     return found
@@ -105,7 +196,7 @@ def _properties(
 def _secret_properties(
     properties: Mapping[str, str], secrets: Secrets, settings: Settings
 ) -> frozenset[str]:
-    """Those that are secrets, by their own row or by their key, or hold one."""
+    """Return the names of those that are secrets, by their row or their key, or hold one."""
     return frozenset(
         name
         for name, value in properties.items()
@@ -126,14 +217,18 @@ def _jars(bundle: ParamBundle, settings: Settings, environ: Mapping[str, str]) -
 
 
 def _script(bundle: ParamBundle, jobs_dir: Path) -> str:
-    script = bundle.spec.script_path
+    spec = bundle.spec
+    remedy = f"mend script_path of job_master (job_id={spec.job_id})"
+    return _script_path(spec.script_path, jobs_dir, spec.job_name, remedy)
+
+
+def _script_path(script: str, jobs_dir: Path, owner: str, remedy: str) -> str:
     if "://" in script:
         return script
     path = jobs_dir / script
     if not path.is_file():
         raise SubmitRefusedError(
-            f"the script of {bundle.spec.job_name} is not there: {path}; put it there or mend "
-            f"script_path of job_master (job_id={bundle.spec.job_id})"
+            f"the script of {owner} is not there: {path}; put it there or {remedy}"
         )
     return str(path)
 

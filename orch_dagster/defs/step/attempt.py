@@ -1,4 +1,4 @@
-"""One attempt of a step: which of the run's dates are left to it, whether another may follow."""
+"""One attempt of a step: which of the run's dates remain, and whether another may follow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from orch_dagster.errors import NotReadyError
 from orch_dagster.execution_log import DateResult, StepReport
 
 if TYPE_CHECKING:
-    from dagster import RunRecord, StepExecutionContext
+    from dagster import RunRecord
+
+    from orch_dagster.defs.dagster_internals.step_context import CurrentStep
 
 
 @dataclass(frozen=True)
@@ -27,54 +29,54 @@ class Attempt:
 
     Attributes:
         number: 1 for the first.
-        said: What the attempts before said.
-        retries: What the job's sys_params say.
+        reports: Of the attempts before.
+        retries: What the job's sys_params allow.
     """
 
     number: int
-    said: tuple[StepReport, ...] = ()
+    reports: tuple[StepReport, ...] = ()
     retries: Retries = field(default_factory=Retries)
 
     @property
     def ended(self) -> dict[str, DateResult]:
         """The dates that ended in the attempts before, which are not tried again."""
-        return {day: end for facts in self.said for day, end in facts.ends.items()}
+        return {day: result for report in self.reports for day, result in report.ends.items()}
 
     @property
     def may_retry(self) -> bool:
         """Whether another attempt may follow."""
         return self.retries.allow_after(self.number)
 
-    def remaining(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        """The run's dates without those that have ended."""
+    def remaining(self, biz_dts: Sequence[str]) -> tuple[str, ...]:
+        """Return the run's dates without those that have ended."""
         ended = self.ended
-        return tuple(day for day in wanted if day not in ended)
+        return tuple(day for day in biz_dts if day not in ended)
 
     def next(self, reason: str) -> tuple[str, dg.RetryRequested]:
-        """What to say of the next attempt, and what to raise for it."""
+        """Return a sentence on the next attempt, and what to raise for it."""
         retries = self.retries
-        said = (
+        text = (
             f"attempt {self.number} of {retries.max + 1} failed, the next one is in "
             f"{retries.delay_s:g} s: {reason}"
         )
-        return said, dg.RetryRequested(max_retries=retries.max, seconds_to_wait=retries.delay_s)
+        return text, dg.RetryRequested(max_retries=retries.max, seconds_to_wait=retries.delay_s)
 
 
-def attempt_of(step: StepExecutionContext, record: RunRecord, job_name: str) -> Attempt:
-    """The attempt that a step is, by what its run's event log says of those before it."""
-    number = step.previous_attempt_count + 1
-    if number == 1:
-        return Attempt(number)
-    said = HistoryReader(step.instance, {}).read(record).reports
-    return Attempt(number, tuple(facts for facts in said if facts.job_name == job_name))
+def attempt_of(step: CurrentStep, record: RunRecord) -> Attempt:
+    """Return the current attempt, with the reports of earlier ones."""
+    if step.attempt == 1:
+        return Attempt(step.attempt)
+    reports = HistoryReader(step.instance, {}).read(record).reports
+    earlier = tuple(report for report in reports if report.job_name == step.op_name)
+    return Attempt(step.attempt, earlier)
 
 
 def retries_last_time(params_dir: Path, job_name: str) -> Retries:
-    """What sys_params said when a job's parameters were last read, for a store that is away."""
+    """Return the retries of a job when its parameters were last read, for a missing store."""
     try:
         bundle = json.loads((params_dir / f"{job_name}.json").read_text(encoding="utf-8"))
         rows = bundle["sys_params"]
         return retries_of(SysParam.from_row({n: row[n] for n in SYS_PARAMS.names}) for row in rows)
     except (OSError, ValueError, NotReadyError):
-        # Never read, or removed, or of no use then: nothing says that it is to be tried again.
+        # Never read, or removed, or unusable: nothing allows another attempt.
         return Retries()

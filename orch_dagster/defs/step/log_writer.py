@@ -1,10 +1,11 @@
-"""A step's own words: into Dagster's event log, and as its row of execution_log at once."""
+"""What a step reports: into Dagster's event log, and as its row of execution_log at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orch_dagster.control.store import RETRY_WAITS_S, ControlStore, with_retries
@@ -14,61 +15,81 @@ from orch_dagster.execution_log import DateResult, RunHistory, StepReport, proje
 from orch_dagster.registry.jobs import JobSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dagster import DagsterInstance, RunRecord
 
 
+@dataclass(frozen=True)
+class StepRun:
+    """The run of a step.
+
+    Attributes:
+        run_id: Dagster's.
+        created_at: When the run was created.
+        send: Writes a report, and a message for people, into the run's event log.
+    """
+
+    run_id: str
+    created_at: datetime
+    send: Callable[[StepReport, str], None]
+
+    @classmethod
+    def of(cls, instance: DagsterInstance, record: RunRecord) -> StepRun:
+        """Return the run of a record."""
+        run = record.dagster_run
+        return cls(run.run_id, record.create_timestamp, partial(report_step, instance, run))
+
+
+def first_report(spec: JobSpec, biz_dts: tuple[str, ...], attempt: int = 1) -> StepReport:
+    """Return the report of an attempt that begins now."""
+    return StepReport(
+        job_name=spec.job_name,
+        job_id=spec.job_id,
+        biz_dts=biz_dts,
+        started_at=datetime.now(timezone.utc),
+        attempt=attempt,
+    )
+
+
 class ExecutionLogWriter:
-    """Tells what one step does; the row may come late, the job never fails for it.
+    """Reports what one step does; the row may come late, the job never fails for it.
 
     Args:
-        instance: Dagster's.
-        record: The run.
+        run: The step's run.
         store: Where execution_log is.
-        warn: Told when the row could not be written.
-        spec: The job.
-        biz_dts: Its dates in this run.
-        attempt: 1, and one more for each retry.
-        before: What the attempts before said.
+        warn: Called with a sentence when the row could not be written.
+        report: What is known at first.
+        earlier: The reports of the attempts before.
+
+    Attributes:
+        report: What is known now.
     """
 
     def __init__(
         self,
-        instance: DagsterInstance,
-        record: RunRecord,
+        run: StepRun,
         store: ControlStore,
         warn: Callable[[str], None],
-        spec: JobSpec,
-        biz_dts: tuple[str, ...],
-        attempt: int,
-        before: Sequence[StepReport] = (),
+        report: StepReport,
+        earlier: Sequence[StepReport] = (),
     ) -> None:
-        self._instance = instance
-        self._record = record
+        self._run = run
         self._store = store
         self._warn = warn
-        self._before = before
-        self.report = StepReport(
-            job_name=spec.job_name,
-            job_id=spec.job_id,
-            biz_dts=biz_dts,
-            started_at=datetime.now(timezone.utc),
-            attempt=attempt,
-        )
+        self._earlier = earlier
+        self.report = report
         self._waits_s: Sequence[float] = RETRY_WAITS_S
 
     def start(self, biz_dts: tuple[str, ...] | None = None) -> None:
         """Report that the step began, for `biz_dts` where those are not all of its dates."""
         self.report = replace(self.report, biz_dts=biz_dts or self.report.biz_dts)
         dates = ", ".join(self.report.biz_dts)
-        self._report(self.report, f"{self.report.job_name} started for {dates}")
+        self._run.send(self.report, f"{self.report.job_name} started for {dates}")
         self._write()
 
     def set_application(self, spark_app_id: str) -> None:
         """Report the step's Spark application; the row has it with its end."""
         self.report = replace(self.report, spark_app_id=spark_app_id)
-        self._report(self.report, f"{self.report.job_name} is Spark application {spark_app_id}")
+        self._run.send(self.report, f"{self.report.job_name} is Spark application {spark_app_id}")
 
     def end(self, results: Mapping[str, DateResult]) -> None:
         """Report how dates ended; earlier results of the same dates stand."""
@@ -79,7 +100,7 @@ class ExecutionLogWriter:
         statuses = ", ".join(f"{day} {result.status}" for day, result in sorted(new.items()))
         # The new ones alone: with many dates, each event would repeat all that came before it.
         news = replace(self.report, biz_dts=tuple(new), ends=new)
-        self._report(news, f"{self.report.job_name} ended: {statuses}")
+        self._run.send(news, f"{self.report.job_name} ended: {statuses}")
         self._write()
 
     def end_all(self, status: str, message: str | None = None) -> None:
@@ -92,16 +113,13 @@ class ExecutionLogWriter:
         now = datetime.now(timezone.utc)
         self.end({day: DateResult("failed", now, reason) for day, reason in reasons.items()})
 
-    def _report(self, report: StepReport, message: str) -> None:
-        report_step(self._instance, self._record.dagster_run, report, message)
-
     def _write(self) -> None:
         history = RunHistory(
-            run_id=self._record.dagster_run.run_id,
-            created_at=self._record.create_timestamp,
+            run_id=self._run.run_id,
+            created_at=self._run.created_at,
             biz_dts=self.report.biz_dts,
             job_ids={self.report.job_name: self.report.job_id},
-            reports=[*self._before, self.report],
+            reports=[*self._earlier, self.report],
         )
         rows = project(history)
         try:

@@ -1,4 +1,4 @@
-"""A job's Spark stages while it runs: lines in Dagit, and all of it for who watches from here."""
+"""Show a job's Spark stages while it runs: as lines in Dagit, and to a watcher in this process."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from contextlib import suppress
 
 import dagster as dg
 
-from orch_dagster.defs.step.io_manager import LoadedBundle
+from orch_dagster.defs.step.begun import BegunStep
 from orch_dagster.spark.progress import Stage, StageTeller, current_watcher
 
 
 def step_progress(
-    context: dg.OpExecutionContext, loaded: LoadedBundle
+    context: dg.OpExecutionContext, step: BegunStep
 ) -> Callable[[Sequence[Stage]], None]:
-    """What to call with the stages that the step's job reports.
+    """Return what to call with the stages that the step's job reports.
 
     Args:
         context: Of the op, in whose thread this is called.
-        loaded: Its job and the run's log.
+        step: Its job and the run's log.
     """
-    job_name = loaded.bundle.spec.job_name
+    job_name = step.job_name
     watcher = current_watcher()
 
     def tell(line: str) -> None:
         context.log.info(line)
         # A disk that is full is told by the job's own lines; this one is only for show.
         with suppress(OSError):
-            loaded.run_log.write("INFO", "orch", f"{job_name}: {line}")
+            step.run_log.write("INFO", "orch", f"{job_name}: {line}")
 
     teller = StageTeller(tell)
 
-    def hear(stages: Sequence[Stage]) -> None:
+    def report(stages: Sequence[Stage]) -> None:
         if watcher is not None:
             watcher(job_name, stages)
         teller(stages)
 
-    return hear
+    return report

@@ -1,12 +1,11 @@
-"""What the op of a landing job does: start spark-submit, hear it, judge it, say so."""
+"""What the op of a landing job does: run spark-submit, judge its end, report it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack
-from pathlib import Path
-from typing import IO, Any, cast
+from dataclasses import dataclass
+from typing import IO, Any, Protocol, cast
 
 import dagster as dg
 from dagster import DagsterExecutionInterruptedError, PipesSession
@@ -16,75 +15,90 @@ from orch_dagster.defs.checks import check_results
 from orch_dagster.defs.dagster_internals.compute_logs import open_stderr, stderr_path
 from orch_dagster.defs.dagster_internals.observed_output import observed_output
 from orch_dagster.defs.partitions import PARTITION_TAG
-from orch_dagster.defs.step.executor import current_stop
-from orch_dagster.defs.step.io_manager import LoadedBundle
+from orch_dagster.defs.step.begun import BegunStep
 from orch_dagster.defs.step.job_messages import JobMessages
-from orch_dagster.defs.step.message_file import MessageFile, context_injector
 from orch_dagster.defs.step.metadata import job_metadata, landing_metadata
 from orch_dagster.defs.step.progress import step_progress
+from orch_dagster.defs.step.spark_submit import SparkSubmitClient, Submission, SubmitEnd
 from orch_dagster.errors import OrchError
 from orch_dagster.run_log import RunLog
 from orch_dagster.settings import Settings
-from orch_dagster.spark.outcome import Outcome, judge
-from orch_dagster.spark.process import run_supervised
-from orch_dagster.spark.submit import prepare_submit
+from orch_dagster.spark.command import SubmitCommand
+from orch_dagster.spark.outcome import Outcome
+from orch_dagster.spark.submit import JobSubmit, prepare_job
 from orch_dagster.text import clip_utf8
+
+Metadata = Mapping[str, dg.MetadataValue[Any]]
+
+
+class Submitter(Protocol):
+    """Runs a submission to its end, as `SparkSubmitClient` does."""
+
+    def submit(
+        self, context: dg.OpExecutionContext, submission: Submission, settings: Settings
+    ) -> SubmitEnd:
+        """Run it; `SparkSubmitClient.submit` says what it raises."""
+        ...
 
 
 def run_job(
     context: dg.OpExecutionContext,
-    loaded: LoadedBundle,
+    step: BegunStep,
     settings: Settings,
     checks: Mapping[str, dg.AssetCheckSpec],
+    client: Submitter | None = None,
 ) -> Iterator[object]:
-    """Run one landing job to its end and yield what Dagster should know.
+    """Run one landing job to its end and yield its events to Dagster.
 
     Args:
         context: Of the op.
-        loaded: Its parameters and logs.
+        step: The step, with its parameters.
         settings: Ours.
         checks: Those that its asset declares.
+        client: Runs spark-submit; by default a SparkSubmitClient.
 
     Raises:
         dagster.Failure: The job failed; its message is also the row's.
-        dagster.RetryRequested: It failed in a way that may pass, and may be tried again.
+        dagster.RetryRequested: It failed transiently, and may be tried again.
         DagsterExecutionInterruptedError: The run was asked to stop, and the job has.
     """
-    progress = step_progress(context, loaded)
-    heard = JobMessages(
-        loaded.log_writer, loaded.bundle.biz_dts, progress, loaded.attempt.may_retry
+    messages = JobMessages(
+        step_progress(context, step),
+        writer=step.writer,
+        biz_dts=step.params.bundle.biz_dts,
+        may_retry=step.attempt.may_retry,
     )
-    log = loaded.run_log
-    metadata = dict(loaded.log_metadata)
-    landed: dict[str, dict[str, dg.MetadataValue[Any]]] = {}
+    job = _Job(context, step, settings, messages, client or SparkSubmitClient())
+    metadata = dict(step.log_metadata)
+    landed: dict[str, Metadata] = {}
     secrets = Secrets()
     try:
-        secrets = resolve_secrets(loaded.bundle, settings, os.environ)
-        outcome, reported, spark_log = _submit(context, loaded, settings, heard, secrets)
-        metadata = reported | metadata | job_metadata(heard.application, spark_log)
-        landed = _landed(loaded, heard, outcome)
+        secrets = resolve_secrets(step.params.bundle, settings, os.environ)
+        outcome, reported = job.submit(secrets)
+        metadata = {**reported, **metadata, **job.metadata()}
+        landed = _landed(job, outcome)
     except (OrchError, OSError) as error:
         outcome = Outcome("failed", secrets.mask(str(error)))
     except BaseException as error:
         # An interrupt, or a fault of ours: the tree is gone, the row says why.
         interrupted = isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError)
         reason = secrets.mask(f"{type(error).__name__}: {error}")
-        _end(loaded, Outcome("canceled" if interrupted else "failed", reason))
-        log.close()
+        _end(step, Outcome("canceled" if interrupted else "failed", reason))
+        step.run_log.close()
         raise
-    again = _next_attempt(loaded, heard, outcome)
-    if again is None:
-        _end(loaded, outcome)
-    log.close()
-    yield from check_results(checks, heard.checks)
+    retry = _retry(step, messages, outcome)
+    if retry is None:
+        _end(step, outcome)
+    step.run_log.close()
+    yield from check_results(checks, messages.checks)
     is_of_one_date = PARTITION_TAG in context.run.tags
     if not is_of_one_date:
-        yield from _materialized(context, landed, metadata)
+        yield from _materializations(context, landed, metadata)
     if outcome.status == "canceled":
         raise DagsterExecutionInterruptedError(outcome.message or "the run was asked to stop")
-    if again is not None:
-        raise again
-    if failure := _failure(loaded, outcome, landed):
+    if retry is not None:
+        raise retry
+    if failure := _failure(step, outcome, landed):
         raise dg.Failure(failure, metadata=metadata, allow_retries=False)
     if is_of_one_date:
         (of_date,) = landed.values()
@@ -95,123 +109,101 @@ def run_job(
         yield observed_output()
 
 
-def _landed(
-    loaded: LoadedBundle, heard: JobMessages, outcome: Outcome
-) -> dict[str, dict[str, dg.MetadataValue[Any]]]:
-    """The dates that landed, each with its metadata; of several, whatever became of the others."""
-    dates = loaded.bundle.biz_dts
+@dataclass(frozen=True)
+class _Job:
+    """The job of a step, and who runs it."""
+
+    context: dg.OpExecutionContext
+    step: BegunStep
+    settings: Settings
+    messages: JobMessages
+    client: Submitter
+
+    def submit(self, secrets: Secrets) -> tuple[Outcome, Metadata]:
+        """Run the job; return its outcome and the metadata that its script reported by itself."""
+        step, spec = self.step, self.step.params.bundle.spec
+        timeout_s = (spec.context.timeout_minutes or self.settings.timeout_minutes) * 60
+        run = self.context.instance, self.context.run_id, self.context.op.name
+        with open_stderr(*run) as stream:
+            end = self.client.submit(
+                self.context,
+                Submission(
+                    prepare=lambda pipes_env: self._prepare(secrets, pipes_env),
+                    messages=step.params.file.with_suffix(".messages.jsonl"),
+                    on_message=self.messages,
+                    on_line=lambda line: _add_line(line, step.run_log, stream),
+                    mask=secrets.mask,
+                    timeout_s=timeout_s,
+                ),
+                self.settings,
+            )
+        if end.leftover:
+            step.run_log.write("WARN", "orch", end.leftover)
+        expected_dates = step.params.bundle.biz_dts if spec.has_sinks else ()
+        outcome = end.outcome(self.messages.result(), timeout_s, expected_dates)
+        return _with_reported(outcome, end.session)
+
+    def metadata(self) -> Metadata:
+        """Return what all dates of the job share."""
+        run = self.context.instance, self.context.run_id, self.context.op.name
+        return job_metadata(self.messages.application, stderr_path(*run))
+
+    def _prepare(self, secrets: Secrets, pipes_env: Mapping[str, str]) -> SubmitCommand:
+        params, log = self.step.params, self.step.run_log
+        job = JobSubmit(params.bundle, secrets, params.file, log.path)
+        command = prepare_job(job, self.settings, pipes_env)
+        log.write("INFO", "orch", f"running {' '.join(command.argv)}")
+        return command
+
+
+def _landed(job: _Job, outcome: Outcome) -> dict[str, Metadata]:
+    """Return the landed dates, each with its metadata; of several, whatever became of others."""
+    landings, dates = job.messages.landings, job.step.params.bundle.biz_dts
     if outcome.status != "completed":
-        dates = [day for day in dates if day in heard.landings] if len(dates) > 1 else ()
-    return {day: landing_metadata(heard.landings.get(day, {})) for day in dates}
+        dates = [day for day in dates if day in landings] if len(dates) > 1 else ()
+    return {day: landing_metadata(landings.get(day, {})) for day in dates}
 
 
-def _materialized(
-    context: dg.OpExecutionContext,
-    landed: Mapping[str, Mapping[str, dg.MetadataValue[Any]]],
-    metadata: Mapping[str, dg.MetadataValue[Any]],
+def _materializations(
+    context: dg.OpExecutionContext, landed: Mapping[str, Metadata], metadata: Metadata
 ) -> Iterator[dg.AssetMaterialization]:
-    """What Dagster is told of each landed date; the events outlive a failure raised after them."""
+    """Yield an event for each landed date; they outlive a failure raised after them."""
     for biz_dt, of_date in landed.items():
         yield dg.AssetMaterialization(
             context.asset_key, metadata={**metadata, **of_date}, partition=biz_dt
         )
 
 
-def _next_attempt(
-    loaded: LoadedBundle, heard: JobMessages, outcome: Outcome
-) -> dg.RetryRequested | None:
-    """What to raise so that the dates that may yet land are tried again; None where none is."""
-    may_pass = outcome.status == "failed" and (outcome.may_pass or heard.passing)
-    if not (may_pass and loaded.attempt.may_retry):
+def _retry(step: BegunStep, messages: JobMessages, outcome: Outcome) -> dg.RetryRequested | None:
+    """Return what to raise so that dates that failed transiently are tried again, or None."""
+    is_transient = outcome.status == "failed" and (outcome.may_pass or messages.transient)
+    if not (is_transient and step.attempt.may_retry):
         return None
-    of_dates = "; ".join(f"{day}: {why}" for day, why in sorted(heard.passing.items()))
-    said, again = loaded.attempt.next(clip_utf8(of_dates or str(outcome.message)))
-    loaded.run_log.write("WARN", "orch", said)
-    return again
+    reasons = "; ".join(f"{day}: {why}" for day, why in sorted(messages.transient.items()))
+    text, retry = step.attempt.next(clip_utf8(reasons or str(outcome.message)))
+    step.run_log.write("WARN", "orch", text)
+    return retry
 
 
-def _failure(loaded: LoadedBundle, outcome: Outcome, landed: Collection[str]) -> str | None:
-    """What the step fails with, if not every one of its dates landed."""
-    ends = {**loaded.attempt.ended, **loaded.log_writer.report.ends}
-    rest = [
-        f"{biz_dt}: {end.message or outcome.message}"
-        for biz_dt, end in sorted(ends.items())
-        if biz_dt not in landed and end.status != "completed"
+def _failure(step: BegunStep, outcome: Outcome, landed: Collection[str]) -> str | None:
+    """Return what the step fails with, None if every date of it landed."""
+    results = {**step.attempt.ended, **step.writer.report.ends}
+    failed = [
+        f"{biz_dt}: {result.message or outcome.message}"
+        for biz_dt, result in sorted(results.items())
+        if biz_dt not in landed and result.status != "completed"
     ]
-    if not rest or len(ends) == 1:
+    if not failed or len(results) == 1:
         return outcome.message
-    return f"{len(rest)} of {len(ends)} dates did not land: {'; '.join(rest)}"
+    return f"{len(failed)} of {len(results)} dates did not land: {'; '.join(failed)}"
 
 
-def _submit(
-    context: dg.OpExecutionContext,
-    loaded: LoadedBundle,
-    settings: Settings,
-    heard: JobMessages,
-    secrets: Secrets,
-) -> tuple[Outcome, dict[str, dg.MetadataValue[Any]], Path | None]:
-    """How the job ended, the metadata that its script reported by itself, and Spark's log."""
-    bundle, log, stop = loaded.bundle, loaded.run_log, current_stop()
-    messages = loaded.params_file.with_suffix(".messages.jsonl")
-    work_dir = settings.state_dir / "work"
-    work_dir.mkdir(parents=True, exist_ok=True)
-    timeout_s = (bundle.spec.context.timeout_minutes or settings.timeout_minutes) * 60
-    with ExitStack() as stack:
-        session = stack.enter_context(
-            dg.open_pipes_session(
-                context, context_injector(), MessageFile(messages, heard, secrets.mask)
-            )
-        )
-        spark_log, stream = _spark_log(context, stack)
-        command = prepare_submit(
-            bundle,
-            settings,
-            secrets=secrets,
-            params_file=loaded.params_file,
-            log_file=log.path,
-            pipes_env=session.get_bootstrap_env_vars(),
-        )
-        # It may hold secrets.
-        properties_file = Path(command.properties_file)
-        stack.callback(properties_file.unlink, missing_ok=True)
-        context.log.info(f"Running {' '.join(command.argv)}")
-        log.write("INFO", "orch", f"running {' '.join(command.argv)}")
-
-        end = run_supervised(
-            command,
-            on_line=lambda line: _take(line, log, stream),
-            timeout_s=timeout_s,
-            stop=stop,
-            grace_s=settings.stop_grace_s,
-            cwd=work_dir,
-            remove=properties_file,
-            unread=messages,
-            mask=secrets.mask.in_bytes,
-        )
-    if end.left:
-        left = f"processes of the job that could not be ended: {', '.join(map(str, end.left))}"
-        context.log.warning(left)
-        log.write("WARN", "orch", left)
-    outcome = judge(
-        end,
-        heard.messages(),
-        lands=bundle.spec.has_sinks,
-        timeout_s=timeout_s,
-        expected_dates=bundle.biz_dts,
-    )
-    if outcome.status == "canceled" and stop.fault:
-        outcome = Outcome("failed", stop.fault)
-    return *_with_reported(outcome, session), spark_log
-
-
-def _with_reported(
-    outcome: Outcome, session: PipesSession
-) -> tuple[Outcome, dict[str, dg.MetadataValue[Any]]]:
-    """The outcome in the light of what the script reported by itself, and its metadata."""
+def _with_reported(outcome: Outcome, session: PipesSession) -> tuple[Outcome, Metadata]:
+    """Return the outcome in the light of what the script reported by itself, and its metadata."""
     metadata: dict[str, dg.MetadataValue[Any]] = {}
     for result in session.get_results(implicit_materializations=False):
         if isinstance(result, dg.MaterializeResult):
-            metadata |= cast(Mapping[str, Any], result.metadata or {})
+            metadata |= cast(Metadata, result.metadata or {})
         elif outcome.status == "completed":
             outcome = Outcome(
                 "failed",
@@ -221,8 +213,8 @@ def _with_reported(
     return outcome, metadata
 
 
-def _take(line: str, log: RunLog, stream: IO[Any] | None) -> None:
-    """Add what the job printed to the run's log and to the step's own."""
+def _add_line(line: str, log: RunLog, stream: IO[Any] | None) -> None:
+    """Add a line of the job's output to the run's log and to the step's own."""
     log.write("INFO", "spark", line)
     if stream is not None:
         stream.write(line + "\n")
@@ -230,16 +222,8 @@ def _take(line: str, log: RunLog, stream: IO[Any] | None) -> None:
         stream.flush()
 
 
-def _spark_log(
-    context: dg.OpExecutionContext, stack: ExitStack
-) -> tuple[Path | None, IO[Any] | None]:
-    """Where what Spark prints is shown in Dagit as the step's own log."""
-    step = context.instance, context.run_id, context.op.name
-    return stderr_path(*step), stack.enter_context(open_stderr(*step))
-
-
-def _end(loaded: LoadedBundle, outcome: Outcome) -> None:
+def _end(step: BegunStep, outcome: Outcome) -> None:
     level = "INFO" if outcome.status == "completed" else "ERROR"
-    name = loaded.bundle.spec.job_name
-    loaded.run_log.write(level, "orch", f"{name} {outcome.status}: {outcome.message or 'landed'}")
-    loaded.log_writer.end_all(outcome.status, outcome.message)
+    text = f"{step.job_name} {outcome.status}: {outcome.message or 'landed'}"
+    step.run_log.write(level, "orch", text)
+    step.writer.end_all(outcome.status, outcome.message)

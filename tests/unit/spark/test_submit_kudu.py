@@ -12,7 +12,7 @@ from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.records import SysParam
 from orch_dagster.settings import Settings
-from orch_dagster.spark.submit import prepare_submit
+from orch_dagster.spark.submit import JobSubmit, prepare_job
 from orch_dagster.toolchain.errors import JarError
 from orch_dagster.toolchain.jars import KUDU_JAR_VARIABLE
 from tests.bundles import job_bundle
@@ -40,12 +40,10 @@ def jar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def submitted(bundle: ParamBundle, settings: Settings, url: str, **environ: str) -> list[str]:
     """The argv, each `--conf` as one word of it."""
-    command = prepare_submit(
-        bundle,
+    job = JobSubmit(bundle, Secrets(), settings.home / "p.json", settings.home / "job.log")
+    command = prepare_job(
+        job,
         settings.model_copy(update={"control_url": url}),
-        secrets=Secrets(),
-        params_file=settings.home / "p.json",
-        log_file=settings.home / "job.log",
         pipes_env={},
         environ={**os.environ, KUDU_JAR_VARIABLE: "connector.jar", **environ},
     )

@@ -16,7 +16,7 @@ from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.defs.partitions import tags_of
 from orch_dagster.defs.runs.history import HistoryReader
 from orch_dagster.defs.runs.log_sensor import EndedRun, project_ended_runs
-from orch_dagster.defs.step.log_writer import ExecutionLogWriter
+from orch_dagster.defs.step.log_writer import ExecutionLogWriter, StepRun, first_report
 from orch_dagster.errors import StoreError
 from orch_dagster.execution_log import project
 from tests.code_location import add_jobs, open_date
@@ -121,7 +121,9 @@ def test_of_many_dates_an_end_names_only_its_own(dagster: Played, store: Control
     record = dagster.instance.get_run_record_by_id(run.run_id)
     assert record is not None
     spec = dagster.location.location.registry.jobs["first"]
-    log = ExecutionLogWriter(dagster.instance, record, store, pytest.fail, spec, DAYS, 1)
+    log = ExecutionLogWriter(
+        StepRun.of(dagster.instance, record), store, pytest.fail, first_report(spec, DAYS)
+    )
     log.start()
     log.fail({DAYS[1]: "no rows"})
     history = HistoryReader(dagster.instance, {}).read(record)

@@ -1,0 +1,154 @@
+"""A step that has begun: one record, filled as the step goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import dagster as dg
+
+from orch_dagster.bundle.bundle import ParamBundle
+from orch_dagster.control.store import ControlStore
+from orch_dagster.defs.step.attempt import Attempt
+from orch_dagster.defs.step.log_writer import ExecutionLogWriter, StepRun, first_report
+from orch_dagster.errors import NotReadyError
+from orch_dagster.execution_log import StepReport
+from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.run_log import RunLog, run_log_path
+
+LogMetadata = Mapping[str, dg.MetadataValue[Any]]
+
+
+@dataclass(frozen=True)
+class StepRequest:
+    """What a run asks of a step, in plain values.
+
+    Attributes:
+        spec: The job.
+        run_id: Dagster's.
+        created_at: When the run was created.
+        biz_dts: The run's dates; one that is empty where the run names none.
+        attempt: Which attempt it is, and what came before it.
+        parents_outside: Parents of the job that the run does not execute.
+        fault: Why the run's dates can't be used.
+    """
+
+    spec: JobSpec
+    run_id: str
+    created_at: datetime
+    biz_dts: tuple[str, ...]
+    attempt: Attempt
+    parents_outside: tuple[JobSpec, ...] = ()
+    fault: NotReadyError | None = None
+
+
+class StepReporter(Protocol):
+    """How a step reaches its run's page."""
+
+    def report(self, report: StepReport, message: str) -> None:
+        """Write the report into the run's event log, at once."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Show a warning among the step's lines."""
+        ...
+
+    def show_log(self, path: Path) -> LogMetadata:
+        """Show the run's log; return its metadata, for the step's events."""
+        ...
+
+
+@dataclass(frozen=True)
+class StepParams:
+    """The parameters of a step.
+
+    Attributes:
+        bundle: As they were read, of the dates that can land now.
+        file: The run's own copy, for the job, without secrets.
+    """
+
+    bundle: ParamBundle
+    file: Path
+
+
+@dataclass(frozen=True)
+class BegunStep:
+    """A step that has begun, as the op of a job receives it.
+
+    Attributes:
+        request: What the run asks of it.
+        attempt: Which attempt it is; once loaded, with the job's own retries.
+        writer: Writes its rows of execution_log.
+        run_log: The run's log file.
+        log_metadata: Where that file is, for the step's events.
+        warn: Shows a warning on the run's page and adds it to the log.
+        loaded: The parameters, once they were read.
+    """
+
+    request: StepRequest
+    attempt: Attempt
+    writer: ExecutionLogWriter
+    run_log: RunLog
+    log_metadata: LogMetadata
+    warn: Callable[[str], None]
+    loaded: StepParams | None = None
+
+    @property
+    def job_name(self) -> str:
+        """The job, which is also the step's key."""
+        return self.request.spec.job_name
+
+    @property
+    def params(self) -> StepParams:
+        """The parameters of a step that has loaded them."""
+        if self.loaded is None:
+            raise dg.DagsterInvariantViolationError(
+                f"{self.job_name} has not loaded its parameters: that is the IO manager's part"
+            )
+        return self.loaded
+
+
+def begin_step(
+    request: StepRequest, reporter: StepReporter, store: ControlStore, logs_dir: Path
+) -> BegunStep:
+    """Open the run's log and report that the step has begun.
+
+    Raises:
+        dagster.Failure: The log file can't be written.
+    """
+    path = run_log_path(logs_dir, request.run_id, request.created_at)
+    try:
+        run_log = RunLog(path)
+    except OSError as error:
+        _started_writer(request, reporter, store, reporter.warn).end_all("failed", str(error))
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+    def warn(text: str) -> None:
+        reporter.warn(text)
+        run_log.write("WARN", "orch", text)
+
+    writer = _started_writer(request, reporter, store, warn)
+    log_metadata = reporter.show_log(path)
+    dates = ", ".join(writer.report.biz_dts)
+    run_log.write("INFO", "orch", f"{request.spec.job_name} started for {dates}")
+    return BegunStep(request, request.attempt, writer, run_log, log_metadata, warn)
+
+
+def _started_writer(
+    request: StepRequest, reporter: StepReporter, store: ControlStore, warn: Callable[[str], None]
+) -> ExecutionLogWriter:
+    attempt = request.attempt
+    writer = ExecutionLogWriter(
+        StepRun(request.run_id, request.created_at, reporter.report),
+        store,
+        warn,
+        first_report(request.spec, attempt.remaining(request.biz_dts), attempt.number),
+        attempt.reports,
+    )
+    if len(request.biz_dts) == 1:
+        # Of several dates those that are not open are skipped, so their rows have to wait.
+        writer.start()
+    return writer

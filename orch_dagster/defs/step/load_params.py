@@ -1,0 +1,78 @@
+"""Read the parameters of a step that has begun; needs no Dagster context."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import dagster as dg
+
+from orch_dagster.bundle.bundle import ParamBundle, write_bundle
+from orch_dagster.bundle.fetch import dates_without_parents, fetch_bundle, stamp_dates, with_stamp
+from orch_dagster.bundle.redact import seal
+from orch_dagster.bundle.retries import retries_of
+from orch_dagster.control.store import ControlStore, with_retries
+from orch_dagster.defs.step.attempt import retries_last_time
+from orch_dagster.defs.step.begun import BegunStep, StepParams
+from orch_dagster.errors import NotReadyError, OrchError, TransientStoreError
+from orch_dagster.settings import Settings
+
+
+def load_params(step: BegunStep, store: ControlStore, settings: Settings) -> BegunStep:
+    """Stamp the run on its dates, read their parameters, write them for the job.
+
+    Returns:
+        The step with its parameters and its retries.
+
+    Raises:
+        dagster.Failure: With the one sentence to read; the row of execution_log has it too.
+        dagster.RetryRequested: The store did not answer, and sys_params allow another attempt.
+    """
+    try:
+        if step.request.fault:
+            raise step.request.fault
+        bundle, waiting = with_retries(lambda: _read(step, store, settings), warn=step.warn)
+        ready = bundle.without(waiting)
+        if not ready.biz_dts:
+            raise NotReadyError("; ".join(waiting.values()))
+        attempt = replace(step.attempt, retries=retries_of(ready.sys_params))
+        path = write_bundle(seal(ready, settings.secret_patterns).bundle, settings.params_dir)
+    except (OrchError, OSError) as error:
+        raise _failed(step, settings, error) from error
+    if len(step.request.biz_dts) > 1:
+        step.writer.start(bundle.biz_dts)
+    if bundle.skipped:
+        step.warn(f"skipped, because they are not open: {', '.join(bundle.skipped)}")
+    if waiting:
+        step.writer.fail(waiting)
+    return replace(step, attempt=attempt, loaded=StepParams(ready, path))
+
+
+def _read(
+    step: BegunStep, store: ControlStore, settings: Settings
+) -> tuple[ParamBundle, dict[str, str]]:
+    """Return the bundle, and which of its dates wait for parents outside the run."""
+    request, wanted = step.request, step.writer.report.biz_dts
+    stamped_at = stamp_dates(store, request.spec, request.run_id, wanted)
+    bundle = fetch_bundle(
+        store, request.spec, run_id=request.run_id, wanted=wanted, environment=settings.env
+    )
+    outside = request.parents_outside
+    waiting = dates_without_parents(store, request.spec, outside, bundle.biz_dts)
+    return with_stamp(bundle, stamped_at), waiting
+
+
+def _failed(step: BegunStep, settings: Settings, error: OrchError | OSError) -> Exception:
+    """Report that there are no parameters, close the log and return what to raise."""
+    reason, attempt = str(error), step.attempt
+    if isinstance(error, TransientStoreError):
+        last = retries_last_time(settings.params_dir, step.job_name)
+        attempt = replace(attempt, retries=last)
+    if attempt.may_retry:
+        text, to_raise = attempt.next(reason)
+        step.warn(text)
+    else:
+        to_raise = dg.Failure(reason, metadata=step.log_metadata, allow_retries=False)
+        step.writer.end_all("failed", reason)
+        step.run_log.write("ERROR", "orch", reason)
+    step.run_log.close()
+    return to_raise

@@ -1,0 +1,304 @@
+"""SparkSubmitClient: a Pipes client whose process is a supervised spark-submit."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import dagster as dg
+from dagster import (
+    AssetExecutionContext,
+    DagsterExecutionInterruptedError,
+    OpExecutionContext,
+    PipesClientCompletedInvocation,
+    PipesSession,
+)
+from pydantic import Field
+
+from orch_dagster.bundle.secrets import PROPERTY, SecretError, Secrets, key_fault
+from orch_dagster.defs.step.executor import current_stop
+from orch_dagster.defs.step.job_messages import ChannelMessages
+from orch_dagster.defs.step.message_file import MessageFile, context_injector
+from orch_dagster.defs.step.metadata import job_metadata
+from orch_dagster.settings import Settings, load_settings
+from orch_dagster.spark.command import SubmitCommand
+from orch_dagster.spark.outcome import Outcome, ResultMessages, judge
+from orch_dagster.spark.process import ProcessEnd, run_supervised
+from orch_dagster.spark.progress import StageTeller
+from orch_dagster.spark.submit import ScriptSubmit, prepare_script
+from orch_dagster.text import Masker
+
+Context: TypeAlias = OpExecutionContext | AssetExecutionContext
+
+
+@dataclass(frozen=True)
+class SubmitOptions:
+    """What a spark-submit may be given beside its script and arguments.
+
+    Attributes:
+        properties: Spark properties, on top of the client's.
+        variables: Environment variables of the driver.
+        secrets: Spark properties (names that start with `spark.`) and environment variables of the
+            driver whose values are in no argument and masked in all that the script prints or
+            reports.
+        py_files: Modules and archives that travel with the script; so `files` and `jars`.
+        timeout_minutes: Minutes after which the job is ended; by default the client's.
+    """
+
+    properties: Mapping[str, str] = field(default_factory=dict[str, str])
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    py_files: Sequence[str] = ()
+    files: Sequence[str] = ()
+    jars: Sequence[str] = ()
+    timeout_minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A spark-submit in a Pipes session.
+
+    Attributes:
+        prepare: Builds the command, given the variables by which the job finds the session.
+        messages: The message file; it is made, and removed at the end.
+        on_message: Called with each message, in a thread of its own.
+        on_line: Called with each line of the job's output, in the calling thread.
+        mask: Takes secrets out of messages and output before anyone gets them.
+        timeout_s: Seconds after which the job is ended; None for no limit.
+        extras: For the job, as its Pipes context has them.
+    """
+
+    prepare: Callable[[Mapping[str, str]], SubmitCommand]
+    messages: Path
+    on_message: Callable[[dict[str, Any]], None]
+    on_line: Callable[[str], None]
+    mask: Masker
+    timeout_s: float | None
+    extras: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class SubmitEnd:
+    """The end of a submission.
+
+    Attributes:
+        session: The Pipes session, with what the script reported.
+        process: How the process ended.
+        fault: Why it had to end, where nobody asked for it.
+    """
+
+    session: PipesSession
+    process: ProcessEnd
+    fault: str | None = None
+
+    @property
+    def leftover(self) -> str | None:
+        """A warning of processes that outlived even KILL."""
+        if not self.process.left:
+            return None
+        pids = ", ".join(map(str, self.process.left))
+        return f"processes of the job that could not be ended: {pids}"
+
+    def outcome(
+        self, messages: ResultMessages, timeout_s: float | None, expected_dates: Sequence[str] = ()
+    ) -> Outcome:
+        """Judge the end of a job by its process and what it reported.
+
+        Args:
+            messages: What came through the channel.
+            timeout_s: The limit that it ran under.
+            expected_dates: Dates whose landing it had to report; none for a script without sinks.
+        """
+        outcome = judge(
+            self.process,
+            messages,
+            lands=bool(expected_dates),
+            timeout_s=timeout_s,
+            expected_dates=expected_dates,
+        )
+        if outcome.status == "canceled" and self.fault:
+            return Outcome("failed", self.fault)
+        return outcome
+
+
+class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
+    """Runs a script by spark-submit, as landing jobs run, within an asset of your own.
+
+    Spark and Java are found as for landing jobs. The process and all that it starts end with the
+    run, at the timeout, or when the run is canceled. Its output is streamed into the step's log,
+    without the secrets. The script may use Dagster Pipes (`open_dagster_pipes`), which is shipped
+    to it, and import `framework`.
+
+    Example:
+        A script in the project's jobs folder, and the asset of what it writes::
+
+            import dagster as dg
+            from orch_dagster.spark_submit import SparkSubmitClient, SubmitOptions
+
+            @dg.asset
+            def premium(context: dg.AssetExecutionContext, spark_submit: SparkSubmitClient):
+                return spark_submit.run(
+                    context=context,
+                    script="premium.py",
+                    arguments=["--year", "2024"],
+                    options=SubmitOptions(properties={"spark.executor.memory": "2g"}),
+                ).get_materialize_result()
+
+            defs = dg.Definitions(
+                assets=[premium],
+                resources={"spark_submit": SparkSubmitClient(timeout_minutes=30)},
+            )
+    """
+
+    properties: dict[str, str] = Field(
+        default_factory=dict, description="Spark properties of every script"
+    )
+    timeout_minutes: float | None = Field(
+        default=None,
+        description="Minutes after which a script is ended; by default ORCH_TIMEOUT_MINUTES",
+    )
+
+    def run(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        *,
+        context: Context,
+        script: str,
+        arguments: Sequence[str] = (),
+        options: SubmitOptions | None = None,
+        extras: Mapping[str, Any] | None = None,
+    ) -> PipesClientCompletedInvocation:
+        """Run a script to its end.
+
+        Args:
+            context: Of the asset or op.
+            script: A path, relative to the jobs folder, or a URL that Spark can read.
+            arguments: Of the script.
+            options: Properties, secrets, files and the like.
+            extras: For the script, as `PipesContext.extras`.
+
+        Returns:
+            What the script reported. The results have the metadata `spark_app_id` and `spark_ui`
+            where the script has its session from the framework.
+
+        Raises:
+            dagster.Failure: The script failed, or ran too long.
+            DagsterExecutionInterruptedError: The run was asked to stop, and the script has.
+            SparkError: The command can't be built.
+        """
+        options, settings = options or SubmitOptions(), load_settings()
+        op_context = _op_context(context)
+        minutes = options.timeout_minutes or self.timeout_minutes or settings.timeout_minutes
+        # Not only the step's name: a step may run several scripts.
+        name = f"{op_context.op.name}-{uuid.uuid4().hex[:8]}"
+        base = settings.params_dir / context.run_id / name
+        base.parent.mkdir(parents=True, exist_ok=True)
+        secrets = _secrets(options.secrets)
+        submit = ScriptSubmit(
+            script=script,
+            app_name=op_context.op.name,
+            run_id=context.run_id,
+            properties_file=base.with_suffix(".properties"),
+            arguments=tuple(arguments),
+            properties={**self.properties, **options.properties},
+            variables=options.variables,
+            secrets=secrets,
+            py_files=tuple(options.py_files),
+            files=tuple(options.files),
+            jars=tuple(options.jars),
+        )
+        messages = ChannelMessages(StageTeller(context.log.info))
+        submission = Submission(
+            prepare=lambda pipes_env: prepare_script(submit, settings, pipes_env),
+            messages=base.with_suffix(".messages.jsonl"),
+            on_message=messages,
+            on_line=_print,
+            mask=secrets.mask,
+            timeout_s=minutes * 60,
+            extras=extras,
+        )
+        end = self.submit(op_context, submission, settings)
+        return _completed(end, end.outcome(messages.result(), submission.timeout_s), messages)
+
+    def submit(
+        self, context: OpExecutionContext, submission: Submission, settings: Settings
+    ) -> SubmitEnd:
+        """Run a submission to its end, whatever that is; landing jobs run by this too.
+
+        Raises:
+            SparkError: The command can't be built or started.
+            DagsterExecutionInterruptedError: The run was interrupted; the process has ended.
+        """
+        stop = current_stop()
+        work_dir = settings.state_dir / "work"
+        work_dir.mkdir(parents=True, exist_ok=True)
+        reader = MessageFile(submission.messages, submission.on_message, submission.mask)
+        with ExitStack() as stack:
+            session = stack.enter_context(
+                dg.open_pipes_session(
+                    context, context_injector(), reader, extras=dict(submission.extras or {})
+                )
+            )
+            command = submission.prepare(session.get_bootstrap_env_vars())
+            # It may hold secrets.
+            properties_file = Path(command.properties_file)
+            stack.callback(properties_file.unlink, missing_ok=True)
+            context.log.info(f"Running {' '.join(command.argv)}")
+            process = run_supervised(
+                command,
+                on_line=submission.on_line,
+                timeout_s=submission.timeout_s,
+                stop=stop,
+                grace_s=settings.stop_grace_s,
+                cwd=work_dir,
+                remove=properties_file,
+                unread=submission.messages,
+                mask=submission.mask.in_bytes,
+            )
+        end = SubmitEnd(session, process, stop.fault)
+        if end.leftover:
+            context.log.warning(end.leftover)
+        return end
+
+
+def _op_context(context: Context) -> OpExecutionContext:
+    is_asset = isinstance(context, AssetExecutionContext)
+    return context.op_execution_context if is_asset else context
+
+
+def _secrets(values: Mapping[str, str]) -> Secrets:
+    """Split secrets into properties and variables.
+
+    Raises:
+        SecretError: A key that would be seen, or that means something else.
+    """
+    faults = [("secrets", fault) for key in values if (fault := key_fault(key))]
+    if faults:
+        raise SecretError(faults)
+    return Secrets(
+        properties={key: value for key, value in values.items() if key.startswith(PROPERTY)},
+        variables={key: value for key, value in values.items() if not key.startswith(PROPERTY)},
+        mask=Masker(values.values()),
+    )
+
+
+def _completed(
+    end: SubmitEnd, outcome: Outcome, messages: ChannelMessages
+) -> PipesClientCompletedInvocation:
+    metadata = job_metadata(messages.application, None)
+    if outcome.status == "canceled":
+        raise DagsterExecutionInterruptedError(outcome.message or "the run was asked to stop")
+    if outcome.status == "failed":
+        raise dg.Failure(outcome.message, metadata=metadata)
+    return PipesClientCompletedInvocation(end.session, metadata=metadata)
+
+
+def _print(line: str) -> None:
+    """Print a line where Dagster captures the step's output."""
+    sys.stderr.write(line + "\n")
+    # So that the step's page shows it now.
+    sys.stderr.flush()
