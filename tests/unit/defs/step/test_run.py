@@ -1,0 +1,307 @@
+"""What the op of a landing job makes of its job's end, in a run of Dagster in this process.
+
+Spark is not the subject here and does not run: the process's end is given, and its messages are
+those of a real run of JOB_1001, read from their file as they always are. Real processes are in
+tests/runs.
+
+Without postponed annotations: Dagster looks at the type of an op's context itself.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import EXECUTION_LOG, SYS_PARAMS
+from orch_dagster.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
+from orch_dagster.defs.step.begun import BegunStep, begin_step
+from orch_dagster.defs.step.load_params import load_params
+from orch_dagster.defs.step.message_file import MessageFile, context_injector
+from orch_dagster.defs.step.run import run_job
+from orch_dagster.defs.step.spark_submit import Submission, SubmitEnd
+from orch_dagster.errors import OrchError
+from orch_dagster.settings import Settings
+from orch_dagster.spark.process import ProcessEnd
+from orch_dagster.toolchain.errors import SubmitRefusedError
+from tests.begun_steps import DAY, LOG_NAME, KeptReports, fill, request
+from tests.recorded_messages import recorded_messages
+
+NEXT = "2024-05-16"
+DONE = ProcessEnd(0, "exited", "", 9.0)
+APPLICATION = next(
+    message["params"]["payload"]["spark_app_id"]
+    for message in recorded_messages()
+    if (message["params"] or {}).get("payload", {}).get("kind") == "application"
+)
+
+
+@dataclass
+class GivenEnd:
+    """Stands for spark-submit: prints lines, writes messages, ends as it is told."""
+
+    process: ProcessEnd = DONE
+    messages: list[dict[str, Any]] = field(default_factory=recorded_messages)
+    lines: tuple[str, ...] = ()
+    fault: str | None = None
+    error: BaseException | None = None
+    submissions: list[Submission] = field(default_factory=list)
+
+    def submit(
+        self,
+        context: dg.OpExecutionContext,
+        submission: Submission,
+        settings: Settings,
+    ) -> SubmitEnd:
+        self.submissions.append(submission)
+        if self.error is not None:
+            raise self.error
+        for line in self.lines:
+            submission.on_line(line)
+        reader = MessageFile(submission.messages, submission.on_message, submission.mask)
+        with dg.open_pipes_session(context, context_injector(), reader) as session:
+            text = "".join(json.dumps(message) + "\n" for message in self.messages)
+            submission.messages.write_text(text, encoding="utf-8")
+        return SubmitEnd(session, self.process, self.fault)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run of the job: its step, Dagster's result, the error of the op, the rows by date."""
+
+    step: BegunStep
+    result: dg.ExecuteInProcessResult
+    error: BaseException | None
+    rows: Mapping[str, Mapping[str, Any]]
+    log: str
+
+    @property
+    def landed(self) -> dict[str | None, dict[str, object]]:
+        """Metadata of each materialization as plain values, by date."""
+        return {
+            event.partition: {name: value.value for name, value in event.metadata.items()}
+            for event in self.result.asset_materializations_for_node("job")
+        }
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(store: ControlStore, settings: Settings) -> Iterator[Run]:
+    def run(client: GivenEnd, *biz_dts: str, **system: str) -> Ran:
+        biz_dts = biz_dts or (DAY,)
+        fill(store, *biz_dts, **system)
+        begun = begin_step(request(*biz_dts), KeptReports(), store, settings.logs_dir)
+        step = load_params(begun, store, settings)
+        raised: list[BaseException] = []
+
+        def compute(context: dg.OpExecutionContext, _inputs: Mapping[str, Any]) -> Iterator[object]:
+            try:
+                yield from run_job(context, step, settings, {}, client)
+            except dg.RetryRequested as error:
+                # Dagster would wait and try again, with the same step.
+                raised.append(error)
+                raise dg.Failure("retry", allow_retries=False) from error
+            except BaseException as error:
+                raised.append(error)
+                raise
+
+        result = dg.materialize(
+            [_asset(compute)],
+            instance=instance,
+            partition_key=biz_dts[0] if len(biz_dts) == 1 else None,
+            tags=_range_tags(*biz_dts) if len(biz_dts) > 1 else None,
+            raise_on_error=False,
+        )
+        rows = {str(row["biz_dt"]): row for row in store.read(EXECUTION_LOG)}
+        log = (settings.logs_dir / LOG_NAME).read_text(encoding="utf-8")
+        return Ran(step, result, raised[0] if raised else None, rows, log)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield run
+
+
+def _asset(compute: Callable[..., Iterator[object]]) -> dg.AssetsDefinition:
+    return dg.AssetsDefinition(
+        node_def=dg.OpDefinition(
+            compute_fn=compute, name="job", outs={"result": dg.Out(dg.Nothing)}
+        ),
+        keys_by_output_name={"result": dg.AssetKey("job")},
+        partitions_def=dg.DailyPartitionsDefinition("2024-05-01", end_date="2024-06-01"),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+
+
+def _range_tags(first: str, *others: str) -> dict[str, str]:
+    return {RANGE_START_TAG: first, RANGE_END_TAG: others[-1]}
+
+
+def changed(kind: str, **payload: object) -> list[dict[str, Any]]:
+    """The recorded messages, those of a kind with other values."""
+    messages = recorded_messages()
+    for message in messages:
+        given = (message["params"] or {}).get("payload", {})
+        if given.get("kind") == kind:
+            given |= payload
+    return messages
+
+
+def test_a_landing(run: Run) -> None:
+    ran = run(GivenEnd(lines=("24/05/16 INFO it runs",)))
+    assert ran.result.success
+    row = ran.rows[DAY]
+    assert (row["status"], row["spark_app_id"]) == ("Completed", APPLICATION)
+    (metadata,) = ran.landed.values()
+    assert list(ran.landed) == [DAY]
+    assert metadata["spark_app_id"] == APPLICATION
+    assert metadata["dagster/row_count"] == ran_rows()
+    assert metadata["log_file"] == str(ran.step.run_log.path)
+    assert "INFO  [spark] 24/05/16 INFO it runs\n" in ran.log
+    assert ran.log.endswith("INFO  [orch] job completed: landed\n")
+
+
+def ran_rows() -> int:
+    (landing,) = (
+        message["params"]["payload"]
+        for message in recorded_messages()
+        if (message["params"] or {}).get("payload", {}).get("kind") == "landing"
+    )
+    return landing["row_count"]
+
+
+def test_what_the_client_is_given(run: Run) -> None:
+    client = GivenEnd()
+    ran = run(client)
+    (submission,) = client.submissions
+    assert submission.messages == ran.step.params.file.with_name("job.messages.jsonl")
+    assert not submission.messages.exists()
+    assert submission.timeout_s == 240 * 60
+
+
+def test_a_failure_is_the_rows_and_the_runs(run: Run) -> None:
+    tail = 'Traceback (most recent call last):\n  File "/p/job.py", line 7\nValueError: bad\n'
+    ran = run(GivenEnd(ProcessEnd(1, "exited", tail, 9.0), messages=[]))
+    assert ran.landed == {}
+    assert ran.rows[DAY]["error_message"] == "exit code 1: ValueError: bad (job.py:7)"
+    assert isinstance(ran.error, dg.Failure)
+    assert ran.error.description == ran.rows[DAY]["error_message"]
+    assert ran.error.allow_retries is False
+    assert "ERROR [orch] job failed: exit code 1: ValueError: bad (job.py:7)\n" in ran.log
+
+
+def test_a_landing_without_its_report_is_unknown(run: Run) -> None:
+    ran = run(GivenEnd(messages=recorded_messages()[:1]))
+    assert ran.landed == {}
+    assert str(ran.rows[DAY]["error_message"]).startswith("unknown whether the job landed")
+
+
+def test_a_report_in_another_form_fails_the_step(run: Run) -> None:
+    ran = run(GivenEnd(messages=changed("landing", row_count="many")))
+    assert ran.landed == {}
+    assert "in a form that cannot be read" in str(ran.rows[DAY]["error_message"])
+
+
+def test_a_stop_cancels_row_and_run(run: Run) -> None:
+    ran = run(GivenEnd(ProcessEnd(143, "stopped", "", 9.0), messages=[]))
+    assert ran.rows[DAY]["status"] == "Canceled"
+    assert isinstance(ran.error, dg.DagsterExecutionInterruptedError)
+
+
+def test_a_stop_that_nobody_asked_for_is_a_failure_with_its_fault(run: Run) -> None:
+    end = ProcessEnd(143, "stopped", "", 9.0)
+    ran = run(GivenEnd(end, messages=[], fault="the code server that started the run died"))
+    assert ran.rows[DAY]["status"] == "Failed: the code server that started the run died"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (SubmitRefusedError("no such script"), "Failed: no such script"),
+        (OSError(28, "No space left on device"), "Failed: [Errno 28] No space left on device"),
+        (RuntimeError("a fault of ours"), "Failed: RuntimeError: a fault of ours"),
+        (dg.DagsterExecutionInterruptedError(), "Canceled"),
+    ],
+)
+def test_what_ends_the_submit_ends_the_row(run: Run, error: BaseException, status: str) -> None:
+    ran = run(GivenEnd(error=error))
+    assert ran.rows[DAY]["status"] == status
+    is_known = isinstance(error, OrchError | OSError)
+    assert isinstance(ran.error, dg.Failure if is_known else type(error))
+    assert ran.landed == {}
+
+
+def transient(biz_dt: str) -> dict[str, Any]:
+    refused = "java.net.ConnectException: Connection refused"
+    payload = {"kind": "failure", "biz_dt": biz_dt, "name": "LandingError", "message": refused}
+    return {"method": "report_custom_message", "params": {"payload": {**payload, "stack": []}}}
+
+
+def test_a_transient_failure_is_tried_again_and_its_row_stays_open(run: Run) -> None:
+    opened, *_, closed = recorded_messages()
+    end = ProcessEnd(1, "exited", "", 9.0)
+    ran = run(
+        GivenEnd(end, messages=[opened, transient(DAY), closed]), retry_max="2", retry_delay="5"
+    )
+    assert isinstance(ran.error, dg.RetryRequested)
+    assert (ran.error.max_retries, ran.error.seconds_to_wait) == (2, 5.0)
+    assert ran.rows[DAY]["status"] == "Started"
+    assert f"WARN  [orch] attempt 1 of 3 failed, the next one is in 5 s: {DAY}: " in ran.log
+
+
+def test_of_several_dates_those_that_landed_are_materialized_before_the_failure(run: Run) -> None:
+    *before, closed = recorded_messages()
+    failure = transient(NEXT)
+    failure["params"]["payload"]["message"] = "no rows"
+    end = ProcessEnd(1, "exited", "", 9.0)
+    ran = run(GivenEnd(end, messages=[*before, failure, closed]), DAY, NEXT)
+    assert list(ran.landed) == [DAY]
+    assert {day: row["status"] for day, row in ran.rows.items()} == {
+        DAY: "Completed",
+        NEXT: "Failed: LandingError: no rows",
+    }
+    assert isinstance(ran.error, dg.Failure)
+    assert ran.error.description == f"1 of 2 dates did not land: {NEXT}: LandingError: no rows"
+
+
+def test_a_check_that_no_asset_has_fails_the_step(run: Run) -> None:
+    *before, closed = recorded_messages()
+    params = {"asset_key": "job", "check_name": "mine", "passed": True, "severity": "WARN"}
+    check = {"method": "report_asset_check", "params": {**params, "metadata": {}}}
+    ran = run(GivenEnd(messages=[*before, check, closed]))
+    assert "reported the asset check 'mine'" in str(ran.rows[DAY]["error_message"])
+    assert ran.landed == {}
+
+
+def test_processes_that_outlive_even_kill_are_named_in_the_log(run: Run) -> None:
+    ran = run(GivenEnd(replace(DONE, left=(7, 8))))
+    assert ran.result.success
+    assert "WARN  [orch] processes of the job that could not be ended: 7, 8\n" in ran.log
+
+
+def test_without_its_secrets_a_job_is_not_submitted(
+    run: Run, store: ControlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOWHERE", raising=False)
+    keys = {"environment": "DEV", "key_name": "*", "param_type": "secret"}
+    store.upsert(SYS_PARAMS, [{**keys, "param_key": "TOKEN", "param_value": "env:NOWHERE"}])
+    client = GivenEnd()
+    ran = run(client)
+    assert client.submissions == []
+    assert "the environment variable NOWHERE is not set" in str(ran.rows[DAY]["error_message"])
+
+
+def test_a_secret_is_in_no_line_message_or_row(
+    run: Run, store: ControlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOMEWHERE", "hunter2-hunter2")
+    keys = {"environment": "DEV", "key_name": "*", "param_type": "secret"}
+    store.upsert(SYS_PARAMS, [{**keys, "param_key": "TOKEN", "param_value": "env:SOMEWHERE"}])
+    opened, *_, closed = recorded_messages()
+    exception = {"name": "ValueError", "message": "hunter2-hunter2 was refused", "stack": []}
+    closed["params"] = {"exception": {**exception, "cause": None, "context": None}}
+    ran = run(GivenEnd(ProcessEnd(1, "exited", "", 9.0), messages=[opened, closed]))
+    assert ran.rows[DAY]["error_message"] == "ValueError: ****** was refused"

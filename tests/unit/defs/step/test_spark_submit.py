@@ -1,0 +1,184 @@
+"""What SparkSubmitClient makes of an asset's call and of the end of its process.
+
+The process is not the subject here: `run_supervised` is replaced by an end that is given. Real
+processes are in tests/runs/defs/test_spark_submit_client.py.
+
+Without postponed annotations: Dagster looks at the type of an op's context itself.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from orch_dagster.settings import Settings
+from orch_dagster.spark.command import SubmitCommand
+from orch_dagster.spark.process import ProcessEnd
+from orch_dagster.spark_submit import SparkSubmitClient, SubmitOptions
+
+URL = "s3://code/count.py"
+DONE = ProcessEnd(0, "exited", "", 9.0)
+
+
+class Process:
+    """Stands for run_supervised: keeps what it is given, writes messages, ends as it is told."""
+
+    def __init__(self) -> None:
+        self.end: ProcessEnd = DONE
+        self.messages: list[dict[str, Any]] = []
+        self.commands: list[SubmitCommand] = []
+        self.options: list[Mapping[str, Any]] = []
+
+    def __call__(self, command: SubmitCommand, **options: Any) -> ProcessEnd:
+        self.commands.append(command)
+        self.options.append(options)
+        text = "".join(json.dumps(message) + "\n" for message in self.messages)
+        options["unread"].write_text(text, encoding="utf-8")
+        options["on_line"]("a line of the script")
+        return self.end
+
+
+Ask = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.fixture
+def process(monkeypatch: pytest.MonkeyPatch) -> Process:
+    process = Process()
+    monkeypatch.setattr("orch_dagster.defs.step.spark_submit.run_supervised", process)
+    return process
+
+
+@pytest.fixture
+def ask(settings: Settings, process: Process) -> Iterator[Ask]:
+    """Runs an asset that hands these arguments to the client."""
+
+    def ask(client: SparkSubmitClient | None = None, **arguments: Any) -> dg.ExecuteInProcessResult:
+        def compute(context: dg.OpExecutionContext, _inputs: Mapping[str, Any]) -> Iterator[object]:
+            given = {"script": URL, **arguments}
+            yield from context.resources.spark.run(context=context, **given).get_results()
+
+        asset = dg.AssetsDefinition(
+            node_def=dg.OpDefinition(
+                compute_fn=compute,
+                name="numbers",
+                outs={"result": dg.Out(dg.Nothing)},
+                required_resource_keys={"spark"},
+            ),
+            keys_by_output_name={"result": dg.AssetKey("numbers")},
+        )
+        resources = {"spark": client or SparkSubmitClient()}
+        return dg.materialize([asset], resources=resources, instance=instance, raise_on_error=False)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield ask
+
+
+def error_of(result: dg.ExecuteInProcessResult) -> str:
+    """Why the asset's step failed."""
+    failure = result.failure_data_for_node("numbers")
+    assert failure is not None
+    if failure.user_failure_data is not None:
+        return str(failure.user_failure_data.description)
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    assert error is not None
+    return error.message
+
+
+def test_the_call_becomes_a_command(ask: Ask, process: Process) -> None:
+    client = SparkSubmitClient(properties={"spark.a": "1", "spark.b": "1"}, timeout_minutes=3)
+    options = SubmitOptions(properties={"spark.b": "2"}, variables={"MODE": "x"})
+    done = ask(client, arguments=["--year", "2024"], options=options)
+    assert done.success
+    (command,), (given,) = process.commands, process.options
+    assert command.argv[-3:] == (URL, "--year", "2024")
+    assert {"spark.a=1", "spark.b=2", "spark.app.name=numbers"} <= set(command.argv)
+    assert command.env["MODE"] == "x"
+    assert {"DAGSTER_PIPES_CONTEXT", "DAGSTER_PIPES_MESSAGES"} <= set(command.env)
+    assert given["timeout_s"] == 180
+
+
+def test_its_own_timeout_is_the_narrower(ask: Ask, process: Process, settings: Settings) -> None:
+    ask(SparkSubmitClient(timeout_minutes=3), options=SubmitOptions(timeout_minutes=0.5))
+    ask()
+    assert [given["timeout_s"] for given in process.options] == [30, settings.timeout_minutes * 60]
+
+
+def test_the_scripts_output_is_the_steps(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask().success
+    assert "a line of the script\n" in capsys.readouterr().err
+
+
+def test_what_the_script_reports_is_the_result(ask: Ask, process: Process) -> None:
+    application = {"kind": "application", "spark_app_id": "local-1", "spark_ui": "http://here:4040"}
+    metadata = {"rows": {"raw_value": 7, "type": "int"}}
+    process.messages = [
+        {"method": "opened", "params": {}},
+        {"method": "report_custom_message", "params": {"payload": application}},
+        {
+            "method": "report_asset_materialization",
+            "params": {"asset_key": "numbers", "metadata": metadata, "data_version": None},
+        },
+        {"method": "closed", "params": {}},
+    ]
+    (event,) = ask().asset_materializations_for_node("numbers")
+    assert {name: value.value for name, value in event.metadata.items()} == {
+        "rows": 7,
+        "spark_app_id": "local-1",
+        "spark_ui": "http://here:4040",
+    }
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        (ProcessEnd(3, "exited", "no such table\n", 1.0), "exit code 3: no such table"),
+        (ProcessEnd(143, "timeout", "", 1.0), "timed out after 2 minutes and was ended"),
+    ],
+)
+def test_a_script_that_fails_fails_the_step(
+    ask: Ask, process: Process, end: ProcessEnd, message: str
+) -> None:
+    process.end = end
+    assert error_of(ask(SparkSubmitClient(timeout_minutes=2))).startswith(message)
+
+
+def test_the_exception_of_the_script_is_the_message(ask: Ask, process: Process) -> None:
+    process.end = ProcessEnd(1, "exited", "", 1.0)
+    exception = {"name": "ValueError", "message": "bad", "stack": ['  File "count.py", line 3']}
+    exception |= {"cause": None, "context": None}
+    process.messages = [
+        {"method": "opened", "params": {}},
+        {"method": "closed", "params": {"exception": exception}},
+    ]
+    assert error_of(ask()) == "ValueError: bad (count.py:3)"
+
+
+def test_a_stop_interrupts_the_step(ask: Ask, process: Process) -> None:
+    process.end = ProcessEnd(143, "stopped", "", 1.0)
+    stopped = ask()
+    failure = stopped.failure_data_for_node("numbers")
+    assert failure is not None
+    assert failure.error is not None
+    assert failure.error.cls_name == "DagsterExecutionInterruptedError"
+    assert "stopped on request before the job had ended" in failure.error.message
+
+
+def test_secrets_are_masked_and_named_wrong_ones_refused(
+    ask: Ask, process: Process, settings: Settings
+) -> None:
+    assert ask(options=SubmitOptions(secrets={"TOKEN": "hunter2", "spark.my.key": "x-x-x"})).success
+    (command,), (given,) = process.commands, process.options
+    assert given["mask"](b"hunter2 and x-x-x") == b"****** and ******"
+    assert "x-x-x" not in " ".join(command.argv)
+    assert command.env["TOKEN"] == "hunter2"
+    refused = error_of(ask(options=SubmitOptions(secrets={"spark.master": "y", "PATH": "y"})))
+    assert "spark.master becomes a part of a command line" in refused
+    assert "PATH can't be a secret" in refused
+    assert len(process.commands) == 1
+    files = [file for file in Path(settings.home).rglob("*") if file.is_file()]
+    assert not [file for file in files if file.suffix in (".properties", ".jsonl")]

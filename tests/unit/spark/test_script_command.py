@@ -1,0 +1,114 @@
+"""The command of a script that is no landing job: what is looked up, added and refused."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orch_dagster.bundle.secrets import Secrets
+from orch_dagster.settings import Settings
+from orch_dagster.spark.submit import ScriptSubmit, prepare_script
+from orch_dagster.text import Masker
+from orch_dagster.toolchain.errors import SubmitRefusedError
+
+URL = "s3://code/count.py"
+
+
+@pytest.fixture
+def submit(tmp_path: Path) -> ScriptSubmit:
+    return ScriptSubmit(
+        script=URL, app_name="numbers", run_id="run-1", properties_file=tmp_path / "p.properties"
+    )
+
+
+def prepared(submit: ScriptSubmit, settings: Settings, **changes: Any) -> tuple[list[str], Any]:
+    command = prepare_script(
+        replace(submit, **changes), settings, {"DAGSTER_PIPES_CONTEXT": "c"}, os.environ
+    )
+    return list(command.argv), command
+
+
+def option(argv: list[str], name: str) -> str:
+    return argv[argv.index(name) + 1]
+
+
+def test_a_script_alone(submit: ScriptSubmit, settings: Settings) -> None:
+    argv, command = prepared(submit, settings)
+    assert argv[-1] == URL
+    assert "spark.app.name=numbers" in argv
+    assert command.env["PYTHONPATH"] == str(settings.jobs_dir)
+    assert command.env["DAGSTER_PIPES_CONTEXT"] == "c"
+    assert command.env["JOB_BASE_DIR"] == settings.base_dir
+    # There are none: no run's parameters, and its output is the step's log.
+    assert not {"JOB_PARAMS_FILE", "LOG_FILE", "JOB_SECRETS"} & set(command.env)
+    assert command.properties == {}
+    assert not submit.properties_file.exists()
+
+
+def test_arguments_come_after_the_script(submit: ScriptSubmit, settings: Settings) -> None:
+    argv, _ = prepared(submit, settings, arguments=("--year", "2024", "--conf", "a b"))
+    assert argv[-5:] == [URL, "--year", "2024", "--conf", "a b"]
+
+
+def test_its_own_files_travel_after_ours(submit: ScriptSubmit, settings: Settings) -> None:
+    argv, _ = prepared(
+        submit, settings, py_files=("/p/lib.zip",), files=("/p/a.csv",), jars=("/p/b.jar",)
+    )
+    names = [Path(entry).name for entry in option(argv, "--py-files").split(",")]
+    assert [name.split("-")[0] for name in names] == ["framework", "dagster_pipes", "lib.zip"]
+    assert (option(argv, "--files"), option(argv, "--jars")) == ("/p/a.csv", "/p/b.jar")
+
+
+def test_secrets_are_in_a_file_and_in_variables_alone(
+    submit: ScriptSubmit, settings: Settings
+) -> None:
+    secrets = Secrets(
+        properties={"spark.my.key": "hunter2-a"},
+        variables={"TOKEN": "hunter2-b"},
+        mask=Masker(["hunter2-a", "hunter2-b"]),
+    )
+    argv, command = prepared(
+        submit, settings, secrets=secrets, variables={"MODE": "x"}, properties={"spark.a": "1"}
+    )
+    assert "hunter2" not in " ".join(argv)
+    assert "spark.a=1" in argv
+    assert command.env["TOKEN"] == "hunter2-b"
+    assert command.env["MODE"] == "x"
+    assert command.env["JOB_SECRETS"] == "TOKEN,spark.my.key"
+    assert "hunter2-a" in submit.properties_file.read_text(encoding="utf-8")
+    assert option(argv, "--properties-file") == str(submit.properties_file)
+
+
+@pytest.mark.parametrize("name", ["JOB_PARAMS_FILE", "PYTHONPATH", "ORCH_HOME", "spark_home"])
+def test_variables_that_are_ours_are_refused(
+    submit: ScriptSubmit, settings: Settings, name: str
+) -> None:
+    with pytest.raises(SubmitRefusedError, match=f"set for every job: {name}"):
+        prepared(submit, settings, variables={name: "x"})
+
+
+def test_a_script_is_looked_for_in_the_jobs_folder(
+    submit: ScriptSubmit, settings: Settings, tmp_path: Path
+) -> None:
+    argv, _ = prepared(submit, settings, script="landing.py")
+    assert argv[-1] == str(settings.jobs_dir / "landing.py")
+    own = tmp_path / "own.py"
+    own.touch()
+    argv, _ = prepared(submit, settings, script=str(own))
+    assert argv[-1] == str(own)
+    with pytest.raises(SubmitRefusedError, match=r"script of numbers is not there: .*none\.py"):
+        prepared(submit, settings, script="none.py")
+
+
+def test_in_cluster_mode_variables_go_to_the_driver(
+    submit: ScriptSubmit, settings: Settings
+) -> None:
+    cluster = {"spark.master": "yarn", "spark.submit.deployMode": "cluster"}
+    argv, command = prepared(submit, settings, properties=cluster, variables={"MODE": "x"})
+    assert "spark.yarn.appMasterEnv.MODE=x" in argv
+    assert "MODE" not in command.env
+    assert not [word for word in argv if "JOB_PARAMS_FILE" in word]
