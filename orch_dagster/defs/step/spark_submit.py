@@ -20,7 +20,8 @@ from dagster import (
 )
 from pydantic import Field
 
-from orch_dagster.bundle.secrets import PROPERTY, SecretError, Secrets, key_fault
+from framework.contract.secret_names import SPARK_PREFIX
+from orch_dagster.bundle.secrets import SecretError, Secrets, key_fault
 from orch_dagster.defs.step.executor import current_stop
 from orch_dagster.defs.step.job_messages import ChannelMessages
 from orch_dagster.defs.step.message_file import MessageFile, context_injector
@@ -280,8 +281,8 @@ def _secrets(values: Mapping[str, str]) -> Secrets:
     if faults:
         raise SecretError(faults)
     return Secrets(
-        properties={key: value for key, value in values.items() if key.startswith(PROPERTY)},
-        variables={key: value for key, value in values.items() if not key.startswith(PROPERTY)},
+        properties={key: value for key, value in values.items() if key.startswith(SPARK_PREFIX)},
+        variables={key: value for key, value in values.items() if not key.startswith(SPARK_PREFIX)},
         mask=Masker(values.values()),
     )
 
