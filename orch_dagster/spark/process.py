@@ -62,19 +62,46 @@ class ProcessEnd:
     left: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a command may take.
+
+    Attributes:
+        timeout_s: Seconds after which the tree is ended; None for no limit.
+        grace_s: Seconds between TERM and KILL.
+        tail_lines: Most lines kept for `ProcessEnd.tail`; so `tail_bytes`.
+    """
+
+    timeout_s: float | None
+    grace_s: float = 5.0
+    tail_lines: int = 200
+    tail_bytes: int = 4 * MAX_LINE_BYTES
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a command runs.
+
+    Attributes:
+        environ: What `command.env` is set on top of; by default this process's environment.
+        cwd: The command's working folder; by default this process's.
+        remove: Absolute path of a file to remove when all is over, even if this process is killed.
+        unread: The same of one to remove only if this process is killed.
+    """
+
+    environ: Mapping[str, str] | None = None
+    cwd: Path | None = None
+    remove: Path | None = None
+    unread: Path | None = None
+
+
 def run_supervised(
     command: Command,
     *,
     on_line: Callable[[str], None],
-    timeout_s: float | None,
     stop: threading.Event,
-    grace_s: float = 5.0,
-    tail_lines: int = 200,
-    tail_bytes: int = 4 * MAX_LINE_BYTES,
-    environ: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
-    remove: Path | None = None,
-    unread: Path | None = None,
+    limits: Limits,
+    surroundings: Surroundings = Surroundings(),
     mask: Callable[[bytes], bytes] = bytes,
 ) -> ProcessEnd:
     """Run a command to its end and leave none of its processes behind, whatever happens here.
@@ -86,30 +113,24 @@ def run_supervised(
         command: What to run.
         on_line: Gets each line of stdout and stderr, merged, in this thread; a line longer than
             64 KiB comes in pieces.
-        timeout_s: Seconds after which the tree is ended; None for no limit.
         stop: Set it in another thread to end the tree.
-        grace_s: Seconds between TERM and KILL.
-        tail_lines: Most lines kept for `ProcessEnd.tail`; so `tail_bytes`.
-        environ: What `command.env` is set on top of; by default this process's environment.
-        cwd: The command's working folder; by default this process's.
-        remove: Absolute path of a file to remove when all is over, even if this process is killed.
-        unread: The same of one to remove only if this process is killed.
+        limits: How long it may run, and how much of its output is kept.
+        surroundings: Where it runs.
         mask: Takes secrets out of the output, before `on_line` and the tail get it.
 
     Raises:
         CommandStartError: the command can't be started.
         SupervisorError: the supervisor was killed, so the command's end is unknown.
     """
-    env = {**(os.environ if environ is None else environ), **command.env}
-    process = SupervisedProcess(command.argv, env, grace_s, cwd, mask, remove=remove, unread=unread)
-    tail = Tail(tail_lines, tail_bytes)
+    process = SupervisedProcess(command, surroundings, limits.grace_s, mask)
+    tail = Tail(limits.tail_lines, limits.tail_bytes)
 
     def each(line: str) -> None:
         tail.add(line)
         on_line(line)
 
     with process:
-        reason = process.follow(each, timeout_s=timeout_s, stop=stop)
+        reason = process.follow(each, timeout_s=limits.timeout_s, stop=stop)
     ended, exit_code, left = process.report()
     if ended == "exited":
         reason = "exited"
@@ -124,16 +145,16 @@ class SupervisedProcess:
 
     def __init__(
         self,
-        argv: Sequence[str],
-        env: Mapping[str, str],
+        command: Command,
+        surroundings: Surroundings,
         grace_s: float,
-        cwd: Path | None,
         mask: Callable[[bytes], bytes],
-        **files: Path | None,
     ) -> None:
-        self._argv = argv
-        self._env = env
-        self._cwd = cwd
+        environ = os.environ if surroundings.environ is None else surroundings.environ
+        self._argv = command.argv
+        self._env = {**environ, **command.env}
+        self._cwd = surroundings.cwd
+        files = {"remove": surroundings.remove, "unread": surroundings.unread}
         # Each is an option of the supervisor.
         self._files = [f"--{name}={file}" for name, file in files.items() if file is not None]
         self._splitter = LineSplitter(mask=mask)

@@ -25,7 +25,7 @@ from orch_dagster.settings import Settings
 from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, build_command
 from orch_dagster.spark.deployment import DEPLOY_MODE, MASTER
 from orch_dagster.spark.failure_text import last_failure
-from orch_dagster.spark.process import run_supervised
+from orch_dagster.spark.process import Limits, Surroundings, run_supervised
 from orch_dagster.text import Masker, clip_utf8
 from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
 from orch_dagster.toolchain.properties import format_properties
@@ -142,11 +142,9 @@ class Recovery:
         end = run_supervised(
             command,
             on_line=lambda _: None,
-            timeout_s=self.settings.timeout_minutes * 60,
             stop=threading.Event(),
-            grace_s=self.settings.stop_grace_s,
-            environ=self.environ,
-            cwd=file.parent,
+            limits=Limits(self.settings.timeout_minutes * 60, self.settings.stop_grace_s),
+            surroundings=Surroundings(self.environ, file.parent),
         )
         answer = file.with_name(f"{file.name}.found")
         if end.exit_code != 0 or not answer.is_file():

@@ -1,4 +1,4 @@
-"""The run's log in Dagit: as the step's stdout, which its page shows as it grows, and as a link."""
+"""Show the run's log in Dagit: as the step's stdout, which grows on its page, and as a link."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from orch_dagster.defs.dagster_internals.engine_events import write_engine_event
 def show_run_log(
     instance: DagsterInstance, run: DagsterRun, job_name: str, log_file: Path
 ) -> dict[str, dg.MetadataValue[Any]]:
-    """Show the log in Dagit from now on, and say in the step's events where it is.
+    """Show the log in Dagit from now on, and report in the step's events where it is.
 
     A browser opens no path of the machine, and Dagit serves only the files of its own log folder:
-    so the log gets a second name there, as the step's stdout, of which there is none otherwise.
-    Where that cannot be (another disk, logs in a cloud), only the path is said.
+    so the log gets a second name there, as the step's stdout, which nothing else writes. Where
+    that can't be (another disk, logs in a cloud), only the path is reported.
 
     Args:
         instance: Dagster's.
@@ -44,7 +44,7 @@ def _is_linked(log_file: Path, second_name: Path) -> bool:
     with suppress(OSError):
         second_name.parent.mkdir(parents=True, exist_ok=True)
         os.link(log_file, second_name)
-    # It was there: the step is tried again.
+    # It exists already where the step is tried again.
     with suppress(OSError):
         return second_name.samefile(log_file)
     return False

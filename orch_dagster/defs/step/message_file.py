@@ -1,4 +1,4 @@
-"""The one result channel: the Pipes message file of a job, heard as it is written."""
+"""Read the Pipes message file of a job, the one result channel, while it is written."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from typing import Any, cast
 
 import dagster as dg
 from dagster import PipesFileMessageReader, PipesMessageHandler
+from typing_extensions import override
 
 from orch_dagster.defs.dagster_internals.tail_file import tail_file
 from orch_dagster.text import Masker
 
-# Under these a message has words of ours and of Dagster, which a secret may happen to be.
+# A message has fixed words under these, which a secret may happen to equal.
 _WORDS = frozenset(
     {"method", "kind", "type", "level", "severity", "biz_dt", "asset_key", "check_name"}
 )
 
 
 class MessageFile(PipesFileMessageReader):
-    """Dagster's file reader, which also lets a listener hear each message first.
+    """Dagster's file reader, which first hands each message to a listener.
 
     Args:
         path: The file, made and removed by the session.
@@ -41,11 +42,11 @@ class MessageFile(PipesFileMessageReader):
 
     @property
     def expected_writer_count(self) -> int:
-        """One job writes the file; said here because Dagster warns of its own default."""
+        """Return 1, as one job writes the file; Dagster warns of its own default."""
         return 1
 
     def _reader_thread(self, handler: PipesMessageHandler, is_resource_complete: Event) -> None:
-        """As PipesFileMessageReader's, of whole lines only.
+        """Hand on whole lines only, unlike PipesFileMessageReader.
 
         The writer writes a long message in pieces, so the tail of the file may be half a line.
         """
@@ -62,16 +63,16 @@ class MessageFile(PipesFileMessageReader):
             )
             raise
 
+    @override
     @contextmanager
     def read_messages(self, handler: PipesMessageHandler) -> Generator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """See PipesFileMessageReader."""
-        heard = cast(PipesMessageHandler, _Heard(handler, self._listen, self._mask))
-        with super().read_messages(heard) as params:
+        listening = cast(PipesMessageHandler, _ListeningHandler(handler, self._listen, self._mask))
+        with super().read_messages(listening) as params:
             yield params
 
 
-class _Heard:
-    """A handler before the handler."""
+class _ListeningHandler:
+    """Hands each message to the listener, then to Dagster's handler."""
 
     def __init__(
         self, handler: PipesMessageHandler, listen: Callable[[dict[str, Any]], None], mask: Masker
@@ -97,5 +98,5 @@ def _is_progress(message: Mapping[str, Any]) -> bool:
 
 
 def context_injector() -> dg.PipesEnvContextInjector:
-    """How the job learns its context: by an environment variable, so by no file to clean up."""
+    """Return the injector by an environment variable, which leaves no file to clean up."""
     return dg.PipesEnvContextInjector()

@@ -1,4 +1,4 @@
-"""What a job reported, as Dagster metadata."""
+"""Turn what a job reported into Dagster metadata."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DRIFT = ("added", "missing", "changed")
 def job_metadata(
     application: Mapping[str, Any], spark_log: Path | None
 ) -> dict[str, dg.MetadataValue[Any]]:
-    """The application of a job and what it printed, which all its dates share.
+    """Return the application of a job and its output, which all its dates share.
 
     Args:
         application: The job's report of its Spark application; empty where it made none.
@@ -33,7 +33,7 @@ def job_metadata(
 
 
 def landing_metadata(landing: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
-    """Row count, column schema, paths and duration of one landed date.
+    """Return row count, column schema, paths and duration of one landed date.
 
     Args:
         landing: The job's report of the date; empty where it made none.

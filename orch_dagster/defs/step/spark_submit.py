@@ -29,7 +29,7 @@ from orch_dagster.defs.step.metadata import job_metadata
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.outcome import Outcome, ResultMessages, judge
-from orch_dagster.spark.process import ProcessEnd, run_supervised
+from orch_dagster.spark.process import Limits, ProcessEnd, Surroundings, run_supervised
 from orch_dagster.spark.progress import StageTeller
 from orch_dagster.spark.submit import ScriptSubmit, prepare_script
 from orch_dagster.text import Masker
@@ -252,12 +252,11 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             process = run_supervised(
                 command,
                 on_line=submission.on_line,
-                timeout_s=submission.timeout_s,
                 stop=stop,
-                grace_s=settings.stop_grace_s,
-                cwd=work_dir,
-                remove=properties_file,
-                unread=submission.messages,
+                limits=Limits(submission.timeout_s, settings.stop_grace_s),
+                surroundings=Surroundings(
+                    cwd=work_dir, remove=properties_file, unread=submission.messages
+                ),
                 mask=submission.mask.in_bytes,
             )
         end = SubmitEnd(session, process, stop.fault)

@@ -7,13 +7,14 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 
 import psutil
 import pytest
 
 from orch_dagster.settings import REPOSITORY
-from orch_dagster.spark.process import ProcessEnd, run_supervised
+from orch_dagster.spark.process import Limits, ProcessEnd, Surroundings, run_supervised
 from orch_dagster.toolchain.errors import CommandStartError, SupervisorError
 from tests.runs.spark.conftest import MARK, Bench, Program
 from tests.waiting import wait_until
@@ -39,6 +40,9 @@ STUBBORN = """
 """
 
 
+_LIMITS = {each.name for each in fields(Limits)}
+
+
 class Run:
     """`run_supervised` with what most tests want."""
 
@@ -47,8 +51,10 @@ class Run:
         self.stop = threading.Event()
 
     def __call__(self, command: Program, **options: object) -> ProcessEnd:
-        given = {"on_line": self.lines.append, "timeout_s": 60.0, "stop": self.stop, "grace_s": 0.5}
-        return run_supervised(command, **(given | options))  # type: ignore[arg-type]
+        limits = {"timeout_s": 60.0, "grace_s": 0.5}
+        limits |= {name: options.pop(name) for name in [*options] if name in _LIMITS}
+        given = {"on_line": self.lines.append, "stop": self.stop, **options}
+        return run_supervised(command, limits=Limits(**limits), **given)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -122,7 +128,7 @@ def test_a_command_that_may_not_be_run_and_a_missing_folder_are_named(
     with pytest.raises(CommandStartError, match="Permission denied"):
         run(Program((str(plain),)))
     with pytest.raises(CommandStartError, match="gone"):
-        run(Program((sys.executable,)), cwd=tmp_path / "gone")
+        run(Program((sys.executable,)), surroundings=Surroundings(cwd=tmp_path / "gone"))
 
 
 @linux_only
@@ -274,13 +280,13 @@ def test_kill_of_the_orchestrator_leaves_nothing(bench: Bench, tmp_path: Path) -
         f"""
         import pathlib, sys, threading
         sys.path.insert(0, {str(ROOT)!r})
-        from orch_dagster.spark.process import run_supervised
+        from orch_dagster.spark.process import Limits, Surroundings, run_supervised
         class Program:
             argv = [sys.executable, sys.argv[1]]
             env = {{}}
-        run_supervised(Program, on_line=lambda line: print(line, flush=True), timeout_s=None,
-                       stop=threading.Event(), remove=pathlib.Path(sys.argv[2]),
-                       unread=pathlib.Path(sys.argv[3]))
+        run_supervised(Program, on_line=lambda line: print(line, flush=True), limits=Limits(None),
+                       stop=threading.Event(), surroundings=Surroundings(
+                           remove=pathlib.Path(sys.argv[2]), unread=pathlib.Path(sys.argv[3])))
         """,
         bench.python(STUBBORN).argv[1],
         str(secrets),
@@ -310,7 +316,7 @@ def test_a_forked_sibling_that_holds_the_control_pipe_does_not_keep_the_tree(
         f"""
         import os, signal, sys, threading
         sys.path.insert(0, {str(ROOT)!r})
-        from orch_dagster.spark.process import run_supervised
+        from orch_dagster.spark.process import Limits, run_supervised
         class Program:
             argv = [sys.executable, sys.argv[1]]
             env = {{}}
@@ -319,7 +325,7 @@ def test_a_forked_sibling_that_holds_the_control_pipe_does_not_keep_the_tree(
                 os.environ.clear()
                 signal.pause()
             print("forked", flush=True)
-        run_supervised(Program, on_line=fork, timeout_s=None, stop=threading.Event())
+        run_supervised(Program, on_line=fork, limits=Limits(None), stop=threading.Event())
         """,
         bench.python(STUBBORN).argv[1],
     )

@@ -12,7 +12,7 @@ import pytest
 
 from orch_dagster.spark.command import Platform, SubmitRequest, build_command
 from orch_dagster.spark.outcome import ResultMessages, judge
-from orch_dagster.spark.process import ProcessEnd, run_supervised
+from orch_dagster.spark.process import Limits, ProcessEnd, run_supervised
 from orch_dagster.spark.py_files import pipes_archive
 from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
 from orch_dagster.toolchain.properties import format_properties
@@ -91,7 +91,7 @@ class Job:
                 self.stop.set()
 
         marked = Program(command.argv, {**command.env, MARK: self._bench.mark})
-        return run_supervised(marked, on_line=take, timeout_s=120, stop=self.stop, grace_s=10)
+        return run_supervised(marked, on_line=take, stop=self.stop, limits=Limits(120, 10))
 
 
 # Windows' form (all in the properties file) is as good for the Linux spark-submit.

@@ -36,7 +36,7 @@ class Process:
         self.commands.append(command)
         self.options.append(options)
         text = "".join(json.dumps(message) + "\n" for message in self.messages)
-        options["unread"].write_text(text, encoding="utf-8")
+        options["surroundings"].unread.write_text(text, encoding="utf-8")
         options["on_line"]("a line of the script")
         return self.end
 
@@ -99,13 +99,16 @@ def test_the_call_becomes_a_command(ask: Ask, process: Process) -> None:
     assert {"spark.a=1", "spark.b=2", "spark.app.name=numbers"} <= set(command.argv)
     assert command.env["MODE"] == "x"
     assert {"DAGSTER_PIPES_CONTEXT", "DAGSTER_PIPES_MESSAGES"} <= set(command.env)
-    assert given["timeout_s"] == 180
+    assert given["limits"].timeout_s == 180
 
 
 def test_its_own_timeout_is_the_narrower(ask: Ask, process: Process, settings: Settings) -> None:
     ask(SparkSubmitClient(timeout_minutes=3), options=SubmitOptions(timeout_minutes=0.5))
     ask()
-    assert [given["timeout_s"] for given in process.options] == [30, settings.timeout_minutes * 60]
+    assert [given["limits"].timeout_s for given in process.options] == [
+        30,
+        settings.timeout_minutes * 60,
+    ]
 
 
 def test_the_scripts_output_is_the_steps(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
