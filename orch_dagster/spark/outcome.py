@@ -13,7 +13,7 @@ from orch_dagster.spark.failure_text import (
     last_traceback,
 )
 from orch_dagster.spark.process import ProcessEnd
-from orch_dagster.spark.transient import passing_cause
+from orch_dagster.spark.transient import transient_cause
 from orch_dagster.text import clip_utf8
 
 __all__ = ["JobException", "Outcome", "ResultMessages", "judge"]
@@ -39,15 +39,15 @@ class JobException:
 
     @property
     def line(self) -> str:
-        """It in one line, what may pass by itself said first in words."""
+        """It in one line, after its transient cause in words, if it has one."""
         said = exception_line(self.name, self.message, self.stack)
-        cause = self.passing_cause
+        cause = self.transient_cause
         return f"{cause}: {said}" if cause else said
 
     @property
-    def passing_cause(self) -> str | None:
-        """See passing.passing_cause."""
-        return passing_cause(self.name, self.message)
+    def transient_cause(self) -> str | None:
+        """Why another try may go well, None if nothing says so."""
+        return transient_cause(self.name, self.message)
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,12 @@ class ResultMessages:
 class Outcome:
     """The verdict on a run of a job; `message` is one line, None if it completed.
 
-    `may_pass` says of a failure that another try may go well.
+    `is_transient` says of a failure that another try may go well.
     """
 
     status: Literal["completed", "failed", "canceled"]
     message: str | None = None
-    may_pass: bool = False
+    is_transient: bool = False
 
 
 def judge(
@@ -103,7 +103,7 @@ def judge(
         failure = _unproven_landing(end, messages, expected_dates)
     if failure is None:
         return Outcome("completed")
-    return Outcome("failed", clip_utf8(failure), _may_pass(end, messages))
+    return Outcome("failed", clip_utf8(failure), _is_transient(end, messages))
 
 
 def _failure(end: ProcessEnd, messages: ResultMessages, timeout_s: float | None) -> str | None:
@@ -132,14 +132,14 @@ def _is_of_a_lost_jvm(end: ProcessEnd, exception: JobException) -> bool:
     return end.exit_code in (_SIGKILL_CODE, _SIGTERM_CODE) and exception.name in _LOST_GATEWAY
 
 
-def _may_pass(end: ProcessEnd, messages: ResultMessages) -> bool:
+def _is_transient(end: ProcessEnd, messages: ResultMessages) -> bool:
     if end.reason != "exited" or end.exit_code == 0:
         return False
     if messages.exception is not None:
-        return messages.exception.passing_cause is not None
+        return messages.exception.transient_cause is not None
     # A script that reports nothing prints its exception.
     name, _, text = (last_traceback(end.tail) or "").partition(": ")
-    return passing_cause(name, text) is not None
+    return transient_cause(name, text) is not None
 
 
 def _unproven_landing(

@@ -1,4 +1,4 @@
-"""Which failures of a job may pass by themselves, so that it is worth another try. Pure."""
+"""Tell the transient failures of a job, which are worth another try. Pure."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _CAUSES = {
 }
 
 
-def passing_cause(name: str, message: str) -> str | None:
-    """Return what an exception of a job says may pass by itself, None if it says no such thing.
+def transient_cause(name: str, message: str) -> str | None:
+    """Return why an exception of a job is transient, None if it is not.
 
-    >>> passing_cause("Py4JJavaError", "java.net.BindException: Address already in use")
+    >>> transient_cause("Py4JJavaError", "java.net.BindException: Address already in use")
     'a port that Spark needs is in use'
-    >>> passing_cause("HqlError", "java.net.BindException: Address already in use")
+    >>> transient_cause("HqlError", "java.net.BindException: Address already in use")
 
     Args:
         name: The exception's type.

@@ -105,7 +105,7 @@ class JobMessages(ChannelMessages):
                     self._end_date(payload, result)
             case "failure":
                 failure = _exception(payload)
-                if self.may_retry and failure.passing_cause:
+                if self.may_retry and failure.transient_cause:
                     self.transient[str(payload["biz_dt"])] = failure.line
                     return
                 now = datetime.now(timezone.utc)

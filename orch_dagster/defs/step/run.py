@@ -176,7 +176,7 @@ def _materializations(
 
 def _retry(step: BegunStep, messages: JobMessages, outcome: Outcome) -> dg.RetryRequested | None:
     """Return what to raise so that dates that failed transiently are tried again, or None."""
-    is_transient = outcome.status == "failed" and (outcome.may_pass or messages.transient)
+    is_transient = outcome.status == "failed" and (outcome.is_transient or messages.transient)
     if not (is_transient and step.attempt.may_retry):
         return None
     reasons = "; ".join(f"{day}: {why}" for day, why in sorted(messages.transient.items()))

@@ -6,7 +6,7 @@ import pytest
 
 from orch_dagster.spark.outcome import JobException, ResultMessages, judge
 from orch_dagster.spark.process import ProcessEnd
-from orch_dagster.spark.transient import passing_cause
+from orch_dagster.spark.transient import transient_cause
 
 LOST = (
     "An error occurred while calling o72.save.\n: org.apache.spark.SparkException: Job aborted due "
@@ -33,15 +33,15 @@ KUDU = (
         ("java.sql.SQLTransientConnectionException: no route", "a store did not answer"),
     ],
 )
-def test_what_may_pass_is_said_first(message: str, cause: str) -> None:
-    assert passing_cause("Py4JJavaError", message) == cause
+def test_what_is_transient_is_said_first(message: str, cause: str) -> None:
+    assert transient_cause("Py4JJavaError", message) == cause
     outcome = judge(
         ProcessEnd(1, "exited", "", 1.0),
         ResultMessages(opened=True, closed=True, exception=JobException("Py4JJavaError", message)),
         lands=True,
         timeout_s=None,
     )
-    assert outcome.may_pass
+    assert outcome.is_transient
     assert outcome.message is not None
     assert outcome.message.startswith(f"{cause}: Py4JJavaError: ")
 
@@ -50,7 +50,7 @@ def test_what_may_pass_is_said_first(message: str, cause: str) -> None:
     "name", ["HqlError", "AnalysisException", "CheckFailedError", "ValueError"]
 )
 def test_an_error_of_the_jobs_own_never_passes_whatever_it_quotes(name: str) -> None:
-    assert passing_cause(name, LOST) is None
+    assert transient_cause(name, LOST) is None
 
 
 def test_a_script_that_only_prints_its_exception() -> None:
@@ -59,7 +59,7 @@ def test_a_script_that_only_prints_its_exception() -> None:
         f"py4j.protocol.Py4JJavaError: {PORT}\n"
     )
     end = ProcessEnd(1, "exited", tail, 1.0)
-    assert judge(end, ResultMessages(), lands=False, timeout_s=None).may_pass
+    assert judge(end, ResultMessages(), lands=False, timeout_s=None).is_transient
 
 
 @pytest.mark.parametrize("reason", ["timeout", "stopped"])
@@ -71,7 +71,7 @@ def test_a_job_that_was_ended_is_not_tried_again(reason: str) -> None:
         lands=True,
         timeout_s=60,
     )
-    assert not outcome.may_pass
+    assert not outcome.is_transient
 
 
 def test_a_thread_that_died_is_told_where_no_landing_was_reported() -> None:

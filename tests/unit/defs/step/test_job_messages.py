@@ -27,11 +27,6 @@ def reporter() -> KeptReports:
     return KeptReports()
 
 
-@pytest.fixture
-def stages() -> list[Sequence[Stage]]:
-    return []
-
-
 def messages_of(writer: ExecutionLogWriter, *biz_dts: str, may_retry: bool = False) -> JobMessages:
     return JobMessages(lambda _: None, writer=writer, biz_dts=biz_dts, may_retry=may_retry)
 
@@ -48,8 +43,8 @@ def custom(**payload: Any) -> dict[str, Any]:
     return {"method": "report_custom_message", "params": {"payload": payload}}
 
 
-def failure(biz_dt: str, message: str) -> dict[str, Any]:
-    return custom(kind="failure", biz_dt=biz_dt, name="LandingError", message=message, stack=[])
+def failure(biz_dt: str, message: str, name: str = "LandingError") -> dict[str, Any]:
+    return custom(kind="failure", biz_dt=biz_dt, name=name, message=message, stack=[])
 
 
 def test_a_real_jobs_messages(
@@ -95,7 +90,8 @@ def test_a_transient_failure_ends_its_date_only_if_no_attempt_may_follow(
 ) -> None:
     writer = writer_of(store, settings, reporter, DAY, NEXT)
     messages = messages_of(writer, DAY, NEXT, may_retry=may_retry)
-    messages(failure(NEXT, "java.net.ConnectException: Connection refused"))
+    refused = "java.net.ConnectException: Connection refused"
+    messages(failure(NEXT, refused, "Py4JJavaError"))
     assert set(messages.transient) == ({NEXT} if may_retry else set())
     assert set(writer.report.ends) == (set() if may_retry else {NEXT})
 

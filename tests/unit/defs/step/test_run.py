@@ -173,13 +173,13 @@ def ran_rows() -> int:
     return landing["row_count"]
 
 
-def test_what_the_client_is_given(run: Run) -> None:
+def test_what_the_client_is_given(run: Run, settings: Settings) -> None:
     client = GivenEnd()
     ran = run(client)
     (submission,) = client.submissions
     assert submission.messages == ran.step.params.file.with_name("job.messages.jsonl")
     assert not submission.messages.exists()
-    assert submission.timeout_s == 240 * 60
+    assert submission.timeout_s == settings.timeout_minutes * 60
 
 
 def test_a_failure_is_the_rows_and_the_runs(run: Run) -> None:
@@ -234,18 +234,16 @@ def test_what_ends_the_submit_ends_the_row(run: Run, error: BaseException, statu
     assert ran.landed == {}
 
 
-def transient(biz_dt: str) -> dict[str, Any]:
-    refused = "java.net.ConnectException: Connection refused"
-    payload = {"kind": "failure", "biz_dt": biz_dt, "name": "LandingError", "message": refused}
-    return {"method": "report_custom_message", "params": {"payload": {**payload, "stack": []}}}
+def failure(biz_dt: str, name: str, message: str) -> dict[str, Any]:
+    payload = {"kind": "failure", "biz_dt": biz_dt, "name": name, "message": message, "stack": []}
+    return {"method": "report_custom_message", "params": {"payload": payload}}
 
 
 def test_a_transient_failure_is_tried_again_and_its_row_stays_open(run: Run) -> None:
     opened, *_, closed = recorded_messages()
     end = ProcessEnd(1, "exited", "", 9.0)
-    ran = run(
-        GivenEnd(end, messages=[opened, transient(DAY), closed]), retry_max="2", retry_delay="5"
-    )
+    refused = failure(DAY, "Py4JJavaError", "java.net.ConnectException: Connection refused")
+    ran = run(GivenEnd(end, messages=[opened, refused, closed]), retry_max="2", retry_delay="5")
     assert isinstance(ran.error, dg.RetryRequested)
     assert (ran.error.max_retries, ran.error.seconds_to_wait) == (2, 5.0)
     assert ran.rows[DAY]["status"] == "Started"
@@ -254,10 +252,9 @@ def test_a_transient_failure_is_tried_again_and_its_row_stays_open(run: Run) -> 
 
 def test_of_several_dates_those_that_landed_are_materialized_before_the_failure(run: Run) -> None:
     *before, closed = recorded_messages()
-    failure = transient(NEXT)
-    failure["params"]["payload"]["message"] = "no rows"
     end = ProcessEnd(1, "exited", "", 9.0)
-    ran = run(GivenEnd(end, messages=[*before, failure, closed]), DAY, NEXT)
+    no_rows = failure(NEXT, "LandingError", "no rows")
+    ran = run(GivenEnd(end, messages=[*before, no_rows, closed]), DAY, NEXT)
     assert list(ran.landed) == [DAY]
     assert {day: row["status"] for day, row in ran.rows.items()} == {
         DAY: "Completed",
