@@ -83,33 +83,46 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def assemble(
-    spec: JobSpec,
-    *,
-    run_id: str,
-    wanted: Sequence[str],
-    environment: str,
-    generated_at: datetime,
-    dependencies: Iterable[JobDependency],
-    process_control: Sequence[ProcessControl],
-    sys_params: Iterable[SysParam],
-) -> ParamBundle:
-    """Put a bundle together.
+@dataclass(frozen=True)
+class BundleRequest:
+    """Who asks for a bundle, and for what.
 
-    Args:
-        spec: The job.
+    Attributes:
         run_id: Dagster's run id.
         wanted: The run's business dates, oldest first. One must be open; of several, those that
             are not are skipped.
         environment: ORCH_ENV.
         generated_at: When the rows were read.
-        dependencies: The job's rows.
-        process_control: The rows of the job's group, this run's already stamped.
-        sys_params: Rows of the environment, for this job, its group and ``*``.
+    """
+
+    run_id: str
+    wanted: Sequence[str]
+    environment: str
+    generated_at: datetime
+
+
+@dataclass(frozen=True)
+class BundleRows:
+    """The rows that a bundle is made of.
+
+    Attributes:
+        dependencies: The job's.
+        process_control: Those of the job's group, this run's already stamped.
+        sys_params: Those of the environment, for the job, its group and ``*``.
+    """
+
+    dependencies: Iterable[JobDependency]
+    process_control: Sequence[ProcessControl]
+    sys_params: Iterable[SysParam]
+
+
+def assemble(spec: JobSpec, request: BundleRequest, rows: BundleRows) -> ParamBundle:
+    """Put the bundle of a job together.
 
     Raises:
         NotReadyError: No wanted date is open; names the key and the command that opens it.
     """
+    wanted, process_control = request.wanted, rows.process_control
     is_open = {row.biz_dt for row in process_control}
     biz_dts = tuple(biz_dt for biz_dt in wanted if biz_dt in is_open)
     if not biz_dts:
@@ -118,16 +131,16 @@ def assemble(
     newest_first = sorted(process_control, key=lambda row: row.biz_dt, reverse=True)
     return ParamBundle(
         spec=spec,
-        run_id=run_id,
+        run_id=request.run_id,
         biz_dts=biz_dts,
-        environment=environment,
-        generated_at=generated_at,
-        dependencies=tuple(dependencies),
+        environment=request.environment,
+        generated_at=request.generated_at,
+        dependencies=tuple(rows.dependencies),
         process_control=(
             *(row for row in reversed(newest_first) if row.biz_dt in of_run),
             *(row for row in newest_first if row.biz_dt not in of_run),
         ),
-        sys_params=tuple(winning_params(spec.key_names, sys_params)),
+        sys_params=tuple(winning_params(spec.key_names, rows.sys_params)),
         skipped=tuple(biz_dt for biz_dt in wanted if biz_dt not in is_open),
     )
 

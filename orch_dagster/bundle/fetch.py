@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from orch_dagster.bundle.bundle import (
+    BundleRequest,
+    BundleRows,
     ParamBundle,
     assemble,
     values_of_type,
@@ -56,13 +58,13 @@ def fetch_bundle(
     dates = read_records(store, ProcessControl, spec.group.columns)
     return assemble(
         spec,
-        run_id=run_id,
-        wanted=wanted,
-        environment=environment,
-        generated_at=datetime.now(timezone.utc),
-        dependencies=dependencies,
-        process_control=dates,
-        sys_params=params,
+        BundleRequest(
+            run_id=run_id,
+            wanted=wanted,
+            environment=environment,
+            generated_at=datetime.now(timezone.utc),
+        ),
+        BundleRows(dependencies=dependencies, process_control=dates, sys_params=params),
     )
 
 

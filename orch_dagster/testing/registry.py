@@ -9,7 +9,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from orch_dagster.bundle.bundle import ParamBundle, assemble, values_of_type
+from orch_dagster.bundle.bundle import (
+    BundleRequest,
+    BundleRows,
+    ParamBundle,
+    assemble,
+    values_of_type,
+)
 from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import JobDependency, JobMaster, ProcessControl, SysParam
 from orch_dagster.control.tables import (
@@ -117,21 +123,22 @@ class JobRows:
         ]
         return assemble(
             self.spec,
-            run_id=run_id,
-            wanted=[biz_dt],
-            environment=environment,
-            generated_at=now,
-            dependencies=[
-                JobDependency.from_row(row)
-                for row in self.rows.get(JOB_DEPENDENCY.name, ())
-                if row.get("dependent_job_id") == self.spec.job_id
-            ],
-            process_control=[
-                replace(opened, **stamped),
-                *(row for row in dates if row.biz_dt != biz_dt),
-            ],
-            # The first of equals wins.
-            sys_params=[*given, *_sys_params(self.rows, environment)],
+            BundleRequest(
+                run_id=run_id, wanted=[biz_dt], environment=environment, generated_at=now
+            ),
+            BundleRows(
+                dependencies=[
+                    JobDependency.from_row(row)
+                    for row in self.rows.get(JOB_DEPENDENCY.name, ())
+                    if row.get("dependent_job_id") == self.spec.job_id
+                ],
+                process_control=[
+                    replace(opened, **stamped),
+                    *(row for row in dates if row.biz_dt != biz_dt),
+                ],
+                # The first of equals wins.
+                sys_params=[*given, *_sys_params(self.rows, environment)],
+            ),
         )
 
 

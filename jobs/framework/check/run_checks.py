@@ -43,6 +43,24 @@ class StagedSink:
     shaped: DataFrame
 
 
+@dataclass(frozen=True)
+class _Landing:
+    """A date that is about to be published.
+
+    `best` is the sink that tells the most when it is read back, `history` its earlier landings.
+    """
+
+    spark: SparkSession
+    params: JobParams
+    plan: Plan
+    best: StagedSink | None
+    history: History | None
+
+    @property
+    def title(self) -> str:
+        return f"{self.params.job_name} {self.plan.biz_dt}"
+
+
 def run_checks(
     spark: SparkSession,
     fs: FileSystem,
@@ -64,18 +82,17 @@ def run_checks(
     history = None
     if best and has_schema(best.planned):
         history = History(fs, best.planned, plan.biz_dt)
-    found = _drift(spark, params, plan, best, history) if best and history else None
-    results = _checks(spark, params, plan, best, history, result)
+    landing = _Landing(spark, params, plan, best, history)
+    found = _drift(landing, best, history) if best and history else None
+    results = _checks(landing, result)
     if results:
         report.checks(plan.biz_dt.isoformat(), results)
         _refuse_failed(params, plan, results)
     return Findings(found, results)
 
 
-def _drift(
-    spark: SparkSession, params: JobParams, plan: Plan, best: StagedSink, history: History
-) -> Drift | None:
-    planned, last = best.planned, history.last()
+def _drift(landing: _Landing, best: StagedSink, history: History) -> Drift | None:
+    spark, planned, last = landing.spark, best.planned, history.last()
     if last is None:
         return None
     before = _read_earlier(last, lambda: columns_of(spark, planned, last.folder))
@@ -83,40 +100,31 @@ def _drift(
         return None
     found = drift.drift_between(before, columns_of(spark, planned, best.folder), last.biz_dt)
     text = drift.described(found)
-    if text and params.drift_is_refused:
+    if text and landing.params.drift_is_refused:
         raise SchemaDriftError(
             f"{planned.root}: other columns than on {last.biz_dt}: {text}; nothing was published, "
             "the old data is in place. Correct the source or the HQL; or set the sys_param "
             "schema.drift (param_type system) to report, which publishes and only reports."
         )
     if text:
-        _log().warning(
-            "%s %s: other columns than on %s: %s", params.job_name, plan.biz_dt, last.biz_dt, text
-        )
+        _log().warning("%s: other columns than on %s: %s", landing.title, last.biz_dt, text)
     return found
 
 
-def _checks(
-    spark: SparkSession,
-    params: JobParams,
-    plan: Plan,
-    best: StagedSink | None,
-    history: History | None,
-    result: DataFrame,
-) -> tuple[CheckResult, ...]:
-    window = params.window(plan.biz_dt)
+def _checks(landing: _Landing, result: DataFrame) -> tuple[CheckResult, ...]:
+    best, title = landing.best, landing.title
+    window = landing.params.window(landing.plan.biz_dt)
     asked = window.row.get("business_keys") if window else None
     if not window or not asked:
         return ()
     rows = result
     if best:
-        rows = read_folder(spark, best.planned, best.folder, best.shaped.schema)
+        rows = read_folder(landing.spark, best.planned, best.folder, best.shaped.schema)
     names = key_checks.names_in(rows, asked, window.row.get("compare_cols"), [BIZ_DT])
-    title = f"{params.job_name} {plan.biz_dt}"
     if names is None:
         _log().info("%s: no checks, the result has none of the business_keys %s", title, asked)
         return ()
-    results = _compared(spark, params, plan, rows, names, best, history)
+    results = _compared(landing, rows, names)
     for each in results:
         tell = _log().info if each.passed else _log().warning
         tell("%s: %s %s: %s", title, each.name, _word(each), key_checks.described(each))
@@ -124,14 +132,10 @@ def _checks(
 
 
 def _compared(
-    spark: SparkSession,
-    params: JobParams,
-    plan: Plan,
-    rows: DataFrame,
-    names: key_checks.Names,
-    best: StagedSink | None,
-    history: History | None,
+    landing: _Landing, rows: DataFrame, names: key_checks.Names
 ) -> tuple[CheckResult, ...]:
+    params, best, history = landing.params, landing.best, landing.history
+
     def check(earlier: Earlier) -> tuple[CheckResult, ...]:
         with explained(best.planned.root if best else "the result"):
             return key_checks.check_keys(rows, names, earlier, blocking=params.checks_are_blocking)
@@ -143,10 +147,10 @@ def _compared(
         return check(Earlier(why_not=f"files of format {form} do not tell their columns"))
     landed = history.before()
     if landed is None:
-        return check(Earlier(why_not=f"no date before {plan.biz_dt} is there"))
+        return check(Earlier(why_not=f"no date before {landing.plan.biz_dt} is there"))
 
     def check_with_earlier() -> tuple[CheckResult, ...]:
-        earlier = read_landed(spark, best.planned, landed.folder, rows.schema)
+        earlier = read_landed(landing.spark, best.planned, landed.folder, rows.schema)
         return check(Earlier(landed.biz_dt, earlier))
 
     results = _read_earlier(landed, check_with_earlier)

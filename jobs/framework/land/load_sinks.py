@@ -144,9 +144,7 @@ def _stage_all(
         StagedSink(planned, folder, rows)
         for (planned, rows), folder in zip(files, folders, strict=True)
     ]
-    staged = [
-        stage(spark, fs, each.shaped, each.planned, each.folder, biz_dt, scans) for each in sinks
-    ]
+    staged = [stage(spark, fs, each, biz_dt, scans) for each in sinks]
     counts = {sink.planned.root: each.row_count for sink, each in zip(sinks, staged, strict=True)}
     if len(set(counts.values())) > 1:
         raise PublishError(f"the sinks got different numbers of rows, none was published: {counts}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from framework.check.run_checks import StagedSink
 from framework.contract.paths import join
 from framework.errors import ForeignRowsError, PublishError
 from framework.failures import explained
@@ -59,15 +60,9 @@ def shape(result: DataFrame, planned: PlannedSink, biz_dt: str) -> DataFrame:
 
 
 def stage(
-    spark: SparkSession,
-    fs: FileSystem,
-    shaped: DataFrame,
-    planned: PlannedSink,
-    folder: str,
-    biz_dt: str,
-    scans: Scans,
+    spark: SparkSession, fs: FileSystem, staged: StagedSink, biz_dt: str, scans: Scans
 ) -> Staged:
-    """Write the rows to `folder`, read them back and count them.
+    """Write the rows of a sink to its folder, read them back and count them.
 
     Reading back tells what is on the disk, not what was meant to be: for ORC and Parquet it reads
     the footers only, for text formats it is one pass over the output. The query is not run again.
@@ -77,28 +72,27 @@ def stage(
         SourceGoneError: a source's file disappeared.
         PublishError: there is no space left.
     """
-    sink = planned.sink
-    with explained(planned.root):
+    sink = staged.planned.sink
+    with explained(staged.planned.root):
         with scans.counted():
             write_dataset(
-                shaped,
+                staged.shaped,
                 sink.format,
-                folder,
+                staged.folder,
                 partition_cols=sink.partition_cols,
                 options=sink.options,
             )
-        row_count = _count(spark, shaped, planned, folder, biz_dt)
+        row_count = _count(spark, staged, biz_dt)
         if row_count == 0 and sink.partition_cols:
-            _stage_nothing(spark, fs, shaped, planned, folder, biz_dt)
-    return Staged(row_count, fs.usage(folder), tuple(shaped.dtypes))
+            _stage_nothing(spark, fs, staged, biz_dt)
+    return Staged(row_count, fs.usage(staged.folder), tuple(staged.shaped.dtypes))
 
 
-def _count(
-    spark: SparkSession, shaped: DataFrame, planned: PlannedSink, folder: str, biz_dt: str
-) -> int:
+def _count(spark: SparkSession, staged: StagedSink, biz_dt: str) -> int:
     from pyspark.sql import functions
 
-    written = read_folder(spark, planned, folder, shaped.schema)
+    planned = staged.planned
+    written = read_folder(spark, planned, staged.folder, staged.shaped.schema)
     if not planned.has_biz_dt_folder:
         return written.count()
     by_date = written.groupBy(functions.col(BIZ_DT).cast("string").alias(BIZ_DT)).count()
@@ -115,19 +109,13 @@ def _count(
     return counts.get(biz_dt, 0)
 
 
-def _stage_nothing(
-    spark: SparkSession,
-    fs: FileSystem,
-    shaped: DataFrame,
-    planned: PlannedSink,
-    folder: str,
-    biz_dt: str,
-) -> None:
+def _stage_nothing(spark: SparkSession, fs: FileSystem, staged: StagedSink, biz_dt: str) -> None:
     """Stage an empty partition that reads back: one file with the schema and no rows.
 
     Spark writes no partition folder for no rows. Deeper partition columns get a folder too, so
     that every file of the table is equally deep, as Spark's partition discovery demands.
     """
+    planned, folder, shaped = staged.planned, staged.folder, staged.shaped
     names = {column.lower(): column for column in shaped.columns}
     partitions = [names[column.lower()] for column in planned.sink.partition_cols]
     types = dict(shaped.dtypes)

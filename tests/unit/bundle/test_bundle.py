@@ -16,6 +16,8 @@ from pytest import MonkeyPatch
 
 from orch_dagster.bundle import bundle as bundle_module
 from orch_dagster.bundle.bundle import (
+    BundleRequest,
+    BundleRows,
     ParamBundle,
     assemble,
     waiting_dates,
@@ -55,42 +57,45 @@ def made(
 ) -> ParamBundle:
     return assemble(
         SPEC,
-        run_id="run-1",
-        wanted=wanted,
-        environment="DEV",
-        generated_at=NOW,
-        dependencies=[JobDependency("JOB_1001", JOB_NAME, "JOB_1000", "before", 1)],
-        process_control=[day(biz_dt) for biz_dt in days],
-        sys_params=params,
+        BundleRequest(run_id="run-1", wanted=wanted, environment="DEV", generated_at=NOW),
+        BundleRows(
+            dependencies=[JobDependency("JOB_1001", JOB_NAME, "JOB_1000", "before", 1)],
+            process_control=[day(biz_dt) for biz_dt in days],
+            sys_params=params,
+        ),
     )
 
 
 def test_the_json_is_the_golden_file() -> None:
     bundle = assemble(
         SPEC,
-        run_id="0b1e0e3c-5a52-4a5e-8f4e-0d6a3e2c9f10",
-        wanted=("2024-05-15",),
-        environment="DEV",
-        generated_at=NOW,
-        dependencies=[JobDependency("JOB_1001", JOB_NAME, "JOB_1000", "before", 1)],
-        process_control=[
-            day("2024-05-14", start_dt="2024-05-14", end_dt="2024-05-14"),
-            day(
-                "2024-05-15",
-                start_dt="2024-05-13",
-                end_dt="2024-05-15",
-                process_dt="2024-05-16",
-                business_keys="contract_no",
-                compare_cols="status_code,premium_amt",
-                run_id="0b1e0e3c-5a52-4a5e-8f4e-0d6a3e2c9f10",
-                last_update_ts=NOW,
-            ),
-        ],
-        sys_params=[
-            param("spark.master", "*", "local[2]"),
-            param("spark.executor.memory", "gels_fpms", "2g"),
-            param("DB_PASSWORD", "*", "env:DB_PASSWORD", "secret"),
-        ],
+        BundleRequest(
+            run_id="0b1e0e3c-5a52-4a5e-8f4e-0d6a3e2c9f10",
+            wanted=("2024-05-15",),
+            environment="DEV",
+            generated_at=NOW,
+        ),
+        BundleRows(
+            dependencies=[JobDependency("JOB_1001", JOB_NAME, "JOB_1000", "before", 1)],
+            process_control=[
+                day("2024-05-14", start_dt="2024-05-14", end_dt="2024-05-14"),
+                day(
+                    "2024-05-15",
+                    start_dt="2024-05-13",
+                    end_dt="2024-05-15",
+                    process_dt="2024-05-16",
+                    business_keys="contract_no",
+                    compare_cols="status_code,premium_amt",
+                    run_id="0b1e0e3c-5a52-4a5e-8f4e-0d6a3e2c9f10",
+                    last_update_ts=NOW,
+                ),
+            ],
+            sys_params=[
+                param("spark.master", "*", "local[2]"),
+                param("spark.executor.memory", "gels_fpms", "2g"),
+                param("DB_PASSWORD", "*", "env:DB_PASSWORD", "secret"),
+            ],
+        ),
     )
 
     # After a change that is meant: ORCH_GOLDEN=write pytest tests/unit/bundle, and read the diff
