@@ -22,7 +22,7 @@ RECORDED = Path(__file__).with_name("recorded") / "messages_of_job_1001.jsonl"
 # What is another at every run, by the key under which it is.
 _VARYING: dict[str, Any] = {
     "spark_app_id": "local-1715821323000",
-    "spark_ui": None,
+    "spark_ui": "http://spark.example:4040",
     "started_at": "2024-05-16T01:02:04.000000+00:00",
     "duration_s": 4.5,
     "size_bytes": 20000,

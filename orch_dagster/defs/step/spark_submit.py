@@ -196,13 +196,13 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
         minutes = options.timeout_minutes or self.timeout_minutes or settings.timeout_minutes
         # Not only the step's name: a step may run several scripts.
         name = f"{op_context.op.name}-{uuid.uuid4().hex[:8]}"
-        base = settings.params_dir / context.run_id / name
+        base = settings.params_dir / op_context.run_id / name
         base.parent.mkdir(parents=True, exist_ok=True)
         secrets = _secrets(options.secrets)
         submit = ScriptSubmit(
             script=script,
             app_name=op_context.op.name,
-            run_id=context.run_id,
+            run_id=op_context.run_id,
             properties_file=base.with_suffix(".properties"),
             arguments=tuple(arguments),
             properties={**self.properties, **options.properties},

@@ -85,7 +85,7 @@ def test_an_asset_of_ones_own(
         assert failure is not None
         assert failure.user_failure_data is not None
         message = failure.user_failure_data.description
-        assert message == "ValueError: nobody wants it: ****** (count.py:20)"
+        assert message == "ValueError: nobody wants it: ****** (count.py:18)"
 
         logged = [
             str(entry.user_message)
