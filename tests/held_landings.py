@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from framework.plan import Place
-from framework.publish.processes import psutil_look, this_process
+from framework.publish.processes import psutil_probe, this_process
 from framework.publish.publication import publication
 from framework.storage.local import LocalFileSystem
 
@@ -80,10 +80,10 @@ class Landing:
         _thread.landing = self
         folder = f"biz_dt={self.biz_dt}"
         places = [Place((self.root / table / folder).as_posix(), folder) for table in TABLES]
-        me = this_process(f"run-{self.stop_at}", psutil_look)
+        me = this_process(f"run-{self.stop_at}", psutil_probe)
         try:
             with publication(
-                LocalFileSystem(), places, JOB, self.biz_dt, me, psutil_look
+                LocalFileSystem(), places, JOB, self.biz_dt, me, psutil_probe
             ) as current:
                 for staging in current.staging:
                     fill(Path(staging) / folder, "new")

@@ -14,7 +14,7 @@ from framework.land.staging import Staged, shape, stage
 from framework.logging import get_logger
 from framework.params import JobParams
 from framework.plan import REJECTED, Place, Plan
-from framework.publish.processes import jvm_look, this_process
+from framework.publish.processes import jvm_probe, this_process
 from framework.publish.publication import publication
 from framework.publish.swap import remove_empty_parents
 from framework.read.bad_records import Rejected, stage_rejected
@@ -105,7 +105,7 @@ def _published(
     if not both:
         yield ()
         return
-    look = jvm_look(spark)
+    look = jvm_probe(spark)
     me = this_process(params.run_id, look, spark.sparkContext.applicationId)
     try:
         with publication(fs, both, params.job_name, plan.biz_dt.isoformat(), me, look) as current:

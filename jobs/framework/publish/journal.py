@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
 from framework.contract.paths import join, parent
-from framework.publish.processes import Owner
+from framework.publish.processes import LockOwner
 
 FOLDER = "_landing"
 FILE = "journal.json"
@@ -44,7 +44,7 @@ class Journal:
 
     job_name: str
     biz_dt: str
-    owner: Owner
+    owner: LockOwner
     state: State = "staging"
     moves: tuple[Move, ...] = field(default=())
 
@@ -66,7 +66,7 @@ def decode(data: bytes) -> Journal:
         return Journal(
             job_name=document["job_name"],
             biz_dt=document["biz_dt"],
-            owner=Owner(**document["owner"]),
+            owner=LockOwner(**document["owner"]),
             state=document["state"],
             moves=tuple(Move(**move) for move in document["moves"]),
         )

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from framework.contract.paths import join, parent
+from framework.contract.process_identity import ProcessProbe
 from framework.errors import LockedError
 from framework.publish.journal import FILE, Journal, decode
-from framework.publish.processes import Look, Owner
+from framework.publish.processes import LockOwner
 from framework.publish.swap import remove_empty_parents
 from framework.storage.filesystem import FileSystem
 
@@ -36,11 +37,11 @@ class OwnerCheck:
         gone_hosts: Other hosts whose processes are known to be gone; all others are unknown.
     """
 
-    me: Owner
-    look: Look
+    me: LockOwner
+    look: ProcessProbe
     gone_hosts: frozenset[str] = frozenset()
 
-    def refuse_if_held(self, location: str, owner: Owner) -> None:
+    def refuse_if_held(self, location: str, owner: LockOwner) -> None:
         """Refuse the lock unless its owner is gone.
 
         Raises:

@@ -20,7 +20,7 @@ from framework.logging import get_logger
 from framework.plan import Place
 from framework.publish import lock, swap
 from framework.publish.journal import Journal, Move, State, journal_location, landing_folder
-from framework.publish.processes import Look, Owner
+from framework.publish.processes import LockOwner, ProcessProbe
 from framework.storage.filesystem import FileSystem
 
 
@@ -143,8 +143,8 @@ def publication(
     places: Sequence[Place],
     job_name: str,
     biz_dt: str,
-    me: Owner,
-    look: Look,
+    me: LockOwner,
+    look: ProcessProbe,
 ) -> Generator[Publication]:
     """Lock a job and date, recover what an earlier landing left, and create staging folders.
 
@@ -180,7 +180,11 @@ def publication(
 
 
 def recover(
-    fs: FileSystem, location: str, me: Owner, look: Look, gone_hosts: Collection[str] = ()
+    fs: FileSystem,
+    location: str,
+    me: LockOwner,
+    look: ProcessProbe,
+    gone_hosts: Collection[str] = (),
 ) -> str | None:
     """Finish or roll back the landing that left a journal at `location`, if its owner is gone.
 
@@ -254,7 +258,7 @@ def _close_failed(current: Publication) -> None:
         )
 
 
-def _moves(places: Sequence[Place], me: Owner, job_name: str, biz_dt: str) -> tuple[Move, ...]:
+def _moves(places: Sequence[Place], me: LockOwner, job_name: str, biz_dt: str) -> tuple[Move, ...]:
     moves: list[Move] = []
     for index, place in enumerate(places):
         # With the whole run id, Spark's attempt files below would exceed Windows' 260 characters.

@@ -19,10 +19,11 @@ from typing import Any, Literal
 
 from framework.contract import variables
 from framework.contract.paths import base_location, is_local, join, parent, resolve
+from framework.contract.process_identity import ProcessProbe
 from framework.errors import LockedError, PublishError
 from framework.plan import BIZ_DT
 from framework.publish.journal import FILE, FOLDER
-from framework.publish.processes import Look, Owner, psutil_look, this_process
+from framework.publish.processes import LockOwner, psutil_probe, this_process
 from framework.publish.publication import recover
 from framework.publish.swap import remove_empty_parents
 from framework.session import get_spark
@@ -77,8 +78,8 @@ class Recovery:
 
     fs: FileSystem
     base: str
-    me: Owner
-    look: Look
+    me: LockOwner
+    look: ProcessProbe
     biz_dt: str | None = None
     gone_hosts: frozenset[str] = frozenset()
 
@@ -139,8 +140,8 @@ def main() -> None:
         recovery = Recovery(
             fs,
             base_location(),
-            this_process("orch recover", psutil_look),
-            psutil_look,
+            this_process("orch recover", psutil_probe),
+            psutil_probe,
             request["biz_dt"],
             frozenset(request["gone_hosts"]),
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from framework.plan import Place
-from framework.publish.processes import psutil_look, this_process
+from framework.publish.processes import psutil_probe, this_process
 from framework.publish.publication import publication, recover
 from framework.storage.local import LocalFileSystem
 from orch_dagster.settings import REPOSITORY
@@ -20,7 +20,7 @@ from tests.killed_landings import Dates
 from tests.waiting import wait_until
 
 JOBS = REPOSITORY / "jobs"
-ME = this_process("after the kill", psutil_look)
+ME = this_process("after the kill", psutil_probe)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def dates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Dates:
 def test_recovery_gives_the_old_or_the_new_whole(dates: Dates) -> None:
     cut_off = dates.cut_off()
     said = {
-        biz_dt: recover(LocalFileSystem(), dates.journal(biz_dt).as_posix(), ME, psutil_look)
+        biz_dt: recover(LocalFileSystem(), dates.journal(biz_dt).as_posix(), ME, psutil_probe)
         for biz_dt in dates.steps
     }
     assert {biz_dt for biz_dt, text in said.items() if text} == cut_off
@@ -56,7 +56,7 @@ def test_the_next_landing_recovers_before_it_begins(dates: Dates) -> None:
     for biz_dt in dates.steps:
         folder = f"biz_dt={biz_dt}"
         places = [Place(dates.folder(table, biz_dt).as_posix(), folder) for table in TABLES]
-        with publication(LocalFileSystem(), places, JOB, biz_dt, ME, psutil_look) as current:
+        with publication(LocalFileSystem(), places, JOB, biz_dt, ME, psutil_probe) as current:
             # Whatever becomes of this landing.
             dates.check_date(biz_dt)
             for staging in current.staging:

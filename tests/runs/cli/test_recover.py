@@ -10,14 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from framework.publish.journal import Journal, journal_location
-from framework.publish.processes import Owner, psutil_look, this_process
+from framework.publish.processes import LockOwner, psutil_probe, this_process
 from framework.storage.local import LocalFileSystem
 from orch_dagster.cli.main import main
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER
 
 JOB_NAME = "etl_lnd_gels_fpms_t_contract"
-DEAD = Owner("run-1", this_process("x", psutil_look).host, 2**22 + 1, 1)
+DEAD = LockOwner("run-1", this_process("x", psutil_probe).host, 2**22 + 1, 1)
 
 
 def orch(*words: str) -> Result:
@@ -44,7 +44,7 @@ def sample(home: Path, store: ControlStore) -> Path:
     return home
 
 
-def leave(home: Path, biz_dt: str, owner: Owner) -> Path:
+def leave(home: Path, biz_dt: str, owner: LockOwner) -> Path:
     """A journal as a landing leaves it."""
     target = (home / "out" / "t" / f"biz_dt={biz_dt}").as_posix()
     journal = journal_location(target, JOB_NAME, biz_dt)
@@ -75,7 +75,7 @@ def test_each_landing_is_a_sentence(sample: Path) -> None:
 
 
 def test_a_landing_on_its_way_fails_the_command_and_stays(sample: Path) -> None:
-    me = this_process("run-9", psutil_look)
+    me = this_process("run-9", psutil_probe)
     journal = leave(sample, "2024-05-15", me)
     leave(sample, "2024-05-16", DEAD)
     done = orch("recover", "--json")

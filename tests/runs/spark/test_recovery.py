@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from framework.publish.journal import Journal, journal_location
-from framework.publish.processes import Owner, psutil_look, this_process
+from framework.publish.processes import LockOwner, psutil_probe, this_process
 from framework.storage.local import LocalFileSystem
 from orch_dagster.bundle.fetch import fetch_spark_properties
 from orch_dagster.bundle.secrets import SecretError
@@ -20,7 +20,7 @@ from orch_dagster.settings import Settings
 from orch_dagster.spark.recovery import Finding, Recovery
 
 DATE = "2024-05-15"
-DEAD = Owner("run-1", this_process("x", psutil_look).host, 2**22 + 1, 1)
+DEAD = LockOwner("run-1", this_process("x", psutil_probe).host, 2**22 + 1, 1)
 
 
 def spec(name: str, path: str) -> JobSpec:

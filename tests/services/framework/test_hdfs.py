@@ -21,7 +21,7 @@ from framework.params_loader import parse_params
 from framework.plan import Place, plan_landing
 from framework.publish import lock
 from framework.publish.journal import Journal, journal_location
-from framework.publish.processes import Owner, psutil_look, this_process
+from framework.publish.processes import LockOwner, psutil_probe, this_process
 from framework.publish.publication import publication, recover
 from framework.storage.filesystem import FileSystem
 from framework.storage.hadoop import HadoopFileSystem
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.yarn, pytest.mark.spark]
 
 JOB, NEIGHBOUR = "job", "biz_dt=2024-05-14"
-ME = this_process("run-2", psutil_look)
-DEAD = Owner("run-1", ME.host, 2**22 + 1, 1)
+ME = this_process("run-2", psutil_probe)
+DEAD = LockOwner("run-1", ME.host, 2**22 + 1, 1)
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +121,8 @@ class Table:
     def fill(self, folder: str, text: bytes) -> None:
         self.fs.create_exclusive(join(folder, "part-0"), text)
 
-    def land(self, fs: FileSystem, owner: Owner, text: bytes = b"new") -> None:
-        with publication(fs, [self.place], JOB, self.day, owner, psutil_look) as current:
+    def land(self, fs: FileSystem, owner: LockOwner, text: bytes = b"new") -> None:
+        with publication(fs, [self.place], JOB, self.day, owner, psutil_probe) as current:
             self.fill(join(current.staging[0], self.folder), text)
             current.commit()
 
@@ -153,7 +153,7 @@ def test_a_crash_at_any_operation_is_recovered_to_old_or_new_whole(
         with pytest.raises(Killed):
             table.land(faulty, DEAD)
         if number % 2:
-            recover(fs, table.journal, ME, psutil_look)
+            recover(fs, table.journal, ME, psutil_probe)
             seen |= {*table.content()}
             assert table.content() in ([b"old"], [b"new"]), faulty.hit
         else:
@@ -170,13 +170,13 @@ def test_a_second_landing_of_the_date_is_refused_naming_the_first(
     table = Table(fs, root)
     child = psutil.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        other = Owner("run-9", ME.host, child.pid, int(child.create_time() * 1000), "app-9")
+        other = LockOwner("run-9", ME.host, child.pid, int(child.create_time() * 1000), "app-9")
         fs.create_exclusive(table.journal, Journal(JOB, DATE, other).encode())
         named = f"run run-9, process {child.pid} on {ME.host}, application app-9"
         with pytest.raises(LockedError, match=f"being landed by {named}"):
             table.land(fs, ME)
         with pytest.raises(LockedError, match=named):
-            recover(fs, table.journal, ME, psutil_look)
+            recover(fs, table.journal, ME, psutil_probe)
         assert table.content() == [b"old"]
     finally:
         child.communicate(b"\n")
@@ -204,7 +204,7 @@ def test_a_jvm_that_dies_in_the_swap_leaves_the_way_to_finish_it(fs: FileSystem,
     assert "the driver's JVM is gone" in said
     assert f"finishes it from {table.journal}" in said
     assert fs.names(table.root) == ["_landing", NEIGHBOUR]
-    assert recover(fs, table.journal, ME, psutil_look) == (
+    assert recover(fs, table.journal, ME, psutil_probe) == (
         f"{JOB} {DATE}: rolled forward, its new data is in place"
     )
     assert table.content() == [b"new"]

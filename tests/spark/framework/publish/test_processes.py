@@ -10,9 +10,9 @@ import pytest
 
 from framework.publish.processes import (
     START_TOLERANCE_MS,
-    Look,
-    jvm_look,
-    psutil_look,
+    ProcessProbe,
+    jvm_probe,
+    psutil_probe,
     this_process,
 )
 from tests.waiting import wait_until
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(params=["psutil", pytest.param("jvm", marks=pytest.mark.spark)])
-def look(request: pytest.FixtureRequest) -> Look:
+def look(request: pytest.FixtureRequest) -> ProcessProbe:
     if request.param == "psutil":
-        return psutil_look
-    return jvm_look(request.getfixturevalue("spark"))
+        return psutil_probe
+    return jvm_probe(request.getfixturevalue("spark"))
 
 
 @pytest.mark.spark
 def test_the_jvm_sees_what_psutil_sees(spark: SparkSession) -> None:
-    seen, expected = jvm_look(spark)(os.getpid()), psutil_look(os.getpid())
+    seen, expected = jvm_probe(spark)(os.getpid()), psutil_probe(os.getpid())
     assert seen
     assert seen.started_ms
     assert expected
@@ -38,7 +38,7 @@ def test_the_jvm_sees_what_psutil_sees(spark: SparkSession) -> None:
     assert abs(seen.started_ms - expected.started_ms) <= START_TOLERANCE_MS
 
 
-def test_this_process_is_running_and_an_ended_one_is_not(look: Look) -> None:
+def test_this_process_is_running_and_an_ended_one_is_not(look: ProcessProbe) -> None:
     me = this_process("run", look, "app")
     assert (me.pid, me.application_id) == (os.getpid(), "app")
     assert me.is_running(look)
@@ -49,7 +49,7 @@ def test_this_process_is_running_and_an_ended_one_is_not(look: Look) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps no ended process")
-def test_one_that_ended_and_was_not_waited_for_is_not_running(look: Look) -> None:
+def test_one_that_ended_and_was_not_waited_for_is_not_running(look: ProcessProbe) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     child.kill()
     zombie = psutil.Process(child.pid)

@@ -15,20 +15,20 @@ from framework.plan import Place
 from framework.publish import lock
 from framework.publish.journal import Journal, Move, decode, journal_location
 from framework.publish.lock import OwnerCheck
-from framework.publish.processes import Owner, Sighting
+from framework.publish.processes import LockOwner, ProcessInfo
 from framework.publish.publication import publication, recover
 from framework.storage.filesystem import FileSystem
 from framework.storage.local import LocalFileSystem
 from tests.faulty import FaultyFileSystem, Killed
 
 JOB, DATE = "job", "2024-05-15"
-ME = Owner("run-2", "here", 2, 2_000_000)
-DEAD = Owner("run-1", "here", 1, 1_000_000)
+ME = LockOwner("run-2", "here", 2, 2_000_000)
+DEAD = LockOwner("run-1", "here", 1, 1_000_000)
 
 
-def look(pid: int) -> Sighting | None:
+def look(pid: int) -> ProcessInfo | None:
     """Only process 2 runs."""
-    return Sighting(2_000_000) if pid == 2 else None
+    return ProcessInfo(2_000_000) if pid == 2 else None
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ class Tables:
     def land(
         self,
         fs: FileSystem,
-        owner: Owner,
+        owner: LockOwner,
         text: str = "new",
         *,
         sinks: int = 2,
@@ -177,7 +177,7 @@ def test_a_kill_during_recovery_is_recovered_too(tmp_path: Path, when: str) -> N
             assert tables.leftovers() == [], (first, fs.hit)
 
 
-def failure(tables: Tables, fs: FileSystem, owner: Owner = ME) -> str:
+def failure(tables: Tables, fs: FileSystem, owner: LockOwner = ME) -> str:
     """Land, and return the PublishError's text or ''."""
     try:
         tables.land(fs, owner)
@@ -313,7 +313,7 @@ def test_a_sink_for_which_nothing_was_staged_is_not_published(tmp_path: Path) ->
     assert tables.leftovers() == []
 
 
-def left_by(tables: Tables, owner: Owner, **changes: object) -> None:
+def left_by(tables: Tables, owner: LockOwner, **changes: object) -> None:
     journal = replace(Journal(JOB, DATE, owner), **changes)  # type: ignore[arg-type]
     LocalFileSystem().create_exclusive(tables.journal, journal.encode())
 
@@ -330,7 +330,7 @@ def test_a_running_owner_is_named_and_nothing_is_touched(tmp_path: Path) -> None
 
 def test_an_owner_on_another_host_is_refused_with_what_to_do(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
-    left_by(tables, Owner("run-1", "there", 1, 1, "application_7"))
+    left_by(tables, LockOwner("run-1", "there", 1, 1, "application_7"))
     with pytest.raises(LockedError) as refused:
         tables.land(LocalFileSystem(), ME)
     text = str(refused.value)
@@ -342,13 +342,15 @@ def test_an_owner_on_another_host_is_refused_with_what_to_do(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("owner", "is_taken"),
     [
-        (Owner("run-1", "here", 2, 2_000_000 + 1_900), False),  # clock rounding
-        (Owner("run-1", "here", 2, 2_000_000 - 60_000), True),  # the pid was used again
-        (Owner("run-1", "here", 2, None), False),
-        (Owner("run-1", "here", 7, 2_000_000), True),
+        (LockOwner("run-1", "here", 2, 2_000_000 + 1_900), False),  # clock rounding
+        (LockOwner("run-1", "here", 2, 2_000_000 - 60_000), True),  # the pid was used again
+        (LockOwner("run-1", "here", 2, None), False),
+        (LockOwner("run-1", "here", 7, 2_000_000), True),
     ],
 )
-def test_an_owner_is_its_pid_and_its_start(tmp_path: Path, owner: Owner, is_taken: bool) -> None:
+def test_an_owner_is_its_pid_and_its_start(
+    tmp_path: Path, owner: LockOwner, is_taken: bool
+) -> None:
     tables = Tables(tmp_path)
     left_by(tables, owner)
     me = replace(ME, pid=4)
@@ -396,8 +398,8 @@ def test_threads_of_one_process_exclude_each_other(tmp_path: Path) -> None:
 def test_one_of_many_takes_over_a_dead_owner(tmp_path: Path) -> None:
     """Eight processes (eight pids, as far as the lock can tell) meet a dead owner's journal."""
 
-    def running(pid: int) -> Sighting | None:
-        return Sighting(5) if pid >= 10 else None
+    def running(pid: int) -> ProcessInfo | None:
+        return ProcessInfo(5) if pid >= 10 else None
 
     for round_ in range(20):
         tables = Tables(tmp_path / str(round_))
@@ -410,7 +412,7 @@ def test_one_of_many_takes_over_a_dead_owner(tmp_path: Path) -> None:
             gate: threading.Barrier = gate,
             won: list[int] = won,
         ) -> None:
-            me = Owner(f"run-{pid}", "here", pid, 5)
+            me = LockOwner(f"run-{pid}", "here", pid, 5)
             gate.wait()
             try:
                 lock._acquire(
@@ -436,14 +438,14 @@ def test_a_late_look_at_a_dead_takers_claim_never_breaks_a_living_one(tmp_path: 
     """A judges the dead claim; before it acts, B judges it too and takes the journal over."""
     tables = Tables(tmp_path)
     left_by(tables, DEAD)
-    dead_taker = Journal(JOB, DATE, Owner("run-3", "here", 3, 5))
+    dead_taker = Journal(JOB, DATE, LockOwner("run-3", "here", 3, 5))
     probe = hashlib.sha256(Path(tables.journal).read_bytes()).hexdigest()[:12]
     claim = f"{tables.journal}.takeover-{probe}"
     Path(claim).write_bytes(dead_taker.encode())
-    b = Journal(JOB, DATE, Owner("run-11", "here", 11, 5))
+    b = Journal(JOB, DATE, LockOwner("run-11", "here", 11, 5))
 
-    def running(pid: int) -> Sighting | None:
-        return Sighting(5) if pid >= 10 else None
+    def running(pid: int) -> ProcessInfo | None:
+        return ProcessInfo(5) if pid >= 10 else None
 
     class Slow(LocalFileSystem):
         others = 1
@@ -455,7 +457,7 @@ def test_a_late_look_at_a_dead_takers_claim_never_breaks_a_living_one(tmp_path: 
                 lock._acquire(LocalFileSystem(), tables.journal, b, OwnerCheck(b.owner, running))
             return data
 
-    a = Journal(JOB, DATE, Owner("run-10", "here", 10, 5))
+    a = Journal(JOB, DATE, LockOwner("run-10", "here", 10, 5))
     with pytest.raises(LockedError, match="run-11"):
         lock._acquire(Slow(), tables.journal, a, OwnerCheck(a.owner, running))
     assert decode(Path(tables.journal).read_bytes()).owner == b.owner
@@ -465,7 +467,7 @@ def test_a_late_look_at_a_dead_takers_claim_never_breaks_a_living_one(tmp_path: 
 def test_who_waited_for_the_takeover_finds_the_new_owner(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
     left_by(tables, DEAD)
-    winner = Journal(JOB, DATE, Owner("run-9", "here", 2, 2_000_000))
+    winner = Journal(JOB, DATE, LockOwner("run-9", "here", 2, 2_000_000))
 
     class Slow(LocalFileSystem):
         def create_exclusive(self, location: str, data: bytes) -> None:

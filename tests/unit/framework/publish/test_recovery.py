@@ -8,23 +8,23 @@ from pathlib import Path
 import pytest
 
 from framework.publish.journal import Journal, State, journal_location, landing_folder
-from framework.publish.processes import Owner, Sighting
+from framework.publish.processes import LockOwner, ProcessInfo
 from framework.publish.recovery import FileSink, Finding, Job, Recovery
 from framework.storage.local import LocalFileSystem
 
 JOB, DATE, OTHER = "etl_lnd_ins_sys_t", "2024-05-15", "2024-05-16"
-ME = Owner("orch recover", "here", 2, 2_000_000)
-DEAD = Owner("run-1", "here", 1, 1_000_000)
-LIVING = Owner("run-9", "here", 3, 3_000_000)
+ME = LockOwner("orch recover", "here", 2, 2_000_000)
+DEAD = LockOwner("run-1", "here", 1, 1_000_000)
+LIVING = LockOwner("run-9", "here", 3, 3_000_000)
 BY_DATE = FileSink("out/t", ("biz_dt", "region"))
 
 
-def look(pid: int) -> Sighting | None:
+def look(pid: int) -> ProcessInfo | None:
     """Processes 2 and 3 run."""
-    return Sighting(pid * 1_000_000) if pid in (2, 3) else None
+    return ProcessInfo(pid * 1_000_000) if pid in (2, 3) else None
 
 
-def left(root: Path, target: str, biz_dt: str, owner: Owner, state: State = "staging") -> Path:
+def left(root: Path, target: str, biz_dt: str, owner: LockOwner, state: State = "staging") -> Path:
     """A journal as a landing leaves it; returns it."""
     journal = journal_location((root / target).as_posix(), JOB, biz_dt)
     LocalFileSystem().create_exclusive(journal, Journal(JOB, biz_dt, owner, state).encode())
@@ -91,7 +91,7 @@ def test_a_landing_on_its_way_is_named_and_the_others_are_recovered(tmp_path: Pa
 
 
 def test_a_host_that_cannot_be_asked_is_believed_gone_when_the_user_says_so(tmp_path: Path) -> None:
-    journal = left(tmp_path, "out/t/x", DATE, Owner("run-1", "there", 3, 3_000_000))
+    journal = left(tmp_path, "out/t/x", DATE, LockOwner("run-1", "there", 3, 3_000_000))
     (held,) = found(tmp_path, BY_DATE)
     assert held.outcome == "held"
     assert f"`orch recover {JOB} --biz-dt {DATE} --gone there`" in held.text
