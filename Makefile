@@ -49,7 +49,7 @@ lint: install
 
 # Of the two that everything else hangs on, by their unit tests.
 coverage: install
-	$(BIN)/python -m pytest -q --cov=orch_dagster/defs/step --cov=jobs/framework/contract \
+	$(BIN)/python -m pytest -q -n 2 --cov=orch_dagster/defs/step --cov=jobs/framework/contract \
 		--cov-report=term tests/unit/defs tests/unit/framework
 
 check: lint test

@@ -100,7 +100,7 @@ class TestApply:
         root = f"{{dependent_job_id: JOB_1001, dependent_job_name: {JOB}, dependency_level: 4}}"
         file.write_text(f"job_dependency: [{root}]")
 
-        assert "warning: job_dependency" in orch("apply", str(file)).stderr
+        assert f"warning: {file}:1: job_dependency" in orch("apply", str(file)).stderr
         assert orch_json("apply", str(file)) == [
             {"table": "job_dependency", "inserted": 0, "changed": 0, "left": 1}
         ]
