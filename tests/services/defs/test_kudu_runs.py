@@ -180,7 +180,7 @@ class TestDoctor:
             )
             ((state, text),) = self.found(kudu_home)
         assert state == "missing"
-        assert "resets it; so does Docker's port proxy" in text
+        assert "resets it; Docker's port proxy does so" in text
         assert "see Connection reset in docs/kudu.md" in text
 
     def test_a_tablet_server_that_cannot_be_reached(
