@@ -1,4 +1,4 @@
-"""A job's settings -> the argv and environment of its spark-submit. Pure: touches no file."""
+"""Build the argv and environment of a job's spark-submit from its settings, without any I/O."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from orch_dagster.toolchain.errors import SubmitRefusedError
 
 Platform = Literal["linux", "darwin", "win32"]
 
-# Spark's off-heap code reads this package, and Java 17 hides it.
+# Spark's off-heap code uses this package, which Java 17 hides.
 ADD_EXPORTS = "--add-exports java.base/sun.nio.ch=ALL-UNNAMED"
 _EXECUTOR_PATH = "spark.executorEnv.PYTHONPATH"
 _JAVA_OPTIONS = ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions")
@@ -37,22 +37,22 @@ _CMD_SPECIAL = re.compile(r'[&|<>^%!"\r\n]')
 
 @dataclass(frozen=True)
 class SubmitRequest:
-    """All that one spark-submit needs. Paths are text, so that any system's can be built anywhere.
+    """The settings of a spark-submit; paths are text, so that any system's can be built anywhere.
 
     Attributes:
         script: A path, or a URL that Spark can read.
         spark_properties: The job's own, from sys_params of param_type spark and secret.
-        secret_properties: Names of those that hold a secret.
-        secret_variables: Environment variables of the driver that hold one.
-        secret_options: Names of options of sources and sinks that do.
-        spark_defaults: What spark-defaults.conf says (`find.read_spark_defaults`).
-        properties_file: Where properties go that can't stand in argv; used only if there are some.
-        arguments: Of the script.
+        secret_properties: The names of the properties that hold a secret.
+        secret_variables: Environment variables of the driver that hold a secret.
+        secret_options: The names of options of sources and sinks that hold a secret.
+        spark_defaults: The properties of spark-defaults.conf (`find.read_spark_defaults`).
+        properties_file: The file for properties that argv must not have; written only if needed.
+        arguments: The script's arguments.
         variables: More environment variables of the driver.
-        params_file: None where the script has no parameters of a run.
-        log_file: None where the job has to log to stderr.
+        params_file: The run's parameters; None for a script without them.
+        log_file: The run's log; None for a job that has to log to stderr.
         base_dir: The data root, a path or a URL.
-        py_files: Archives that travel with the job; needed in cluster mode.
+        py_files: Archives that travel with the job; required in cluster mode.
         tags: More YARN tags, after the run's id.
     """
 
@@ -86,14 +86,14 @@ class SubmitRequest:
 
 @dataclass(frozen=True)
 class SubmitCommand:
-    """What to start.
+    """The command of a spark-submit.
 
     Attributes:
-        argv: The program and its arguments, for no shell.
-        env: Only the variables to set on top of the caller's environment.
-        properties: To be written to `properties_file`, readable by its owner alone, before the
-            start; empty if no file is needed.
-        properties_file: That file.
+        argv: The program and its arguments, never for a shell.
+        env: The variables to set on top of the caller's environment.
+        properties: The content of `properties_file`, to be written before the start and readable
+            by its owner alone; empty if no file is needed.
+        properties_file: The path of that file.
     """
 
     argv: tuple[str, ...]
@@ -106,7 +106,7 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
     """Turn a request into the command that starts it on the given system.
 
     Raises:
-        SubmitRefusedError: the job's Spark properties clash with what every run needs, or a path
+        SubmitRefusedError: If the job's Spark properties clash with those of every run, or a path
             can't be passed on.
     """
     deployment = deployment_of(request.spark_properties, request.spark_defaults)
@@ -127,7 +127,7 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
     }
     if platform == "win32":
         _refuse_for_cmd(request)
-    # With --properties-file Spark no longer reads spark-defaults.conf, so the file repeats it.
+    # With --properties-file Spark does not read spark-defaults.conf, so the file repeats it.
     written = {**request.spark_defaults, **in_file} if in_file else {}
     return SubmitCommand(
         argv=_argv(
@@ -159,49 +159,52 @@ def _argv(request: SubmitRequest, properties: dict[str, str], with_file: bool) -
 def _properties(
     request: SubmitRequest, deployment: Deployment, platform: Platform
 ) -> dict[str, str]:
-    """Every property of this submit: the job's own, with ours on top or merged in."""
-    own = request.spark_properties
+    """Return all properties: the job's own, with those of every run on top or merged in."""
+    of_job = request.spark_properties
     merged = {
         "spark.app.name": request.app_name,
-        **own,
+        **of_job,
         MASTER: deployment.master,
         DEPLOY_MODE: deployment.deploy_mode,
         _EXECUTOR_PATH: _executor_path(request, deployment, platform),
     }
     for name in _JAVA_OPTIONS:
-        parts = (ADD_EXPORTS, request.spark_defaults.get(name, ""), own.get(name, ""))
+        parts = (ADD_EXPORTS, request.spark_defaults.get(name, ""), of_job.get(name, ""))
         merged[name] = " ".join(part.strip() for part in parts if part.strip())
     shipped = _shipped_files(request, deployment, platform)
-    for name, ours in zip(_LISTS, (request.py_files, shipped, request.jars), strict=True):
-        entries = _list_entries(ours, own.get(name) or request.spark_defaults.get(name, ""))
-        if entries:
+    for name, of_run in zip(_LISTS, (request.py_files, shipped, request.jars), strict=True):
+        if entries := _list_entries(of_run, _of_job(request, name)):
             merged[name] = entries
     if deployment.is_yarn:
         tags = (request.run_id, *request.tags)
-        merged[_TAGS] = _list_entries(tags, own.get(_TAGS) or request.spark_defaults.get(_TAGS, ""))
+        merged[_TAGS] = _list_entries(tags, _of_job(request, _TAGS))
     if deployment.is_cluster:
         merged |= {WAIT: "true", ATTEMPTS: "1"}
         merged |= _driver_variables(request, platform)
     return merged | _secret_properties(request, deployment)
 
 
+def _of_job(request: SubmitRequest, name: str) -> str:
+    """Return a property as the job has it: its own, else that of spark-defaults.conf."""
+    return request.spark_properties.get(name) or request.spark_defaults.get(name, "")
+
+
 def _executor_path(request: SubmitRequest, deployment: Deployment, platform: Platform) -> str:
-    """The module path of executors; in a YARN container it is relative to the working folder."""
+    """Return the executors' module path; in a YARN container it starts at the working folder."""
     if deployment.is_cluster:
-        ours = [_base_name(path, platform) for path in request.py_files] or ["."]
+        folders = [_base_name(path, platform) for path in request.py_files] or ["."]
         separator = ":"
     else:
-        ours = [request.framework_dir]
+        folders = [request.framework_dir]
         separator = ";" if platform == "win32" else ":"
-    own = request.spark_properties.get(_EXECUTOR_PATH) or request.spark_defaults.get(
-        _EXECUTOR_PATH, ""
-    )
-    return separator.join([*ours, own] if own else ours)
+    if of_job := _of_job(request, _EXECUTOR_PATH):
+        folders.append(of_job)
+    return separator.join(folders)
 
 
 def _driver_variables(request: SubmitRequest, platform: Platform) -> dict[str, str]:
-    """Variables of a driver in a YARN container: shipped files by their base names, no LOG_FILE."""
-    own = request.spark_properties
+    """Return the variables of a driver in a YARN container, with base names and no LOG_FILE."""
+    properties = request.spark_properties
     of_job = {
         variables.PARAMS_FILE: _base_name(request.params_file or "", platform),
         variables.BASE_DIR: request.base_dir,
@@ -210,31 +213,31 @@ def _driver_variables(request: SubmitRequest, platform: Platform) -> dict[str, s
     }
     if not request.params_file:
         del of_job[variables.PARAMS_FILE]
-    found = {AM_ENV + name: value for name, value in of_job.items()}
-    found |= container_variables(request.variables)
+    in_container = {AM_ENV + name: value for name, value in of_job.items()}
+    in_container |= container_variables(request.variables)
     for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"):
-        found[AM_ENV + name] = own.get(AM_ENV + name) or own.get(
+        in_container[AM_ENV + name] = properties.get(AM_ENV + name) or properties.get(
             "spark.pyspark.python", request.python
         )
-    return found
+    return in_container
 
 
 def _secret_variables(request: SubmitRequest) -> dict[str, str]:
-    """Variables of the driver: the secrets, and the names by which it knows what not to log."""
+    """Return the driver's variables for secrets: their values, and the names to mask in logs."""
     names = sorted({*request.secret_variables, *request.secret_properties})
     listed = {variables.SECRET_NAMES: ",".join(names)} if names else {}
     return {**request.secret_variables, **listed}
 
 
 def _secret_properties(request: SubmitRequest, deployment: Deployment) -> dict[str, str]:
-    """Properties that there are for the sake of secrets; none of them is for argv."""
+    """Return the properties that pass on or redact secrets; none of them may be in argv."""
     of_driver = _secret_variables(request)
     names = {*request.secret_properties, *request.secret_options, *of_driver}
     if not names:
         return {}
-    so_far = request.spark_properties.get(REDACTION) or request.spark_defaults.get(REDACTION)
+    pattern = request.spark_properties.get(REDACTION) or request.spark_defaults.get(REDACTION)
     in_container = container_variables(of_driver) if deployment.is_cluster else {}
-    return {REDACTION: covering(so_far, names), **in_container}
+    return {REDACTION: covering(pattern, names), **in_container}
 
 
 def _environment(request: SubmitRequest, deployment: Deployment) -> dict[str, str]:
@@ -242,7 +245,7 @@ def _environment(request: SubmitRequest, deployment: Deployment) -> dict[str, st
         "SPARK_HOME": request.spark_home,
         "JAVA_HOME": request.java_home,
         "PYSPARK_PYTHON": request.python,
-        # Else one of the caller's own, such as jupyter, would be started in place of the job.
+        # Else the caller's own, such as jupyter, would be started in place of the job.
         "PYSPARK_DRIVER_PYTHON": request.python,
     }
     if deployment.is_cluster:
@@ -266,8 +269,8 @@ def _shipped_files(
 ) -> tuple[str, ...]:
     if not deployment.is_cluster:
         return request.files
-    ours = [path for path in (request.params_file, request.hql_file) if path is not None]
-    shipped = (*ours, *request.files)
+    of_run = [path for path in (request.params_file, request.hql_file) if path is not None]
+    shipped = (*of_run, *request.files)
     names = [_base_name(path, platform) for path in shipped]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -279,15 +282,16 @@ def _shipped_files(
     return shipped
 
 
-def _list_entries(ours: Iterable[str], theirs: str) -> str:
-    """Join ours and the job's own into Spark's comma-separated form, each once."""
-    ours = list(ours)
-    for entry in ours:
+def _list_entries(of_run: Iterable[str], of_job: str) -> str:
+    """Join the run's entries and the job's own, separated by commas, each once."""
+    entries = list(of_run)
+    for entry in entries:
         if "," in entry:
             raise SubmitRefusedError(
                 f"{entry!r} has a comma, which ends a name in Spark's lists: move or rename it"
             )
-    return ",".join(dict.fromkeys([*ours, *(e.strip() for e in theirs.split(",") if e.strip())]))
+    entries += [entry.strip() for entry in of_job.split(",") if entry.strip()]
+    return ",".join(dict.fromkeys(entries))
 
 
 def _base_name(path: str, platform: Platform) -> str:
@@ -296,13 +300,13 @@ def _base_name(path: str, platform: Platform) -> str:
 
 
 def _refuse_for_cmd(request: SubmitRequest) -> None:
-    """spark-submit.cmd hands its arguments on through cmd three times; no quoting survives that."""
-    ours = (request.spark_submit, request.properties_file, request.script)
-    for path in (*ours, *request.arguments):
-        bad = _CMD_SPECIAL.search(path)
-        if bad:
+    """Refuse arguments that cmd would interpret: no quoting survives its three passes over them."""
+    paths = (request.spark_submit, request.properties_file, request.script)
+    for path in (*paths, *request.arguments):
+        special = _CMD_SPECIAL.search(path)
+        if special:
             raise SubmitRefusedError(
-                f"{path!r} holds {bad.group()!r}, which Windows' cmd would interpret: "
+                f"{path!r} holds {special.group()!r}, which Windows' cmd would interpret: "
                 "move or rename it"
             )
 

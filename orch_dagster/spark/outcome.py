@@ -1,4 +1,4 @@
-"""How a process ended and what its job reported -> completed, failed or canceled. Pure."""
+"""Judge a job by the end of its process and its reports: completed, failed or canceled."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["JobException", "Outcome", "ResultMessages", "judge"]
 
 _SIGKILL_CODE = 137
 _SIGTERM_CODE = 143
-# What Py4J raises when nobody answers.
+# Py4J's exceptions when the JVM is gone.
 _LOST_GATEWAY = {
     "Py4JError", "Py4JNetworkError", "ConnectionRefusedError", "ConnectionResetError",
     "BrokenPipeError",
 }  # fmt: skip
-# Windows has no signals of that many names; the numbers are those of POSIX.
+# On Windows the module has fewer signals than POSIX.
 _SIGNAL_NAMES = {number.value + 128: number.name for number in signal.Signals}
 
 
 @dataclass(frozen=True)
 class JobException:
-    """An exception that the job reported: its type, its text, its stack as traceback prints it."""
+    """An exception that the job reported: its type, its text, and its stack by traceback."""
 
     name: str
     message: str
@@ -39,26 +39,26 @@ class JobException:
 
     @property
     def line(self) -> str:
-        """It in one line, after its transient cause in words, if it has one."""
-        said = exception_line(self.name, self.message, self.stack)
+        """The exception in one line, after its transient cause, if it has one."""
+        line = exception_line(self.name, self.message, self.stack)
         cause = self.transient_cause
-        return f"{cause}: {said}" if cause else said
+        return f"{cause}: {line}" if cause else line
 
     @property
     def transient_cause(self) -> str | None:
-        """Why another try may go well, None if nothing says so."""
+        """The transient cause in words, or None."""
         return transient_cause(self.name, self.message)
 
 
 @dataclass(frozen=True)
 class ResultMessages:
-    """What came through the result channel.
+    """The messages of the result channel.
 
     Attributes:
         landed: The business dates (ISO) whose landing was reported.
         opened: Whether the job opened the channel.
-        closed: Whether it closed it.
-        exception: What it closed with, if that was an exception.
+        closed: Whether the job closed it.
+        exception: The exception with which the job closed it, or None.
     """
 
     landed: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class ResultMessages:
 class Outcome:
     """The verdict on a run of a job; `message` is one line, None if it completed.
 
-    `is_transient` says of a failure that another try may go well.
+    `is_transient` is True for a failure that another try may resolve.
     """
 
     status: Literal["completed", "failed", "canceled"]
@@ -87,14 +87,14 @@ def judge(
     timeout_s: float | None,
     expected_dates: Collection[str] = (),
 ) -> Outcome:
-    """Say how a job ended; what is not known to have succeeded has not succeeded.
+    """Judge how a job ended; it completed only if that is proved.
 
     Args:
         end: The end of its process.
-        messages: What it reported.
+        messages: Its messages.
         lands: Whether it has sinks, so that it has to report its landing.
-        timeout_s: The limit it ran under, in seconds, for the message.
-        expected_dates: Dates that all have to be among the landed ones.
+        timeout_s: The timeout that it had, for the message.
+        expected_dates: Dates whose landing it has to report.
     """
     if end.reason == "stopped":
         return Outcome("canceled", "stopped on request before the job had ended")
@@ -108,14 +108,16 @@ def judge(
 
 def _failure(end: ProcessEnd, messages: ResultMessages, timeout_s: float | None) -> str | None:
     if end.reason == "timeout":
-        return f"timed out{_after(timeout_s)} and was ended; raise timeout_minutes if it needs more"
+        return (
+            f"timed out{_after(timeout_s)} and was stopped; raise timeout_minutes if it needs more"
+        )
     exception = messages.exception
-    if exception is not None and not _is_of_a_lost_jvm(end, exception):
+    if exception is not None and not _is_lost_gateway(end, exception):
         return exception.line
     if end.exit_code == 0:
         return None
-    said = exception.line if exception else last_failure(end.tail)
-    quoted = f": {said}" if said else ""
+    failure = exception.line if exception else last_failure(end.tail)
+    quoted = f": {failure}" if failure else ""
     if end.exit_code == _SIGKILL_CODE:
         return (
             "killed (exit code 137, SIGKILL): the machine ran out of memory, or somebody used "
@@ -127,8 +129,8 @@ def _failure(end: ProcessEnd, messages: ResultMessages, timeout_s: float | None)
     return f"exit code {end.exit_code}" + (f" ({name})" if name else "") + quoted
 
 
-def _is_of_a_lost_jvm(end: ProcessEnd, exception: JobException) -> bool:
-    """Whether the script's exception only says that its JVM was gone, which a signal ended."""
+def _is_lost_gateway(end: ProcessEnd, exception: JobException) -> bool:
+    """Return whether the exception only reports that the JVM was gone, killed by a signal."""
     return end.exit_code in (_SIGKILL_CODE, _SIGTERM_CODE) and exception.name in _LOST_GATEWAY
 
 
@@ -137,7 +139,7 @@ def _is_transient(end: ProcessEnd, messages: ResultMessages) -> bool:
         return False
     if messages.exception is not None:
         return messages.exception.transient_cause is not None
-    # A script that reports nothing prints its exception.
+    # A script that does not report its exception prints it.
     name, _, text = (last_traceback(end.tail) or "").partition(": ")
     return transient_cause(name, text) is not None
 
@@ -145,7 +147,7 @@ def _is_transient(end: ProcessEnd, messages: ResultMessages) -> bool:
 def _unproven_landing(
     end: ProcessEnd, messages: ResultMessages, expected_dates: Collection[str]
 ) -> str | None:
-    """Say what is missing from the proof of a landing, for a process that ended with 0."""
+    """Return what lacks for the proof of a landing, if a process that exited with 0 gave none."""
     missing = sorted(set(expected_dates) - set(messages.landed))
     if not messages.opened:
         gap = "it never opened the result channel (does its script call run_landing?)"
@@ -157,10 +159,10 @@ def _unproven_landing(
         gap = f"it reported no landing of {', '.join(missing)}"
     else:
         return None
-    # A thread that dies by an exception does not take its process along.
-    said = last_traceback(end.tail)
+    # An exception in a thread does not end the process.
+    traceback = last_traceback(end.tail)
     return f"unknown whether the job landed: it ended with exit code 0, but {gap}" + (
-        f"; it printed {said}" if said else ""
+        f"; it printed {traceback}" if traceback else ""
     )
 
 

@@ -1,4 +1,4 @@
-"""Start a command under the supervisor, stream its output, end it in time, say how it ended."""
+"""Run a command under the supervisor: stream its output, stop it in time, report its end."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ EndReason = Literal["exited", "timeout", "stopped"]
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _QUEUED_CHUNKS = 16
-# The longest time that a request to stop goes unseen.
+# The longest time until a request to stop is noticed.
 _TICK_S = 0.2
-# The supervisor's own bound for its kills is 10 s after the grace.
+# More than the supervisor's own wait for its kills, 10 s after the grace.
 _SUPERVISOR_MARGIN_S = 15.0
 
 
 class Command(Protocol):
-    """What can be run: `command.SubmitCommand` is one."""
+    """A command to run, such as `command.SubmitCommand`."""
 
     @property
     def argv(self) -> Sequence[str]:
@@ -45,14 +45,14 @@ class Command(Protocol):
 
 @dataclass(frozen=True)
 class ProcessEnd:
-    """How a command ended.
+    """The end of a command.
 
     Attributes:
-        exit_code: The command's own; 128 + n for a death by signal n.
-        reason: Whether it ended by itself, by the timeout or by a request to stop.
+        exit_code: The command's exit code; 128 + n for a death by signal n.
+        reason: Whether it exited, reached the timeout or was stopped on request.
         tail: The last lines of its output.
         duration_s: Seconds from start to end.
-        left: Processes of its tree that outlived even KILL: of another user, or stuck.
+        left: Processes of its tree that survived even KILL: of another user, or stuck.
     """
 
     exit_code: int
@@ -64,12 +64,13 @@ class ProcessEnd:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a command may take.
+    """The limits of a command.
 
     Attributes:
-        timeout_s: Seconds after which the tree is ended; None for no limit.
+        timeout_s: Seconds after which the tree is stopped; None for no limit.
         grace_s: Seconds between TERM and KILL.
-        tail_lines: Most lines kept for `ProcessEnd.tail`; so `tail_bytes`.
+        tail_lines: The most lines of `ProcessEnd.tail`.
+        tail_bytes: The most bytes of `ProcessEnd.tail`.
     """
 
     timeout_s: float | None
@@ -80,13 +81,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where a command runs.
+    """The environment, the working folder and the files of a command.
 
     Attributes:
-        environ: What `command.env` is set on top of; by default this process's environment.
+        environ: The variables below those of `command.env`; by default this process's.
         cwd: The command's working folder; by default this process's.
-        remove: Absolute path of a file to remove when all is over, even if this process is killed.
-        unread: The same of one to remove only if this process is killed.
+        remove: Absolute path of a file to remove at the end, even if this process is killed.
+        unread: Absolute path of a file to remove only if this process is killed.
     """
 
     environ: Mapping[str, str] | None = None
@@ -104,23 +105,23 @@ def run_supervised(
     surroundings: Surroundings = Surroundings(),
     mask: Callable[[bytes], bytes] = bytes,
 ) -> ProcessEnd:
-    """Run a command to its end and leave none of its processes behind, whatever happens here.
+    """Run a command to its end and leave none of its processes behind, even on an exception.
 
-    Any thread may call this, several at once. An exception raised by `on_line`, or thrown into
-    the calling thread while it waits, ends the command's tree and goes on.
+    Several threads may call this at once. An exception that `on_line` raises, or that is thrown
+    into the waiting thread, stops the command's tree and propagates.
 
     Args:
-        command: What to run.
-        on_line: Gets each line of stdout and stderr, merged, in this thread; a line longer than
-            64 KiB comes in pieces.
-        stop: Set it in another thread to end the tree.
-        limits: How long it may run, and how much of its output is kept.
-        surroundings: Where it runs.
-        mask: Takes secrets out of the output, before `on_line` and the tail get it.
+        command: The command to run.
+        on_line: Receives each line of stdout and stderr, merged, in this thread; a line longer
+            than 64 KiB comes in pieces.
+        stop: An event that another thread sets to stop the tree.
+        limits: The limits of its time and of the kept output.
+        surroundings: Its environment, working folder and files.
+        mask: Masks secrets in the output before `on_line` and the tail receive it.
 
     Raises:
-        CommandStartError: the command can't be started.
-        SupervisorError: the supervisor was killed, so the command's end is unknown.
+        CommandStartError: If the command can't be started.
+        SupervisorError: If the supervisor was killed, so that the command's end is unknown.
     """
     process = SupervisedProcess(command, surroundings, limits.grace_s, mask)
     tail = Tail(limits.tail_lines, limits.tail_bytes)
@@ -131,17 +132,17 @@ def run_supervised(
 
     with process:
         reason = process.follow(each, timeout_s=limits.timeout_s, stop=stop)
-    ended, exit_code, left = process.report()
+    ended, exit_code, surviving = process.report()
     if ended == "exited":
         reason = "exited"
     elif reason == "exited":
-        # Somebody else told the supervisor to stop.
+        # The supervisor got a signal from another process.
         reason = "stopped"
-    return ProcessEnd(exit_code, reason, tail.text(), process.duration_s, left)
+    return ProcessEnd(exit_code, reason, tail.text(), process.duration_s, surviving)
 
 
 class SupervisedProcess:
-    """A command under its supervisor; leaving the `with` block ends both and the readers."""
+    """A command under its supervisor; leaving the `with` block stops both and the readers."""
 
     def __init__(
         self,
@@ -163,7 +164,7 @@ class SupervisedProcess:
         self._abandon = threading.Event()
         self._supervisor_gone = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._said = b""
+        self._report = b""
         self._started_s = 0.0
         self._kill_at_s: float | None = None
         self.duration_s = 0.0
@@ -177,13 +178,13 @@ class SupervisedProcess:
                 thread.start()
                 self._threads.append(thread)
         except BaseException:
-            self.ask_to_stop()
+            self.request_stop()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._abandon.set()
-        self.ask_to_stop()
+        self.request_stop()
         while not self._supervisor_gone.wait(_TICK_S):
             self._kill_if_overdue()
         self._popen.wait()
@@ -196,9 +197,9 @@ class SupervisedProcess:
     def follow(
         self, on_line: Callable[[str], None], *, timeout_s: float | None, stop: threading.Event
     ) -> EndReason:
-        """Pass each line on until all is over; say whether that was asked for here."""
+        """Pass each line to `on_line` until the end; return why this process stopped it, if so."""
         reason: EndReason = "exited"
-        until_s = None if timeout_s is None else self._started_s + timeout_s
+        deadline_s = None if timeout_s is None else self._started_s + timeout_s
         for chunk in self._chunks():
             for line in self._splitter.feed(chunk):
                 on_line(line)
@@ -206,54 +207,57 @@ class SupervisedProcess:
                 self._kill_if_overdue()
             elif stop.is_set():
                 reason = "stopped"
-                self.ask_to_stop()
-            elif until_s is not None and time.monotonic() >= until_s:
+                self.request_stop()
+            elif deadline_s is not None and time.monotonic() >= deadline_s:
                 reason = "timeout"
-                self.ask_to_stop()
+                self.request_stop()
         for line in self._splitter.flush():
             on_line(line)
         return reason
 
-    def ask_to_stop(self) -> None:
-        """Tell the supervisor to end the tree; returns at once, and may be called again."""
+    def request_stop(self) -> None:
+        """Request the supervisor to stop the tree; return at once. It may be called again."""
         control = _given(self._popen.stdin)
         if control.closed:
             return
         self._kill_at_s = time.monotonic() + self._grace_s + _SUPERVISOR_MARGIN_S
-        # It is gone already when the command ended by itself; Windows says EINVAL then.
+        # If the command has exited, the supervisor is gone; Windows raises EINVAL then.
         with contextlib.suppress(OSError):
-            # A line as well as the end: a forked sibling may hold a copy of the pipe.
+            # A line too, as a forked sibling may hold the pipe open.
             control.write(b"stop\n")
         control.close()
 
     def report(self) -> tuple[str, int, tuple[int, ...]]:
-        """Return "exited" or "stopped", the exit code, and the processes that outlived KILL.
+        """Return "exited" or "stopped", the exit code, and the processes that survived KILL.
 
         Raises:
-            CommandStartError: the command was never started.
-            SupervisorError: the supervisor did not live to say it.
+            CommandStartError: If the command could not be started.
+            SupervisorError: If the supervisor ended without a report.
         """
         program = self._argv[0]
-        last = self._said.strip().rpartition(b"\n")[2]
+        last_line = self._report.strip().rpartition(b"\n")[2]
         try:
-            said = json.loads(last)
-            ended, exit_code = str(said["ended"]), int(said["exit_code"])
+            report = json.loads(last_line)
+            ended, exit_code = str(report["ended"]), int(report["exit_code"])
         except (ValueError, KeyError, TypeError) as error:
+            stderr = self._report.decode(errors="replace")[-2000:]
             raise SupervisorError(
                 f"The supervisor of {program} ended with code {self._popen.returncode} before it "
-                "could say how the job ended, so that is unknown: look for a process that was "
-                f"killed on this machine. It said: {self._said.decode(errors='replace')[-2000:]!r}"
+                "could report how the job ended, so that is unknown: look for a process that was "
+                f"killed on this machine. It wrote: {stderr!r}"
             ) from error
         if ended == "not_started":
-            raise CommandStartError(f"{program} can't be started: {said['error']}", program=program)
-        return ended, exit_code, tuple(said["left"])
+            raise CommandStartError(
+                f"{program} can't be started: {report['error']}", program=program
+            )
+        return ended, exit_code, tuple(report["left"])
 
     def _start_supervisor(self) -> subprocess.Popen[bytes]:
         argv = [sys.executable, "-I", "-S", str(_SUPERVISOR), "--grace", str(self._grace_s)]
         argv += ["--parent", str(os.getpid()), *self._files, "--", *self._argv]
         try:
-            # The three pipes are the supervisor's alone: no other child of this process, whichever
-            # thread starts it, inherits them. A terminal's Ctrl-C is for this process only.
+            # No other child of this process inherits the pipes. A session of its own keeps a
+            # terminal's Ctrl-C away.
             return subprocess.Popen(
                 argv,
                 stdin=subprocess.PIPE,
@@ -266,19 +270,19 @@ class SupervisedProcess:
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         except (OSError, ValueError) as error:
-            # ValueError: a NUL in an argument.
+            # ValueError if an argument has a NUL.
             raise CommandStartError(
                 f"{self._argv[0]} can't be started in {self._cwd or Path.cwd()}: {error}",
                 program=self._argv[0],
             ) from error
 
     def _kill_if_overdue(self) -> None:
-        """End a supervisor that was asked and neither ended nor used its own kill."""
+        """Kill a supervisor that does not end after a request to stop."""
         if self._kill_at_s is not None and time.monotonic() > self._kill_at_s:
             self._popen.kill()
 
     def _chunks(self) -> Iterator[bytes]:
-        """Yield the output, and b"" at each tick without any, until both streams have ended."""
+        """Yield the output, and b"" at each tick without output, until both streams have ended."""
         open_streams = 2
         while open_streams:
             try:
@@ -292,20 +296,20 @@ class SupervisedProcess:
                 yield event
 
     def _read_output(self) -> None:
-        """Thread: queue the command's output until every process that holds it has ended."""
+        """Queue the command's output until the pipe is closed; runs in a thread."""
         for chunk in read_while_owned(_given(self._popen.stdout), self._supervisor_gone):
             if not self._put(chunk):
                 return
         self._put(_StreamEnd())
 
     def _read_report(self) -> None:
-        """Thread: collect what the supervisor says; its end is the supervisor's end."""
-        self._said = _given(self._popen.stderr).read()
+        """Read the supervisor's report, whose end is the supervisor's own; runs in a thread."""
+        self._report = _given(self._popen.stderr).read()
         self._supervisor_gone.set()
         self._put(_StreamEnd())
 
     def _put(self, event: bytes | _StreamEnd) -> bool:
-        """Queue an event; False when nobody will read it any more."""
+        """Queue an event; return False once the reader is gone."""
         while not self._abandon.is_set():
             with contextlib.suppress(queue.Full):
                 self._events.put(event, timeout=_TICK_S)
@@ -314,11 +318,11 @@ class SupervisedProcess:
 
 
 class _StreamEnd:
-    """Queued once for the output and once for the report."""
+    """The end of a stream, queued once for the output and once for the report."""
 
 
 def _given(pipe: IO[bytes] | None) -> IO[bytes]:
-    """Narrow the type of a pipe that was asked for at the start."""
+    """Narrow the type of a pipe that was requested at the start."""
     if pipe is None:
         raise SupervisorError("The supervisor was started without its pipes")
     return pipe
