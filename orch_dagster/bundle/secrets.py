@@ -16,7 +16,7 @@ from framework.contract.secret_names import (
     is_variable,
 )
 from orch_dagster.bundle.bundle import ParamBundle
-from orch_dagster.bundle.redact import option_references, seal
+from orch_dagster.bundle.redact import RedactedBundle
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS
 from orch_dagster.errors import OrchError
@@ -56,12 +56,14 @@ class Secrets:
     mask: Masker = field(default_factory=Masker)
 
 
-def resolve_secrets(bundle: ParamBundle, settings: Settings, environ: Mapping[str, str]) -> Secrets:
+def resolve_secrets(
+    redacted: RedactedBundle, settings: Settings, environ: Mapping[str, str]
+) -> Secrets:
     """Get the secrets of a run.
 
     Args:
-        bundle: The job's parameters, not sealed.
-        settings: Tell secret keys, and where files are.
+        redacted: The job's parameters, and the secrets that were taken out of them.
+        settings: Tell where files are.
         environ: Where `env:NAME` is looked for.
 
     Raises:
@@ -69,19 +71,21 @@ def resolve_secrets(bundle: ParamBundle, settings: Settings, environ: Mapping[st
             that refers to none.
     """
     faults: list[Fault] = []
-    found = _values(bundle.sys_params, settings.home, environ, faults)
-    faults += _option_faults(bundle)
-    sealed = seal(bundle, settings.secret_patterns)
-    if any(not _can_be_passed_on(value) for value in sealed.moved.values()):
-        faults.append((_job(bundle), f"context_params: an option under a secret key {_NOT_PASSED}"))
+    found = _values(redacted.bundle.sys_params, settings.home, environ, faults)
+    faults += _option_faults(redacted)
+    if any(not _can_be_passed_on(value) for value in redacted.variables.values()):
+        where = _job(redacted.bundle)
+        faults.append((where, f"context_params: an option under a secret key {_NOT_PASSED}"))
     if faults:
         raise SecretError(faults)
     variables = {key: value for key, value in found.items() if not key.startswith(SPARK_PREFIX)}
+    properties = {key: value for key, value in found.items() if key.startswith(SPARK_PREFIX)}
+    taken = (*redacted.variables.values(), *redacted.properties.values())
     return Secrets(
-        properties={key: value for key, value in found.items() if key.startswith(SPARK_PREFIX)},
-        variables={**variables, **sealed.moved},
-        option_names=sealed.option_names,
-        mask=Masker([*found.values(), *sealed.moved.values(), *sealed.hidden]),
+        properties={**redacted.properties, **properties},
+        variables={**variables, **redacted.variables},
+        option_names=redacted.option_names,
+        mask=Masker([*found.values(), *taken]),
     )
 
 
@@ -101,8 +105,8 @@ def secret_properties(
     return found
 
 
-def place_fault(key: str, value: str) -> str | None:
-    """What is wrong with param_key and param_value of a secret before any run, or None."""
+def secret_ref_error(key: str, value: str) -> str | None:
+    """Return what is wrong with param_key and param_value of a secret, None if nothing is."""
     return key_fault(key) or (None if is_secret_ref(value) else _NO_PLACE)
 
 
@@ -122,7 +126,7 @@ def _values(
         if row.param_type != PARAM_TYPE:
             continue
         where = f"{SYS_PARAMS.name} ({SYS_PARAMS.key_text(row.to_row())})"
-        if fault := place_fault(row.param_key, row.param_value or ""):
+        if fault := secret_ref_error(row.param_key, row.param_value or ""):
             faults.append((where, fault))
             continue
         try:
@@ -203,13 +207,14 @@ def _content(path: Path) -> str:
     return text
 
 
-def _option_faults(bundle: ParamBundle) -> Iterator[Fault]:
-    """Options that refer to a variable which no secret is."""
-    known = {row.param_key for row in bundle.sys_params if row.param_type == PARAM_TYPE}
-    for place, name in option_references(bundle):
+def _option_faults(redacted: RedactedBundle) -> Iterator[Fault]:
+    """Yield the options that refer to a variable which no secret is."""
+    rows = redacted.bundle.sys_params
+    known = {row.param_key for row in rows if row.param_type == PARAM_TYPE}
+    for place, name in redacted.references:
         if name not in known or name.startswith(SPARK_PREFIX):
             yield (
-                _job(bundle),
+                _job(redacted.bundle),
                 f"context_params: {place} is {ENV}{name}, and no secret of sys_params has that "
                 f"name: add a row of param_type secret whose param_key is {name}",
             )

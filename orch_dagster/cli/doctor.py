@@ -12,7 +12,7 @@ from rich.text import Text
 
 from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS
-from orch_dagster.bundle.secrets import place_fault
+from orch_dagster.bundle.secrets import secret_ref_error
 from orch_dagster.cli.arguments import as_json
 from orch_dagster.cli.output import console, print_json
 from orch_dagster.cli.setting_check import setting_check
@@ -143,7 +143,7 @@ def _sys_param_findings(settings: Settings) -> list[Finding]:
         is_unknown = row.param_key not in SYSTEM_SETTINGS
         reason = None
         if row.param_type == SECRET_TYPE:
-            reason = place_fault(row.param_key, row.param_value or "")
+            reason = secret_ref_error(row.param_key, row.param_value or "")
         elif is_unknown or not row.param_key.startswith("schedule."):
             fault = system_fault(row, check)
             reason = fault and fault.reason

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from orch_dagster.bundle.fetch import fetch_bundle
-from orch_dagster.bundle.redact import seal
+from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
 from orch_dagster.cli.output import console, print_json, print_rows
 from orch_dagster.cli.setting_check import setting_check
@@ -120,7 +120,7 @@ def params(job: str, biz_dt: str, is_json: bool) -> None:
     spec = find_job(loaded(settings).registry, job)
     with opened_store(settings) as store:
         read = fetch_bundle(store, spec, run_id="", wanted=[biz_dt], environment=settings.env)
-    bundle = seal(read, settings.secret_patterns).bundle
+    bundle = redact_bundle(read, settings.secret_patterns).bundle
     if is_json:
         click.echo(bundle.to_json(), nl=False)
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framework.contract.secret_names import PARAM_TYPE
-from orch_dagster.bundle.secrets import place_fault
+from orch_dagster.bundle.secrets import secret_ref_error
 from orch_dagster.control.records import JobDependency, JobMaster, SysParam
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import SettingCheck, check_value, system_fault
@@ -178,7 +178,7 @@ def _secret_fault(row: Row) -> str | None:
     """Why a row can't be a secret's: most of all, because the secret itself would be stored."""
     if row.get("param_type") != PARAM_TYPE or "param_value" not in row:
         return None
-    return place_fault(str(row.get("param_key")), str(row["param_value"] or ""))
+    return secret_ref_error(str(row.get("param_key")), str(row["param_value"] or ""))
 
 
 def _findings(

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import dagster as dg
 
 from orch_dagster.bundle.bundle import ParamBundle
+from orch_dagster.bundle.redact import RedactedBundle
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.step.attempt import Attempt
 from orch_dagster.defs.step.log_writer import ExecutionLogWriter, StepRun, first_report
@@ -66,12 +67,17 @@ class StepParams:
     """The parameters of a step.
 
     Attributes:
-        bundle: As they were read, of the dates that can land now.
-        file: The run's own copy, for the job, without secrets.
+        redacted: Those of the dates that can land now, and the secrets taken out of them.
+        file: The run's own copy, for the job.
     """
 
-    bundle: ParamBundle
+    redacted: RedactedBundle
     file: Path
+
+    @property
+    def bundle(self) -> ParamBundle:
+        """Return the parameters, without secrets."""
+        return self.redacted.bundle
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import dagster as dg
 
 from orch_dagster.bundle.bundle import ParamBundle, write_bundle
 from orch_dagster.bundle.fetch import dates_without_parents, fetch_bundle, stamp_dates, with_stamp
-from orch_dagster.bundle.redact import seal
+from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.bundle.retries import retries_of
 from orch_dagster.control.store import ControlStore, with_retries
 from orch_dagster.defs.step.attempt import retries_last_time
@@ -35,7 +35,8 @@ def load_params(step: BegunStep, store: ControlStore, settings: Settings) -> Beg
         if not ready.biz_dts:
             raise NotReadyError("; ".join(waiting.values()))
         attempt = replace(step.attempt, retries=retries_of(ready.sys_params))
-        path = write_bundle(seal(ready, settings.secret_patterns).bundle, settings.params_dir)
+        redacted = redact_bundle(ready, settings.secret_patterns)
+        path = write_bundle(redacted.bundle, settings.params_dir)
     except (OrchError, OSError) as error:
         raise _failed(step, settings, error) from error
     if len(step.request.biz_dts) > 1:
@@ -44,7 +45,7 @@ def load_params(step: BegunStep, store: ControlStore, settings: Settings) -> Beg
         step.warn(f"skipped, because they are not open: {', '.join(bundle.skipped)}")
     if waiting:
         step.writer.fail(waiting)
-    return replace(step, attempt=attempt, loaded=StepParams(ready, path))
+    return replace(step, attempt=attempt, loaded=StepParams(redacted, path))
 
 
 def _read(

@@ -73,7 +73,7 @@ def run_job(
     landed: dict[str, Metadata] = {}
     secrets = Secrets()
     try:
-        secrets = resolve_secrets(step.params.bundle, settings, os.environ)
+        secrets = resolve_secrets(step.params.redacted, settings, os.environ)
         outcome, reported = job.submit(secrets)
         metadata = {**reported, **metadata, **job.metadata()}
         landed = _landed(job, outcome)

@@ -164,8 +164,8 @@ def told(home: Home) -> Told:
 def test_the_job_has_them(told: Told) -> None:
     assert told.exit_code == 1, told.printed
     assert json.loads((told.shown / "told").read_text()) == [CODE, LOGIN, 2]
-    sealed = json.loads((told.home.folder / "params" / f"{JOB}.json").read_text())
-    options = sealed["job_master"]["context_params"]["sinks"][0]["options"]
+    written = json.loads((told.home.folder / "params" / f"{JOB}.json").read_text())
+    options = written["job_master"]["context_params"]["sinks"][0]["options"]
     assert (options["user"], options["password"]) == ("env:DB_USER", "env:JOB_SECRET_1")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from framework.contract.secret_names import KEY_PATTERNS, is_secret, is_secret_ref
 from orch_dagster.bundle.bundle import ParamBundle
-from orch_dagster.bundle.redact import option_references, seal
+from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.control.records import SysParam
 from tests.bundles import job_bundle
 
@@ -34,36 +34,36 @@ def test_a_literal_is_moved_to_a_variable_and_the_bundle_refers_to_it() -> None:
         source={"header": True, "Password": "one"},
         sink={"url": "jdbc:x", "user": "u", "trustStorePassword": 1234},
     )
-    sealed = seal(bundle, KEY_PATTERNS)
-    context = sealed.bundle.spec.context
+    redacted = redact_bundle(bundle, KEY_PATTERNS)
+    context = redacted.bundle.spec.context
     assert context.sources[0].options == {"header": True, "Password": "env:JOB_SECRET_1"}
     assert context.sinks[0].options == {
         "url": "jdbc:x", "user": "u", "trustStorePassword": "env:JOB_SECRET_2",
     }  # fmt: skip
-    values = {row.param_key: row.param_value for row in sealed.bundle.sys_params}
+    values = {row.param_key: row.param_value for row in redacted.bundle.sys_params}
     assert values == {"api.token": "env:JOB_SECRET_3", "schedule.cron": "0 1 * * *"}
-    assert sealed.moved == {
+    assert redacted.variables == {
         "JOB_SECRET_1": "one",
         "JOB_SECRET_2": "1234",
         "JOB_SECRET_3": "t0ken",
     }
-    assert sealed.option_names == {"Password", "trustStorePassword"}
-    assert seal(bundle, KEY_PATTERNS) == sealed
+    assert redacted.option_names == {"Password", "trustStorePassword"}
+    assert redact_bundle(bundle, KEY_PATTERNS) == redacted
 
 
 def test_a_spark_property_is_hidden_since_the_job_has_it_from_spark() -> None:
     bundle = bundle_of(("spark.x.password", "one", "spark"), ("spark.master", "yarn", "spark"))
-    sealed = seal(bundle, KEY_PATTERNS)
-    assert sealed.bundle.params_of_type("spark") == {
+    redacted = redact_bundle(bundle, KEY_PATTERNS)
+    assert redacted.bundle.params_of_type("spark") == {
         "spark.x.password": "******", "spark.master": "yarn",
     }  # fmt: skip
-    assert sealed.hidden == ("one",)
-    assert sealed.moved == {}
+    assert redacted.properties == {"spark.x.password": "one"}
+    assert redacted.variables == {}
     assert bundle.params_of_type("spark")["spark.x.password"] == "one"
 
 
 def test_where_a_secret_is_may_be_shown_and_the_secret_in_its_place_not() -> None:
-    sealed = seal(
+    redacted = redact_bundle(
         bundle_of(
             ("A", "env:A_1", "secret"),
             ("B", "file:conf/b", "secret"),
@@ -74,17 +74,17 @@ def test_where_a_secret_is_may_be_shown_and_the_secret_in_its_place_not() -> Non
         ),
         KEY_PATTERNS,
     )
-    assert [row.param_value for row in sealed.bundle.sys_params] == [
+    assert [row.param_value for row in redacted.bundle.sys_params] == [
         "env:A_1", "file:conf/b", "******", "******", "******",
     ]  # fmt: skip
-    assert sealed.bundle.spec.context.sources[0].options == {"user": "env:A"}
-    assert sealed.option_names == {"user"}
-    assert "hunter2" not in sealed.bundle.to_json()
+    assert redacted.bundle.spec.context.sources[0].options == {"user": "env:A"}
+    assert redacted.option_names == {"user"}
+    assert "hunter2" not in redacted.bundle.to_json()
 
 
 def test_options_that_refer_are_found_with_their_place() -> None:
     bundle = bundle_of(source={"user": "env:A", "x": "env:no name"}, sink={"password": "env:B"})
-    assert list(option_references(bundle)) == [
+    assert list(redact_bundle(bundle, KEY_PATTERNS).references) == [
         ("sources[0].options.user", "A"),
         ("sinks[0].options.password", "B"),
     ]

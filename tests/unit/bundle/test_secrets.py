@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.bundle.secrets import (
     MAX_BYTES,
     SecretError,
@@ -24,7 +25,9 @@ from tests.unit.bundle.test_redact import bundle_of
 
 def resolved(settings: Settings, *params: tuple[str, str], **environ: str) -> Secrets:
     rows = [(key, value, "secret") for key, value in params]
-    return resolve_secrets(bundle_of(*rows), settings, environ)
+    return resolve_secrets(
+        redact_bundle(bundle_of(*rows), settings.secret_patterns), settings, environ
+    )
 
 
 def refused(settings: Settings, *params: tuple[str, str], **environ: str) -> list[str]:
@@ -62,9 +65,12 @@ def test_all_of_a_jobs_are_masked(settings: Settings) -> None:
         ("spark.x.password", "in sys_params", "spark"),
         sink={"user": "env:DB_USER", "password": "literal"},
     )
-    found = resolve_secrets(bundle, settings, {"DB_USER": "lander"})
+    found = resolve_secrets(
+        redact_bundle(bundle, settings.secret_patterns), settings, {"DB_USER": "lander"}
+    )
     assert found.variables == {"DB_USER": "lander", "JOB_SECRET_1": "literal"}
-    assert found.properties == {}
+    # Spark has it from the properties file, since the bundle no longer does.
+    assert found.properties == {"spark.x.password": "in sys_params"}
     assert found.option_names == {"user", "password"}
     assert found.mask("lander in sys_params literal") == "****** ****** ******"
 
@@ -142,7 +148,11 @@ def test_an_option_that_refers_to_no_secret_is_named_with_its_place(settings: Se
         sink={"password": "env:DB_PASSWORD"},
     )
     with pytest.raises(SecretError) as caught:
-        resolve_secrets(bundle, settings, {"A": "x", "DB_PASSWORD": "set, but not for the job"})
+        resolve_secrets(
+            redact_bundle(bundle, settings.secret_patterns),
+            settings,
+            {"A": "x", "DB_PASSWORD": "set, but not for the job"},
+        )
     (where, first), (_, second) = caught.value.faults
     assert where == "job_master (job_id=J1)"
     assert "context_params: sources[0].options.user is env:OTHER" in first
@@ -152,13 +162,17 @@ def test_an_option_that_refers_to_no_secret_is_named_with_its_place(settings: Se
 def test_one_that_is_not_there_is_not_named_again_by_its_options(settings: Settings) -> None:
     bundle = bundle_of(("A", "env:NOT_SET", "secret"), sink={"password": "env:A"})
     with pytest.raises(SecretError) as caught:
-        resolve_secrets(bundle, settings, {})
+        resolve_secrets(redact_bundle(bundle, settings.secret_patterns), settings, {})
     assert len(caught.value.faults) == 1
 
 
 def test_a_literal_that_no_variable_can_hold_is_refused(settings: Settings) -> None:
     with pytest.raises(SecretError, match="NUL character") as caught:
-        resolve_secrets(bundle_of(sink={"password": "hunter\0two"}), settings, {})
+        resolve_secrets(
+            redact_bundle(bundle_of(sink={"password": "hunter\0two"}), settings.secret_patterns),
+            settings,
+            {},
+        )
     assert "hunter" not in str(caught.value)
 
 
@@ -195,3 +209,18 @@ def test_apply_stores_no_secret(settings: Settings, store: ControlStore, tmp_pat
     ]
     assert "hunter2" not in str(caught.value)
     assert store.read(SYS_PARAMS) == []
+
+
+def test_an_option_can_t_refer_to_what_was_taken_from_another(settings: Settings) -> None:
+    bundle = bundle_of(source={"user": "env:JOB_SECRET_1"}, sink={"password": "literal"})
+    with pytest.raises(SecretError, match=r"options\.user is env:JOB_SECRET_1, and no secret"):
+        resolve_secrets(redact_bundle(bundle, settings.secret_patterns), settings, {})
+
+
+def test_no_secret_is_in_a_representation(settings: Settings) -> None:
+    bundle = bundle_of(("spark.x.password", "hunter1", "spark"), sink={"password": "hunter2"})
+    redacted = redact_bundle(bundle, settings.secret_patterns)
+    assert (redacted.variables, redacted.properties) == (
+        {"JOB_SECRET_1": "hunter2"}, {"spark.x.password": "hunter1"},
+    )  # fmt: skip
+    assert "hunter" not in repr(redacted)
