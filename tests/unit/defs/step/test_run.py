@@ -25,6 +25,7 @@ from orch_dagster.defs.step.run import run_job
 from orch_dagster.defs.step.spark_submit import Submission, SubmitEnd
 from orch_dagster.errors import OrchError
 from orch_dagster.settings import Settings
+from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.process import ProcessEnd
 from orch_dagster.toolchain.errors import SubmitRefusedError
 from tests.begun_steps import DAY, LOG_NAME, KeptReports, fill, request
@@ -49,6 +50,8 @@ class GivenEnd:
     fault: str | None = None
     error: BaseException | None = None
     submissions: list[Submission] = field(default_factory=list)
+    prepares: bool = False
+    command: SubmitCommand | None = None
 
     def submit(
         self,
@@ -63,6 +66,8 @@ class GivenEnd:
             submission.on_line(line)
         reader = MessageFile(submission.messages, submission.on_message, submission.mask)
         with dg.open_pipes_session(context, context_injector(), reader) as session:
+            if self.prepares:
+                self.command = submission.prepare(session.get_bootstrap_env_vars())
             text = "".join(json.dumps(message) + "\n" for message in self.messages)
             submission.messages.write_text(text, encoding="utf-8")
         return SubmitEnd(session, self.process, self.fault)
@@ -302,3 +307,19 @@ def test_a_secret_is_in_no_line_message_or_row(
     closed["params"] = {"exception": {**exception, "cause": None, "context": None}}
     ran = run(GivenEnd(ProcessEnd(1, "exited", "", 9.0), messages=[opened, closed]))
     assert ran.rows[DAY]["error_message"] == "ValueError: ****** was refused"
+
+
+def test_what_was_taken_out_of_the_bundle_reaches_the_submit(run: Run, store: ControlStore) -> None:
+    row = {"environment": "DEV", "key_name": "*", "param_key": "spark.my.secret"}
+    store.upsert(SYS_PARAMS, [{**row, "param_type": "spark", "param_value": "hunter2-hunter2"}])
+    client = GivenEnd(prepares=True)
+    ran = run(client)
+    (submission,), command = client.submissions, client.command
+    assert command is not None
+    assert command.properties["spark.my.secret"] == "hunter2-hunter2"
+    assert "hunter2" not in " ".join(command.argv)
+    assert submission.mask.in_bytes(b"it said hunter2-hunter2") == b"it said ******"
+    assert "hunter2" not in ran.step.params.bundle.to_json()
+    assert "hunter2" not in ran.step.params.file.read_text(encoding="utf-8")
+    assert f"[orch] running {command.argv[0]} " in ran.log
+    assert "hunter2" not in ran.log
