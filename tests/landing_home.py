@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,13 @@ class Home:
         self.root = root
         self.spark = spark
         self.sent: list[dict[str, Any]] = []
-        monkeypatch.setattr(report, "_send", self.sent.append)
+        monkeypatch.setattr(report, "_send", self._take)
         monkeypatch.setenv("JOB_BASE_DIR", str(root))
         monkeypatch.setenv("JOB_SQL_DIR", str(root))
+
+    def _take(self, message: report.Message) -> None:
+        """What the orchestrator gets of a message."""
+        self.sent.append(json.loads(json.dumps(message.to_json())))
 
     def source(self, text: str, biz_dt: str = DATE, *, encoding: str = "utf-8") -> None:
         (self.root / "in").mkdir(exist_ok=True)
