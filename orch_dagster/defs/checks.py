@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from framework.contract.messages import CheckResult
 from orch_dagster.defs.translator import asset_key
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.registry.location import Location
@@ -35,7 +36,7 @@ def check_specs(spec: JobSpec, location: Location) -> Mapping[str, dg.AssetCheck
 
 
 def check_results(
-    declared: Mapping[str, dg.AssetCheckSpec], reported: Mapping[str, Sequence[Mapping[str, Any]]]
+    declared: Mapping[str, dg.AssetCheckSpec], reported: Mapping[str, Sequence[CheckResult]]
 ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
     """One result for each check that was computed, and for every other one its bare output.
 
@@ -50,18 +51,16 @@ def check_results(
             biz_dt: result
             for biz_dt, results in sorted(reported.items())
             for result in results
-            if result["name"] == name
+            if result.name == name
         }
         yield _result(spec, by_date) if by_date else dg.Output(None, name)
 
 
-def _result(
-    spec: dg.AssetCheckSpec, by_date: Mapping[str, Mapping[str, Any]]
-) -> dg.AssetCheckResult:
-    failed = [biz_dt for biz_dt, result in by_date.items() if not result["passed"]]
-    is_blocking = any(result["blocking"] for result in by_date.values())
+def _result(spec: dg.AssetCheckSpec, by_date: Mapping[str, CheckResult]) -> dg.AssetCheckResult:
+    failed = [biz_dt for biz_dt, result in by_date.items() if not result.passed]
+    is_blocking = any(result.blocking for result in by_date.values())
     (first, *others) = by_date.values()
-    metadata: Mapping[str, Any] = first["metadata"]
+    metadata: Mapping[str, Any] = first.metadata
     if others:
         metadata = {"by_date": _table(by_date)}
     return dg.AssetCheckResult(
@@ -74,10 +73,10 @@ def _result(
     )
 
 
-def _table(by_date: Mapping[str, Mapping[str, Any]]) -> dg.TableMetadataValue:
+def _table(by_date: Mapping[str, CheckResult]) -> dg.TableMetadataValue:
     """A row for each date, with every column that one of them has."""
     rows = [
-        {"biz_dt": biz_dt, "passed": result["passed"], **result["metadata"]}
+        {"biz_dt": biz_dt, "passed": result.passed, **result.metadata}
         for biz_dt, result in by_date.items()
     ]
     names = dict.fromkeys(name for row in rows for name in row)

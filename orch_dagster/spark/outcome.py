@@ -59,12 +59,14 @@ class ResultMessages:
         opened: Whether the job opened the channel.
         closed: Whether the job closed it.
         exception: The exception with which the job closed it, or None.
+        broken: What is wrong with messages that could not be read, None if all could.
     """
 
     landed: tuple[str, ...] = ()
     opened: bool = False
     closed: bool = False
     exception: JobException | None = None
+    broken: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def judge(
     """
     if end.reason == "stopped":
         return Outcome("canceled", "stopped on request before the job had ended")
-    failure = _failure(end, messages, timeout_s)
+    failure = _failure(end, messages, timeout_s) or messages.broken
     if failure is None and lands:
         failure = _unproven_landing(end, messages, expected_dates)
     if failure is None:

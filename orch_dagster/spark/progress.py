@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
+
+from framework.contract.messages import ProgressReport
 
 # The first minutes are told closely; of a day, a few hundred lines in all.
 _TELL_EVERY_S = 10.0
@@ -55,20 +57,12 @@ def current_watcher() -> Watcher | None:
     return _watcher.get()
 
 
-def stages_of(payload: Mapping[str, Any]) -> list[Stage]:
-    """The stages of a job's report; none of a report in another form, as it is only for show."""
-    try:
-        return [
-            Stage(
-                stage_id=int(stage["stage_id"]),
-                name=_readable(str(stage["name"])),
-                tasks=int(stage["tasks"]),
-                done=int(stage["done"]),
-            )
-            for stage in payload["stages"]
-        ]
-    except (KeyError, TypeError, ValueError):
-        return []
+def stages_of(report: ProgressReport) -> list[Stage]:
+    """Return the stages of a job's report, with names for people."""
+    return [
+        Stage(stage.stage_id, _readable(stage.name), stage.tasks, stage.done)
+        for stage in report.stages
+    ]
 
 
 def _readable(name: str) -> str:

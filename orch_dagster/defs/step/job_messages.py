@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
 
+from framework.contract.messages import (
+    ApplicationReport,
+    CheckResult,
+    ChecksReport,
+    FailureReport,
+    LandingReport,
+    Message,
+    MessageError,
+    ProgressReport,
+    message_of,
+)
 from orch_dagster.defs.step.log_writer import ExecutionLogWriter
 from orch_dagster.execution_log import DateResult
 from orch_dagster.spark.outcome import JobException, ResultMessages
@@ -24,10 +35,11 @@ class ChannelMessages:
     """
 
     progress: Callable[[Sequence[Stage]], None]
-    application: Mapping[str, Any] = field(default_factory=dict)
+    application: ApplicationReport | None = None
     _opened: bool = field(default=False, init=False)
     _closed: bool = field(default=False, init=False)
     _exception: JobException | None = field(default=None, init=False)
+    _broken: list[str] = field(default_factory=list[str], init=False)
 
     def __call__(self, message: Mapping[str, Any]) -> None:
         """Take in one message, as the script wrote it."""
@@ -40,10 +52,7 @@ class ChannelMessages:
                 if exception := params.get("exception"):
                     self._exception = _exception(exception)
             case "report_custom_message":
-                payload = params.get("payload")
-                # A script of somebody else's may report anything.
-                if isinstance(payload, dict):
-                    self._take(payload)  # pyright: ignore[reportUnknownArgumentType]
+                self._receive(params.get("payload"))
             case _:
                 pass
 
@@ -54,17 +63,29 @@ class ChannelMessages:
             closed=self._closed,
             exception=self._exception,
             landed=self._landed(),
+            broken="; ".join(self._broken) or None,
         )
 
     def _landed(self) -> tuple[str, ...]:
         return ()
 
-    def _take(self, payload: Mapping[str, Any]) -> None:
-        match payload.get("kind"):
-            case "application":
-                self.application = payload
-            case "progress":
-                self.progress(stages_of(payload))
+    def _receive(self, payload: object) -> None:
+        try:
+            message = message_of(payload)
+        except MessageError as error:
+            # Progress is only for show: the job goes on without it.
+            if error.kind != ProgressReport.KIND:
+                self._broken.append(str(error))
+            return
+        if message is not None:
+            self._take(message)
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case ApplicationReport():
+                self.application = message
+            case ProgressReport():
+                self.progress(stages_of(message))
             case _:
                 pass
 
@@ -85,48 +106,43 @@ class JobMessages(ChannelMessages):
     writer: ExecutionLogWriter = field(kw_only=True)
     biz_dts: tuple[str, ...] = field(kw_only=True)
     may_retry: bool = field(default=False, kw_only=True)
-    landings: dict[str, Mapping[str, Any]] = field(default_factory=dict, init=False)
-    checks: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict, init=False)
-    transient: dict[str, str] = field(default_factory=dict, init=False)
+    landings: dict[str, LandingReport] = field(default_factory=dict[str, LandingReport], init=False)
+    checks: dict[str, Sequence[CheckResult]] = field(
+        default_factory=dict[str, Sequence[CheckResult]], init=False
+    )
+    transient: dict[str, str] = field(default_factory=dict[str, str], init=False)
 
     def _landed(self) -> tuple[str, ...]:
         return tuple(sorted(self.landings))
 
-    def _take(self, payload: Mapping[str, Any]) -> None:
-        super()._take(payload)
-        match payload.get("kind"):
-            case "application":
-                self.writer.set_application(str(payload["spark_app_id"]))
-            case "checks":
-                self.checks[str(payload["biz_dt"])] = payload["checks"]
-            case "landing":
-                self.landings[str(payload["biz_dt"])] = payload
-                if result := _landing_result(payload):
-                    self._end_date(payload, result)
-            case "failure":
-                failure = _exception(payload)
-                if self.may_retry and failure.transient_cause:
-                    self.transient[str(payload["biz_dt"])] = failure.line
-                    return
-                now = datetime.now(timezone.utc)
-                self._end_date(payload, DateResult("failed", now, clip_utf8(failure.line)))
+    def _take(self, message: Message) -> None:
+        super()._take(message)
+        match message:
+            case ApplicationReport():
+                self.writer.set_application(message.spark_app_id)
+            case ChecksReport():
+                self.checks[message.biz_dt] = message.checks
+            case LandingReport():
+                self.landings[message.biz_dt] = message
+                result = DateResult("completed", message.ended, started_at=message.started)
+                self._end_date(message.biz_dt, result)
+            case FailureReport():
+                self._fail_date(message)
             case _:
                 pass
 
-    def _end_date(self, payload: Mapping[str, Any], result: DateResult) -> None:
+    def _fail_date(self, report: FailureReport) -> None:
+        failure = JobException(report.name, report.message, report.stack)
+        if self.may_retry and failure.transient_cause:
+            self.transient[report.biz_dt] = failure.line
+            return
+        now = datetime.now(timezone.utc)
+        self._end_date(report.biz_dt, DateResult("failed", now, clip_utf8(failure.line)))
+
+    def _end_date(self, biz_dt: str, result: DateResult) -> None:
         # A single date ends with its job, whose exit is a part of the proof.
         if len(self.biz_dts) > 1:
-            self.writer.end({str(payload["biz_dt"]): result})
-
-
-def _landing_result(payload: Mapping[str, Any]) -> DateResult | None:
-    """Return the result of a landed date; None of a report that the step will refuse."""
-    try:
-        began = datetime.fromisoformat(payload["started_at"])
-        ended = began + timedelta(seconds=payload["duration_s"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return DateResult("completed", ended, started_at=began)
+            self.writer.end({biz_dt: result})
 
 
 def _exception(params: Mapping[str, Any]) -> JobException:

@@ -14,12 +14,23 @@ import dagster as dg
 from dagster import PipesFileMessageReader, PipesMessageHandler
 from typing_extensions import override
 
+from framework.contract.messages import ProgressReport, is_message
 from orch_dagster.defs.dagster_internals.tail_file import tail_file
 from orch_dagster.text import Masker
 
 # A message has fixed words under these, which a secret may happen to equal.
 _WORDS = frozenset(
-    {"method", "kind", "type", "level", "severity", "biz_dt", "asset_key", "check_name"}
+    {
+        "method",
+        "kind",
+        "type",
+        "level",
+        "severity",
+        "biz_dt",
+        "started_at",
+        "asset_key",
+        "check_name",
+    }
 )
 
 
@@ -94,7 +105,7 @@ class _ListeningHandler:
 
 def _is_progress(message: Mapping[str, Any]) -> bool:
     payload = (message.get("params") or {}).get("payload")
-    return isinstance(payload, dict) and payload.get("kind") == "progress"
+    return is_message(payload, ProgressReport)
 
 
 def context_injector() -> dg.PipesEnvContextInjector:

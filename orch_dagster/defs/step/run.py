@@ -161,7 +161,7 @@ def _landed(job: _Job, outcome: Outcome) -> dict[str, Metadata]:
     landings, dates = job.messages.landings, job.step.params.bundle.biz_dts
     if outcome.status != "completed":
         dates = [day for day in dates if day in landings] if len(dates) > 1 else ()
-    return {day: landing_metadata(landings.get(day, {})) for day in dates}
+    return {day: landing_metadata(landings.get(day)) for day in dates}
 
 
 def _materializations(

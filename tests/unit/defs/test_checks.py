@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from framework.contract.messages import CheckResult
 from orch_dagster.defs.checks import check_results
 
 DECLARED = {
@@ -14,8 +15,8 @@ DECLARED = {
 }
 
 
-def result(name: str, passed: bool = True, **metadata: Any) -> dict[str, Any]:
-    return {"name": name, "passed": passed, "blocking": name != "changes", "metadata": metadata}
+def result(name: str, passed: bool = True, **metadata: Any) -> CheckResult:
+    return CheckResult(name, passed, name != "changes", metadata)
 
 
 def test_of_one_date_the_numbers_as_they_are() -> None:

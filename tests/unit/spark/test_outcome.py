@@ -149,3 +149,13 @@ def test_a_stack_without_the_jobs_code_has_no_place() -> None:
 def test_an_empty_output_says_nothing() -> None:
     assert last_failure("") is None
     assert last_failure("26/11/24 20:57:45 INFO ShutdownHookManager: Shutdown hook called") is None
+
+
+def test_a_message_that_cannot_be_read_fails_a_job_that_did_not_fail_by_itself() -> None:
+    broken = ResultMessages(opened=True, closed=True, broken="its landing cannot be read")
+    for lands in (True, False):
+        outcome = judge(end(0), broken, lands=lands, timeout_s=60.0)
+        assert (outcome.status, outcome.message) == ("failed", "its landing cannot be read")
+    outcome = judge(end(3), broken, lands=True, timeout_s=60.0)
+    assert outcome.message == "exit code 3"
+    assert judge(end(0, "stopped"), broken, lands=True, timeout_s=60.0).status == "canceled"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
+from framework.contract.messages import ProgressReport, StageProgress
 from orch_dagster.spark.progress import Stage, StageTeller, current_watcher, stages_of, watched_by
 
 DAY_S = 86_400
 
 
-def stage(**values: Any) -> dict[str, Any]:
-    return {"stage_id": 3, "name": "count at job.py:7", "tasks": 200, "done": 120, **values}
+def report(name: str = "count at job.py:7") -> ProgressReport:
+    return ProgressReport((StageProgress(3, name, 200, 120),))
 
 
 def told_within(seconds: float, every_s: float = 2.0) -> list[float]:
@@ -28,7 +28,7 @@ def told_within(seconds: float, every_s: float = 2.0) -> list[float]:
 
 
 def test_a_stage_in_words() -> None:
-    (found,) = stages_of({"kind": "progress", "stages": [stage()]})
+    (found,) = stages_of(report())
     assert str(found) == "stage 3 (count at job.py:7): 120 of 200 tasks"
 
 
@@ -43,17 +43,9 @@ def test_a_stage_in_words() -> None:
     ],
 )
 def test_of_a_name_what_says_something(name: str, shown: str) -> None:
-    (found,) = stages_of({"stages": [stage(name=name)]})
+    (found,) = stages_of(report(name))
     assert found.name == shown
     assert ("()" in str(found), str(found).startswith("stage 3")) == (False, True)
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [{}, {"stages": None}, {"stages": [{}]}, {"stages": [stage(done="many")]}, {"stages": [1]}],
-)
-def test_a_report_in_another_form_is_passed_over(payload: dict[str, Any]) -> None:
-    assert stages_of(payload) == []
 
 
 def test_the_first_at_once_then_every_ten_seconds() -> None:

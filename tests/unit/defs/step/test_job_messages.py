@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from framework.contract.messages import CheckResult
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.defs.step.begun import begin_step
@@ -59,9 +60,10 @@ def test_a_real_jobs_messages(
     assert result.landed == (DAY,)
     landing = messages.landings[DAY]
     shown = landing_metadata(landing)
-    assert shown["dagster/row_count"].value == landing["row_count"] > 0
-    assert [column["name"] for column in landing["columns"]][:1] == ["contract_no"]
-    app_id = messages.application["spark_app_id"]
+    assert shown["dagster/row_count"].value == landing.row_count > 0
+    assert [column["name"] for column in landing.columns][:1] == ["contract_no"]
+    assert messages.application is not None
+    app_id = messages.application.spark_app_id
     assert reporter.messages[-1] == f"job is Spark application {app_id}"
     # A single date ends with its job.
     assert messages.writer.report.ends == {}
@@ -77,10 +79,10 @@ def test_of_several_dates_each_ends_with_its_report(
     messages(failure(NEXT, "no rows"))
 
     landing = messages.landings[DAY]
-    began = datetime.fromisoformat(landing["started_at"])
+    began = datetime.fromisoformat(landing.started_at)
     rows = {row["biz_dt"]: row for row in store.read(EXECUTION_LOG)}
     assert (rows[DAY]["status"], rows[DAY]["start_time"]) == ("Completed", began)
-    assert rows[DAY]["end_time"] == began + timedelta(seconds=landing["duration_s"])
+    assert rows[DAY]["end_time"] == began + timedelta(seconds=landing.duration_s)
     assert rows[NEXT]["status"] == "Failed: LandingError: no rows"
 
 
@@ -100,18 +102,29 @@ def test_checks_of_a_date_are_kept_where_it_did_not_land(
     store: ControlStore, settings: Settings, reporter: KeptReports
 ) -> None:
     messages = messages_of(writer_of(store, settings, reporter, DAY), DAY)
-    messages(custom(kind="checks", biz_dt=DAY, checks=[{"name": "key_unique", "passed": False}]))
-    assert messages.checks == {DAY: [{"name": "key_unique", "passed": False}]}
+    check = {"name": "key_unique", "passed": False, "blocking": True, "metadata": {}}
+    messages(custom(kind="checks", biz_dt=DAY, checks=[check]))
+    assert messages.checks == {DAY: (CheckResult("key_unique", False, True, {}),)}
     assert messages.result().landed == ()
 
 
-def test_a_landing_in_another_form_is_kept_for_the_step_to_refuse(
+def test_a_landing_in_another_form_is_no_landing_and_is_said(
     store: ControlStore, settings: Settings, reporter: KeptReports
 ) -> None:
     messages = messages_of(writer_of(store, settings, reporter, DAY, NEXT), DAY, NEXT)
     messages(custom(kind="landing", biz_dt=DAY, started_at="yesterday"))
-    assert set(messages.landings) == {DAY}
+    messages(custom(kind="application", spark_app_id=7))
+    assert messages.landings == {}
     assert messages.writer.report.ends == {}
+    broken = str(messages.result().broken)
+    assert "started_at is no ISO time with a time zone: 'yesterday'" in broken
+    assert "its application in a form that cannot be read (spark_app_id is not a text)" in broken
+
+
+def test_progress_in_another_form_shows_nothing_and_breaks_nothing() -> None:
+    messages = ChannelMessages(lambda _: pytest.fail("no stages were reported"))
+    messages(custom(kind="progress", stages=[{"stage_id": "three"}]))
+    assert messages.result().broken is None
 
 
 def test_the_exception_that_closed_the_channel() -> None:
@@ -129,7 +142,7 @@ def test_messages_of_a_scripts_own_are_left_alone(payload: object) -> None:
     messages = ChannelMessages(lambda _: pytest.fail("no stages were reported"))
     messages({"method": "report_custom_message", "params": {"payload": payload}})
     messages({"method": "log", "params": {"message": "hello"}})
-    assert messages.application == {}
+    assert messages.application is None
     assert messages.result().opened is False
 
 
