@@ -12,16 +12,14 @@ from framework.contract.secret_names import (
     FILE,
     PARAM_TYPE,
     SPARK_PREFIX,
-    is_secret_ref,
-    is_variable,
 )
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.redact import RedactedBundle
 from orch_dagster.control.records import SysParam
+from orch_dagster.control.secret_rows import secret_ref_error
 from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS
 from orch_dagster.errors import OrchError
 from orch_dagster.settings import Settings
-from orch_dagster.spark.deployment import is_own_variable, is_part_of_command
 from orch_dagster.text import Masker
 
 # An environment variable may have twice as much on Linux, half of it on Windows.
@@ -105,16 +103,7 @@ def secret_properties(
     return found
 
 
-def secret_ref_error(key: str, value: str) -> str | None:
-    """Return what is wrong with param_key and param_value of a secret, None if nothing is."""
-    return key_fault(key) or (None if is_secret_ref(value) else _NO_PLACE)
-
-
 _NOT_PASSED = "holds a NUL character or bytes that are no UTF-8, which can't be passed on"
-_NO_PLACE = (
-    "param_value of a secret says where it is, as env:NAME or file:PATH, and this one (not shown) "
-    "does not: keep the secret there, and its place here"
-)
 
 
 def _values(
@@ -134,28 +123,6 @@ def _values(
         except ValueError as error:
             faults.append((where, str(error)))
     return found
-
-
-def key_fault(key: str) -> str | None:
-    """Return what is wrong with the name of a secret, None if nothing is."""
-    if key.startswith(SPARK_PREFIX):
-        if is_part_of_command(key):
-            return (
-                f"{key} becomes a part of a command line, which others may see: no secret may be "
-                f"in it; give it the param_type spark"
-            )
-        return None
-    if not is_variable(key):
-        return (
-            f"param_key {key} can't be a secret: one that does not start with {SPARK_PREFIX} is an "
-            f"environment variable of the job (letters, digits and _, no digit first); rename it"
-        )
-    if is_own_variable(key):
-        return (
-            f"param_key {key} can't be a secret: that variable is set for every job; choose "
-            f"another name"
-        )
-    return None
 
 
 def _value(place: str, home: Path, environ: Mapping[str, str]) -> str:

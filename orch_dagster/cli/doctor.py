@@ -12,7 +12,6 @@ from rich.text import Text
 
 from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS
-from orch_dagster.bundle.secrets import secret_ref_error
 from orch_dagster.cli.arguments import as_json
 from orch_dagster.cli.output import console, print_json
 from orch_dagster.cli.setting_check import setting_check
@@ -20,6 +19,7 @@ from orch_dagster.control.connect import opened_store
 from orch_dagster.control.kudu.diagnose import diagnose
 from orch_dagster.control.kudu.store import KuduStore
 from orch_dagster.control.records import SysParam, read_records
+from orch_dagster.control.secret_rows import secret_ref_error
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import system_fault
 from orch_dagster.control.tables import SYS_PARAMS, TABLES

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framework.contract.secret_names import PARAM_TYPE
-from orch_dagster.bundle.secrets import secret_ref_error
 from orch_dagster.control.records import JobDependency, JobMaster, SysParam
+from orch_dagster.control.secret_rows import secret_ref_error
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import SettingCheck, check_value, system_fault
 from orch_dagster.control.tables import (

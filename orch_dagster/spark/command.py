@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from framework.contract import variables
+from orch_dagster.control.secret_rows import is_own_variable
 from orch_dagster.spark.deployment import (
     AM_ENV,
     ATTEMPTS,
@@ -17,7 +18,6 @@ from orch_dagster.spark.deployment import (
     Deployment,
     container_variables,
     deployment_of,
-    is_own_variable,
     is_sensitive,
     refuse_clashes,
 )

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from framework.contract import variables
 from framework.contract.secret_names import SPARK_REDACTION_DEFAULT
 from orch_dagster.toolchain.errors import SubmitRefusedError
 
@@ -23,23 +22,10 @@ _FIXED_IN_CLUSTER = {
     ATTEMPTS: ("1", "YARN would run a job that fails a second time"),
 }
 _SENSITIVE = re.compile(SPARK_REDACTION_DEFAULT)
-# Properties that become an argument of spark-submit or of its JVMs, or that the UI shows.
-_PARTS_OF_COMMAND = re.compile(
-    r"spark\.(master|app\.name|jars|files|redaction\.regex|submit\..*|yarn\.(tags|archives|jars)"
-    r"|(driver|executor|yarn\.am)\.(defaultJavaOptions|extraJavaOptions|extraClassPath"
-    r"|extraLibraryPath|memory|cores))"
-)
 # Characters that a node manager's launch script expands within double quotes, and those of YARN's
 # own placeholders.
 _EXPANDED = re.compile(r'[\\"$`]')
 _MARKED = re.compile(r"[{}<]")
-# The variables of the job's contract, and those that start Python, Java and Spark.
-_OWN_VARIABLES = frozenset(
-    {*variables.JOB_VARIABLES, variables.SECRET_NAMES}
-    | {"JAVA_HOME", "CLASSPATH", "PATH", "HOME", "LD_LIBRARY_PATH"}
-    | {"HADOOP_HOME", "HADOOP_CONF_DIR", "YARN_CONF_DIR"}
-)
-_OWN_PREFIXES = ("ORCH_", "DAGSTER_", variables.MOVED_SECRET_PREFIX, "SPARK_", "PYSPARK_", "PYTHON")
 
 
 @dataclass(frozen=True)
@@ -89,18 +75,6 @@ def deployment_of(properties: Mapping[str, str], defaults: Mapping[str, str]) ->
 def is_sensitive(name: str) -> bool:
     """Return whether Spark redacts a property of this name, so that argv must not have it."""
     return _SENSITIVE.search(name) is not None
-
-
-def is_part_of_command(name: str) -> bool:
-    """Return whether a property becomes an argument of a process, which other users can see."""
-    return _PARTS_OF_COMMAND.fullmatch(name) is not None
-
-
-def is_own_variable(name: str) -> bool:
-    """Return whether a variable is reserved, as it starts a job or its programs."""
-    # Case-insensitively, as on Windows.
-    upper = name.upper()
-    return upper in _OWN_VARIABLES or upper.startswith(_OWN_PREFIXES)
 
 
 def container_variables(variables: Mapping[str, str]) -> dict[str, str]:

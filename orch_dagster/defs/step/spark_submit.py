@@ -21,7 +21,8 @@ from dagster import (
 from pydantic import Field
 
 from framework.contract.secret_names import SPARK_PREFIX
-from orch_dagster.bundle.secrets import SecretError, Secrets, key_fault
+from orch_dagster.bundle.secrets import SecretError, Secrets
+from orch_dagster.control.secret_rows import key_fault
 from orch_dagster.defs.step.executor import current_stop
 from orch_dagster.defs.step.job_messages import ChannelMessages
 from orch_dagster.defs.step.message_file import MessageFile, context_injector

@@ -6,8 +6,8 @@ import ast
 from pathlib import Path
 
 from framework.contract import variables
+from orch_dagster.control.secret_rows import is_own_variable
 from orch_dagster.settings import REPOSITORY
-from orch_dagster.spark.deployment import is_own_variable
 
 NAMES = {
     value for name, value in vars(variables).items() if name.isupper() and isinstance(value, str)
