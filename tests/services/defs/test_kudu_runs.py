@@ -69,7 +69,7 @@ class TestOutages:
         self, own_kudu: KuduCluster, kudu_home: Home
     ) -> None:
         # Reads the registry once, which keeps it.
-        assert JOB_NAME in kudu_home.orch("jobs").stdout
+        assert JOB_NAME in kudu_home.here("jobs").stdout
         with own_kudu.stopped("MASTER", "TSERVER"):
             listed = kudu_home.orch("jobs")
             assert JOB_NAME in listed.stdout
