@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any, Protocol, cast
 
 import dagster as dg
@@ -69,40 +69,60 @@ def run_job(
         may_retry=step.attempt.may_retry,
     )
     job = _Job(context, step, settings, messages, client or SparkSubmitClient())
+    end = _run(job)
+    retry = _retry(step, messages, end.outcome)
+    if retry is None:
+        _report_end(step, end.outcome)
+    step.run_log.close()
+    yield from check_results(checks, messages.checks)
+    yield from _events(job, end, retry)
+
+
+@dataclass(frozen=True)
+class _JobEnd:
+    """The end of a job: the metadata of all its dates, and of those that landed their own."""
+
+    outcome: Outcome
+    metadata: Metadata
+    landed: Mapping[str, Metadata] = field(default_factory=dict[str, Metadata])
+
+
+def _run(job: _Job) -> _JobEnd:
+    """Run the job to its end; what keeps it from starting is its failure."""
+    step, settings = job.step, job.settings
     metadata = dict(step.log_metadata)
-    landed: dict[str, Metadata] = {}
     secrets = Secrets()
     try:
         secrets = resolve_secrets(step.params.redacted, settings, os.environ)
         outcome, reported = job.submit(secrets)
         metadata = {**reported, **metadata, **job.metadata()}
-        landed = _landed(job, outcome)
+        return _JobEnd(outcome, metadata, _landed(job, outcome))
     except (OrchError, OSError) as error:
-        outcome = Outcome("failed", secrets.mask(str(error)))
+        return _JobEnd(Outcome("failed", secrets.mask(str(error))), metadata)
     except BaseException as error:
         # An interrupt, or a fault of ours: the tree is gone, the row says why.
         interrupted = isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError)
         reason = secrets.mask(f"{type(error).__name__}: {error}")
-        _end(step, Outcome("canceled" if interrupted else "failed", reason))
+        _report_end(step, Outcome("canceled" if interrupted else "failed", reason))
         step.run_log.close()
         raise
-    retry = _retry(step, messages, outcome)
-    if retry is None:
-        _end(step, outcome)
-    step.run_log.close()
-    yield from check_results(checks, messages.checks)
-    is_of_one_date = PARTITION_TAG in context.run.tags
+
+
+def _events(job: _Job, end: _JobEnd, retry: dg.RetryRequested | None) -> Iterator[object]:
+    """Yield the materializations of the landed dates, and raise where not every date landed."""
+    outcome = end.outcome
+    is_of_one_date = PARTITION_TAG in job.context.run.tags
     if not is_of_one_date:
-        yield from _materializations(context, landed, metadata)
+        yield from _materializations(job.context, end.landed, end.metadata)
     if outcome.status == "canceled":
         raise DagsterExecutionInterruptedError(outcome.message or "the run was asked to stop")
     if retry is not None:
         raise retry
-    if failure := _failure(step, outcome, landed):
-        raise dg.Failure(failure, metadata=metadata, allow_retries=False)
+    if failure := _failure(job.step, outcome, end.landed):
+        raise dg.Failure(failure, metadata=end.metadata, allow_retries=False)
     if is_of_one_date:
-        (of_date,) = landed.values()
-        yield dg.MaterializeResult(metadata={**metadata, **of_date})
+        (of_date,) = end.landed.values()
+        yield dg.MaterializeResult(metadata={**end.metadata, **of_date})
     else:
         # By itself Dagster would take the whole range for materialized, with dates that are not
         # open among it; this output adds nothing to the events above.
@@ -222,7 +242,7 @@ def _add_line(line: str, log: RunLog, stream: IO[Any] | None) -> None:
         stream.flush()
 
 
-def _end(step: BegunStep, outcome: Outcome) -> None:
+def _report_end(step: BegunStep, outcome: Outcome) -> None:
     level = "INFO" if outcome.status == "completed" else "ERROR"
     text = f"{step.job_name} {outcome.status}: {outcome.message or 'landed'}"
     step.run_log.write(level, "orch", text)
