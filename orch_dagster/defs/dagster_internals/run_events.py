@@ -2,8 +2,8 @@
 
 Missing: a documented way to read the events of one run; the documented get_event_records has no
 filter by run. Buys: before an instance reads a run's file for the first time, it loads all
-migrations of the schema, in about 30 ms, and a sensor's instance is new at each tick: 1,000 ended
-runs are projected in 2.4 s, by way of Dagster in 15.5 s. Can go when Dagster opens a run's file as
+migrations of the schema, in about 30 ms, and a sensor's instance is new at each tick: 400 ended
+runs took 6.2 s by way of Dagster, 1,000 take 2.4 s so. Can go when Dagster opens a run's file as
 fast.
 """
 

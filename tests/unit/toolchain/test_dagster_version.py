@@ -82,5 +82,5 @@ def test_a_copy_that_is_not_installed_has_no_range(monkeypatch: pytest.MonkeyPat
 
 def test_this_environment_is_within_the_range_that_it_declares() -> None:
     declared = metadata.requires("orch_dagster") or []
-    assert any(text.startswith("dagster<") for text in declared), "install the package again"
+    assert any(text.startswith("dagster") for text in declared)
     check_dagster_version()
