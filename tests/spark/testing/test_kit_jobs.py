@@ -181,7 +181,7 @@ def test_a_registry_that_cannot_be_read_is_refused_whole(tmp_path: Path) -> None
     with pytest.raises(KitError) as refused:
         read_rows([tmp_path / "bad.yaml", tmp_path / "worse.yaml"])
     assert "job_masters is not a table" in str(refused.value)
-    assert "worse.yaml: not usable YAML" in str(refused.value)
+    assert "worse.yaml:1: not usable YAML" in str(refused.value)
     with pytest.raises(KitError, match=r"no such file: .*none\.yaml"):
         read_rows([tmp_path / "none.yaml"])
 
