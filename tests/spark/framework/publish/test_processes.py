@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from framework.contract.process_identity import is_same_start
 from framework.publish.processes import (
-    START_TOLERANCE_MS,
     ProcessProbe,
     jvm_probe,
     psutil_probe,
@@ -35,7 +35,7 @@ def test_the_jvm_sees_what_psutil_sees(spark: SparkSession) -> None:
     assert seen.started_ms
     assert expected
     assert expected.started_ms
-    assert abs(seen.started_ms - expected.started_ms) <= START_TOLERANCE_MS
+    assert is_same_start(seen.started_ms / 1000, expected.started_ms / 1000)
 
 
 def test_this_process_is_running_and_an_ended_one_is_not(look: ProcessProbe) -> None:
