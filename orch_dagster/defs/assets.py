@@ -23,7 +23,7 @@ from orch_dagster.defs.translator import (
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.registry.location import Location
 
-# Its own type, without a loader: run config cannot stand in for the IO manager.
+# A type without a loader, so that run config can't stand in for the IO manager.
 PARAM_BUNDLE = dg.PythonObjectDagsterType(
     BegunStep,
     name="ParamBundle",
@@ -34,7 +34,7 @@ PARAM_BUNDLE = dg.PythonObjectDagsterType(
 def build_asset(
     spec: JobSpec, location: Location, partitions: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
-    """The asset of a job, which waits for its parents' assets."""
+    """Build the asset of a job, which waits for its parents' assets."""
     settings = location.settings
 
     def compute(context: dg.OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[object]:

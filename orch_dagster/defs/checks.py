@@ -1,4 +1,4 @@
-"""The asset checks of a landing: computed by the job, told by the step."""
+"""Asset checks of a landing: the job computes them, the step reports them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from orch_dagster.defs.translator import asset_key
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.registry.location import Location
 
-# As jobs/framework names them.
+# The names that jobs/framework reports.
 _CHECKS = {
     "key_unique": "No two rows have the same business_keys of process_control.",
     "key_not_null": "No row has a null in its business_keys.",
-    "changes": "Rows inserted, updated, deleted and unchanged against the business date before.",
+    "changes": "Rows inserted, updated, deleted and unchanged since the previous business date.",
 }
 
 
 def check_specs(spec: JobSpec, location: Location) -> Mapping[str, dg.AssetCheckSpec]:
-    """The checks of a job's asset, by the output of its op.
+    """Return the checks of a job's asset, by the output of its op.
 
-    None where it lands nothing, or where its group has no business_keys: each check declared
-    makes every load of the location longer.
+    A job without sinks, or of a group without business_keys, has no checks: each declared check
+    slows every load of the location.
     """
     if not spec.has_sinks or spec.group not in location.keyed_groups:
         return {}
@@ -38,13 +38,13 @@ def check_specs(spec: JobSpec, location: Location) -> Mapping[str, dg.AssetCheck
 def check_results(
     declared: Mapping[str, dg.AssetCheckSpec], reported: Mapping[str, Sequence[CheckResult]]
 ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-    """One result for each check that was computed, and for every other one its bare output.
+    """Yield a result for each computed check, and a bare output for every other one.
 
-    Dagster wants each declared check told of; one with an output alone counts as not executed.
+    Dagster requires an output of each declared check; a bare one counts as not executed.
 
     Args:
-        declared: What check_specs gave.
-        reported: For each business date the results that the job reported.
+        declared: The checks of check_specs.
+        reported: The results that the job reported, by business date.
     """
     for name, spec in declared.items():
         by_date = {
@@ -74,7 +74,7 @@ def _result(spec: dg.AssetCheckSpec, by_date: Mapping[str, CheckResult]) -> dg.A
 
 
 def _table(by_date: Mapping[str, CheckResult]) -> dg.TableMetadataValue:
-    """A row for each date, with every column that one of them has."""
+    """Build a table with a row for each date and the columns of all of them."""
     rows = [
         {"biz_dt": biz_dt, "passed": result.passed, **result.metadata}
         for biz_dt, result in by_date.items()
@@ -93,5 +93,5 @@ def _cell(value: object) -> str | int | float | bool | None:
 
 def _type(values: Iterable[object]) -> str:
     types: dict[type, str] = {bool: "bool", int: "int", float: "float"}
-    found = {type(value) for value in values if value is not None}
-    return types.get(found.pop(), "string") if len(found) == 1 else "string"
+    value_types = {type(value) for value in values if value is not None}
+    return types.get(value_types.pop(), "string") if len(value_types) == 1 else "string"

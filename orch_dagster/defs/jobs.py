@@ -1,4 +1,4 @@
-"""Dagster jobs over the assets: one for each row, one for each group, and Dagster's own."""
+"""Dagster jobs of the assets: one for each row, one for each group, and the implicit one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class JobBuilder:
 
     Args:
         location: The registry and the settings.
-        resources: What every job stands on.
+        resources: The resources that every job gets.
     """
 
     def __init__(self, location: Location, resources: Mapping[str, dg.ResourceDefinition]) -> None:
@@ -31,7 +31,7 @@ class JobBuilder:
         self._assets: dict[str, dg.AssetsDefinition] = {}
 
     def asset(self, spec: JobSpec) -> dg.AssetsDefinition:
-        """The asset of a job, built once."""
+        """Return the asset of a job, built once."""
         if spec.job_name not in self._assets:
             self._assets[spec.job_name] = build_asset(spec, self._location, self._partitions)
         return self._assets[spec.job_name]
@@ -42,12 +42,12 @@ class JobBuilder:
         return [self.asset(spec) for spec in self._location.registry.jobs.values()]
 
     def job(self, name: str, specs: Sequence[JobSpec], description: str) -> dg.JobDefinition:
-        """A job that materializes the assets of the given rows."""
+        """Build a job that materializes the assets of the given rows."""
         assets = [self.asset(spec) for spec in specs]
         return asset_job(
             name, assets, self._partitions, self._resources, self._executor, description
         )
 
     def implicit_job(self) -> dg.JobDefinition:
-        """The job by which Dagster materializes any selection from its page."""
+        """Build the job by which Dagster materializes any selection from its page."""
         return implicit_asset_job(self.assets, self._resources, self._executor)

@@ -1,6 +1,6 @@
 """A Spark session inside Dagster that reads the control tables in Kudu.
 
-A code location on another store has none.
+Code locations on another store don't have it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
 
 class KuduSpark:
-    """dagster-pyspark's resource with a session that has the connector of Kudu.
+    """dagster-pyspark's resource with a session that has the Kudu connector.
 
-    The session starts when it is first asked for, which is in a step's thread: in the main thread
-    pyspark would take Ctrl-C for itself, and with it Dagster's way to end a run.
+    The session starts at its first use, in a step's thread: in the main thread pyspark would
+    handle Ctrl-C itself, and Dagster couldn't end the run.
 
     Args:
-        settings: Of a control store in Kudu.
+        settings: Settings whose control store is in Kudu.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -51,15 +51,15 @@ class KuduSpark:
         """The session of this run.
 
         Raises:
-            OrchError: No Java, Spark or jar of the connector.
+            OrchError: If Java, Spark or the connector's jar is missing.
         """
         with self._lock:
             if self._pyspark is None:
-                # A fifth of a second, and pyspark with it.
+                # The import takes a fifth of a second, and loads pyspark.
                 from dagster_pyspark import LazyPySparkResource
 
                 config = spark_config(self._settings)
-                # pyspark asks nowhere else; each job of this process gets the same.
+                # pyspark reads the environment alone; all jobs of this process get the same values.
                 os.environ["JAVA_HOME"] = str(find_java(os.environ).home)
                 os.environ["SPARK_HOME"] = str(find_spark(os.environ).home)
                 os.environ["PYSPARK_PYTHON"] = sys.executable
@@ -70,17 +70,17 @@ class KuduSpark:
 
     @property
     def spark_context(self) -> SparkContext:
-        """The context of that session."""
+        """The session's context."""
         return self.spark_session.sparkContext
 
     def control_table(self, name: str) -> DataFrame:
         """Return a control table as it is now; Kudu applies the filters on it.
 
         Args:
-            name: Such as execution_log.
+            name: The table's name, such as execution_log.
 
         Raises:
-            OrchError: If there is no Java, Spark or jar of the connector.
+            OrchError: If Java, Spark or the connector's jar is missing.
         """
         address = parse_address(self._settings.control_url)
         options = {
@@ -93,7 +93,7 @@ class KuduSpark:
         return self.spark_session.read.format("kudu").options(**options).load()
 
     def close(self) -> None:
-        """Stop the session, if there is one; a start that goes on ends with this process."""
+        """Stop the session, if one is running; a pending start ends with this process."""
         if not self._lock.acquire(timeout=self._settings.stop_grace_s):
             return
         try:
@@ -120,17 +120,17 @@ def kudu_spark_resource(settings: Settings) -> dg.ResourceDefinition:
 
 
 def spark_config(settings: Settings) -> dict[str, str]:
-    """The Spark properties of the session.
+    """Return the Spark properties of the session.
 
     Raises:
-        OrchError: No Spark, no jar of the connector, or no masters in the URL.
+        OrchError: If Spark, the connector's jar or the URL's masters are missing.
     """
     defaults = read_spark_defaults(find_spark(os.environ), os.environ)
-    # ORC keeps times as the JVM's clock on the wall has them.
+    # ORC stores times in the JVM's zone.
     options = (ADD_EXPORTS, defaults.get(_JAVA_OPTIONS, ""), "-Duser.timezone=UTC")
     jars = (str(kudu_jar(settings.home, os.environ).absolute()), defaults.get("spark.jars", ""))
     return {
-        # Small tables: what spark-defaults.conf says of a cluster is for the jobs.
+        # The tables are small: the cluster of spark-defaults.conf is for the jobs.
         "spark.master": "local[2]",
         "spark.submit.deployMode": "client",
         "spark.app.name": "orch_dagster control tables",

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 import dagster as dg
-from dagster import (
-    DagsterRun,
-)
+from dagster import DagsterRun
 
 from orch_dagster.control.tables import is_iso_date
 from orch_dagster.errors import NotReadyError
@@ -17,34 +15,33 @@ from orch_dagster.schedule.backfill import days_of_range
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
-# Which dates of its range a run is for, where they are not all of them; ours.
+# The dates of a run that skips some of its range; Dagster's own tags can't name them.
 DATES_TAG = "orch/biz_dts"
 
-# Partitions end at midnight UTC; at UTC+14 the local date is up to a day ahead of UTC's, whose own
-# date is one after the last that has ended.
+# Partitions end at midnight UTC, and the date at UTC+14 is up to two days after the last ended one.
 _DATES_AHEAD = 2
 
 
 def daily_partitions(first_biz_dt: str) -> dg.DailyPartitionsDefinition:
-    """The partitions of every asset: each date from the first, today in every time zone."""
+    """Build the partitions of every asset: each date from the first to today in any time zone."""
     return dg.DailyPartitionsDefinition(
         start_date=first_biz_dt, timezone="UTC", end_offset=_DATES_AHEAD
     )
 
 
 def last_biz_dt(today_utc: date) -> str:
-    """The last of the partitions, on that day."""
+    """Return the last partition on that day."""
     return (today_utc + timedelta(_DATES_AHEAD - 1)).isoformat()
 
 
 def biz_dts_of(run: DagsterRun) -> tuple[str, ...]:
-    """The business dates that a run is asked for, oldest first.
+    """Return the business dates that a run's tags request, oldest first.
 
     Raises:
-        NotReadyError: The run names none, or something that is not a date.
+        NotReadyError: If the run names no date, or an invalid one.
     """
-    one = run.tags.get(PARTITION_TAG)
-    first, last = run.tags.get(RANGE_START_TAG, one), run.tags.get(RANGE_END_TAG, one)
+    biz_dt = run.tags.get(PARTITION_TAG)
+    first, last = run.tags.get(RANGE_START_TAG, biz_dt), run.tags.get(RANGE_END_TAG, biz_dt)
     if first is None or last is None:
         raise NotReadyError(
             f"the run names no business date: give it the tag {PARTITION_TAG}, as in "
@@ -66,9 +63,9 @@ def biz_dts_of(run: DagsterRun) -> tuple[str, ...]:
 
 
 def tags_of(biz_dts: Sequence[str]) -> dict[str, str]:
-    """The tags by which a run is for just these dates, which are in order.
+    """Return the tags of a run for exactly these dates, given in order.
 
-    Dagster knows one date, or a range; which of a range's dates are meant, only we do.
+    Dagster's own tags hold one date or a whole range; DATES_TAG names the dates of one with gaps.
     """
     if len(biz_dts) == 1:
         return {PARTITION_TAG: biz_dts[0]}

@@ -1,4 +1,4 @@
-"""The code location as Dagster asks for it, each part built when it is asked for.
+"""The code location for Dagster, each part built at its first use.
 
 `dagster job execute -j ROW` needs one job of perhaps ten thousand; the server needs them all.
 """
@@ -13,13 +13,11 @@ from functools import cached_property
 
 import dagster as dg
 from dagster import AssetsDefinition, RepositoryData
+from typing_extensions import override
 
 from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
 from orch_dagster.defs.jobs import JobBuilder
-from orch_dagster.defs.kudu_spark import (
-    KUDU_SPARK_KEY,
-    kudu_spark_resource,
-)
+from orch_dagster.defs.kudu_spark import KUDU_SPARK_KEY, kudu_spark_resource
 from orch_dagster.defs.resources import control_store_resource
 from orch_dagster.defs.runs.log_sensor import execution_log_sensor
 from orch_dagster.defs.schedule.definitions import (
@@ -38,10 +36,10 @@ _LOG = logging.getLogger("orch_dagster")
 
 
 class ControlTables(RepositoryData):
-    """RepositoryData made of the control tables.
+    """RepositoryData built from the control tables.
 
     Args:
-        load: Reads the location; called once, at the first question.
+        load: Reads the location; called once, at its first use.
     """
 
     def __init__(self, load: Callable[[], Location]) -> None:
@@ -50,11 +48,11 @@ class ControlTables(RepositoryData):
 
     @cached_property
     def location(self) -> Location:
-        """The location, read at the first question and never on import; its findings are told."""
+        """The location, read at its first use and never on import; logs its findings."""
         with _no_garbage_collection():
             location = self._load()
         for finding in [*location.registry.findings, *schedule_findings(location)]:
-            _LOG.warning("%s%s", "" if finding.is_warning else "set aside: ", finding)
+            _LOG.warning("%s%s", "" if finding.is_warning else "quarantined: ", finding)
         if location.notice:
             _LOG.warning("%s", location.notice)
         return location
@@ -76,7 +74,7 @@ class ControlTables(RepositoryData):
 
     @cached_property
     def _specs_by_job(self) -> Mapping[str, Sequence[JobSpec]]:
-        """Each job's rows: those named like a row have one, those named like a group its chain."""
+        """The rows of each Dagster job: its own row, or all rows of its group."""
         registry = self.location.registry
         of_rows = {name: (spec,) for name, spec in registry.jobs.items()}
         return of_rows | {name: group.jobs for name, group in registry.groups.items()}
@@ -85,27 +83,28 @@ class ControlTables(RepositoryData):
     def _has_assets(self) -> bool:
         return bool(self._specs_by_job)
 
+    @override
     def get_top_level_resources(self) -> Mapping[str, dg.ResourceDefinition]:
-        """See RepositoryData."""
         return self._resources
 
+    @override
     def get_env_vars_by_top_level_resource(self) -> Mapping[str, set[str]]:
-        """See RepositoryData."""
         return {}
 
+    @override
     def get_job_names(self) -> Sequence[str]:
-        """See RepositoryData."""
         implicit = [IMPLICIT_ASSET_JOB_NAME] if self._has_assets else []
         return [*self._specs_by_job, *implicit]
 
+    @override
     def has_job(self, job_name: str) -> bool:
-        """See RepositoryData."""
         return job_name in self._specs_by_job or (
             job_name == IMPLICIT_ASSET_JOB_NAME and self._has_assets
         )
 
+    @override
     def get_job(self, job_name: str) -> dg.JobDefinition:
-        """See RepositoryData; builds that job alone."""
+        """Return the job of that name, building no other."""
         if job_name not in self._jobs:
             self._jobs[job_name] = self._build(job_name)
         return self._jobs[job_name]
@@ -121,11 +120,12 @@ class ControlTables(RepositoryData):
         about = f"Landing job {row.job_id}" if row else f"All jobs of {job_name}, in order"
         return self._builder.job(job_name, self._specs_by_job[job_name], about)
 
+    @override
     def get_all_jobs(self) -> Sequence[dg.JobDefinition]:
-        """See RepositoryData; of a large registry those that are worth their place in Dagit.
+        """Return the jobs to list in Dagit; those of single rows only up to listed_jobs.
 
-        The webserver and the daemon fetch the snapshot of each, one by one. A schedule's job has to
-        be among them.
+        The webserver and the daemon fetch the snapshot of each, one by one. A schedule's job must
+        be listed.
         """
         rows = self.location.registry.jobs
         lists_rows = len(rows) <= self.location.settings.listed_jobs
@@ -137,8 +137,8 @@ class ControlTables(RepositoryData):
                 if lists_rows or name not in rows or name in scheduled
             ]
 
+    @override
     def get_assets_defs_by_key(self) -> Mapping[dg.AssetKey, AssetsDefinition]:
-        """See RepositoryData."""
         with _no_garbage_collection():
             return {asset.key: asset for asset in self._builder.assets}
 
@@ -146,8 +146,8 @@ class ControlTables(RepositoryData):
     def _schedules(self) -> Sequence[dg.ScheduleDefinition]:
         return schedule_definitions(self.location)
 
+    @override
     def get_all_schedules(self) -> Sequence[dg.ScheduleDefinition]:
-        """See RepositoryData."""
         return self._schedules
 
     @cached_property
@@ -163,14 +163,17 @@ class ControlTables(RepositoryData):
             waiting_jobs_sensor(location, by_biz_dt(location), of_groups),
         ]
 
+    @override
     def get_all_sensors(self) -> Sequence[dg.SensorDefinition]:
-        """See RepositoryData."""
         return self._sensors
 
 
 @contextmanager
 def _no_garbage_collection() -> Generator[None]:
-    """Definitions live as long as the process: collecting among them finds nothing, slowly."""
+    """Pause garbage collection while definitions are built.
+
+    They last as long as the process, so a collection finds nothing, slowly.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:

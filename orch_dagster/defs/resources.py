@@ -1,4 +1,4 @@
-"""The control store as a Dagster resource, for the jobs here and for users' own assets."""
+"""The control store as a Dagster resource, for landing jobs and for users' own assets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
+from typing_extensions import override
 
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.kudu.address import (
@@ -27,7 +28,7 @@ class KuduResource(dg.ConfigurableResource[Any]):
     ``store`` reads and writes the control tables, and any other table that is declared as a Table.
 
     Raises:
-        SettingsError: A value cannot be used, or no driver is installed; at the start of a run.
+        SettingsError: If a value is invalid or no driver is installed; at the start of a run.
     """
 
     masters: list[str] = Field(description="host:port of each master")
@@ -51,14 +52,14 @@ class KuduResource(dg.ConfigurableResource[Any]):
     )
     replicas: int | None = Field(
         default=None,
-        description="Of the tables that are created; by default what the cluster can hold",
+        description="Replicas of created tables; by default as many as the cluster can hold",
     )
 
     _store: KuduStore | None = PrivateAttr(default=None)
 
     @classmethod
     def of(cls, address: KuduAddress) -> KuduResource:
-        """The resource of an address."""
+        """Build the resource of an address."""
         trusted = address.trusted_certificates
         return cls(
             masters=[*address.masters],
@@ -73,40 +74,40 @@ class KuduResource(dg.ConfigurableResource[Any]):
 
     @property
     def address(self) -> KuduAddress:
-        """The cluster, with all that was configured."""
+        """The cluster's address, with all configured options."""
         given = self.model_dump(exclude={"masters"}, exclude_none=True)
         options = {name: str(value) for name, value in given.items()}
         return make_address(self.masters, options, "KuduResource")
 
     @property
     def store(self) -> KuduStore:
-        """The open store; it is closed at the end of the run."""
+        """The open store, closed at the end of the run."""
         if self._store is None:
             raise dg.DagsterInvariantViolationError(
                 "a KuduResource is open only within a run: ask for it as a parameter of the asset"
             )
         return self._store
 
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
-        """See ConfigurableResource."""
+    @override
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         self._store = KuduStore(self.address, load_settings().home)
 
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
-        """See ConfigurableResource."""
+    @override
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         self.store.close()
         self._store = None
 
 
 def control_store_resource(settings: Settings) -> dg.ResourceDefinition:
-    """The store of the settings: ops and assets receive it open, for the length of their run.
+    """Build the resource by which ops and assets get the store open, for the length of their run.
 
-    On Kudu it is a KuduResource. A URL of SQLite or Postgres is no config of its resource: Dagster
-    shows config, and that URL may hold a password.
+    On Kudu it is a KuduResource. The URL of SQLite or Postgres is not part of its config: Dagster
+    shows config, and the URL may hold a password.
     """
     if settings.is_on_kudu:
         return KuduResource.of(parse_address(settings.control_url)).get_resource_definition()
 
-    @dg.resource(description="The control tables in SQLite or Postgres, as ORCH_CONTROL_URL says.")
+    @dg.resource(description="The control tables in SQLite or Postgres, by ORCH_CONTROL_URL.")
     @contextmanager
     def control_store(_context: dg.InitResourceContext) -> Generator[ControlStore]:
         with opened_store(settings) as store:
@@ -116,5 +117,5 @@ def control_store_resource(settings: Settings) -> dg.ResourceDefinition:
 
 
 def store_of(resource: object) -> ControlStore:
-    """Return the open store of a control-store resource, whichever it is."""
+    """Return the open store of a control-store resource of either kind."""
     return resource.store if isinstance(resource, KuduResource) else cast(ControlStore, resource)

@@ -152,5 +152,5 @@ def test_a_bad_row_is_set_aside_and_named(sample_home: Home) -> None:
     assert "outside" in told
     done = sample_home.execute(JOB_NAME)
     assert done.returncode != 0
-    assert "set aside: job_master (job_id=JOB_1001): context_params: not JSON" in done.stderr
+    assert "quarantined: job_master (job_id=JOB_1001): context_params: not JSON" in done.stderr
     assert f'Job "{JOB_NAME}" not found' in done.stderr

@@ -82,7 +82,7 @@ def test_bad_rows_are_told_and_the_others_load(
 
     assert len(snap.asset_nodes) == 3
     said = [record.getMessage() for record in caplog.records]
-    assert any(text.startswith("set aside: job_master (job_id=J4)") for text in said)
+    assert any(text.startswith("quarantined: job_master (job_id=J4)") for text in said)
     assert any(text.startswith("sys_params") and "at two" in text for text in said)
 
 
