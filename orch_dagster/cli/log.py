@@ -151,7 +151,7 @@ def _follow(settings: Settings, start: str) -> int:
     """
     from dagster import DagsterInstance, DagsterRunStatus
 
-    from orch_dagster.defs.runs.lookup import find_run, how_it_ended
+    from orch_dagster.defs.runs.lookup import end_status, find_run
 
     if not settings.dagster_home.is_dir() and "DAGSTER_HOME" not in os.environ:
         raise UnknownRunError(f"nothing has run in {settings.home} yet")
@@ -160,7 +160,7 @@ def _follow(settings: Settings, start: str) -> int:
         run = instance.get_run_by_id(run_id)
         if run is None:
             raise OrchError(f"run {run_id} was deleted meanwhile")
-        return how_it_ended(run, settings.heartbeat_timeout_s)
+        return end_status(run, settings.heartbeat_timeout_s)
 
     try:
         with opened_instance(settings) as instance:
@@ -177,9 +177,9 @@ def _follow(settings: Settings, start: str) -> int:
 
 
 def _say_without_log(settings: Settings, run: DagsterRun, path: Path) -> None:
-    from orch_dagster.defs.runs.lookup import how_it_ended
+    from orch_dagster.defs.runs.lookup import end_status
 
-    if how_it_ended(run, settings.heartbeat_timeout_s) is not None:
+    if end_status(run, settings.heartbeat_timeout_s) is not None:
         kept = f"ORCH_LOG_RETENTION_DAYS={settings.log_retention_days}"
         raise OrchError(
             f"run {run.run_id} is over and has no log {path}: it started no job, or the log was "

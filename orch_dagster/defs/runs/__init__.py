@@ -1,1 +1,1 @@
-"""Runs of Dagster's instance: history, liveness, execution_log after the fact."""
+"""Runs of Dagster's instance: history, liveness, and their rows of execution_log."""

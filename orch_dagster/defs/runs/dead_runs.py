@@ -1,4 +1,4 @@
-"""Runs that go on in Dagster's eyes while nothing runs them any more."""
+"""Runs that Dagster still lists as unfinished although their process is gone."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunSt
 def fail_dead_runs(
     instance: DagsterInstance, job_names: Container[str], heartbeat_timeout_s: float = math.inf
 ) -> list[str]:
-    """Fail the unfinished runs whose process is gone; see liveness.is_process_gone.
+    """Fail the unfinished runs whose process is gone, as is_process_gone tells.
 
     Args:
-        instance: Where the runs are.
-        job_names: Those that are ours: a run of others may be without a process that we know.
-        heartbeat_timeout_s: As for is_process_gone; of a run without any heartbeat, seconds after
+        instance: The instance of the runs.
+        job_names: The registry's jobs; other runs may not name their process.
+        heartbeat_timeout_s: As for is_process_gone; for a run without any heartbeat, seconds after
             its last event.
 
     Returns:
-        The run ids.
+        The ids of the failed runs.
     """
     unfinished = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
     failed: list[str] = []
     for record in unfinished:
         if not _has_died(instance, record, job_names, heartbeat_timeout_s):
             continue
-        # Read again: it may have ended well between the list and the look at its process.
+        # Read again, as it may have succeeded since it was listed.
         run = instance.get_run_by_id(record.dagster_run.run_id)
         if run is not None and run.status in _UNFINISHED:
             fail_run(instance, run, ORCHESTRATOR_DIED)

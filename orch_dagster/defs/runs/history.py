@@ -1,4 +1,4 @@
-"""Read a RunHistory from Dagster's event log, and write the one event of ours into it."""
+"""Read a RunHistory from Dagster's event log, and write a step's report into it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 ORCHESTRATOR_DIED = "the orchestrator died"
 
-# The key under which runs of every version have it.
+# Runs of every version have the report under this key.
 _REPORT = "orch/step_facts"
 _PLANS_KEPT = 100
 
@@ -50,7 +50,7 @@ RUN_ENDS: Mapping[DagsterEventType, RunStatus] = {
 def report_step(
     instance: DagsterInstance, run: DagsterRun, report: StepReport, message: str
 ) -> None:
-    """Write a step's report into the run's event log, at once: it must outlive this process."""
+    """Write a step's report into the run's event log, at once, so that it outlives this process."""
     metadata = {_REPORT: dg.MetadataValue.json(report.to_json())}
     write_engine_event(instance, run, report.job_name, message, metadata)
 
@@ -59,8 +59,8 @@ class HistoryReader:
     """Reads the histories of runs, one after another.
 
     Args:
-        instance: Where the runs are.
-        job_ids: job_name to job_id of the jobs there are; other steps are not ours.
+        instance: The instance of the runs.
+        job_ids: job_name to job_id of the registry's jobs; other steps are left out.
     """
 
     def __init__(self, instance: DagsterInstance, job_ids: Mapping[str, str]) -> None:
@@ -70,7 +70,7 @@ class HistoryReader:
         self._planned_steps = lru_cache(_PLANS_KEPT)(partial(planned_steps, instance))
 
     def read(self, record: RunRecord) -> RunHistory:
-        """Return the history of a run, as its event log has it."""
+        """Return the history of a run from its event log."""
         run = record.dagster_run
         wanted = {DagsterEventType.ENGINE_EVENT, DagsterEventType.STEP_FAILURE, *RUN_ENDS}
         reports: list[StepReport] = []
@@ -116,5 +116,5 @@ def _dates_or_none(run: DagsterRun) -> tuple[str, ...]:
     try:
         return biz_dts_of(run)
     except NotReadyError:
-        # A run without a date started no job, so no row of it is wanted.
+        # A run without a date started no job, so it has no rows.
         return ()

@@ -1,7 +1,6 @@
-"""Which process runs a run, by its tags, and whether that process still lives.
+"""The process of a run, named by the run's tags, and whether it is gone.
 
-On its own host a process is looked for; from another one its word is waited for, which it gives
-every now and then while it lives.
+A process of this host is looked up by its pid; one of another host is judged by its heartbeat.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ HEARTBEAT_S = 30.0
 
 
 def process_tags() -> dict[str, str]:
-    """Run tags that tell this process apart from every other, also after its pid is used again."""
+    """Return run tags that identify this process, also after its pid is used again."""
     pid = os.getpid()
     return {
         HOST_TAG: socket.gethostname(),
@@ -34,17 +33,15 @@ def process_tags() -> dict[str, str]:
 
 
 def heartbeat_tags() -> dict[str, str]:
-    """The run tag by which this process says that it lives now, in seconds since 1970."""
+    """Return the tag of a heartbeat now, in seconds since 1970."""
     return {HEARTBEAT_TAG: f"{time.time():.0f}"}
 
 
 def is_process_gone(tags: Mapping[str, str], heartbeat_timeout_s: float = math.inf) -> bool:
-    """Whether the process that the tags name is gone.
-
-    A run that no process took up is not dead.
+    """Tell whether the process that the tags name is gone; False if they name none.
 
     Args:
-        tags: The run's.
+        tags: The run's tags.
         heartbeat_timeout_s: Seconds without a heartbeat after which a process of another host
             counts as gone; by default it never does.
     """
@@ -63,7 +60,7 @@ def is_process_gone(tags: Mapping[str, str], heartbeat_timeout_s: float = math.i
 def _started_s(pid: int) -> float:
     process = _probe(pid)
     if process is None or process.kernel_started_s is None:
-        raise OrchError(f"the system does not tell when this process ({pid}) started")
+        raise OrchError(f"the start time of this process (pid {pid}) can't be read from the system")
     return process.kernel_started_s
 
 

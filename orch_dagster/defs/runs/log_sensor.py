@@ -1,5 +1,5 @@
-"""The sensor that writes what a crash, a kill or an outage left out of execution_log, and what
-completed runs change in process_control."""
+"""The sensor that completes execution_log after a crash, a kill or an outage, and writes what
+ended runs change in process_control."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _RUNS_A_WRITE = 50
 
 @dataclass(frozen=True)
 class EndedRun:
-    """A run that is over, and its rows of execution_log.
+    """An ended run and its rows of execution_log.
 
     Attributes:
         run: The run.
-        job_names: The jobs that it was to run.
-        rows: Its rows.
+        job_names: The jobs of its plan.
+        rows: The rows of its steps.
     """
 
     run: DagsterRun
@@ -53,7 +53,7 @@ class EndedRun:
 
 
 def execution_log_sensor(location: Location) -> dg.SensorDefinition:
-    """A plain sensor over the run status events of every origin, from the first on."""
+    """Build the sensor, which reads the run status events of every origin since the first one."""
     settings = location.settings
     old_logs = OldLogs(settings)
 
@@ -61,8 +61,8 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
         name=SENSOR_NAME,
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Writes the execution_log rows of runs that could not write them themselves; "
-        "in process_control, process_dt, and that a reprocess_dt is done with.",
+        description="Writes the execution_log rows that runs could not write themselves, sets "
+        "process_dt of completed dates, and clears each reprocess_dt that has completed.",
     )
     def execution_log(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance = context.instance
@@ -75,12 +75,13 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
             )
             for sentence in keep_process_dts(store, location, ended):
                 context.log.info(sentence)
-            for one in ended:
-                settle_reprocess(instance, store, location, one.run)
-        # Only now, after the writes: an outage leaves the cursor where it was.
+            for ended_run in ended:
+                settle_reprocess(instance, store, location, ended_run.run)
+        # After the writes, so that a tick that fails is repeated by the next.
         context.update_cursor(json.dumps(cursor))
         return dg.SkipReason(
-            f"{len(ended)} ended runs are in execution_log; {len(failed)} had died"
+            f"{len(ended)} ended runs are in execution_log; "
+            f"{len(failed)} runs failed as their process was gone"
         )
 
     return execution_log
@@ -99,13 +100,13 @@ def project_ended_runs(
     """Write the rows of the runs that ended since the cursor.
 
     Args:
-        instance: Where the runs are.
-        store: Where execution_log is.
+        instance: The instance of the runs.
+        store: The store of execution_log.
         job_ids: job_name to job_id.
-        cursor: For each type of event the storage id of the last one written.
+        cursor: The storage id of the last event written, by type of event.
 
     Returns:
-        The cursor to keep, and the runs, each as often as it ended.
+        The next cursor, and the runs, one entry for each of their end events.
     """
     moved = dict(cursor)
     run_ids: list[str] = []
@@ -119,13 +120,13 @@ def project_ended_runs(
     distinct = list(dict.fromkeys(run_ids))
     for start in range(0, len(distinct), _RUNS_A_WRITE):
         page = distinct[start : start + _RUNS_A_WRITE]
-        some = [
-            _ended_run(reader.read(run), run.dagster_run)
-            for run in instance.get_run_records(dg.RunsFilter(run_ids=page))
+        ended_of_page = [
+            _ended_run(reader.read(record), record.dagster_run)
+            for record in instance.get_run_records(dg.RunsFilter(run_ids=page))
         ]
-        write_rows(store, [row for one in some for row in one.rows])
-        ended |= {one.run.run_id: one for one in some}
-    # Those that are not there were deleted since.
+        write_rows(store, [row for ended_run in ended_of_page for row in ended_run.rows])
+        ended |= {ended_run.run.run_id: ended_run for ended_run in ended_of_page}
+    # Missing runs were deleted since they ended.
     return moved, [ended[run_id] for run_id in run_ids if run_id in ended]
 
 
@@ -136,23 +137,23 @@ def _ended_run(history: RunHistory, run: DagsterRun) -> EndedRun:
 def keep_process_dts(
     store: ControlStore, location: Location, ended: Iterable[EndedRun]
 ) -> list[str]:
-    """Write process_dt of the dates that these runs have completed for the whole group.
+    """Write process_dt of the dates that these runs completed for a whole group.
 
     Returns:
         A sentence for each group whose rows were changed.
     """
     ends: dict[str, dict[str, datetime]] = defaultdict(dict)
-    for one in ended:
-        for name, job_ids in _ids_by_group(location, one.job_names).items():
-            for biz_dt, at in completed_by_run(one.rows, job_ids).items():
-                ends[name][biz_dt] = max(at, ends[name].get(biz_dt, at))
-    said: list[str] = []
-    for name, of_dates in ends.items():
+    for ended_run in ended:
+        for name, job_ids in _ids_by_group(location, ended_run.job_names).items():
+            for biz_dt, ended_at in completed_by_run(ended_run.rows, job_ids).items():
+                ends[name][biz_dt] = max(ended_at, ends[name].get(biz_dt, ended_at))
+    sentences: list[str] = []
+    for name, ends_by_date in ends.items():
         group = location.registry.groups[name]
         zone = time_zone(location, group.key_names)
-        if changed := stamp_process_dts(store, group, of_dates, zone):
-            said.append(f"process_dt of {name}: {', '.join(changed)}")
-    return said
+        if changed := stamp_process_dts(store, group, ends_by_date, zone):
+            sentences.append(f"process_dt of {name}: {', '.join(changed)}")
+    return sentences
 
 
 def _ids_by_group(location: Location, job_names: Iterable[str]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Runs of Dagster's instance, as commands look for them."""
+"""Find runs of Dagster's instance for commands."""
 
 from __future__ import annotations
 
@@ -17,38 +17,39 @@ _NAMED_AT_MOST = 5
 
 
 def find_run(instance: DagsterInstance, start: str) -> RunRecord:
-    """The run of that id, or the only one whose id starts so.
+    """Return the run of that id, or the only run whose id starts with it.
 
     Raises:
-        UnknownRunError: There is none, or there are several.
+        UnknownRunError: If no run matches, or several do.
     """
     if record := instance.get_run_record_by_id(start):
         return record
     if not start:
-        raise UnknownRunError("no run is named; `orch log` shows those of execution_log")
-    found = [run_id for run_id in run_ids(instance) if run_id.startswith(start.lower())]
-    if len(found) == 1 and (record := instance.get_run_record_by_id(found[0])):
+        raise UnknownRunError("the run id is empty; `orch log` shows the ids of runs")
+    matches = [run_id for run_id in run_ids(instance) if run_id.startswith(start.lower())]
+    if len(matches) == 1 and (record := instance.get_run_record_by_id(matches[0])):
         return record
-    if not found:
+    if not matches:
         raise UnknownRunError(
             f"no run of this instance has an id that starts with {start!r}; "
-            f"`orch log` shows those of execution_log"
+            f"`orch log` shows the ids of runs"
         )
-    named = ", ".join(found[:_NAMED_AT_MOST]) + (" …" if len(found) > _NAMED_AT_MOST else "")
+    named = ", ".join(matches[:_NAMED_AT_MOST]) + (" …" if len(matches) > _NAMED_AT_MOST else "")
     raise UnknownRunError(
-        f"{len(found)} runs have an id that starts with {start!r}: {named}; give more of it"
+        f"{len(matches)} runs have an id that starts with {start!r}: {named}; "
+        f"give more characters of it"
     )
 
 
 def runs_since(
     instance: DagsterInstance, since: datetime | None, page_size: int
 ) -> Iterator[Sequence[RunRecord]]:
-    """The runs that were created since then, the oldest first, page by page.
+    """Yield pages of the runs created since that time, oldest first.
 
     Raises:
-        OrchError: A run was deleted in between, so that the next page is not known.
+        OrchError: If a run was deleted meanwhile, so that the next page can't be found.
     """
-    # Dagster's own filter leaves out that moment itself.
+    # Dagster's filter excludes the time itself.
     after = None if since is None else since - timedelta(microseconds=1)
     filters = dg.RunsFilter(created_after=after)
     cursor: str | None = None
@@ -56,13 +57,13 @@ def runs_since(
         yield page
         cursor = page[-1].dagster_run.run_id
     if cursor is not None and instance.get_run_by_id(cursor) is None:
-        raise OrchError(f"run {cursor} was deleted meanwhile; give the command again")
+        raise OrchError(f"run {cursor} was deleted meanwhile; run the command again")
 
 
-def how_it_ended(run: DagsterRun, heartbeat_timeout_s: float = math.inf) -> DagsterRunStatus | None:
-    """How a run ended; None while it goes on.
+def end_status(run: DagsterRun, heartbeat_timeout_s: float = math.inf) -> DagsterRunStatus | None:
+    """Return the status with which a run ended; None while it runs.
 
-    A run whose process is gone has failed, also before anybody has told Dagster so.
+    A run whose process is gone has failed, even before Dagster has recorded that.
     """
     if run.is_finished:
         return run.status

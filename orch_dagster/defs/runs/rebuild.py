@@ -1,4 +1,4 @@
-"""execution_log made anew from Dagster's event log: only what is missing or differs is written."""
+"""Rebuild execution_log from Dagster's event log, writing only rows that are missing or differ."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _ROWS_A_READ = 500
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a rebuild found and did.
+    """The result of a rebuild.
 
     Attributes:
-        runs: Runs that it read.
-        rows: Their rows.
-        written: Of them those that were missing or differed.
-        died: Run ids that it failed, as their process was gone.
+        runs: The number of runs read.
+        rows: The number of their rows.
+        written: The number of rows that were missing or differed.
+        died: The ids of the runs that it failed, as their process was gone.
     """
 
     runs: int
@@ -44,19 +44,19 @@ def rebuild(
     since: datetime | None = None,
     heartbeat_timeout_s: float = math.inf,
 ) -> Rebuilt:
-    """Write the rows of all runs, or of those created since then, where they are not so already.
+    """Write the missing and differing rows of all runs, or of those created since a time.
 
     Args:
-        instance: Where the runs are.
-        store: Where execution_log is.
-        job_ids: job_name to job_id. A job that is not there any more has the rows of its steps that
-            began.
+        instance: The instance of the runs.
+        store: The store of execution_log.
+        job_ids: job_name to job_id. Of a job that no longer exists, only steps that began have
+            rows.
         since: The earliest creation of a run.
         heartbeat_timeout_s: As for fail_dead_runs.
 
     Raises:
-        StoreError: The store cannot be read or written; giving the command again is safe.
-        OrchError: A run was deleted meanwhile.
+        StoreError: If the store can't be read or written; a second rebuild is safe.
+        OrchError: If a run was deleted meanwhile.
     """
     died = fail_dead_runs(instance, job_ids, heartbeat_timeout_s)
     reader = HistoryReader(instance, job_ids)
@@ -65,30 +65,30 @@ def rebuild(
         projected = [row for record in page for row in project(reader.read(record))]
         runs, rows = runs + len(page), rows + len(projected)
         for start in range(0, len(projected), _ROWS_A_READ):
-            some = projected[start : start + _ROWS_A_READ]
-            there = read_records(store, ExecutionLog, {"id": [row.id for row in some]})
-            changed = rows_that_differ(some, {row.id: row for row in there})
+            chunk = projected[start : start + _ROWS_A_READ]
+            stored = read_records(store, ExecutionLog, {"id": [row.id for row in chunk]})
+            changed = rows_that_differ(chunk, {row.id: row for row in stored})
             write_rows(store, changed)
             written += len(changed)
     return Rebuilt(runs, rows, written, died)
 
 
 def rows_that_differ(
-    rows: Sequence[ExecutionLog], there: Mapping[str, ExecutionLog]
+    rows: Sequence[ExecutionLog], stored: Mapping[str, ExecutionLog]
 ) -> list[ExecutionLog]:
-    """Those of the rows by which write_rows would change something.
+    """Return the rows with which write_rows would change the store.
 
     Args:
-        rows: As they should be.
-        there: The rows of the store by id.
+        rows: The expected rows.
+        stored: The rows of the store by id.
     """
-    return [row for row in rows if _differs(row, there.get(row.id))]
+    return [row for row in rows if _differs(row, stored.get(row.id))]
 
 
-def _differs(row: ExecutionLog, there: ExecutionLog | None) -> bool:
-    if there is None:
+def _differs(row: ExecutionLog, stored: ExecutionLog | None) -> bool:
+    if stored is None:
         return True
-    # A start undoes nothing, and no value is replaced by null.
+    # write_rows never replaces an end by a start, nor a value by null.
     return row.status != STARTED and any(
-        value is not None and getattr(there, name) != value for name, value in row.to_row().items()
+        value is not None and getattr(stored, name) != value for name, value in row.to_row().items()
     )

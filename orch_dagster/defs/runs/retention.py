@@ -1,4 +1,4 @@
-"""Removes the logs and parameters of runs that are older than ORCH_LOG_RETENTION_DAYS."""
+"""Remove the logs and parameters of runs that are older than ORCH_LOG_RETENTION_DAYS."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _UNFINISHED = [status for status in DagsterRunStatus if status not in _ENDS]
 
 
 class OldLogs:
-    """Looks for them once an hour at most.
+    """Looks for old logs at most once an hour.
 
     Args:
-        settings: Ours.
-        clock: Seconds that only go forward.
+        settings: The folders and the days to keep.
+        clock: Seconds of a monotonic clock.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
@@ -34,10 +34,11 @@ class OldLogs:
         self._named: set[Path] = set()
 
     def remove(self, instance: DagsterInstance) -> list[str]:
-        """Remove what is too old, if it is time to look; of unfinished runs, nothing.
+        """Remove the old files of ended runs, if an hour has passed since the last time.
 
         Returns:
-            A sentence for what was removed, and one for each file that cannot be, the first time.
+            A sentence that counts them, and one for each file that could not be removed for the
+            first time.
         """
         days = self._settings.log_retention_days
         if not days or self._clock() < self._next_s:
@@ -51,24 +52,28 @@ class OldLogs:
             folders = old_params(self._settings.params_dir, before, unfinished)
             removals = [remove(files) for files in (second_names(instance, logs), logs, folders)]
         except OSError as error:
-            return [f"old logs were not looked for: {error}"]
+            return [f"could not look for old logs: {error}"]
         failed = {path: error for each in removals for path, error in each.failed.items()}
-        said = [
-            f"not removed: {error}" for path, error in failed.items() if path not in self._named
+        sentences = [
+            f"could not remove: {error}"
+            for path, error in failed.items()
+            if path not in self._named
+            for path, error in failed.items()
+            if path not in self._named
         ]
         self._named = set(failed)
         _, of_logs, of_folders = removals
         if of_logs.removed or of_folders.removed:
-            said.insert(
+            sentences.insert(
                 0,
-                f"removed {of_logs.removed} logs, and the parameters of {of_folders.removed} runs, "
+                f"removed {of_logs.removed} logs and the parameters of {of_folders.removed} runs "
                 f"older than {days} days",
             )
-        return said
+        return sentences
 
 
 def second_names(instance: DagsterInstance, log_files: Sequence[Path]) -> list[Path]:
-    """Return the names of these logs in Dagit's log folder, which keep their files from going."""
+    """Return the hard links to these logs in Dagit's log folder, which keep the files alive."""
     folder = local_log_folder(instance)
     linked = {(run_start_of(file), _identity(file)) for file in log_files}
     if folder is None or not linked:
@@ -84,5 +89,5 @@ def second_names(instance: DagsterInstance, log_files: Sequence[Path]) -> list[P
 
 
 def _identity(file: Path) -> tuple[int, int]:
-    found = file.stat()
-    return found.st_dev, found.st_ino
+    stat = file.stat()
+    return stat.st_dev, stat.st_ino

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 import psutil
 
 from orch_dagster.defs.runs.liveness import PID_TAG
-from orch_dagster.defs.runs.lookup import how_it_ended
+from orch_dagster.defs.runs.lookup import end_status
 from tests.endurance.chaos.strikes import Plan, Strike
 from tests.endurance.chaos.world import SILENCE_S, World
 
@@ -98,7 +98,7 @@ class Flight:
         if PID_TAG not in run.tags and world.is_broken:
             # Nobody may have taken it up; what becomes of it is seen when all has settled.
             return time.monotonic() > self._launched + SILENCE_S
-        return how_it_ended(run) is not None
+        return end_status(run) is not None
 
     def _strike_if_due(self, world: World, strike: Strike) -> None:
         held = world.order(self.plan).with_suffix(".held")

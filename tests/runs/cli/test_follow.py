@@ -132,7 +132,7 @@ def test_what_cannot_be_followed_is_one_line(runs: Runs) -> None:
     for words, said in {
         run.run_id: f"run {run.run_id} is over and has no log",
         "zz": "no run of this instance has an id that starts with 'zz'",
-        "": "no run is named",
+        "": "the run id is empty",
     }.items():
         done = runs.home.orch("log", "--follow", words, check=False)
         assert (done.returncode, done.stdout) == (1, "")

@@ -9,7 +9,7 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
 from orch_dagster.defs.runs.liveness import PID_STARTED_TAG, process_tags
-from orch_dagster.defs.runs.lookup import find_run, how_it_ended, runs_since
+from orch_dagster.defs.runs.lookup import end_status, find_run, runs_since
 from orch_dagster.errors import UnknownRunError
 
 JOB = dg.GraphDefinition("none").to_job()
@@ -39,14 +39,14 @@ def test_several_and_none_are_told(instance: DagsterInstance) -> None:
     assert all(run_id in str(told.value) for run_id in IDS[:2])
     with pytest.raises(UnknownRunError, match="no run of this instance"):
         find_run(instance, "0b")
-    with pytest.raises(UnknownRunError, match="no run is named"):
+    with pytest.raises(UnknownRunError, match="the run id is empty"):
         find_run(instance, "")
 
 
 def test_of_very_many_the_first_are_named(instance: DagsterInstance) -> None:
     for number in range(10):
         instance.create_run_for_job(JOB, run_id=f"abcdef{number:02}{IDS[0][8:]}")
-    with pytest.raises(UnknownRunError, match=r"10 runs .* …; give more of it") as told:
+    with pytest.raises(UnknownRunError, match=r"10 runs .* …; give more characters of it") as told:
         find_run(instance, "abc")
     assert str(told.value).count("abcdef") == 5
 
@@ -60,13 +60,13 @@ def test_every_run_once_oldest_first(instance: DagsterInstance, size: int) -> No
 
 def test_how_a_run_ended(instance: DagsterInstance) -> None:
     run = instance.create_run_for_job(JOB, status=DagsterRunStatus.STARTED, tags=process_tags())
-    assert how_it_ended(run) is None
+    assert end_status(run) is None
     instance.report_run_canceled(run)
     (ended,) = instance.get_runs(dg.RunsFilter(run_ids=[run.run_id]))
-    assert how_it_ended(ended) is DagsterRunStatus.CANCELED
+    assert end_status(ended) is DagsterRunStatus.CANCELED
 
 
 def test_a_run_whose_process_is_gone_has_failed(instance: DagsterInstance) -> None:
     tags = {**process_tags(), PID_STARTED_TAG: "1"}
     run = instance.create_run_for_job(JOB, status=DagsterRunStatus.STARTED, tags=tags)
-    assert how_it_ended(run) is DagsterRunStatus.FAILURE
+    assert end_status(run) is DagsterRunStatus.FAILURE

@@ -96,7 +96,7 @@ def test_it_looks_once_an_hour_and_says_what_it_removed(location: Played) -> Non
     old_logs = OldLogs(load_settings(), lambda: now)
     files_of(location, days=31)
     assert old_logs.remove(location.instance) == [
-        "removed 1 logs, and the parameters of 1 runs, older than 30 days"
+        "removed 1 logs and the parameters of 1 runs older than 30 days"
     ]
     files_of(location, days=31)
     now = 3599.0
@@ -125,8 +125,8 @@ def test_a_file_that_cannot_be_removed_is_named_once(location: Played) -> None:
     os.utime(theirs, (0, 0))
 
     removed, not_removed = old_logs.remove(location.instance)
-    assert removed.startswith("removed 1 logs, and the parameters of 0 runs")
-    assert not_removed.startswith("not removed: ")
+    assert removed.startswith("removed 1 logs and the parameters of 0 runs")
+    assert not_removed.startswith("could not remove: ")
     assert str(theirs) in not_removed
     now = 3600.0
     assert old_logs.remove(location.instance) == []
@@ -136,5 +136,5 @@ def test_a_folder_that_cannot_be_read_does_not_stop_the_sensor(location: Played)
     logs = load_settings().logs_dir
     logs.write_text("no folder")
     (said,) = OldLogs(load_settings()).remove(location.instance)
-    assert said.startswith("old logs were not looked for: ")
+    assert said.startswith("could not look for old logs: ")
     assert str(logs) in said
