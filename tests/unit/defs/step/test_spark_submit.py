@@ -140,7 +140,7 @@ def test_what_the_script_reports_is_the_result(ask: Ask, process: Process) -> No
     ("end", "message"),
     [
         (ProcessEnd(3, "exited", "no such table\n", 1.0), "exit code 3: no such table"),
-        (ProcessEnd(143, "timeout", "", 1.0), "timed out after 2 minutes and was ended"),
+        (ProcessEnd(143, "timeout", "", 1.0), "timed out after 2 minutes and was stopped"),
     ],
 )
 def test_a_script_that_fails_fails_the_step(
