@@ -1,1 +1,1 @@
-"""What one run is told: its parameters, secrets and retries."""
+"""The parameters, secrets and retries of one run."""

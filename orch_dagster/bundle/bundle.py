@@ -19,7 +19,7 @@ from orch_dagster.registry.jobs import JobSpec
 
 @dataclass(frozen=True)
 class ParamBundle:
-    """Everything a job is told.
+    """All parameters of a job for one run.
 
     Attributes:
         spec: The job.
@@ -44,15 +44,15 @@ class ParamBundle:
     skipped: tuple[str, ...] = ()
 
     def params_of_type(self, param_type: str) -> dict[str, str]:
-        """param_key to param_value of the sys_params of one type."""
+        """Return param_key to param_value of the sys_params of one type."""
         return values_of_type(self.sys_params, param_type)
 
     def without(self, biz_dts: Collection[str]) -> ParamBundle:
-        """The bundle of the run's other dates."""
+        """Return a copy of the bundle without these dates."""
         return replace(self, biz_dts=tuple(day for day in self.biz_dts if day not in biz_dts))
 
     def to_json(self) -> str:
-        """The bundle as the job reads it."""
+        """Return the JSON that the job reads."""
         spec = self.spec
         document: dict[str, Any] = {
             "metadata": {
@@ -85,12 +85,12 @@ def _iso(moment: datetime) -> str:
 
 @dataclass(frozen=True)
 class BundleRequest:
-    """Who asks for a bundle, and for what.
+    """The run and the dates that a bundle is for.
 
     Attributes:
         run_id: Dagster's run id.
-        wanted: The run's business dates, oldest first. One must be open; of several, those that
-            are not are skipped.
+        wanted: The run's business dates, oldest first. At least one must be open; the others are
+            skipped.
         environment: ORCH_ENV.
         generated_at: When the rows were read.
     """
@@ -103,12 +103,12 @@ class BundleRequest:
 
 @dataclass(frozen=True)
 class BundleRows:
-    """The rows that a bundle is made of.
+    """The rows that a bundle is assembled from.
 
     Attributes:
-        dependencies: The job's.
-        process_control: Those of the job's group, this run's already stamped.
-        sys_params: Those of the environment, for the job, its group and ``*``.
+        dependencies: The job's rows of job_dependency.
+        process_control: The rows of the job's group; this run's dates are already stamped.
+        sys_params: The environment's rows for the job, its group and ``*``.
     """
 
     dependencies: Iterable[JobDependency]
@@ -117,10 +117,10 @@ class BundleRows:
 
 
 def assemble(spec: JobSpec, request: BundleRequest, rows: BundleRows) -> ParamBundle:
-    """Put the bundle of a job together.
+    """Assemble the bundle of a job.
 
     Raises:
-        NotReadyError: No wanted date is open; names the key and the command that opens it.
+        NotReadyError: If no wanted date is open; names the key and the command that opens it.
     """
     wanted, process_control = request.wanted, rows.process_control
     is_open = {row.biz_dt for row in process_control}
@@ -160,22 +160,22 @@ def winning_params(key_names: Sequence[str], rows: Iterable[SysParam]) -> list[S
     """Return the row of each param_key whose key_name comes first.
 
     Args:
-        key_names: Those that hold, the narrowest first: job, group, ``*``.
+        key_names: Those that apply, the narrowest first: job, group, ``*``.
         rows: Any rows of sys_params.
     """
-    breadth = {name: place for place, name in enumerate(key_names)}
-    best: dict[str, SysParam] = {}
+    rank = {name: position for position, name in enumerate(key_names)}
+    winners: dict[str, SysParam] = {}
     for row in rows:
-        if row.key_name not in breadth:
+        if row.key_name not in rank:
             continue
-        there = best.get(row.param_key)
-        if there is None or breadth[row.key_name] < breadth[there.key_name]:
-            best[row.param_key] = row
-    return [best[key] for key in sorted(best)]
+        winner = winners.get(row.param_key)
+        if winner is None or rank[row.key_name] < rank[winner.key_name]:
+            winners[row.param_key] = row
+    return [winners[key] for key in sorted(winners)]
 
 
 def values_of_type(rows: Iterable[SysParam], param_type: str) -> dict[str, str]:
-    """param_key to param_value of the rows of one type."""
+    """Return param_key to param_value of the rows of one type."""
     return {row.param_key: row.param_value or "" for row in rows if row.param_type == param_type}
 
 
@@ -185,7 +185,7 @@ def waiting_dates(
     parents: Mapping[str, str],
     completed: Collection[tuple[str, str]],
 ) -> dict[str, str]:
-    """The dates that a job cannot land yet: parents outside its run have not completed them.
+    """Return the dates that a job can't land yet, as parents outside its run miss them.
 
     Args:
         spec: The job.
@@ -194,7 +194,7 @@ def waiting_dates(
         completed: (job_id, biz_dt) of the Completed rows of execution_log.
 
     Returns:
-        For each such date a sentence that names the parents and the commands that run them.
+        Each such date, with a sentence that names the parents and the commands that run them.
     """
     waiting: dict[str, str] = {}
     for biz_dt in biz_dts:
@@ -210,10 +210,10 @@ def waiting_dates(
 
 
 def write_bundle(bundle: ParamBundle, params_dir: Path) -> Path:
-    """Write the run's own copy and the newest one.
+    """Write the bundle twice: the run's own copy and the newest one.
 
     Args:
-        bundle: What to write.
+        bundle: A redacted bundle.
         params_dir: ``params/``.
 
     Returns:
@@ -221,9 +221,9 @@ def write_bundle(bundle: ParamBundle, params_dir: Path) -> Path:
     """
     text = bundle.to_json()
     name = f"{bundle.spec.job_name}.json"
-    own = params_dir / bundle.run_id / name
-    # The job's messages are there too, before secrets are taken out of them.
-    own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in (own, params_dir / name):
+    run_copy = params_dir / bundle.run_id / name
+    # The folder also holds the job's messages, which are not redacted yet.
+    run_copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in (run_copy, params_dir / name):
         write_atomically(path, text)
-    return own
+    return run_copy

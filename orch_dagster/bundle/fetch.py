@@ -1,4 +1,4 @@
-"""A job's parameters from the control store: the one place that knows which rows make a bundle."""
+"""The rows of a job's bundle, read from the control store."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def fetch_bundle(
     wanted: Sequence[str],
     environment: str,
 ) -> ParamBundle:
-    """Read the rows of a job, as they are now.
+    """Read the rows of a job as they are now, and assemble its bundle.
 
     Args:
         store: The control store.
         spec: The job.
-        run_id: The run that asks.
+        run_id: The run that the bundle is for.
         wanted: Its business dates, oldest first.
         environment: ORCH_ENV.
 
     Raises:
-        NotReadyError: The job's row is gone, or no date is open.
-        StoreError: The store cannot be read.
+        NotReadyError: If the job's row is missing, or no date is open.
+        StoreError: If the store can't be read.
     """
     if not store.read(JOB_MASTER, {"job_id": spec.job_id}, columns=["job_id"]):
         raise NotReadyError(
@@ -69,28 +69,28 @@ def fetch_bundle(
 
 
 def fetch_spark_properties(store: ControlStore, spec: JobSpec, environment: str) -> dict[str, str]:
-    """The Spark properties of a job, whatever its dates; without those that are secrets.
+    """Fetch the Spark properties of a job, without those that are secrets.
 
     Raises:
-        StoreError: The store cannot be read.
+        StoreError: If the store can't be read.
     """
     return values_of_type(fetch_sys_params(store, spec, environment), "spark")
 
 
 def fetch_sys_params(store: ControlStore, spec: JobSpec, environment: str) -> list[SysParam]:
-    """The sys_params that hold for a job, whatever its dates.
+    """Fetch the sys_params that apply to a job.
 
     Raises:
-        StoreError: The store cannot be read.
+        StoreError: If the store can't be read.
     """
     return winning_params(spec.key_names, _sys_params(store, spec, environment))
 
 
 def stamp_dates(store: ControlStore, spec: JobSpec, run_id: str, wanted: Sequence[str]) -> datetime:
-    """Note on the process_control rows of the dates which run reads them, and when.
+    """Write this run's id and the time into the process_control rows of the dates.
 
     Returns:
-        The time that was noted.
+        The time that was written.
     """
     now = datetime.now(timezone.utc)
     stamp: Row = {"run_id": run_id, "last_update_ts": now}
@@ -101,12 +101,12 @@ def stamp_dates(store: ControlStore, spec: JobSpec, run_id: str, wanted: Sequenc
 
 
 def with_stamp(bundle: ParamBundle, at: datetime) -> ParamBundle:
-    """The bundle with its own run's stamp, whoever has stamped the rows since."""
-    own = set(bundle.biz_dts)
+    """Return the bundle with its own run's stamp, whichever run stamped the rows last."""
+    biz_dts = set(bundle.biz_dts)
     return replace(
         bundle,
         process_control=tuple(
-            replace(row, run_id=bundle.run_id, last_update_ts=at) if row.biz_dt in own else row
+            replace(row, run_id=bundle.run_id, last_update_ts=at) if row.biz_dt in biz_dts else row
             for row in bundle.process_control
         ),
     )
@@ -115,12 +115,12 @@ def with_stamp(bundle: ParamBundle, at: datetime) -> ParamBundle:
 def dates_without_parents(
     store: ControlStore, spec: JobSpec, parents: Collection[JobSpec], biz_dts: Sequence[str]
 ) -> dict[str, str]:
-    """The dates that the parents outside the run have not completed; see bundle.waiting_dates."""
+    """Find the dates that the parents outside the run have not completed, as waiting_dates does."""
     names = {parent.job_id: parent.job_name for parent in parents}
     return waiting_dates(spec, biz_dts, names, completed(store, names, biz_dts))
 
 
 def _sys_params(store: ControlStore, spec: JobSpec, environment: str) -> list[SysParam]:
-    """The rows of the environment that may hold for the job."""
+    """Read the environment's rows for the job, its group and ``*``."""
     where = {"environment": environment, "key_name": spec.key_names}
     return read_records(store, SysParam, where)

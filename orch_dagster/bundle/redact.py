@@ -1,4 +1,4 @@
-"""Take the secrets out of a bundle, once: what was taken travels with it. Pure."""
+"""Redact a bundle once, and keep what was taken out beside it. Pure."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class RedactedBundle:
     """A bundle without secrets, and what was taken out of it.
 
     Attributes:
-        bundle: As it may be written and shown.
-        variables: Each value in whose place the bundle has `env:<name>`, by that name.
-        properties: The Spark properties in whose place the bundle has a mask.
+        bundle: The bundle that may be written and shown.
+        variables: The values that the bundle replaces by `env:<name>`, by that name.
+        properties: The Spark properties that the bundle masks.
         references: Each option that was `env:NAME`: its place in context_params, and NAME.
         option_names: The options of sources and sinks that hold a secret, or refer to one.
     """
 
     bundle: ParamBundle
-    # No value is shown where one of these is.
+    # repr=False keeps the secrets out of tracebacks and logs.
     variables: Mapping[str, str] = field(repr=False)
     properties: Mapping[str, str] = field(repr=False)
     references: tuple[tuple[str, str], ...]
@@ -52,14 +52,13 @@ def _references(bundle: ParamBundle) -> Iterator[tuple[str, str]]:
 
 
 def redact_bundle(bundle: ParamBundle, patterns: Sequence[str]) -> RedactedBundle:
-    """Take the secrets out of a bundle, always in the same way.
+    """Redact a bundle; the same bundle always gives the same result.
 
     A value of an option, or of a sys_param that is not a Spark property, is moved to a variable of
-    the job; a Spark property is masked. A reference to a secret stays; a secret in its place does
-    not.
+    the job; a Spark property is masked. A reference to a secret stays.
 
     Args:
-        bundle: As it was read.
+        bundle: The bundle as the store gave it.
         patterns: Regular expressions of secret keys.
     """
     redaction = _Redaction(patterns)
@@ -89,7 +88,7 @@ def redact_bundle(bundle: ParamBundle, patterns: Sequence[str]) -> RedactedBundl
 
 @dataclass
 class _Redaction:
-    """Takes secrets out of one part after the other."""
+    """The secrets collected so far, while one part after the other is redacted."""
 
     patterns: Sequence[str]
     variables: dict[str, str] = field(default_factory=dict[str, str])
@@ -112,7 +111,7 @@ class _Redaction:
         """Return a row of sys_params without its secret."""
         value = row.param_value or ""
         if row.param_type == PARAM_TYPE:
-            # What is not a reference may be the secret itself.
+            # A value other than a reference may be the secret itself.
             return row if is_secret_ref(value) else replace(row, param_value=MASK)
         if not is_secret(row.param_key, value, self.patterns):
             return row

@@ -1,4 +1,4 @@
-"""How often a job is tried again after a failure that may pass, by its sys_params."""
+"""The retries of a job after a transient failure, set by its sys_params."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _SETTINGS = {setting.key: setting for setting in (RETRY_MAX, RETRY_DELAY)}
 
 @dataclass(frozen=True)
 class Retries:
-    """What holds for a job.
+    """The retry policy of a job.
 
     Attributes:
-        max: How many more attempts the first may be followed by.
-        delay_s: Seconds before each.
+        max: The number of attempts after the first.
+        delay_s: The delay before each of them, in seconds.
     """
 
     max: int = RETRY_MAX.default_value
     delay_s: float = RETRY_DELAY.default_value
 
     def allow_after(self, attempt: int) -> bool:
-        """Whether an attempt (1 is the first) may be followed by another."""
+        """Return whether another attempt may follow this one (1 is the first)."""
         return attempt <= self.max
 
 
 def retries_of(rows: Iterable[SysParam]) -> Retries:
-    """Read the rows of param_type system that hold for a job.
+    """Read the retry policy from the sys_params that apply to a job.
 
     Raises:
-        NotReadyError: Names every row whose value cannot be used.
+        NotReadyError: If a value can't be used; names every such row.
     """
     values: dict[str, str] = {}
     errors: list[str] = []

@@ -1,4 +1,4 @@
-"""The secrets of a run: found where sys_params say they are, right before the submit."""
+"""The secrets of a run, resolved from the references of sys_params right before the submit."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from orch_dagster.errors import OrchError
 from orch_dagster.settings import Settings
 from orch_dagster.text import Masker
 
-# An environment variable may have twice as much on Linux, half of it on Windows.
+# Between the limits for an environment variable: 32 KiB on Windows, 128 KiB on Linux.
 MAX_BYTES = 64 * 1024
 
 Fault = tuple[str, str]
-"""Where, and what is wrong there."""
+"""A place, and what is wrong there."""
 
 
 class SecretError(OrchError):
-    """Secrets of a job can't be had or passed on; nothing of their values is in the text."""
+    """Secrets of a job can't be resolved or passed on; the text holds none of their values."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(f"{where}: {what}" for where, what in faults))
@@ -39,13 +39,13 @@ class SecretError(OrchError):
 
 @dataclass(frozen=True)
 class Secrets:
-    """What a job gets beside its bundle, and what keeps it out of texts.
+    """The secrets that a job gets beside its bundle, and the mask that keeps them out of texts.
 
     Attributes:
         properties: Spark properties.
         variables: Environment variables of the driver.
         option_names: Options of sources and sinks that hold a secret.
-        mask: Takes every secret of the job out of a text.
+        mask: Redacts every secret of the job in a text.
     """
 
     properties: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -57,60 +57,60 @@ class Secrets:
 def resolve_secrets(
     redacted: RedactedBundle, settings: Settings, environ: Mapping[str, str]
 ) -> Secrets:
-    """Get the secrets of a run.
+    """Resolve the secrets of a run.
 
     Args:
         redacted: The job's parameters, and the secrets that were taken out of them.
-        settings: Tell where files are.
-        environ: Where `env:NAME` is looked for.
+        settings: Its home is where `file:PATH` starts.
+        environ: The variables that `env:NAME` refers to.
 
     Raises:
-        SecretError: Every secret that can't be had, every key that can't be one, every option
-            that refers to none.
+        SecretError: If a secret can't be resolved, a key can't be a secret's, or an option refers
+            to no secret; names them all.
     """
     faults: list[Fault] = []
-    found = _values(redacted.bundle.sys_params, settings.home, environ, faults)
+    resolved = _values(redacted.bundle.sys_params, settings.home, environ, faults)
     faults += _option_faults(redacted)
     if any(not _can_be_passed_on(value) for value in redacted.variables.values()):
         where = _job(redacted.bundle)
         faults.append((where, f"context_params: an option under a secret key {_NOT_PASSED}"))
     if faults:
         raise SecretError(faults)
-    variables = {key: value for key, value in found.items() if not key.startswith(SPARK_PREFIX)}
-    properties = {key: value for key, value in found.items() if key.startswith(SPARK_PREFIX)}
+    variables = {key: value for key, value in resolved.items() if not key.startswith(SPARK_PREFIX)}
+    properties = {key: value for key, value in resolved.items() if key.startswith(SPARK_PREFIX)}
     taken = (*redacted.variables.values(), *redacted.properties.values())
     return Secrets(
         properties={**redacted.properties, **properties},
         variables={**variables, **redacted.variables},
         option_names=redacted.option_names,
-        mask=Masker([*found.values(), *taken]),
+        mask=Masker([*resolved.values(), *taken]),
     )
 
 
 def secret_properties(
     rows: Iterable[SysParam], settings: Settings, environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """The Spark properties among the secrets of these rows.
+    """Resolve the Spark properties among the secrets of these rows.
 
     Raises:
-        SecretError: Every one that can't be had.
+        SecretError: If one can't be resolved; names them all.
     """
     faults: list[Fault] = []
-    of_spark = [row for row in rows if row.param_key.startswith(SPARK_PREFIX)]
-    found = _values(of_spark, settings.home, environ, faults)
+    spark_rows = [row for row in rows if row.param_key.startswith(SPARK_PREFIX)]
+    properties = _values(spark_rows, settings.home, environ, faults)
     if faults:
         raise SecretError(faults)
-    return found
+    return properties
 
 
-_NOT_PASSED = "holds a NUL character or bytes that are no UTF-8, which can't be passed on"
+_NOT_PASSED = "holds a NUL character or bytes that are not UTF-8, which can't be passed on"
 
 
 def _values(
     rows: Iterable[SysParam], home: Path, environ: Mapping[str, str], faults: list[Fault]
 ) -> dict[str, str]:
-    """param_key to the secret, for those of param_type secret that can be had."""
-    found: dict[str, str] = {}
+    """Return param_key to the secret of each row of param_type secret; collect the faults."""
+    values: dict[str, str] = {}
     for row in rows:
         if row.param_type != PARAM_TYPE:
             continue
@@ -119,20 +119,20 @@ def _values(
             faults.append((where, fault))
             continue
         try:
-            found[row.param_key] = _value(row.param_value or "", home, environ)
+            values[row.param_key] = _value(row.param_value or "", home, environ)
         except ValueError as error:
             faults.append((where, str(error)))
-    return found
+    return values
 
 
-def _value(place: str, home: Path, environ: Mapping[str, str]) -> str:
-    """The secret at a place.
+def _value(reference: str, home: Path, environ: Mapping[str, str]) -> str:
+    """Return the secret of a reference.
 
     Raises:
-        ValueError: It is not there, or can't be passed on.
+        ValueError: If the secret is missing, or can't be passed on.
     """
-    if place.startswith(ENV):
-        name = place.removeprefix(ENV)
+    if reference.startswith(ENV):
+        name = reference.removeprefix(ENV)
         value = environ.get(name, "")
         if not value:
             raise ValueError(
@@ -140,21 +140,21 @@ def _value(place: str, home: Path, environ: Mapping[str, str]) -> str:
                 f"run: set it for every process of Dagster and for orch"
             )
     else:
-        value = _content(home / place.removeprefix(FILE).strip())
+        value = _content(home / reference.removeprefix(FILE).strip())
     if not _can_be_passed_on(value):
-        raise ValueError(f"{place} {_NOT_PASSED}")
+        raise ValueError(f"{reference} {_NOT_PASSED}")
     return value
 
 
 def _can_be_passed_on(value: str) -> bool:
-    """Whether a variable and a property can hold it, and a text can be searched for it."""
+    """Return whether a variable and a property can hold the value, and a mask can find it."""
     return not re.search("[\0\ud800-\udfff]", value)
 
 
 def _content(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            # A wrong path may lead to a file without an end.
+            # A wrong path may name a file without an end, such as /dev/zero.
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ValueError(
@@ -164,18 +164,18 @@ def _content(path: Path) -> str:
     if len(content) > MAX_BYTES:
         raise ValueError(f"{path} is longer than {MAX_BYTES} bytes: is it the right file?")
     try:
-        # What a Windows editor puts before the first line is no part of it.
+        # utf-8-sig drops the byte order mark of Windows editors.
         text = content.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
-        # Its own text would show a byte.
-        raise ValueError(f"{path} is no text in UTF-8: keep the secret as text") from None
+        # The decoder's message would show a byte of the secret.
+        raise ValueError(f"{path} is not text in UTF-8: keep the secret as text") from None
     if not text:
         raise ValueError(f"{path} is empty: put the secret there")
     return text
 
 
 def _option_faults(redacted: RedactedBundle) -> Iterator[Fault]:
-    """Yield the options that refer to a variable which no secret is."""
+    """Yield a fault for each option that refers to a variable without a secret."""
     rows = redacted.bundle.sys_params
     known = {row.param_key for row in rows if row.param_type == PARAM_TYPE}
     for place, name in redacted.references:
