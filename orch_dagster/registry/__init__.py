@@ -1,1 +1,1 @@
-"""Rows of the control tables become checked jobs."""
+"""Checked jobs from the rows of the control tables."""

@@ -1,4 +1,4 @@
-"""Registry rows from YAML files to the control store: checked as a whole, then written."""
+"""Check the registry rows of YAML files as a whole, then write them to the control store."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from orch_dagster.settings import Settings
 
 
 class ApplyError(OrchError):
-    """The files cannot be applied; nothing was written. The text has a line for each problem."""
+    """The files can't be applied and nothing was written; the text has a line for each problem."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("nothing was applied:\n" + "\n".join(f"  {each}" for each in problems))
@@ -49,7 +49,7 @@ class ApplyError(OrchError):
 
 @dataclass(frozen=True)
 class FileFinding(Finding):
-    """A finding with the file and line of its row; None where the row is in the store alone."""
+    """A finding with the file and line of its row; None if the row is only in the store."""
 
     file: Path | None = None
     line: int | None = None
@@ -60,22 +60,22 @@ class FileFinding(Finding):
 
 @dataclass(frozen=True)
 class TableChange:
-    """What becomes of one table.
+    """The changes of one table.
 
     Attributes:
         table: The table.
         inserted: Rows that are new.
-        changed: Rows that are there with another value, and the names of the columns that differ.
-        left: How many are there as given.
+        changed: Rows that differ from the store's, with the names of the columns that differ.
+        unchanged: How many rows the store already has as given.
     """
 
     table: Table
     inserted: tuple[Row, ...]
     changed: tuple[tuple[Row, tuple[str, ...]], ...]
-    left: int
+    unchanged: int
 
     def sentences(self) -> list[str]:
-        """A line for each row that is written: what becomes of it."""
+        """Return a line for each row that is written, with what it changes."""
         return [
             *(f"insert {self.table.name} ({self.table.key_text(row)})" for row in self.inserted),
             *(
@@ -87,19 +87,19 @@ class TableChange:
 
 @dataclass(frozen=True)
 class Applied:
-    """What was done, and what deserves a look."""
+    """The changes that were written, and the warnings about them."""
 
     changes: tuple[TableChange, ...]
     warnings: tuple[Finding, ...]
 
     def as_rows(self) -> list[dict[str, object]]:
-        """A row for each table, with counts."""
+        """Return a row for each table, with counts."""
         return [
             {
                 "table": change.table.name,
                 "inserted": len(change.inserted),
                 "changed": len(change.changed),
-                "left": change.left,
+                "left": change.unchanged,
             }
             for change in self.changes
         ]
@@ -115,18 +115,18 @@ def apply_files(
 
     Args:
         files: Each a mapping of table names to lists of rows; context_params may be YAML too.
-        store: Where to.
-        settings: Where scripts are.
-        check_setting: Judges the values of sys_params of param_type system.
+        store: The control store to write to.
+        settings: Its jobs_dir is where scripts are looked up.
+        check_setting: Checks the values of sys_params of param_type system.
 
     Raises:
-        ApplyError: Every problem of every file; nothing was written.
+        ApplyError: If a file has a problem; names every problem of every file.
     """
-    found = read_files(files)
-    rows = found.rows()
-    problems = [*found.problems, *_row_problems(found.tables)]
+    row_files = read_files(files)
+    rows = row_files.rows()
+    problems = [*row_files.problems, *_row_problems(row_files.tables)]
     findings = [
-        _located(each, found.tables)
+        _located(each, row_files.tables)
         for each in (
             *_findings(rows, store, settings),
             *_setting_findings(rows.get(SYS_PARAMS.name, ()), store, check_setting),
@@ -142,18 +142,18 @@ def apply_files(
     changes = tuple(
         _change(table, rows[table.name], store) for table in APPLIED_TABLES if table.name in rows
     )
-    # An older job_dependency may refuse a second parent: then nothing else must have been written.
+    # First, as an older job_dependency may refuse a second parent before anything else is written.
     for change in sorted(changes, key=lambda change: change.table is not JOB_DEPENDENCY):
         store.upsert(change.table, [*change.inserted, *(row for row, _ in change.changed)])
     return Applied(changes, tuple(each for each in findings if each.is_warning))
 
 
 def _located(finding: Finding, tables: Mapping[str, Sequence[FileRow]]) -> FileFinding:
-    """The finding with its row's file and line; of several rows of its key, the last one holds."""
+    """Return the finding with the file and line of its row, the last one that has its key."""
     table = TABLE_BY_NAME[finding.table]
     for each in reversed(tables.get(table.name, ())):
         key = table.key_text(_texts(table, each.row))
-        # A finding about all parents of a job has a part of the key.
+        # A finding about all parents of a job names a part of the key only.
         if key == finding.key or key.startswith(f"{finding.key}, "):
             return FileFinding(**vars(finding), file=each.file, line=each.line(finding.place))
     return FileFinding(**vars(finding))
@@ -175,7 +175,7 @@ def _row_problems(tables: Mapping[str, Sequence[FileRow]]) -> Iterator[Problem]:
 
 
 def _secret_fault(row: Row) -> str | None:
-    """Why a row can't be a secret's: most of all, because the secret itself would be stored."""
+    """Return what is wrong with a secret's row, such as that it holds the secret itself."""
     if row.get("param_type") != PARAM_TYPE or "param_value" not in row:
         return None
     return secret_ref_error(str(row.get("param_key")), str(row["param_value"] or ""))
@@ -184,7 +184,7 @@ def _secret_fault(row: Row) -> str | None:
 def _findings(
     rows: Mapping[str, Sequence[Row]], store: ControlStore, settings: Settings
 ) -> list[Finding]:
-    """What the registry would say of the given rows, and newly of others, once they are there."""
+    """Return the findings on the given rows once written, and those that are new on others."""
     check_script = script_check(settings.jobs_dir, settings.script_url_prefixes)
 
     def findings(masters: Sequence[Row], dependencies: Sequence[Row]) -> tuple[Finding, ...]:
@@ -195,12 +195,12 @@ def _findings(
             settings.base_dir,
         ).findings
 
-    there = [store.read(table) for table in (JOB_MASTER, JOB_DEPENDENCY)]
+    stored = [store.read(table) for table in (JOB_MASTER, JOB_DEPENDENCY)]
     merged = [
-        _overlay(table, its, [_texts(table, row) for row in rows.get(table.name, ())])
-        for table, its in zip((JOB_MASTER, JOB_DEPENDENCY), there, strict=True)
+        _overlay(table, stored_rows, [_texts(table, row) for row in rows.get(table.name, ())])
+        for table, stored_rows in zip((JOB_MASTER, JOB_DEPENDENCY), stored, strict=True)
     ]
-    before = set(findings(*there))
+    before = set(findings(*stored))
     given = {str(row.get("job_id")) for row in rows.get(JOB_MASTER.name, ())}
     given |= {str(row.get("dependent_job_id")) for row in rows.get(JOB_DEPENDENCY.name, ())}
     return [
@@ -211,7 +211,7 @@ def _findings(
 def _setting_findings(
     given: Sequence[Row], store: ControlStore, check: SettingCheck
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the given sys_params of param_type system, once they are there."""
+    """Yield the findings on the given sys_params of param_type system once written."""
     if not given:
         return
     keys = {SYS_PARAMS.key_text(row) for row in given}
@@ -226,29 +226,29 @@ def _setting_findings(
 
 
 def _texts(table: Table, row: Row) -> Row:
-    """The row with text where text belongs; that it was none is a problem of its own."""
-    of_keys = {name: str(row.get(name) or "") for name in table.keys}
+    """Return the row with values made text; row_problems reports those that were not text."""
+    keys = {name: str(row.get(name) or "") for name in table.keys}
     others = {
         name: value if value is None or name == "dependency_level" else str(value)
         for name, value in row.items()
     }
-    return {**others, **of_keys}
+    return {**others, **keys}
 
 
-def _overlay(table: Table, there: Sequence[Row], given: Sequence[Row]) -> list[Row]:
-    merged = {table.key_text(row): row for row in there}
+def _overlay(table: Table, stored: Sequence[Row], given: Sequence[Row]) -> list[Row]:
+    merged = {table.key_text(row): row for row in stored}
     for row in given:
         merged[table.key_text(row)] = {**merged.get(table.key_text(row), {}), **row}
     return list(merged.values())
 
 
 def _change(table: Table, given: Sequence[Row], store: ControlStore) -> TableChange:
-    there = {table.key_text(row): row for row in store.read(table)}
-    inserted = [row for row in given if table.key_text(row) not in there]
+    stored = {table.key_text(row): row for row in store.read(table)}
+    inserted = [row for row in given if table.key_text(row) not in stored]
     changed = [
         (row, columns)
         for row in given
-        if (old := there.get(table.key_text(row))) is not None
+        if (old := stored.get(table.key_text(row))) is not None
         and (columns := tuple(name for name, value in row.items() if old.get(name) != value))
     ]
     return TableChange(

@@ -1,4 +1,4 @@
-"""The column context_params of job_master, read by the rules that a run's own reading has."""
+"""The column context_params of job_master, read by the same rules as in a run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
     "parse_context_params",
 ]
 
-# Stands for a data root that is not known: relative paths lie in it together, others outside.
+# Stands for an unknown data root, so that relative paths are still compared with each other.
 _SOME_ROOT = "/data_root"
 
 
@@ -37,7 +37,7 @@ class ContextParamsError(OrchError):
     """context_params can't be used.
 
     Attributes:
-        faults: Each with its place in the JSON, such as `sinks[0].path: is missing`.
+        faults: The faults, each with its place in the JSON, such as `sinks[0].path: is missing`.
     """
 
     def __init__(self, faults: Sequence[str]) -> None:
@@ -57,12 +57,12 @@ def parse_context_params(
 
     Args:
         text: The column's value.
-        job_name: Tells entity and source_system where the JSON does not
+        job_name: Gives entity and source_system if the JSON does not
             (etl_lnd_<entity>_<source>_<table>).
-        data_root: Where relative paths start, an absolute path or a URL; None: not known.
+        data_root: Where relative paths start, an absolute path or a URL; None if unknown.
 
     Raises:
-        ContextParamsError: Every fault found, each with its place.
+        ContextParamsError: If the text has faults; names each with its place.
     """
     try:
         parsed: Any = json.loads(text or "")
@@ -74,7 +74,7 @@ def parse_context_params(
         # A number of thousands of digits, or brackets nested a thousand deep.
         raise ContextParamsError([f"not usable JSON: {error}"]) from error
     if not isinstance(parsed, dict):
-        raise ContextParamsError([f"a JSON object is wanted, this is a {type(parsed).__name__}"])
+        raise ContextParamsError([f"must be a JSON object, not a {type(parsed).__name__}"])
     faults: list[str] = []
     node = Node(with_group(parsed, job_name), "", faults)
     context = read_context_params(node, is_row=True)
@@ -88,7 +88,7 @@ def parse_context_params(
 
 
 def _is_whole(context: ContextParams, parsed: Mapping[str, Any]) -> bool:
-    """Whether every source and sink was read, so that each has the place it has in the JSON."""
+    """Return whether every source and sink was read, so that each keeps its index in the JSON."""
     return all(
         not isinstance(parsed.get(key), list) or len(parts) == len(parsed[key])
         for key, parts in (("sources", context.sources), ("sinks", context.sinks))

@@ -1,4 +1,4 @@
-"""Plain ids and who waits for whom: order, levels and cycles, in a stable order."""
+"""Order, levels and cycles of a graph of plain ids, in a stable order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Order:
 
     Attributes:
         ids: Every id that is not in or behind a cycle, parents first.
-        levels: For each of them the longest way from a root; a root has 0.
+        levels: The longest path from a root to each of these ids; a root has 0.
         cycles: Each cycle as the ids along it, the smallest first.
         behind: Ids that wait for a cycle without being in one.
     """
@@ -28,15 +28,15 @@ def order(parents: Mapping[str, Iterable[str]]) -> Order:
     """Order ids so that parents come first.
 
     Args:
-        parents: For each id the ids it waits for; all of them are keys too.
+        parents: The ids that each id waits for; all of them are keys too.
     """
-    waits = {node: set(its) for node, its in parents.items()}
-    children: dict[str, list[str]] = {node: [] for node in waits}
-    for node in sorted(waits):
-        for parent in waits[node]:
+    upstream = {node: set(ids) for node, ids in parents.items()}
+    children: dict[str, list[str]] = {node: [] for node in upstream}
+    for node in sorted(upstream):
+        for parent in upstream[node]:
             children[parent].append(node)
-    left = {node: len(its) for node, its in waits.items()}
-    ready = deque(sorted(node for node, count in left.items() if count == 0))
+    remaining = {node: len(ids) for node, ids in upstream.items()}
+    ready = deque(sorted(node for node, count in remaining.items() if count == 0))
     levels = dict.fromkeys(ready, 0)
     ids: list[str] = []
     while ready:
@@ -44,10 +44,10 @@ def order(parents: Mapping[str, Iterable[str]]) -> Order:
         ids.append(node)
         for child in children[node]:
             levels[child] = max(levels.get(child, 0), levels[node] + 1)
-            left[child] -= 1
-            if left[child] == 0:
+            remaining[child] -= 1
+            if remaining[child] == 0:
                 ready.append(child)
-    stuck = {node: its for node, its in waits.items() if left[node] > 0}
+    stuck = {node: waits_for for node, waits_for in upstream.items() if remaining[node] > 0}
     cycles = _cycles(stuck)
     in_cycle = {node for cycle in cycles for node in cycle}
     done = set(ids)
@@ -60,20 +60,20 @@ def order(parents: Mapping[str, Iterable[str]]) -> Order:
 
 
 def _cycles(stuck: Mapping[str, set[str]]) -> tuple[tuple[str, ...], ...]:
-    """One cycle for each knot: from every stuck node, walk to a stuck parent until one recurs."""
+    """Find one cycle in each stuck part: walk from a stuck node up to parents until one recurs."""
     cycles: set[tuple[str, ...]] = set()
     seen: set[str] = set()
     for start in sorted(stuck):
         path: list[str] = []
-        place: dict[str, int] = {}
+        index: dict[str, int] = {}
         node = start
-        while node not in place and node not in seen:
-            place[node] = len(path)
+        while node not in index and node not in seen:
+            index[node] = len(path)
             path.append(node)
             node = min(parent for parent in stuck[node] if parent in stuck)
-        if node in place:
-            knot = path[place[node] :]
-            first = knot.index(min(knot))
-            cycles.add(tuple(knot[first:] + knot[:first]))
+        if node in index:
+            cycle = path[index[node] :]
+            first = cycle.index(min(cycle))
+            cycles.add(tuple(cycle[first:] + cycle[:first]))
         seen.update(path)
     return tuple(sorted(cycles))

@@ -1,7 +1,7 @@
-"""Rows of job_master and job_dependency to JobSpecs; whatever is wrong with them to findings.
+"""Turn the rows of job_master and job_dependency into JobSpecs, and their faults into findings.
 
-A bad row is set aside with its reason; every other job goes on. Nothing here does I/O but
-asking whether a script is there.
+An invalid row is skipped with its reason; every other job loads. The only I/O here is the check
+that a script exists.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from orch_dagster.registry.context_params import (
     parse_context_params,
 )
 
-# Dagster's rule for names of jobs and ops (dagster._core.definitions.utils), and those it keeps.
+# Dagster's own rule for names of jobs and ops (dagster._core.definitions.utils).
 _VALID_NAME = re.compile(r"[A-Za-z0-9_]+")
 _RESERVED_NAMES = frozenset(
     {"context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict"}
@@ -35,14 +35,14 @@ _RESERVED_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with a row.
+    """A fault of a row.
 
     Attributes:
         table: The row's table.
-        key: Its key, such as ``job_id=JOB_1001``.
-        reason: What is wrong and what to do.
-        job_id: The job that it concerns.
-        is_warning: True where the job runs all the same.
+        key: The row's key, such as ``job_id=JOB_1001``.
+        reason: The fault and the remedy.
+        job_id: The job that the row is about.
+        is_warning: True if the job runs all the same.
         place: The column, or the place in its JSON: context_params.sinks[0].path; '' for the row.
     """
 
@@ -67,7 +67,7 @@ class JobSpec:
     script_path: str
     comments: str | None = None
     parents: tuple[str, ...] = ()
-    """job_ids it waits for, sorted."""
+    """The job_ids that it waits for, sorted."""
 
     @property
     def group(self) -> GroupKey:
@@ -76,7 +76,7 @@ class JobSpec:
 
     @property
     def key_names(self) -> tuple[str, ...]:
-        """Return the key_name of the sys_params that hold for it, the narrowest first."""
+        """Return the key_names of the sys_params that apply to it, the narrowest first."""
         return (self.job_name, self.group.name, "*")
 
     @property
@@ -91,7 +91,7 @@ class Group:
 
     Attributes:
         key: The pair; its name is Dagster's group, and the job that runs the whole chain.
-        jobs: All of them, or those that are asked for, parents first; at least one.
+        jobs: All of them, or those that are requested, parents first; at least one.
     """
 
     key: GroupKey
@@ -109,7 +109,7 @@ class Group:
 
     @property
     def key_names(self) -> tuple[str, ...]:
-        """Return the key_name of the sys_params that hold for all of it, the narrowest first."""
+        """Return the key_names of the sys_params that apply to all of it, the narrowest first."""
         return (self.name, "*")
 
     @property
@@ -120,14 +120,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Registry:
-    """The valid jobs by name, parents before children, and what was wrong with the others."""
+    """The valid jobs by name, parents before children, and the findings on the others."""
 
     jobs: Mapping[str, JobSpec]
     findings: tuple[Finding, ...] = ()
     name_by_id: Mapping[str, str] = field(default_factory=dict)
 
     def parents_of(self, spec: JobSpec) -> list[JobSpec]:
-        """The specs of its parents."""
+        """Return the specs of a job's parents."""
         return [self.jobs[self.name_by_id[parent]] for parent in spec.parents]
 
     @cached_property
@@ -140,7 +140,7 @@ class Registry:
 
 
 ScriptCheck = Callable[[str], str | None]
-"""script_path to what is wrong with it, or None."""
+"""Takes a script_path and returns what is wrong with it, or None."""
 
 
 def build_registry(
@@ -154,8 +154,8 @@ def build_registry(
     Args:
         masters: All rows of job_master.
         dependencies: All rows of job_dependency.
-        check_script: Says what is wrong with a script_path; see ``script_check``.
-        data_root: Where relative paths of context_params start; None where it is not known.
+        check_script: Returns what is wrong with a script_path, as ``script_check`` does.
+        data_root: Where relative paths of context_params start; None if unknown.
     """
     findings: list[Finding] = []
     specs = _valid_specs(masters, check_script, data_root, findings)
@@ -182,7 +182,7 @@ def build_registry(
 
 
 def script_check(jobs_dir: Path, url_prefixes: Sequence[str]) -> ScriptCheck:
-    """A ScriptCheck for scripts under a folder, or URLs under one of the prefixes."""
+    """Make a ScriptCheck for scripts under a folder, or URLs under one of the prefixes."""
 
     @cache
     def check(script_path: str) -> str | None:
@@ -191,17 +191,17 @@ def script_check(jobs_dir: Path, url_prefixes: Sequence[str]) -> ScriptCheck:
             if under and ".." not in script_path.split("/"):
                 return None
             return (
-                f"script_path {script_path} is a URL under no allowed prefix; "
-                f"add one to ORCH_SCRIPT_URL_PREFIXES"
+                f"script_path {script_path} is a URL outside the allowed prefixes; "
+                f"add its prefix to ORCH_SCRIPT_URL_PREFIXES"
             )
         posix, windows = PurePosixPath(script_path), PureWindowsPath(script_path)
         if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
             return f"script_path {script_path} lies outside {jobs_dir}; give it relative to jobs/"
         try:
-            found = (jobs_dir / script_path).is_file()
+            is_file = (jobs_dir / script_path).is_file()
         except OSError as error:
-            return f"script_path {script_path} cannot be looked up: {error.strerror}"
-        return None if found else f"script_path {script_path} is not a file under {jobs_dir}"
+            return f"script_path {script_path} can't be looked up: {error.strerror}"
+        return None if is_file else f"script_path {script_path} is not a file under {jobs_dir}"
 
     return check
 
@@ -224,10 +224,10 @@ def _valid_specs(
         name = master.job_name or ""
         # Each with its place in the row.
         reasons = [("job_name", fault) for fault in _name_faults(name)]
-        if name and len(alike := by_folded_name[name.lower()]) > 1:
-            others = [f"{m.job_name} ({m.job_id})" for m in alike if m is not master]
-            others_text = f"job_name {name} is also, but for case, that of {', '.join(others)}"
-            reasons.append(("job_name", others_text))
+        if name and len(same_name := by_folded_name[name.lower()]) > 1:
+            others = [f"{m.job_name} ({m.job_id})" for m in same_name if m is not master]
+            clash = f"job_name {name} is not unique, ignoring case: see {', '.join(others)}"
+            reasons.append(("job_name", clash))
         if not master.script_path:
             reasons.append(("script_path", "script_path is empty; give a file under jobs/"))
         elif problem := check_script(master.script_path):
@@ -254,14 +254,14 @@ def _name_faults(name: str) -> list[str]:
     if not _VALID_NAME.fullmatch(name):
         return [f"job_name {name!r} may hold only letters, digits and underscores"]
     if name in _RESERVED_NAMES or name.startswith("__"):
-        return [f"job_name {name} is a name that Dagster keeps for itself"]
+        return [f"job_name {name} is reserved by Dagster"]
     return []
 
 
 def _without_group_clashes(
     specs: dict[str, JobSpec], findings: list[Finding]
 ) -> dict[str, JobSpec]:
-    """Drop jobs named like a group, and jobs whose group has no valid name, or another's."""
+    """Drop jobs named like a group, and jobs whose group has an invalid or ambiguous name."""
     groups: dict[str, set[GroupKey]] = defaultdict(set)
     for spec in specs.values():
         groups[spec.group.name].add(spec.group)
@@ -275,7 +275,7 @@ def _without_group_clashes(
             )
         elif len(pairs := groups[name]) > 1:
             listed = " and ".join(f"{entity!r} {system!r}" for entity, system in sorted(pairs))
-            reason = f"the name {name} would be that of two groups, {listed}; rename one"
+            reason = f"two groups would have the name {name}: {listed}; rename one"
         elif spec.job_name.lower() in groups:
             reason = f"job_name {spec.job_name} is the name of a group's job; choose another"
         else:
@@ -291,7 +291,7 @@ def _valid_parents(
     dependencies: Sequence[JobDependency],
     findings: list[Finding],
 ) -> dict[str, set[str]]:
-    """Parents of each valid job; a job whose parent is unknown or set aside is taken out too."""
+    """Return the parents of each valid job; drop jobs whose parent is unknown or invalid."""
     known = {master.job_id: master for master in masters}
     parents: dict[str, set[str]] = {job_id: set() for job_id in specs}
     faulty: set[str] = set()
@@ -301,28 +301,28 @@ def _valid_parents(
             faulty.add(row.dependent_job_id)
         elif row.parent_job_id and row.dependent_job_id in parents:
             parents[row.dependent_job_id].add(row.parent_job_id)
-    gone = (set(known) - set(specs)) | faulty
-    for job_id, parent in _waiting_for(gone, parents):
-        reason = f"waits for {parent}, which is set aside; mend that first"
+    invalid = (set(known) - set(specs)) | faulty
+    for job_id, parent in _downstream(invalid, parents):
+        reason = f"waits for {parent}, which is invalid; correct that job first"
         findings.append(_of_job(job_id, reason))
-        gone.add(job_id)
-    return {job_id: its for job_id, its in parents.items() if job_id not in gone}
+        invalid.add(job_id)
+    return {job_id: ids for job_id, ids in parents.items() if job_id not in invalid}
 
 
-def _waiting_for(gone: set[str], parents: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
-    """Jobs, each with a parent, that wait for one that is gone, however far; each job once."""
+def _downstream(invalid: set[str], parents: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
+    """Yield each job downstream of an invalid one, however far, with the parent it waits for."""
     children: dict[str, list[str]] = defaultdict(list)
-    for job_id, its in parents.items():
-        for parent in its:
+    for job_id, parent_ids in parents.items():
+        for parent in parent_ids:
             children[parent].append(job_id)
-    found = set(gone)
-    todo = sorted(gone)
-    while todo:
-        parent = todo.pop()
+    seen = set(invalid)
+    pending = sorted(invalid)
+    while pending:
+        parent = pending.pop()
         for job_id in sorted(children[parent]):
-            if job_id not in found:
-                found.add(job_id)
-                todo.append(job_id)
+            if job_id not in seen:
+                seen.add(job_id)
+                pending.append(job_id)
                 yield job_id, parent
 
 
@@ -347,13 +347,13 @@ def _dependency_fault(row: JobDependency, known: Mapping[str, JobMaster]) -> str
 
 def _graph_findings(ordered: graph.Order, specs: Mapping[str, JobSpec]) -> Iterable[Finding]:
     for cycle in ordered.cycles:
-        way = " waits for ".join([*cycle, cycle[0]])
+        path = " waits for ".join([*cycle, cycle[0]])
         for job_id in cycle:
             key = f"dependent_job_id={job_id}, dependent_job_name={specs[job_id].job_name}"
-            reason = f"a cycle: {way}; take one of the rows out"
+            reason = f"a cycle: {path}; remove one of the rows"
             yield Finding(JOB_DEPENDENCY.name, key, reason, job_id)
     for job_id in ordered.behind:
-        yield _of_job(job_id, "waits for a cycle, so it can never run; mend that first")
+        yield _of_job(job_id, "waits for a cycle, so it can never run; break the cycle first")
 
 
 def _level_warnings(
@@ -362,5 +362,5 @@ def _level_warnings(
     for row in dependencies:
         level = ordered.levels.get(row.dependent_job_id)
         if level is not None and row.dependency_level not in (None, level):
-            reason = f"dependency_level is {row.dependency_level}, by the graph it is {level}"
+            reason = f"dependency_level is {row.dependency_level}, but the graph gives {level}"
             yield _of_edge(row, reason, is_warning=True)

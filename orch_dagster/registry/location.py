@@ -1,4 +1,4 @@
-"""What a code location is made of, read once when it loads."""
+"""The settings and the registry of a code location, read once when it loads."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ class Location:
     """Settings and registry of this code location.
 
     Attributes:
-        settings: Of the process that loaded it.
+        settings: The settings of the process that loaded it.
         registry: Its jobs.
-        schedule_params: sys_params whose key starts with ``schedule.``.
-        first_biz_dt: Where partitions start.
-        keyed_groups: Those whose rows can be told apart, by
-            business_keys of process_control.
-        notice: What to tell about the load, such as how old the picture is; None where all is well.
+        schedule_params: The sys_params whose key starts with ``schedule.``.
+        first_biz_dt: The first partition.
+        keyed_groups: The groups with business_keys in process_control.
+        notice: A warning about the load, such as the age of the snapshot; None if there is none.
     """
 
     settings: Settings
@@ -38,15 +37,15 @@ class Location:
 
     @property
     def job_ids(self) -> Mapping[str, str]:
-        """job_name to job_id."""
+        """Return job_name to job_id."""
         return {spec.job_name: spec.job_id for spec in self.registry.jobs.values()}
 
 
 def load_location(settings: Settings) -> Location:
-    """Read the registry, or the last one that could be read where the store is down.
+    """Read the registry, or its last snapshot while the store is down.
 
     Raises:
-        StoreError: The store cannot be read, and never could.
+        StoreError: If the store can't be read and there is no snapshot of it.
     """
     rows, notice = _rows(settings)
     registry = build_registry(
@@ -72,17 +71,23 @@ def _rows(settings: Settings) -> tuple[RegistryRows, str | None]:
         try:
             rows = read_rows(store, settings.env)
         except StoreError as error:
-            kept = load(path)
-            # A picture of another store or environment would show jobs that are not there.
-            if kept is None or (kept.store, kept.environment) != (store.address, settings.env):
+            snapshot = load(path)
+            # A snapshot of another store or environment would show jobs that do not exist here.
+            if snapshot is None or (snapshot.store, snapshot.environment) != (
+                store.address,
+                settings.env,
+            ):
                 raise
-            age = datetime.now(timezone.utc) - kept.read_at
-            return kept, (
-                f"{error}. The jobs shown are those of {kept.read_at:%Y-%m-%d %H:%M:%S} UTC, "
+            age = datetime.now(timezone.utc) - snapshot.read_at
+            return snapshot, (
+                f"{error}. The jobs shown are those of {snapshot.read_at:%Y-%m-%d %H:%M:%S} UTC, "
                 f"{age.total_seconds() / 60:.0f} minutes ago; runs fail until the store is back."
             )
     try:
         save(rows, path)
     except OSError as error:
-        return rows, f"the registry could not be kept for the day its store is down: {error}"
+        return rows, (
+            f"the registry's snapshot can't be written, so nothing loads while its store is down: "
+            f"{error}"
+        )
     return rows, None

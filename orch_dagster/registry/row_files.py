@@ -1,4 +1,4 @@
-"""Rows of the control tables in YAML files, each with the lines that it stands on."""
+"""Rows of the control tables in YAML files, each with its lines."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _INDEX = re.compile(r"\[(\d+)\]\.?")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which nothing is lost on the way to the tables.
+    """A YAML loader that keeps values as they are spelled.
 
-    Dates stay text: a date that is none is then a finding like any other. A param_value is its
-    letters, as 010 and 1.10 are more than numbers. A key that is given twice is refused, where
-    YAML's own rule is that the last one wins.
+    Dates stay text, so that an invalid one is a finding like any other. A param_value stays text
+    too, as 010 and 1.10 would lose digits as numbers. A key that is given twice is refused; in
+    YAML the last one wins.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -49,12 +49,12 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that keeps files from being applied.
+    """A fault that keeps files from being applied.
 
     Attributes:
-        text: What is wrong and what to do.
-        file: The file that it is in; None where it is about a row of the store.
-        line: The line in the file, from 1; None where it is about the file as a whole.
+        text: The fault and the remedy.
+        file: The file that it is in; None for a row of the store.
+        line: The line in the file, from 1; None for the file as a whole.
     """
 
     text: str
@@ -66,7 +66,7 @@ class Problem:
 
 
 def located(text: str, file: Path | None, line: int | None) -> str:
-    """Return a text that begins with its file and line, where it has them.
+    """Return a text with its file and line before it, if it has them.
 
     >>> located("no such job", Path("rows.yaml"), 14)
     'rows.yaml:14: no such job'
@@ -77,7 +77,7 @@ def located(text: str, file: Path | None, line: int | None) -> str:
 
 @dataclass(frozen=True)
 class FileRow:
-    """A row as a file gives it."""
+    """A row of a file."""
 
     row: Row
     file: Path
@@ -87,19 +87,19 @@ class FileRow:
         """Return the line of a place in the row, from 1.
 
         Args:
-            place: A column, or a place in its JSON, such as context_params.sinks[0].path. Of one
-                that is not there, the line of what it would be in.
+            place: A column, or a place in its JSON, such as context_params.sinks[0].path. A
+                missing place has the line of its parent.
         """
         return _line(self.node, place, self.node.start_mark.line) + 1
 
 
 @dataclass
 class RowFiles:
-    """What files hold.
+    """The rows of files.
 
     Attributes:
         tables: The rows by the name of their table, in the order of the files.
-        problems: What is wrong with the files' form.
+        problems: The faults of the files' form.
     """
 
     tables: dict[str, list[FileRow]] = field(default_factory=lambda: defaultdict(list))
@@ -112,21 +112,21 @@ class RowFiles:
 
 def read_files(files: Sequence[Path]) -> RowFiles:
     """Read the rows of YAML files; JSON is YAML too."""
-    found = RowFiles()
+    row_files = RowFiles()
     for file in files:
         try:
             loader = _Loader(file.read_text(encoding="utf-8"))
             node = loader.get_single_node()
             document: Any = None if node is None else loader.construct_document(node)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            # ValueError: not UTF-8, or a value that its explicit tag does not fit.
+            # ValueError: not UTF-8, or a value that contradicts its explicit tag.
             mark = getattr(error, "problem_mark", None)
             text = f"not usable YAML in UTF-8: {error}"
-            found.problems.append(Problem(text, file, mark.line + 1 if mark else None))
+            row_files.problems.append(Problem(text, file, mark.line + 1 if mark else None))
             continue
         if not isinstance(node, yaml.MappingNode):
-            text = "a mapping of table names is wanted at the top"
-            found.problems.append(Problem(text, file))
+            text = "the top level must be a mapping of table names"
+            row_files.problems.append(Problem(text, file))
             continue
         nodes = {str(key.value): (key, value) for key, value in node.value}
         for name, listed in cast(dict[str, Any], document).items():
@@ -134,14 +134,14 @@ def read_files(files: Sequence[Path]) -> RowFiles:
             try:
                 rows = _rows(name, listed, node_of_rows, file)
             except _NotRowsError as error:
-                found.problems.append(Problem(str(error), file, key.start_mark.line + 1))
+                row_files.problems.append(Problem(str(error), file, key.start_mark.line + 1))
             else:
-                found.tables[name] += rows
-    return found
+                row_files.tables[name] += rows
+    return row_files
 
 
 class _NotRowsError(ValueError):
-    """What stands below a table's name is not a list of rows."""
+    """The value of a table's name is not a list of rows."""
 
 
 def _rows(name: str, listed: Any, node: yaml.Node, file: Path) -> list[FileRow]:
@@ -151,16 +151,16 @@ def _rows(name: str, listed: Any, node: yaml.Node, file: Path) -> list[FileRow]:
     if not isinstance(listed, list) or not all(
         isinstance(row, dict) for row in cast(list[object], listed)
     ):
-        raise _NotRowsError(f"{name}: a list of rows is wanted, each a mapping")
+        raise _NotRowsError(f"{name}: must be a list of rows, each a mapping")
     try:
         rows = [_plain(row) for row in cast(list[dict[str, Any]], listed)]
     except (ValueError, RecursionError) as error:
-        raise _NotRowsError(f"{name}: a value holds itself ({error})") from error
+        raise _NotRowsError(f"{name}: a value contains itself ({error})") from error
     return [FileRow(row, file, each) for row, each in zip(rows, node.value, strict=True)]
 
 
 def _plain(row: Mapping[str, Any]) -> Row:
-    """YAML's own numbers and mappings as the columns hold them."""
+    """Return a row with nested values as JSON text, which is what the columns hold."""
     plain: Row = {}
     for name, value in row.items():
         if isinstance(value, dict | list):
@@ -168,21 +168,21 @@ def _plain(row: Mapping[str, Any]) -> Row:
         else:
             plain[name] = value
     if "dependent_job_id" in row:
-        # A root's row: YAML writes no parent where the table holds an empty one.
+        # A root has no parent in YAML and an empty one in the table.
         plain["parent_job_id"] = plain.get("parent_job_id") or ""
     return plain
 
 
 def _line(node: yaml.Node, place: str, line: int) -> int:
-    """The line of a place in a node, from 0; `line` is that of the node itself."""
+    """Find the line of a place in a node, from 0; `line` is that of the node itself."""
     if not place:
         return line
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            # A name of an option may have dots.
-            rest = place.removeprefix(str(key.value))
-            if place.startswith(str(key.value)) and rest[:1] in ("", ".", "["):
-                return _line(value, rest.removeprefix("."), key.start_mark.line)
+            # A prefix and not a split at dots: an option's name may have dots.
+            subplace = place.removeprefix(str(key.value))
+            if place.startswith(str(key.value)) and subplace[:1] in ("", ".", "["):
+                return _line(value, subplace.removeprefix("."), key.start_mark.line)
     elif isinstance(node, yaml.SequenceNode):
         if (index := _INDEX.match(place)) and int(index[1]) < len(node.value):
             item = node.value[int(index[1])]
@@ -193,7 +193,7 @@ def _line(node: yaml.Node, place: str, line: int) -> int:
 
 
 def _line_in_text(node: yaml.ScalarNode, place: str, line: int) -> int:
-    """The line of a place in JSON that is the text of a scalar; only a block keeps its lines."""
+    """Find the line of a place in a scalar's JSON; only a block scalar keeps its lines."""
     if node.style != "|":
         return line
     try:

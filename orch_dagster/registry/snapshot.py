@@ -1,4 +1,4 @@
-"""The last registry that could be read, kept so that a code location loads without its store."""
+"""The snapshot of the registry, from which a code location loads while its store is down."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from orch_dagster.files import write_atomically
 
 @dataclass(frozen=True)
 class RegistryRows:
-    """What a code location is made of.
+    """The rows that a code location is built from.
 
     Attributes:
-        store: Address of the store they are from.
-        environment: The one whose sys_params they have.
+        store: The address of their store.
+        environment: The environment of their sys_params.
         masters: All rows of job_master.
         dependencies: All rows of job_dependency.
         schedule_params: The environment's sys_params whose key starts with ``schedule.``.
         first_biz_dt: The earliest biz_dt of process_control, or None.
-        read_at: When the store gave them, UTC.
-        keyed_groups: Those with business_keys in process_control.
+        read_at: When they were read, UTC.
+        keyed_groups: The groups with business_keys in process_control.
     """
 
     store: str
@@ -59,7 +59,7 @@ def read_rows(store: ControlStore, environment: str) -> RegistryRows:
             for row in read_records(store, SysParam, where)
             if row.param_key.startswith("schedule.")
         ],
-        # A table that was there before us may hold anything.
+        # A table that an earlier tool filled may hold anything.
         first_biz_dt=min(
             (day for row in dates if is_iso_date(day := str(row["biz_dt"]))), default=None
         ),
@@ -75,7 +75,7 @@ def read_rows(store: ControlStore, environment: str) -> RegistryRows:
 
 
 def save(rows: RegistryRows, path: Path) -> None:
-    """Keep the rows, whole or not at all."""
+    """Write the snapshot, whole or not at all."""
     document = {
         "store": rows.store,
         "environment": rows.environment,
@@ -90,10 +90,10 @@ def save(rows: RegistryRows, path: Path) -> None:
 
 
 def load(path: Path) -> RegistryRows | None:
-    """The rows kept last, or None where there are none.
+    """Read the snapshot, or return None if there is none.
 
     Raises:
-        PermanentStoreError: The file is there but is no snapshot, or cannot be read.
+        PermanentStoreError: If the file is not a snapshot, or can't be read.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -105,7 +105,7 @@ def load(path: Path) -> RegistryRows | None:
             schedule_params=[SysParam.from_row(row) for row in document["sys_params"]],
             first_biz_dt=document["first_biz_dt"],
             read_at=datetime.fromisoformat(document["read_at"]),
-            # An older version kept none.
+            # A snapshot of an older version has no such key.
             keyed_groups=[GroupKey(e, s) for e, s in document.get("keyed_sources", ())],
         )
     except FileNotFoundError:
@@ -116,7 +116,7 @@ def load(path: Path) -> RegistryRows | None:
         ) from error
     except OSError as error:
         raise PermanentStoreError(
-            f"the snapshot of the registry cannot be read ({error.strerror}); give this user "
+            f"the snapshot of the registry can't be read ({error.strerror}); give this user "
             f"access to it or delete the file",
             store=str(path),
         ) from error

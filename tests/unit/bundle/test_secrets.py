@@ -96,7 +96,7 @@ def test_everything_that_is_not_there_is_named_at_once(settings: Settings, home:
     assert "set it for every process of Dagster and for orch" in faults[1]
     assert faults[2].startswith(f"{home / 'absent'} can't be read (No such file or directory)")
     assert f"{home / 'empty'} is empty" in faults[3]
-    assert "no text in UTF-8" in faults[4]
+    assert "not text in UTF-8" in faults[4]
     assert "NUL character" in faults[5]
     assert f"longer than {MAX_BYTES} bytes" in faults[6]
     assert f"{home} can't be read" in faults[7]

@@ -54,7 +54,7 @@ class Desk:
     def apply(self, *contents: object) -> dict[str, tuple[int, int, int]]:
         done = apply_files([self.file(content) for content in contents], self.store, self._settings)
         return {
-            change.table.name: (len(change.inserted), len(change.changed), change.left)
+            change.table.name: (len(change.inserted), len(change.changed), change.unchanged)
             for change in done.changes
         }
 
@@ -162,7 +162,7 @@ class TestCounts:
         assert [len(change.inserted) + len(change.changed) for change in again.changes] == [
             0 for _ in first.changes
         ]
-        assert [change.left for change in again.changes] == [
+        assert [change.unchanged for change in again.changes] == [
             len(change.inserted) for change in first.changes
         ]
 
@@ -180,11 +180,11 @@ class TestProblems:
             ("job_master: [{job_id: '1', job_id: '2'}]", "the key job_id is given twice"),
             ("job_master: [!!int soon]", "not usable YAML in UTF-8"),
             ("job_master: [{context_params: &a [*a]}]", "a value holds itself"),
-            ("- job_master", "a mapping of table names is wanted at the top"),
-            ("", "a mapping of table names is wanted at the top"),
-            ("job_master: {}", "a list of rows is wanted"),
-            ("job_master:", "a list of rows is wanted"),
-            ("job_master: [1]", "a list of rows is wanted"),
+            ("- job_master", "the top level must be a mapping of table names"),
+            ("", "the top level must be a mapping of table names"),
+            ("job_master: {}", "must be a list of rows"),
+            ("job_master:", "must be a list of rows"),
+            ("job_master: [1]", "must be a list of rows"),
             ("execution_log: []", "execution_log is not a table to apply"),
             ("jobmaster: []", "jobmaster is not a table to apply; those are job_master"),
             ("1: []", "1 is not a table to apply"),
@@ -280,7 +280,7 @@ class TestProblems:
         done = apply_files([desk.file(rows)], store, settings)
 
         assert [finding.reason for finding in done.warnings] == [
-            "dependency_level is 3, by the graph it is 0"
+            "dependency_level is 3, but the graph gives 0"
         ]
         assert len(store.read(JOB_DEPENDENCY)) == 1
 

@@ -184,7 +184,7 @@ class TestScripts:
         said = script_check(jobs_dir, ("hdfs://jobs/", "s3a://b/x"))(url)
 
         assert said is not None
-        assert "URL under no allowed prefix" in said
+        assert "URL outside the allowed prefixes" in said
         assert "ORCH_SCRIPT_URL_PREFIXES" in said
 
     def test_the_job_is_set_aside(self, jobs_dir: Path) -> None:
@@ -219,7 +219,7 @@ class TestNames:
         registry = build([master("1", name)])
 
         assert registry.jobs == {}
-        assert one_finding(registry, "1").reason.endswith("a name that Dagster keeps for itself")
+        assert one_finding(registry, "1").reason.endswith("is reserved by Dagster")
 
     @given(st.text(max_size=12) | st.text("aZ0_-. ", max_size=6))
     def test_whatever_is_taken_dagster_takes(self, name: str) -> None:
@@ -269,7 +269,7 @@ class TestNames:
         assert list(registry.jobs) == ["job_3"]
         for job_id in ("1", "2"):
             reason = one_finding(registry, job_id).reason
-            assert reason.startswith("the name a_b_c would be that of two groups")
+            assert reason.startswith("two groups would have the name a_b_c")
 
     def test_a_group_that_dagster_refuses(self) -> None:
         bad = json.dumps({"entity": "GE-LS", "source_system": "FPMS"})
@@ -314,7 +314,7 @@ class TestDependencies:
             assert finding.table == "job_dependency"
             assert finding.key == (f"dependent_job_id={job_id}, dependent_job_name=job_{job_id}")
             assert finding.reason == (
-                "a cycle: 1 waits for 2 waits for 3 waits for 1; take one of the rows out"
+                "a cycle: 1 waits for 2 waits for 3 waits for 1; remove one of the rows"
             )
 
     def test_a_job_that_waits_for_itself(self) -> None:
@@ -339,7 +339,7 @@ class TestDependencies:
             "parent_job_id 9 is not in job_master"
         )
         assert one_finding(registry, "2").reason == (
-            "waits for 1, which is set aside; mend that first"
+            "waits for 1, which is invalid; correct that job first"
         )
 
     def test_an_unknown_dependent_disturbs_nobody(self) -> None:
@@ -364,10 +364,12 @@ class TestDependencies:
 
         assert list(registry.jobs) == ["job_4"]
         assert (
-            one_finding(registry, "2").reason == "waits for 1, which is set aside; mend that first"
+            one_finding(registry, "2").reason
+            == "waits for 1, which is invalid; correct that job first"
         )
         assert (
-            one_finding(registry, "3").reason == "waits for 2, which is set aside; mend that first"
+            one_finding(registry, "3").reason
+            == "waits for 2, which is invalid; correct that job first"
         )
 
     def test_a_wrong_level_is_a_warning_and_the_job_runs(self) -> None:
@@ -380,7 +382,7 @@ class TestDependencies:
         (finding,) = registry.findings
         assert finding.is_warning
         assert finding.job_id == "2"
-        assert finding.reason == "dependency_level is 5, by the graph it is 1"
+        assert finding.reason == "dependency_level is 5, but the graph gives 1"
 
     def test_a_level_left_out_is_none(self) -> None:
         assert build([master("1"), master("2")], [edge("2", "1")]).findings == ()
