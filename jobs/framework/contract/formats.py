@@ -129,6 +129,8 @@ FORMATS = (
     Format("hudi", ("org.apache.hudi",)),
     Format("iceberg", ("org.apache.iceberg.spark.source.IcebergSource",)),
     Format("xml", ("com.databricks.spark.xml",)),
+    *map(Format, ("bigquery", "cobol", "deltaSharing", "es", "geoparquet")),
+    *map(Format, ("kafka", "mongodb", "redshift", "snowflake")),
 )
 _BY_NAME = {name.lower(): each for each in FORMATS for name in (each.name, *each.classes)}
 # A package stands for the class of this name in it.
