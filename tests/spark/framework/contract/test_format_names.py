@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # Their classes come with jars that are not Spark's own.
-_ELSEWHERE = (
-    ("avro", "kudu", "delta", "excel", "hudi", "iceberg", "xml")
-    + ("bigquery", "cobol", "deltaSharing", "es", "geoparquet")
-    + ("kafka", "mongodb", "redshift", "snowflake")
-)
+_ELSEWHERE = {
+    *("avro", "kudu", "delta", "excel", "hudi", "iceberg", "xml"),
+    *("bigquery", "cobol", "deltaSharing", "es", "geoparquet"),
+    *("kafka", "mongodb", "redshift", "snowflake"),
+}
 
 
 @pytest.mark.spark

@@ -36,7 +36,7 @@ def test_an_unknown_word_is_refused_with_the_nearest(name: str, near: str) -> No
 
 def test_a_word_like_none_is_refused_with_all_of_them() -> None:
     fault = format_fault("zzz") or ""
-    assert "known: avro, binaryFile, csv, " in fault
+    assert "known: avro, bigquery, binaryFile, cobol, csv, " in fault
     assert "named by its class" in fault
 
 
