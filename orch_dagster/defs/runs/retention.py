@@ -58,8 +58,6 @@ class OldLogs:
             f"could not remove: {error}"
             for path, error in failed.items()
             if path not in self._named
-            for path, error in failed.items()
-            if path not in self._named
         ]
         self._named = set(failed)
         _, of_logs, of_folders = removals

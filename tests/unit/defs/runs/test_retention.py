@@ -115,19 +115,20 @@ def test_0_days_keep_all(location: Played, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a folder is no lock there")
-def test_a_file_that_cannot_be_removed_is_named_once(location: Played) -> None:
+def test_each_file_that_cannot_be_removed_is_named_once(location: Played) -> None:
     now = 0.0
     old_logs = OldLogs(load_settings(), lambda: now)
     files = files_of(location, days=31)
-    theirs = files.params / "theirs"
-    theirs.mkdir()
-    files.age(31)
-    os.utime(theirs, (0, 0))
+    theirs = {files.params / "theirs", files_of(location, days=31).params / "theirs"}
+    for folder in theirs:
+        folder.mkdir()
+        os.utime(folder, (0, 0))
+        os.utime(folder.parent, (0, 0))
 
-    removed, not_removed = old_logs.remove(location.instance)
-    assert removed.startswith("removed 1 logs and the parameters of 0 runs")
-    assert not_removed.startswith("could not remove: ")
-    assert str(theirs) in not_removed
+    removed, *not_removed = old_logs.remove(location.instance)
+    assert removed.startswith("removed 2 logs and the parameters of 0 runs")
+    assert [text.startswith("could not remove: ") for text in not_removed] == [True, True]
+    assert {folder for folder in theirs for text in not_removed if str(folder) in text} == theirs
     now = 3600.0
     assert old_logs.remove(location.instance) == []
 
