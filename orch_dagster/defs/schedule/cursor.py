@@ -1,7 +1,7 @@
-"""What a schedule has requested so far, as Dagster's instance has it: in its runs, and in a cursor.
+"""A schedule's requests so far, read from the runs of Dagster's instance and from a cursor.
 
-A tick is lost when its daemon dies, or gives up waiting for it; only a run that is there was asked
-for. The cursor holds what no run can: where the schedule began to look, and the jobs that wait.
+A tick is lost when its daemon dies or times out, so only an existing run counts as requested. The
+cursor holds the rest: the date up to which nothing is missed, and the jobs that wait.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from orch_dagster.defs.dagster_internals.cursor_values import (
 )
 from orch_dagster.defs.partitions import PARTITION_TAG
 
-# The schedule whose tick asked for the run, and the jobs that it left out, for the reader.
+# The schedule whose tick requested the run, and the jobs that it left out, for the reader.
 SCHEDULE_TAG = "orch/schedule"
 WAITING_TAG = "orch/waiting"
-# The schedule that left the run's one job out, and the job: the sensor asked for it later.
+# The schedule that left out the run's only job, and that job, in a run that the sensor requested.
 LEFT_OUT_BY_TAG = "orch/left_out_by"
 LEFT_OUT_TAG = "orch/left_out"
 WAITING_SENSOR = "waiting_jobs"
 
-# One for each date: years of them. What is older is behind the cursor.
+# A run for each date covers years; older dates lie before the cursor.
 _NEWEST_RUNS = 500
 _CURSOR_KEY = "orch/schedule/"
 
 
 @dataclass(frozen=True)
 class ScheduleCursor:
-    """What a schedule's ticks keep for the next one; nobody else writes it.
+    """The cursor of a schedule, written by its ticks alone.
 
     Attributes:
-        up_to: No business day up to this date is left to ask for; None before the first tick.
-        waiting: By biz_dt the names of the jobs that its run had to leave out.
+        up_to: The date up to which no business day is missed; None before the first tick.
+        waiting: The names of the jobs that a date's run left out, by biz_dt.
     """
 
     up_to: str | None = None
@@ -46,7 +46,7 @@ class ScheduleCursor:
 
 
 def requested_dates(instance: DagsterInstance, schedule_name: str) -> frozenset[str]:
-    """The dates, of the newest ones, for which the schedule's ticks have a run."""
+    """Return the dates of the schedule's newest runs."""
     filters = dg.RunsFilter(tags={SCHEDULE_TAG: schedule_name})
     return frozenset(_values(instance.get_run_records(filters, limit=_NEWEST_RUNS), PARTITION_TAG))
 
@@ -54,7 +54,7 @@ def requested_dates(instance: DagsterInstance, schedule_name: str) -> frozenset[
 def requested_separately(
     instance: DagsterInstance, schedule_name: str, biz_dt: str
 ) -> frozenset[str]:
-    """The names of the jobs that the schedule left out on a date and that have a run since."""
+    """Return the names of the jobs that the schedule left out on a date and that now have a run."""
     tags = {LEFT_OUT_BY_TAG: schedule_name, PARTITION_TAG: biz_dt}
     return frozenset(_values(instance.get_run_records(dg.RunsFilter(tags=tags)), LEFT_OUT_TAG))
 
@@ -62,8 +62,7 @@ def requested_separately(
 def _values(records: Iterable[RunRecord], tag: str) -> Iterator[str]:
     for record in records:
         run = record.dagster_run
-        # One that was created and never submitted does not count: its daemon died in between, and
-        # only another request brings it on its way.
+        # A run that was never submitted, as its daemon died, must be requested again.
         if tag in run.tags and run.status is not DagsterRunStatus.NOT_STARTED:
             yield run.tags[tag]
 
@@ -76,7 +75,7 @@ def read_cursors(instance: DagsterInstance, names: Collection[str]) -> dict[str,
 
 
 def write_cursor(instance: DagsterInstance, name: str, cursor: ScheduleCursor) -> None:
-    """Note it for the next tick and for the sensor."""
+    """Write the cursor of a schedule for its next tick and for the sensor."""
     document = {"up_to": cursor.up_to, "waiting": cursor.waiting}
     write_cursor_value(instance, _CURSOR_KEY + name, json.dumps(document))
 

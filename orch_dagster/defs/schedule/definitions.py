@@ -1,4 +1,4 @@
-"""The schedules by business date, as Dagster has them."""
+"""The schedules by business date, as Dagster definitions."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def is_cron_schedule(text: str) -> bool:
 
 
 def by_biz_dt(location: Location) -> list[Schedule]:
-    """The schedules that the location has.
+    """Return the schedules of the location.
 
     Raises:
-        SettingsError: ORCH_SCHEDULE_CRON is no cron schedule.
+        SettingsError: If ORCH_SCHEDULE_CRON is not a cron schedule.
     """
     cron = location.settings.schedule_cron
     if not is_cron_schedule(cron):
@@ -41,17 +41,17 @@ def by_biz_dt(location: Location) -> list[Schedule]:
 
 
 def schedule_definitions(location: Location) -> Sequence[dg.ScheduleDefinition]:
-    """The schedules of the location for Dagster; all of them load stopped."""
+    """Build the location's schedules for Dagster, all stopped by default."""
     schedules = by_biz_dt(location)
-    of_group: dict[GroupKey, list[str]] = defaultdict(list)
+    names: dict[GroupKey, list[str]] = defaultdict(list)
     for schedule in schedules:
-        of_group[schedule.group].append(schedule.name)
-    return [_definition(one, of_group[one.group], location) for one in schedules]
+        names[schedule.group].append(schedule.name)
+    return [_definition(schedule, names[schedule.group], location) for schedule in schedules]
 
 
 def schedule_findings(location: Location) -> list[Finding]:
-    """The sys_params of schedules whose value cannot be used, and what comes of it."""
-    found = ((row, _fault(row, location)) for row in location.schedule_params)
+    """Return a warning for each sys_param of schedules with an invalid value."""
+    reasons = ((row, _fault(row, location)) for row in location.schedule_params)
     return [
         Finding(
             table=SYS_PARAMS.name,
@@ -60,7 +60,7 @@ def schedule_findings(location: Location) -> list[Finding]:
             job_id="",
             is_warning=True,
         )
-        for row, reason in found
+        for row, reason in reasons
         if reason
     ]
 
@@ -73,12 +73,12 @@ def _fault(row: SysParam, location: Location) -> str | None:
     if reason is None:
         return None
     is_of_load = SYSTEM_SETTINGS[row.param_key].read == SCHEDULE_CRON.read
-    harm = (
-        "the setting holds instead"
+    effect = (
+        "its ORCH_SCHEDULE_ setting is used instead"
         if is_of_load
-        else "the ticks for which it holds fail until it is mended"
+        else "the ticks that use it fail until it is corrected"
     )
-    return f"param_value: {reason}; {harm}"
+    return f"param_value: {reason}; {effect}"
 
 
 def _definition(
@@ -89,7 +89,7 @@ def _definition(
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         yield from evaluate_tick(schedule, siblings, location, context)
 
-    of = schedule.job_name if len(schedule.specs) == 1 else f"the jobs of {schedule.group.name}"
+    jobs = schedule.job_name if len(schedule.specs) == 1 else f"the jobs of {schedule.group.name}"
     return dg.ScheduleDefinition(
         name=schedule.name,
         job_name=schedule.job_name,
@@ -97,5 +97,5 @@ def _definition(
         execution_timezone=schedule.timezone,
         execution_fn=tick,
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description=f"Opens the business dates that are due, and asks for {of}.",
+        description=f"Opens the business dates that are due, and requests runs of {jobs}.",
     )

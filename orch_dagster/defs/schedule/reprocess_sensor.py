@@ -1,4 +1,4 @@
-"""reprocess_dt: the sensor that asks for a business date again, and its end in process_control."""
+"""reprocess_dt: the sensor that requests a business date again, and clears it on completion."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from orch_dagster.schedule.reprocess import Attempt, downstream, due_rows, why_n
 from orch_dagster.schedule.schedules import time_zone
 
 REPROCESS_SENSOR = "reprocess"
-# The group whose date a run reprocesses, the value that asked for it, and the row's run_id then.
+# The group that a run reprocesses, the requesting reprocess_dt, and the row's run_id at that time.
 REPROCESS_TAG = "orch/reprocess"
 REPROCESS_DT_TAG = "orch/reprocess_dt"
 _ROW_RUN_ID_TAG = "orch/reprocess_row_run_id"
-# All jobs completed and the row no longer has the value: from now on it may be given anew.
+# All jobs completed and the row's value is cleared, so the same value may be set again.
 _SETTLED_TAG = "orch/reprocess_settled"
 
 _RUNS_A_TICK = 50
 
 
 def reprocess_sensor(location: Location, jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefinition:
-    """Asks for the dates whose reprocess_dt is today or earlier.
+    """Build the sensor that requests the dates whose reprocess_dt is today or earlier.
 
     Args:
         location: The registry and the settings.
-        jobs: The jobs of the groups, and Dagster's own of all assets.
+        jobs: The jobs of the groups, and Dagster's implicit job of all assets.
     """
     settings = location.settings
     groups = {group.key: group for group in location.registry.groups.values()}
@@ -48,21 +48,23 @@ def reprocess_sensor(location: Location, jobs: Sequence[dg.JobDefinition]) -> dg
         name=REPROCESS_SENSOR,
         jobs=jobs,
         minimum_interval_seconds=60,
-        # It does nothing but what somebody wrote into a row.
+        # It runs only what somebody wrote into a row.
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Asks for the business dates whose reprocess_dt in process_control is today or "
+        description="Requests the business dates whose reprocess_dt in process_control is today or "
         "earlier, with all jobs of the group and those that wait for them.",
     )
     def reprocess(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         now = datetime.now(timezone.utc)
-        zones = {key: ZoneInfo(time_zone(location, each.key_names)) for key, each in groups.items()}
+        zones = {
+            key: ZoneInfo(time_zone(location, group.key_names)) for key, group in groups.items()
+        }
         today = {key: now.astimezone(zone).date().isoformat() for key, zone in zones.items()}
-        asked, reasons = 0, list[str]()
+        requested, reasons = 0, list[str]()
         with opened_store(settings) as store:
             rows = read_records(store, ProcessControl, columns=["reprocess_dt", "run_id"])
-            due, odd = due_rows(rows, today)
-            for sentence in odd:
-                context.log.warning(sentence)
+            due, warnings = due_rows(rows, today)
+            for warning in warnings:
+                context.log.warning(warning)
             for row in due:
                 group = groups[row.group]
                 reason = _not_a_partition(location, row, now.date()) or why_not_now(
@@ -70,17 +72,17 @@ def reprocess_sensor(location: Location, jobs: Sequence[dg.JobDefinition]) -> dg
                 )
                 if reason:
                     reasons.append(f"{group.name} {row.biz_dt}: {reason}")
-                elif asked < _RUNS_A_TICK:
-                    asked += 1
+                elif requested < _RUNS_A_TICK:
+                    requested += 1
                     yield _request(location, store, row, group)
-        if not asked:
+        if not requested:
             yield dg.SkipReason("; ".join(reasons) or "No reprocess_dt is due")
 
     return reprocess
 
 
 def _not_a_partition(location: Location, row: ProcessControl, today_utc: date) -> str | None:
-    """Why Dagster would refuse a run of the date."""
+    """Return why Dagster would refuse a run of the date, or None."""
     last = last_biz_dt(today_utc)
     if location.first_biz_dt <= row.biz_dt <= last:
         return None
@@ -96,7 +98,7 @@ def _attempts(instance: DagsterInstance, biz_dt: str, group: Group) -> Iterator[
     keys = {asset_key(spec) for spec in group.jobs}
     for record in instance.get_run_records(dg.RunsFilter(tags={PARTITION_TAG: biz_dt})):
         run = record.dagster_run
-        # One that was never submitted, as its daemon died, waits for being asked for again.
+        # A run that was never submitted, as its daemon died, must be requested again.
         if run.status is DagsterRunStatus.NOT_STARTED:
             continue
         is_own = run.tags.get(REPROCESS_TAG) == group.name
@@ -113,7 +115,7 @@ def _attempts(instance: DagsterInstance, biz_dt: str, group: Group) -> Iterator[
 def _request(
     location: Location, store: ControlStore, row: ProcessControl, group: Group
 ) -> dg.RunRequest:
-    """Return the run of the group's chain, and of what other groups made of it for that date."""
+    """Request the group's chain, with other groups' downstream jobs that completed that date."""
     behind = list(downstream(location.registry, group))
     done = completed(store, {spec.job_id for spec in behind}, [row.biz_dt])
     behind = [spec for spec in behind if (spec.job_id, row.biz_dt) in done]
@@ -135,11 +137,12 @@ def _request(
 def settle_reprocess(
     instance: DagsterInstance, store: ControlStore, location: Location, run: DagsterRun
 ) -> None:
-    """Take reprocess_dt from the row where all jobs of the group have completed the date in the
-    runs that it asked for; safe to do again.
+    """Clear reprocess_dt once all jobs of the group completed the date in the runs it requested.
+
+    Repeating it is safe.
 
     Args:
-        instance: Where the runs are.
+        instance: The instance of the runs.
         store: The control store; execution_log has the run's rows already.
         location: The registry.
         run: A run that has ended.
@@ -150,18 +153,18 @@ def settle_reprocess(
     group = location.registry.groups.get(run.tags[REPROCESS_TAG])
     if group is None:
         return
-    # The run itself, and where it failed those that went on from it.
+    # A failed run may have been continued by later ones.
     tags = {REPROCESS_TAG: group.name, REPROCESS_DT_TAG: value, PARTITION_TAG: biz_dt}
     runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(tags=tags))]
-    run_ids = [one.run_id for one in runs if _SETTLED_TAG not in one.tags]
+    run_ids = [request.run_id for request in runs if _SETTLED_TAG not in request.tags]
     where = {"run_id": run_ids, "biz_dt": biz_dt, "status": COMPLETED}
     done = {row.job_id for row in read_records(store, ExecutionLog, where, columns=["job_id"])}
     if not done.issuperset(group.job_ids):
         return
     key = {**group.key.columns, "biz_dt": biz_dt}
-    there = read_records(store, ProcessControl, key, columns=["reprocess_dt"])
-    # Whoever set another value since wants it run again.
-    if any(row.reprocess_dt == value for row in there):
+    rows = read_records(store, ProcessControl, key, columns=["reprocess_dt"])
+    # Another value is a new request.
+    if any(row.reprocess_dt == value for row in rows):
         store.update(PROCESS_CONTROL, [{**key, "reprocess_dt": None}])
     for run_id in run_ids:
         tag_run(instance, run_id, {_SETTLED_TAG: "true"})

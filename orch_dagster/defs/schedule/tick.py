@@ -1,4 +1,4 @@
-"""A tick of a schedule: opens the business dates that are due, and asks for their runs."""
+"""A tick of a schedule: opens the business dates that are due, and requests their runs."""
 
 from __future__ import annotations
 
@@ -35,29 +35,28 @@ from orch_dagster.schedule.due_dates import DueDates, catchup_start, due_dates
 from orch_dagster.schedule.schedules import Schedule
 from orch_dagster.schedule.settings import TICK_KEYS, TickParams, tick_params
 
-# Dagit shows in advance what a tick would do by doing it. Further ahead than two hosts' clocks
-# differ, it is that: nothing is opened, nothing is noted.
+# A tick further ahead than hosts' clocks differ is Dagit's preview, which must write nothing.
 _PREVIEW_AHEAD = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What a tick goes by.
+class _TickFacts:
+    """The facts by which a tick decides.
 
     Attributes:
-        params: Of the schedule.
+        params: The schedule's parameters.
         biz_dt: The tick's business date.
         rows: The open dates of the group.
-        ticked: Dates for which there is a run already.
-        apart: Gives the jobs of a date's run that were left out and have been asked for since.
-        cursor: What the ticks before left for this one.
+        requested: The dates that already have a run.
+        separate: Returns the jobs that a date's run left out and that now have a run.
+        cursor: The cursor that the previous tick wrote.
     """
 
     params: TickParams
     biz_dt: date
     rows: Mapping[str, ProcessControl]
-    ticked: frozenset[str]
-    apart: Callable[[str], frozenset[str]]
+    requested: frozenset[str]
+    separate: Callable[[str], frozenset[str]]
     cursor: ScheduleCursor
 
 
@@ -67,17 +66,17 @@ def evaluate_tick(
     location: Location,
     context: dg.ScheduleEvaluationContext,
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Ask for a run of each date that is due, or say why there is none.
+    """Yield a run request for each date that is due, or a skip reason.
 
     Args:
         schedule: The schedule.
         siblings: The names of all schedules of its group.
         location: The registry, as it was when the location loaded.
-        context: Dagster's.
+        context: Dagster's context of the tick.
 
     Raises:
-        TickParamError: A sys_param of the schedule cannot be used.
-        StoreError: The control store cannot be read or written. The next tick asks for the dates
+        TickParamError: If a sys_param of the schedule is invalid.
+        StoreError: If the control store can't be read or written. The next tick requests the dates
             of this one too.
     """
     with opened_store(location.settings) as store:
@@ -104,7 +103,7 @@ class _Tick:
         self._store = store
 
     def answer(self) -> Sequence[dg.RunRequest | dg.SkipReason]:
-        """What the tick asks for; safe to do again."""
+        """Return the tick's requests, or its skip reason; repeating it is safe."""
         params = self._params()
         local = self._at.astimezone(ZoneInfo(self._schedule.timezone)).date()
         group = self._schedule.group.name
@@ -114,7 +113,7 @@ class _Tick:
         if biz_dt.isoformat() < self._location.first_biz_dt:
             return [dg.SkipReason(self._before_the_first(biz_dt))]
         name = self._schedule.name
-        seen = _Seen(
+        facts = _TickFacts(
             params,
             biz_dt,
             self._rows(),
@@ -122,18 +121,18 @@ class _Tick:
             cache(partial(requested_separately, self._instance, name)),
             read_cursors(self._instance, [name])[name],
         )
-        due = self._due(seen)
+        due = self._due(facts)
         days = [day.isoformat() for day in due.dates]
-        waiting = self._waiting(days, seen)
+        waiting = self._waiting(days, facts)
         if self._at - datetime.now(timezone.utc) > _PREVIEW_AHEAD:
-            self._log.info("The tick lies ahead: nothing is opened before it comes.")
+            self._log.info("Preview of a future tick: it opens no business date.")
         else:
-            # First of all where to look again, should this be as far as the tick comes.
+            # First the cursor, so that the next tick repeats one that fails from here on.
             write_cursor(self._instance, name, ScheduleCursor(due.up_to.isoformat(), waiting))
-            self._open(days, seen)
-        self._tell(due, seen, waiting)
-        requests = [self._request(day, waiting.get(day, ()), seen) for day in days]
-        return [request for request in requests if request] or [self._nothing(seen, waiting)]
+            self._open(days, facts)
+        self._log_dates(due, facts, waiting)
+        requests = [self._request(day, waiting.get(day, ()), facts) for day in days]
+        return [request for request in requests if request] or [self._nothing(facts, waiting)]
 
     def _params(self) -> TickParams:
         where = {
@@ -151,54 +150,56 @@ class _Tick:
         for row in rows:
             if not is_iso_date(row.biz_dt):
                 key = PROCESS_CONTROL.key_text(row.to_row())
-                self._log.warning(f"{PROCESS_CONTROL.name} ({key}): no date such as 2024-05-15")
+                self._log.warning(
+                    f"{PROCESS_CONTROL.name} ({key}): biz_dt is not a date such as 2024-05-15"
+                )
         return {row.biz_dt: row for row in rows if is_iso_date(row.biz_dt)}
 
-    def _due(self, seen: _Seen) -> DueDates:
-        calendar, biz_dt = seen.params.calendar, seen.biz_dt
-        noted = seen.cursor.up_to
+    def _due(self, facts: _TickFacts) -> DueDates:
+        calendar, biz_dt = facts.params.calendar, facts.biz_dt
+        noted = facts.cursor.up_to
         first = date.fromisoformat(self._location.first_biz_dt)
         up_to = max(
-            date.fromisoformat(noted) if noted else self._catchup_start(seen),
+            date.fromisoformat(noted) if noted else self._catchup_start(facts),
             first - timedelta(days=1),
         )
         days = [day.isoformat() for day in (*calendar.between(up_to, biz_dt), biz_dt)]
-        covered = {day for day in days if self._is_covered(day, seen)}
-        opened = [day for day in days[:-1] if day not in covered and day in seen.rows]
+        covered = {day for day in days if self._is_covered(day, facts)}
+        opened = [day for day in days[:-1] if day not in covered and day in facts.rows]
         covered |= self._completed(opened)
         dates = {date.fromisoformat(day) for day in covered}
-        return due_dates(biz_dt, up_to, dates, calendar, seen.params.catchup)
+        return due_dates(biz_dt, up_to, dates, calendar, facts.params.catchup)
 
-    def _is_covered(self, day: str, seen: _Seen) -> bool:
-        """Whether nothing is left to ask for on that date: it has its run, or each of the jobs
-        waits, or did so and has one of its own."""
-        if day in seen.ticked or day not in seen.rows:
-            return day in seen.ticked
-        apart = {*seen.cursor.waiting.get(day, ()), *seen.apart(day)}
-        return apart.issuperset(spec.job_name for spec in self._schedule.specs)
+    def _is_covered(self, day: str, facts: _TickFacts) -> bool:
+        """Tell whether the date needs no request: it has a run, or each job waits or has its own
+        run."""
+        if day in facts.requested or day not in facts.rows:
+            return day in facts.requested
+        separate = {*facts.cursor.waiting.get(day, ()), *facts.separate(day)}
+        return separate.issuperset(spec.job_name for spec in self._schedule.specs)
 
-    def _catchup_start(self, seen: _Seen) -> date:
+    def _catchup_start(self, facts: _TickFacts) -> date:
         others = [name for name in self._siblings if name != self._schedule.name]
         of_others: set[str] = set()
         for name, cursor in read_cursors(self._instance, others).items():
             of_others |= {*requested_dates(self._instance, name), *cursor.waiting}
         return catchup_start(
-            seen.biz_dt,
-            [date.fromisoformat(day) for day in seen.rows],
+            facts.biz_dt,
+            [date.fromisoformat(day) for day in facts.rows],
             {date.fromisoformat(day) for day in of_others},
-            seen.params.calendar,
-            seen.params.catchup,
+            facts.params.calendar,
+            facts.params.catchup,
         )
 
     def _completed(self, days: Collection[str]) -> set[str]:
-        """Those that every job of the schedule has completed, whoever asked for them."""
+        """Return the days that every job of the schedule has completed, in any run."""
         ids = self._schedule.job_ids
         done = completed(self._store, ids, days)
         return {day for day in days if all((job_id, day) in done for job_id in ids)}
 
-    def _waiting(self, days: Sequence[str], seen: _Seen) -> dict[str, tuple[str, ...]]:
-        """The jobs that wait, by date: those noted that still do, and those of these dates."""
-        noted = seen.cursor.waiting
+    def _waiting(self, days: Sequence[str], facts: _TickFacts) -> dict[str, tuple[str, ...]]:
+        """Return the jobs that wait, by date: those of the cursor that still do, and new ones."""
+        noted = facts.cursor.waiting
         jobs = self._location.registry.jobs
         id_of = {name: jobs[name].job_id for day in noted for name in noted[day] if name in jobs}
         done = completed(
@@ -208,68 +209,69 @@ class _Tick:
             day: tuple(
                 name
                 for name in names
-                if name not in seen.apart(day) and (id_of.get(name, ""), day) not in done
+                if name not in facts.separate(day) and (id_of.get(name, ""), day) not in done
             )
             for day, names in noted.items()
         }
         for day in days:
-            # Once decided it stays so: the sensor may have asked for the job since.
+            # A noted date is not decided again, as the sensor may have requested its jobs since.
             if day not in noted:
                 ready = {job_id for job_id, of in done if of == day}
                 waiting[day] = blocked_jobs(self._schedule.specs, ready)
         return {day: names for day, names in waiting.items() if names}
 
-    def _open(self, days: Sequence[str], seen: _Seen) -> None:
-        model = newest_row(seen.rows.values())
+    def _open(self, days: Sequence[str], facts: _TickFacts) -> None:
+        model = newest_row(facts.rows.values())
         rows = [
             opened_row(self._schedule.group, day, model).to_row()
             for day in days
-            if day not in seen.rows
+            if day not in facts.rows
         ]
         if rows:
             self._store.insert_ignore(PROCESS_CONTROL, rows)
         for row in rows:
             self._log.info(f"Opened {PROCESS_CONTROL.name} ({PROCESS_CONTROL.key_text(row)}).")
 
-    def _request(self, day: str, waiting: Sequence[str], seen: _Seen) -> dg.RunRequest | None:
-        """The run of a date, without the jobs that wait; None where all of them do."""
+    def _request(self, day: str, waiting: Sequence[str], facts: _TickFacts) -> dg.RunRequest | None:
+        """Build the run request of a date without the jobs that wait; None if all of them do."""
         schedule = self._schedule
-        apart = {*waiting, *seen.apart(day)}
-        specs = [spec for spec in schedule.specs if spec.job_name not in apart]
+        separate = {*waiting, *facts.separate(day)}
+        specs = [spec for spec in schedule.specs if spec.job_name not in separate]
         if not specs:
             return None
         tags = {PARTITION_TAG: day, SCHEDULE_TAG: schedule.name}
         if waiting:
             tags[WAITING_TAG] = ", ".join(waiting)
-        # By default, all that the job has: a group's job also has those with a cron of their own.
+        # A group's job also holds jobs with their own cron, so its full selection may be too wide.
         group = self._location.registry.groups.get(schedule.job_name)
         of_job = group.jobs if group else schedule.specs
         selection = None if len(specs) == len(of_job) else [asset_key(spec) for spec in specs]
         return dg.RunRequest(run_key=day, partition_key=day, tags=tags, asset_selection=selection)
 
-    def _tell(self, due: DueDates, seen: _Seen, waiting: Mapping[str, Sequence[str]]) -> None:
+    def _log_dates(
+        self, due: DueDates, facts: _TickFacts, waiting: Mapping[str, Sequence[str]]
+    ) -> None:
         for day in due.dates:
-            if day != seen.biz_dt:
-                self._log.info(f"{day} was passed over and is asked for now.")
+            if day != facts.biz_dt:
+                self._log.info(f"{day} was missed and is requested now.")
             if names := waiting.get(day.isoformat()):
                 self._log.info(_waits(day, names))
         if due.left:
             self._log.warning(
-                f"{due.left} more business days before {seen.biz_dt} were passed over: the next "
-                f"ticks ask for {seen.params.catchup} each ({SCHEDULE_CATCHUP.key}; 0 gives them "
-                f"up)."
+                f"{due.left} more business days before {facts.biz_dt} were missed: the next ticks "
+                f"request {facts.params.catchup} each ({SCHEDULE_CATCHUP.key}; 0 skips them)."
             )
 
-    def _nothing(self, seen: _Seen, waiting: Mapping[str, Sequence[str]]) -> dg.SkipReason:
-        if names := waiting.get(seen.biz_dt.isoformat()):
-            return dg.SkipReason(_waits(seen.biz_dt, names))
-        return dg.SkipReason(f"{seen.biz_dt} of {self._schedule.group.name} was asked for already")
+    def _nothing(self, facts: _TickFacts, waiting: Mapping[str, Sequence[str]]) -> dg.SkipReason:
+        if names := waiting.get(facts.biz_dt.isoformat()):
+            return dg.SkipReason(_waits(facts.biz_dt, names))
+        return dg.SkipReason(f"{facts.biz_dt} of {self._schedule.group.name} was already requested")
 
     def _before_the_first(self, biz_dt: date) -> str:
         entity, source_system = self._schedule.group
         return (
             f"{biz_dt} is before the first partition, {self._location.first_biz_dt}: lower "
-            f"ORCH_FIRST_BIZ_DT where it is set, else open the date with "
+            f"ORCH_FIRST_BIZ_DT if it is set, else open the date with "
             f"`orch open {entity} {source_system} {biz_dt}`, and reload the code location"
         )
 
@@ -277,5 +279,5 @@ class _Tick:
 def _waits(day: date, names: Sequence[str]) -> str:
     return (
         f"{day}: left out, as they wait for jobs of other runs: {', '.join(names)}. The sensor "
-        f"{WAITING_SENSOR} asks for each when its parents have completed the date"
+        f"{WAITING_SENSOR} requests each when its parents have completed the date"
     )

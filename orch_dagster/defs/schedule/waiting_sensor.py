@@ -1,4 +1,4 @@
-"""The sensor that asks for scheduled jobs whose parents are in other runs, when those completed."""
+"""The sensor that requests scheduled jobs once their parents in other runs have completed."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class _Waiting:
 def waiting_jobs_sensor(
     location: Location, schedules: Sequence[Schedule], jobs: Sequence[dg.JobDefinition]
 ) -> dg.SensorDefinition:
-    """Runs each waiting job by itself, once all of its parents have completed the date.
+    """Build the sensor that requests each waiting job once its parents have completed the date.
 
     Args:
         location: The registry and the settings.
-        schedules: Whose runs leave jobs out.
-        jobs: The jobs of the groups, of which a run has the one asset.
+        schedules: The schedules whose runs leave jobs out.
+        jobs: The jobs of the groups; a request selects one of their assets.
     """
     settings = location.settings
 
@@ -50,10 +50,10 @@ def waiting_jobs_sensor(
         name=WAITING_SENSOR,
         jobs=jobs,
         minimum_interval_seconds=30,
-        # A schedule that is stopped leaves nothing to wait for.
+        # With all schedules stopped it has nothing to do.
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Asks for the jobs that a schedule's run left out, as they wait for jobs of "
-        "other groups or with a cron of their own: each when its parents have completed the date.",
+        description="Requests the jobs that a schedule's run left out, as they wait for jobs of "
+        "other groups or with their own cron: each when its parents have completed the date.",
     )
     def waiting_jobs(
         context: dg.SensorEvaluationContext,
@@ -61,7 +61,7 @@ def waiting_jobs_sensor(
         left_out = _left_out(context.instance, location, schedules)
         if left_out:
             with opened_store(settings) as store:
-                waiting, ready = _sorted_out(store, left_out)
+                waiting, ready = _split_by_readiness(store, left_out)
             yield from map(_request, ready)
             if ready:
                 return
@@ -76,52 +76,54 @@ def waiting_jobs_sensor(
 def _left_out(
     instance: DagsterInstance, location: Location, schedules: Sequence[Schedule]
 ) -> list[_Waiting]:
-    """The jobs that wait and have not been asked for yet."""
+    """Return the jobs that were left out and have not been requested since."""
     by_name = {schedule.name: schedule for schedule in schedules}
     registry = location.registry.jobs
-    found: list[_Waiting] = []
+    left_out: list[_Waiting] = []
     for name, cursor in read_cursors(instance, by_name).items():
         for biz_dt, job_names in sorted(cursor.waiting.items()):
-            asked = requested_separately(instance, name, biz_dt)
-            found += [
+            requested = requested_separately(instance, name, biz_dt)
+            left_out += [
                 _Waiting(by_name[name], biz_dt, registry[job_name])
                 for job_name in job_names
-                if job_name in registry and job_name not in asked
+                if job_name in registry and job_name not in requested
             ]
-    return found
+    return left_out
 
 
-def _sorted_out(
+def _split_by_readiness(
     store: ControlStore, left_out: Collection[_Waiting]
 ) -> tuple[list[_Waiting], list[_Waiting]]:
-    """Those that wait still, and those whose parents have all completed; one that has completed
-    itself since is neither."""
-    ids = {id_ for one in left_out for id_ in (one.spec.job_id, *one.spec.parents)}
-    done = completed(store, ids, {one.biz_dt for one in left_out})
+    """Split the jobs into those that wait and those whose parents have all completed.
+
+    A job that has completed meanwhile is in neither list.
+    """
+    ids = {id_ for job in left_out for id_ in (job.spec.job_id, *job.spec.parents)}
+    done = completed(store, ids, {job.biz_dt for job in left_out})
     waiting: list[_Waiting] = []
     ready: list[_Waiting] = []
-    for one in left_out:
-        if (one.spec.job_id, one.biz_dt) not in done:
-            is_ready = all((parent, one.biz_dt) in done for parent in one.spec.parents)
-            (ready if is_ready else waiting).append(one)
+    for job in left_out:
+        if (job.spec.job_id, job.biz_dt) not in done:
+            is_ready = all((parent, job.biz_dt) in done for parent in job.spec.parents)
+            (ready if is_ready else waiting).append(job)
     return waiting, ready
 
 
-def _request(one: _Waiting) -> dg.RunRequest:
+def _request(job: _Waiting) -> dg.RunRequest:
     return dg.RunRequest(
-        run_key=f"{one.spec.job_name} {one.biz_dt}",
-        job_name=one.spec.group.name,
-        partition_key=one.biz_dt,
-        asset_selection=[asset_key(one.spec)],
+        run_key=f"{job.spec.job_name} {job.biz_dt}",
+        job_name=job.spec.group.name,
+        partition_key=job.biz_dt,
+        asset_selection=[asset_key(job.spec)],
         tags={
-            PARTITION_TAG: one.biz_dt,
-            LEFT_OUT_BY_TAG: one.schedule.name,
-            LEFT_OUT_TAG: one.spec.job_name,
+            PARTITION_TAG: job.biz_dt,
+            LEFT_OUT_BY_TAG: job.schedule.name,
+            LEFT_OUT_TAG: job.spec.job_name,
         },
     )
 
 
 def _listed(waiting: Sequence[_Waiting]) -> str:
-    names = [f"{one.spec.job_name} {one.biz_dt}" for one in waiting]
+    names = [f"{job.spec.job_name} {job.biz_dt}" for job in waiting]
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return ", ".join(names[:10]) + more

@@ -112,8 +112,8 @@ def test_what_no_tick_could_go_by_is_told_at_load(located: Located, store: Contr
     assert "holidays.txt" in calendar
     assert offset == (
         "sys_params (param_key=schedule.offset, environment=DEV, key_name=gels_fpms): "
-        "param_value: '-1' is not a whole number from 0 to 999; the ticks for which it holds fail "
-        "until it is mended"
+        "param_value: '-1' is not a whole number from 0 to 999; the ticks that use it fail "
+        "until it is corrected"
     )
 
 

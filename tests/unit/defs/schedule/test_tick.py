@@ -87,7 +87,7 @@ def test_a_date_is_asked_for_once(chain: ControlStore, played: Load) -> None:
     for hour in (2, 3):
         told = played().tick(NAME, at(16, hour))
         assert not told.run_requests
-        assert told.skip_message == "2024-05-15 of gels_fpms was asked for already"
+        assert told.skip_message == "2024-05-15 of gels_fpms was already requested"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_parameters_are_read_at_the_tick_and_the_narrower_wins(
     assert dagster.dates(NAME, at(17)) == ["2024-05-15"]
 
 
-def test_passed_over_dates_are_opened_and_asked_for_oldest_first(
+def test_missed_dates_are_opened_and_requested_oldest_first(
     chain: ControlStore, played: Load, capsys: pytest.CaptureFixture[str]
 ) -> None:
     set_params(chain, calendar="2024-05-20")
@@ -152,7 +152,7 @@ def test_passed_over_dates_are_opened_and_asked_for_oldest_first(
     said = capsys.readouterr().err
     for day in expected[:-1]:
         assert f"biz_dt={day})." in said
-        assert f"{day} was passed over and is asked for now." in said
+        assert f"{day} was missed and is requested now." in said
 
 
 def test_more_than_a_tick_catches_up_with_follow_at_the_next(
@@ -161,7 +161,7 @@ def test_more_than_a_tick_catches_up_with_follow_at_the_next(
     set_params(chain, catchup="2")
     dagster = played()
     assert dagster.dates(NAME, at(24)) == ["2024-05-16", "2024-05-17", "2024-05-23"]
-    assert "3 more business days before 2024-05-23 were passed over" in capsys.readouterr().err
+    assert "3 more business days before 2024-05-23 were missed" in capsys.readouterr().err
     assert dagster.dates(NAME, at(27)) == ["2024-05-20", "2024-05-21", "2024-05-24"]
     assert dagster.dates(NAME, at(28)) == ["2024-05-22", "2024-05-27"]
     assert dagster.dates(NAME, at(29)) == ["2024-05-28"]
@@ -248,7 +248,7 @@ def test_dates_of_an_older_table_are_named_and_passed_over(
     assert dagster.dates(NAME, at(17)) == ["2024-05-16"]
     assert rows(chain)["2024-05-16"]["business_keys"] == "contract_no"
     said = capsys.readouterr().err
-    assert "biz_dt=31/12/2023): no date such as 2024-05-15" in said
+    assert "biz_dt=31/12/2023): biz_dt is not a date such as 2024-05-15" in said
 
 
 def test_a_tick_that_lies_ahead_shows_and_opens_nothing(chain: ControlStore, played: Load) -> None:
