@@ -16,7 +16,7 @@ except DagsterVersionError as error:
     # Dagster's commands print this kind without a trace, and its pages show the sentence first.
     raise click.ClickException(str(error)) from None
 
-# Only now: another version of Dagster may lack what these import.
+# After the check, as another version of Dagster may lack what these import.
 from dagster import JobDefinition, RepositoryDefinition
 
 from orch_dagster.defs.dagster_internals.server_stop import cancel_runs_with_their_server

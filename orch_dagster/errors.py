@@ -1,4 +1,4 @@
-"""The one root of this package's errors; what to do is decided by type, never by text."""
+"""The errors of this package, under one root; callers decide by type, never by text."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 
 class OrchError(Exception):
-    """Anything this package refuses or could not do; its text says what, where and what to do."""
+    """The root of this package's errors; the text names the fault, the place and the remedy."""
 
 
 class SettingsError(OrchError):
-    """An environment setting has a value that cannot be used."""
+    """An environment setting has a value that can't be used."""
 
 
 class StoreError(OrchError):
     """The control store failed.
 
     Args:
-        message: What happened and the remedy.
+        message: The fault and the remedy.
         store: The store's address, without its password.
-        table: The table in question, if one was.
+        table: The table, if the fault is about one.
     """
 
     def __init__(self, message: str, *, store: str, table: str | None = None) -> None:
@@ -30,18 +30,18 @@ class StoreError(OrchError):
 
 
 class TransientStoreError(StoreError):
-    """Worth another try: a reset connection, a lock, a timeout."""
+    """A failure that a retry may cure: a reset connection, a lock, a timeout."""
 
 
 class PermanentStoreError(StoreError):
-    """Another try gives the same answer: a missing table, a bad value, a wrong address."""
+    """A failure that a retry can't cure: a missing table, a bad value, a wrong address."""
 
 
 class RowError(OrchError):
-    """A value does not fit its column, found before the store saw it.
+    """Values do not fit their columns; raised before anything is sent to the store.
 
     Args:
-        problems: One sentence for each bad value, all of them.
+        problems: A sentence for each bad value.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -58,4 +58,4 @@ class UnknownRunError(OrchError):
 
 
 class NotReadyError(OrchError):
-    """A run cannot start: its date is not open, or a parent has not completed it."""
+    """A run can't start: its date is not open, or a parent has not completed it."""

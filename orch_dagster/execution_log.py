@@ -1,7 +1,7 @@
 """Turn the events of a run into rows of execution_log: one pure projection for every writer.
 
-The step writes its row at once, the sensor writes later what a crash or an outage left out. Both
-read the same reports, so both write the same bytes, and any number of times.
+The step writes its row at once; the sensor later writes rows that a crash or an outage kept from
+being written. Both read the same reports, so both write the same bytes, any number of times.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from orch_dagster.text import clip_utf8
 
 @dataclass(frozen=True)
 class DateResult:
-    """How one business date of a step ended."""
+    """The end of one business date of a step."""
 
     status: str
-    """completed, failed or canceled, as an Outcome says it."""
+    """completed, failed or canceled, as in an Outcome."""
     at: datetime
     message: str | None = None
     started_at: datetime | None = None
-    """When this date's own work began, where the step had several."""
+    """When the work on this date began, if the step had several."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain values, its times in whole microseconds."""
@@ -48,7 +48,7 @@ class DateResult:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> DateResult:
-        """Return what `to_json` was called on."""
+        """Return the value that `to_json` was called on."""
         started = document.get("started_at")
         return cls(
             status=document["status"],
@@ -60,15 +60,15 @@ class DateResult:
 
 @dataclass(frozen=True)
 class StepReport:
-    """What a step knew when it reported; a later report of the same step adds to it.
+    """The state of a step when it reported; a later report of the same step adds to it.
 
     Attributes:
-        job_name: The job, which is the step.
-        job_id: Its id.
+        job_name: The step's job.
+        job_id: The job's id.
         biz_dts: The dates it lands.
         started_at: When it began.
         attempt: 1, and one more for each retry.
-        spark_app_id: Once there is one.
+        spark_app_id: The id of its Spark application, once it has one.
         ends: The results so far, by business date.
     """
 
@@ -94,7 +94,7 @@ class StepReport:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> StepReport:
-        """Return what `to_json` was called on."""
+        """Return the value that `to_json` was called on."""
         return cls(
             job_name=document["job_name"],
             job_id=document["job_id"],
@@ -107,7 +107,7 @@ class StepReport:
 
 
 class RunStatus(Enum):
-    """How a run ended."""
+    """The end of a run."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -134,17 +134,17 @@ class RunEndEvent:
 
 @dataclass(frozen=True)
 class RunHistory:
-    """What is known of a run.
+    """The events of a run, as far as they are known.
 
     Attributes:
-        run_id: Dagster's.
+        run_id: Dagster's run id.
         created_at: When the run was created; the same for every reader.
-        biz_dts: The dates it was asked for.
+        biz_dts: The dates it was requested for.
         job_ids: job_name to job_id of the steps it planned.
-        reports: Of its steps, in any order, repeated or not.
+        reports: The reports of its steps, in any order, repeated or not.
         failures: Dagster's step failures.
-        end: The end of the run, if it is over.
-        parents: job_name to the steps of the run that come before it.
+        end: The end of the run, if it has ended.
+        parents: job_name to the steps of the run that are upstream of it.
     """
 
     run_id: str
@@ -164,11 +164,11 @@ def row_id(run_id: str, created_at: datetime, job_id: str, biz_dt: str) -> str:
 
 
 def project(run: RunHistory) -> list[ExecutionLog]:
-    """Return the rows that a run's events amount to, by job and date.
+    """Return the rows of a run's events, by job and date.
 
     A step without a report has a row if it failed before it could report, if the run was canceled
-    before it, or if the run failed when it was its turn. It has none if a step before it did not
-    end well.
+    before it, or if the run failed when it was its turn. It has no row if an upstream step did not
+    complete.
     """
     attempts_by_job = _attempts_by_job(run.reports)
     rows: list[ExecutionLog] = []
@@ -177,28 +177,25 @@ def project(run: RunHistory) -> list[ExecutionLog]:
         for biz_dt in sorted({day for attempt in attempts for day in attempt.biz_dts}):
             of_date = [attempt for attempt in attempts if biz_dt in attempt.biz_dts]
             rows.append(_reported_row(run, of_date, biz_dt, failures))
-    ended_well = set(attempts_by_job) - {row.job_name for row in rows if row.status != COMPLETED}
-    ended_well -= {failure.job_name for failure in run.failures}
+    completed = set(attempts_by_job) - {row.job_name for row in rows if row.status != COMPLETED}
+    completed -= {failure.job_name for failure in run.failures}
     for job_name in sorted(set(run.job_ids) - set(attempts_by_job)):
-        if result := _unreported_result(run, job_name, ended_well):
+        if result := _unreported_result(run, job_name, completed):
             rows += [_unreported_row(run, result, job_name, biz_dt) for biz_dt in run.biz_dts]
     return rows
 
 
-def _unreported_result(run: RunHistory, job_name: str, ended_well: Set[str]) -> DateResult | None:
-    """Return how a step without reports ended; None where it has no row."""
+def _unreported_result(run: RunHistory, job_name: str, completed: Set[str]) -> DateResult | None:
+    """Return the result of a step without reports, or None if it gets no row."""
     failures = [failure for failure in run.failures if failure.job_name == job_name]
-    was_due = run.parents.get(job_name, frozenset()) <= ended_well
+    was_due = run.parents.get(job_name, frozenset()) <= completed
     if failures or (run.end and (run.end.status is RunStatus.CANCELED or was_due)):
         return _result_from_dagster(run, failures)
     return None
 
 
 def _attempts_by_job(reports: Iterable[StepReport]) -> dict[str, list[StepReport]]:
-    """Merge the reports of each attempt of a step into one, the first attempt first.
-
-    The order of the reports makes no difference.
-    """
+    """Merge the reports of each attempt of a step into one, whatever their order; oldest first."""
     by_attempt: dict[tuple[str, int], list[StepReport]] = {}
     for report in sorted(reports, key=lambda each: (each.attempt, len(each.ends), each.started_at)):
         by_attempt.setdefault((report.job_name, report.attempt), []).append(report)
@@ -222,7 +219,7 @@ def _reported_row(
     biz_dt: str,
     failures: Sequence[StepFailureEvent],
 ) -> ExecutionLog:
-    """Return the row of a date: as its last attempt ended, from its first start on."""
+    """Return the row of a date, with the end of its last attempt and the start of its first."""
     last = attempts[-1]
     result = last.ends.get(biz_dt) or _result_from_dagster(run, failures)
     status, message = _status(result)
@@ -234,7 +231,7 @@ def _reported_row(
         job_id=last.job_id,
         job_name=last.job_name,
         run_id=run.run_id,
-        # A run that named no date has a row all the same, without one.
+        # A run without a date has a row too, with a null.
         biz_dt=biz_dt or None,
         spark_app_id=applications[-1] if applications else None,
         status=status,
@@ -249,7 +246,7 @@ def _reported_row(
 def _result_from_dagster(
     run: RunHistory, failures: Sequence[StepFailureEvent]
 ) -> DateResult | None:
-    """Return the result of a step that did not live to report it."""
+    """Return the result that Dagster's events give for a step that couldn't report its own."""
     if failures:
         first = min(failures, key=lambda failure: failure.at)
         return DateResult("failed", first.at, first.message)
@@ -295,7 +292,7 @@ def _status(result: DateResult | None) -> tuple[str, str | None]:
 
 
 def write_rows(store: ControlStore, rows: Sequence[ExecutionLog]) -> None:
-    """Write projected rows: a start never undoes an end, an end never replaces a value by null."""
+    """Write projected rows; a start never overwrites an end, and an end no value by a null."""
     started = [row.to_row() for row in rows if row.status == STARTED]
     ended = [
         {name: value for name, value in row.to_row().items() if value is not None}

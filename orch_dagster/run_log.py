@@ -1,6 +1,6 @@
-"""A run's log: written by the orchestrator and its jobs, followed while it grows, expired when old.
+"""Write a run's log, follow it while it grows, and remove it when it has expired.
 
-Its parameters under ``params/`` expire with it.
+A run's parameters under ``params/`` expire with its log.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from pathlib import Path
 from framework.contract.append import open_append, write_all
 from framework.contract.log_line import format_line
 
-# No system tells of a growing file in the same way, so it is looked at.
+# Polled, as every system reports a growing file in another way.
 _LOOK_EVERY_S = 0.5
 _PIECE_BYTES = 1 << 20
-# Only what run_log_path and write_bundle name so: other files there are their owner's.
+# Only names that run_log_path and write_bundle make: other files belong to somebody else.
 _LOG = re.compile(r"job_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_(?P<start>.{1,8})\.log")
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class RunLog:
-    """Appends lines to one file, a line a write, so that several processes may share it.
+    """A log file that several processes may share, as each line is one write.
 
     Args:
-        path: The file; its folder is made.
+        path: The file; its folder is created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,13 +41,13 @@ class RunLog:
 
         Args:
             level: Such as INFO.
-            name: Who speaks: ``orch``, or ``spark`` for what the child printed.
-            text: What to say.
+            name: The logger: ``orch``, or ``spark`` for the child's output.
+            text: The message.
         """
         now = datetime.now(timezone.utc)
         for line in text.splitlines() or [""]:
-            whole = format_line(now, level, name, line) + "\n"
-            write_all(self._file, whole.encode("utf-8", "replace"))
+            formatted = format_line(now, level, name, line) + "\n"
+            write_all(self._file, formatted.encode("utf-8", "replace"))
 
     def close(self) -> None:
         """Close the file."""
@@ -55,36 +55,40 @@ class RunLog:
 
 
 def run_log_path(logs_dir: Path, run_id: str, created_at: datetime) -> Path:
-    """``logs/job_YYYY-MM-DD_HH-MM-SS_<first 8 of run id>.log``, by the run's creation in UTC."""
+    """Return the path of a run's log, named after the run's creation in UTC.
+
+    >>> run_log_path(Path("logs"), "0123456789", datetime(2024, 5, 15, tzinfo=timezone.utc)).name
+    'job_2024-05-15_00-00-00_01234567.log'
+    """
     at = created_at.astimezone(timezone.utc)
     return logs_dir / f"job_{at:%Y-%m-%d_%H-%M-%S}_{run_id[:8]}.log"
 
 
 def follow(path: Path, is_over: Callable[[], bool]) -> Iterator[str]:
-    """The text of a file from its start, piece by piece, each of whole lines.
+    """Yield the text of a growing file from its start, in pieces of whole lines.
 
     Args:
-        path: The file; it need not be there yet.
-        is_over: Whether nothing more is written; then the rest is read, and this ends.
+        path: The file; it need not exist yet.
+        is_over: Returns whether the writers have ended; the remainder is then read and yielded.
     """
-    position, rest = 0, b""
+    position, partial = 0, b""
     while True:
-        # Asked first: what was written before the end is then read after it.
+        # Asked before reading, so that nothing written before the end is missed.
         ended = is_over()
         for piece in _pieces(path, position):
             position += len(piece)
-            lines, newline, rest = (rest + piece).rpartition(b"\n")
+            lines, newline, partial = (partial + piece).rpartition(b"\n")
             if newline:
                 yield _text(lines + newline)
         if ended:
-            if rest:
-                yield _text(rest + b"\n")
+            if partial:
+                yield _text(partial + b"\n")
             return
         time.sleep(_LOOK_EVERY_S)
 
 
 def _pieces(path: Path, position: int) -> Iterator[bytes]:
-    # Opened each time: on Windows nobody could remove a file that is held open.
+    # Opened each time, as Windows can't remove a file that is open.
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -101,39 +105,38 @@ def _text(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class Removal:
-    """What became of the files: how many are gone, and of the others why not, by path."""
+    """The number of files that were removed, and the errors of the others by path."""
 
     removed: int
     failed: dict[Path, OSError]
 
 
 def run_start_of(log_file: Path) -> str | None:
-    """The first characters of the run id that a log file's name has; None of other files."""
+    """Return the start of the run id in a log file's name, None for other files."""
     match = _LOG.fullmatch(log_file.name)
     return match["start"] if match else None
 
 
 def old_logs(logs_dir: Path, before: datetime, unfinished: Collection[str]) -> list[Path]:
-    """The logs that nobody has written to since then.
+    """Find the logs whose last write is older.
 
     Args:
         logs_dir: ``logs/``.
-        before: The moment.
+        before: The limit; logs written since then stay.
         unfinished: Run ids whose logs stay, however old.
     """
-    going = tuple(unfinished)
     return [
         path
         for path in _entries(logs_dir)
         if (start := run_start_of(path))
-        and not any(run_id.startswith(start) for run_id in going)
+        and not any(run_id.startswith(start) for run_id in unfinished)
         and path.is_file()
         and _is_older([path], before)
     ]
 
 
 def old_params(params_dir: Path, before: datetime, unfinished: Collection[str]) -> list[Path]:
-    """The folders ``params/<run_id>`` in which nothing has changed since then; see old_logs."""
+    """Find the folders ``params/<run_id>`` whose last change is older, like old_logs."""
     return [
         path
         for path in _entries(params_dir)
@@ -145,7 +148,7 @@ def old_params(params_dir: Path, before: datetime, unfinished: Collection[str]) 
 
 
 def remove(paths: Iterable[Path]) -> Removal:
-    """Remove files, and folders of files; what cannot be removed does not stop the rest."""
+    """Remove files, and folders of files; go on after one that can't be removed."""
     removed, failed = 0, dict[Path, OSError]()
     for path in paths:
         try:
@@ -157,7 +160,7 @@ def remove(paths: Iterable[Path]) -> Removal:
                 path.unlink()
             removed += 1
         except FileNotFoundError:
-            # Somebody else was faster.
+            # Another process has removed it.
             continue
         except OSError as error:
             failed[path] = error

@@ -1,4 +1,4 @@
-"""The environment as one frozen value; read where a command or a code location starts."""
+"""The settings of the environment, as one frozen value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 class Settings(BaseSettings):
-    """Every setting, named ORCH_<FIELD> in the environment; docs/reference/settings.md has them."""
+    """All settings, named ORCH_<FIELD> in the environment and listed in the settings' reference."""
 
     model_config = SettingsConfigDict(
         env_prefix="ORCH_", frozen=True, extra="ignore", env_ignore_empty=True
@@ -31,12 +31,12 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         REPOSITORY,
-        description="The folder of .orch/, params/ and logs/; the repository where it is unset",
+        description="The folder of .orch/, params/ and logs/; if unset, the repository",
     )
     data_root: str = Field(
         "",
         description="Where relative paths of sources and sinks start: a path (relative to "
-        "ORCH_HOME) or a URL; ORCH_HOME where it is unset",
+        "ORCH_HOME) or a URL; if unset, ORCH_HOME",
     )
     control_url: str = Field(
         "sqlite:///.orch/control.db",
@@ -46,16 +46,16 @@ class Settings(BaseSettings):
     env: str = Field("DEV", description="The `environment` whose sys_params hold")
     jobs_dir: Path = Field(
         REPOSITORY / "jobs",
-        description="Where script_path starts, relative to ORCH_HOME; the repository's jobs/ "
-        "where it is unset",
+        description="Where script_path starts, relative to ORCH_HOME; if unset, the repository's "
+        "jobs/",
     )
     hql_dir: Path = Field(
         REPOSITORY / "hql",
-        description="Where `hql` of context_params starts, relative to ORCH_HOME; the repository's "
-        "hql/ where it is unset",
+        description="Where `hql` of context_params starts, relative to ORCH_HOME; if unset, the "
+        "repository's hql/",
     )
     first_biz_dt: date | None = Field(
-        None, description="The first partition; the earliest biz_dt where it is unset"
+        None, description="The first partition; if unset, the earliest biz_dt"
     )
     script_url_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -77,12 +77,12 @@ class Settings(BaseSettings):
     )
     max_concurrent_jobs: int = Field(4, ge=1, description="Jobs side by side within one run")
     timeout_minutes: float = Field(
-        720, gt=0, description="A job's limit where its context_params set none"
+        720, gt=0, description="A job's time limit, unless its context_params set one"
     )
     heartbeat_timeout_s: float = Field(
         300,
         gt=60,
-        # The second is its older name.
+        # ORCH_SILENCE_S is the older name.
         validation_alias=AliasChoices("ORCH_HEARTBEAT_TIMEOUT_S", "ORCH_SILENCE_S"),
         description="Seconds without a heartbeat after which a run of another host counts as dead, "
         "and a run of any host that never sent one; a run sends one every 30 s",
@@ -95,10 +95,10 @@ class Settings(BaseSettings):
         "removed; 0 keeps all",
     )
     schedule_cron: str = Field(
-        "0 2 * * *", description="A group's cron where sys_params have no schedule.cron"
+        "0 2 * * *", description="A group's cron, unless sys_params have a schedule.cron"
     )
     schedule_timezone: str = Field(
-        "UTC", description="A group's time zone where sys_params have no schedule.timezone"
+        "UTC", description="A group's time zone, unless sys_params have a schedule.timezone"
     )
 
     secret_patterns: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     @field_validator("script_url_prefixes", "secret_patterns", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
-        # Here and not by pydantic-settings, which stops at the first variable that is no JSON.
+        # Not left to pydantic-settings, which stops at the first variable that is not JSON.
         return json.loads(value) if isinstance(value, str) else value
 
     @field_validator("secret_patterns")
@@ -133,51 +133,51 @@ class Settings(BaseSettings):
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
         return patterns
 
     @field_validator("schedule_timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
         if not is_time_zone(name):
-            raise ValueError("no time zone such as Europe/Berlin")
+            raise ValueError("not a time zone such as Europe/Berlin")
         return name
 
     @property
     def base_dir(self) -> str:
-        """The data root, an absolute path or a URL."""
+        """Return the data root, an absolute path or a URL."""
         if _URL.match(self.data_root):
             return self.data_root
         return str(self.home / Path(self.data_root).expanduser())
 
     @property
     def is_on_kudu(self) -> bool:
-        """Whether the control tables are in Kudu."""
+        """Return whether the control tables are in Kudu."""
         return self.control_url.startswith("kudu:")
 
     @property
     def state_dir(self) -> Path:
-        """Where the embedded store, the snapshot and Dagster's instance are."""
+        """Return the folder of the embedded store, the snapshot and Dagster's instance."""
         return self.home / ".orch"
 
     @property
     def dagster_home(self) -> Path:
-        """The instance that every orch command uses."""
+        """Return the folder of the Dagster instance that every orch command uses."""
         return self.state_dir / "dagster"
 
     @property
     def params_dir(self) -> Path:
-        """Where bundles are written."""
+        """Return the folder that bundles are written to."""
         return self.home / "params"
 
     @property
     def logs_dir(self) -> Path:
-        """Where the log file of each run is."""
+        """Return the folder of the runs' log files."""
         return self.home / "logs"
 
 
 def _variable(loc: tuple[int | str, ...]) -> str:
-    """Return the variable at fault; of a setting with an older name, the one that is set."""
+    """Return the variable at fault; if the setting has an older name, the one that is set."""
     name = "_".join(map(str, loc)).upper()
     for field in Settings.model_fields.values():
         if isinstance(field.validation_alias, AliasChoices):
@@ -195,10 +195,10 @@ def _expanded(path: Path) -> Path:
 
 
 def load_settings() -> Settings:
-    """The settings of this process's environment.
+    """Load the settings of this process's environment.
 
     Raises:
-        SettingsError: All values that cannot be used, each with its variable's name.
+        SettingsError: If values can't be used; names each with its variable.
     """
     try:
         return Settings()  # pyright: ignore[reportCallIssue]

@@ -1,6 +1,6 @@
-"""Texts without the secrets in them, and cut to a length.
+"""Redact secrets in texts, and cut texts to a length.
 
-The framework masks by the same rule of the contract what a job logs by itself.
+The framework masks what a job logs by the same rule of the contract.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from framework.contract.masking import MASK, mask, secret_forms
 
 
 class Masker:
-    """Replaces each secret that a text holds by `******`.
+    """A mask that replaces each secret in a text by `******`.
 
     Args:
-        values: The secrets; very short ones stay, see `secret_forms`.
+        values: The secrets; `secret_forms` leaves very short ones out.
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
@@ -28,13 +28,13 @@ class Masker:
         return mask(text, self._forms)
 
     def in_bytes(self, data: bytes) -> bytes:
-        """Return bytes of UTF-8 without secrets; the others stay as they are."""
+        """Return bytes of UTF-8 without secrets; invalid bytes stay as they are."""
         for form in self._in_bytes:
             data = data.replace(form, MASK.encode())
         return data
 
     def all_of(self, value: Any, keep: Container[str] = ()) -> Any:
-        """Return a value of JSON with its texts masked, but for keys and what is under `keep`."""
+        """Return a JSON value with its texts masked, except keys and the values under `keep`."""
         if isinstance(value, str):
             return self(value)
         if isinstance(value, list):
@@ -46,7 +46,7 @@ class Masker:
 
 
 def clip_utf8(text: str, limit: int = 500) -> str:
-    """Make one line of at most `limit` whole characters that every store can keep as UTF-8.
+    """Cut a text to one line of at most `limit` whole characters that every store can keep.
 
     White space and control characters become single spaces, a lone surrogate becomes U+FFFD, and
     a text that is cut ends with an ellipsis.
@@ -57,7 +57,7 @@ def clip_utf8(text: str, limit: int = 500) -> str:
     if len(line) <= limit:
         return line
     kept = line[: max(limit - 1, 0)]
-    # A mark that combines with the last character kept must not be cut off from it.
+    # A combining mark must not be cut off from its character.
     while kept and unicodedata.combining(line[len(kept)]):
         kept = kept[:-1]
     return (kept.rstrip() + "…")[:limit]

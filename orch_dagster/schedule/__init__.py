@@ -1,1 +1,1 @@
-"""Which business dates are due; pure rules."""
+"""The business dates that are due, by pure rules."""

@@ -1,4 +1,4 @@
-"""Which business dates of a range a run is to be asked for, and how many at a time."""
+"""The business dates of a range that need a run, in batches."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class RunDates:
     """The dates of a range, sorted.
 
     Attributes:
-        to_run: Those to run.
-        completed: Those left out because every job has completed them.
-        not_open: Those that are not open.
+        to_run: The dates to run.
+        completed: The dates that are skipped because every job has completed them.
+        not_open: The dates that are not open.
     """
 
     to_run: tuple[str, ...]
@@ -33,7 +33,7 @@ class RunDates:
 
 
 def days_of_range(first: str, last: str) -> tuple[str, ...]:
-    """Every date from the first to the last, as ISO strings; none where that is before it."""
+    """Return every date from the first to the last, as ISO strings; none if the last is earlier."""
     start, end = date.fromisoformat(first), date.fromisoformat(last)
     return tuple((start + timedelta(days)).isoformat() for days in range((end - start).days + 1))
 
@@ -41,13 +41,13 @@ def days_of_range(first: str, last: str) -> tuple[str, ...]:
 def dates_to_run(
     store: ControlStore, group: Group, days: Sequence[str], *, only_missing: bool
 ) -> RunDates:
-    """Sort the dates of a range by what is to be done with them.
+    """Split the dates of a range into those to run, completed ones and those not open.
 
     Args:
         store: The control store.
         group: The jobs.
         days: The dates of the range, in order.
-        only_missing: Leave out those that all of the jobs have completed.
+        only_missing: Skip the dates that all of the jobs have completed.
     """
     rows = read_records(store, ProcessControl, group.key.columns, columns=["biz_dt"])
     is_open = {row.biz_dt for row in rows}

@@ -1,4 +1,4 @@
-"""Which jobs of a schedule wait for jobs that its runs do not have."""
+"""The jobs of a schedule that wait for jobs outside its runs."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from orch_dagster.registry.jobs import JobSpec
 
 
 def blocked_jobs(specs: Sequence[JobSpec], completed: Collection[str]) -> tuple[str, ...]:
-    """The names of the jobs that cannot be in one run now: a parent outside, however far up, has
-    not completed.
+    """Return the names of the jobs with an incomplete parent outside the run, however far up.
 
     Args:
         specs: The jobs of the run, parents first.
         completed: job_ids of the parents outside that have completed the run's date.
     """
     in_run = {spec.job_id for spec in specs}
-    waiting: dict[str, str] = {}
+    blocked: dict[str, str] = {}
     for spec in specs:
         if any(
-            parent in waiting if parent in in_run else parent not in completed
+            parent in blocked if parent in in_run else parent not in completed
             for parent in spec.parents
         ):
-            waiting[spec.job_id] = spec.job_name
-    return tuple(waiting.values())
+            blocked[spec.job_id] = spec.job_name
+    return tuple(blocked.values())

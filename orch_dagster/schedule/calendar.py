@@ -14,25 +14,25 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Calendar:
-    """Which days are business days.
+    """A calendar of business days.
 
     Attributes:
-        holidays: Days that are none, besides the weekends.
+        holidays: Days that are not business days, besides the weekends.
     """
 
     holidays: frozenset[date] = frozenset()
 
     def why_closed(self, day: date) -> str | None:
-        """What the day is where it is no business day, such as ``a Saturday``; else None."""
+        """Return why the day is not a business day, such as ``a Saturday``, or None if it is."""
         if day in self.holidays:
             return "a holiday of its calendar"
         return _WEEKEND.get(day.weekday())
 
     def before(self, day: date, count: int) -> date:
-        """The day so many business days earlier; with a count of 0 the day itself.
+        """Return the day `count` business days earlier; with 0 the day itself.
 
         Raises:
-            OverflowError: That is before the year 1.
+            OverflowError: If the result is before the year 1.
         """
         while count:
             day -= _DAY
@@ -41,7 +41,7 @@ class Calendar:
         return day
 
     def between(self, after: date, until: date) -> Iterator[date]:
-        """The business days after the one day and before the other, oldest first."""
+        """Yield the business days between two days, both excluded, oldest first."""
         for number in range(after.toordinal() + 1, until.toordinal()):
             day = date.fromordinal(number)
             if not self.why_closed(day):
@@ -52,6 +52,6 @@ def parse_calendar(text: str) -> Calendar:
     """Read ISO dates, separated by commas or white space; ``#`` begins a comment of its line.
 
     Raises:
-        ValueError: Names everything that is not a date, with its line.
+        ValueError: If something is not a date; names all of it, with its lines.
     """
     return Calendar(holidays(text))

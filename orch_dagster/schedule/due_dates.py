@@ -1,4 +1,4 @@
-"""Which business dates a tick of a schedule asks for: its own, and those that were passed over."""
+"""The business dates that a tick of a schedule requests: its own, and missed ones."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from orch_dagster.schedule.calendar import Calendar
 
 @dataclass(frozen=True)
 class DueDates:
-    """What a tick asks for, and what it leaves.
+    """The dates that a tick requests, and how many it leaves to later ones.
 
     Attributes:
         dates: The dates, oldest first.
-        left: How many older ones follow at later ticks.
-        up_to: No business day up to this one is left; where the next tick starts to look.
+        left: The number of older dates that later ticks request.
+        up_to: The cursor of the next tick; no business day up to this one is missing.
     """
 
     dates: tuple[date, ...]
@@ -31,17 +31,17 @@ def catchup_start(
     calendar: Calendar,
     catchup: int,
 ) -> date:
-    """Up to where nothing was passed over, at a schedule's first tick: the newest row.
+    """Return the cursor of a schedule's first tick: the newest open date.
 
-    Where another schedule of the group opened that row, this one may have been meant to, too: then
-    the newest row that none of them opened, but no more dates than a tick may ask for.
+    A date that another schedule of the group opened may be missing for this one. The cursor is
+    then the newest date that none of them opened, at most `catchup` missing dates back.
 
     Args:
         tick: The business date of the tick.
         rows: The dates that are open.
-        of_others: Those that other schedules of the group asked for.
+        of_others: The dates that other schedules of the group requested.
         calendar: The business days.
-        catchup: How many passed-over dates a tick asks for.
+        catchup: How many missed dates a tick requests.
     """
     before = calendar.before(tick, 1)
     newest = max(rows, default=before)
@@ -54,20 +54,20 @@ def catchup_start(
 def due_dates(
     tick: date, up_to: date, covered: Collection[date], calendar: Calendar, catchup: int
 ) -> DueDates:
-    """The tick's own date, and before it the oldest of those that were passed over.
+    """Return the tick's own date, after the oldest of the missed ones.
 
     Args:
         tick: The business date of the tick.
-        up_to: Nothing up to here was passed over.
-        covered: Dates that need not be asked for, as they were before, or are completed.
+        up_to: The cursor; no date up to it is missing.
+        covered: Dates that were requested before, or are completed.
         calendar: The business days.
-        catchup: How many passed-over dates at most; 0: they are given up.
+        catchup: How many missed dates at most; 0: they are dropped.
     """
     gaps = [day for day in calendar.between(up_to, tick) if day not in covered]
     dates = gaps[:catchup] + ([] if tick in covered else [tick])
-    first_left = gaps[0] if gaps and catchup else tick
+    oldest = gaps[0] if gaps and catchup else tick
     return DueDates(
         dates=tuple(dates),
         left=max(len(gaps) - catchup, 0) if catchup else 0,
-        up_to=max(up_to, calendar.before(first_left, 1)),
+        up_to=max(up_to, calendar.before(oldest, 1)),
     )

@@ -15,14 +15,13 @@ from orch_dagster.registry.jobs import Group
 
 
 def completed_by_run(rows: Iterable[ExecutionLog], job_ids: Collection[str]) -> dict[str, datetime]:
-    """The dates that a run has completed for all of its jobs of one group, and when.
+    """Return when a run completed each date for all of its jobs of one group.
 
-    One that failed for any of them is not among them, whatever the others did: what process_dt
-    says of it stays.
+    A date that failed for any of them is left out, so its process_dt stays.
 
     Args:
         rows: The run's rows of execution_log.
-        job_ids: The jobs of the group that the run was to run; at least one.
+        job_ids: The jobs of the group that the run was planned to run; at least one.
     """
     ends: dict[str, dict[str, datetime]] = defaultdict(dict)
     for row in rows:
@@ -38,28 +37,28 @@ def completed_by_run(rows: Iterable[ExecutionLog], job_ids: Collection[str]) -> 
 def stamp_process_dts(
     store: ControlStore, group: Group, ends: Mapping[str, datetime], zone: str
 ) -> list[str]:
-    """Write process_dt where all jobs of a group have completed the date; safe to do again.
+    """Write process_dt of the dates that all jobs of a group have completed; safe to repeat.
 
     Args:
         store: The control store; execution_log has the runs' rows already.
-        group: All of its jobs.
-        ends: By biz_dt when a run completed it, for all of its jobs.
-        zone: Name of the time zone whose calendar counts.
+        group: The group with all of its jobs.
+        ends: When a run completed each biz_dt, for all of its jobs.
+        zone: The time zone whose calendar counts.
 
     Returns:
         The dates whose process_dt was changed.
     """
     done = completed(store, group.job_ids, ends)
-    whole = [day for day in ends if all((job_id, day) in done for job_id in group.job_ids)]
-    if not whole:
+    complete = [day for day in ends if all((job_id, day) in done for job_id in group.job_ids)]
+    if not complete:
         return []
     key = group.key.columns
-    there = read_records(store, ProcessControl, {**key, "biz_dt": whole}, columns=["process_dt"])
+    rows = read_records(store, ProcessControl, {**key, "biz_dt": complete}, columns=["process_dt"])
     changed: list[Row] = []
-    for row in there:
+    for row in rows:
         biz_dt, before = row.biz_dt, row.process_dt or ""
         process_dt = ends[biz_dt].astimezone(ZoneInfo(zone)).date().isoformat()
-        # After an outage an older run may come to be read after a newer one.
+        # After an outage an older run may be read after a newer one.
         if not is_iso_date(before) or before < process_dt:
             changed.append({**key, "biz_dt": biz_dt, "process_dt": process_dt})
     if changed:

@@ -1,4 +1,4 @@
-"""When a business date whose reprocess_dt has come is asked for again."""
+"""The business dates whose reprocess_dt is due, and when they are requested again."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Attempt:
     """A run of a business date of the group.
 
     Attributes:
-        run_id: Dagster's.
+        run_id: Dagster's run id.
         is_over: Whether it has ended.
-        reprocess_dt: The value that it was asked for; None for every other run of the date.
-        row_run_id: What run_id of process_control was when it was asked for; '' for null.
-        is_settled: Whether its value was taken from the row, as all jobs had completed.
+        reprocess_dt: The value that it was requested for; None for every other run of the date.
+        row_run_id: The run_id of process_control when it was requested; '' for null.
+        is_settled: Whether the row's value was cleared, as all jobs had completed.
     """
 
     run_id: str
@@ -31,10 +31,10 @@ class Attempt:
 
 
 def why_not_now(row: ProcessControl, attempts: Iterable[Attempt]) -> str | None:
-    """Why a due row is not asked for, or None where it is.
+    """Return why a due row is not requested now, or None if it is.
 
-    Each run notes its run_id on the row when it starts, so a run that reprocesses and fails
-    changes the row itself: that is no change by which it would be asked for again.
+    Each run writes its run_id into the row when it starts. So the row of a run that reprocesses
+    and fails has changed, but is not requested again for that.
 
     Args:
         row: The row, its reprocess_dt due.
@@ -47,8 +47,8 @@ def why_not_now(row: ProcessControl, attempts: Iterable[Attempt]) -> str | None:
             continue
         if (row.run_id or "") in (attempt.run_id, attempt.row_run_id):
             return (
-                f"run {attempt.run_id} was asked for and has not completed all jobs; change "
-                f"reprocess_dt to ask again"
+                f"run {attempt.run_id} was requested and has not completed all jobs; change "
+                f"reprocess_dt to request another"
             )
     return None
 
@@ -56,37 +56,41 @@ def why_not_now(row: ProcessControl, attempts: Iterable[Attempt]) -> str | None:
 def due_rows(
     rows: Iterable[ProcessControl], today: Mapping[GroupKey, str]
 ) -> tuple[list[ProcessControl], list[str]]:
-    """The rows whose reprocess_dt is today or earlier, oldest biz_dt first, and what is odd.
+    """Find the rows whose reprocess_dt is today or earlier, oldest biz_dt first.
 
     Args:
         rows: Rows of process_control.
-        today: The date it is, for each group that has jobs.
+        today: Today's date in each group that has jobs.
 
     Returns:
-        The due rows, and a sentence for each row that cannot be asked for.
+        The due rows, and a sentence for each row that can't be requested.
     """
     due: list[ProcessControl] = []
-    odd: list[str] = []
+    faults: list[str] = []
     for row in rows:
         if not row.reprocess_dt:
             continue
         where = f"{PROCESS_CONTROL.name} ({PROCESS_CONTROL.key_text(row.to_row())})"
-        here = today.get(row.group)
+        group_today = today.get(row.group)
         if not is_iso_date(row.reprocess_dt):
-            odd.append(f"{where}: reprocess_dt {row.reprocess_dt!r} is no date such as 2024-05-15")
+            faults.append(
+                f"{where}: reprocess_dt {row.reprocess_dt!r} is not a date such as 2024-05-15"
+            )
         elif not is_iso_date(row.biz_dt):
-            odd.append(f"{where}: reprocess_dt is set, but biz_dt is no date such as 2024-05-15")
-        elif here is None:
-            odd.append(f"{where}: reprocess_dt is set, but no valid job is of that group")
-        elif row.reprocess_dt <= here:
+            faults.append(
+                f"{where}: reprocess_dt is set, but biz_dt is not a date such as 2024-05-15"
+            )
+        elif group_today is None:
+            faults.append(f"{where}: reprocess_dt is set, but the group has no valid job")
+        elif row.reprocess_dt <= group_today:
             due.append(row)
-    return sorted(due, key=lambda row: (row.biz_dt, row.entity, row.source_system)), odd
+    return sorted(due, key=lambda row: (row.biz_dt, row.entity, row.source_system)), faults
 
 
 def downstream(registry: Registry, group: Group) -> Iterator[JobSpec]:
-    """Yield the jobs of other groups that wait for its jobs, however far; parents first."""
-    behind = set(group.job_ids)
+    """Yield the jobs of other groups downstream of a group's jobs, however far; parents first."""
+    reached = set(group.job_ids)
     for spec in registry.jobs.values():
-        if spec.job_id not in behind and not behind.isdisjoint(spec.parents):
-            behind.add(spec.job_id)
+        if spec.job_id not in reached and not reached.isdisjoint(spec.parents):
+            reached.add(spec.job_id)
             yield spec

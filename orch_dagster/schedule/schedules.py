@@ -1,6 +1,6 @@
-"""Which schedules there are, and which sys_params hold for each.
+"""The schedules of a location, and the sys_params that apply to each.
 
-A schedule is that of a group; or of one job, where the job has a cron of its own.
+A schedule belongs to a group, or to one job that has a cron of its own.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class Schedule:
     """One schedule.
 
     Attributes:
-        name: Such as ``gels_fpms_by_biz_dt``.
-        job_name: The Dagster job that it asks for.
-        group: Whose dates it asks for.
-        specs: The jobs that its runs have, parents first.
-        key_names: The key_name of the sys_params that hold for it, the narrowest first.
+        name: Its name, such as ``gels_fpms_by_biz_dt``.
+        job_name: The Dagster job that it requests.
+        group: The group whose dates it requests.
+        specs: The jobs of its runs, parents first.
+        key_names: The key_names of the sys_params that apply to it, the narrowest first.
         cron: When it ticks.
-        timezone: Where; also whose dates its ticks have.
+        timezone: The time zone of the cron and of the ticks' dates.
     """
 
     name: str
@@ -40,25 +40,25 @@ class Schedule:
 
     @property
     def job_ids(self) -> frozenset[str]:
-        """The job_ids of its jobs."""
+        """Return the job_ids of its jobs."""
         return frozenset(spec.job_id for spec in self.specs)
 
     @property
     def outer_parents(self) -> frozenset[str]:
-        """job_ids that its jobs wait for and its runs do not have."""
+        """Return the job_ids of parents outside its runs."""
         return frozenset(id_ for spec in self.specs for id_ in spec.parents) - self.job_ids
 
     def winning(self, rows: Iterable[SysParam]) -> dict[str, SysParam]:
-        """The row of each param_key that holds for it."""
+        """Return the row of each param_key that applies to it."""
         return _winning(self.key_names, rows)
 
 
 def schedules_of(location: Location, is_cron: Callable[[str], bool]) -> list[Schedule]:
-    """The schedules of a location: of each group, and of its jobs with a cron of their own.
+    """Return the schedules of a location: of each group, and of jobs with a cron of their own.
 
     Args:
         location: The registry, and the sys_params as they were when it loaded.
-        is_cron: Whether a text is a cron schedule; only Dagster knows.
+        is_cron: Returns whether Dagster accepts a text as a cron schedule.
     """
     crons = [
         row
@@ -79,17 +79,17 @@ def schedules_of(location: Location, is_cron: Callable[[str], bool]) -> list[Sch
             timezone=time_zone(location, key_names),
         )
 
-    found: list[Schedule] = []
+    schedules: list[Schedule] = []
     for name, group in location.registry.groups.items():
         together = tuple(spec for spec in group.jobs if spec.job_name not in own)
         if together:
-            found.append(schedule(name, Group(group.key, together), group.key_names))
-        found += [
+            schedules.append(schedule(name, Group(group.key, together), group.key_names))
+        schedules += [
             schedule(spec.job_name, Group.of(spec), spec.key_names)
             for spec in group.jobs
             if spec.job_name in own
         ]
-    return found
+    return schedules
 
 
 def time_zone(location: Location, key_names: Sequence[str]) -> str:
@@ -97,7 +97,7 @@ def time_zone(location: Location, key_names: Sequence[str]) -> str:
 
     Args:
         location: The sys_params as they were when it loaded, and the setting.
-        key_names: The key_name of the sys_params that hold, the narrowest first.
+        key_names: The key_names of the sys_params that apply, the narrowest first.
     """
     zones = [
         row
@@ -109,6 +109,6 @@ def time_zone(location: Location, key_names: Sequence[str]) -> str:
 
 
 def _winning(key_names: Sequence[str], rows: Iterable[SysParam]) -> dict[str, SysParam]:
-    """Return the row that holds for each param_key; rows without a value are skipped."""
+    """Return the row that applies for each param_key; rows without a value are skipped."""
     with_value = [row for row in rows if row.param_value]
     return {row.param_key: row for row in winning_params(key_names, with_value)}

@@ -1,4 +1,4 @@
-"""What sys_params say of a schedule's dates; read at each tick, so that a change holds at once."""
+"""The settings of a schedule's dates, read at each tick so that a change applies at once."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ T = TypeVar("T")
 
 
 class TickParamError(OrchError):
-    """sys_params of a schedule have values that cannot be used.
+    """The sys_params of a schedule have values that can't be used.
 
     Args:
-        faults: Each row, and what is wrong with its value.
+        faults: Each row, with the fault of its value.
     """
 
     def __init__(self, faults: Sequence[tuple[SysParam, str]]) -> None:
@@ -45,12 +45,12 @@ class TickParamError(OrchError):
 
 @dataclass(frozen=True)
 class TickParams:
-    """What a tick goes by.
+    """The settings of a tick.
 
     Attributes:
         calendar: The business days.
-        offset: How many of them a tick's business date is before the tick.
-        catchup: How many passed-over dates a tick asks for besides its own, at most.
+        offset: How many business days a tick's business date is before the tick.
+        catchup: How many missed dates a tick requests besides its own, at most.
     """
 
     calendar: Calendar = field(default_factory=Calendar)
@@ -59,14 +59,14 @@ class TickParams:
 
 
 def tick_params(winning: Mapping[str, SysParam], home: Path) -> TickParams:
-    """Read the values.
+    """Read the settings of a tick.
 
     Args:
-        winning: The row that holds for each param_key; see Schedule.winning.
+        winning: The row that applies for each param_key, as Schedule.winning returns it.
         home: ORCH_HOME, where the path of a calendar starts.
 
     Raises:
-        TickParamError: Names every row whose value cannot be used, and why.
+        TickParamError: If values can't be used; names every such row, and why.
     """
     default = TickParams()
     faults: list[tuple[SysParam, str]] = []
@@ -102,7 +102,7 @@ def setting_error(
         key: A param_key of SYSTEM_SETTINGS.
         value: The param_value.
         home: ORCH_HOME, where the path of a calendar starts.
-        is_cron: Whether a text is a cron schedule; only Dagster knows.
+        is_cron: Returns whether Dagster accepts a text as a cron schedule.
     """
     error = SYSTEM_SETTINGS[key].error(value)
     if error or not value:
@@ -118,18 +118,18 @@ def setting_error(
 
 
 def read_calendar(text: str, home: Path) -> Calendar:
-    """Return the calendar that a value holds, or whose file it names.
+    """Read the calendar that a value spells, or whose file it names.
 
     Raises:
-        ValueError: Something in it is not a date, or the file is no text.
-        OSError: The file cannot be read.
+        ValueError: If something in it is not a date, or the file is not text.
+        OSError: If the file can't be read.
     """
-    found = SCHEDULE_CALENDAR.parse(text)
-    if not isinstance(found, str):
-        return Calendar(found)
-    path = home / Path(found)
+    holidays_or_path = SCHEDULE_CALENDAR.parse(text)
+    if not isinstance(holidays_or_path, str):
+        return Calendar(holidays_or_path)
+    path = home / Path(holidays_or_path)
     try:
-        # What a Windows editor puts before the first line is no part of it.
+        # utf-8-sig drops the byte order mark of Windows editors.
         return parse_calendar(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -179,7 +179,7 @@ class TestProblems:
             ("job_master: []\njob_master: []", "the key job_master is given twice"),
             ("job_master: [{job_id: '1', job_id: '2'}]", "the key job_id is given twice"),
             ("job_master: [!!int soon]", "not usable YAML in UTF-8"),
-            ("job_master: [{context_params: &a [*a]}]", "a value holds itself"),
+            ("job_master: [{context_params: &a [*a]}]", "a value contains itself"),
             ("- job_master", "the top level must be a mapping of table names"),
             ("", "the top level must be a mapping of table names"),
             ("job_master: {}", "must be a list of rows"),

@@ -169,7 +169,7 @@ def test_a_picture_that_cannot_be_kept_is_told(filled: ControlStore, settings: S
     location = load_location(settings)
     assert list(location.registry.jobs) == ["one"]
     assert location.notice is not None
-    assert location.notice.startswith("the registry could not be kept")
+    assert location.notice.startswith("the registry's snapshot can't be written")
 
 
 def test_a_store_that_could_never_be_read(settings: Settings) -> None:

@@ -39,11 +39,11 @@ def tried(
         ("old", [tried("new", None, is_over=False)], "run new of that date has not ended"),
         ("x", [tried("x", row_run_id="old", is_over=False)], "run x of that date has not ended"),
         # It was asked for and failed: before it noted itself on the row, and after.
-        (None, [tried("x")], "run x was asked for"),
-        ("old", [tried("x", row_run_id="old")], "run x was asked for"),
-        ("x", [tried("x", row_run_id="old")], "run x was asked for"),
+        (None, [tried("x")], "run x was requested"),
+        ("old", [tried("x", row_run_id="old")], "run x was requested"),
+        ("x", [tried("x", row_run_id="old")], "run x was requested"),
         # The one that failed was gone on with, with its tags.
-        ("y", [tried("y", row_run_id="old"), tried("x", row_run_id="old")], "run y was asked for"),
+        ("y", [tried("y", row_run_id="old"), tried("x", row_run_id="old")], "run y was requested"),
         # The row has changed since: another run noted itself, or the value is another.
         ("z", [tried("x", row_run_id="old")], None),
         ("x", [tried("x", "2024-05-31", "old")], None),
@@ -81,11 +81,11 @@ def test_what_cannot_be_asked_for_is_named_and_the_others_are() -> None:
     assert due == [rows[3]]
     assert odd == [
         "process_control (entity=GELS, source_system=FPMS, biz_dt=2024-05-15): reprocess_dt "
-        "'01/06/2024' is no date such as 2024-05-15",
+        "'01/06/2024' is not a date such as 2024-05-15",
         "process_control (entity=GELS, source_system=FPMS, biz_dt=15/05/2024): reprocess_dt is "
-        "set, but biz_dt is no date such as 2024-05-15",
+        "set, but biz_dt is not a date such as 2024-05-15",
         "process_control (entity=GONE, source_system=NONE, biz_dt=2024-05-15): reprocess_dt is "
-        "set, but no valid job is of that group",
+        "set, but the group has no valid job",
     ]
 
 

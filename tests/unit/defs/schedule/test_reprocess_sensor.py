@@ -220,7 +220,7 @@ def test_a_row_that_cannot_be_asked_for_is_named_and_the_others_are(
             "VALUES ('GELS', 'FPMS', '2024-05-14', 'soon')"
         )
     assert [request.partition_key for request in dagster.requests(SENSOR)] == [BIZ_DT]
-    assert "biz_dt=2024-05-14): reprocess_dt 'soon' is no date" in capsys.readouterr().err
+    assert "biz_dt=2024-05-14): reprocess_dt 'soon' is not a date" in capsys.readouterr().err
     set_row(chain, reprocess_dt=None)
     assert "2999-01-01: not among the partitions, 2024-05-15 to " in dagster.reason(SENSOR)
 
