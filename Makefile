@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: install demo test test-services test-endurance test-all test-dagster-range lint coverage check
-.PHONY: chaos bench
+.PHONY: record chaos bench
 
 install: $(VENV)/.installed
 
@@ -53,6 +53,11 @@ coverage: install
 		--cov-report=term tests/unit/defs tests/unit/framework
 
 check: lint test
+
+# Records the messages of a real run and the golden files again, and fails on a difference.
+record: install
+	ORCH_REFRESH_GOLDEN=1 $(BIN)/python -m pytest tests/runs/defs/test_recorded_messages.py tests/unit/spark/test_command.py
+	git diff --exit-code tests/recorded tests/golden
 
 # 500 runs, whose processes and servers are killed at random; CHAOS_SEED repeats a drawing.
 chaos: export CHAOS_RUNS := $(or $(CHAOS_RUNS),500)

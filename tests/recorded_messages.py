@@ -1,7 +1,7 @@
 """The message file of a real run of JOB_1001, and how it is recorded.
 
-`ORCH_REFRESH_GOLDEN=1 pytest tests/runs/defs/test_recorded_messages.py` records it anew; without
-the variable that test holds what is recorded here against a run of today.
+`make record` records it again, with ORCH_REFRESH_GOLDEN set, and fails on a difference. Without
+that variable the test tests/runs/defs/test_recorded_messages.py compares it with a run.
 """
 
 from __future__ import annotations
