@@ -32,7 +32,7 @@ def as_json(command: F) -> F:
 
 
 def loaded(settings: Settings) -> Location:
-    """The location of the settings; where its picture is an old one, that is said on stderr."""
+    """Load the location of the settings, and print a warning if it comes from an old snapshot."""
     location = load_location(settings)
     if location.notice:
         click.echo(f"warning: {location.notice}", err=True)

@@ -1,4 +1,4 @@
-"""orch demo: land the sample for a date and show what came of it."""
+"""orch demo: land the sample for a date and show the result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WIDTH_SHOWN = 24
 @click.command()
 @click.pass_context
 def demo(ctx: click.Context) -> None:
-    """Set up the sample, land JOB_1001 for 2024-05-15 by a real spark-submit, and show it."""
+    """Set up the sample, land JOB_1001 for 2024-05-15 with a real spark-submit, and show it."""
     from orch_dagster.cli.run import run
 
     settings = load_settings()
@@ -36,7 +36,7 @@ def demo(ctx: click.Context) -> None:
 
 
 def _show_landing(settings: Settings, biz_dt: str) -> None:
-    """Print where the sample's ORC is, its row count, schema and first rows, and its log row."""
+    """Print the path of the sample's ORC, its row count, schema and first rows, and its log row."""
     path = f"{settings.base_dir}/{sample_rows.CONTEXT_PARAMS['sinks'][0]['path']}/biz_dt={biz_dt}"
     with console.status("Reading the ORC back …"):
         count, columns = _read_orc(path)
@@ -53,16 +53,16 @@ def _show_landing(settings: Settings, biz_dt: str) -> None:
 
 
 def _installed(name: str) -> str:
-    """How to call a command of this environment from here, whether it is activated or not."""
-    found = shutil.which(name, path=str(Path(sys.executable).parent))
-    if found is None or found == shutil.which(name):
+    """Return how to call a command of this environment, which may not be activated."""
+    command = shutil.which(name, path=str(Path(sys.executable).parent))
+    if command is None or command == shutil.which(name):
         return name
     here = Path.cwd()
-    return str(Path(found).relative_to(here) if Path(found).is_relative_to(here) else found)
+    return str(Path(command).relative_to(here) if Path(command).is_relative_to(here) else command)
 
 
 def _read_orc(path: str) -> tuple[int, list[dict[str, object]]]:
-    """Row count, and for each column its type and its first values, by a Spark of this process."""
+    """Return the row count, and each column's type and first values, read in this process."""
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("JAVA_HOME", str(find_java(os.environ).home))
@@ -90,6 +90,6 @@ def _shown(name: str, kind: str, rows: list[dict[str, Any]]) -> dict[str, object
 
 
 def _short(value: object) -> str:
-    """A value in one short line; null stays as Spark writes it."""
+    """Return the value in one short line; null as Spark writes it."""
     text = "NULL" if value is None else " ".join(str(value).split())
     return text if len(text) <= _WIDTH_SHOWN else text[: _WIDTH_SHOWN - 1] + "…"

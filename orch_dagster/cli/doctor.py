@@ -1,4 +1,4 @@
-"""orch doctor: what is missing, with the remedy for each."""
+"""orch doctor: find what is missing, and name its remedy."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _STYLES = {"ok": "green", "warning": "yellow", "missing": "red"}
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
-        name: What.
+        name: The subject, such as Java.
         state: ok, warning or missing.
-        text: What was found, or what is missing and the remedy.
+        text: The finding; if something is missing, with its remedy.
     """
 
     name: str
@@ -63,18 +63,18 @@ def doctor(is_json: bool) -> None:
 
 
 def examine(settings: Settings) -> Iterator[Check]:
-    """Look at Java, Spark, Windows' tools, the store and the registry, all of them."""
-    yield _found("Java", _java_text)
-    yield _found("Spark", _spark_text)
+    """Check Java, Spark, Hadoop's tools on Windows, the store and the registry."""
+    yield _checked("Java", _java_text)
+    yield _checked("Spark", _spark_text)
     for problem in missing_windows_tools(os.environ, platform=sys.platform):
         yield Check("Hadoop for Windows", "missing", problem)
     yield from _store(settings)
     yield from _registry(settings)
 
 
-def _found(name: str, look: Callable[[], str]) -> Check:
+def _checked(name: str, describe: Callable[[], str]) -> Check:
     try:
-        return Check(name, "ok", look())
+        return Check(name, "ok", describe())
     except OrchError as error:
         return Check(name, "missing", str(error))
 
@@ -93,8 +93,8 @@ def _store(settings: Settings) -> Iterator[Check]:
     try:
         with opened_store(settings) as store:
             if isinstance(store, KuduStore):
-                for found in diagnose(store):
-                    yield Check("Control store", found.state, found.text)
+                for finding in diagnose(store):
+                    yield Check("Control store", finding.state, finding.text)
             else:
                 yield Check("Control store", "ok", _store_text(store))
     except OrchError as error:
@@ -117,7 +117,7 @@ def _registry(settings: Settings) -> Iterator[Check]:
     if location.notice:
         yield Check("Registry", "warning", location.notice)
     yield Check("Registry", "ok", f"valid jobs: {len(location.registry.jobs)}")
-    # Only Dagster knows what it takes for a cron schedule.
+    # Imported late, as it loads Dagster, which alone can check a cron schedule.
     from orch_dagster.defs.schedule.definitions import schedule_findings
 
     findings = [*location.registry.findings, *schedule_findings(location)]
@@ -131,11 +131,11 @@ def _registry(settings: Settings) -> Iterator[Check]:
 
 
 def _sys_param_findings(settings: Settings) -> list[Finding]:
-    """Return what is wrong with the environment's sys_params, values of schedules left out.
+    """Return the findings on the environment's sys_params, without values of schedules.
 
-    An unknown key stops no run, so it is a warning here.
+    An unknown key stops no run, so it is only a warning.
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     with opened_store(settings) as store:
         rows = read_records(store, SysParam, {"environment": settings.env})
     check = setting_check(settings)
@@ -150,5 +150,5 @@ def _sys_param_findings(settings: Settings) -> list[Finding]:
         if reason:
             key = SYS_PARAMS.key_text(row.to_row())
             is_warning = is_unknown and row.param_type == PARAM_TYPE
-            found.append(Finding(SYS_PARAMS.name, key, reason, "", is_warning))
-    return found
+            findings.append(Finding(SYS_PARAMS.name, key, reason, "", is_warning))
+    return findings

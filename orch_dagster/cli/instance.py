@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened_instance(settings: Settings) -> Generator[DagsterInstance]:
-    """The instance of DAGSTER_HOME; where that is not set, the home's own, which is made."""
+    """Open the instance of DAGSTER_HOME; by default the home's own, created if missing."""
     import dagster as dg
 
     from orch_dagster.defs.dagster_internals.sqlite_locks import wait_for_sqlite_locks

@@ -1,4 +1,4 @@
-"""orch kudu: a local real Kudu, started, ended and looked at."""
+"""orch kudu: start, stop and inspect a real Kudu on this machine."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from orch_dagster.settings import load_settings
 
 @click.group()
 def kudu() -> None:
-    """A real Kudu on this machine, to try things on; never for production."""
+    """Run a real Kudu on this machine, for tests only."""
 
 
 @kudu.command()
 @click.option(
     "--port",
     type=click.IntRange(FIRST_PORT, LAST_PORT),
-    help=f"The master's port; without it the one that the data has, else {DEFAULT_PORT}.",
+    help=f"The master's port; by default that of the existing data, else {DEFAULT_PORT}.",
 )
 def up(port: int | None) -> None:
-    """Start a master and a tablet server, and wait until they serve.
+    """Start a master and a tablet server, and wait until they are ready.
 
-    The tablet server's port is one lower, the web pages' are a thousand higher.
+    The tablet server's port is the master's minus one; each web page's port is 1000 higher.
     """
     ports, started = cluster.up(load_settings().home, port, os.environ, console.print)
-    console.print("Kudu is up." if started else "Kudu is up already.")
+    console.print("Kudu is up." if started else "Kudu is already up.")
     for role in ROLES:
         console.print(f"  {role:<7} {ports.address(role)}, web page {ports.web_url(role)}")
     console.print(
-        "It is for testing only, as the README of these binaries says: "
-        "never for production, never with real data."
+        "Use it for tests only, as the README of these binaries says: "
+        "never in production, never with real data."
     )
     console.print("Next:")
     console.print(f"  export ORCH_CONTROL_URL={ports.control_url}")
@@ -48,38 +48,40 @@ def up(port: int | None) -> None:
 
 @kudu.command()
 def down() -> None:
-    """End both; the data stays."""
+    """Stop the master and the tablet server; the data stays."""
     settings = load_settings()
-    ended = cluster.down(settings.home)
-    if not ended:
+    stopped = cluster.down(settings.home)
+    if not stopped:
         console.print("No local Kudu was running.")
         return
-    for daemon in ended:
-        console.print(f"Ended {daemon.name} (pid {daemon.pid}).")
+    for daemon in stopped:
+        console.print(f"Stopped {daemon.name} (pid {daemon.pid}).")
     console.print(f"The data stays in {place_of(settings.home).data}")
 
 
 @kudu.command()
 @as_json
 def status(is_json: bool) -> None:
-    """Show both; exit code 0 where they run and serve, else 1."""
-    found = cluster.status(load_settings().home)
+    """Show the master and the tablet server; exit with 0 if both are ready, else with 1."""
+    cluster_status = cluster.status(load_settings().home)
     if is_json:
-        print_json(asdict(found))
+        print_json(asdict(cluster_status))
     else:
         rows = [
-            {**asdict(one), "uptime": _spoken(one.uptime_s), "web page": one.web}
-            for one in found.daemons
+            {**asdict(daemon), "uptime": _duration(daemon.uptime_s), "web page": daemon.web}
+            for daemon in cluster_status.daemons
         ]
         print_rows(
             rows, ["daemon", "state", "pid", "address", "web page", "uptime", "log"], none=""
         )
         console.print(
-            f"Ready: {found.control_url}" if found.ready else f"Not ready: {found.reason}"
+            f"Ready: {cluster_status.control_url}"
+            if cluster_status.ready
+            else f"Not ready: {cluster_status.reason}"
         )
-    if not found.ready:
+    if not cluster_status.ready:
         sys.exit(1)
 
 
-def _spoken(uptime_s: float | None) -> str:
+def _duration(uptime_s: float | None) -> str:
     return "" if uptime_s is None else str(timedelta(seconds=round(uptime_s)))

@@ -1,4 +1,4 @@
-"""orch log: what ran, a run's log as it grows, and execution_log written again."""
+"""orch log: show execution_log, follow a run's log, and rebuild execution_log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from orch_dagster.settings import Settings, load_settings
 if TYPE_CHECKING:
     from dagster import DagsterRun
 
-# As a shell says of what Ctrl-C ended.
+# The exit code of shells after Ctrl-C.
 _INTERRUPTED = 130
 
 
@@ -39,7 +39,7 @@ class _Moment(click.ParamType[datetime]):
             # Python 3.10 does not know the Z that `orch log --json` prints.
             moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
         except ValueError:
-            self.fail(f"{value!r} is no date or time such as 2024-05-15T06:30:00Z", param, ctx)
+            self.fail(f"{value!r} is not a date or time such as 2024-05-15T06:30:00Z", param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
@@ -57,7 +57,7 @@ class _Moment(click.ParamType[datetime]):
     "--follow",
     "run",
     metavar="RUN",
-    help="Print the log file of this run (its id or the first characters) until it is over.",
+    help="Follow the log of this run (its id or its first characters) until the run ends.",
 )
 @as_json
 @click.pass_context
@@ -77,12 +77,14 @@ def log(
     ]
     if ctx.invoked_subcommand:
         if given:
-            raise click.UsageError(f"{', '.join(given)} is no option of {ctx.invoked_subcommand}")
+            raise click.UsageError(
+                f"{', '.join(given)} is not an option of {ctx.invoked_subcommand}"
+            )
         return
     settings = load_settings()
     if run is not None:
         if len(given) > 1:
-            raise click.UsageError("--follow prints a file: give it without the other options")
+            raise click.UsageError("--follow can't be combined with other options")
         sys.exit(_follow(settings, run))
     _show(settings, {"job_name": job, "biz_dt": biz_dt}, limit, is_json=is_json)
 
@@ -97,26 +99,26 @@ def log(
 def rebuild(since: datetime | None, is_json: bool) -> None:
     """Write the rows of execution_log that are missing or differ from Dagster's event log.
 
-    Runs whose process is gone are failed first. Rows that are right stay as they are.
+    Runs whose process is gone are failed first. Correct rows are not written.
     """
     from orch_dagster.defs.runs.rebuild import rebuild as rebuild_rows
 
     settings = load_settings()
     job_ids = loaded(settings).job_ids
     with opened_store(settings) as store, opened_instance(settings) as instance:
-        done = rebuild_rows(instance, store, job_ids, since, settings.heartbeat_timeout_s)
+        result = rebuild_rows(instance, store, job_ids, since, settings.heartbeat_timeout_s)
     if is_json:
-        print_json(asdict(done))
+        print_json(asdict(result))
         return
-    for run_id in done.died:
+    for run_id in result.died:
         console.print(f"failed run {run_id}: its process is gone")
-    console.print(f"runs: {done.runs}, rows: {done.rows}, of them written: {done.written}")
+    console.print(f"runs: {result.runs}, rows: {result.rows}, rows written: {result.written}")
 
 
-def _show(settings: Settings, asked: dict[str, Value], limit: int, *, is_json: bool) -> None:
-    where: Where = {name: value for name, value in asked.items() if value is not None}
+def _show(settings: Settings, filters: dict[str, Value], limit: int, *, is_json: bool) -> None:
+    where: Where = {name: value for name, value in filters.items() if value is not None}
     with opened_store(settings) as store:
-        # A log of years is long: only the rows that are shown are read whole.
+        # The log may span years, so only the rows to show are read in full.
         ages = store.read(EXECUTION_LOG, where, columns=["id", "start_time"])
         newest = [row["id"] for row in sorted(ages, key=_age, reverse=True)[:limit]]
         rows = store.read(EXECUTION_LOG, {"id": newest})
@@ -125,29 +127,29 @@ def _show(settings: Settings, asked: dict[str, Value], limit: int, *, is_json: b
         print_json(rows)
         return
     columns = ["start_time", "job_name", "biz_dt", "status", "duration", "spark_app_id", "run_id"]
-    print_rows(rows, columns, "Nothing ran.")
+    print_rows(rows, columns, "No rows.")
 
 
 def _age(row: Row) -> tuple[int, str, str]:
-    """By the creation of the run, which the id begins with, then by the start of the step."""
+    """Return the sort key of a row: the run's creation, by the row's id, then the step's start."""
     row_id = str(row["id"])
     created = row_id.partition("_")[0]
     return int(created) if created.isdigit() else 0, str(row["start_time"] or ""), row_id
 
 
 def _follow(settings: Settings, start: str) -> int:
-    """Print the log of a run from its beginning until the run is over.
+    """Print the log of a run from its beginning until the run ends.
 
     Args:
-        settings: Ours.
-        start: The run's id, or as much of it as no other run has.
+        settings: The settings of the home.
+        start: The run's id, or the first characters of it that no other run's id has.
 
     Returns:
         The exit code: 0 if the run succeeded, 1 if not, 130 after Ctrl-C.
 
     Raises:
-        UnknownRunError: There is no such run, or more than one.
-        OrchError: The run is over and has no log.
+        UnknownRunError: If no run matches, or several do.
+        OrchError: If the run has ended and has no log.
     """
     from dagster import DagsterInstance, DagsterRunStatus
 
@@ -168,7 +170,7 @@ def _follow(settings: Settings, start: str) -> int:
             run_id = record.dagster_run.run_id
             path = run_log_path(settings.logs_dir, run_id, record.create_timestamp)
             if not path.exists():
-                _say_without_log(settings, record.dagster_run, path)
+                _report_missing_log(settings, record.dagster_run, path)
             for text in follow(path, lambda: end(instance, run_id) is not None):
                 click.echo(text, nl=False)
             return 0 if end(instance, run_id) is DagsterRunStatus.SUCCESS else 1
@@ -176,13 +178,13 @@ def _follow(settings: Settings, start: str) -> int:
         return _INTERRUPTED
 
 
-def _say_without_log(settings: Settings, run: DagsterRun, path: Path) -> None:
+def _report_missing_log(settings: Settings, run: DagsterRun, path: Path) -> None:
     from orch_dagster.defs.runs.lookup import end_status
 
     if end_status(run, settings.heartbeat_timeout_s) is not None:
         kept = f"ORCH_LOG_RETENTION_DAYS={settings.log_retention_days}"
         raise OrchError(
-            f"run {run.run_id} is over and has no log {path}: it started no job, or the log was "
+            f"run {run.run_id} has ended and has no log {path}: it started no job, or the log was "
             f"removed ({kept})"
         )
     click.echo(f"run {run.run_id} has started no job yet; its log will be {path}", err=True)

@@ -13,11 +13,11 @@ from orch_dagster.toolchain.dagster_version import check_dagster_version
 
 
 class _Group(click.Group):
-    """Prints what is known to go wrong as one sentence; the trace only when asked for."""
+    """Prints a known error as one sentence; its trace only with --trace."""
 
     def invoke(self, ctx: click.Context) -> object:
         for stream in (sys.stdout, sys.stderr):
-            # A pipe on Windows has the code page of the system, which lacks most letters.
+            # A pipe on Windows uses the system's code page, which lacks most letters.
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(encoding="utf-8")
         try:
@@ -33,7 +33,7 @@ class _Group(click.Group):
 @click.option("--trace", is_flag=True, help="Show the Python trace of an error.")
 @click.version_option(package_name="orch_dagster")
 def main(trace: bool) -> None:  # noqa: ARG001 - _Group reads it
-    """Landing jobs from control tables, run by Dagster on Spark."""
+    """Run landing jobs from control tables, with Dagster on Spark."""
     check_dagster_version()
 
 

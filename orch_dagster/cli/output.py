@@ -1,4 +1,4 @@
-"""What a command prints: tables and sentences for people, JSON for programs."""
+"""Output of commands: tables and sentences for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-# Into a file or a pipe, rows stay whole: there is no screen to fold them for.
+# Rows in a file or a pipe are not folded.
 _PIPE_WIDTH = 10_000
-# What is printed is data: brackets in it are no markup.
+# No markup, as printed data may hold brackets.
 console = Console(
     highlight=False,
     markup=False,
@@ -36,7 +36,7 @@ def _plain(value: Any) -> Any:
 
 
 def print_rows(rows: Sequence[Mapping[str, object]], columns: Sequence[str], none: str) -> None:
-    """Print rows as a table, or the sentence ``none`` where there are none."""
+    """Print rows as a table, or the sentence ``none`` if there are none."""
     if not rows:
         console.print(none)
         return

@@ -1,4 +1,4 @@
-"""What a run does, told on stderr while it does it; at a terminal with a bar for each job."""
+"""Progress of a run on stderr, at a terminal with a bar for each job."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.text import Text
+from typing_extensions import override
 
 from orch_dagster.spark.progress import Stage, watched_by
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-_LOOK_EVERY_S = 0.3
-# Columns from which on there is room for the place in the job's code, too.
+_POLL_S = 0.3
+# From this width on there is room for the line in the job's code.
 _WIDE = 120
 
 
@@ -34,18 +35,18 @@ _WIDE = 120
 def progress(
     instance: DagsterInstance, run_tags: Mapping[str, str], job_name: str
 ) -> Generator[None]:
-    """Tell on stderr what a run of this process does within the block.
+    """Print the progress of a run of this process on stderr, within the block.
 
     Args:
-        instance: Where the run will be.
-        run_tags: Tags that only this run has, by which it is found.
-        job_name: What is run.
+        instance: The instance of the run.
+        run_tags: Tags that identify the run.
+        job_name: The name of the job or group.
     """
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     over = threading.Event()
     with Bars(console, job_name) as bars, watched_by(bars.stages):
-        teller = _Teller(instance, run_tags, console, bars)
-        thread = threading.Thread(target=teller.tell_until, args=(over,), name="progress")
+        printer = _EventPrinter(instance, run_tags, console, bars)
+        thread = threading.Thread(target=printer.print_until, args=(over,), name="progress")
         thread.start()
         try:
             yield
@@ -55,14 +56,14 @@ def progress(
 
 
 class _Clipped(ProgressColumn):
-    """A text of a bar, which is cut where the terminal is too narrow for the whole line."""
+    """A text of a bar, cut where the terminal is too narrow for the whole line."""
 
     def __init__(self, field: str) -> None:
         super().__init__()
         self._field = field
 
+    @override
     def render(self, task: Task) -> Text:
-        """See ProgressColumn."""
         text = task.fields.get(self._field, task.description)
         return Text(str(text), no_wrap=True, overflow="ellipsis")
 
@@ -82,7 +83,7 @@ class Bars:
             columns.insert(-1, _Clipped("place"))
         self._shown = Progress(*columns, console=console, transient=True)
         self._is_shown = console.is_interactive
-        # From the start: what was asked for, a job or the group of several.
+        # The requested job or group has a bar from the start.
         self._bars: dict[str, TaskID] = {job_name: self._add(job_name)}
 
     def __enter__(self) -> Bars:
@@ -100,13 +101,13 @@ class Bars:
             self._bars[job_name] = self._add(job_name)
 
     def stages(self, job_name: str, stages: Sequence[Stage]) -> None:
-        """Show how far the job is; called by the job's own thread."""
-        # Its last report comes before its end, so a bar that is here stays here meanwhile.
+        """Show the progress of the job's active stages; called by the job's own thread."""
+        # No lock: the job's last report precedes its end, which removes the bar.
         bar = self._bars.get(job_name)
         if bar is None:
             return
         if not stages:
-            # Between two of them: how much there is to do is not known.
+            # Between stages the number of tasks is unknown.
             self._shown.update(bar, total=None, completed=0, done="", place="")
             return
         tasks = sum(stage.tasks for stage in stages)
@@ -121,7 +122,7 @@ class Bars:
         )
 
     def ended(self, job_name: str) -> None:
-        """Show it no longer."""
+        """Remove the bar of the job."""
         if (bar := self._bars.pop(job_name, None)) is not None:
             self._shown.remove_task(bar)
 
@@ -129,8 +130,8 @@ class Bars:
         return self._shown.add_task(job_name, total=None, done="", place="")
 
 
-class _Teller:
-    """Follows one run's events and says those that people want to see."""
+class _EventPrinter:
+    """Follows one run's events and prints those of interest to people."""
 
     def __init__(
         self, instance: DagsterInstance, run_tags: Mapping[str, str], console: Console, bars: Bars
@@ -142,23 +143,23 @@ class _Teller:
         self._run_id: str | None = None
         self._cursor: str | None = None
 
-    def tell_until(self, over: threading.Event) -> None:
-        """Look every now and then, and once more at the end."""
-        while not over.wait(_LOOK_EVERY_S):
-            self._tell()
-        self._tell()
+    def print_until(self, over: threading.Event) -> None:
+        """Print new events until the run is over, and once more then."""
+        while not over.wait(_POLL_S):
+            self._print_new()
+        self._print_new()
 
-    def _tell(self) -> None:
+    def _print_new(self) -> None:
         import dagster as dg
         from dagster import DagsterEventType
 
         from orch_dagster.defs.dagster_internals.run_events import events_after
 
         if self._run_id is None:
-            found = self._instance.get_run_records(dg.RunsFilter(tags=self._run_tags), limit=1)
-            if not found:
+            records = self._instance.get_run_records(dg.RunsFilter(tags=self._run_tags), limit=1)
+            if not records:
                 return
-            self._run_id = found[0].dagster_run.run_id
+            self._run_id = records[0].dagster_run.run_id
         kinds = {
             DagsterEventType.ENGINE_EVENT,
             DagsterEventType.ASSET_MATERIALIZATION,
@@ -190,7 +191,7 @@ def _sentence(event: object) -> str:
 
     assert isinstance(event, DagsterEvent)
     if event.event_type is dg.DagsterEventType.STEP_SUCCESS:
-        # Its materializations say more.
+        # Its materializations are printed instead.
         return ""
     if event.event_type is dg.DagsterEventType.STEP_FAILURE:
         return f"{event.step_key} failed: {step_failure_reason(event)}"

@@ -1,4 +1,4 @@
-"""orch recover: set right what cut-off landings left."""
+"""orch recover: finish or roll back landings that were cut off."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from orch_dagster.spark.recovery import Recovery
 
 @click.command()
 @click.argument("job", required=False)
-@click.option("--biz-dt", type=BIZ_DT, help="Only this business date; without it all.")
+@click.option("--biz-dt", type=BIZ_DT, help="Only this business date; by default all.")
 @click.option(
     "--gone",
     "gone_hosts",
     multiple=True,
     metavar="HOST",
-    help="Take the landings of this host for dead: you have looked there, and none runs.",
+    help="Treat the landings of this host as dead; first make sure that none runs there.",
 )
 @as_json
 def recover(
     job: str | None, biz_dt: str | None, gone_hosts: tuple[str, ...], is_json: bool
 ) -> None:
-    """Finish or roll back the landings that were cut off, of JOB or of all.
+    """Finish or roll back the landings that were cut off, of JOB or of all jobs.
 
-    A landing that still runs is named and left alone. A group's name stands for its jobs.
+    A landing that still runs is named and not changed. A group's name stands for its jobs.
     """
     settings = load_settings()
     registry = loaded(settings).registry
@@ -52,13 +52,13 @@ def recover(
         return secret_properties(rows, settings, os.environ)
 
     recovery = Recovery(settings, os.environ, biz_dt, gone_hosts)
-    found = recovery.recover(specs, spark_properties, secrets)
+    findings = recovery.recover(specs, spark_properties, secrets)
     if is_json:
-        print_json([asdict(finding) for finding in found])
+        print_json([asdict(finding) for finding in findings])
     else:
-        for finding in found:
+        for finding in findings:
             console.print(finding.text)
-        if not found:
+        if not findings:
             console.print(f"Nothing to recover: no landing was cut off (jobs: {len(specs)}).")
-    if any(finding.outcome != "recovered" for finding in found):
+    if any(finding.outcome != "recovered" for finding in findings):
         sys.exit(1)

@@ -30,8 +30,8 @@ from orch_dagster.settings import load_settings
 def apply(files: tuple[Path, ...], is_json: bool) -> None:
     """Write registry rows from YAML FILES, all of them or none.
 
-    Top-level keys are table names, each with a list of rows. What keeps them from being written is
-    named with file and line, all of it.
+    Top-level keys are table names, each with a list of rows. If a row is invalid, nothing is
+    written, and every error is shown with its file and line.
     """
     settings = load_settings()
     try:
@@ -74,7 +74,7 @@ def open_date(entity: str, source_system: str, biz_dt: str) -> None:
 
 
 def _group_as_spelled(registry: Registry, entity: str, source_system: str) -> GroupKey:
-    """Return the group as its jobs spell it, in any case of letters; else in upper case."""
+    """Return the group as its jobs spell it, ignoring case; in upper case if it has no jobs."""
     given = GroupKey(entity.upper(), source_system.upper())
     keys = (group.key for group in registry.groups.values())
     return next((key for key in keys if GroupKey(*map(str.upper, key)) == given), given)
@@ -99,12 +99,12 @@ def jobs(is_json: bool) -> None:
     if is_json:
         print_json(rows)
         return
-    # The table says the word of today, the JSON the one that programs read.
+    # JSON keeps the key that programs read.
     shown = [{**row, "group": row["source"]} for row in rows]
     print_rows(shown, ["job_id", "job_name", "group", "waits_for", "script"], "No valid job.")
-    set_aside = [finding for finding in registry.findings if not finding.is_warning]
-    if set_aside:
-        click.echo(f"{len(set_aside)} findings on rows set aside; see `orch doctor`", err=True)
+    errors = [finding for finding in registry.findings if not finding.is_warning]
+    if errors:
+        click.echo(f"{len(errors)} findings on quarantined rows; see `orch doctor`", err=True)
 
 
 @click.command()
@@ -112,7 +112,7 @@ def jobs(is_json: bool) -> None:
 @click.option("--biz-dt", required=True, type=BIZ_DT, help="Business date, such as 2024-05-15.")
 @as_json
 def params(job: str, biz_dt: str, is_json: bool) -> None:
-    """Show the parameters that JOB would get for a date, read now; no run is started.
+    """Show the parameters that JOB would get for a date now, without a run.
 
     Secrets are not shown.
     """
@@ -137,27 +137,27 @@ def params(job: str, biz_dt: str, is_json: bool) -> None:
 
 
 def find_job(registry: Registry, name: str) -> JobSpec:
-    """The job of that name.
+    """Return the job of that name.
 
     Raises:
-        UnknownJobError: There is none; says why if its row was set aside, and names the nearest.
+        UnknownJobError: If no valid job has that name; names similar ones.
     """
     import difflib
 
     if name in registry.jobs:
         return registry.jobs[name]
     near = difflib.get_close_matches(name, registry.jobs, n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else "`orch jobs` lists those there are"
+    hint = f"did you mean {', '.join(near)}?" if near else "`orch jobs` lists the valid jobs"
     raise UnknownJobError(
         f"no job {name}: job_master has no valid row of that job_name; {hint} "
-        f"(`orch doctor` names the rows that were set aside)"
+        f"(`orch doctor` names the quarantined rows)"
     )
 
 
 def find_jobs(registry: Registry, name: str) -> Group:
-    """Return the group of that name, or of its jobs the one of that name alone.
+    """Return the group of that name, or a group of the one job of that name.
 
     Raises:
-        UnknownJobError: There is neither.
+        UnknownJobError: If neither exists.
     """
     return registry.groups.get(name) or Group.of(find_job(registry, name))

@@ -1,4 +1,4 @@
-"""orch run: a job for one date or several, through Dagster, with progress."""
+"""orch run: run a job for one or more dates through Dagster, with progress."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def run(
 def _days(
     biz_dt: str | None, first: str | None, last: str | None, missing: bool
 ) -> tuple[str, ...]:
-    """The dates that the options name."""
+    """Return the dates that the options name."""
     if biz_dt and not (first or last or missing):
         return (biz_dt,)
     if biz_dt or not (first and last):
-        raise click.UsageError("give --biz-dt, or --from and --to (with --missing if you like)")
+        raise click.UsageError("give --biz-dt, or --from and --to (optionally with --missing)")
     if last < first:
         raise click.UsageError(f"--from {first} is after --to {last}")
     return days_of_range(first, last)
@@ -71,13 +71,13 @@ def _days(
 def _batches(
     settings: Settings, group: Group, days: tuple[str, ...], missing: bool
 ) -> list[tuple[str, ...]]:
-    """The dates of each run; what is left out is said on stderr."""
+    """Return the dates of each run, and print the skipped ones on stderr."""
     with opened_store(settings) as store:
         dates = dates_to_run(store, group, days, only_missing=missing)
     if dates.not_open:
         click.echo(f"skipped, because they are not open: {', '.join(dates.not_open)}", err=True)
     if dates.completed:
-        click.echo(f"completed already: {', '.join(dates.completed)}", err=True)
+        click.echo(f"skipped, because they have completed: {', '.join(dates.completed)}", err=True)
     if not dates.to_run and not dates.completed:
         entity, source_system = group.key
         raise NotReadyError(
@@ -102,18 +102,18 @@ def _print_ended(
         columns = ["job_name", "biz_dt", "status", "duration", "spark_app_id"]
         listed = [row for of_run in rows.values() for row in of_run]
         listed.sort(key=lambda row: (str(row["biz_dt"]), str(row["start_time"])))
-        print_rows(listed, columns, "The run left no row in execution_log.")
+        print_rows(listed, columns, "The run wrote no row of execution_log.")
 
 
 def _execute(settings: Settings, job_name: str, biz_dts: tuple[str, ...]) -> tuple[str, bool, bool]:
-    """Run in this process, as `dagster job execute` does, on the instance of every orch command.
+    """Run in this process, as `dagster job execute` does, on the instance of the orch commands.
 
     Returns:
-        The run's id, and whether it succeeded or was canceled.
+        The run's id, whether it succeeded, and whether it was canceled.
     """
     import dagster as dg
 
-    # Imported here, not by Dagster, which puts the working folder before all others for it.
+    # Imported here, as Dagster would import it with the working folder first on sys.path.
     from orch_dagster.definitions import job_named
     from orch_dagster.defs.partitions import tags_of
 

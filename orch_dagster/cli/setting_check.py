@@ -1,4 +1,4 @@
-"""The full check of a sys_param of param_type system: with files, and with Dagster where needed."""
+"""The full check of a sys_param of param_type system, which may read files and load Dagster."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from orch_dagster.settings import Settings
 
 
 def setting_check(settings: Settings) -> SettingCheck:
-    """Return the check of a value, as it will be read in this home."""
+    """Return the check of a value in this home."""
     return lambda key, value: setting_error(key, value, settings.home, _is_cron)
 
 
 def _is_cron(text: str) -> bool:
-    # Only Dagster knows what it accepts, and loading it takes a second.
+    # Imported late, as loading Dagster takes a second.
     from orch_dagster.defs.schedule.definitions import is_cron_schedule
 
     return is_cron_schedule(text)

@@ -1,4 +1,4 @@
-"""Commands that set things up: init, sample, demo."""
+"""Commands that set up a home and its sample: init, sample."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ from orch_dagster.sample import rows as sample_rows
 from orch_dagster.sample.sources import extract_writer
 from orch_dagster.settings import REPOSITORY, Settings, load_settings
 
-# The sample's business lies around today; contracts run for decades before and after a date.
+# The sample's contracts run for decades before and after a date.
 _FIRST_EXTRACT, _LAST_EXTRACT = date(1970, 1, 1), date(2099, 12, 31)
 
 
 @click.command()
 @click.option("--sample", "with_sample", is_flag=True, help="Add JOB_1001 and its extract.")
 def init(with_sample: bool) -> None:
-    """Create the five control tables, or complete those that are there; drop nothing."""
+    """Create the five control tables, or add their missing columns; drop nothing."""
     set_up(load_settings(), with_sample=with_sample)
 
 
 def set_up(settings: Settings, *, with_sample: bool) -> None:
-    """Tables, Dagster's instance and .env; with the sample its rows and extract too. Idempotent."""
+    """Create the tables, Dagster's instance and .env, and with the sample its rows and extract.
+
+    Repeating it is safe.
+    """
     with opened_store(settings) as store:
-        done = store.ensure_tables()
+        changes = store.ensure_tables()
         console.print(f"Control store {store.address}")
-        for sentence in done or ["all five tables are there"]:
+        for sentence in changes or ["all five tables are there"]:
             console.print(f"  {sentence}")
         if with_sample:
             for name, rows in sample_rows.sample_rows(settings.env).items():
@@ -42,28 +45,28 @@ def set_up(settings: Settings, *, with_sample: bool) -> None:
     _set_up_dagster(settings)
     if with_sample:
         biz_dt = sample_rows.BIZ_DT
-        source = sample_rows.ENTITY, sample_rows.SOURCE_SYSTEM
-        for path in _write(settings, *source, biz_dt, biz_dt):
+        group = sample_rows.ENTITY, sample_rows.SOURCE_SYSTEM
+        for path in _write(settings, *group, biz_dt, biz_dt):
             console.print(f"  extract {path}")
 
 
 def _set_up_dagster(settings: Settings) -> None:
-    """Dagster's instance under ORCH_HOME, and a .env by which dagster's own commands find it."""
+    """Create Dagster's instance under ORCH_HOME, and the .env that names it to Dagster."""
     config = settings.dagster_home / "dagster.yaml"
     if not config.is_file():
         write_atomically(config, (REPOSITORY / "dagster.yaml").read_text(encoding="utf-8"))
     with opened_instance(settings):
-        # It makes Dagster's tables, at which the first runs would trip over one another.
+        # Opening creates Dagster's tables, which concurrent first runs would fail to create.
         pass
     lines = [f"DAGSTER_HOME=${{DAGSTER_HOME:-{settings.dagster_home.as_posix()}}}"]
     if settings.home != REPOSITORY:
         lines.append(f"ORCH_HOME=${{ORCH_HOME:-{settings.home.as_posix()}}}")
     env = settings.home / ".env"
-    there = env.read_text(encoding="utf-8").splitlines() if env.is_file() else []
-    named = {line.partition("=")[0] for line in there}
-    missing = [line for line in lines if line.partition("=")[0] not in named]
+    existing = env.read_text(encoding="utf-8").splitlines() if env.is_file() else []
+    names = {line.partition("=")[0] for line in existing}
+    missing = [line for line in lines if line.partition("=")[0] not in names]
     if missing:
-        write_atomically(env, "\n".join([*there, *missing]) + "\n")
+        write_atomically(env, "\n".join([*existing, *missing]) + "\n")
     console.print(f"Dagster instance {settings.dagster_home}, named in {env}")
 
 
@@ -76,7 +79,7 @@ def sample(entity: str, source_system: str, first: str, last: str) -> None:
     """Write sample extracts of ENTITY SOURCE_SYSTEM, each a change of the day before."""
     start, end = date.fromisoformat(first), date.fromisoformat(last)
     if not _FIRST_EXTRACT <= start <= _LAST_EXTRACT or end > _LAST_EXTRACT:
-        raise click.BadParameter(f"extracts are made for {_FIRST_EXTRACT} to {_LAST_EXTRACT}")
+        raise click.BadParameter(f"sample extracts exist for {_FIRST_EXTRACT} to {_LAST_EXTRACT}")
     if end < start:
         raise click.BadParameter(f"--to {last} is before --from {first}")
     for path in _write(load_settings(), entity.upper(), source_system.upper(), start, end):
@@ -88,7 +91,7 @@ def _write(
 ) -> list[Path]:
     if "://" in settings.base_dir:
         raise click.ClickException(
-            f"sample extracts are written to local folders, and ORCH_DATA_ROOT is "
+            f"sample extracts are written to a local folder, but ORCH_DATA_ROOT is "
             f"{settings.base_dir}: write them to a folder and copy them there"
         )
     write = extract_writer(entity, source_system)

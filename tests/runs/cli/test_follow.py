@@ -130,7 +130,7 @@ def test_what_cannot_be_followed_is_one_line(runs: Runs) -> None:
     run = runs.start()
     runs.end(run)
     for words, said in {
-        run.run_id: f"run {run.run_id} is over and has no log",
+        run.run_id: f"run {run.run_id} has ended and has no log",
         "zz": "no run of this instance has an id that starts with 'zz'",
         "": "the run id is empty",
     }.items():

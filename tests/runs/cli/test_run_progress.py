@@ -214,7 +214,7 @@ def test_the_row_made_anew_is_the_same(home: Home, screen: str) -> None:
     assert home.json("log") == []
 
     assert home.orch("log", "rebuild", "--since", BIZ_DT).stdout == (
-        "runs: 1, rows: 1, of them written: 1\n"
+        "runs: 1, rows: 1, rows written: 1\n"
     )
     assert home.orch("log", "--json").stdout == before
     assert home.json("log", "rebuild")["written"] == 0

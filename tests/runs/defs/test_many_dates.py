@@ -62,7 +62,9 @@ def test_a_range_lands_what_is_open_and_names_what_failed(sample_home: Home) -> 
     again = sample_home.orch(
         "run", JOB_NAME, "--from", "2024-05-14", "--to", "2024-05-18", "--missing", "--json"
     )
-    assert "completed already: 2024-05-14, 2024-05-15, 2024-05-18" in again.stderr
+    assert (
+        "skipped, because they have completed: 2024-05-14, 2024-05-15, 2024-05-18" in again.stderr
+    )
     (second,) = json.loads(again.stdout)
     assert [(row["biz_dt"], row["status"]) for row in second["execution_log"]] == [
         ("2024-05-17", "Completed")

@@ -171,7 +171,7 @@ def test_up_says_what_is_next_and_status_what_is_there(home: Home, ports: Ports)
 
     before = pids(home)
     # Without a port it is the one that the data has.
-    assert "Kudu is up already." in home.orch("kudu", "up").stdout
+    assert "Kudu is already up." in home.orch("kudu", "up").stdout
     assert pids(home) == before
 
 
@@ -189,7 +189,7 @@ def test_a_table_outlasts_down_and_a_killed_daemon(home: Home, ports: Ports) -> 
     tool(home, "perf", "loadgen", master, "--table_name=kept", "--num_rows_per_thread=50")
 
     said = home.orch("kudu", "down").stdout
-    for name in ("Ended kudu-master (pid", "Ended kudu-tserver (pid", "data stays"):
+    for name in ("Stopped kudu-master (pid", "Stopped kudu-tserver (pid", "data stays"):
         assert name in said
     stopped = [one.state for one in cluster.status(home.folder).daemons]
     assert stopped == ["stopped", "stopped"]
@@ -237,7 +237,7 @@ def test_down_ends_a_paused_daemon_and_no_process_that_is_another(home: Home, po
     found = cluster.status(home.folder)
     assert (found.ready, found.daemons[0].state) == (False, "running")
     assert "kudu-master does not answer" in str(found.reason)
-    assert "Ended kudu-master" in at_once(home, "down")
+    assert "Stopped kudu-master" in at_once(home, "down")
     assert not any(_lives(one.pid) for one in state.daemons)
 
 
@@ -292,7 +292,7 @@ def test_two_at_once_start_one(home: Home, ports: Ports) -> None:
     said = [one.communicate(timeout=120)[0] for one in both]
 
     assert [one.returncode for one in both] == [0, 0]
-    assert sum("Kudu is up already." in text for text in said) == 1
+    assert sum("Kudu is already up." in text for text in said) == 1
     assert sorted(home.process_names()) == ["kudu-master", "kudu-tserver"]
 
 
