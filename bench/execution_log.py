@@ -1,11 +1,11 @@
-"""What execution_log costs: a step's own words, and the sensor over many finished runs.
+"""Measure the cost of execution_log: a step's own reports, and the sensor over many ended runs.
 
     python bench/execution_log.py [RUNS] [STORE_URL]
 
-STORE_URL is that of an empty store, such as kudu://HOST:7051; without it, the embedded one.
-Prints the median milliseconds of a step's words together (Started, application, end: three events,
-and a row written twice), and for RUNS (1000) runs that ended and left no row: seconds until the
-sensor has written all, and how much this process's memory grew from the first tick to the last.
+STORE_URL names an empty store, such as kudu://HOST:7051; by default the embedded one is used.
+Prints the median milliseconds of a step's reports together (Started, application, end: three
+events, and a row written twice), and for RUNS (1000) ended runs without a row: seconds until the
+sensor has written all, and the growth of this process's memory from the first tick to the last.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ FIRST = date(2020, 1, 1)
 
 
 def begun_run(instance: dg.DagsterInstance, job: dg.JobDefinition, number: int) -> dg.RunRecord:
-    """A run of the job for a date of its own."""
+    """Create a run of the job for the date of that number."""
     day = (FIRST + timedelta(number)).isoformat()
     run = instance.create_run_for_job(
         job, status=DagsterRunStatus.STARTED, tags=dict(tags_of((day,)))
     )
-    # As Dagster does before any step: the first event of a run makes its event log.
+    # The first event of a run creates its event log, which Dagster does before any step.
     instance.report_engine_event("begun", run)
     record = instance.get_run_record_by_id(run.run_id)
     assert record is not None
     return record
 
 
-def words_ms(log_of: Callable[[int], ExecutionLogWriter]) -> float:
-    """Median milliseconds of what a step says, once connections are open."""
+def reports_ms(log_of: Callable[[int], ExecutionLogWriter]) -> float:
+    """Return the median milliseconds of a step's reports, once connections are open."""
     spent_ms: list[float] = []
     for number in range(STEPS):
         log = log_of(number)
@@ -64,13 +64,13 @@ def words_ms(log_of: Callable[[int], ExecutionLogWriter]) -> float:
 
 
 def project_all(home: str, store: ControlStore) -> tuple[int, float, float]:
-    """Tick until nothing is left; runs, seconds, and MB by which memory grew after the first."""
+    """Tick until all is written; return runs, seconds, and the MB of growth after one tick."""
     cursor: dict[str, int] = {}
     sizes: list[int] = []
     written = 0
     start = time.perf_counter()
     while True:
-        # As each tick in a code server: the instance is new, and has opened no run's events.
+        # Each tick in a code server has a new instance, which has opened no run's events.
         with dg.DagsterInstance.local_temp(home) as instance:
             cursor, ended = project_ended_runs(instance, store, {JOB_NAME: JOB_ID}, cursor)
         if not ended:
@@ -80,7 +80,7 @@ def project_all(home: str, store: ControlStore) -> tuple[int, float, float]:
 
 
 def main() -> None:
-    """Measure both."""
+    """Measure the reports and the sensor."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"ORCH_HOME": home, "DAGSTER_HOME": home}
@@ -115,7 +115,7 @@ def main() -> None:
                     StepRun.of(instance, record), into, sys.exit, first_report(spec, (day,))
                 )
 
-            print(f"a step's words: {words_ms(log_of):.1f} ms, median of {STEPS}", flush=True)
+            print(f"a step's reports: {reports_ms(log_of):.1f} ms, median of {STEPS}", flush=True)
             for number in range(STEPS, STEPS + runs):
                 log = log_of(number, nowhere)
                 log.start()

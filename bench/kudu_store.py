@@ -1,10 +1,10 @@
-"""How long Kudu takes for what a run and a code location ask of it, by each driver that is here.
+"""Measure Kudu's answers to a run and a code location, with each installed driver.
 
     python bench/kudu_store.py [ROWS_OF_EXECUTION_LOG]
 
-On a Kudu of its own (one master, one tablet server), with 100 and then 10,000 jobs, and 1,000,000
-rows of execution_log unless another number is given. Medians in milliseconds; "flat" is the time
-with 10,000 jobs over that with 100.
+Starts a Kudu (one master, one tablet server), with 100 and then 10,000 jobs, and 1,000,000 rows of
+execution_log unless another number is given. Prints medians in milliseconds; "flat" is the time
+with 10,000 jobs divided by that with 100.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ TRIES = 30
 
 
 def masters(count: int) -> list[Row]:
-    """Rows of job_master of so many jobs."""
+    """Return job_master rows of that many jobs."""
     context = json.dumps({"entity": "GELS", "source_system": "FPMS", "hql": "x" * 300})
     return [
         {
@@ -59,7 +59,7 @@ def masters(count: int) -> list[Row]:
 
 
 def dependencies(count: int) -> list[Row]:
-    """Chains of ten."""
+    """Return job_dependency rows of that many jobs, in chains of ten."""
     return [
         {
             "dependent_job_id": f"J{number:05d}",
@@ -71,7 +71,7 @@ def dependencies(count: int) -> list[Row]:
 
 
 def log_rows(first: int, count: int) -> list[Row]:
-    """So many rows of execution_log, from a number on."""
+    """Return rows of execution_log, numbered from the first one on."""
     return [
         {
             "id": f"{1_700_000_000_000_000 + number}_{number:012x}",
@@ -84,20 +84,20 @@ def log_rows(first: int, count: int) -> list[Row]:
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes."""
+    """Return the seconds that a call takes."""
     begun = time.perf_counter()
     call()
     return time.perf_counter() - begun
 
 
 def median_ms(call: Callable[[], object]) -> float:
-    """The median of many calls, the first left out."""
+    """Return the median of many calls, without the first one."""
     call()
     return statistics.median(seconds(call) for _ in range(TRIES)) * 1000
 
 
 def spec_of(count: int) -> tuple[JobSpec, JobSpec]:
-    """The last job of the registry, and its parent."""
+    """Return the last job of the registry, and its parent."""
     rows = [JobMaster.from_row(row) for row in masters(count)[-2:]]
     edges = [JobDependency.from_row(row) for row in dependencies(count)[-1:]]
     jobs = build_registry(rows, edges, lambda _: None).jobs
@@ -105,7 +105,7 @@ def spec_of(count: int) -> tuple[JobSpec, JobSpec]:
 
 
 def params_ms(store: ControlStore, spec: JobSpec) -> float:
-    """What a run pays for its parameters, stamp included."""
+    """Return the median time in which a run gets its parameters, stamp included."""
 
     def fetch() -> None:
         stamp_dates(store, spec, "r1", [DAY])
@@ -115,7 +115,7 @@ def params_ms(store: ControlStore, spec: JobSpec) -> float:
 
 
 def main(log_count: int) -> None:
-    """Fill a Kudu and ask it."""
+    """Fill a Kudu and measure it."""
     with kudu_cluster() as cluster, tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         stores: dict[str, ControlStore] = {}
@@ -124,7 +124,7 @@ def main(log_count: int) -> None:
             try:
                 choose_driver(parse_address(url))
             except SettingsError as error:
-                print(f"{driver}: not here ({error})")
+                print(f"{driver}: not installed ({error})")
                 continue
             stores[driver] = open_store(url, home)
         first = next(iter(stores.values()))
@@ -142,7 +142,7 @@ def main(log_count: int) -> None:
         first.upsert(JOB_MASTER, few)
         first.upsert(JOB_DEPENDENCY, dependencies(FEW))
         for store in stores.values():
-            # The first calls of a JVM are its slowest.
+            # Warm up, as the first calls of a JVM are slow.
             params_ms(store, spec_of(FEW)[0])
         small = {name: params_ms(store, spec_of(FEW)[0]) for name, store in stores.items()}
         for name, store in stores.items():

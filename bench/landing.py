@@ -1,11 +1,11 @@
-"""What a landing adds to plain PySpark: rows per second of JOB_1001's job, each in its own submit.
+"""Compare a landing with plain PySpark: rows per second of JOB_1001's job, each in its own submit.
 
     python bench/landing.py [ROWS] [ROUNDS]
 
-The plain one reads the same CSV files, runs the same HQL and writes ORC by partition, with dynamic
-overwrite: no staging, no count, no swap. It is set against run_landing without checks, and with
-them (business_keys and compare_cols of the sample, the date before being there). The extracts are
-the sample's of two days, each contract as many times as it takes for ROWS (5,000,000) rows.
+The plain job reads the same CSV files, runs the same HQL and writes ORC by partition, with dynamic
+overwrite: no staging, no count, no swap. It is compared with run_landing without and with checks
+(business_keys and compare_cols of the sample, with the previous date landed). The extracts are the
+sample's of two days, with each contract repeated until there are ROWS (5,000,000) rows.
 Prints the wall and processor seconds of each of ROUNDS (3) rounds and the medians' ratios.
 """
 
@@ -53,7 +53,7 @@ spark.stop()
 
 
 def widen(home: Path, rows: int) -> None:
-    """Put the extracts of both days in place, each contract often enough, in several files."""
+    """Replace the extracts of both days by wide ones in several files, with repeated contracts."""
     from pyspark.sql import SparkSession, functions
 
     builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
@@ -75,7 +75,7 @@ def widen(home: Path, rows: int) -> None:
 
 
 def params_file(home: Path, name: str, **changes: object) -> str:
-    """The job's parameters with other values of the date's process_control row."""
+    """Write the job's parameters with other values of the date's process_control row."""
     document = json.loads((home / "bench.json").read_text(encoding="utf-8"))
     row = document["process_control"][0] | changes
     document["process_control"] = [row]
@@ -86,7 +86,7 @@ def params_file(home: Path, name: str, **changes: object) -> str:
 
 
 def cost(argv: list[str], environment: dict[str, str], params: str) -> tuple[float, float]:
-    """Wall and processor seconds of a submit that must succeed."""
+    """Return the wall and processor seconds of a submit that must succeed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     given = {**environment, "JOB_PARAMS_FILE": params}
@@ -97,7 +97,7 @@ def cost(argv: list[str], environment: dict[str, str], params: str) -> tuple[flo
 
 
 def main() -> None:
-    """Measure so many rounds."""
+    """Measure the given number of rounds."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000_000
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     with tempfile.TemporaryDirectory() as folder:
@@ -129,9 +129,9 @@ def main() -> None:
         print(f"{rows:,} rows, medians of {rounds} rounds, rows per second against plain:")
         for name, each in costs.items():
             walls, processors = (
-                statistics.median(found[place] for found in costs["plain"])
-                / statistics.median(found[place] for found in each)
-                for place in (0, 1)
+                statistics.median(cost_s[index] for cost_s in costs["plain"])
+                / statistics.median(cost_s[index] for cost_s in each)
+                for index in (0, 1)
             )
             print(f"{name}: {walls:.2f} (by processor seconds {processors:.2f})")
 

@@ -1,8 +1,8 @@
-"""What many dates in one Spark application save, and whether their number costs memory.
+"""Measure the savings of many dates in one Spark application, and the memory they cost.
 
     python bench/many_dates.py [DATES]
 
-Prints the seconds of one `orch run` of a small job for so many dates (30) against as many bare
+Prints the seconds of one `orch run` of a small job for DATES (30) dates and of as many bare
 spark-submits (the median of three, times their number), and the live heap of a driver after every
 tenth of 60 dates, each after a full collection.
 """
@@ -29,7 +29,7 @@ HEAP_DATES, HEAP_EVERY = 60, 10
 
 
 def opened(home: Path, count: int) -> list[str]:
-    """A small job, and so many open dates with an extract each; returns the dates."""
+    """Write a small job and that many open dates with an extract each; return the dates."""
     days = [(date(2024, 1, 1) + timedelta(days)).isoformat() for days in range(count)]
     (home / "in").mkdir()
     for day in days:
@@ -61,14 +61,14 @@ def opened(home: Path, count: int) -> list[str]:
 
 
 def live_heap_mb(spark: Any) -> float:
-    """What the driver's JVM holds after a full collection."""
+    """Return the MB that the driver's JVM holds after a full collection."""
     runtime = spark.sparkContext._jvm.java.lang.Runtime.getRuntime()
     runtime.gc()
     return (runtime.totalMemory() - runtime.freeMemory()) / 2**20
 
 
 def print_heap(home: Path) -> None:
-    """Land many small dates in one driver, and look at its heap now and then."""
+    """Land many small dates in one driver, and print its heap after every tenth."""
     sys.path.insert(0, str(REPOSITORY / "jobs"))
     from framework.landing import land_date
     from framework.params_loader import parse_params
@@ -105,7 +105,7 @@ def print_heap(home: Path) -> None:
 
 
 def main() -> None:
-    """Measure both."""
+    """Measure the seconds and the heap."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 30
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)

@@ -1,11 +1,11 @@
-"""How long a registry of N generated jobs takes to load, and one of its jobs to start its step.
+"""Measure how long a registry of N generated jobs takes to load, and one of them to start its step.
 
     python bench/registry_load.py 1000 10000
 
-Prints, for each N, seconds of one process from its start to the location's snapshot (import,
-definitions, snapshot); until a code server, started for it, has answered with the whole location,
-as `dagster dev` asks for it; and from the start of `dagster job execute` of one job to its
-STEP_START. A registry of one job is measured beside, in turns: what Dagster takes by itself.
+Prints, for each N, the seconds of one process from its start to the location's snapshot (import,
+definitions, snapshot); until a new code server has answered with the whole location, as
+`dagster dev` requests it; and from the start of `dagster job execute` of one job to its
+STEP_START. A registry of one job is measured in turns with it, as the time of Dagster alone.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ print(f"LOADED {time.perf_counter() - start:.1f} {jobs}")
 
 
 def write_registry(home: Path, jobs: int) -> str:
-    """Write N jobs in groups of 100, in chains of ten; returns the last job's name."""
+    """Write N jobs in groups of 100, in chains of ten; return the name of the last chain's root."""
     store = open_store("sqlite:///.orch/control.db", home)
     names = [f"etl_lnd_e{i // JOBS_A_SOURCE}_bench_t_{i}" for i in range(jobs)]
     masters: list[Row] = []
@@ -91,14 +91,14 @@ def write_registry(home: Path, jobs: int) -> str:
 
 
 def seconds_to_snapshot(environment: dict[str, str]) -> float:
-    """Seconds of a process that imports, builds all definitions and their snapshot."""
+    """Return the seconds of a process that builds all definitions and their snapshot."""
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", SNAPSHOT], env=environment, check=True)
     return time.perf_counter() - start
 
 
 def seconds_to_answer(environment: dict[str, str]) -> tuple[float, int]:
-    """Seconds until the server's answer was in, and how many jobs it named."""
+    """Return the seconds until the server's answer, and the number of jobs in it."""
     done = subprocess.run(
         [sys.executable, "-c", SERVE], env=environment, capture_output=True, text=True, check=True
     )
@@ -108,7 +108,7 @@ def seconds_to_answer(environment: dict[str, str]) -> tuple[float, int]:
 
 
 def seconds_to_step(environment: dict[str, str], job: str) -> float:
-    """Seconds from the start of the command to the line that says STEP_START."""
+    """Return the seconds from the start of the command to its line STEP_START."""
     command = [sys.executable, "-m", "dagster", "job", "execute", "-m", "orch_dagster.definitions"]
     start = time.perf_counter()
     with subprocess.Popen(
@@ -132,7 +132,7 @@ def seconds_to_step(environment: dict[str, str], job: str) -> float:
 
 @contextmanager
 def registry_of(jobs: int) -> Iterator[tuple[dict[str, str], str]]:
-    """The environment of a home with that many jobs, and one of them."""
+    """Create a home with that many jobs; yield its environment and the name of one job."""
     with tempfile.TemporaryDirectory() as folder:
         dagster_home = str(Path(folder) / ".orch" / "dagster")
         environment = {**os.environ, "ORCH_HOME": folder, "DAGSTER_HOME": dagster_home}
@@ -141,9 +141,9 @@ def registry_of(jobs: int) -> Iterator[tuple[dict[str, str], str]]:
 
 
 def main() -> None:
-    """Measure each N given, a registry of one job beside it; prints medians of three."""
+    """Measure each given N in turns with a registry of one job, and print medians of three."""
     for jobs in map(int, sys.argv[1:] or ["1000", "10000"]):
-        with registry_of(1) as (alone, one), registry_of(jobs) as (environment, last):
+        with registry_of(1) as (alone, only_job), registry_of(jobs) as (environment, last):
             pairs = [(seconds_to_snapshot(alone), seconds_to_snapshot(environment)) for _ in "123"]
             show(f"{jobs} jobs: import, definitions, snapshot", pairs)
             answers = [(seconds_to_answer(alone), seconds_to_answer(environment)) for _ in "123"]
@@ -151,7 +151,8 @@ def main() -> None:
             pairs = [(of_one[0], of_all[0]) for of_one, of_all in answers]
             show(f"{jobs} jobs: the server's answer, {listed} jobs listed", pairs)
             pairs = [
-                (seconds_to_step(alone, one), seconds_to_step(environment, last)) for _ in "123"
+                (seconds_to_step(alone, only_job), seconds_to_step(environment, last))
+                for _ in "123"
             ]
             show(f"{jobs} jobs: STEP_START", pairs)
 

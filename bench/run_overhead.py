@@ -1,9 +1,9 @@
-"""What Dagster and the rest add to a job: `dagster job execute` of JOB_1001 against a bare submit.
+"""Compare `dagster job execute` of JOB_1001 with a bare spark-submit of the same job.
 
     python bench/run_overhead.py [PAIRS]
 
-The bare one is the spark-submit command that the run itself logged, with the environment it gave
-and without its result channel. Pairs in turn; prints each pair's ratio and the median.
+The bare submit has the command and the environment of the run, without its result channel. Both
+are measured in turns, PAIRS (5) times; prints each pair's ratio and the median.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from orch_dagster.spark.submit import JobSubmit, prepare_job
 
 
 def seconds(command: list[str], environment: dict[str, str], folder: str) -> float:
-    """Wall seconds of a command that must succeed."""
+    """Return the wall seconds of a command that must succeed."""
     start = time.perf_counter()
     subprocess.run(command, env=environment, cwd=folder, check=True, capture_output=True)
     return time.perf_counter() - start
 
 
 def bare_command(home: Path, job_name: str, biz_dt: str) -> tuple[list[str], dict[str, str]]:
-    """The submit of a job for a date, built as a run builds it."""
+    """Return the submit of a job for a date, built as a run builds it, and its environment."""
     settings = load_settings()
     spec = load_location(settings).registry.jobs[job_name]
     store = open_store(settings.control_url, settings.home)
@@ -48,7 +48,7 @@ def bare_command(home: Path, job_name: str, biz_dt: str) -> tuple[list[str], dic
 
 
 def main() -> None:
-    """Measure so many pairs."""
+    """Measure the given number of pairs."""
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"ORCH_HOME": folder, "DAGSTER_HOME": f"{folder}/.orch/dagster"}

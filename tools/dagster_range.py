@@ -1,10 +1,10 @@
-"""Test what is private in Dagster with both ends of the declared range of its versions.
+"""Test the uses of Dagster's private names with both ends of the declared range of its versions.
 
     python tools/dagster_range.py [PYTEST_OPTION …]
 
-For each end an environment is made in a temporary folder, with the package in place: the oldest
-versions that it declares, and the newest that pip finds together. In each, the tests of
-dagster_internals run. Exits with 1 if they fail with either.
+Makes an environment for each end in a temporary folder, with the package in editable mode: the
+oldest declared versions, and the newest that pip resolves. Runs the tests of dagster_internals in
+each, and exits with 1 if they fail in either.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def run_tests(name: str, pins: Sequence[str], options: Sequence[str]) -> bool:
 
 
 def main() -> None:
-    """Test both ends."""
+    """Test both ends of the range."""
     ends = {"oldest": oldest(), "newest": list[str]()}
     failed = [name for name, pins in ends.items() if not run_tests(name, pins, sys.argv[1:])]
     if failed:

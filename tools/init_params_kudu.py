@@ -1,4 +1,4 @@
-"""The older name of `orch init --sample`."""
+"""Run `orch init --sample` under its older name."""
 
 from orch_dagster.cli.main import main
 
