@@ -1,1 +1,1 @@
-"""One step: load its bundle, run its spark-submit, write what became of it."""
+"""One step: load its bundle, run its spark-submit, report its result."""

@@ -1,4 +1,4 @@
-"""One attempt of a step: which of the run's dates remain, and whether another may follow."""
+"""One attempt of a step: its remaining dates, and whether another attempt may follow."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt.
+    """One attempt of a step.
 
     Attributes:
         number: 1 for the first.
-        reports: Of the attempts before.
-        retries: What the job's sys_params allow.
+        reports: The reports of the earlier attempts.
+        retries: The retries that the job's sys_params allow.
     """
 
     number: int
@@ -39,7 +39,7 @@ class Attempt:
 
     @property
     def ended(self) -> dict[str, DateResult]:
-        """The dates that ended in the attempts before, which are not tried again."""
+        """The results of dates that ended in earlier attempts, which are not tried again."""
         return {day: result for report in self.reports for day, result in report.ends.items()}
 
     @property
@@ -72,11 +72,11 @@ def attempt_of(step: CurrentStep, record: RunRecord) -> Attempt:
 
 
 def retries_last_time(params_dir: Path, job_name: str) -> Retries:
-    """Return the retries of a job when its parameters were last read, for a missing store."""
+    """Return the retries of a job when its parameters were last read, for use in an outage."""
     try:
         bundle = json.loads((params_dir / f"{job_name}.json").read_text(encoding="utf-8"))
         rows = bundle["sys_params"]
         return retries_of(SysParam.from_row({n: row[n] for n in SYS_PARAMS.names}) for row in rows)
     except (OSError, ValueError, NotReadyError):
-        # Never read, or removed, or unusable: nothing allows another attempt.
+        # Without readable parameters nothing allows another attempt.
         return Retries()

@@ -25,14 +25,14 @@ LogMetadata = Mapping[str, dg.MetadataValue[Any]]
 
 @dataclass(frozen=True)
 class StepRequest:
-    """What a run asks of a step, in plain values.
+    """A run's request to a step, in plain values.
 
     Attributes:
         spec: The job.
-        run_id: Dagster's.
-        created_at: When the run was created.
-        biz_dts: The run's dates; one that is empty where the run names none.
-        attempt: Which attempt it is, and what came before it.
+        run_id: Dagster's id of the run.
+        created_at: The time at which the run was created.
+        biz_dts: The run's dates; a single empty one if the run names none.
+        attempt: The attempt, with the reports of earlier ones.
         parents_outside: Parents of the job that the run does not execute.
         fault: Why the run's dates can't be used.
     """
@@ -47,7 +47,7 @@ class StepRequest:
 
 
 class StepReporter(Protocol):
-    """How a step reaches its run's page."""
+    """Reports a step on its run's page."""
 
     def report(self, report: StepReport, message: str) -> None:
         """Write the report into the run's event log, at once."""
@@ -67,8 +67,8 @@ class StepParams:
     """The parameters of a step.
 
     Attributes:
-        redacted: Those of the dates that can land now, and the secrets taken out of them.
-        file: The run's own copy, for the job.
+        redacted: The parameters of the dates that can land now, and the secrets taken out of them.
+        file: The run's copy of them, for the job.
     """
 
     redacted: RedactedBundle
@@ -85,13 +85,13 @@ class BegunStep:
     """A step that has begun, as the op of a job receives it.
 
     Attributes:
-        request: What the run asks of it.
-        attempt: Which attempt it is; once loaded, with the job's own retries.
-        writer: Writes its rows of execution_log.
+        request: The run's request.
+        attempt: The attempt; once the parameters are loaded, with the job's retries.
+        writer: Writes the step's rows of execution_log.
         run_log: The run's log file.
-        log_metadata: Where that file is, for the step's events.
+        log_metadata: The path of that file, for the step's events.
         warn: Shows a warning on the run's page and adds it to the log.
-        loaded: The parameters, once they were read.
+        loaded: The parameters, once loaded.
     """
 
     request: StepRequest
@@ -104,15 +104,15 @@ class BegunStep:
 
     @property
     def job_name(self) -> str:
-        """The job, which is also the step's key."""
+        """The job's name, which is also the step's key."""
         return self.request.spec.job_name
 
     @property
     def params(self) -> StepParams:
-        """The parameters of a step that has loaded them."""
+        """The loaded parameters."""
         if self.loaded is None:
             raise dg.DagsterInvariantViolationError(
-                f"{self.job_name} has not loaded its parameters: that is the IO manager's part"
+                f"{self.job_name} has not loaded its parameters, which the IO manager does"
             )
         return self.loaded
 
@@ -155,6 +155,6 @@ def _started_writer(
         attempt.reports,
     )
     if len(request.biz_dts) == 1:
-        # Of several dates those that are not open are skipped, so their rows have to wait.
+        # Rows of several dates wait, as dates that are not open are skipped and get none.
         writer.start()
     return writer

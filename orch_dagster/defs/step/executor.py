@@ -1,4 +1,4 @@
-"""The executor of every landing job: steps in threads, and a run that says that it lives.
+"""The executor of every landing job: steps in threads, and heartbeats of the run.
 
 A step only waits for a child process, so a thread is enough, and nothing reloads the code location.
 """
@@ -29,9 +29,9 @@ class LivenessGuard:
     """Tags a run with its process and with heartbeats, and ends it when its code server dies.
 
     Args:
-        instance: Where the run is.
-        run_id: The run.
-        warn: Where a heartbeat that fails is reported.
+        instance: The instance of the run.
+        run_id: The id of the run.
+        warn: Reports a heartbeat that fails.
     """
 
     def __init__(
@@ -44,9 +44,9 @@ class LivenessGuard:
         tag_run(instance, run_id, process_tags())
 
     def reason_to_end(self) -> AbandonedRunError | None:
-        """Send a heartbeat if one is due, and return why the run has to end, if it has to."""
+        """Send a heartbeat if one is due, and return why the run must end, or None."""
         self._heartbeat()
-        # A process of a code server outlives its parent; one that a command started has none here.
+        # Only a run that a code server started has a parent process here.
         parent = multiprocessing.parent_process()
         if parent is not None and not parent.is_alive():
             return AbandonedRunError("the code server that started the run died")
@@ -67,7 +67,7 @@ def thread_executor(max_concurrent: int) -> dg.ExecutorDefinition:
     """Return the executor of every job.
 
     Args:
-        max_concurrent: Steps at once, unless a run's config says otherwise.
+        max_concurrent: The number of concurrent steps, unless a run's config sets it.
     """
 
     @dg.executor(
@@ -79,7 +79,7 @@ def thread_executor(max_concurrent: int) -> dg.ExecutorDefinition:
         },
     )
     def threads(init_context: dg.InitExecutorContext) -> ThreadExecutor:
-        chosen = cast(int, init_context.executor_config["max_concurrent"])
-        return ThreadExecutor(chosen, LivenessGuard)
+        configured = cast(int, init_context.executor_config["max_concurrent"])
+        return ThreadExecutor(configured, LivenessGuard)
 
     return threads

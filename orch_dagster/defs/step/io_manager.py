@@ -24,7 +24,7 @@ from orch_dagster.registry.location import Location
 
 
 class ParamBundleIOManager(dg.IOManager):
-    """Loads the parameters of a job for the run that asks; the only reader of them.
+    """Loads the parameters of a job for a run; nothing else reads them.
 
     Args:
         location: The code location's registry and settings.
@@ -36,7 +36,7 @@ class ParamBundleIOManager(dg.IOManager):
         self._store = store
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        """Keep nothing: what a job lands is published by the job itself."""
+        """Store nothing, as the job itself publishes what it lands."""
 
     def load_input(self, context: dg.InputContext) -> BegunStep:
         """Begin the step and load its parameters; `load_params` says what it raises."""
@@ -47,7 +47,7 @@ class ParamBundleIOManager(dg.IOManager):
 
 
 class DagsterReporter:
-    """Reaches the page of a step's run; a StepReporter."""
+    """A StepReporter that writes into Dagster's instance."""
 
     def __init__(self, step: CurrentStep) -> None:
         self._step = step
@@ -66,10 +66,10 @@ class DagsterReporter:
 
 
 def step_request(step: CurrentStep, registry: Registry) -> StepRequest:
-    """Return what a run asks of its step.
+    """Return the request of a run to its step.
 
     Raises:
-        NotReadyError: The run was deleted.
+        NotReadyError: If the run was deleted.
     """
     spec = registry.jobs[step.op_name]
     record = _record_of(step)

@@ -1,4 +1,4 @@
-"""What a job says while it runs, by its message file."""
+"""The messages of a job while it runs, from its message file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from orch_dagster.text import clip_utf8
 
 @dataclass
 class ChannelMessages:
-    """Called with each message of any script, in the reader's thread; keeps what was said so far.
+    """Collects the messages of any script; called with each one, in the reader's thread.
 
     Attributes:
         progress: Called with the Spark stages that are active.
@@ -42,7 +42,7 @@ class ChannelMessages:
     _broken: list[str] = field(default_factory=list[str], init=False)
 
     def __call__(self, message: Mapping[str, Any]) -> None:
-        """Take in one message, as the script wrote it."""
+        """Record one message of the script."""
         params = message.get("params") or {}
         match message.get("method"):
             case "opened":
@@ -57,7 +57,7 @@ class ChannelMessages:
                 pass
 
     def result(self) -> ResultMessages:
-        """Return what `outcome.judge` wants to know."""
+        """Return the messages' facts for `outcome.judge`."""
         return ResultMessages(
             opened=self._opened,
             closed=self._closed,
@@ -73,7 +73,7 @@ class ChannelMessages:
         try:
             message = message_of(payload)
         except MessageError as error:
-            # Progress is only for show: the job goes on without it.
+            # Broken progress is ignored, as it is only shown.
             if error.kind != ProgressReport.KIND:
                 self._broken.append(str(error))
             return
@@ -95,12 +95,12 @@ class JobMessages(ChannelMessages):
     """The messages of a landing job.
 
     Attributes:
-        writer: Reports the application, and of several dates how each ended.
+        writer: Reports the application, and the end of each date if there are several.
         biz_dts: The dates that the job is to land.
-        may_retry: Whether another attempt may follow, so that a transient failure is no end.
+        may_retry: Whether another attempt may follow a transient failure.
         landings: The job's report of each landed date.
-        checks: Its results of each date's checks, also where they kept the date from landing.
-        transient: The dates that failed transiently, and why.
+        checks: The results of each date's checks, also of a date that they kept from landing.
+        transient: The reasons of transient failures, by date.
     """
 
     writer: ExecutionLogWriter = field(kw_only=True)
@@ -140,7 +140,7 @@ class JobMessages(ChannelMessages):
         self._end_date(report.biz_dt, DateResult("failed", now, clip_utf8(failure.line)))
 
     def _end_date(self, biz_dt: str, result: DateResult) -> None:
-        # A single date ends with its job, whose exit is a part of the proof.
+        # A single date ends with its job, whose exit code counts too.
         if len(self.biz_dts) > 1:
             self.writer.end({biz_dt: result})
 

@@ -1,4 +1,4 @@
-"""Read the parameters of a step that has begun; needs no Dagster context."""
+"""Load the parameters of a step that has begun, without a Dagster context."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from orch_dagster.settings import Settings
 
 
 def load_params(step: BegunStep, store: ControlStore, settings: Settings) -> BegunStep:
-    """Stamp the run on its dates, read their parameters, write them for the job.
+    """Stamp the run on its dates, read their parameters, and write them for the job.
 
     Returns:
         The step with its parameters and its retries.
 
     Raises:
-        dagster.Failure: With the one sentence to read; the row of execution_log has it too.
-        dagster.RetryRequested: The store did not answer, and sys_params allow another attempt.
+        dagster.Failure: If there are no parameters; the row of execution_log has the message too.
+        dagster.RetryRequested: If the store did not answer and sys_params allow another attempt.
     """
     try:
         if step.request.fault:
@@ -51,7 +51,7 @@ def load_params(step: BegunStep, store: ControlStore, settings: Settings) -> Beg
 def _read(
     step: BegunStep, store: ControlStore, settings: Settings
 ) -> tuple[ParamBundle, dict[str, str]]:
-    """Return the bundle, and which of its dates wait for parents outside the run."""
+    """Return the bundle, and the reasons of its dates that wait for parents outside the run."""
     request, wanted = step.request, step.writer.report.biz_dts
     stamped_at = stamp_dates(store, request.spec, request.run_id, wanted)
     bundle = fetch_bundle(
@@ -66,8 +66,8 @@ def _failed(step: BegunStep, settings: Settings, error: OrchError | OSError) -> 
     """Report that there are no parameters, close the log and return what to raise."""
     reason, attempt = str(error), step.attempt
     if isinstance(error, TransientStoreError):
-        last = retries_last_time(settings.params_dir, step.job_name)
-        attempt = replace(attempt, retries=last)
+        retries = retries_last_time(settings.params_dir, step.job_name)
+        attempt = replace(attempt, retries=retries)
     if attempt.may_retry:
         text, to_raise = attempt.next(reason)
         step.warn(text)

@@ -1,4 +1,4 @@
-"""What a step reports: into Dagster's event log, and as its row of execution_log at once."""
+"""Write a step's reports into Dagster's event log, and at once its row of execution_log."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class StepRun:
     """The run of a step.
 
     Attributes:
-        run_id: Dagster's.
-        created_at: When the run was created.
+        run_id: Dagster's id of the run.
+        created_at: The time at which the run was created.
         send: Writes a report, and a message for people, into the run's event log.
     """
 
@@ -51,17 +51,17 @@ def first_report(spec: JobSpec, biz_dts: tuple[str, ...], attempt: int = 1) -> S
 
 
 class ExecutionLogWriter:
-    """Reports what one step does; the row may come late, the job never fails for it.
+    """Writes the reports of one step; the job never fails for a row that can't be written.
 
     Args:
         run: The step's run.
-        store: Where execution_log is.
+        store: The store of execution_log.
         warn: Called with a sentence when the row could not be written.
-        report: What is known at first.
-        earlier: The reports of the attempts before.
+        report: The first report.
+        earlier: The reports of the earlier attempts.
 
     Attributes:
-        report: What is known now.
+        report: The newest report.
     """
 
     def __init__(
@@ -80,31 +80,31 @@ class ExecutionLogWriter:
         self._waits_s: Sequence[float] = RETRY_WAITS_S
 
     def start(self, biz_dts: tuple[str, ...] | None = None) -> None:
-        """Report that the step began, for `biz_dts` where those are not all of its dates."""
+        """Report that the step began, for all of its dates or the given ones."""
         self.report = replace(self.report, biz_dts=biz_dts or self.report.biz_dts)
         dates = ", ".join(self.report.biz_dts)
         self._run.send(self.report, f"{self.report.job_name} started for {dates}")
         self._write()
 
     def set_application(self, spark_app_id: str) -> None:
-        """Report the step's Spark application; the row has it with its end."""
+        """Report the step's Spark application, which is written with the row's end."""
         self.report = replace(self.report, spark_app_id=spark_app_id)
         self._run.send(self.report, f"{self.report.job_name} is Spark application {spark_app_id}")
 
     def end(self, results: Mapping[str, DateResult]) -> None:
-        """Report how dates ended; earlier results of the same dates stand."""
+        """Report the results of dates; a date keeps its first result."""
         new = {day: result for day, result in results.items() if day not in self.report.ends}
         if not new:
             return
         self.report = replace(self.report, ends={**self.report.ends, **new})
         statuses = ", ".join(f"{day} {result.status}" for day, result in sorted(new.items()))
-        # The new ones alone: with many dates, each event would repeat all that came before it.
-        news = replace(self.report, biz_dts=tuple(new), ends=new)
-        self._run.send(news, f"{self.report.job_name} ended: {statuses}")
+        # Only the new dates, so that events of a run of many dates don't grow.
+        of_new = replace(self.report, biz_dts=tuple(new), ends=new)
+        self._run.send(of_new, f"{self.report.job_name} ended: {statuses}")
         self._write()
 
     def end_all(self, status: str, message: str | None = None) -> None:
-        """Report the same end, now, of every date without a result."""
+        """Report the same result, now, of every date without one."""
         result = DateResult(status, datetime.now(timezone.utc), message)
         self.end(dict.fromkeys(self.report.biz_dts, result))
 
@@ -127,7 +127,7 @@ class ExecutionLogWriter:
                 lambda: write_rows(self._store, rows), warn=self._warn, waits_s=self._waits_s
             )
         except StoreError as error:
-            # The job has waited for it once: from now on the store gets one try for each row.
+            # From now on each row gets one try, so that an outage delays the job only once.
             self._waits_s = ()
             self._warn(
                 f"{error}. The job goes on; the sensor writes the row when the store is back."

@@ -1,4 +1,4 @@
-"""Read the Pipes message file of a job, the one result channel, while it is written."""
+"""Read the Pipes message file of a job, its only result channel, while it is written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from framework.contract.messages import ProgressReport, is_message
 from orch_dagster.defs.dagster_internals.tail_file import tail_file
 from orch_dagster.text import Masker
 
-# A message has fixed words under these, which a secret may happen to equal.
+# The values of these keys are fixed words, which a secret may happen to equal.
 _WORDS = frozenset(
     {
         "method",
@@ -38,10 +38,9 @@ class MessageFile(PipesFileMessageReader):
     """Dagster's file reader, which first hands each message to a listener.
 
     Args:
-        path: The file, made and removed by the session.
-        listen: Called in the reader's thread with each message as the job wrote it, without the
-            secrets in it.
-        mask: Takes secrets out of texts.
+        path: The file, created and removed by the session.
+        listen: Called in the reader's thread with each message, secrets masked.
+        mask: Masks secrets.
     """
 
     def __init__(
@@ -53,13 +52,13 @@ class MessageFile(PipesFileMessageReader):
 
     @property
     def expected_writer_count(self) -> int:
-        """Return 1, as one job writes the file; Dagster warns of its own default."""
+        """The number of writers: 1, the job. Dagster warns of its own default."""
         return 1
 
     def _reader_thread(self, handler: PipesMessageHandler, is_resource_complete: Event) -> None:
-        """Hand on whole lines only, unlike PipesFileMessageReader.
+        """Handle whole lines only, unlike PipesFileMessageReader.
 
-        The writer writes a long message in pieces, so the tail of the file may be half a line.
+        A long message is written in pieces, so the file may end with half a line.
         """
         try:
             line = ""
@@ -95,7 +94,7 @@ class _ListeningHandler:
     def handle_message(self, message: Any) -> None:
         masked = self._mask.all_of(message, _WORDS)
         self._listen(masked)
-        # Dagster would keep each of them until the step ends, which may be a day.
+        # Dagster would keep progress in memory until the step ends, which may take a day.
         if not _is_progress(masked):
             self._handler.handle_message(masked)
 

@@ -1,4 +1,4 @@
-"""Turn what a job reported into Dagster metadata."""
+"""Turn a job's reports into Dagster metadata."""
 
 from __future__ import annotations
 
@@ -17,47 +17,49 @@ def job_metadata(
     """Return the application of a job and its output, which all its dates share.
 
     Args:
-        application: The job's report of its Spark application; None where it made none.
-        spark_log: What Spark printed, where Dagster keeps it as a file.
+        application: The job's report of its Spark application, or None.
+        spark_log: The file of Spark's output, if Dagster keeps it as one.
     """
-    found: dict[str, dg.MetadataValue[Any]] = {}
+    metadata: dict[str, dg.MetadataValue[Any]] = {}
     if spark_log:
-        found["spark_log"] = dg.MetadataValue.path(str(spark_log))
+        metadata["spark_log"] = dg.MetadataValue.path(str(spark_log))
     if application and application.spark_app_id:
-        found["spark_app_id"] = dg.MetadataValue.text(application.spark_app_id)
+        metadata["spark_app_id"] = dg.MetadataValue.text(application.spark_app_id)
     if application and application.spark_ui:
-        found["spark_ui"] = dg.MetadataValue.url(application.spark_ui)
-    return found
+        metadata["spark_ui"] = dg.MetadataValue.url(application.spark_ui)
+    return metadata
 
 
 def landing_metadata(landing: LandingReport | None) -> dict[str, dg.MetadataValue[Any]]:
     """Return row count, column schema, paths and duration of one landed date.
 
     Args:
-        landing: The job's report of the date; None where it made none.
+        landing: The job's report of the date, or None.
     """
     if landing is None:
         return {}
-    found: dict[str, dg.MetadataValue[Any]] = {}
-    found["dagster/row_count"] = dg.MetadataValue.int(landing.row_count)
-    found["dagster/column_schema"] = dg.MetadataValue.table_schema(
+    metadata: dict[str, dg.MetadataValue[Any]] = {}
+    metadata["dagster/row_count"] = dg.MetadataValue.int(landing.row_count)
+    metadata["dagster/column_schema"] = dg.MetadataValue.table_schema(
         dg.TableSchema([dg.TableColumn(each["name"], each["type"]) for each in landing.columns])
     )
     counts = {"rows_read": landing.rows_read, "rejected_rows": landing.rejected_rows}
     for name, count in counts.items():
         if count is not None:
-            found[name] = dg.MetadataValue.int(count)
+            metadata[name] = dg.MetadataValue.int(count)
     if landing.rejected_path:
-        found["rejected_path"] = dg.MetadataValue.path(landing.rejected_path)
+        metadata["rejected_path"] = dg.MetadataValue.path(landing.rejected_path)
     if landing.drift and landing.drift.has_changes:
-        found["schema_drift"] = dg.MetadataValue.json(_drift(landing.drift))
-    found["duration_s"] = dg.MetadataValue.float(float(landing.duration_s))
-    found["size_bytes"] = dg.MetadataValue.int(sum(sink.size_bytes or 0 for sink in landing.sinks))
-    found["files"] = dg.MetadataValue.int(sum(sink.files or 0 for sink in landing.sinks))
+        metadata["schema_drift"] = dg.MetadataValue.json(_drift(landing.drift))
+    metadata["duration_s"] = dg.MetadataValue.float(float(landing.duration_s))
+    metadata["size_bytes"] = dg.MetadataValue.int(
+        sum(sink.size_bytes or 0 for sink in landing.sinks)
+    )
+    metadata["files"] = dg.MetadataValue.int(sum(sink.files or 0 for sink in landing.sinks))
     for number, sink in enumerate(landing.sinks, start=1):
         name = "path" if len(landing.sinks) == 1 else f"path_{number}"
-        found[name] = dg.MetadataValue.path(sink.path)
-    return found
+        metadata[name] = dg.MetadataValue.path(sink.path)
+    return metadata
 
 
 def _drift(drift: Drift) -> dict[str, Any]:

@@ -14,18 +14,18 @@ from orch_dagster.spark.progress import Stage, StageTeller, current_watcher
 def step_progress(
     context: dg.OpExecutionContext, step: BegunStep
 ) -> Callable[[Sequence[Stage]], None]:
-    """Return what to call with the stages that the step's job reports.
+    """Return the function to call with the stages that the step's job reports.
 
     Args:
-        context: Of the op, in whose thread this is called.
-        step: Its job and the run's log.
+        context: The context of the op, in whose thread this is called.
+        step: The step, with its job and the run's log.
     """
     job_name = step.job_name
     watcher = current_watcher()
 
     def tell(line: str) -> None:
         context.log.info(line)
-        # A disk that is full is told by the job's own lines; this one is only for show.
+        # Progress is only shown; a full disk fails the job's own lines.
         with suppress(OSError):
             step.run_log.write("INFO", "orch", f"{job_name}: {line}")
 

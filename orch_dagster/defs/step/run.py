@@ -1,4 +1,4 @@
-"""What the op of a landing job does: run spark-submit, judge its end, report it."""
+"""Run the op of a landing job: run spark-submit, judge its end, report it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Submitter(Protocol):
     def submit(
         self, context: dg.OpExecutionContext, submission: Submission, settings: Settings
     ) -> SubmitEnd:
-        """Run it; `SparkSubmitClient.submit` says what it raises."""
+        """Run the submission; `SparkSubmitClient.submit` names the exceptions."""
         ...
 
 
@@ -51,16 +51,16 @@ def run_job(
     """Run one landing job to its end and yield its events to Dagster.
 
     Args:
-        context: Of the op.
+        context: The context of the op.
         step: The step, with its parameters.
-        settings: Ours.
-        checks: Those that its asset declares.
+        settings: The settings of the home.
+        checks: The checks that its asset declares.
         client: Runs spark-submit; by default a SparkSubmitClient.
 
     Raises:
-        dagster.Failure: The job failed; its message is also the row's.
-        dagster.RetryRequested: It failed transiently, and may be tried again.
-        DagsterExecutionInterruptedError: The run was asked to stop, and the job has.
+        dagster.Failure: If the job failed; the row has the same message.
+        dagster.RetryRequested: If it failed transiently and another attempt may follow.
+        DagsterExecutionInterruptedError: If the run was interrupted; the job has ended.
     """
     messages = JobMessages(
         step_progress(context, step),
@@ -80,7 +80,7 @@ def run_job(
 
 @dataclass(frozen=True)
 class _JobEnd:
-    """The end of a job: the metadata of all its dates, and of those that landed their own."""
+    """The end of a job: the metadata that its dates share, and those of each landed date."""
 
     outcome: Outcome
     metadata: Metadata
@@ -88,7 +88,7 @@ class _JobEnd:
 
 
 def _run(job: _Job) -> _JobEnd:
-    """Run the job to its end; what keeps it from starting is its failure."""
+    """Run the job to its end; an error before its start counts as its failure."""
     step, settings = job.step, job.settings
     metadata = dict(step.log_metadata)
     secrets = Secrets()
@@ -100,7 +100,7 @@ def _run(job: _Job) -> _JobEnd:
     except (OrchError, OSError) as error:
         return _JobEnd(Outcome("failed", secrets.mask(str(error))), metadata)
     except BaseException as error:
-        # An interrupt, or a fault of ours: the tree is gone, the row says why.
+        # By now the process tree has ended, so the row can say why.
         interrupted = isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError)
         reason = secrets.mask(f"{type(error).__name__}: {error}")
         _report_end(step, Outcome("canceled" if interrupted else "failed", reason))
@@ -124,14 +124,13 @@ def _events(job: _Job, end: _JobEnd, retry: dg.RetryRequested | None) -> Iterato
         (of_date,) = end.landed.values()
         yield dg.MaterializeResult(metadata={**end.metadata, **of_date})
     else:
-        # By itself Dagster would take the whole range for materialized, with dates that are not
-        # open among it; this output adds nothing to the events above.
+        # Dagster would otherwise mark the whole range as materialized, with skipped dates.
         yield observed_output()
 
 
 @dataclass(frozen=True)
 class _Job:
-    """The job of a step, and who runs it."""
+    """The job of a step, with the client that runs it."""
 
     context: dg.OpExecutionContext
     step: BegunStep
@@ -140,7 +139,7 @@ class _Job:
     client: Submitter
 
     def submit(self, secrets: Secrets) -> tuple[Outcome, Metadata]:
-        """Run the job; return its outcome and the metadata that its script reported by itself."""
+        """Run the job; return its outcome and the metadata that its script reported."""
         step, spec = self.step, self.step.params.bundle.spec
         timeout_s = (spec.context.timeout_minutes or self.settings.timeout_minutes) * 60
         run = self.context.instance, self.context.run_id, self.context.op.name
@@ -164,7 +163,7 @@ class _Job:
         return _with_reported(outcome, end.session)
 
     def metadata(self) -> Metadata:
-        """Return what all dates of the job share."""
+        """Return the metadata that all dates of the job share."""
         run = self.context.instance, self.context.run_id, self.context.op.name
         return job_metadata(self.messages.application, stderr_path(*run))
 
@@ -177,7 +176,7 @@ class _Job:
 
 
 def _landed(job: _Job, outcome: Outcome) -> dict[str, Metadata]:
-    """Return the landed dates, each with its metadata; of several, whatever became of others."""
+    """Return the metadata of each landed date; one of several may land though others fail."""
     landings, dates = job.messages.landings, job.step.params.bundle.biz_dts
     if outcome.status != "completed":
         dates = [day for day in dates if day in landings] if len(dates) > 1 else ()
@@ -187,7 +186,7 @@ def _landed(job: _Job, outcome: Outcome) -> dict[str, Metadata]:
 def _materializations(
     context: dg.OpExecutionContext, landed: Mapping[str, Metadata], metadata: Metadata
 ) -> Iterator[dg.AssetMaterialization]:
-    """Yield an event for each landed date; they outlive a failure raised after them."""
+    """Yield an event for each landed date; a failure raised later doesn't undo them."""
     for biz_dt, of_date in landed.items():
         yield dg.AssetMaterialization(
             context.asset_key, metadata={**metadata, **of_date}, partition=biz_dt
@@ -195,7 +194,7 @@ def _materializations(
 
 
 def _retry(step: BegunStep, messages: JobMessages, outcome: Outcome) -> dg.RetryRequested | None:
-    """Return what to raise so that dates that failed transiently are tried again, or None."""
+    """Return the request to retry dates that failed transiently, or None."""
     is_transient = outcome.status == "failed" and (outcome.is_transient or messages.transient)
     if not (is_transient and step.attempt.may_retry):
         return None
@@ -206,7 +205,7 @@ def _retry(step: BegunStep, messages: JobMessages, outcome: Outcome) -> dg.Retry
 
 
 def _failure(step: BegunStep, outcome: Outcome, landed: Collection[str]) -> str | None:
-    """Return what the step fails with, None if every date of it landed."""
+    """Return the failure message of the step, None if all of its dates landed."""
     results = {**step.attempt.ended, **step.writer.report.ends}
     failed = [
         f"{biz_dt}: {result.message or outcome.message}"
@@ -219,7 +218,7 @@ def _failure(step: BegunStep, outcome: Outcome, landed: Collection[str]) -> str 
 
 
 def _with_reported(outcome: Outcome, session: PipesSession) -> tuple[Outcome, Metadata]:
-    """Return the outcome in the light of what the script reported by itself, and its metadata."""
+    """Return the outcome, failed if the script reported an unknown check, and its metadata."""
     metadata: dict[str, dg.MetadataValue[Any]] = {}
     for result in session.get_results(implicit_materializations=False):
         if isinstance(result, dg.MaterializeResult):
@@ -234,11 +233,11 @@ def _with_reported(outcome: Outcome, session: PipesSession) -> tuple[Outcome, Me
 
 
 def _add_line(line: str, log: RunLog, stream: IO[Any] | None) -> None:
-    """Add a line of the job's output to the run's log and to the step's own."""
+    """Add a line of the job's output to the run's log and to the step's stderr."""
     log.write("INFO", "spark", line)
     if stream is not None:
         stream.write(line + "\n")
-        # So that the page shows it now, and a kill takes none of it.
+        # Flushed, so that Dagit shows it now and a kill loses nothing.
         stream.flush()
 
 

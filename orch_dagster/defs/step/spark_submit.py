@@ -40,16 +40,15 @@ Context: TypeAlias = OpExecutionContext | AssetExecutionContext
 
 @dataclass(frozen=True)
 class SubmitOptions:
-    """What a spark-submit may be given beside its script and arguments.
+    """Options of a spark-submit beside its script and arguments.
 
     Attributes:
         properties: Spark properties, on top of the client's.
         variables: Environment variables of the driver.
         secrets: Spark properties (names that start with `spark.`) and environment variables of the
-            driver whose values are in no argument and masked in all that the script prints or
-            reports.
-        py_files: Modules and archives that travel with the script; so `files` and `jars`.
-        timeout_minutes: Minutes after which the job is ended; by default the client's.
+            driver. Their values are in no argument, and masked in the script's output and reports.
+        py_files: Modules and archives shipped with the script, like `files` and `jars`.
+        timeout_minutes: Minutes after which the job is stopped; by default the client's.
     """
 
     properties: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -67,12 +66,12 @@ class Submission:
 
     Attributes:
         prepare: Builds the command, given the variables by which the job finds the session.
-        messages: The message file; it is made, and removed at the end.
+        messages: The message file, created and removed by the session.
         on_message: Called with each message, in a thread of its own.
         on_line: Called with each line of the job's output, in the calling thread.
-        mask: Takes secrets out of messages and output before anyone gets them.
-        timeout_s: Seconds after which the job is ended; None for no limit.
-        extras: For the job, as its Pipes context has them.
+        mask: Masks secrets in messages and output.
+        timeout_s: Seconds after which the job is stopped; None for no limit.
+        extras: The extras of the job's Pipes context.
     """
 
     prepare: Callable[[Mapping[str, str]], SubmitCommand]
@@ -89,9 +88,9 @@ class SubmitEnd:
     """The end of a submission.
 
     Attributes:
-        session: The Pipes session, with what the script reported.
-        process: How the process ended.
-        fault: Why it had to end, where nobody asked for it.
+        session: The Pipes session, with the script's reports.
+        process: The end of the process.
+        fault: Why the run stopped it, unless a person asked for it.
     """
 
     session: PipesSession
@@ -100,20 +99,20 @@ class SubmitEnd:
 
     @property
     def leftover(self) -> str | None:
-        """A warning of processes that outlived even KILL."""
+        """A warning that names processes which outlived KILL, or None."""
         if not self.process.left:
             return None
         pids = ", ".join(map(str, self.process.left))
-        return f"processes of the job that could not be ended: {pids}"
+        return f"could not end processes of the job: {pids}"
 
     def outcome(
         self, messages: ResultMessages, timeout_s: float | None, expected_dates: Sequence[str] = ()
     ) -> Outcome:
-        """Judge the end of a job by its process and what it reported.
+        """Judge the end of a job by its process and its messages.
 
         Args:
-            messages: What came through the channel.
-            timeout_s: The limit that it ran under.
+            messages: The messages of the job.
+            timeout_s: The limit of the job.
             expected_dates: Dates whose landing it had to report; none for a script without sinks.
         """
         outcome = judge(
@@ -129,12 +128,12 @@ class SubmitEnd:
 
 
 class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
-    """Runs a script by spark-submit, as landing jobs run, within an asset of your own.
+    """Runs a script by spark-submit, as landing jobs run, within your own asset.
 
-    Spark and Java are found as for landing jobs. The process and all that it starts end with the
-    run, at the timeout, or when the run is canceled. Its output is streamed into the step's log,
-    without the secrets. The script may use Dagster Pipes (`open_dagster_pipes`), which is shipped
-    to it, and import `framework`.
+    Spark and Java are found as for landing jobs. The process and its children end with the run, at
+    the timeout, or when the run is canceled. Its output is streamed into the step's log, with
+    secrets masked. The script may use Dagster Pipes (`open_dagster_pipes`), which is shipped to
+    it, and import `framework`.
 
     Example:
         A script in the project's jobs folder, and the asset of what it writes::
@@ -162,7 +161,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
     )
     timeout_minutes: float | None = Field(
         default=None,
-        description="Minutes after which a script is ended; by default ORCH_TIMEOUT_MINUTES",
+        description="Minutes after which a script is stopped; by default ORCH_TIMEOUT_MINUTES",
     )
 
     def run(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -177,25 +176,25 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
         """Run a script to its end.
 
         Args:
-            context: Of the asset or op.
+            context: The context of the asset or op.
             script: A path, relative to the jobs folder, or a URL that Spark can read.
-            arguments: Of the script.
+            arguments: The arguments of the script.
             options: Properties, secrets, files and the like.
-            extras: For the script, as `PipesContext.extras`.
+            extras: Values for the script, as `PipesContext.extras`.
 
         Returns:
-            What the script reported. The results have the metadata `spark_app_id` and `spark_ui`
-            where the script has its session from the framework.
+            The script's reports. The results have the metadata `spark_app_id` and `spark_ui` if
+            the script gets its session from the framework.
 
         Raises:
-            dagster.Failure: The script failed, or ran too long.
-            DagsterExecutionInterruptedError: The run was asked to stop, and the script has.
-            SparkError: The command can't be built.
+            dagster.Failure: If the script failed or timed out.
+            DagsterExecutionInterruptedError: If the run was interrupted; the script has ended.
+            SparkError: If the command can't be built.
         """
         options, settings = options or SubmitOptions(), load_settings()
         op_context = _op_context(context)
         minutes = options.timeout_minutes or self.timeout_minutes or settings.timeout_minutes
-        # Not only the step's name: a step may run several scripts.
+        # A random part, as a step may run several scripts.
         name = f"{op_context.op.name}-{uuid.uuid4().hex[:8]}"
         base = settings.params_dir / op_context.run_id / name
         base.parent.mkdir(parents=True, exist_ok=True)
@@ -229,11 +228,11 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
     def submit(
         self, context: OpExecutionContext, submission: Submission, settings: Settings
     ) -> SubmitEnd:
-        """Run a submission to its end, whatever that is; landing jobs run by this too.
+        """Run a submission of a script or a landing job to its end.
 
         Raises:
-            SparkError: The command can't be built or started.
-            DagsterExecutionInterruptedError: The run was interrupted; the process has ended.
+            SparkError: If the command can't be built or started.
+            DagsterExecutionInterruptedError: If the run was interrupted; the process has ended.
         """
         stop = current_stop()
         work_dir = settings.state_dir / "work"
@@ -275,7 +274,7 @@ def _secrets(values: Mapping[str, str]) -> Secrets:
     """Split secrets into properties and variables.
 
     Raises:
-        SecretError: A key that would be seen, or that means something else.
+        SecretError: If a key can't hold a secret.
     """
     faults = [("secrets", fault) for key in values if (fault := key_fault(key))]
     if faults:
@@ -301,5 +300,5 @@ def _completed(
 def _print(line: str) -> None:
     """Print a line where Dagster captures the step's output."""
     sys.stderr.write(line + "\n")
-    # So that the step's page shows it now.
+    # Flushed, so that Dagit shows it now.
     sys.stderr.flush()

@@ -284,7 +284,7 @@ def test_a_check_that_no_asset_has_fails_the_step(run: Run) -> None:
 def test_processes_that_outlive_even_kill_are_named_in_the_log(run: Run) -> None:
     ran = run(GivenEnd(replace(DONE, left=(7, 8))))
     assert ran.result.success
-    assert "WARN  [orch] processes of the job that could not be ended: 7, 8\n" in ran.log
+    assert "WARN  [orch] could not end processes of the job: 7, 8\n" in ran.log
 
 
 def test_without_its_secrets_a_job_is_not_submitted(
