@@ -1,4 +1,4 @@
-"""Open a file so that every single write lands whole at its end, whoever else writes to it."""
+"""Open a file so that each write is appended whole, even while other processes write to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if sys.platform == "win32":
         another; a handle with FILE_APPEND_DATA alone makes the system append atomically.
 
         Raises:
-            OSError: the file can't be opened.
+            OSError: If the file can't be opened.
         """
         create = ctypes.WinDLL("kernel32", use_last_error=True).CreateFileW
         create.restype = ctypes.c_void_p
@@ -46,7 +46,7 @@ else:
         """Open `path` for appending and return its descriptor.
 
         Raises:
-            OSError: the file can't be opened.
+            OSError: If the file can't be opened.
         """
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
@@ -55,7 +55,7 @@ def write_all(descriptor: int, data: bytes) -> None:
     """Write `data` by one system call; only a short write (disk nearly full) needs another.
 
     Raises:
-        OSError: the write fails.
+        OSError: If the write fails.
     """
     view = memoryview(data)
     while view:

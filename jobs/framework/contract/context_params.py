@@ -1,7 +1,7 @@
 """The rules of job_master.context_params, for the registry and for a run.
 
-Every fault is found at once, each with its place: `sinks[0].path: is missing`. What depends on the
-data root or on a date is in `framework.contract.places`.
+All faults are found at once, each with its place: `sinks[0].path: is missing`. The rules that
+depend on the data root or on a date are in `framework.contract.places`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _JOB_NAME = re.compile(
 _A_DAY = date(2024, 5, 15)
 # The next day, and the same day of another month and of another year.
 _OTHER_DAYS = (date(2024, 5, 16), date(2024, 6, 15), date(2025, 5, 15))
-# JSON can spell it, and no file can hold it.
+# JSON can spell it, but UTF-8 can't.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class BadRecords:
-    """Records that do not fit the schema are set aside, up to `limit` a date.
+    """The quarantine of records that do not fit the schema, up to `limit` a date.
 
-    `path` is the folder below which they are kept; None: beside the first sink of files.
+    `path` is its folder; None: a folder beside the first sink of files.
     """
 
     limit: int = 0
@@ -44,8 +44,8 @@ class BadRecords:
 class Source:
     """One input; `path` may hold placeholders, `schema` is Spark's DDL (`id INT, name STRING`).
 
-    `null_tokens` are the texts that mean null in CSV, `bad_records` is None where Spark's own way
-    with records that don't fit holds.
+    `null_tokens` are the texts that mean null in CSV. `bad_records` is None to leave records that
+    don't fit to Spark.
     """
 
     format: str
@@ -57,7 +57,7 @@ class Source:
 
     @property
     def is_table(self) -> bool:
-        """Whether `path` names a table instead of a file."""
+        """Return whether `path` names a table instead of a file."""
         return format_of(self.format).is_table
 
 
@@ -73,12 +73,12 @@ class Sink:
 
     @property
     def is_staged(self) -> bool:
-        """Whether it is files, published by a swap of folders."""
+        """Return whether it is files, published by a swap of folders."""
         return format_of(self.format).is_staged
 
     @property
     def is_table(self) -> bool:
-        """Whether `path` names a table instead of a folder."""
+        """Return whether `path` names a table instead of a folder."""
         return format_of(self.format).is_table
 
 
@@ -95,7 +95,7 @@ class ContextParams:
     allow_empty: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """Return them as a run reads them, with every key."""
+        """Return the JSON that a run reads, with every key."""
         return asdict(self)
 
 
@@ -106,9 +106,7 @@ _KEYS, _SOURCE_KEYS, _SINK_KEYS, _BAD_RECORDS_KEYS = (
 
 
 def with_group(context: Mapping[str, Any], job_name: str) -> dict[str, Any]:
-    """Return the context_params with the entity and source_system that the job's name gives.
-
-    Those that they have themselves stay.
+    """Return the context_params with the entity and source_system of the job's name as defaults.
 
     >>> with_group({"entity": "X"}, "etl_lnd_gels_fpms_t_contract")
     {'entity': 'X', 'source_system': 'FPMS'}
@@ -123,12 +121,12 @@ def read_context_params(node: Node, *, is_row: bool) -> ContextParams:
 
     Args:
         node: The JSON object.
-        is_row: True for a row of job_master, which must name its group and may hold no other keys.
-            A params file may hold keys of its script's own.
+        is_row: True for a row of job_master, which must name its group and may hold no unknown
+            keys. A params file may hold keys of its script.
     """
     if is_row:
         node.only(*_KEYS)
-    # Few rows have escapes in their text, and `repr` finds those that count at once.
+    # `repr` rules out nearly all rows at once: few have an escape in their text.
     if "\\ud" in repr(node.value):
         for where, text in _texts(node.value, ""):
             if _LONE_SURROGATE.search(text):
@@ -171,7 +169,7 @@ def _list(node: Node, key: str) -> Any:
 
 
 def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
-    """Yield every text of a JSON value with its place; keys that no file can hold too."""
+    """Yield every text of a JSON value with its place, keys included."""
     if isinstance(value, str):
         yield where, value
     elif isinstance(value, list):
@@ -256,7 +254,7 @@ def _path(
 
 
 def _path_fault(path: str) -> str | None:
-    """Say what is wrong with a path of any date, or None."""
+    """Return what is wrong with a path on any date, or None."""
     if "\0" in path:
         return f"holds a NUL, which no file system takes: {path!r}"
     try:
@@ -282,7 +280,7 @@ def _bad_records(node: Node, *, is_row: bool) -> BadRecords | None:
 
 
 def _record_faults(source: Source, traits: Format) -> Iterator[tuple[str, str]]:
-    """Yield what null_tokens and bad_records can't go with, by key."""
+    """Yield the faults of null_tokens and bad_records, each with its key."""
     if not source.null_tokens and not source.bad_records:
         return
     options = {name.lower(): str(value).lower() for name, value in source.options.items()}
@@ -308,7 +306,7 @@ def _record_faults(source: Source, traits: Format) -> Iterator[tuple[str, str]]:
 
 
 def _is_unknown(form: str) -> bool:
-    """Whether the format itself is a fault, so that nothing can be said of what goes with it."""
+    """Return whether the format itself is a fault, so that its traits are unknown."""
     return not form or format_fault(form) is not None
 
 
@@ -335,13 +333,13 @@ def _date_faults(sink: Sink) -> Iterator[tuple[str, str]]:
 
 
 def _is_for_one_date(path: str) -> bool:
-    """Whether no other date has this path: not the next day, nor one a month or a year off."""
+    """Return whether the next day, and a date a month or a year off, have other paths."""
     paths = [_of_date(path, day) for day in (_A_DAY, *_OTHER_DAYS)]
     return paths[0] not in paths[1:]
 
 
 def _of_date(path: str, day: date) -> str:
-    """The path of a date; a window's dates, which several may share, stand still."""
+    """Fill in a date; keep the window's dates fixed, as several dates may share a window."""
     return placeholders.fill(path, {BIZ_DT: day, "start_dt": _A_DAY, "end_dt": _A_DAY})
 
 

@@ -1,4 +1,4 @@
-"""The formats of sources and sinks, each with the traits that decide how it is read and landed."""
+"""The formats of sources and sinks, with the traits that decide how each is read and landed."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True)
 class Format:
-    """A data source of Spark and what a landing may do with it.
+    """A data source of Spark, with its traits.
 
     Attributes:
         name: Spark's short name, or the class of a connector that is not listed here.
         classes: The full names that Spark takes for the same data source.
-        table_option: The option by which `path` names the table; None for files, which are
-            staged and swapped. Rows of a table are sent to a service, so they are appended.
-        query_option: The option of a table's source that may stand in place of the table.
+        table_option: The option that names the table, from `path`; None for files, which are
+            staged and swapped. The rows of a table are appended, as they go to a service.
+        query_option: The option of a table's source that may replace the table.
         is_writable: Whether Spark can write it.
-        is_text: Whether its files are text, whose types are the reader's business.
-        has_bad_records: Whether a record may fail to fit a schema, and is then set aside.
+        is_text: Whether its files are text without types.
+        has_bad_records: Whether a record may fail to fit a schema, and is then quarantined.
         has_null_tokens: Whether texts of its files can mean null.
-        tells_columns: Whether its files say which columns they have, and of which types.
-        read_back_options: What a reader needs to get the rows back as Spark wrote them.
+        tells_columns: Whether its files hold the names and types of their columns.
+        read_back_options: The options that read the rows back as Spark wrote them.
     """
 
     name: str
@@ -38,12 +38,12 @@ class Format:
 
     @property
     def is_staged(self) -> bool:
-        """Whether it is files, published by a swap of folders; a table is appended to."""
+        """Return whether it is files, published by a swap of folders; a table is appended to."""
         return self.table_option is None
 
     @property
     def is_table(self) -> bool:
-        """Whether a path names a table instead of a file."""
+        """Return whether a path names a table instead of a file."""
         return self.table_option is not None
 
 
@@ -123,7 +123,7 @@ FORMATS = (
     Format("binaryFile", (f"{_BUILT_IN}.binaryfile.BinaryFileFormat",), is_writable=False),
     Format("image", ("org.apache.spark.ml.source.image.ImageFileFormat",), is_writable=False),
     Format("libsvm", ("org.apache.spark.ml.source.libsvm.LibSVMFileFormat",)),
-    # By a jar that the job's Spark properties name.
+    # These need a jar that the job's Spark properties name.
     Format("delta", ("io.delta.sql.DeltaDataSource",)),
     Format("excel", ("com.crealytics.spark.excel",)),
     Format("hudi", ("org.apache.hudi",)),
@@ -133,15 +133,15 @@ FORMATS = (
     *map(Format, ("kafka", "mongodb", "redshift", "snowflake")),
 )
 _BY_NAME = {name.lower(): each for each in FORMATS for name in (each.name, *each.classes)}
-# A package stands for the class of this name in it.
+# For Spark, a package's name means its class of this name.
 _DEFAULT_CLASS = ".defaultsource"
 _ANY_FILES = Format("")
 
 
 def format_of(name: str) -> Format:
-    """Return the format of a short or full name, in any case of letters.
+    """Return the format of a short or full name, ignoring case.
 
-    A name that is not listed is taken for files, which Spark reads and writes by a path.
+    An unlisted name is treated as files, which Spark reads and writes by a path.
 
     >>> format_of("org.apache.kudu.spark.kudu") is format_of("Kudu") is KUDU
     True
@@ -153,9 +153,9 @@ def format_of(name: str) -> Format:
 
 
 def format_fault(name: str) -> str | None:
-    """Say why a format can't be used, with the nearest name; None for one that is known.
+    """Return why a format can't be used, with the nearest name, or None if it is known.
 
-    The class of a connector (a name with dots) is Spark's to find, by a jar of the job's own.
+    A name with dots is the class of a connector, which only Spark can look up.
 
     >>> format_fault("prquet")
     "'prquet' is not a format; did you mean parquet? A connector of your own is named by its class"

@@ -14,7 +14,7 @@ def format_line(at: datetime, level: str, name: str, text: str) -> str:
     Args:
         at: An aware time of any zone.
         level: INFO, WARN, ERROR or another.
-        name: Who writes.
+        name: The logger's name.
         text: One line of text.
     """
     utc = at.astimezone(timezone.utc)

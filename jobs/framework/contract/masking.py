@@ -1,4 +1,4 @@
-"""How secrets are taken out of texts: which spellings of one are looked for, and what is put."""
+"""Redact secrets in texts, in each of the spellings that a log may use."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 MASK = "******"
-# Shorter texts are parts of ordinary words and numbers: a log without them could not be read.
+# Shorter secrets occur in ordinary words and numbers: masking them would make logs unreadable.
 SHORTEST = 4
-# Lines of one secret; those of a key file are longer, and what is shorter is punctuation.
+# For the lines of one secret: those of a key file are longer, shorter ones are punctuation.
 SHORTEST_LINE = 8
 
 
 def secret_forms(values: Iterable[str]) -> tuple[str, ...]:
-    """Return the texts that show one of the secrets, the longest first, as one may hold another.
+    """Return all spellings of the secrets, the longest first, as one may contain another.
 
-    A secret is known as it is, as JSON, Python and URLs spell it, and by each of its lines; one
-    of fewer than SHORTEST characters is not looked for.
+    These are each secret as it is, as JSON, Python and URLs spell it, and each of its lines; a
+    secret of fewer than SHORTEST characters has none.
 
     >>> secret_forms(["a b&c"])
     ('a%20b%26c', 'a+b%26c', 'a b&c')
     """
-    found = {form for value in values for form in _forms(value)}
-    return tuple(sorted(found, key=lambda form: (-len(form), form)))
+    forms = {form for value in values for form in _forms(value)}
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
 
 def mask(text: str, forms: Iterable[str]) -> str:
-    """Return a text with the mask in place of each form, in the order of `secret_forms`."""
+    """Replace each form in a text by the mask, in the order of `secret_forms`."""
     for form in forms:
         text = text.replace(form, MASK)
     return text

@@ -1,4 +1,4 @@
-"""Read the typed fields of a message, and say of one in another form all that is wrong with it."""
+"""Read the typed fields of a message, and collect all faults of one in another form."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ T = TypeVar("T")
 
 
 class MessageError(ValueError):
-    """A message has a form that can't be read; `problems` holds all that is wrong with it."""
+    """A message has a form that can't be read; `problems` holds all of its faults."""
 
     def __init__(self, kind: str, problems: Sequence[str]) -> None:
         self.kind = kind
         self.problems = tuple(problems)
         super().__init__(
-            f"the job reported its {kind} in a form that cannot be read "
+            f"the job reported its {kind} in a form that can't be read "
             f"({'; '.join(self.problems)}): use the framework that belongs to this version"
         )
 
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields of an object of JSON; what is wrong with one is noted and reads as a default.
+    """The fields of a JSON object; a faulty field is noted and reads as a default.
 
     Attributes:
         value: The object.
         where: Its place in the message, '' for the message itself.
-        problems: Shared by all objects of a message.
+        problems: The faults so far, shared by all objects of a message.
     """
 
     value: Mapping[str, Any]
@@ -41,10 +41,10 @@ class Fields:
     @classmethod
     @contextmanager
     def of_message(cls, kind: str, payload: Mapping[str, Any]) -> Generator[Fields]:
-        """Yield the fields of a message, and refuse it after the block where one was wrong.
+        """Yield the fields of a message, and refuse it after the block if one has a fault.
 
         Raises:
-            MessageError: names every field that is missing or has another form.
+            MessageError: If fields are missing or have another form; names them all.
         """
         fields = cls(payload)
         if payload.get("kind") != kind:
@@ -54,7 +54,7 @@ class Fields:
             raise MessageError(kind, fields.problems)
 
     def note(self, key: str, problem: str) -> None:
-        """Add what is wrong with a field."""
+        """Note the fault of a field."""
         self.problems.append(f"{self.where}{key} {problem}")
 
     def text(self, key: str) -> str:
@@ -62,7 +62,7 @@ class Fields:
         return self._required(key, str, "a text", "")
 
     def optional_text(self, key: str) -> str | None:
-        """Return a text, None where it is missing or null."""
+        """Return a text, None if it is missing or null."""
         return self._optional(key, str, "a text")
 
     def flag(self, key: str) -> bool:
@@ -71,13 +71,13 @@ class Fields:
 
     def count(self, key: str) -> int:
         """Return a whole number of 0 or more."""
-        found = self._required(key, int, "a whole number", 0)
-        return self._not_negative(key, found)
+        number = self._required(key, int, "a whole number", 0)
+        return self._not_negative(key, number)
 
     def optional_count(self, key: str) -> int | None:
-        """Return a whole number of 0 or more, None where it is missing or null."""
-        found = self._optional(key, int, "a whole number")
-        return None if found is None else self._not_negative(key, found)
+        """Return a whole number of 0 or more, None if it is missing or null."""
+        number = self._optional(key, int, "a whole number")
+        return None if number is None else self._not_negative(key, number)
 
     def date(self, key: str) -> str:
         """Return an ISO date, as text."""
@@ -88,18 +88,18 @@ class Fields:
         except ValueError:
             pass
         if key in self.value:
-            self.note(key, f"is no ISO date: {text!r}")
+            self.note(key, f"is not an ISO date: {text!r}")
         return text
 
     def time(self, key: str) -> str:
         """Return an ISO time with a time zone, as text."""
         text = self.text(key)
         if key in self.value and _time_of(text) is None:
-            self.note(key, f"is no ISO time with a time zone: {text!r}")
+            self.note(key, f"is not an ISO time with a time zone: {text!r}")
         return text
 
     def seconds(self, key: str, *, since: str) -> float:
-        """Return a duration that leads from the time `since` to another one."""
+        """Return a duration that can be added to the time of the field `since`."""
         value = self.value.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float):
             self._note_kind(key, "a number of seconds")
@@ -111,12 +111,12 @@ class Fields:
             if started:
                 _ = started + timedelta(seconds=value)
         except (ValueError, OverflowError):
-            self.note(key, f"is no duration: {value!r}")
+            self.note(key, f"is not a duration: {value!r}")
             return 0.0
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Return a list of texts; empty where it is missing or null."""
+        """Return a list of texts, empty if it is missing or null."""
         values = self._list(key, missing_is_empty=True)
         if not all(isinstance(each, str) for each in values):
             self.note(key, "is not a list of texts")
@@ -128,20 +128,20 @@ class Fields:
         return self._required(key, dict, "an object", dict[str, Any]())
 
     def optional_object(self, key: str) -> Fields | None:
-        """Return an object's fields, None where it is missing or null."""
-        found = self._optional(key, dict, "an object")
-        return None if found is None else Fields(found, f"{self.where}{key}.", self.problems)
+        """Return an object's fields, None if it is missing or null."""
+        value = self._optional(key, dict, "an object")
+        return None if value is None else Fields(value, f"{self.where}{key}.", self.problems)
 
     def objects(self, key: str, *, missing_is_empty: bool = False) -> list[Fields]:
         """Return the fields of each object of a list."""
-        found: list[Fields] = []
+        objects: list[Fields] = []
         for place, each in enumerate(self._list(key, missing_is_empty=missing_is_empty)):
             if isinstance(each, dict):
                 value = cast("dict[str, Any]", each)
-                found.append(Fields(value, f"{self.where}{key}[{place}].", self.problems))
+                objects.append(Fields(value, f"{self.where}{key}[{place}].", self.problems))
             else:
                 self.note(f"{key}[{place}]", "is not an object")
-        return found
+        return objects
 
     def _list(self, key: str, *, missing_is_empty: bool) -> list[Any]:
         if missing_is_empty and self.value.get(key) is None:
@@ -172,7 +172,7 @@ class Fields:
 
 
 def _is_a(value: Any, kind: type) -> bool:
-    # A boolean is an int to Python.
+    # In Python a bool is an int.
     return isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
 
 

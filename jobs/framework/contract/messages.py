@@ -1,9 +1,8 @@
-"""What a job reports to the orchestrator: each message as a record, and its JSON form.
+"""The messages from a job to the orchestrator, as records and in their JSON form.
 
 A message is the payload of a custom message of Dagster Pipes, an object whose `kind` names it. A
-reader takes the default for an optional field that is missing (an older framework does not know
-it) and ignores a field that it does not know (a newer one added it). Payloads of other kinds are
-a script's own.
+reader uses the default for an optional field that is missing (from an older framework) and ignores
+unknown fields (from a newer one). Payloads of other kinds belong to the script.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ApplicationReport:
-    """The Spark application of the job; `spark_ui` is None where it has no UI."""
+    """The Spark application of the job; `spark_ui` is None if it has no UI."""
 
     KIND: ClassVar = "application"
 
@@ -47,10 +46,10 @@ class ApplicationReport:
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> ApplicationReport:
-        """Return the report that a payload holds.
+        """Read the report from a payload.
 
         Raises:
-            MessageError: the payload has another form.
+            MessageError: If the payload has another form.
         """
         with Fields.of_message(cls.KIND, payload) as fields:
             return cls(fields.text("spark_app_id"), fields.optional_text("spark_ui"))
@@ -58,7 +57,7 @@ class ApplicationReport:
 
 @dataclass(frozen=True)
 class StageProgress:
-    """An active stage of Spark: `done` of its `tasks` are."""
+    """An active stage of Spark, with `done` of its `tasks` done."""
 
     stage_id: int
     name: str
@@ -68,7 +67,7 @@ class StageProgress:
 
 @dataclass(frozen=True)
 class ProgressReport:
-    """The stages that are active now, which may be none."""
+    """The stages that are active now, possibly none."""
 
     KIND: ClassVar = "progress"
 
@@ -80,10 +79,10 @@ class ProgressReport:
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> ProgressReport:
-        """Return the report that a payload holds.
+        """Read the report from a payload.
 
         Raises:
-            MessageError: the payload has another form.
+            MessageError: If the payload has another form.
         """
         with Fields.of_message(cls.KIND, payload) as fields:
             return cls(
@@ -101,9 +100,9 @@ class ProgressReport:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A check of a date; a blocking one that has not passed keeps the date from being published.
+    """A check of a date; a blocking one that fails keeps the date from being published.
 
-    The `metadata` is of numbers, texts and lists of texts.
+    The values of `metadata` are numbers, texts and lists of texts.
     """
 
     name: str
@@ -114,7 +113,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class ChecksReport:
-    """The checks of a date, reported before it is known whether the date lands."""
+    """The checks of a date, reported before the date is published."""
 
     KIND: ClassVar = "checks"
 
@@ -127,10 +126,10 @@ class ChecksReport:
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> ChecksReport:
-        """Return the report that a payload holds.
+        """Read the report from a payload.
 
         Raises:
-            MessageError: the payload has another form.
+            MessageError: If the payload has another form.
         """
         with Fields.of_message(cls.KIND, payload) as fields:
             return cls(fields.date("biz_dt"), _checks(fields.objects("checks")))
@@ -138,7 +137,7 @@ class ChecksReport:
 
 @dataclass(frozen=True)
 class SinkReport:
-    """What lies in a sink for the date; a table sink has no files (None)."""
+    """The files of a sink for the date; None for a table, which has no files."""
 
     path: str
     format: str
@@ -148,9 +147,10 @@ class SinkReport:
 
 @dataclass(frozen=True)
 class Drift:
-    """The columns that changed since the landing of the date `against`.
+    """The changes of columns since the landing of the date `against`.
 
-    Those `added` and `missing` have a `name` and a `type`, those `changed` a `name`, `from`, `to`.
+    Columns that are `added` or `missing` have a `name` and a `type`, those that are `changed` a
+    `name`, `from` and `to`.
     """
 
     against: str
@@ -160,7 +160,7 @@ class Drift:
 
     @property
     def has_changes(self) -> bool:
-        """Whether a column changed."""
+        """Return whether a column changed."""
         return bool(self.added or self.missing or self.changed)
 
 
@@ -168,9 +168,9 @@ class Drift:
 class LandingReport:
     """A landed date; times are UTC ISO strings, durations seconds.
 
-    `rows_read` came out of the sources' scans (None: Spark does not tell), of them `rejected_rows`
-    were bad records (None: they are not told apart), which lie in `rejected_path`. `drift` is None
-    where there is nothing to compare the columns with.
+    `rows_read` is the number of rows that the sources' scans gave (None: unknown), `rejected_rows`
+    that of bad records among them (None: not quarantined), which are in `rejected_path`. `drift`
+    is None if there is no landing to compare the columns with.
     """
 
     KIND: ClassVar = "landing"
@@ -189,12 +189,12 @@ class LandingReport:
 
     @property
     def started(self) -> datetime:
-        """When the landing of the date began."""
+        """Return when the landing of the date began."""
         return datetime.fromisoformat(self.started_at)
 
     @property
     def ended(self) -> datetime:
-        """When it was done."""
+        """Return when the landing of the date ended."""
         return self.started + timedelta(seconds=self.duration_s)
 
     def to_json(self) -> dict[str, Any]:
@@ -203,10 +203,10 @@ class LandingReport:
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> LandingReport:
-        """Return the report that a payload holds.
+        """Read the report from a payload.
 
         Raises:
-            MessageError: the payload has another form.
+            MessageError: If the payload has another form.
         """
         with Fields.of_message(cls.KIND, payload) as fields:
             drift = fields.optional_object("drift")
@@ -227,7 +227,7 @@ class LandingReport:
 
 @dataclass(frozen=True)
 class FailureReport:
-    """A date that did not land, while the others go on: its exception as `traceback` shows it."""
+    """A date that did not land while the others go on, with its exception as in a traceback."""
 
     KIND: ClassVar = "failure"
 
@@ -242,10 +242,10 @@ class FailureReport:
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> FailureReport:
-        """Return the report that a payload holds.
+        """Read the report from a payload.
 
         Raises:
-            MessageError: the payload has another form.
+            MessageError: If the payload has another form.
         """
         with Fields.of_message(cls.KIND, payload) as fields:
             return cls(
@@ -267,13 +267,13 @@ _KINDS: Mapping[str, type[Message]] = {
 
 
 def is_message(payload: object, kind: type[Message] | None = None) -> bool:
-    """Whether a payload says that it is a message, of one kind or of any."""
-    named = payload.get("kind") if isinstance(payload, dict) else None
-    return isinstance(named, str) and (named == kind.KIND if kind else named in _KINDS)
+    """Return whether a payload claims to be a message, of this kind or of any."""
+    name = payload.get("kind") if isinstance(payload, dict) else None
+    return isinstance(name, str) and (name == kind.KIND if kind else name in _KINDS)
 
 
 def message_of(payload: object) -> Message | None:
-    """Return the message that a payload holds, None where it is a script's own.
+    """Read the message from a payload, or return None if the payload is the script's own.
 
     >>> message_of({"kind": "application", "spark_app_id": "app-1", "spark_ui": None})
     ApplicationReport(spark_app_id='app-1', spark_ui=None)
@@ -281,7 +281,7 @@ def message_of(payload: object) -> Message | None:
     True
 
     Raises:
-        MessageError: its kind is one of these, and its form another.
+        MessageError: If the kind is known but the form is another.
     """
     if not isinstance(payload, dict) or not is_message(payload):
         return None

@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 VERSION = 1
-"""What `metadata.version` is: another number is another form, which the framework refuses."""
+"""The `metadata.version` of this form; the framework refuses any other."""

@@ -1,6 +1,6 @@
-"""Where data is: a *location* is an absolute local path with forward slashes, or a URL.
+"""Locations of data: an absolute local path with forward slashes, or a URL.
 
-`file:` URLs become local paths, so that one place has one spelling.
+`file:` URLs become local paths, so that each place has one spelling.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from framework.contract import variables
 # Two letters at least: `C:/data` is a Windows path, not a URL.
 _URL = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<rest>/.*)$")
 _AUTHORITY = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:(//[^/]*)?")
-# Relative, and spelled in the one way that there is: no other needs a look.
+# Relative and already normal, so that `resolve` need not normalize it.
 _PLAIN = re.compile(r"[^./\\:][^/\\:]*(/[^./\\:][^/\\:]*)*")
 _WINDOWS_DRIVE = re.compile(r"^/[A-Za-z]:/")
 
 
 def base_location() -> str:
-    """Return the data root: JOB_BASE_DIR, or the working folder where it is unset."""
+    """Return the data root: JOB_BASE_DIR, or the working folder if it is unset."""
     return as_location(os.environ.get(variables.BASE_DIR) or ".")
 
 
 def as_location(path: str) -> str:
-    """Return `path` (local, `file:` or another URL) as a location; relative ones from the cwd."""
+    """Return `path` (local, `file:` or another URL) as a location, relative to the cwd."""
     url = _URL.match(path)
     if url is None:
         return _normal(Path(path).absolute())
@@ -36,7 +36,7 @@ def as_location(path: str) -> str:
 
 
 def resolve(base: str, path: str) -> str:
-    """Return the location of `path` seen from the location `base`.
+    """Resolve `path` against the location `base`.
 
     An absolute path without a scheme stays on the file system of `base`:
     `/land/x` under `hdfs://nn:8020/data` is `hdfs://nn:8020/land/x`.
@@ -54,12 +54,12 @@ def resolve(base: str, path: str) -> str:
 
 
 def is_within(location: str, folder: str) -> bool:
-    """Whether a location is the folder or lies somewhere below it."""
+    """Return whether a location is the folder or anywhere below it."""
     return f"{location}/".startswith(f"{folder}/")
 
 
 def is_local(location: str) -> bool:
-    """Whether a location is a local path."""
+    """Return whether a location is a local path."""
     return _URL.match(location) is None
 
 
@@ -74,15 +74,15 @@ def parent(location: str) -> str:
 
 
 def _normal(path: Path) -> str:
-    """Without `..`, by the letters alone, so that one place has one spelling."""
+    """Remove `..` without a look at the file system, so that each place has one spelling."""
     return Path(os.path.normpath(path)).as_posix()
 
 
 def for_spark(location: str) -> str:
-    """Return a location as Spark must be given it.
+    """Return a location with its scheme.
 
-    A local path gets its scheme: without one Spark would look on its default file system,
-    which need not be the local one.
+    Without one, Spark would look for a local path on its default file system, which need not be
+    the local one.
     """
     if not is_local(location):
         return location

@@ -15,7 +15,7 @@ def fill(template: str, dates: Mapping[str, date | None]) -> str:
     `{biz_dt}` gives the ISO form, `{biz_dt:%Y%m%d}` any form of strftime.
 
     Raises:
-        ValueError: an unknown placeholder, one without a value, or unbalanced braces.
+        ValueError: If a placeholder is unknown or has no value, or braces are unbalanced.
     """
     if "{" not in template and "}" not in template:
         return template

@@ -1,4 +1,4 @@
-"""Where a job reads and lands a date, and which of these places can't be side by side."""
+"""The places that a job reads from and lands to, and the conflicts between them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _NO_PATTERN = "* ? [ ] { } \\"
 _PLAIN = re.compile(r"(?P<head>[\w-]+)(/([\w=-]|\{biz_dt\})([\w.=-]|\{biz_dt\})*)*", re.ASCII)
 _WINDOW = re.compile(r"\{(start|end)_dt")
 
-# Dates that no data has, so that a folder of one real date is not taken for every date's. Their
-# windows are equal to the date, before it, after it, and apart from it.
+# Dates that no data has, so that the folder of a real date in a path is not taken for a
+# placeholder's. Their windows equal the date, begin before it, end after it, or surround it.
 _DAY, _NEXT, _LAST = date(2931, 7, 18), date(2931, 7, 19), date(2931, 7, 31)
 _SAMPLES: tuple[Dates, ...] = (
     {BIZ_DT: _NEXT, "start_dt": _NEXT, "end_dt": _NEXT},
@@ -37,7 +37,7 @@ _SAMPLES: tuple[Dates, ...] = (
 class SourcePlace:
     """A source's location (a table's name for table formats).
 
-    `rejected` is the date's folder for its bad records, None where they are not set aside.
+    `rejected` is the date's folder for its bad records, None if they are not quarantined.
     """
 
     location: str
@@ -49,7 +49,7 @@ class SinkPlace:
     """A sink's root location (a table's name for table formats).
 
     `target` is the folder that a landing replaces, None for a table; `folder` is its name below
-    the root where biz_dt is a partition column, else ''.
+    the root if biz_dt is a partition column, else ''.
     """
 
     root: str
@@ -59,7 +59,7 @@ class SinkPlace:
 
 @dataclass(frozen=True)
 class JobPlaces:
-    """The sources and sinks of a job and where they are on one date."""
+    """The places of a job's sources and sinks on one date."""
 
     sources: tuple[SourcePlace, ...]
     sinks: tuple[SinkPlace, ...]
@@ -68,9 +68,9 @@ class JobPlaces:
 def place_faults(
     sources: Sequence[Source], sinks: Sequence[Sink], job_name: str, base: str
 ) -> list[str]:
-    """Say which places can't be, judged by sample dates; a run judges by its own.
+    """Return the faults of places on sample dates; a run checks its own dates.
 
-    What is only known then, such as a window without a start_dt, is left to it.
+    Faults that depend on a date's row, such as a window without a start_dt, show only in the run.
     """
     if _are_apart(sources, sinks, base):
         return []
@@ -84,9 +84,9 @@ def place_faults(
 
 
 def _are_apart(sources: Sequence[Source], sinks: Sequence[Sink], base: str) -> bool:
-    """Whether nothing can be wrong: plain paths, each sink below a folder that is its alone.
+    """Return whether no fault is possible: plain paths, and each sink below a folder of its own.
 
-    So it is with nearly all of the thousands of rows that a code location loads.
+    This saves the checks for nearly all of the thousands of rows that a code location loads.
     """
     heads: set[str] = set()
     for sink in sinks:
@@ -110,15 +110,15 @@ def find_places(
     base: str,
     problems: list[str],
 ) -> JobPlaces:
-    """Return where a job reads and lands; what can't be is added to `problems`, all of it.
+    """Find the places of a job on one date, and add all faults to `problems`.
 
     Args:
-        sources: Of the job.
-        sinks: Of the job.
-        job_name: Names the folder of its bad records.
-        dates: Fill the placeholders.
+        sources: The job's sources.
+        sinks: The job's sinks.
+        job_name: The name of the folder of its bad records.
+        dates: The values of the placeholders.
         base: Where relative paths start, a location.
-        problems: Where faults go.
+        problems: The list that faults are added to.
     """
     finder = _Finder(job_name, dates, base, problems)
     landed = [finder.sink(sink, f"sinks[{place}]") for place, sink in enumerate(sinks)]
@@ -134,7 +134,7 @@ def find_places(
 
 @dataclass
 class _Finder:
-    """Fills and resolves the paths of one date."""
+    """A resolver of the paths of one date."""
 
     job_name: str
     dates: Dates
@@ -161,7 +161,7 @@ class _Finder:
         return SinkPlace(root, join(root, folder), folder)
 
     def _rejected(self, source: Source, where: str, beside: str | None) -> str | None:
-        """The date's folder for bad records, whose name Spark's readers pass over."""
+        """Return the date's folder for bad records; Spark's readers skip its name."""
         if source.bad_records is None:
             return None
         root = join(beside, REJECTED) if beside else None
@@ -178,7 +178,7 @@ class _Finder:
             return None
 
     def _folder(self, path: str, template: str, where: str) -> str | None:
-        """The location of a folder that is written, which Hadoop would read as a pattern."""
+        """Return the location of a folder to write; refuse one that Hadoop reads as a pattern."""
         root = resolve(self.base, path)
         if _PATTERN.search(root):
             below = f" below {self.base}" if _PATTERN.search(self.base) else ""
@@ -193,7 +193,7 @@ def _overlaps(
     read: Sequence[SourcePlace | None],
     landed: Sequence[SinkPlace | None],
 ) -> Iterator[str]:
-    """Yield what a landing would carry away; by paths as they are given, whatever the date."""
+    """Yield the conflicts in which a landing would replace other data, naming paths as given."""
     targets = [
         (place, each.target, sinks[place].path)
         for place, each in enumerate(landed)
@@ -206,14 +206,15 @@ def _overlaps(
                     f"sinks[{place}].path: one would replace the other: {path!r} and "
                     f"{other_path!r} of sinks[{other_place}]"
                 )
-    for number, (source, its) in enumerate(zip(sources, read, strict=True)):
+    for number, (source, source_place) in enumerate(zip(sources, read, strict=True)):
         for place, target, path in targets:
-            if its and not source.is_table and is_within(its.location, target):
+            location = source_place.location if source_place and not source.is_table else None
+            if location and is_within(location, target):
                 yield (
                     f"sources[{number}].path: {source.path!r} lies in {path!r}, which a sink "
                     f"replaces: sinks[{place}]"
                 )
-            folder = its and its.rejected
+            folder = source_place and source_place.rejected
             if folder and (is_within(folder, target) or is_within(target, folder)):
                 yield (
                     f"sources[{number}].bad_records.path: their folder and {path!r} of "

@@ -1,4 +1,4 @@
-"""Which process a host and a pid mean: a pid is used again, so its start time belongs to it."""
+"""Identify a process by host, pid and start time, as pids are reused."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Linux gives a start in ticks since the boot, and derives the time of day from the boot time, which
-# each reader rounds for itself.
+# On Linux a start is relative to the boot time, which each reader rounds for itself.
 START_TOLERANCE_S = 2.0
 
 
@@ -18,9 +17,9 @@ class ProcessInfo:
     """A process that exists.
 
     Attributes:
-        started_ms: When it started, since 1970; None where the system won't tell.
-        kernel_started_s: The same as the kernel keeps it: on Linux since the boot, so that no
-            change of the clock moves it; elsewhere since 1970.
+        started_ms: When it started, since 1970; None if the system denies access to it.
+        kernel_started_s: The start as the kernel keeps it: on Linux since the boot, so that
+            changes of the clock do not move it; elsewhere since 1970.
     """
 
     started_ms: int | None
@@ -28,14 +27,14 @@ class ProcessInfo:
 
 
 ProcessProbe = Callable[[int], "ProcessInfo | None"]
-"""Takes a pid of this host and returns the process, None where none runs."""
+"""Takes a pid of this host and returns the process, None if none runs."""
 
 
 def psutil_probe(psutil: Any) -> ProcessProbe:
     """Return a probe that asks psutil.
 
     Args:
-        psutil: The module; who imports the contract need not have it.
+        psutil: The module, passed in because the contract must work without it.
     """
 
     def probe(pid: int) -> ProcessInfo | None:
@@ -48,7 +47,7 @@ def psutil_probe(psutil: Any) -> ProcessProbe:
             return None
         except psutil.AccessDenied:
             return ProcessInfo(None)
-        # psutil works the time of day out anew each time, from the clock as it is now.
+        # psutil derives the time of day from the current clock on each call.
         boot_s: float = psutil.boot_time() if sys.platform == "linux" else 0.0
         return ProcessInfo(int(started_s * 1000), started_s - boot_s)
 
@@ -56,7 +55,7 @@ def psutil_probe(psutil: Any) -> ProcessProbe:
 
 
 def is_same_start(one_s: float | None, other_s: float | None) -> bool:
-    """Return whether two start times are those of one process; unknown ones count as equal.
+    """Return whether two start times belong to one process; unknown ones count as equal.
 
     >>> is_same_start(100.0, 101.5), is_same_start(100.0, 103.0), is_same_start(100.0, None)
     (True, False, True)
@@ -67,15 +66,15 @@ def is_same_start(one_s: float | None, other_s: float | None) -> bool:
 
 
 def is_zombie(pid: int) -> bool:
-    """Return whether a process has ended and its parent has not asked how.
+    """Return whether a process has ended and its parent has not reaped it.
 
-    Java takes such a process for alive, and in a container whose first process reaps nobody it
-    stays so for ever.
+    Java reports such a process as alive, and in a container whose first process does not reap it
+    remains for ever.
     """
     try:
         # The name, in parentheses, may hold anything; the state comes after it.
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
-        # No Linux, or just gone.
+        # Not on Linux, or just ended.
         return False
     return fields[:1] in ([b"Z"], [b"X"])

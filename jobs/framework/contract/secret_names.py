@@ -1,4 +1,4 @@
-"""How secrets are spelled: which keys hold one, and how a value says where one is."""
+"""The keys that hold secrets, and the references to secrets that values may hold."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterable
 from framework.contract.variables import MOVED_SECRET_PREFIX
 
 PARAM_TYPE = "secret"
-"""The param_type of a sys_param whose value says where a secret is."""
+"""The param_type of a sys_param whose value refers to a secret."""
 
 ENV, FILE = "env:", "file:"
-"""What begins a reference: `env:NAME` an environment variable, `file:PATH` a file."""
+"""The prefixes of references: `env:NAME` to an environment variable, `file:PATH` to a file."""
 
 SPARK_PREFIX = "spark."
-"""What begins the param_key of a secret that is a Spark property; others are variables."""
+"""The prefix of a secret's param_key that is a Spark property; others are variables."""
 
 SPARK_REDACTION_DEFAULT = "(?i)secret|password|token|access[.]?key"
-"""What Spark 3.5 takes for secret keys where spark.redaction.regex says nothing."""
+"""The default of Spark 3.5 for spark.redaction.regex."""
 
-# The first four are Spark's; Hadoop has class names and paths under `credential` in the middle of
-# a key.
+# The first four are Spark's; `credential` only at the end, as Hadoop's keys of classes and paths
+# have it in the middle.
 KEY_PATTERNS = (
     "secret",
     "password",
@@ -32,9 +32,9 @@ KEY_PATTERNS = (
     "private[._-]?key",
     "credentials?$",
 )
-"""Regular expressions looked for in keys, in any case of letters."""
+"""Regular expressions that are searched for in keys, ignoring case."""
 
-# Values that say whether, not what.
+# Values that tell whether there is a secret, not what it is.
 _NO_SECRETS = ("", "true", "false")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _MOVED = re.compile(rf"{ENV}{MOVED_SECRET_PREFIX}\d+", re.ASCII)
@@ -43,15 +43,15 @@ _MOVED = re.compile(rf"{ENV}{MOVED_SECRET_PREFIX}\d+", re.ASCII)
 def is_secret(
     key: str, value: str | int | float | bool, patterns: Iterable[str] = KEY_PATTERNS
 ) -> bool:
-    """Return whether a value is a secret: one of the regular expressions is found in its key.
+    """Return whether a value is a secret, as its key matches one of the regular expressions.
 
-    A value that only says whether there is one is not a secret: true, false, nothing.
+    A value that only tells whether there is a secret is not one: true, false, nothing.
 
     >>> is_secret("db.password", "hunter2"), is_secret("use.password", "true")
     (True, False)
     """
-    says_what = not isinstance(value, bool) and str(value).strip().lower() not in _NO_SECRETS
-    return says_what and any(re.search(pattern, key, re.IGNORECASE) for pattern in patterns)
+    may_hold_one = not isinstance(value, bool) and str(value).strip().lower() not in _NO_SECRETS
+    return may_hold_one and any(re.search(pattern, key, re.IGNORECASE) for pattern in patterns)
 
 
 def is_variable(name: str) -> bool:
@@ -60,7 +60,7 @@ def is_variable(name: str) -> bool:
 
 
 def variable_of(value: object) -> str | None:
-    """Return NAME of a value `env:NAME`, None of any other value.
+    """Return NAME of a value `env:NAME`, None for any other value.
 
     >>> variable_of("env:DB_PASSWORD"), variable_of("env:7up"), variable_of(7)
     ('DB_PASSWORD', None, None)
@@ -72,14 +72,14 @@ def variable_of(value: object) -> str | None:
 
 
 def is_secret_ref(value: str) -> bool:
-    """Return whether a value says where a secret is: `env:NAME` or `file:PATH`."""
+    """Return whether a value refers to a secret: `env:NAME` or `file:PATH`."""
     if value.startswith(FILE):
         return bool(value.removeprefix(FILE).strip())
     return variable_of(value) is not None
 
 
 def moved_ref(number: int) -> str:
-    """Return what stands in the parameters for the n-th secret that was taken out of them.
+    """Return the reference that replaces the n-th secret moved out of the parameters.
 
     >>> moved_ref(1), is_moved(moved_ref(1)), is_moved("env:DB_PASSWORD")
     ('env:JOB_SECRET_1', True, False)
@@ -88,5 +88,5 @@ def moved_ref(number: int) -> str:
 
 
 def is_moved(value: str) -> bool:
-    """Return whether a value stands for a secret that was taken out of the parameters."""
+    """Return whether a value is the reference to a secret moved out of the parameters."""
     return _MOVED.fullmatch(value) is not None

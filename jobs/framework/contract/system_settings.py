@@ -1,7 +1,7 @@
 """The settings that rows of sys_params (param_type system) hold: key, parser, default and text.
 
-One table for all who read one: `orch apply`, `orch doctor`, schedules, retries and the jobs. What
-a job's own script reads from sys_params, by a key of its own, is not in it.
+`orch apply`, `orch doctor`, schedules, retries and jobs all read this table. Keys that a job's
+script defines for itself are not in it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class SystemSetting(Generic[T]):
 
     Attributes:
         key: Its param_key.
-        parse: Returns the value of a text, or raises ValueError with what is wrong, as a sentence
-            that begins with the text.
-        default: What holds where no row has a value; where an environment variable of the
-            orchestrator says that, its name.
-        text: What it means.
+        parse: Returns the value of a text, or raises ValueError with the fault, as a sentence that
+            begins with the text.
+        default: The value without a row; or the environment variable of the orchestrator that
+            holds it.
+        text: Its meaning.
         read: When a change takes effect: at load, at the tick or in the run.
-        may_be_blank: Whether a row without a value is as if it were not there.
+        may_be_blank: Whether a row without a value is ignored.
     """
 
     key: str
@@ -50,7 +50,7 @@ class SystemSetting(Generic[T]):
 
     @property
     def default_value(self) -> T:
-        """What the default is parsed to."""
+        """Return the parsed default."""
         return self.parse(self.default)
 
     def error(self, value: str | None) -> str | None:
@@ -65,7 +65,7 @@ class SystemSetting(Generic[T]):
 
 
 def choice(*values: str) -> Callable[[str], str]:
-    """Return a parser of one of these words, in any case of letters."""
+    """Return a parser of one of these words, ignoring case."""
 
     def parse(text: str) -> str:
         word = text.strip().lower()
@@ -80,7 +80,7 @@ def whole_number(most: int) -> Callable[[str], int]:
     """Return a parser of whole numbers from 0 to `most`, without a sign or a space."""
 
     def parse(text: str) -> int:
-        # The length first: Python refuses to read a number of thousands of digits.
+        # The length first, as Python refuses to read a number of thousands of digits.
         if not _COUNT.fullmatch(text) or len(text) > len(str(most)) or int(text) > most:
             raise ValueError(f"{text!r} is not a whole number from 0 to {most}")
         return int(text)
@@ -92,7 +92,7 @@ def seconds(text: str) -> float:
     """Return the seconds that a text holds.
 
     Raises:
-        ValueError: the text is not a number from 0 to 99999.
+        ValueError: If the text is not a number from 0 to 99999.
     """
     if not _SECONDS.fullmatch(text):
         raise ValueError(f"{text!r} is not seconds, from 0 to 99999")
@@ -112,7 +112,7 @@ def time_zone(text: str) -> str:
     """Return the name of a time zone.
 
     Raises:
-        ValueError: this machine has no such zone.
+        ValueError: If this machine has no such zone.
     """
     if not is_time_zone(text):
         raise ValueError(f"{text!r} is not a time zone such as Europe/Berlin")
@@ -120,10 +120,10 @@ def time_zone(text: str) -> str:
 
 
 def cron(text: str) -> str:
-    """Return a cron schedule; only Dagster can tell whether it accepts it.
+    """Return a cron schedule, which only Dagster can check in full.
 
     Raises:
-        ValueError: the text has no word in it.
+        ValueError: If the text is blank.
     """
     if not text.strip():
         raise ValueError(f"{text!r} is not a cron schedule such as 0 2 * * *")
@@ -134,28 +134,28 @@ def holidays(text: str) -> frozenset[date]:
     """Return the dates of a calendar: ISO dates, and comments from `#` to the end of the line.
 
     Raises:
-        ValueError: names everything that is not a date, with its line.
+        ValueError: If something is not a date; names all of it, with its lines.
     """
-    found: set[date] = set()
+    dates: set[date] = set()
     faults: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         for word in filter(None, _BETWEEN_DATES.split(line.partition("#")[0])):
             try:
                 if not _ISO_DATE.fullmatch(word):
                     raise ValueError
-                found.add(date.fromisoformat(word))
+                dates.add(date.fromisoformat(word))
             except ValueError:
                 faults.append(f"{word!r} in line {number}")
     if faults:
         raise ValueError(f"not dates such as 2024-05-01: {', '.join(faults)}")
-    return frozenset(found)
+    return frozenset(dates)
 
 
 def calendar(text: str) -> frozenset[date] | str:
-    """Return the dates that a text holds, or the path of `file:PATH`, whose file has them.
+    """Return the dates in a text, or the path of `file:PATH` if it names a file of dates.
 
     Raises:
-        ValueError: something in it is not a date, or no path follows `file:`.
+        ValueError: If something in it is not a date, or no path follows `file:`.
     """
     if not text.startswith(FILE):
         return holidays(text)
@@ -244,7 +244,7 @@ _ALL: Sequence[SystemSetting[Any]] = (
 SYSTEM_SETTINGS: Mapping[str, SystemSetting[Any]] = {setting.key: setting for setting in _ALL}
 """Every setting by its key."""
 
-# `schedule.` and its like: a key that begins so is meant for us.
+# `schedule.` and the like: a key with such a prefix is meant as a setting.
 _PREFIXES = tuple(sorted({key.partition(".")[0] + "." for key in SYSTEM_SETTINGS}))
 
 
@@ -255,7 +255,7 @@ class UnknownKey:
     Attributes:
         key: The key.
         nearest: The known key that it resembles most, None if it resembles none.
-        is_own: Whether it may be a key of a job's own script, as it begins like none of ours.
+        is_own: Whether it may be a key of a job's script, as it has no prefix of a setting.
     """
 
     key: str
@@ -269,7 +269,7 @@ class UnknownKey:
 
 
 def unknown_key(key: str) -> UnknownKey | None:
-    """Return what to say of a param_key of param_type system, None if a setting has it.
+    """Return the finding on a param_key of param_type system, None if a setting has it.
 
     >>> print(unknown_key("retry.maximum"))
     retry.maximum is not a setting of param_type system: did you mean retry.max?

@@ -9,18 +9,18 @@ from difflib import get_close_matches
 from typing import Any, TypeAlias, cast
 
 Option: TypeAlias = str | int | float | bool
-"""A value of a reader's or writer's option, as JSON has it."""
+"""The JSON value of a reader's or writer's option."""
 
-# Texts that rows have had for a boolean, and the orchestrator has always taken.
+# Existing rows spell booleans so.
 _TRUE = ("true", "yes", "on", "y", "t", "1")
 _FALSE = ("false", "no", "off", "n", "f", "0")
 
 
 def parse_date(text: str) -> date:
-    """Return the date of an ISO string: a date, or a datetime where the text has a time.
+    """Parse an ISO string to a date, or to a datetime if it has a time.
 
     Raises:
-        ValueError: the text is no ISO date.
+        ValueError: If the text is not an ISO date.
     """
     if len(text) == len("2024-05-15"):
         return date.fromisoformat(text)
@@ -43,7 +43,7 @@ class Node:
     def note(self, key: str, problem: str) -> None:
         """Add a fault of `key`."""
         name = ".".join(part for part in (self.where, key) if part) or "the file"
-        # A key may hold half a character, which no terminal takes.
+        # A key may hold a lone surrogate, which can't be printed.
         name = name.encode("utf-8", "backslashreplace").decode("utf-8")
         self.problems.append(f"{name}: {problem}")
 
@@ -113,7 +113,7 @@ class Node:
         return None if text is None else self._date(key, text)
 
     def flag(self, key: str) -> bool:
-        """Return the boolean under `key`, False where it is missing."""
+        """Return the boolean under `key`, False if it is missing."""
         value = self.value.get(key, False)
         if isinstance(value, bool):
             return value
@@ -128,7 +128,7 @@ class Node:
         if value is None:
             return None
         try:
-            # A row may have it as text, which the orchestrator has always taken.
+            # Existing rows may have it as text.
             number = math.nan if isinstance(value, bool | dict | list) else float(value)
         except (ValueError, OverflowError):
             number = math.nan
@@ -138,7 +138,7 @@ class Node:
         return number
 
     def count(self, key: str) -> int:
-        """Return the whole number under `key`, 0 where it is missing."""
+        """Return the whole number under `key`, 0 if it is missing."""
         value = self.value.get(key)
         if value is None:
             return 0
@@ -148,7 +148,7 @@ class Node:
         return value
 
     def texts(self, key: str, *, may_be_empty: bool = False) -> tuple[str, ...]:
-        """Return the list of texts under `key`, of which one may be '' where that is allowed."""
+        """Return the list of texts under `key`; `may_be_empty` allows '' among them."""
         values = self.values(key)
         if not all(isinstance(each, str) and (each or may_be_empty) for each in values):
             self.note(key, "must be a list of texts" if may_be_empty else "must be a list of names")
@@ -182,5 +182,5 @@ def _kind(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value in a message, where one of any length may come."""
+    """Return a value for a message, cut to a length."""
     return repr(value)[:100] if isinstance(value, str | int | float) else _kind(value)

@@ -1,9 +1,9 @@
-"""Names of the environment variables by which the orchestrator tells a job what to do."""
+"""Names of the environment variables that the orchestrator sets for a job."""
 
 from __future__ import annotations
 
 LOG_FILE = "LOG_FILE"
-"""The run's log, to which the job appends; unset where it has to log to standard error."""
+"""The run's log, to which the job appends; without it, the job logs to standard error."""
 
 PARAMS_FILE = "JOB_PARAMS_FILE"
 """The job's parameters as JSON."""
@@ -18,7 +18,7 @@ SECRET_NAMES = "JOB_SECRETS"
 """Names, separated by commas, of the variables and Spark properties that hold a secret."""
 
 MOVED_SECRET_PREFIX = "JOB_SECRET_"
-"""What begins the names of variables that hold a secret taken out of the parameters."""
+"""The prefix of variables that hold a secret moved out of the parameters."""
 
 PIPES_CONTEXT = "DAGSTER_PIPES_CONTEXT"
 """Dagster Pipes' own: set where the orchestrator waits for messages."""
@@ -27,4 +27,4 @@ PIPES_MESSAGES = "DAGSTER_PIPES_MESSAGES"
 """Dagster Pipes' own: where messages go."""
 
 JOB_VARIABLES = (LOG_FILE, PARAMS_FILE, BASE_DIR, SQL_DIR)
-"""What every job is started with, beside the variables of Pipes and of secrets."""
+"""The variables of every job, beside those of Pipes and of secrets."""

@@ -98,7 +98,7 @@ def test_a_landing_reported_in_another_form_is_not_believed(plain_home: Home) ->
         sinks=[SINK],
     )
     message = message_of_failure(plain_home)
-    assert "in a form that cannot be read (row_count is missing" in message
+    assert "in a form that can't be read (row_count is missing" in message
 
 
 def test_exit_code_0_without_a_landing_is_no_success(plain_home: Home) -> None:

@@ -117,8 +117,8 @@ def test_a_landing_in_another_form_is_no_landing_and_is_said(
     assert messages.landings == {}
     assert messages.writer.report.ends == {}
     broken = str(messages.result().broken)
-    assert "started_at is no ISO time with a time zone: 'yesterday'" in broken
-    assert "its application in a form that cannot be read (spark_app_id is not a text)" in broken
+    assert "started_at is not an ISO time with a time zone: 'yesterday'" in broken
+    assert "its application in a form that can't be read (spark_app_id is not a text)" in broken
 
 
 def test_progress_in_another_form_shows_nothing_and_breaks_nothing() -> None:

@@ -208,7 +208,7 @@ def test_a_report_in_another_form_fails_the_step(run: Run) -> None:
     ran = run(GivenEnd(messages=changed("landing", row_count="many")))
     assert ran.landed == {}
     assert ran.rows[DAY]["error_message"] == (
-        "the job reported its landing in a form that cannot be read (row_count is not a whole "
+        "the job reported its landing in a form that can't be read (row_count is not a whole "
         "number): use the framework that belongs to this version"
     )
 

@@ -194,9 +194,9 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
             }
         )  # fmt: skip
     assert str(refused.value) == (
-        "the job reported its landing in a form that cannot be read (biz_dt is no ISO date: "
+        "the job reported its landing in a form that can't be read (biz_dt is not an ISO date: "
         "'soon'; row_count is below 0: -1; columns[1] is not an object; columns[0].name is not a "
-        "text; columns[0].type is missing; sinks is not a list; started_at is no ISO time with a "
+        "text; columns[0].type is missing; sinks is not a list; started_at is not an ISO time with a "
         "time zone: '2024-05-15T00:00:00'; duration_s is missing; rows_read is not a whole "
         "number): use the framework that belongs to this version"
     )
@@ -207,7 +207,7 @@ def test_a_duration_leads_to_a_time(seconds: float) -> None:
     sent = over_the_wire(
         LandingReport("2024-05-15", 0, (), (), "2024-05-15T00:00:00.000+00:00", seconds)
     )
-    with pytest.raises(MessageError, match="duration_s is no duration"):
+    with pytest.raises(MessageError, match="duration_s is not a duration"):
         message_of(sent)
 
 
