@@ -1,6 +1,6 @@
-"""What a job script imports: `from framework import run_landing`.
+"""The functions that a job script imports: `from framework import run_landing`.
 
-Needs the standard library only, until a Spark session is asked for.
+They need the standard library only, until a script gets a Spark session.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ __all__ = [
     "write_orc",
 ]
 
-# Loaded when first asked for: the orchestrator imports framework.contract at every start, and
-# nothing else of this package.
+# Loaded on first use, as the orchestrator imports only framework.contract, at every start.
 _MODULES = {
     "FrameworkError": "errors",
     "exec_hql": "hql",
@@ -54,9 +53,9 @@ _MODULES = {
 def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = found
-    return found
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def column(*path: str) -> Column:
-    """Return the column of that name, or by further names a field of its struct."""
+    """Return the column of that name; further names select a field of its struct."""
     from pyspark.sql import functions
 
     return functions.col(".".join(quoted(name) for name in path))

@@ -1,4 +1,4 @@
-"""Every error this package raises on purpose: one root, a class for each fact."""
+"""The errors of this package, under one root."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 
 class FrameworkError(Exception):
-    """Root of this package's errors; its text says what, where and what to do."""
+    """The root of this package's errors; the text names the fault, the place and the remedy."""
 
 
 class ParamsError(FrameworkError):
@@ -74,7 +74,7 @@ class HqlError(FrameworkError):
 
 
 class PublishError(FrameworkError):
-    """A result was not published, or nobody can say whether it was: the text tells which."""
+    """A result was not published, or it is unknown whether it was; the text tells which."""
 
 
 class LockedError(PublishError):
@@ -86,11 +86,11 @@ class LockedError(PublishError):
 
 
 class EmptyResultError(PublishError):
-    """The result has no rows and the job does not say allow_empty."""
+    """The result has no rows and the job does not set allow_empty."""
 
 
 class ForeignRowsError(PublishError):
-    """The result holds rows of another biz_dt than the one that is landed."""
+    """The result holds rows of another biz_dt than the landing's."""
 
     def __init__(self, problem: str, row_count: int) -> None:
         self.row_count = row_count
@@ -98,7 +98,7 @@ class ForeignRowsError(PublishError):
 
 
 class CheckFailedError(PublishError):
-    """A check that is blocking did not pass: `names` of those that did not."""
+    """Blocking checks failed; `names` holds them."""
 
     def __init__(self, title: str, failed: Mapping[str, str]) -> None:
         self.names = tuple(failed)
@@ -111,11 +111,11 @@ class CheckFailedError(PublishError):
 
 
 class SchemaDriftError(PublishError):
-    """The result has other columns than the last landing, and schema.drift says refuse."""
+    """The result has other columns than the last landing, and schema.drift is `refuse`."""
 
 
 class DatesFailedError(FrameworkError):
-    """Of the several dates of a run some did not land; `failed` has each one's error."""
+    """Some of a run's dates did not land; `failed` has the error of each."""
 
     def __init__(self, failed: Mapping[str, Exception], of: int) -> None:
         self.failed = dict(failed)
@@ -127,7 +127,7 @@ class DatesFailedError(FrameworkError):
 
 
 class ReportError(FrameworkError):
-    """The orchestrator asked for reports that can't be sent."""
+    """The orchestrator waits for reports that can't be sent."""
 
 
 # Older names, for job scripts that catch these errors.

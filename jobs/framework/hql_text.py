@@ -57,7 +57,7 @@ class Statement:
 
     @property
     def assigned(self) -> str | None:
-        """The setting that the statement sets (`SET name = value`), or None."""
+        """Return the setting that the statement sets (`SET name = value`), or None."""
         code = "".join(text for kind, text, _ in _scan(self.text) if kind != "comment")
         match = _SET.match(code)
         return match["name"] if match else None

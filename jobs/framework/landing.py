@@ -34,18 +34,17 @@ if TYPE_CHECKING:
 
 
 def run_landing() -> None:
-    """Do what the params file (JOB_PARAMS_FILE) asks for: land each of its dates, in order.
+    """Land each date of the params file (JOB_PARAMS_FILE), in order.
 
-    Everything that can be checked without Spark is checked before it starts. The session is
-    stopped at the end; an error of the job leaves this function as it is. Of several dates, one
-    that fails does not stop the others.
+    Everything that can be checked without Spark is checked before Spark starts. The session is
+    stopped at the end. If a run has several dates, one that fails does not stop the others.
 
     Raises:
-        DatesFailedError: of several dates some did not land.
-        ParamsError: the params file is missing or wrong.
-        SourceNotFoundError: a source's path does not exist.
-        HqlError: the HQL file is missing or is refused.
-        PublishError: the result was not published, or (the text says so) nobody knows.
+        DatesFailedError: If some of several dates did not land.
+        ParamsError: If the params file is missing or has faults.
+        SourceNotFoundError: If a source's path does not exist.
+        HqlError: If the HQL file is missing or refused.
+        PublishError: If the result was not published, or (the text tells) it is unknown.
     """
     try:
         with report.reporting():
@@ -69,10 +68,10 @@ def _land_all(params: JobParams) -> None:
             _require_kudu_masters(spark, params)
             for plan in plans:
                 with dates.one(plan.biz_dt, lambda: is_running(spark)):
-                    # What the HQL of one date creates is in nobody else's way.
-                    own = session_of_its_own(spark) if len(plans) > 1 else spark
-                    _require_all(own, plan)
-                    land_date(own, params, plan)
+                    # Views and settings of one date's HQL must not reach the next date.
+                    session = session_of_its_own(spark) if len(plans) > 1 else spark
+                    _require_all(session, plan)
+                    land_date(session, params, plan)
     dates.raise_failed()
 
 
@@ -80,10 +79,10 @@ def land_date(spark: SparkSession, params: JobParams, plan: Plan) -> report.Land
     """Land one date and report it.
 
     Raises:
-        BadRecordsError: too many records of a source do not fit its schema.
-        HqlError: Spark refuses the HQL.
-        PublishError: not published, or (the text says so) nobody knows.
-        SourceGoneError: a source's file disappeared while it was read.
+        BadRecordsError: If too many records of a source do not fit its schema.
+        HqlError: If Spark refuses the HQL.
+        PublishError: If the result was not published, or (the text tells) it is unknown.
+        SourceGoneError: If a source's file disappeared while it was read.
     """
     log = get_logger("framework.landing")
     started_at, started = datetime.now(tz=timezone.utc), time.monotonic()
@@ -140,7 +139,7 @@ def _require_kudu_masters(spark: SparkSession, params: JobParams) -> None:
 
 
 def _require_all(spark: SparkSession, plan: Plan) -> None:
-    """Check what only a session can: sources on other file systems, variables of the HQL."""
+    """Check what needs a session: sources on other file systems, variables of the HQL."""
     _require_sources(RoutedFileSystem(spark), plan.sources)
     if plan.script:
         check_variables(spark, plan.script, plan.variables)
@@ -148,7 +147,7 @@ def _require_all(spark: SparkSession, plan: Plan) -> None:
 
 @contextmanager
 def _session() -> Generator[SparkSession]:
-    """Yield a session that is stopped afterwards; a failing stop is logged, the job decides."""
+    """Yield a session and stop it afterwards; a stop that fails is only logged."""
     spark = get_spark()
     try:
         yield spark

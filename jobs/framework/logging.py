@@ -1,9 +1,8 @@
 """Log lines of a job, in the form of contract/log_line.py.
 
-With LOG_FILE set, everything goes there and nowhere else; where it is unset or can't be opened,
-to standard error. A record is one write, so lines of several processes never mix; the further
-lines of a message or a traceback are indented by four spaces and stay with their first. Secrets of
-the job are not in it.
+All lines go to LOG_FILE, or to standard error if it is unset or can't be opened. A record is one
+write, so lines of several processes never mix; the further lines of a message or a traceback are
+indented by four spaces and follow the first. Secrets of the job are masked.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ _SPARK_LEVELS = ("ALL", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF
 
 
 class LineFormatter(logging.Formatter):
-    """The one line format: time in UTC with milliseconds, level, logger's name, message."""
+    """A formatter of log lines: time in UTC with milliseconds, level, logger's name, message."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record's text; its further lines are indented, none is left empty-handed."""
-        first, *rest = self._text(record).splitlines() or [""]
+        """Return the record's text, with its further lines indented."""
+        first, *further = self._text(record).splitlines() or [""]
         time = datetime.fromtimestamp(record.created, tz=timezone.utc)
         level = _LEVELS.get(record.levelname, record.levelname)
         head = format_line(time, level, record.name, first)
-        return "\n".join([head, *(f"    {line}" for line in rest)])
+        return "\n".join([head, *(f"    {line}" for line in further)])
 
     def _text(self, record: logging.LogRecord) -> str:
         parts = [record.getMessage()]
@@ -47,7 +46,7 @@ class LineFormatter(logging.Formatter):
 
 
 class LineHandler(logging.Handler):
-    """Writes a record by one system call, to LOG_FILE or, without one, to standard error."""
+    """A handler that writes a record by one system call, to LOG_FILE or to standard error."""
 
     def __init__(self, path: str | None) -> None:
         super().__init__()
@@ -62,7 +61,7 @@ class LineHandler(logging.Handler):
                 self.problem = error
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record; a failing write is reported the way `logging` reports it."""
+        """Write the record; report a failing write as `logging` does."""
         try:
             line = self.format(record) + "\n"
             if self._descriptor is None:
@@ -87,7 +86,7 @@ _shared: LineHandler | None = None
 def get_logger(name: str) -> logging.Logger:
     """Return the logger `name`, writing to LOG_FILE (or standard error) from level INFO on.
 
-    Calling it again changes nothing; a LOG_FILE that changed since is followed.
+    Another call returns the same logger, and moves it to LOG_FILE if that has changed.
     """
     logger = logging.getLogger(name)
     handler, is_new = _shared_handler()
@@ -95,7 +94,7 @@ def get_logger(name: str) -> logging.Logger:
         for stale in [each for each in logger.handlers if isinstance(each, LineHandler)]:
             logger.removeHandler(stale)
         logger.addHandler(handler)
-        # Spark or a library may have put handlers on the root: the line would appear twice.
+        # Spark or a library may have put handlers on the root, and lines would appear twice.
         logger.propagate = False
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.INFO)
@@ -108,7 +107,7 @@ def set_spark_log_level(spark: SparkSession, level: str) -> None:
     """Set the level of Spark's own log (JVM side), for example "WARN".
 
     Raises:
-        ValueError: `level` is none of Spark's levels.
+        ValueError: If `level` is not a level of Spark.
     """
     name = _LEVELS.get(level.upper(), level.upper())
     if name not in _SPARK_LEVELS:

@@ -1,4 +1,4 @@
-"""The parameters of a job as values: what the params file says, typed and checked."""
+"""The parameters of a job, read from the params file as typed and checked values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 KUDU_MASTER_OPTION = "kudu.master"
-# The Spark property that holds where the option is not given.
+# The Spark property that applies if the option is not given.
 KUDU_MASTER_PROPERTY = "spark.kudu.master"
 NO_KUDU_MASTER = (
     f"names no masters of Kudu: put `options: {{{KUDU_MASTER_OPTION}: HOST:7051}}` there, or give "
@@ -33,60 +33,60 @@ SETTINGS = {setting.key: setting for setting in (CHECKS_BLOCKING, SCHEMA_DRIFT)}
 def table_options(
     spark: SparkSession, format: str, table: str, options: Mapping[str, str] | None
 ) -> dict[str, str]:
-    """The options by which a table format finds its table; an empty `table` leaves it to them.
+    """Return the options that name a table; with an empty `table`, `options` must name it.
 
     Raises:
-        ParamsError: neither the options nor the session name Kudu's masters.
+        ParamsError: If neither the options nor the session name Kudu's masters.
     """
     given = options or {}
     option = format_of(format).table_option
-    found = {option: table} if table and option else {}
+    added = {option: table} if table and option else {}
     if needs_kudu_master(format, given):
         masters = session_kudu_master(spark)
         if not masters:
             raise ParamsError(f"table {table or dict(given)}", [NO_KUDU_MASTER])
-        found[KUDU_MASTER_OPTION] = masters
-    return {**found, **given}
+        added[KUDU_MASTER_OPTION] = masters
+    return {**added, **given}
 
 
 def needs_kudu_master(format: str, options: Mapping[str, str]) -> bool:
-    """Whether it is a table of Kudu whose options leave the masters to the session.
+    """Return whether it is a table of Kudu whose options leave the masters to the session.
 
-    The connector itself would ask this machine for a master, until its time is up.
+    Without masters the connector would look for one on this machine until it times out.
     """
-    named = KUDU_MASTER_OPTION in {name.lower() for name in options}
-    return format_of(format) is KUDU and not named
+    has_master = KUDU_MASTER_OPTION in {name.lower() for name in options}
+    return format_of(format) is KUDU and not has_master
 
 
 def session_kudu_master(spark: SparkSession) -> str | None:
-    """The masters that hold for every table of Kudu in this session, if it has some."""
+    """Return the masters that the session sets for every table of Kudu, or None."""
     return spark.conf.get(KUDU_MASTER_PROPERTY, None)
 
 
 @dataclass(frozen=True)
 class Source(context_params.Source):
-    """One input, its options as Spark spells them."""
+    """One input, with its options as Spark spells them."""
 
     options: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
 class Sink(context_params.Sink):
-    """One output, its options as Spark spells them; mode append is for tables."""
+    """One output, with its options as Spark spells them; mode append is for tables."""
 
     mode: Mode = "overwrite"
     options: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def table_option(self) -> str | None:
-        """The table's name where the options give it, which then holds instead of `path`."""
-        wanted = format_of(self.format).table_option
-        return next((text for name, text in self.options.items() if name.lower() == wanted), None)
+        """Return the table's name in the options, which takes precedence over `path`, or None."""
+        option = format_of(self.format).table_option
+        return next((text for name, text in self.options.items() if name.lower() == option), None)
 
 
 @dataclass(frozen=True)
 class Window:
-    """A process_control row: what belongs to one business date."""
+    """The process_control row of one business date."""
 
     biz_dt: date
     start_dt: date | None
@@ -96,9 +96,9 @@ class Window:
 
 @dataclass(frozen=True)
 class JobParams:
-    """What a run was asked to do; `raw` is the whole file for anything not typed here.
+    """The parameters of a run; `raw` is the whole file, for anything not typed here.
 
-    `system` has the sys_params of param_type system by their key, those of SETTINGS checked.
+    `system` has the sys_params of param_type system by their keys; those in SETTINGS are checked.
     """
 
     job_id: str
@@ -120,15 +120,15 @@ class JobParams:
     raw: Mapping[str, Any]
 
     def window(self, biz_dt: date) -> Window | None:
-        """Return the process_control row of a date, or None where the file has none."""
+        """Return the process_control row of a date, or None if the file has none."""
         return next((each for each in self.windows if each.biz_dt == biz_dt), None)
 
     @property
     def checks_are_blocking(self) -> bool:
-        """Whether a date whose keys fail their checks is kept from being published."""
+        """Return whether a date whose keys fail their checks is kept from being published."""
         return self.system.get(CHECKS_BLOCKING.key) == "true"
 
     @property
     def drift_is_refused(self) -> bool:
-        """Whether a date with other columns than the last landing is kept from being published."""
+        """Return whether a date with other columns than the last landing is not published."""
         return self.system.get(SCHEMA_DRIFT.key) == "refuse"

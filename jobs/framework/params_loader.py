@@ -1,4 +1,4 @@
-"""Read the params file that the orchestrator (or a person) wrote for this run."""
+"""Read the params file of a run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def load_params(path: str | None = None) -> JobParams:
     """Return the parameters in `path`, by default in the file that JOB_PARAMS_FILE names.
 
     Raises:
-        ParamsError: no file, no JSON, or values that can't be used: all of them at once.
+        ParamsError: If the file is missing or not JSON, or values can't be used; names them all.
     """
     file = path or os.environ.get(variables.PARAMS_FILE, "")
     if not file:
@@ -48,7 +48,7 @@ def parse_params(document: Any, file: str) -> JobParams:
     """Return the parameters in parsed JSON; `file` is only named in errors.
 
     Raises:
-        ParamsError: values that can't be used, all of them at once.
+        ParamsError: If values can't be used; names them all.
     """
     problems: list[str] = []
     root = Node(document, "", problems)
@@ -92,7 +92,7 @@ def _read(file: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise ParamsError(
-            file, [f"no JSON: {error.msg} at line {error.lineno}, column {error.colno}"]
+            file, [f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"]
         ) from error
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits, or brackets nested a thousand deep.
@@ -133,7 +133,7 @@ def _window(node: Node) -> Window:
 
 def _system(root: Node) -> Mapping[str, str]:
     """Return the sys_params of param_type system that have a value."""
-    found: dict[str, str] = {}
+    system: dict[str, str] = {}
     for row in root.children("sys_params"):
         if row.value.get("param_type") != PARAM_TYPE:
             continue
@@ -142,12 +142,12 @@ def _system(root: Node) -> Mapping[str, str]:
         if not value:
             continue
         if setting is None:
-            found[key] = moved_back(value)
+            system[key] = moved_back(value)
         elif error := setting.error(value):
             root.note(f"sys_params.{key}", error)
         else:
-            found[key] = setting.parse(value)
-    return found
+            system[key] = setting.parse(value)
+    return system
 
 
 def _source(given: context_params.Source) -> Source:

@@ -1,4 +1,4 @@
-"""What landing one date means, worked out before Spark starts: paths, folders, statements."""
+"""The plan of landing one date, made before Spark starts: paths, folders, statements."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["BIZ_DT", "REJECTED", "Plan", "PlannedSink", "PlannedSource", "plan_l
 
 @dataclass(frozen=True)
 class Place:
-    """What one sink replaces: the folder `target`; `below` is its path inside the staging folder.
+    """The folder `target` that one sink replaces; `below` is its path inside the staging folder.
 
-    A table partitioned by biz_dt is staged whole and gives its `biz_dt=..` folder (`below`);
-    a folder of its own date is staged as itself (`below` is empty).
+    For a table partitioned by biz_dt, `below` is the `biz_dt=..` folder of the staged table; for a
+    folder of one date it is empty.
     """
 
     target: str
@@ -31,7 +31,7 @@ class Place:
 class PlannedSource:
     """A source with its location (a table's name for table formats) and the view it becomes.
 
-    `rejected` is the date's folder for its bad records, None where they are not set aside.
+    `rejected` is the date's folder for its bad records, None if they are not quarantined.
     """
 
     source: Source
@@ -44,7 +44,7 @@ class PlannedSource:
 class PlannedSink:
     """A sink with its root location (a table's name for table formats).
 
-    `place` is what is swapped, None for a table. `template` is the root with its placeholders.
+    `place` is the folder to swap, None for a table. `template` is the root with its placeholders.
     """
 
     sink: Sink
@@ -54,13 +54,13 @@ class PlannedSink:
 
     @property
     def has_biz_dt_folder(self) -> bool:
-        """Whether biz_dt is a partition column, hence a folder `biz_dt=..`."""
+        """Return whether biz_dt is a partition column, and so a folder `biz_dt=..`."""
         return BIZ_DT in self.sink.partition_cols
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that landing a date needs to know."""
+    """The plan of landing one date."""
 
     biz_dt: date
     sources: tuple[PlannedSource, ...]
@@ -70,16 +70,16 @@ class Plan:
 
     @property
     def rejected(self) -> tuple[str, ...]:
-        """The folders for bad records, each once."""
+        """Return the folders for bad records, each once."""
         return tuple(dict.fromkeys(each.rejected for each in self.sources if each.rejected))
 
 
 def plan_landing(params: JobParams, biz_dt: date, base: str) -> Plan:
-    """Return the plan for a date; `base` is where relative paths start.
+    """Plan the landing of a date; `base` is where relative paths start.
 
     Raises:
-        ParamsError: sources or sinks that can't be used, all faults at once.
-        HqlError: the HQL file is missing or empty.
+        ParamsError: If sources or sinks can't be used; names all faults.
+        HqlError: If the HQL file is missing or empty.
     """
     window = params.window(biz_dt)
     dates = {

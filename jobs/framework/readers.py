@@ -22,7 +22,7 @@ def read_csv(
     schema: str | None = None,
     options: Mapping[str, str] | None = None,
 ) -> DataFrame:
-    """Read CSV files; Spark's defaults hold (no header, every column a string)."""
+    """Read CSV files with Spark's defaults (no header, every column a string)."""
     return read_source(spark, "csv", path, schema=schema, options=options)
 
 
@@ -33,7 +33,7 @@ def read_orc(
     schema: str | None = None,
     options: Mapping[str, str] | None = None,
 ) -> DataFrame:
-    """Read an ORC table, its partition folders as columns."""
+    """Read an ORC table, with its partition folders as columns."""
     return read_source(spark, "orc", path, schema=schema, options=options)
 
 
@@ -47,12 +47,12 @@ def read_source(
 ) -> DataFrame:
     """Read any format that the session knows; `schema` is Spark's DDL, or a StructType.
 
-    For a table format (kudu, jdbc) `path` is the table's name; empty where the options say what
+    For a table format (kudu, jdbc) `path` is the table's name, or empty if the options name what
     to read (kudu.table, dbtable, query).
 
     Raises:
-        pyspark.errors.AnalysisException: no such path, or no schema can be found in it.
-        ParamsError: neither the options nor the session name Kudu's masters, or an option is
+        pyspark.errors.AnalysisException: If the path is missing, or has no schema.
+        ParamsError: If neither the options nor the session name Kudu's masters, or an option is
             `env:NAME` and that variable is not set.
     """
     given = resolved(options)

@@ -1,8 +1,8 @@
-"""Tell the orchestrator what happened, by Dagster Pipes; without its variables, nothing is told.
+"""Report to the orchestrator by Dagster Pipes; without its variables, send nothing.
 
-The messages are those of contract/messages.py: the application, then for each date its checks,
-where it has some, and its landing, or of several dates a failure for one that did not land; in
-between progress, from a thread of its own.
+The messages are those of contract/messages.py: the application, then for each date its checks, if
+it has any, and its landing; in a run of several dates also a failure for each that did not land.
+Progress comes in between, from a thread of its own.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def application(spark_app_id: str, spark_ui: str | None) -> None:
     """Report the Spark application.
 
     Raises:
-        ReportError: see `reporting`.
+        ReportError: As `reporting` does.
     """
     _send(ApplicationReport(spark_app_id, spark_ui))
 
@@ -66,16 +66,16 @@ def landing(landed: LandingReport) -> None:
     """Report a landed date.
 
     Raises:
-        ReportError: see `reporting`.
+        ReportError: As `reporting` does.
     """
     _send(landed)
 
 
 def checks(biz_dt: str, results: Sequence[CheckResult]) -> None:
-    """Report the checks of a date, before it is known whether it lands.
+    """Report the checks of a date, before the date is published.
 
     Raises:
-        ReportError: see `reporting`.
+        ReportError: As `reporting` does.
     """
     _send(ChecksReport(biz_dt, tuple(results)))
 
@@ -84,32 +84,32 @@ def failure(biz_dt: str, error: Exception) -> None:
     """Report a date that did not land, while the others go on.
 
     Raises:
-        ReportError: see `reporting`.
+        ReportError: As `reporting` does.
     """
     stack = tuple(traceback.format_tb(error.__traceback__))
     _send(FailureReport(biz_dt, type(error).__name__, str(error), stack))
 
 
 def progress(stages: Sequence[StageProgress]) -> None:
-    """Report the active stages, of none too.
+    """Report the active stages, possibly none.
 
     Raises:
-        ReportError: see `reporting`.
+        ReportError: As `reporting` does.
     """
     _send(ProgressReport(tuple(stages)))
 
 
 def is_asked_for() -> bool:
-    """Whether the orchestrator waits for reports."""
+    """Return whether the orchestrator waits for reports."""
     return bool(os.environ.get(variables.PIPES_CONTEXT))
 
 
 @contextmanager
 def reporting() -> Generator[None]:
-    """Keep the channel open for a block; leaving it closes the channel, with its exception if any.
+    """Keep the channel open for a block, and close it at the end, with the block's exception.
 
     Raises:
-        ReportError: the orchestrator waits for reports and dagster_pipes is not installed here.
+        ReportError: If the orchestrator waits for reports and dagster_pipes is not installed here.
     """
     context = _open()
     if context is None:
@@ -144,7 +144,7 @@ def _open() -> PipesContext | None:
         ) from error
     if not PipesContext.is_initialized():
         open_dagster_pipes()
-        # For scripts that only ask for a session: they don't know that there is a channel.
+        # For scripts that only get a session and do not close the channel.
         atexit.register(_close_at_exit)
     return PipesContext.get()
 

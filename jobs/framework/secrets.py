@@ -1,7 +1,7 @@
-"""The secrets of a job: options that refer to one, and texts without them.
+"""The secrets of a job: resolve options that refer to one, and mask them in texts.
 
-The orchestrator names them in JOB_SECRETS: variables of the environment, and properties of Spark.
-It masks what the job prints and reports; what the job logs goes straight to LOG_FILE.
+The orchestrator names them in JOB_SECRETS: environment variables and Spark properties. It masks
+what the job prints and reports; log lines are masked here, as they go straight to LOG_FILE.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from framework.contract import masking, variables
 from framework.contract.secret_names import ENV, SPARK_PREFIX, is_moved, variable_of
 from framework.errors import ParamsError
 
-# Those of Spark, once the session told them.
-_of_spark: dict[str, str] = {}
+# Kept, as a stopped session no longer has them.
+_spark_secrets: dict[str, str] = {}
 
 
 def resolved(options: Mapping[str, str] | None) -> dict[str, str]:
     """Return a reader's or writer's options, with the variable's value for each `env:NAME`.
 
     Raises:
-        ParamsError: variables that are not set, all of them.
+        ParamsError: If variables are not set; names them all.
     """
-    found = dict(options or {})
+    values = dict(options or {})
     problems: list[str] = []
-    for key, value in found.items():
+    for key, value in values.items():
         name = variable_of(value)
         if name is None:
             continue
         if name in os.environ:
-            found[key] = os.environ[name]
+            values[key] = os.environ[name]
         else:
             problems.append(f"{key} is {value}, and the environment has no variable {name}")
     if problems:
         raise ParamsError("options", problems)
-    return found
+    return values
 
 
 def moved_back(value: str) -> str:
-    """Return the value of a sys_param that the orchestrator moved to a variable; others as is."""
+    """Return the value of a sys_param, from its variable if the orchestrator moved it to one."""
     if is_moved(value):
         return os.environ.get(value.removeprefix(ENV), value)
     return value
@@ -61,22 +61,22 @@ def _values() -> Iterator[str]:
 
 
 def _property(name: str) -> str | None:
-    """Return a property of the session that runs, None where nothing has one yet."""
-    if name not in _of_spark and "pyspark" in sys.modules:
+    """Return a property of the running session, or None if there is none yet."""
+    if name not in _spark_secrets and "pyspark" in sys.modules:
         from py4j.protocol import Py4JError
         from pyspark import SparkContext
 
         context: Any = SparkContext
-        # Set before its start is over.
+        # Set before the context has started.
         conf = getattr(context._active_spark_context, "_conf", None)
         try:
             value = conf and conf.get(name)
         except (Py4JError, OSError):
-            # Its JVM is gone.
+            # The JVM has ended.
             return None
         if value:
-            _of_spark[name] = value
-    return _of_spark.get(name)
+            _spark_secrets[name] = value
+    return _spark_secrets.get(name)
 
 
 @lru_cache(maxsize=4)

@@ -1,6 +1,6 @@
-"""Write a DataFrame. These are Spark's plain writers: `run_landing` is what replaces a date safely.
+"""Write a DataFrame by Spark's plain writers; relative paths start at JOB_BASE_DIR.
 
-Relative paths start at JOB_BASE_DIR.
+Only `run_landing` replaces a date safely.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def write_orc(
     mode: str = "errorifexists",
     options: Mapping[str, str] | None = None,
 ) -> None:
-    """Write ORC files; see write_dataset."""
+    """Write ORC files, as write_dataset does."""
     write_dataset(df, "orc", path, partition_cols=partition_cols, mode=mode, options=options)
 
 
@@ -46,11 +46,11 @@ def write_dataset(
         partition_cols: Columns that become folders, outermost first.
         mode: Spark's save mode. "overwrite" deletes every partition of the folder first, and a
             failure afterwards leaves nothing: that is why it is not the default.
-        options: The writer's options; `env:NAME` stands for that variable's value.
+        options: The writer's options; `env:NAME` is replaced by that variable's value.
 
     Raises:
-        pyspark.errors.AnalysisException: the folder exists, or a column does not.
-        ParamsError: an option is `env:NAME`, and that variable is not set.
+        pyspark.errors.AnalysisException: If the folder exists, or a column is missing.
+        ParamsError: If an option is `env:NAME`, and that variable is not set.
     """
     writer = df.write.format(format).options(**resolved(options)).mode(mode)
     if partition_cols:
@@ -61,12 +61,12 @@ def write_dataset(
 def append_to_table(
     df: DataFrame, format: str, table: str, *, options: Mapping[str, str] | None = None
 ) -> None:
-    """Append to a table without files; `table` is empty where the options name it.
+    """Append to a table without files; `table` is empty if the options name it.
 
-    What append means is the table's: Kudu replaces the rows of the same key (upsert), JDBC adds.
+    Kudu replaces the rows of the same key (upsert), JDBC adds them.
 
     Raises:
-        ParamsError: neither the options nor the session name Kudu's masters, or an option is
+        ParamsError: If neither the options nor the session name Kudu's masters, or an option is
             `env:NAME` and that variable is not set.
     """
     named = table_options(df.sparkSession, format, table, resolved(options))

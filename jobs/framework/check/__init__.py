@@ -1,1 +1,1 @@
-"""Check a staged date: its keys, its columns, its changes since the date before."""
+"""Check a staged date: its keys, its columns, its changes since the previous date."""

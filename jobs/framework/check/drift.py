@@ -1,4 +1,4 @@
-"""What changed in a sink's columns since its last landing."""
+"""Find the changes of a sink's columns since its last landing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def drift_between(before: Mapping[str, str], after: Mapping[str, str], against: 
 
     Args:
         before: The columns of the last landing.
-        after: Those of this one.
+        after: The columns of this landing.
         against: The last landing's date.
     """
     old = {name.lower(): (name, type_) for name, type_ in before.items()}
@@ -35,7 +35,7 @@ def drift_between(before: Mapping[str, str], after: Mapping[str, str], against: 
 
 
 def described(drift: Drift) -> str:
-    """The changes as a sentence; empty where there are none."""
+    """Describe the changes in a sentence, empty if there are none."""
     parts = [f"{each['name']} {each['type']} is new" for each in drift.added]
     parts += [f"{each['name']} {each['type']} is missing" for each in drift.missing]
     parts += [f"{each['name']} was {each['from']}, is {each['to']}" for each in drift.changed]

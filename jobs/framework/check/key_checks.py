@@ -1,4 +1,4 @@
-"""Check a date's rows by the business keys, and say how they differ from an earlier date's."""
+"""Check the business keys of a date's rows, and count the changes since an earlier date."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _MAP = "map<"
 
 @dataclass(frozen=True)
 class Names:
-    """The columns that tell rows apart, and those that tell a change, as the result spells them.
+    """The key columns and the compared columns, as the result spells them.
 
-    `problem` says which column it does not have; `keys` are then those asked for.
+    `problem` names a column that the result does not have; `keys` are then those of the row.
     """
 
     keys: tuple[str, ...]
@@ -42,7 +42,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The rows of an earlier date, or the reason why there are none to compare with."""
+    """The rows of an earlier date, or the reason why there are none."""
 
     biz_dt: date | None = None
     rows: DataFrame | None = None
@@ -56,27 +56,27 @@ def names_in(
 
     Args:
         rows: The rows to check.
-        business_keys: The columns that tell rows apart.
-        compare_cols: Those that tell a change; all the others where there are none.
-        ignored: Columns that say nothing in either list, such as biz_dt.
+        business_keys: The key columns.
+        compare_cols: The columns whose change is an update; if empty, all others.
+        ignored: Columns to skip in both lists, such as biz_dt.
 
     Returns:
-        None where there is nothing to check: no keys are asked for, or `rows` has none of them.
+        The columns, or None if there are no keys, or `rows` has none of them.
     """
     present = {name.lower(): name for name in rows.columns}
-    passed_over = {name.lower() for name in ignored}
-    asked = _split(business_keys)
-    asked = [name for name in asked if name.lower() not in passed_over] or asked
-    keys = tuple(present[name.lower()] for name in asked if name.lower() in present)
+    skipped = {name.lower() for name in ignored}
+    requested = _split(business_keys)
+    requested = [name for name in requested if name.lower() not in skipped] or requested
+    keys = tuple(present[name.lower()] for name in requested if name.lower() in present)
     if not keys:
         return None
-    wanted = _split(compare_cols) or [name for name, type_ in rows.dtypes if _MAP not in type_]
+    candidates = _split(compare_cols) or [name for name, type_ in rows.dtypes if _MAP not in type_]
     compared = [
-        name for name in wanted if name.lower() not in {*passed_over, *map(str.lower, keys)}
+        name for name in candidates if name.lower() not in {*skipped, *map(str.lower, keys)}
     ]
-    problem = _problem(rows, asked)
+    problem = _problem(rows, requested)
     return Names(
-        keys=tuple(asked) if problem else keys,
+        keys=tuple(requested) if problem else keys,
         compared=tuple(present.get(name.lower(), name) for name in compared),
         problem=problem,
         compare_problem=_problem(rows, compared),
@@ -86,13 +86,13 @@ def names_in(
 def check_keys(
     rows: DataFrame, names: Names, earlier: Earlier, *, blocking: bool
 ) -> tuple[CheckResult, ...]:
-    """Look whether the keys are unique and not null, and count the changes since `earlier`.
+    """Check that the keys are unique and not null, and count the changes since `earlier`.
 
     Args:
         rows: The date's rows.
-        names: As `names_in` found them there.
-        earlier: What they are compared with.
-        blocking: Whether the first two are to keep the date from being published.
+        names: Their columns, from `names_in`.
+        earlier: The rows to compare with.
+        blocking: Whether a failure of the first two keeps the date from being published.
     """
     if names.problem:
         error = {"key_columns": list(names.keys), "error": names.problem}
@@ -125,23 +125,23 @@ def check_keys(
 
 
 def described(result: CheckResult) -> str:
-    """What a check found, in a sentence."""
-    found = result.metadata
-    if problem := found.get("error") or found.get("not_computed"):
+    """Describe the result of a check in a sentence."""
+    data = result.metadata
+    if problem := data.get("error") or data.get("not_computed"):
         return str(problem)
-    keys = ", ".join(found["key_columns"])
+    keys = ", ".join(data["key_columns"])
     if result.name == KEY_UNIQUE:
-        shown = f": {'; '.join(found['examples'])}" if found["examples"] else ""
+        shown = f": {'; '.join(data['examples'])}" if data["examples"] else ""
         return (
-            f"{found['duplicate_keys']} values of {keys} are in more than one of "
-            f"{found['row_count']} rows, {found['duplicate_rows']} rows have them{shown}"
+            f"{data['duplicate_keys']} values of {keys} are in more than one of "
+            f"{data['row_count']} rows, {data['duplicate_rows']} rows have them{shown}"
         )
     if result.name == KEY_NOT_NULL:
-        columns = f", in {', '.join(found['null_columns'])}" if found["null_columns"] else ""
-        return f"{found['null_rows']} of {found['row_count']} rows have a null{columns}"
+        columns = f", in {', '.join(data['null_columns'])}" if data["null_columns"] else ""
+        return f"{data['null_rows']} of {data['row_count']} rows have a null{columns}"
     return (
-        f"since {found['previous_biz_dt']} {found['inserted']} rows inserted, {found['updated']} "
-        f"updated, {found['deleted']} deleted, {found['unchanged']} unchanged"
+        f"since {data['previous_biz_dt']} {data['inserted']} rows inserted, {data['updated']} "
+        f"updated, {data['deleted']} deleted, {data['unchanged']} unchanged"
     )
 
 
@@ -149,17 +149,17 @@ def _split(names: str | None) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in (names or "").split(",") if name.strip()))
 
 
-def _problem(rows: DataFrame, asked: Sequence[str]) -> str | None:
+def _problem(rows: DataFrame, names: Sequence[str]) -> str | None:
     present = {name.lower() for name in rows.columns}
-    absent = [name for name in asked if name.lower() not in present]
-    if absent:
-        one = len(absent) == 1
+    missing = [name for name in names if name.lower() not in present]
+    if missing:
+        subject, verb = ("column", "is") if len(missing) == 1 else ("columns", "are")
         return (
-            f"column{'' if one else 's'} {', '.join(absent)} {'is' if one else 'are'} not in the "
-            f"result, which has {', '.join(rows.columns)}"
+            f"{subject} {', '.join(missing)} {verb} not in the result, which has "
+            f"{', '.join(rows.columns)}"
         )
     types = _types(rows)
-    maps = [name for name in asked if _MAP in types[name.lower()]]
+    maps = [name for name in names if _MAP in types[name.lower()]]
     if maps:
         return f"column {maps[0]} is {types[maps[0].lower()]}, and maps can't be compared"
     return None
@@ -170,7 +170,7 @@ def _types(rows: DataFrame) -> dict[str, str]:
 
 
 def _unlike(rows: DataFrame, names: Names, earlier: Earlier) -> str | None:
-    """Why the columns of the earlier date can't be compared with those of this one."""
+    """Return why the columns of the two dates can't be compared, or None if they can."""
     if earlier.rows is None:
         return None
     now, then = _types(rows), _types(earlier.rows)
@@ -188,7 +188,7 @@ def _unlike(rows: DataFrame, names: Names, earlier: Earlier) -> str | None:
 def _changes(
     names: Names, earlier: Earlier, now: KeyCounts, then: KeyCounts, counts: ChangeCounts
 ) -> CheckResult:
-    """The counts, unless a row of one date may belong to several of the other, or to none."""
+    """Return the check of the changes; duplicate and null keys leave it without counts."""
     for counted, where in ((now, "the result"), (then, f"biz_dt {earlier.biz_dt}")):
         if counted.duplicate_keys or counted.null_rows:
             what = "duplicate" if counted.duplicate_keys else "null"

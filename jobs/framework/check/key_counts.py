@@ -1,7 +1,7 @@
 """Count the rows of keys: duplicates, nulls, and the changes between two dates.
 
-Keys and values travel as hashes, so that one light exchange of both dates' rows tells them all. Two
-keys of one hash would look like a duplicate, and then the keys themselves are counted.
+Keys and values are exchanged as hashes, so that one cheap shuffle of both dates counts everything.
+Two keys with one hash look like a duplicate; the keys themselves are then counted.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _SHOWN_CHARACTERS = 100
 
 @dataclass(frozen=True)
 class KeyCounts:
-    """What the keys of some rows are like; null is a value like any other in duplicates.
+    """The counts of some rows' keys; in duplicates, null is a value like any other.
 
-    `duplicate_rows` are all rows of the `duplicate_keys`.
+    `duplicate_rows` counts all rows of the `duplicate_keys`.
     """
 
     row_count: int
@@ -34,9 +34,9 @@ class KeyCounts:
 
 @dataclass(frozen=True)
 class ChangeCounts:
-    """How rows differ from earlier ones of the same keys.
+    """The changes of rows since earlier ones with the same keys.
 
-    True only where the keys of both are unique and not null.
+    They are valid only if the keys of both are unique and not null.
     """
 
     inserted: int
@@ -52,7 +52,7 @@ def count_keys(rows: DataFrame, keys: Sequence[str]) -> KeyCounts:
     named = rows.select(*[column(key).alias(f"k{place}") for place, key in enumerate(keys)])
     grouped = named.groupBy(*named.columns).agg(functions.count(functions.lit(1)).alias("n"))
     n, nulls = column("n"), [column(name).isNull() for name in named.columns]
-    (found,) = grouped.agg(
+    (counts,) = grouped.agg(
         _sum(n, n >= 1).alias("all"),
         functions.count_if(n > 1).alias("duplicate_keys"),
         _sum(n, n > 1).alias("duplicate_rows"),
@@ -60,11 +60,11 @@ def count_keys(rows: DataFrame, keys: Sequence[str]) -> KeyCounts:
         *[_sum(n, each).alias(f"nulls_{place}") for place, each in enumerate(nulls)],
     ).collect()
     return KeyCounts(
-        row_count=found["all"],
-        duplicate_keys=found["duplicate_keys"],
-        duplicate_rows=found["duplicate_rows"],
-        null_rows=found["null_rows"],
-        null_columns=tuple(key for place, key in enumerate(keys) if found[f"nulls_{place}"] > 0),
+        row_count=counts["all"],
+        duplicate_keys=counts["duplicate_keys"],
+        duplicate_rows=counts["duplicate_rows"],
+        null_rows=counts["null_rows"],
+        null_columns=tuple(key for place, key in enumerate(keys) if counts[f"nulls_{place}"] > 0),
     )
 
 
@@ -73,7 +73,7 @@ def count_changes(
 ) -> tuple[KeyCounts, KeyCounts, ChangeCounts]:
     """Count the keys of some rows, those of earlier ones, and the changes.
 
-    Keys, and the values of the columns `compared`, are told apart by a hash of 64 bits.
+    Keys, and the values of the columns `compared`, are compared by a hash of 64 bits.
     """
     from pyspark.sql import functions
 
@@ -81,7 +81,7 @@ def count_changes(
         _hashed(earlier, keys, compared, is_new=False)
     )
     is_new = column("is_new")
-    # Spread by key first: nearly every row has a key of its own, there is little to add up before.
+    # Shuffled before the aggregation, as nearly every row has a key of its own.
     grouped = (
         both.repartition("key")
         .groupBy("key")
@@ -93,7 +93,7 @@ def count_changes(
     )
     key, now, then = column("key"), column("now"), column("then")
     are_same = (column("values") == 0) & (now == then)
-    (found,) = grouped.agg(
+    (counts,) = grouped.agg(
         _sum(now, now >= 1).alias("now"),
         _sum(then, then >= 1).alias("then"),
         functions.count_if((now > 1) | (key.isNull() & (now > 0))).alias("doubtful_now"),
@@ -103,26 +103,28 @@ def count_changes(
         _sum(now, are_same).alias("unchanged"),
     ).collect()
     changes = ChangeCounts(
-        inserted=found["inserted"],
-        updated=found["now"] - found["inserted"] - found["unchanged"],
-        deleted=found["deleted"],
-        unchanged=found["unchanged"],
+        inserted=counts["inserted"],
+        updated=counts["now"] - counts["inserted"] - counts["unchanged"],
+        deleted=counts["deleted"],
+        unchanged=counts["unchanged"],
     )
-    of_now, of_then = (
-        count_keys(each, keys) if found[f"doubtful_{side}"] else KeyCounts(found[side], 0, 0, 0, ())
+    keys_now, keys_then = (
+        count_keys(each, keys)
+        if counts[f"doubtful_{side}"]
+        else KeyCounts(counts[side], 0, 0, 0, ())
         for each, side in ((rows, "now"), (earlier, "then"))
     )
-    return of_now, of_then, changes
+    return keys_now, keys_then, changes
 
 
 def most_frequent(rows: DataFrame, keys: Sequence[str], count: int) -> list[str]:
-    """Return so many of the keys that several rows have, the most frequent first, as texts."""
+    """Return the `count` most frequent keys that several rows have, as texts."""
     from pyspark.sql import functions
 
     named = rows.select(*[column(key).alias(f"k{place}") for place, key in enumerate(keys)])
     grouped = named.groupBy(*named.columns).agg(functions.count(functions.lit(1)).alias("n"))
-    several = grouped.where(column("n") > 1)
-    first = several.orderBy(column("n").desc(), *named.columns).limit(count).collect()
+    duplicates = grouped.where(column("n") > 1)
+    first = duplicates.orderBy(column("n").desc(), *named.columns).limit(count).collect()
     return [f"{_shown(row, keys)} ({row['n']} rows)" for row in first]
 
 
@@ -135,12 +137,12 @@ def _shown(row: Row, keys: Sequence[str]) -> str:
 def _hashed(
     rows: DataFrame, keys: Sequence[str], compared: Sequence[str], *, is_new: bool
 ) -> DataFrame:
-    """Each row's key, null where a part of it is, its values, and which date it is of."""
+    """Select each row's hashed key (null if a part of it is null), hashed values, and date."""
     from pyspark.sql import functions
 
     columns = [column(key) for key in keys]
     is_null = _any([each.isNull() for each in columns])
-    # A null would leave a hash as it is, in whichever column it stands.
+    # With isNull, as xxhash64 ignores nulls and so the column that has one.
     values = [each for name in compared for each in (column(name), column(name).isNull())]
     return rows.select(
         functions.when(~is_null, functions.xxhash64(*columns)).alias("key"),
@@ -152,14 +154,14 @@ def _hashed(
 
 
 def _sum(counted: Column, condition: Column) -> Column:
-    """The sum where the condition holds; 0 where it never does."""
+    """Sum the rows for which the condition is true; 0 if there are none."""
     from pyspark.sql import functions
 
     return functions.coalesce(functions.sum(functions.when(condition, counted)), functions.lit(0))
 
 
 def _any(conditions: Sequence[Column]) -> Column:
-    found = conditions[0]
+    combined = conditions[0]
     for each in conditions[1:]:
-        found = found | each
-    return found
+        combined = combined | each
+    return combined

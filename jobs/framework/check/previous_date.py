@@ -1,4 +1,4 @@
-"""Which date a sink of files held before another one."""
+"""Find the previous date that a sink of files holds."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from framework.contract.paths import join
 from framework.plan import BIZ_DT, PlannedSink
 from framework.storage.filesystem import FileSystem
 
-# How far from a date others are looked for.
+# The range of the search, in both directions.
 _YEARS = 20
-# No part of one is the same in the other.
+# Two dates that differ in each part.
 _UNLIKE = (date(2013, 4, 14), date(2024, 12, 25))
 
 
 @dataclass(frozen=True)
 class Landed:
-    """The folder of a date, which has data files."""
+    """The folder of a date, with data files in it."""
 
     biz_dt: date
     folder: str
@@ -29,9 +29,9 @@ class History:
     """The dates that a sink holds; folders are listed once.
 
     Args:
-        fs: Holds the sink.
+        fs: The sink's file system.
         planned: A sink of files.
-        biz_dt: The date that is landed.
+        biz_dt: The landing's date.
     """
 
     def __init__(self, fs: FileSystem, planned: PlannedSink, biz_dt: date) -> None:
@@ -46,15 +46,15 @@ class History:
         """Return the newest date before this one.
 
         Raises:
-            OSError: the file system failed.
+            OSError: If the file system failed.
         """
         return self._first(self._biz_dt - timedelta(days) for days in range(1, _YEARS * 366))
 
     def last(self) -> Landed | None:
-        """Return the newest date before this one or, where there is none, the newest after it.
+        """Return the newest date before this one or, without one, the newest after it.
 
         Raises:
-            OSError: the file system failed.
+            OSError: If the file system failed.
         """
         after = (self._biz_dt + timedelta(days) for days in range(_YEARS * 366, 0, -1))
         return self.before() or self._first(after)
@@ -70,18 +70,18 @@ class History:
         return None
 
     def _above_the_dates(self) -> str | None:
-        """The folder of all dates; None where other dates than biz_dt are in the path too."""
+        """Return the folder of all dates, or None if the path has other placeholders too."""
         try:
-            one, other = (placeholders.fill(self._template, {BIZ_DT: day}) for day in _UNLIKE)
+            paths = [placeholders.fill(self._template, {BIZ_DT: day}) for day in _UNLIKE]
         except ValueError:
             return None
-        names = zip(one.split("/"), other.split("/"), strict=False)
+        first_path, second_path = (path.split("/") for path in paths)
         common = 0
-        for name, other_name in names:
-            if name != other_name:
+        for first, second in zip(first_path, second_path, strict=False):
+            if first != second:
                 break
             common += 1
-        return "/".join(one.split("/")[:common])
+        return "/".join(first_path[:common])
 
     def _is_there(self, root: str, folder: str) -> bool:
         at = root

@@ -1,4 +1,4 @@
-"""Look at what was staged before it is swapped in: its columns, its keys, what changed."""
+"""Check the staged rows before they are swapped in: their columns, their keys, the changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Findings:
-    """What is to be told of a date that may be published."""
+    """The findings on a date that may be published."""
 
     drift: Drift | None
     checks: tuple[CheckResult, ...]
@@ -36,7 +36,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class StagedSink:
-    """A sink of files whose rows lie in the staging folder `folder`, shaped like `shaped`."""
+    """A sink of files with its staging folder `folder` and its rows `shaped`."""
 
     planned: PlannedSink
     folder: str
@@ -47,7 +47,7 @@ class StagedSink:
 class _Landing:
     """A date that is about to be published.
 
-    `best` is the sink that tells the most when it is read back, `history` its earlier landings.
+    `best` is the sink to read back, one with columns if there is one; `history` has its dates.
     """
 
     spark: SparkSession
@@ -69,26 +69,26 @@ def run_checks(
     sinks: Sequence[StagedSink],
     result: DataFrame,
 ) -> Findings:
-    """Compare the columns with the last landing's, check the keys, count the changes; report these.
+    """Compare the columns with the last landing's, check the keys, count and report the changes.
 
-    What was staged is looked at, in a format that is read by columns if a sink has one; `result`
-    only where all sinks are tables.
+    The checks read the staged files, in a format with columns if a sink has one; they read
+    `result` only if all sinks are tables.
 
     Raises:
-        SchemaDriftError: other columns, and the settings say to refuse them.
-        CheckFailedError: a check did not pass, and the settings say that it is blocking.
+        SchemaDriftError: If columns changed, and the settings refuse that.
+        CheckFailedError: If a check failed that the settings make blocking.
     """
     best = next((each for each in sinks if has_schema(each.planned)), next(iter(sinks), None))
     history = None
     if best and has_schema(best.planned):
         history = History(fs, best.planned, plan.biz_dt)
     landing = _Landing(spark, params, plan, best, history)
-    found = _drift(landing, best, history) if best and history else None
+    changes = _drift(landing, best, history) if best and history else None
     results = _checks(landing, result)
     if results:
         report.checks(plan.biz_dt.isoformat(), results)
         _refuse_failed(params, plan, results)
-    return Findings(found, results)
+    return Findings(changes, results)
 
 
 def _drift(landing: _Landing, best: StagedSink, history: History) -> Drift | None:
@@ -98,8 +98,8 @@ def _drift(landing: _Landing, best: StagedSink, history: History) -> Drift | Non
     before = _read_earlier(last, lambda: columns_of(spark, planned, last.folder))
     if isinstance(before, str):
         return None
-    found = drift.drift_between(before, columns_of(spark, planned, best.folder), last.biz_dt)
-    text = drift.described(found)
+    changes = drift.drift_between(before, columns_of(spark, planned, best.folder), last.biz_dt)
+    text = drift.described(changes)
     if text and landing.params.drift_is_refused:
         raise SchemaDriftError(
             f"{planned.root}: other columns than on {last.biz_dt}: {text}; nothing was published, "
@@ -108,26 +108,28 @@ def _drift(landing: _Landing, best: StagedSink, history: History) -> Drift | Non
         )
     if text:
         _log().warning("%s: other columns than on %s: %s", landing.title, last.biz_dt, text)
-    return found
+    return changes
 
 
 def _checks(landing: _Landing, result: DataFrame) -> tuple[CheckResult, ...]:
     best, title = landing.best, landing.title
     window = landing.params.window(landing.plan.biz_dt)
-    asked = window.row.get("business_keys") if window else None
-    if not window or not asked:
+    business_keys = window.row.get("business_keys") if window else None
+    if not window or not business_keys:
         return ()
     rows = result
     if best:
         rows = read_folder(landing.spark, best.planned, best.folder, best.shaped.schema)
-    names = key_checks.names_in(rows, asked, window.row.get("compare_cols"), [BIZ_DT])
+    names = key_checks.names_in(rows, business_keys, window.row.get("compare_cols"), [BIZ_DT])
     if names is None:
-        _log().info("%s: no checks, the result has none of the business_keys %s", title, asked)
+        _log().info(
+            "%s: no checks, the result has none of the business_keys %s", title, business_keys
+        )
         return ()
     results = _compared(landing, rows, names)
     for each in results:
-        tell = _log().info if each.passed else _log().warning
-        tell("%s: %s %s: %s", title, each.name, _word(each), key_checks.described(each))
+        log = _log().info if each.passed else _log().warning
+        log("%s: %s %s: %s", title, each.name, _word(each), key_checks.described(each))
     return results
 
 
@@ -154,14 +156,14 @@ def _compared(
         return check(Earlier(landed.biz_dt, earlier))
 
     results = _read_earlier(landed, check_with_earlier)
-    # What is wrong with this date's own rows shows in a second try.
+    # Checked again without the earlier rows, so that a fault of this date's own rows still shows.
     return check(Earlier(why_not=results)) if isinstance(results, str) else results
 
 
 def _read_earlier(landed: Landed, read: Callable[[], _T]) -> _T | str:
-    """What `read` returns; where that date can't be read, why not.
+    """Read an earlier date, or return why it can't be read.
 
-    Another run may swap its files right now, or one may be broken: this date is none the worse.
+    Another run may be swapping its files, or one may be broken, which must not fail this date.
     """
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException

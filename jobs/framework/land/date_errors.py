@@ -1,4 +1,4 @@
-"""The dates of a run: of several, one that fails does not stop the others."""
+"""Keep the errors of a run's dates, so that one that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from framework.logging import get_logger
 
 
 class Dates:
-    """Keeps what went wrong, by date, and reports it at once.
+    """The errors of a run's dates, each reported at once.
 
     Args:
-        biz_dts: The run's dates. A single one's error is the run's error.
+        biz_dts: The run's dates. The error of a single date is the run's error.
     """
 
     def __init__(self, biz_dts: tuple[date, ...]) -> None:
@@ -24,11 +24,11 @@ class Dates:
 
     @contextmanager
     def one(self, biz_dt: date, can_go_on: Callable[[], bool] = lambda: True) -> Generator[None]:
-        """A block that is about one date; its error is kept where other dates can go on.
+        """Guard a block about one date: keep its error if other dates can go on.
 
         Args:
             biz_dt: The date.
-            can_go_on: Asked after an error; where it says no, the error leaves the block.
+            can_go_on: Called after an error; if it returns False, the error is raised.
         """
         try:
             yield
@@ -42,10 +42,10 @@ class Dates:
             report.failure(day, error)
 
     def raise_failed(self) -> None:
-        """Raise what went wrong, if anything did.
+        """Raise the errors that were kept, if there are any.
 
         Raises:
-            DatesFailedError: Names each date that did not land, and why.
+            DatesFailedError: If dates did not land; names each, and why.
         """
         if self._failed:
             raise DatesFailedError(self._failed, len(self._biz_dts))

@@ -1,4 +1,4 @@
-"""Bring a date's result to its sinks: stage and check the files, append to the tables, swap."""
+"""Load a date's result into its sinks: stage and check the files, append to tables, swap."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadedSinks:
-    """What each sink holds, in their order, and what was found out before."""
+    """The rows of each sink, in their order, and the findings of the checks."""
 
     sinks: tuple[Staged, ...]
     findings: Findings
@@ -47,15 +47,15 @@ def load_sinks(
 
     Args:
         spark: The session.
-        params: The job's.
-        plan: The date's.
-        result: Its rows.
+        params: The job's parameters.
+        plan: The date's plan.
+        result: The date's rows.
         rejected: The bad records of its sources.
-        scans: Counts what is read for it.
+        scans: The counter of the rows that are read for it.
 
     Raises:
-        PublishError: not published, or (the text says so) nobody knows.
-        SourceGoneError: a source's file disappeared.
+        PublishError: If the result was not published, or (the text tells) it is unknown.
+        SourceGoneError: If a source's file disappeared.
     """
     shaped = [shape(result, planned, plan.biz_dt.isoformat()) for planned in plan.sinks]
     has_files = any(planned.place for planned in plan.sinks)
@@ -71,7 +71,7 @@ def load_sinks(
                 row_count = staged[0].row_count
             _refuse_empty(params, plan, row_count)
             findings = run_checks(spark, fs, params, plan, sinks, result)
-            # Tables come between the checks and the swap: where one fails, no folder has changed.
+            # Tables come before the swap, so that no folder has changed if one fails.
             for planned, rows in zip(plan.sinks, shaped, strict=True):
                 if planned.place is None and row_count:
                     options = planned.sink.options
@@ -94,26 +94,28 @@ def _published(
     plan: Plan,
     rejected: Sequence[Rejected],
 ) -> Generator[tuple[str, ...]]:
-    """Yield the staging folders of the sinks of files; what the block leaves there is swapped in.
+    """Yield the staging folders of the file sinks, and swap in what the block wrote there.
 
-    The bad records go with them, and replace those of an earlier landing of the date.
+    The bad records are swapped too, and replace those of an earlier landing of the date.
     """
     places = [planned.place for planned in plan.sinks if planned.place]
     full = {each.folder for each in rejected if each.row_count}
     folders = [folder for folder in plan.rejected if folder in full or fs.exists(folder)]
-    both = [*places, *map(Place, folders)]
-    if not both:
+    swapped = [*places, *map(Place, folders)]
+    if not swapped:
         yield ()
         return
     look = jvm_probe(spark)
     me = this_process(params.run_id, look, spark.sparkContext.applicationId)
     try:
-        with publication(fs, both, params.job_name, plan.biz_dt.isoformat(), me, look) as current:
+        with publication(
+            fs, swapped, params.job_name, plan.biz_dt.isoformat(), me, look
+        ) as current:
             stage_rejected(fs, rejected, folders, current.staging[len(places) :])
             yield current.staging[: len(places)]
             current.commit()
     except LockedError:
-        # What is there is another landing's.
+        # The folders there belong to another landing.
         folders.clear()
         raise
     finally:
@@ -121,11 +123,11 @@ def _published(
 
 
 def _remove_empty(fs: FileSystem, folders: Sequence[str]) -> None:
-    """Remove folders for bad records where there are none, and those above that are ours."""
+    """Remove empty folders for bad records, and the empty parents that landings created."""
     for folder in folders:
-        is_ours = parent(parent(folder)).endswith(f"/{REJECTED}")
+        has_default_root = parent(parent(folder)).endswith(f"/{REJECTED}")
         try:
-            remove_empty_parents(fs, folder, levels=3 if is_ours else 2)
+            remove_empty_parents(fs, folder, levels=3 if has_default_root else 2)
         except OSError as error:
             get_logger("framework.deliver").warning("an empty folder stays: %s", error)
 
@@ -161,7 +163,7 @@ def _refuse_empty(params: JobParams, plan: Plan, row_count: int) -> None:
 
 @contextmanager
 def _read_once(result: DataFrame, is_needed: bool) -> Generator[None]:
-    """Keep the rows while several sinks read them, so that the query runs once."""
+    """Persist the rows while several sinks read them, so that the query runs once."""
     if not is_needed:
         yield
         return

@@ -1,4 +1,4 @@
-"""Write a result to a staging folder and check what really lies there."""
+"""Write a result to a staging folder and check the files that are really there."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from framework.writers import write_dataset
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-# Spark infers the types of partition columns from the folders' names: these values leave it free
-# to see what the other folders say. A null's folder would not do: alone, its type is VOID, and
-# Spark can't read ORC with that.
+# Values that don't change the type which Spark infers from the other folders' names. The folder of
+# a null would not do: alone, its type is VOID, which Spark can't read from ORC.
 _NEUTRAL = {"date": "1970-01-01", "timestamp": "1970-01-01 00%3A00%3A00"}
 _SHOWN_DATES = 5
 
 
 @dataclass(frozen=True)
 class Staged:
-    """What a sink got; a table has no files, so its `usage` is None."""
+    """The rows and files of a sink; `usage` is None for a table, which has no files."""
 
     row_count: int
     usage: Usage | None
@@ -35,10 +34,10 @@ class Staged:
 
 
 def shape(result: DataFrame, planned: PlannedSink, biz_dt: str) -> DataFrame:
-    """Return the result as the sink takes it: with a biz_dt column where that is a partition.
+    """Shape the result for a sink: add the biz_dt column if it is a partition column.
 
     Raises:
-        PublishError: a partition column is missing in the result.
+        PublishError: If a partition column is missing in the result.
     """
     from pyspark.sql import functions
 
@@ -64,13 +63,13 @@ def stage(
 ) -> Staged:
     """Write the rows of a sink to its folder, read them back and count them.
 
-    Reading back tells what is on the disk, not what was meant to be: for ORC and Parquet it reads
-    the footers only, for text formats it is one pass over the output. The query is not run again.
+    Reading back counts the rows on the disk without a second run of the query: for ORC and Parquet
+    it reads the footers only, for text formats it is one pass over the output.
 
     Raises:
-        ForeignRowsError: rows of another biz_dt.
-        SourceGoneError: a source's file disappeared.
-        PublishError: there is no space left.
+        ForeignRowsError: If there are rows of another biz_dt.
+        SourceGoneError: If a source's file disappeared.
+        PublishError: If no space is left.
     """
     sink = staged.planned.sink
     with explained(staged.planned.root):
@@ -112,8 +111,8 @@ def _count(spark: SparkSession, staged: StagedSink, biz_dt: str) -> int:
 def _stage_nothing(spark: SparkSession, fs: FileSystem, staged: StagedSink, biz_dt: str) -> None:
     """Stage an empty partition that reads back: one file with the schema and no rows.
 
-    Spark writes no partition folder for no rows. Deeper partition columns get a folder too, so
-    that every file of the table is equally deep, as Spark's partition discovery demands.
+    Spark writes no partition folder without rows. Deeper partition columns get a folder too, as
+    Spark's partition discovery needs all files of a table at the same depth.
     """
     planned, folder, shaped = staged.planned, staged.folder, staged.shaped
     names = {column.lower(): column for column in shaped.columns}

@@ -71,7 +71,7 @@ def decode(data: bytes) -> Journal:
             moves=tuple(Move(**move) for move in document["moves"]),
         )
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"no journal: {error!r}") from error
+        raise ValueError(f"not a journal: {error!r}") from error
 
 
 def landing_folder(target: str, job_name: str, biz_dt: str) -> str:

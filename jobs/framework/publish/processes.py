@@ -1,7 +1,7 @@
-"""Who we are, and whether another process is still there, on every platform.
+"""Identify this process, and check whether another still runs, on every platform.
 
-The standard library can't ask that everywhere (on Windows `os.kill(pid, 0)` ends the process),
-the driver's JVM can. Whoever has no JVM uses psutil, where that is installed.
+The standard library can't check that everywhere (on Windows `os.kill(pid, 0)` ends the process),
+but the driver's JVM can. Without a JVM, psutil does.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ class LockOwner:
     application_id: str | None = None
 
     def same_process(self, other: LockOwner) -> bool:
-        """Whether both are one process; unknown start times count as equal."""
+        """Return whether both are one process; unknown start times count as equal."""
         return (self.host, self.pid) == (other.host, other.pid) and _is_same_start_ms(
             self.started_ms, other.started_ms
         )
 
     def is_running(self, probe: ProcessProbe) -> bool:
-        """Whether the process still runs; call it on the owner's host only."""
-        seen = probe(self.pid)
-        return seen is not None and _is_same_start_ms(self.started_ms, seen.started_ms)
+        """Return whether the process still runs; call it on the owner's host only."""
+        process = probe(self.pid)
+        return process is not None and _is_same_start_ms(self.started_ms, process.started_ms)
 
     def __str__(self) -> str:
         where = f"run {self.run_id}, process {self.pid} on {self.host}"
@@ -51,8 +51,8 @@ class LockOwner:
 
 def this_process(run_id: str, probe: ProcessProbe, application_id: str | None = None) -> LockOwner:
     """Return this process as the owner of a landing."""
-    seen = probe(os.getpid())
-    started_ms = seen.started_ms if seen else None
+    process = probe(os.getpid())
+    started_ms = process.started_ms if process else None
     return LockOwner(run_id, socket.gethostname(), os.getpid(), started_ms, application_id)
 
 
@@ -62,10 +62,10 @@ def jvm_probe(spark: SparkSession) -> ProcessProbe:
     handles: Any = context._jvm.java.lang.ProcessHandle
 
     def probe(pid: int) -> ProcessInfo | None:
-        found = handles.of(pid)
-        if not found.isPresent() or not found.get().isAlive() or is_zombie(pid):
+        handle = handles.of(pid)
+        if not handle.isPresent() or not handle.get().isAlive() or is_zombie(pid):
             return None
-        started = found.get().info().startInstant()
+        started = handle.get().info().startInstant()
         return ProcessInfo(int(started.get().toEpochMilli()) if started.isPresent() else None)
 
     return probe

@@ -1,1 +1,1 @@
-"""Sources become views: null tokens, bad records, scan metrics."""
+"""Read sources as views: null tokens, bad records, scan metrics."""

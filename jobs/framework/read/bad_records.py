@@ -1,4 +1,4 @@
-"""Set aside the records of a source that do not fit its schema, up to a limit."""
+"""Quarantine the records of a source that do not fit its schema, up to a limit."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 _FILE = "_file_of_record"
 _SHOWN_RECORDS = 3
 _SHOWN_CHARACTERS = 100
-# By default Spark fails a job on a date that its parser of before 3.0 could have read.
+# By default Spark fails a job on a date that its parser before 3.0 would have read.
 _PARSER_POLICY = "spark.sql.legacy.timeParserPolicy"
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """The bad records of one source: for `folder`, a row each of `source`, `file` and `record`."""
+    """The bad records of one source for `folder`, as rows of `source`, `file` and `record`."""
 
     folder: str
     row_count: int
@@ -40,14 +40,14 @@ class Rejected:
 def fitting_records(
     spark: SparkSession, planned: PlannedSource, bad_records: BadRecords, folder: str, scans: Scans
 ) -> Generator[tuple[DataFrame, Rejected]]:
-    """Yield the rows of the records that fit, and the others.
+    """Yield the rows of the records that fit, and the bad records.
 
-    The source is parsed once, here, whatever columns and however often the query reads it: what
-    was parsed is kept (in memory, what is too much for it on disk) to the end of the block.
+    The source is parsed once, whatever columns the query reads and however often: the parsed rows
+    are persisted (in memory, spilling to disk) until the end of the block.
 
     Raises:
-        BadRecordsError: there are more than the limit.
-        SourceGoneError: a file disappeared.
+        BadRecordsError: If there are more bad records than the limit.
+        SourceGoneError: If a file disappeared.
     """
     from pyspark.sql import functions
 
@@ -73,20 +73,20 @@ def fitting_records(
 def stage_rejected(
     fs: FileSystem, rejected: Sequence[Rejected], folders: Sequence[str], staging: Sequence[str]
 ) -> None:
-    """Write the bad records as JSON lines, for each of `folders` to its place in `staging`.
+    """Write the bad records of each of `folders` as JSON lines to its folder in `staging`.
 
     Raises:
-        PublishError: there is no space left.
+        PublishError: If no space is left.
     """
     for folder, staged in zip(folders, staging, strict=True):
-        found = [each.rows for each in rejected if each.folder == folder and each.row_count]
-        if not found:
-            # It replaces the records of an earlier landing.
+        parts = [each.rows for each in rejected if each.folder == folder and each.row_count]
+        if not parts:
+            # An empty folder replaces the records of an earlier landing.
             fs.make_dirs(staged)
             continue
-        rows = found[0]
-        for more in found[1:]:
-            rows = rows.unionByName(more)
+        rows = parts[0]
+        for part in parts[1:]:
+            rows = rows.unionByName(part)
         with explained(folder):
             write_dataset(rows, "json", staged)
 
@@ -106,7 +106,7 @@ def _too_many(
 
 @contextmanager
 def _new_parser(spark: SparkSession) -> Generator[None]:
-    """A block in which a date that can't be read makes its record a bad one."""
+    """Set Spark's parser for a block so that a date that can't be read makes a bad record."""
     before = spark.conf.get(_PARSER_POLICY, None)
     if before and before.upper() != "EXCEPTION":
         yield

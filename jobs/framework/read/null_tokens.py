@@ -1,8 +1,8 @@
-"""Read text files record by record: several texts that mean null, and records that don't fit.
+"""Read text files with several null tokens, and with the records that don't fit.
 
-Spark's CSV reader knows of one text for null. So a schema's columns are read with the first, and
-the few records that then do not fit are looked at again, as text, with the others: each cell once
-more goes through Spark's own parser, so that dates, numbers and the like are read as ever.
+Spark's CSV reader takes one token for null. So the columns are read with the first token, and the
+few records that then do not fit are parsed again, as text, with all of them: each cell goes through
+Spark's own parser again, so that dates and numbers are read the same way.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ RAW = "_raw_record"
 _TEXTS = "_texts"
 _VALUES = "_values"
 
-# What says how a cell's text becomes a value.
+# The options that decide how a cell's text becomes a value.
 _CONVERSIONS = frozenset(
     {
         "dateformat", "timestampformat", "timestampntzformat", "timezone", "locale", "nanvalue",
         "positiveinf", "negativeinf", "enabledatetimeparsingfallback", "preferdate",
     }
 )  # fmt: skip
-# How cells are handed from one parser to the other, untrimmed.
+# The CSV between the two parsers, which must not trim cells.
 _BETWEEN = {
     "sep": ",",
     "quote": '"',
@@ -41,13 +41,13 @@ _BETWEEN = {
 
 
 def read_records(spark: SparkSession, planned: PlannedSource, *, with_raw: bool) -> DataFrame:
-    """Read a source; lazily, but for the header where there is no schema.
+    """Read a source lazily, except for the header if there is no schema.
 
     Args:
         spark: The session.
-        planned: What to read.
-        with_raw: Whether to add a last column RAW, the record's text where it does not fit the
-            schema (which is needed), else null. It is right only where all columns are read:
+        planned: The source.
+        with_raw: Whether to add a last column RAW with the text of a record that does not fit the
+            schema, else null. It needs a schema, and is right only if all columns are read, as
             Spark parses no others.
     """
     source = planned.source
@@ -66,22 +66,20 @@ def read_records(spark: SparkSession, planned: PlannedSource, *, with_raw: bool)
         return _without_tokens(rows, others)
     schema = spark.createDataFrame([], source.schema).schema
     is_typed = any(not _is_text(field) for field in schema.fields)
-    looks_again = bool(others) and is_typed
-    if with_raw or looks_again:
+    reparses = bool(others) and is_typed
+    if with_raw or reparses:
         options["columnNameOfCorruptRecord"] = RAW
         schema = schema.add(RAW, "string")
     rows = read_source(spark, source.format, planned.location, schema=schema, options=options)
-    if looks_again:
-        rows = _looked_at_again(rows, options, tokens)
-    if looks_again and not with_raw:
+    if reparses:
+        rows = _reparsed(rows, options, tokens)
+    if reparses and not with_raw:
         rows = rows.drop(RAW)
     return _without_tokens(rows, others)
 
 
-def _looked_at_again(
-    rows: DataFrame, options: Mapping[str, str], tokens: Sequence[str]
-) -> DataFrame:
-    """Read the rows whose RAW is not null with all tokens; it stays where they don't fit then."""
+def _reparsed(rows: DataFrame, options: Mapping[str, str], tokens: Sequence[str]) -> DataFrame:
+    """Parse the rows with a RAW again, with all tokens; RAW stays if they still don't fit."""
     from pyspark.sql import functions
 
     fields = rows.schema.fields[:-1]
@@ -89,7 +87,7 @@ def _looked_at_again(
     between = {name: value for name, value in given.items() if name.lower() in _CONVERSIONS}
     between |= {**_BETWEEN, "nullValue": given["nullValue"], "columnNameOfCorruptRecord": RAW}
     is_odd = column(RAW).isNotNull()
-    # By place: within a struct, Spark knows a field by its name alone.
+    # Numbered names, as within a struct Spark finds a field by its name alone.
     names = [f"c{place}" for place in range(len(fields))]
     typed = [(name, each) for name, each in zip(names, fields, strict=True) if not _is_text(each)]
 
@@ -119,7 +117,7 @@ def _looked_at_again(
 
 
 def _without_tokens(rows: DataFrame, tokens: Sequence[str]) -> DataFrame:
-    """The rows with null for each of the tokens, in all columns of text but RAW."""
+    """Replace each of the tokens by null, in all text columns but RAW."""
     if not tokens:
         return rows
     return rows.select(

@@ -1,6 +1,6 @@
-"""How many rows came out of the sources, from Spark's own metrics: it costs no pass.
+"""Count the rows read from the sources by Spark's own metrics, without another pass.
 
-df.observe would count too, but no filter and no choice of columns gets past it to the files.
+df.observe would count too, but it keeps filters and column pruning from reaching the files.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from framework.logging import get_logger
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# The nodes of a plan that read: "Scan csv", "Scan JDBCRelation(..)", "BatchScan ..", but not those
-# of rows that Spark has itself.
+# The plan nodes that read a source ("Scan csv", "Scan JDBCRelation(..)", "BatchScan .."), and those
+# that read rows of Spark itself.
 _SCANS = ("Scan ", "BatchScan")
 _NO_SCANS = ("Scan ExistingRDD", "Scan OneRowRelation")
 _ROWS = "number of output rows"
@@ -24,58 +24,58 @@ _T = TypeVar("_T")
 
 
 class Scans:
-    """Counts the rows that the scans of queries gave."""
+    """A counter of the rows that the scans of queries read."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark: Any = spark
-        # By the id of a scan's metric; None once Spark did not tell.
+        # By the id of a scan's metric; None once Spark could not give one.
         self._rows: dict[int, int] | None = {}
 
     @contextmanager
     def counted(self) -> Generator[None]:
-        """A block whose queries count."""
-        before = self._told(self._newest)
+        """Count the scans of a block's queries."""
+        before = self._asked(self._newest)
         yield
         if self._rows is None or before is None:
             self._rows = None
             return
-        found = self._told(lambda: dict(self._since(before)))
-        if found is None:
+        rows_by_metric = self._asked(lambda: dict(self._since(before)))
+        if rows_by_metric is None:
             self._rows = None
             return
-        for metric, rows in found.items():
-            # A query that reads what another has cached has that one's scans in its plan too.
+        for metric, rows in rows_by_metric.items():
+            # The plan of a query on cached rows repeats the scans of the query that cached them.
             self._rows[metric] = max(rows, self._rows.get(metric, 0))
 
     @property
     def row_count(self) -> int | None:
-        """The rows so far; None where Spark does not tell, or nothing was scanned."""
+        """Return the rows so far, or None if Spark gave no metrics or nothing was scanned."""
         return sum(self._rows.values()) if self._rows else None
 
-    def _told(self, ask: Callable[[], _T]) -> _T | None:
+    def _asked(self, ask: Callable[[], _T]) -> _T | None:
         from py4j.protocol import Py4JError
 
         try:
             return ask()
         except Py4JError as error:
-            # What is asked is no public interface of Spark: another version's may differ.
+            # Not a public interface of Spark, so another version's may differ.
             first_line = str(error).partition("\n")[0]
-            get_logger("framework.scans").info("the rows read stay unknown: %s", first_line)
+            get_logger("framework.scans").info("the number of rows read is unknown: %s", first_line)
             return None
 
     def _store(self) -> Any:
         return self._spark._jsparkSession.sharedState().statusStore()
 
     def _newest(self) -> int:
-        """The id of the newest query, -1 before the first."""
-        # Spark's own listener comes to know of what has happened a little later.
+        """Return the id of the newest query, -1 before the first."""
+        # Spark's status listener receives events with a delay.
         self._spark.sparkContext._jsc.sc().listenerBus().waitUntilEmpty()
         store = self._store()
         count = int(store.executionsCount())
         return int(store.executionsList(count - 1, 1).head().executionId()) if count else -1
 
     def _since(self, before: int) -> Iterator[tuple[int, int]]:
-        """Yield the id of each scan's metric and the rows that it gave."""
+        """Yield the id of each scan's metric and the rows that it read."""
         newest, store = self._newest(), self._store()
         for execution in range(before + 1, newest + 1):
             values = store.executionMetrics(execution)
@@ -90,5 +90,5 @@ class Scans:
 
 
 def _items(sequence: Any) -> Iterator[Any]:
-    """Yield what a Scala Seq holds."""
+    """Yield the items of a Scala Seq."""
     return (sequence.apply(place) for place in range(sequence.size()))

@@ -1,4 +1,4 @@
-"""Open the sources of a date as the views row1, row2, .., and ask them for the result."""
+"""Open the sources of a date as the views row1, row2, .., and query them."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
 def opened_sources(
     spark: SparkSession, plan: Plan, scans: Scans
 ) -> Generator[tuple[Rejected, ...]]:
-    """A block in which the views are there; yields the bad records of those that tell them apart.
+    """Open the views for a block, and yield the bad records of sources that quarantine them.
 
     Raises:
-        BadRecordsError: too many records of a source do not fit its schema.
-        SourceGoneError: a source's file disappeared.
+        BadRecordsError: If too many records of a source do not fit its schema.
+        SourceGoneError: If a source's file disappeared.
     """
-    found: list[Rejected] = []
+    all_rejected: list[Rejected] = []
     with ExitStack() as stack:
         for planned in plan.sources:
             bad_records = planned.source.bad_records
             if bad_records and planned.rejected:
                 fitting = fitting_records(spark, planned, bad_records, planned.rejected, scans)
                 rows, rejected = stack.enter_context(fitting)
-                found.append(rejected)
+                all_rejected.append(rejected)
             else:
                 rows = read_records(spark, planned, with_raw=False)
             rows.createOrReplaceTempView(planned.view)
-        yield tuple(found)
+        yield tuple(all_rejected)
 
 
 def query(spark: SparkSession, plan: Plan) -> DataFrame:
-    """Return the result: the HQL's, or the first source as it is where there is none.
+    """Return the result of the HQL, or without one the first source as it is.
 
     Raises:
-        HqlError: Spark refuses the HQL.
+        HqlError: If Spark refuses the HQL.
     """
     if plan.script is None:
         return spark.table(plan.sources[0].view)

@@ -33,7 +33,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOB_SECRETS", "DB_PASSWORD,spark.vault.code,JOB_SECRET_1")
     monkeypatch.setenv("DB_PASSWORD", "hunter2\nhunter-of-two")
     monkeypatch.setenv("JOB_SECRET_1", "literal")
-    monkeypatch.setattr(secrets, "_of_spark", {})
+    monkeypatch.setattr(secrets, "_spark_secrets", {})
 
 
 @pytest.mark.parametrize("text", ["hunter2", "hunter-of-two", "literal", "{0!r} {0}", "%0A"])

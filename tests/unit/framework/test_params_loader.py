@@ -100,7 +100,7 @@ def test_other_shapes_are_problems_too(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(None, "can't be read"), (b'{"a": \n}', "no JSON: .* line 2"), (b"\xff", "can't be read")],
+    [(None, "can't be read"), (b'{"a": \n}', "not JSON: .* line 2"), (b"\xff", "can't be read")],
 )
 def test_an_unreadable_file_is_named(tmp_path: Path, content: bytes | None, problem: str) -> None:
     file = tmp_path / "params.json"

@@ -59,4 +59,4 @@ def test_are_unknown_where_spark_does_not_tell(
     landed = home.land()
     assert (landed.row_count, landed.rows_read) == (1, None)
     log = (home.root / "job.log").read_text()
-    assert "the rows read stay unknown: An error occurred while calling" in log
+    assert "the number of rows read is unknown: An error occurred while calling" in log

@@ -196,8 +196,8 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     assert str(refused.value) == (
         "the job reported its landing in a form that can't be read (biz_dt is not an ISO date: "
         "'soon'; row_count is below 0: -1; columns[1] is not an object; columns[0].name is not a "
-        "text; columns[0].type is missing; sinks is not a list; started_at is not an ISO time with a "
-        "time zone: '2024-05-15T00:00:00'; duration_s is missing; rows_read is not a whole "
+        "text; columns[0].type is missing; sinks is not a list; started_at is not an ISO time with "
+        "a time zone: '2024-05-15T00:00:00'; duration_s is missing; rows_read is not a whole "
         "number): use the framework that belongs to this version"
     )
 
