@@ -55,7 +55,10 @@ class RunGuard(Protocol):
     """Watches over a run between the messages of its steps."""
 
     def reason_to_end(self) -> Exception | None:
-        """Return what the run has to end early with, None while it may go on."""
+        """Return what the run has to end early with, None while it may go on.
+
+        It is asked several times a second, also while the run ends.
+        """
         ...
 
 
@@ -159,12 +162,12 @@ class _PlanLoop:
             raise self.errors[0]
 
     def _end_if_needed(self) -> None:
+        # Also of a run that ends: its steps may take long to stop, and it has to be seen alive.
+        reason = self.guard.reason_to_end()
         if self.ending is not None:
             return
-        if self.active.check_for_interrupts():
-            self.ending = dg.DagsterExecutionInterruptedError()
-        else:
-            self.ending = self.guard.reason_to_end()
+        interrupted = self.active.check_for_interrupts()
+        self.ending = dg.DagsterExecutionInterruptedError() if interrupted else reason
         if self.ending is not None:
             self.active.mark_interrupted()
             self.steps.stop(str(self.ending) or None)

@@ -28,11 +28,13 @@ class Guard:
     Attributes:
         reason: Why not.
         run_ids: The runs that it was started for.
+        asked: Counts how often it was asked, once it has a reason.
     """
 
     def __init__(self) -> None:
         self.reason: Exception | None = None
         self.run_ids: list[str] = []
+        self.asked = threading.Semaphore(0)
 
     def start(self, instance: DagsterInstance, run_id: str, warn: Callable[[str], None]) -> Guard:
         assert instance.get_run_by_id(run_id) is not None
@@ -41,6 +43,8 @@ class Guard:
         return self
 
     def reason_to_end(self) -> Exception | None:
+        if self.reason is not None:
+            self.asked.release()
         return self.reason
 
 
@@ -194,6 +198,19 @@ def test_a_guard_ends_the_run_and_its_steps_know_why(instance: DagsterInstance) 
     assert faults == ["nobody waits for this run"]
     assert called == []
     assert status(instance, run_id) is DagsterRunStatus.FAILURE
+
+
+def test_a_guard_is_asked_for_as_long_as_steps_take_to_end(instance: DagsterInstance) -> None:
+    """It sends the heartbeats, without which the run would count as dead."""
+    guard, asked = Guard(), list[bool]()
+
+    def body() -> None:
+        guard.reason = ValueError("nobody waits for this run")
+        assert current_stop().wait(WAIT_S)
+        asked.extend(guard.asked.acquire(timeout=WAIT_S / 4) for _ in range(3))
+
+    run(job({"a": body}, guard=guard), instance)
+    assert asked == [True, True, True]
 
 
 def test_a_step_is_tried_again_as_its_failure_asks(instance: DagsterInstance) -> None:
