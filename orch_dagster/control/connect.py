@@ -47,7 +47,7 @@ def open_store(url: str, home: Path) -> ControlStore:
     except (ArgumentError, ValueError) as error:
         # The text may hold a password, so it is not repeated.
         raise SettingsError(
-            f"ORCH_CONTROL_URL cannot be read as a URL; it takes {_FORMS}"
+            f"ORCH_CONTROL_URL can't be read as a URL; it takes {_FORMS}"
         ) from error
     backend = parsed.get_backend_name()
     if backend == "sqlite":

@@ -41,7 +41,7 @@ def refuse_second_parents(
             raise PermanentStoreError(
                 f"its key ({', '.join(keys)}) allows one parent a job: "
                 f"{row['dependent_job_id']} has {parent or 'none'}, so "
-                f"{row['parent_job_id'] or 'none'} cannot be added; "
+                f"{row['parent_job_id'] or 'none'} can't be added; "
                 f"recreate the table with the key ({', '.join(JOB_DEPENDENCY.keys)})",
                 store=store,
                 table=JOB_DEPENDENCY.name,

@@ -36,18 +36,18 @@ FAILED_PREFIX = "Failed: "
 
 @dataclass(frozen=True)
 class Record:
-    """What the five records share: to and from a row of the store."""
+    """The base of the five records, converted from and to rows of the store."""
 
     table: ClassVar[Table]
 
     @classmethod
     def from_row(cls: type[R], row: Mapping[str, Value]) -> R:
-        """The record of a row as the store returned it; absent columns are None."""
+        """Make the record of a row of the store; missing columns are None."""
         return cls(**{name: row.get(name) for name in _names(cls)})
 
     def to_row(self) -> Row:
-        """The record as a row by column name."""
-        # Not asdict, which copies deeply: the values are plain ones.
+        """Return the record as a row by column name."""
+        # Not asdict, whose deep copy plain values do not need.
         return {name: getattr(self, name) for name in _names(type(self))}
 
 
@@ -61,12 +61,12 @@ def read_records(
 
     Args:
         store: The control store.
-        record: Whose table is read.
-        where: As in ControlStore.read.
-        columns: What to read besides the key; the other fields are None. By default, all.
+        record: The record type, whose table is read.
+        where: The filter, as in ControlStore.read.
+        columns: The columns besides the key; the other fields are None. By default, all.
 
     Raises:
-        StoreError: The store cannot be read.
+        StoreError: If the store can't be read.
     """
     names = columns and list(dict.fromkeys([*record.table.keys, *columns]))
     return [record.from_row(row) for row in store.read(record.table, where, names)]

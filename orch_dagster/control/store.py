@@ -28,8 +28,8 @@ RETRY_WAITS_S = (1, 2, 4)
 class ControlStore(Protocol):
     """Rows of the five tables, read by equality and written by key.
 
-    Every method raises TransientStoreError where another try may help and PermanentStoreError
-    where it cannot; writes raise RowError before anything is written.
+    Every method raises TransientStoreError if a retry may help and PermanentStoreError if it can't;
+    writes raise RowError before anything is written.
     """
 
     @property

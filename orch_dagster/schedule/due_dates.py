@@ -15,12 +15,12 @@ class DueDates:
 
     Attributes:
         dates: The dates, oldest first.
-        left: The number of older dates that later ticks request.
+        remaining: The number of older dates that later ticks request.
         up_to: The cursor of the next tick; no business day up to this one is missing.
     """
 
     dates: tuple[date, ...]
-    left: int
+    remaining: int
     up_to: date
 
 
@@ -68,6 +68,6 @@ def due_dates(
     oldest = gaps[0] if gaps and catchup else tick
     return DueDates(
         dates=tuple(dates),
-        left=max(len(gaps) - catchup, 0) if catchup else 0,
+        remaining=max(len(gaps) - catchup, 0) if catchup else 0,
         up_to=max(up_to, calendar.before(oldest, 1)),
     )

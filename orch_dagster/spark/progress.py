@@ -1,4 +1,4 @@
-"""How far a job is: its Spark stages as it reports them, and who in this process watches."""
+"""The progress of a job: the Spark stages that it reports, and the watcher in this process."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TypeAlias
 
 from framework.contract.messages import ProgressReport
 
-# The first minutes are told closely; of a day, a few hundred lines in all.
+# Close in the first minutes, yet only a few hundred lines in a day.
 _TELL_EVERY_S = 10.0
 _TELL_EVERY_SHARE = 0.02
-_STAGES_TOLD = 3
-# Where Spark found no place in the job's own code, it names one inside of itself, or a closure.
+_STAGES_SHOWN = 3
+# Without a place in the job's own code, Spark names one of its own, or a closure.
 _NO_PLACE = " at NativeMethodAccessorImpl.java:0"
 _NO_NAME = "$"
 _FOLDERS = re.compile(r"(?<= at ).*[/\\]")
@@ -24,7 +24,7 @@ _FOLDERS = re.compile(r"(?<= at ).*[/\\]")
 
 @dataclass(frozen=True)
 class Stage:
-    """An active stage of Spark: ``done`` of its ``tasks`` are."""
+    """An active stage of Spark, with ``done`` of its ``tasks`` done."""
 
     stage_id: int
     name: str
@@ -44,7 +44,7 @@ _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 @contextmanager
 def watched_by(watcher: Watcher) -> Generator[None]:
-    """Let the jobs that this process runs within the block tell their stages."""
+    """Send the stages of the jobs that this process runs within the block to a watcher."""
     token = _watcher.set(watcher)
     try:
         yield
@@ -53,7 +53,7 @@ def watched_by(watcher: Watcher) -> Generator[None]:
 
 
 def current_watcher() -> Watcher | None:
-    """Who watches the jobs of this context, if anybody does."""
+    """Return the watcher of this context's jobs, or None."""
     return _watcher.get()
 
 
@@ -71,13 +71,14 @@ def _readable(name: str) -> str:
 
 @dataclass
 class StageTeller:
-    """Tells the stages of a job as lines, the more seldom the longer the job runs.
+    """A writer of a job's stages as lines, the rarer the longer the job runs.
 
-    That is every 10 seconds at most, and after 8 minutes every 2 % of the time that it has run.
+    A line comes at most every 10 seconds, and after 8 minutes at most every 2 % of the running
+    time.
 
     Attributes:
         tell: Called with a line.
-        clock: Seconds that only go forward.
+        clock: A monotonic clock, in seconds.
     """
 
     tell: Callable[[str], None]
@@ -89,12 +90,12 @@ class StageTeller:
         self._began_at = self.clock()
 
     def __call__(self, stages: Sequence[Stage]) -> None:
-        """Tell them, unless it is too soon after the last line."""
+        """Write the stages, unless it is too soon after the last line."""
         now = self.clock()
         wait_s = max(_TELL_EVERY_S, _TELL_EVERY_SHARE * (now - self._began_at))
         if not stages or now - self._told_at < wait_s:
             return
         self._told_at = now
-        more = len(stages) - _STAGES_TOLD
-        told = [*map(str, stages[:_STAGES_TOLD]), *([f"{more} more stages"] if more > 0 else [])]
-        self.tell("; ".join(told))
+        more = len(stages) - _STAGES_SHOWN
+        shown = [*map(str, stages[:_STAGES_SHOWN]), *([f"{more} more stages"] if more > 0 else [])]
+        self.tell("; ".join(shown))

@@ -1,8 +1,8 @@
-"""Finish or roll back what cut-off landings left beside the sinks of jobs.
+"""Finish or roll back landings that were cut off, beside the sinks of jobs.
 
-That is done by the job framework of ORCH_JOBS_DIR, which landed, in a process of its own: a plain
-Python where all of a job's sinks are local, else a spark-submit with the job's own Spark
-properties, as the way to another file system may be among them.
+The job framework of ORCH_JOBS_DIR recovers its own landings, in a separate process: plain Python if
+all of a job's sinks are local, else a spark-submit with the job's Spark properties, as the access
+to another file system may need them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DEPLOYMENT = {MASTER: "local[1]", DEPLOY_MODE: "client"}
 _Items: TypeAlias = tuple[tuple[str, str], ...]
 
 SparkProperties = Callable[[JobSpec], Mapping[str, str]]
-"""A job to its own Spark properties; asked only where a session is needed. May raise OrchError."""
+"""Returns a job's own Spark properties; called only for a session. May raise OrchError."""
 
 
 class RecoveryError(OrchError):
@@ -46,13 +46,13 @@ class RecoveryError(OrchError):
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one landing that was cut off, or is on its way.
+    """The outcome of one landing that was cut off or still runs.
 
     Attributes:
         job_name: The job.
-        biz_dt: The date; None where it is about the job as a whole.
-        outcome: recovered, held (the landing is on its way, or cannot be judged) or failed.
-        text: What was found and done, in a sentence.
+        biz_dt: The date; None for the job as a whole.
+        outcome: recovered, held (the landing still runs, or can't be checked) or failed.
+        text: The state and what was done, in a sentence.
     """
 
     job_name: str
@@ -63,12 +63,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What is asked for.
+    """A recovery of landings.
 
     Attributes:
-        settings: Ours.
-        environ: Where Java and Spark are looked for.
-        biz_dt: The only date to look at; None for all that left something.
+        settings: The settings.
+        environ: The environment that names Java and Spark.
+        biz_dt: The only date to recover; None for all.
         gone_hosts: Other hosts whose processes are known to be gone.
     """
 
@@ -83,41 +83,41 @@ class Recovery:
         spark_properties: SparkProperties,
         secrets: SparkProperties = lambda _: {},
     ) -> list[Finding]:
-        """Recover the landings of these jobs, all of them, whatever fails.
+        """Recover the landings of all of these jobs, even if some fail.
 
         Args:
-            specs: The jobs; those without sinks of files have nothing to recover.
-            spark_properties: Tells a job's own.
-            secrets: Tells those of them that are secrets, which are nowhere shown.
+            specs: The jobs; those without file sinks have nothing to recover.
+            spark_properties: Returns a job's own Spark properties.
+            secrets: Returns those of them that are secrets, which are never shown.
         """
         by_name = {spec.job_name: spec for spec in specs if _file_sinks(spec)}
-        found = self._found(list(by_name.values()), None, {})
-        elsewhere = [by_name[one.job_name] for one in found if one.outcome == "needs_session"]
-        found = [one for one in found if one.outcome != "needs_session"]
+        local = self._recovered(list(by_name.values()), None, {})
+        remote = [by_name[each.job_name] for each in local if each.outcome == "needs_session"]
+        findings = [each for each in local if each.outcome != "needs_session"]
         # Jobs of the same properties share a session.
         sessions: dict[tuple[_Items, _Items], list[JobSpec]] = defaultdict(list)
-        for spec in elsewhere:
+        for spec in remote:
             try:
                 properties = {**spark_properties(spec), **_DEPLOYMENT}
                 secret = secrets(spec)
             except OrchError as error:
-                found += _failed([spec], error)
+                findings += _failed([spec], error)
                 continue
             sessions[tuple(sorted(properties.items())), tuple(sorted(secret.items()))].append(spec)
         for (properties, secret), sharing in sessions.items():
-            found += self._found(sharing, dict(properties), dict(secret))
-        return found
+            findings += self._recovered(sharing, dict(properties), dict(secret))
+        return findings
 
-    def _found(
+    def _recovered(
         self,
         specs: Sequence[JobSpec],
         properties: Mapping[str, str] | None,
         secrets: Mapping[str, str],
     ) -> list[Finding]:
-        """What a process finds; with Spark properties, it is a spark-submit."""
+        """Recover in a process, which with Spark properties is a spark-submit."""
         if not specs:
             return []
-        asked = {
+        request = {
             "jobs": [{"job_name": spec.job_name, "sinks": _file_sinks(spec)} for spec in specs],
             "biz_dt": self.biz_dt,
             "gone_hosts": self.gone_hosts,
@@ -126,13 +126,13 @@ class Recovery:
         self.settings.state_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.settings.state_dir, prefix="recover-") as folder:
             file = Path(folder) / "asked.json"
-            write_atomically(file, json.dumps(asked))
+            write_atomically(file, json.dumps(request))
             try:
                 command = (
                     self._submit(file, properties, secrets) if properties else self._python(file)
                 )
                 mask = Masker(secrets.values())
-                return [Finding(**one) for one in self._answer(command, file, mask)]
+                return [Finding(**each) for each in self._answer(command, file, mask)]
             except (OrchError, OSError) as error:
                 return _failed(specs, error)
 
@@ -151,10 +151,10 @@ class Recovery:
             why = last_failure(mask(end.tail)) or f"exit code {end.exit_code}"
             raise RecoveryError(
                 f"not recovered, as {Path(command.argv[0]).name} failed ({clip_utf8(why)}); "
-                "trying again is safe"
+                "a retry is safe"
             )
-        found = json.loads(answer.read_text(encoding="utf-8"))
-        return [{**one, "text": mask(one["text"])} for one in found]
+        findings = json.loads(answer.read_text(encoding="utf-8"))
+        return [{**each, "text": mask(each["text"])} for each in findings]
 
     def _python(self, file: Path) -> SubmitCommand:
         return SubmitCommand(

@@ -91,7 +91,7 @@ def fetch_artifact(artifact: Artifact, folder: Path, environ: Mapping[str, str])
     if path.is_file():
         return path
     by_hand = (
-        f"if Maven Central cannot be reached, name a mirror by spark.jars.ivySettings in "
+        f"if Maven Central can't be reached, name a mirror by spark.jars.ivySettings in "
         f"spark-defaults.conf, or put {artifact.file_name} into {folder}"
     )
     java, spark = find_java(environ), find_spark(environ)

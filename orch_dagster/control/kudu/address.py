@@ -74,7 +74,7 @@ def parse_address(url: str) -> KuduAddress:
     Raises:
         SettingsError: If it has faults; the message lists all.
     """
-    unreadable = f"ORCH_CONTROL_URL cannot be read as a URL; it takes {KUDU_FORM}"
+    unreadable = f"ORCH_CONTROL_URL can't be read as a URL; it takes {KUDU_FORM}"
     parts = _URL.fullmatch(url)
     if parts is None:
         raise SettingsError(unreadable)

@@ -29,7 +29,7 @@ def refuse_after_fork(pid: int | None) -> None:
     """
     if pid is not None and pid != os.getpid():
         raise KuduCallError(
-            f"Illegal state: this process was forked from {pid}, whose Java client it cannot use: "
+            f"Illegal state: this process was forked from {pid}, whose Java client it can't use: "
             f"start processes by spawn, or use driver=native"
         )
 

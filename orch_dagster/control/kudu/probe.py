@@ -29,7 +29,7 @@ class Answer(Enum):
     UNAUTHORIZED = "Kudu answers and refuses the login"
     UNKNOWN_HOST = "this host name is unknown here"
     REFUSED = "nothing listens there"
-    UNREACHABLE = "it cannot be reached"
+    UNREACHABLE = "it can't be reached"
     RESET = "it accepts a connection and resets it"
     SILENT = "it accepts a connection and does not answer: paused, or not Kudu"
 

@@ -256,10 +256,10 @@ class _Tick:
                 self._log.info(f"{day} was missed and is requested now.")
             if names := waiting.get(day.isoformat()):
                 self._log.info(_waits(day, names))
-        if due.left:
+        if due.remaining:
             self._log.warning(
-                f"{due.left} more business days before {facts.biz_dt} were missed: the next ticks "
-                f"request {facts.params.catchup} each ({SCHEDULE_CATCHUP.key}; 0 skips them)."
+                f"{due.remaining} more business days before {facts.biz_dt} were missed: the next "
+                f"ticks request {facts.params.catchup} each ({SCHEDULE_CATCHUP.key}; 0 skips them)."
             )
 
     def _nothing(self, facts: _TickFacts, waiting: Mapping[str, Sequence[str]]) -> dg.SkipReason:

@@ -49,7 +49,7 @@ def test_every_option(tmp_path: Path) -> None:
         ("kudu://a#x", "it names 'x'"),
         ("kudu://a?driver=odbc", "option driver='odbc': takes native or jvm"),
         ("kudu://a?drivr=jvm", "unknown option 'drivr'; known: driver, timeout_s"),
-        ("kudu://a?driver", "cannot be read as a URL"),
+        ("kudu://a?driver", "can't be read as a URL"),
         ("kudu://a?timeout_s=soon", "option timeout_s='soon'"),
         ("kudu://a?timeout_s=0", "option timeout_s='0': takes 0.1 to 86400 seconds"),
         ("kudu://a?timeout_s=nan", "option timeout_s='nan'"),
