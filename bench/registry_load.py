@@ -35,7 +35,7 @@ from orch_dagster.defs.dagster_internals.location_snapshot import snapshot
 snapshot(defs)
 """
 
-# Asks the code server what `dagster dev` asks, in a process of its own.
+# Requests of the code server what `dagster dev` does, in a separate process.
 SERVE = """
 import sys, time
 start = time.perf_counter()

@@ -84,7 +84,7 @@ class KuduResource(dg.ConfigurableResource[Any]):
         """The open store, closed at the end of the run."""
         if self._store is None:
             raise dg.DagsterInvariantViolationError(
-                "a KuduResource is open only within a run: ask for it as a parameter of the asset"
+                "a KuduResource is open only within a run: declare it as a parameter of the asset"
             )
         return self._store
 

@@ -1,4 +1,4 @@
-"""The stdout and stderr of a step, as its page in Dagit shows them.
+"""The stdout and stderr of a step that its page in Dagit shows.
 
 Missing: a public way to write a step's log from another process, and to learn where it is. Buys:
 what Spark prints is on the step's page while it runs, and the run's log has a link there. Can go
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StepOutput:
-    """What a step printed: its file, and the address under which Dagit serves it."""
+    """The output of a step: its file, and the URL under which Dagit serves it."""
 
     path: Path
     url: str
@@ -30,30 +30,30 @@ class StepOutput:
 def open_stderr(
     instance: DagsterInstance, run_id: str, step_key: str
 ) -> AbstractContextManager[IO[Any] | None]:
-    """Open the step's stderr for writing; yields None where Dagster captures none."""
+    """Open the step's stderr for writing; yield None if Dagster doesn't capture it."""
     manager = instance.compute_log_manager
     log_key = manager.build_log_key_for_run(run_id, step_key)
     return manager.open_log_stream(log_key, ComputeIOType.STDERR)
 
 
 def stderr_path(instance: DagsterInstance, run_id: str, step_key: str) -> Path | None:
-    """Return the file of the step's stderr, None where Dagster keeps it elsewhere."""
+    """Return the file of the step's stderr, None if Dagster doesn't keep it as a file."""
     manager = instance.compute_log_manager
-    found = manager.get_log_metadata(manager.build_log_key_for_run(run_id, step_key))
-    return Path(found.stderr_location) if found.stderr_location else None
+    metadata = manager.get_log_metadata(manager.build_log_key_for_run(run_id, step_key))
+    return Path(metadata.stderr_location) if metadata.stderr_location else None
 
 
 def local_stdout(instance: DagsterInstance, run_id: str, step_key: str) -> StepOutput | None:
-    """Return where the step's stdout is, None where Dagster keeps logs on another system."""
+    """Return the step's stdout, None if Dagster keeps logs on another system."""
     manager = instance.compute_log_manager
     if not isinstance(manager, LocalComputeLogManager):
         return None
-    found = manager.get_log_metadata(manager.build_log_key_for_run(run_id, step_key))
-    return StepOutput(Path(str(found.stdout_location)), str(found.stdout_download_url))
+    metadata = manager.get_log_metadata(manager.build_log_key_for_run(run_id, step_key))
+    return StepOutput(Path(str(metadata.stdout_location)), str(metadata.stdout_download_url))
 
 
 def local_log_folder(instance: DagsterInstance) -> Path | None:
-    """Return the folder with a subfolder for each run, None where it is on another system."""
+    """Return the folder with a subfolder for each run, None if it is on another system."""
     manager = instance.compute_log_manager
     if not isinstance(manager, LocalComputeLogManager):
         return None

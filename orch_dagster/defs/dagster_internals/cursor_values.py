@@ -1,4 +1,4 @@
-"""Texts by key in Dagster's instance, for what no run and no tick can hold.
+"""Texts by key in Dagster's instance, for the cursors of schedules.
 
 Missing: a documented store of an instance for a schedule's own state; only sensors have a cursor.
 Buys: a schedule's missed dates and waiting jobs survive a daemon that dies within a tick. Can go

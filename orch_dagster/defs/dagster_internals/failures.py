@@ -1,4 +1,4 @@
-"""Why a step or a run failed, without what Dagster wraps around the cause.
+"""The cause for which a step or a run failed, without the errors that Dagster wraps around it.
 
 Missing: public attributes of a failure event for the cause, and any mark but English for a run
 whose process is gone. Buys: execution_log and `orch run` show the job's own sentence, where Dagster
@@ -28,7 +28,7 @@ def step_failure_reason(event: DagsterEvent) -> str:
 
 
 def run_end_reason(event: DagsterEvent) -> str:
-    """Return why a run ended, from the event of its end; empty where nothing says so."""
+    """Return why a run ended, from the event of its end; empty if the event has no reason."""
     data = event.job_failure_data if event.event_type is DagsterEventType.RUN_FAILURE else None
     return _first_cause(data.error if data else None) or event.message or ""
 

@@ -1,4 +1,4 @@
-"""What a code location costs to load, measured as the webserver and the daemon load it.
+"""The load of a code location, as the webserver and the daemon load it, for measurements.
 
 Missing: a documented snapshot of a location, and a documented client of a code server. Buys: the
 load times of bench/registry_load.py, to the answer of the server. Can go when Dagster documents
@@ -14,12 +14,12 @@ from dagster._core.workspace.load_target import ModuleTarget
 
 
 def snapshot(repository: RepositoryDefinition) -> RepositorySnap:
-    """Return what a code server sends of the repository, without the jobs' own snapshots."""
+    """Return the repository's snapshot that a code server sends, without those of the jobs."""
     return RepositorySnap.from_def(repository, defer_snapshots=True)
 
 
 def served_job_count(instance: DagsterInstance, module_name: str, location_name: str) -> int:
-    """Start a code server for the module, ask it for its location, and count the jobs it lists."""
+    """Start a code server for the module, request its location, and count the listed jobs."""
     target = ModuleTarget(
         module_name=module_name, attribute=None, working_directory=None, location_name=location_name
     )

@@ -31,7 +31,7 @@ def events_of_run(
     """Return the run's events of these kinds, the oldest first."""
     storage = instance.event_log_storage
     if isinstance(storage, SqliteEventLogStorage):
-        # No file, or one in another form: Dagster reads it, or raises what is wrong.
+        # A missing or unreadable file is left to Dagster, which reads it or raises.
         with suppress(sqlite3.Error, JSONDecodeError, DeserializationError):
             return _read(Path(storage.path_for_shard(run_id)), run_id, kinds)
     return instance.all_logs(run_id, of_type=kinds)
@@ -51,7 +51,7 @@ def _read(path: Path, run_id: str, kinds: set[DagsterEventType]) -> Sequence[Eve
         "SELECT event FROM event_logs WHERE run_id = ? "
         f"AND dagster_event_type IN ({', '.join('?' * len(kinds))}) ORDER BY id"
     )
-    # mode=rw makes no file, and as the last reader leaves no -wal behind, unlike mode=ro.
+    # Unlike mode=ro, mode=rw leaves no -wal behind as the last reader, and it creates no file.
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
-        found = connection.execute(query, (run_id, *(kind.value for kind in kinds)))
-        return deserialize_values((text for (text,) in found), EventLogEntry)
+        rows = connection.execute(query, (run_id, *(kind.value for kind in kinds)))
+        return deserialize_values((text for (text,) in rows), EventLogEntry)

@@ -19,10 +19,10 @@ def plan_of_run(run: DagsterRun) -> str | None:
 
 
 def planned_steps(instance: DagsterInstance, plan: str | None) -> dict[str, frozenset[str]]:
-    """Return the steps that a run was to execute, each with those of them that come before it.
+    """Return the planned steps of a run, each with its upstream steps among them.
 
     Args:
-        instance: Where the run is.
+        instance: The instance of the run.
         plan: The id of its plan; without one, the run has no steps.
     """
     if plan is None:

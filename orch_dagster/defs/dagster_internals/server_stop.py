@@ -1,9 +1,9 @@
 """Runs that end with the code server that started them.
 
-Missing: a hook for a code server that a signal ends; Dagster sets its signal handlers anew after it
-has loaded this code. Buys: the runs of a stopped container end within 10 s, Canceled, with no JVM
-left; Dagster would wait for them and be killed, which leaves them running. Can go when Dagster has
-the hook.
+Missing: a hook for a code server that a signal ends; Dagster sets its signal handlers again after
+it has loaded this code. Buys: the runs of a stopped container end within 10 s, Canceled, with no
+JVM left; Dagster would wait for them and be killed, which leaves them running. Can go when Dagster
+has the hook.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ def cancel_runs_with_their_server() -> None:
     reload of the location sends no signal, and Dagster calls cleanup when the runs are over.
     """
     served = sys.modules.get("dagster._grpc.server")
-    # Elsewhere the module takes a quarter of a second to import, for nothing.
+    # In other processes the import would cost a quarter of a second for nothing.
     if served is None or hasattr(served.DagsterApiServer.cleanup, "__wrapped__"):
         return
-    real = served.DagsterApiServer.cleanup
+    original = served.DagsterApiServer.cleanup
 
-    @functools.wraps(real)
+    @functools.wraps(original)
     def cleanup(self: DagsterApiServer) -> None:
         for run in multiprocessing.active_children():
             run.terminate()
-        real(self)
+        original(self)
 
     served.DagsterApiServer.cleanup = cleanup

@@ -1,4 +1,4 @@
-"""How long Dagster's SQLite files are waited for, where many runs write at once.
+"""The wait for locks of Dagster's SQLite files, when many runs write at once.
 
 Missing: a setting of Dagster's run storage; it leaves the driver's 5 s. Buys: fifty runs that begin
 at once end without "database is locked". Can go when the storage takes a timeout.
@@ -19,7 +19,7 @@ _WAIT_MS = 60_000
 def wait_for_sqlite_locks() -> None:
     """Let this process wait a minute for a lock of SQLite, in place of the driver's five seconds.
 
-    A connection that was given another time keeps it.
+    A connection with another timeout keeps it.
     """
     if not event.contains(Engine, "connect", _set_busy_timeout):
         event.listen(Engine, "connect", _set_busy_timeout)

@@ -19,10 +19,10 @@ class CurrentStep:
     """A step that loads its input.
 
     Attributes:
-        op_name: The step's op, which is named like its job.
+        op_name: The name of the step's op, which is its job's name.
         run: The run.
-        instance: Where the run is.
-        log: The step's lines on the run's page.
+        instance: The instance of the run.
+        log: The log of the step on the run's page.
         attempt: 1, and one more for each retry.
         ops_in_run: The names of all ops that the run executes.
     """
@@ -38,12 +38,12 @@ class CurrentStep:
 def current_step(context: InputContext) -> CurrentStep:
     """Return the step that loads this input."""
     step = context.step_context
-    chosen = step.dagster_run.step_keys_to_execute
+    selected = step.dagster_run.step_keys_to_execute
     return CurrentStep(
         op_name=step.step.node_handle.name,
         run=step.dagster_run,
         instance=step.instance,
         log=step.log,
         attempt=step.previous_attempt_count + 1,
-        ops_in_run=frozenset(chosen or step.job_def.graph.node_names()),
+        ops_in_run=frozenset(selected or step.job_def.graph.node_names()),
     )

@@ -29,7 +29,7 @@ from dagster._core.execution.plan.step import ExecutionStep
 from dagster._core.execution.retries import RetryMode
 from dagster._core.storage.compute_log_manager import CapturedLogContext
 
-# How soon an interrupt is seen: Python runs signal handlers between the main thread's waits.
+# The longest delay of an interrupt, as Python runs signal handlers between the main thread's waits.
 _INTERRUPT_CHECK_S = 0.2
 
 
@@ -37,7 +37,7 @@ class StopSignal(threading.Event):
     """Set when a step must end.
 
     Attributes:
-        fault: Why, unless somebody asked for it.
+        fault: Why the step must end, unless a person asked for it.
     """
 
     fault: str | None = None
@@ -47,7 +47,7 @@ _stop_signal: contextvars.ContextVar[StopSignal] = contextvars.ContextVar("stop_
 
 
 def current_stop() -> StopSignal:
-    """Return the signal that the calling step must end; under another executor it is never set."""
+    """Return the signal by which the calling step must end; another executor never sets it."""
     return _stop_signal.get(StopSignal())
 
 
@@ -55,9 +55,9 @@ class RunGuard(Protocol):
     """Watches over a run between the messages of its steps."""
 
     def reason_to_end(self) -> Exception | None:
-        """Return what the run has to end early with, None while it may go on.
+        """Return the error with which the run must end early, or None.
 
-        It is asked several times a second, also while the run ends.
+        It is called several times a second, also while the run ends.
         """
         ...
 
@@ -101,9 +101,9 @@ class _RunningSteps:
             self.messages.put(_StepFinished(step.key, stop, error))
 
         if step.key in self.threads:
-            # The attempt before has asked for this one, and its thread is at its end.
+            # The earlier attempt requested this one, so its thread is about to end.
             self.join(step.key)
-        # The context says who watches this run.
+        # The context holds the watcher of this run's progress.
         run_here = contextvars.copy_context().run
         thread = threading.Thread(target=run_here, args=(run,), name=f"step {step.key}")
         self.threads[step.key] = (thread, stop)
@@ -179,7 +179,7 @@ class _PlanLoop:
         yield from self.active.concurrency_event_iterator(context)
         logs = context.instance.compute_log_manager
         for step in ready:
-            # The run's page finds by this event what the step's job prints.
+            # By this event the run's page finds the output of the step's job.
             log_key = logs.build_log_key_for_run(context.run_id, step.key)
             yield dg.DagsterEvent.capture_logs(
                 context, [step.key], log_key, CapturedLogContext(log_key)
@@ -203,7 +203,7 @@ class ThreadExecutor(dg.Executor):
     """Runs the steps of a plan in threads of this process.
 
     Args:
-        max_concurrent: How many at once.
+        max_concurrent: The number of concurrent steps.
         guard_run: Starts the guard of each run.
     """
 
@@ -213,7 +213,7 @@ class ThreadExecutor(dg.Executor):
 
     @property
     def retries(self) -> RetryMode:
-        """Whether the retry policies of ops are obeyed."""
+        """The mode in which Dagster obeys the retry policies of ops."""
         return RetryMode.ENABLED
 
     def execute(

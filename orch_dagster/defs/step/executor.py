@@ -22,7 +22,7 @@ __all__ = ["AbandonedRunError", "current_stop", "thread_executor"]
 
 
 class AbandonedRunError(OrchError):
-    """The code server that started a run is gone, so the run has ended its steps."""
+    """The code server that started a run died, so the run has ended its steps."""
 
 
 class LivenessGuard:

@@ -23,13 +23,13 @@ def step_progress(
     job_name = step.job_name
     watcher = current_watcher()
 
-    def tell(line: str) -> None:
+    def log_line(line: str) -> None:
         context.log.info(line)
         # Progress is only shown; a full disk fails the job's own lines.
         with suppress(OSError):
             step.run_log.write("INFO", "orch", f"{job_name}: {line}")
 
-    teller = StageTeller(tell)
+    teller = StageTeller(log_line)
 
     def report(stages: Sequence[Stage]) -> None:
         if watcher is not None:

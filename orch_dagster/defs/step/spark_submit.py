@@ -67,7 +67,7 @@ class Submission:
     Attributes:
         prepare: Builds the command, given the variables by which the job finds the session.
         messages: The message file, created and removed by the session.
-        on_message: Called with each message, in a thread of its own.
+        on_message: Called with each message, in the reader's thread.
         on_line: Called with each line of the job's output, in the calling thread.
         mask: Masks secrets in messages and output.
         timeout_s: Seconds after which the job is stopped; None for no limit.
