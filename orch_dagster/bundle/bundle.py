@@ -209,6 +209,16 @@ def waiting_dates(
     return waiting
 
 
+def run_folder(params_dir: Path, run_id: str) -> Path:
+    """Create the folder of a run's parameters and messages, and return it.
+
+    Only its owner can read it, as messages are not redacted yet.
+    """
+    folder = params_dir / run_id
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
 def write_bundle(bundle: ParamBundle, params_dir: Path) -> Path:
     """Write the bundle twice: the run's own copy and the newest one.
 
@@ -221,9 +231,7 @@ def write_bundle(bundle: ParamBundle, params_dir: Path) -> Path:
     """
     text = bundle.to_json()
     name = f"{bundle.spec.job_name}.json"
-    run_copy = params_dir / bundle.run_id / name
-    # The folder also holds the job's messages, which are not redacted yet.
-    run_copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    run_copy = run_folder(params_dir, bundle.run_id) / name
     for path in (run_copy, params_dir / name):
         write_atomically(path, text)
     return run_copy

@@ -118,8 +118,8 @@ def refuse_clashes(
     if problems:
         listed = "; ".join(f"{name} {fault}" for name, fault in problems.items())
         raise SubmitRefusedError(
-            f"sys_params has Spark properties that can't be used: {listed}. "
-            "Change or delete these rows",
+            f"Spark properties that can't be used: {listed}. Change or remove them; those of a "
+            "landing job are rows of sys_params",
             properties=tuple(problems),
         )
 

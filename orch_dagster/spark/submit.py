@@ -35,12 +35,14 @@ class JobSubmit:
         bundle: Its parameters.
         secrets: Those that the bundle does not hold.
         params_file: The run's own copy of the bundle.
+        properties_file: Where properties go that can't stand in argv.
         log_file: The run's log.
     """
 
     bundle: ParamBundle
     secrets: Secrets
     params_file: Path
+    properties_file: Path
     log_file: Path
 
 
@@ -105,7 +107,7 @@ def prepare_job(
         run_id=bundle.run_id,
         params_file=str(job.params_file),
         log_file=str(job.log_file),
-        properties_file=str(job.params_file.with_suffix(".properties")),
+        properties_file=str(job.properties_file),
         hql_file=_hql(bundle, settings.hql_dir),
         spark_properties=properties,
         secret_properties=_secret_properties(properties, secrets, settings),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
 import dagster as dg
@@ -19,7 +20,8 @@ from orch_dagster.defs.step.begun import BegunStep
 from orch_dagster.defs.step.job_messages import JobMessages
 from orch_dagster.defs.step.metadata import job_metadata, landing_metadata
 from orch_dagster.defs.step.progress import step_progress
-from orch_dagster.defs.step.spark_submit import SparkSubmitClient, Submission, SubmitEnd
+from orch_dagster.defs.step.spark_submit import SparkSubmitClient
+from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import OrchError
 from orch_dagster.run_log import RunLog
 from orch_dagster.settings import Settings
@@ -149,6 +151,7 @@ class _Job:
                 Submission(
                     prepare=lambda pipes_env: self._prepare(secrets, pipes_env),
                     messages=step.params.file.with_suffix(".messages.jsonl"),
+                    properties_file=self._properties_file,
                     on_message=self.messages,
                     on_line=lambda line: _add_line(line, step.run_log, stream),
                     mask=secrets.mask,
@@ -167,9 +170,13 @@ class _Job:
         run = self.context.instance, self.context.run_id, self.context.op.name
         return job_metadata(self.messages.application, stderr_path(*run))
 
+    @property
+    def _properties_file(self) -> Path:
+        return self.step.params.file.with_suffix(".properties")
+
     def _prepare(self, secrets: Secrets, pipes_env: Mapping[str, str]) -> SubmitCommand:
         params, log = self.step.params, self.step.run_log
-        job = JobSubmit(params.bundle, secrets, params.file, log.path)
+        job = JobSubmit(params.bundle, secrets, params.file, self._properties_file, log.path)
         command = prepare_job(job, self.settings, pipes_env)
         log.write("INFO", "orch", f"running {' '.join(command.argv)}")
         return command

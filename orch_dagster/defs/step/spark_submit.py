@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import dagster as dg
@@ -16,21 +15,21 @@ from dagster import (
     DagsterExecutionInterruptedError,
     OpExecutionContext,
     PipesClientCompletedInvocation,
-    PipesSession,
 )
 from pydantic import Field
 
 from framework.contract.secret_names import SPARK_PREFIX
+from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.bundle.secrets import SecretError, Secrets
 from orch_dagster.control.secret_rows import key_fault
 from orch_dagster.defs.step.executor import current_stop
 from orch_dagster.defs.step.job_messages import ChannelMessages
 from orch_dagster.defs.step.message_file import MessageFile, context_injector
 from orch_dagster.defs.step.metadata import job_metadata
+from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.settings import Settings, load_settings
-from orch_dagster.spark.command import SubmitCommand
-from orch_dagster.spark.outcome import Outcome, ResultMessages, judge
-from orch_dagster.spark.process import Limits, ProcessEnd, Surroundings, run_supervised
+from orch_dagster.spark.outcome import Outcome
+from orch_dagster.spark.process import Limits, Surroundings, run_supervised
 from orch_dagster.spark.progress import StageTeller
 from orch_dagster.spark.submit import ScriptSubmit, prepare_script
 from orch_dagster.text import Masker
@@ -58,73 +57,6 @@ class SubmitOptions:
     files: Sequence[str] = ()
     jars: Sequence[str] = ()
     timeout_minutes: float | None = None
-
-
-@dataclass(frozen=True)
-class Submission:
-    """A spark-submit in a Pipes session.
-
-    Attributes:
-        prepare: Builds the command, given the variables by which the job finds the session.
-        messages: The message file, created and removed by the session.
-        on_message: Called with each message, in the reader's thread.
-        on_line: Called with each line of the job's output, in the calling thread.
-        mask: Masks secrets in messages and output.
-        timeout_s: Seconds after which the job is stopped; None for no limit.
-        extras: The extras of the job's Pipes context.
-    """
-
-    prepare: Callable[[Mapping[str, str]], SubmitCommand]
-    messages: Path
-    on_message: Callable[[dict[str, Any]], None]
-    on_line: Callable[[str], None]
-    mask: Masker
-    timeout_s: float | None
-    extras: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class SubmitEnd:
-    """The end of a submission.
-
-    Attributes:
-        session: The Pipes session, with the script's reports.
-        process: The end of the process.
-        fault: Why the run stopped it, unless a person asked for it.
-    """
-
-    session: PipesSession
-    process: ProcessEnd
-    fault: str | None = None
-
-    @property
-    def leftover(self) -> str | None:
-        """A warning that names processes which outlived KILL, or None."""
-        if not self.process.left:
-            return None
-        pids = ", ".join(map(str, self.process.left))
-        return f"could not end processes of the job: {pids}"
-
-    def outcome(
-        self, messages: ResultMessages, timeout_s: float | None, expected_dates: Sequence[str] = ()
-    ) -> Outcome:
-        """Judge the end of a job by its process and its messages.
-
-        Args:
-            messages: The messages of the job.
-            timeout_s: The limit of the job.
-            expected_dates: Dates whose landing it had to report; none for a script without sinks.
-        """
-        outcome = judge(
-            self.process,
-            messages,
-            lands=bool(expected_dates),
-            timeout_s=timeout_s,
-            expected_dates=expected_dates,
-        )
-        if outcome.status == "canceled" and self.fault:
-            return Outcome("failed", self.fault)
-        return outcome
 
 
 class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
@@ -196,8 +128,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
         minutes = options.timeout_minutes or self.timeout_minutes or settings.timeout_minutes
         # A random part, as a step may run several scripts.
         name = f"{op_context.op.name}-{uuid.uuid4().hex[:8]}"
-        base = settings.params_dir / op_context.run_id / name
-        base.parent.mkdir(parents=True, exist_ok=True)
+        base = run_folder(settings.params_dir, op_context.run_id) / name
         secrets = _secrets(options.secrets)
         submit = ScriptSubmit(
             script=script,
@@ -216,6 +147,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
         submission = Submission(
             prepare=lambda pipes_env: prepare_script(submit, settings, pipes_env),
             messages=base.with_suffix(".messages.jsonl"),
+            properties_file=submit.properties_file,
             on_message=messages,
             on_line=_print,
             mask=secrets.mask,
@@ -244,10 +176,9 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
                     context, context_injector(), reader, extras=dict(submission.extras or {})
                 )
             )
+            # Before it exists, as it may hold secrets.
+            stack.callback(submission.properties_file.unlink, missing_ok=True)
             command = submission.prepare(session.get_bootstrap_env_vars())
-            # It may hold secrets.
-            properties_file = Path(command.properties_file)
-            stack.callback(properties_file.unlink, missing_ok=True)
             context.log.info(f"Running {' '.join(command.argv)}")
             process = run_supervised(
                 command,
@@ -255,7 +186,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
                 stop=stop,
                 limits=Limits(submission.timeout_s, settings.stop_grace_s),
                 surroundings=Surroundings(
-                    cwd=work_dir, remove=properties_file, unread=submission.messages
+                    cwd=work_dir, remove=submission.properties_file, unread=submission.messages
                 ),
                 mask=submission.mask.in_bytes,
             )

@@ -40,7 +40,10 @@ def jar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def submitted(bundle: ParamBundle, settings: Settings, url: str, **environ: str) -> list[str]:
     """The argv, each `--conf` as one word of it."""
-    job = JobSubmit(bundle, Secrets(), settings.home / "p.json", settings.home / "job.log")
+    home = settings.home
+    job = JobSubmit(
+        bundle, Secrets(), home / "p.json", home / "p.properties", log_file=home / "job.log"
+    )
     command = prepare_job(
         job,
         settings.model_copy(update={"control_url": url}),

@@ -22,7 +22,7 @@ from orch_dagster.defs.step.begun import BegunStep, begin_step
 from orch_dagster.defs.step.load_params import load_params
 from orch_dagster.defs.step.message_file import MessageFile, context_injector
 from orch_dagster.defs.step.run import run_job
-from orch_dagster.defs.step.spark_submit import Submission, SubmitEnd
+from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import OrchError
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand

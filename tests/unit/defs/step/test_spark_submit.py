@@ -7,6 +7,8 @@ Without postponed annotations: Dagster looks at the type of an op's context itse
 """
 
 import json
+import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import pytest
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.process import ProcessEnd
+from orch_dagster.spark.submit import ScriptSubmit
 from orch_dagster.spark_submit import SparkSubmitClient, SubmitOptions
 
 URL = "s3://code/count.py"
@@ -185,3 +188,35 @@ def test_secrets_are_masked_and_named_wrong_ones_refused(
     assert len(process.commands) == 1
     files = [file for file in Path(settings.home).rglob("*") if file.is_file()]
     assert not [file for file in files if file.suffix in (".properties", ".jsonl")]
+
+
+def test_a_properties_file_is_removed_though_the_command_was_not_built(
+    ask: Ask, process: Process, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+
+    def prepare(script: ScriptSubmit, *_: object) -> SubmitCommand:
+        script.properties_file.write_text("spark.my.key=hunter2", encoding="utf-8")
+        written.append(script.properties_file)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("orch_dagster.defs.step.spark_submit.prepare_script", prepare)
+    assert "No space left" in error_of(ask())
+    (file,) = written
+    assert not file.exists()
+    assert process.commands == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a folder has no mode there")
+def test_nobody_else_can_read_its_messages(ask: Ask, settings: Settings) -> None:
+    """They are masked only when they are read."""
+    run_id = ask().run_id
+    assert stat.S_IMODE((settings.params_dir / run_id).stat().st_mode) == 0o700
+
+
+def test_properties_that_no_spark_takes_are_all_named(ask: Ask, process: Process) -> None:
+    client = SparkSubmitClient(properties={"memory": "2g", "spark.a b": "1"})
+    refused = error_of(ask(client))
+    assert "memory does not begin with 'spark.'" in refused
+    assert "spark.a b has a space" in refused
+    assert process.commands == []

@@ -1,0 +1,84 @@
+"""A spark-submit in a Pipes session, of a landing job or of any script: what it needs, its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagster import PipesSession
+
+from orch_dagster.spark.command import SubmitCommand
+from orch_dagster.spark.outcome import Outcome, ResultMessages, judge
+from orch_dagster.spark.process import ProcessEnd
+from orch_dagster.text import Masker
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A spark-submit in a Pipes session.
+
+    Attributes:
+        prepare: Builds the command, given the variables by which the job finds the session.
+        messages: The message file, created and removed by the session.
+        properties_file: The Spark properties that argv must not have; removed in any case.
+        on_message: Called with each message, in the reader's thread.
+        on_line: Called with each line of the job's output, in the calling thread.
+        mask: Masks secrets in messages and output.
+        timeout_s: Seconds after which the job is stopped; None for no limit.
+        extras: The extras of the job's Pipes context.
+    """
+
+    prepare: Callable[[Mapping[str, str]], SubmitCommand]
+    messages: Path
+    properties_file: Path
+    on_message: Callable[[dict[str, Any]], None]
+    on_line: Callable[[str], None]
+    mask: Masker
+    timeout_s: float | None
+    extras: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class SubmitEnd:
+    """The end of a submission.
+
+    Attributes:
+        session: The Pipes session, with the script's reports.
+        process: The end of the process.
+        fault: Why the run stopped it, unless a person asked for it.
+    """
+
+    session: PipesSession
+    process: ProcessEnd
+    fault: str | None = None
+
+    @property
+    def leftover(self) -> str | None:
+        """A warning that names processes which outlived KILL, or None."""
+        if not self.process.left:
+            return None
+        pids = ", ".join(map(str, self.process.left))
+        return f"could not end processes of the job: {pids}"
+
+    def outcome(
+        self, messages: ResultMessages, timeout_s: float | None, expected_dates: Sequence[str] = ()
+    ) -> Outcome:
+        """Judge the end of a job by its process and its messages.
+
+        Args:
+            messages: The messages of the job.
+            timeout_s: The limit of the job.
+            expected_dates: Dates whose landing it had to report; none for a script without sinks.
+        """
+        outcome = judge(
+            self.process,
+            messages,
+            lands=bool(expected_dates),
+            timeout_s=timeout_s,
+            expected_dates=expected_dates,
+        )
+        if outcome.status == "canceled" and self.fault:
+            return Outcome("failed", self.fault)
+        return outcome
