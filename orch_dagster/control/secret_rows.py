@@ -1,4 +1,4 @@
-"""Rows of sys_params that say where a secret is: what is wrong with one before any run."""
+"""Check the rows of sys_params that refer to a secret, before any run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a row of sys_params that holds a setting, before anything goes by it."""
+"""Check the rows of sys_params that hold a setting, before anything uses them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SettingCheck = Callable[[str, "str | None"], "str | None"]
 
 @dataclass(frozen=True)
 class SysParamFault:
-    """What is wrong with a row.
+    """A fault of a row.
 
     Attributes:
         column: The column at fault.
-        reason: In a sentence.
+        reason: The fault, in a sentence.
         is_warning: Whether the row may be right all the same.
     """
 
@@ -33,14 +33,13 @@ def check_value(key: str, value: str | None) -> str | None:
 
 
 def system_fault(row: SysParam, check: SettingCheck = check_value) -> SysParamFault | None:
-    """Return what is wrong with a row of param_type system; None of rows of other types.
+    """Return what is wrong with a row of param_type system, None for rows of other types.
 
-    A key that no setting has is a warning where it resembles none of them: a job's own script may
-    read it.
+    An unknown key that resembles no setting is a warning only, as a job's own script may read it.
 
     Args:
         row: Any row of sys_params.
-        check: Judges the value.
+        check: Checks the value.
     """
     if row.param_type != PARAM_TYPE:
         return None

