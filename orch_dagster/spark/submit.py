@@ -230,7 +230,7 @@ def _script_path(script: str, jobs_dir: Path, owner: str, remedy: str) -> str:
     path = jobs_dir / script
     if not path.is_file():
         raise SubmitRefusedError(
-            f"the script of {owner} is not there: {path}; put it there or {remedy}"
+            f"the script of {owner} is missing: {path}; put it there or {remedy}"
         )
     return str(path)
 
@@ -242,7 +242,7 @@ def _hql(bundle: ParamBundle, hql_dir: Path) -> str | None:
     path = hql_dir / name
     if not path.is_file():
         raise SubmitRefusedError(
-            f"the HQL of {bundle.spec.job_name} is not there: {path}; put it there or correct `hql` "
-            f"in context_params of job_master (job_id={bundle.spec.job_id})"
+            f"the HQL of {bundle.spec.job_name} is missing: {path}; put it there or correct "
+            f"`hql` in context_params of job_master (job_id={bundle.spec.job_id})"
         )
     return str(path)

@@ -100,7 +100,7 @@ def test_a_script_is_looked_for_in_the_jobs_folder(
     own.touch()
     argv, _ = prepared(submit, settings, script=str(own))
     assert argv[-1] == str(own)
-    with pytest.raises(SubmitRefusedError, match=r"script of numbers is not there: .*none\.py"):
+    with pytest.raises(SubmitRefusedError, match=r"script of numbers is missing: .*none\.py"):
         prepared(submit, settings, script="none.py")
 
 
