@@ -125,8 +125,9 @@ def apply_files(
     row_files = read_files(files)
     rows = row_files.rows()
     problems = [*row_files.problems, *_row_problems(row_files.tables)]
+    rows_by_key = _rows_by_key(row_files.tables)
     findings = [
-        _located(each, row_files.tables)
+        _located(each, rows_by_key)
         for each in (
             *_findings(rows, store, settings),
             *_setting_findings(rows.get(SYS_PARAMS.name, ()), store, check_setting),
@@ -148,15 +149,29 @@ def apply_files(
     return Applied(changes, tuple(each for each in findings if each.is_warning))
 
 
-def _located(finding: Finding, tables: Mapping[str, Sequence[FileRow]]) -> FileFinding:
-    """Return the finding with the file and line of its row, the last one that has its key."""
-    table = TABLE_BY_NAME[finding.table]
-    for each in reversed(tables.get(table.name, ())):
-        key = table.key_text(_texts(table, each.row))
-        # A finding about all parents of a job names a part of the key only.
-        if key == finding.key or key.startswith(f"{finding.key}, "):
-            return FileFinding(**vars(finding), file=each.file, line=each.line(finding.place))
-    return FileFinding(**vars(finding))
+def _rows_by_key(tables: Mapping[str, Sequence[FileRow]]) -> dict[tuple[str, str], FileRow]:
+    """Return the last row of each table and key.
+
+    A part of the key from its first column on is a key too, as a finding may be about all parents
+    of a job.
+    """
+    found: dict[tuple[str, str], FileRow] = {}
+    for name, rows in tables.items():
+        table = TABLE_BY_NAME[name]
+        for each in rows:
+            keys = _texts(table, each.row)
+            parts = [f"{column}={keys[column]}" for column in table.keys]
+            for count in range(1, len(parts) + 1):
+                found[name, ", ".join(parts[:count])] = each
+    return found
+
+
+def _located(finding: Finding, rows: Mapping[tuple[str, str], FileRow]) -> FileFinding:
+    """Return the finding with the file and line of its row."""
+    row = rows.get((finding.table, finding.key))
+    if row is None:
+        return FileFinding(**vars(finding))
+    return FileFinding(**vars(finding), file=row.file, line=row.line(finding.place))
 
 
 def _row_problems(tables: Mapping[str, Sequence[FileRow]]) -> Iterator[Problem]:

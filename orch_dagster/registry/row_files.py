@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -24,27 +24,69 @@ _INDEX = re.compile(r"\[(\d+)\]\.?")
 class _Loader(yaml.SafeLoader):
     """A YAML loader that keeps values as they are spelled.
 
-    Dates stay text, so that an invalid one is a finding like any other. A param_value stays text
-    too, as 010 and 1.10 would lose digits as numbers. A key that is given twice is refused; in
-    YAML the last one wins.
+    Keys are text. Dates stay text, so that an invalid one is a finding like any other. A
+    param_value stays text too, as 010 and 1.10 would lose digits as numbers. A key that is given
+    twice is refused; in YAML the last one wins.
     """
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Construct a mapping; refuse a key that is given twice, with its line."""
-        seen: set[str] = set()
-        for key, value in node.value:
-            name = str(key.value)
-            if name in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {name} is given twice", key.start_mark
-                )
-            seen.add(name)
-            if name == "param_value" and isinstance(value, yaml.ScalarNode) and value.tag != _NULL:
-                value.tag = _TEXT
-        return super().construct_mapping(node, deep)
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._flattened: set[yaml.MappingNode] = set()
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Construct a value; refuse one that contradicts its tag, with its line."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError) as error:
+            tag = str(node.tag).replace("tag:yaml.org,2002:", "!!")
+            raise yaml.constructor.ConstructorError(
+                None, None, f"a value does not fit its tag {tag} ({error})", node.start_mark
+            ) from error
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge what `<<` names, once a node, and drop what the node itself gives otherwise."""
+        # A node that another one merges is flattened before it is constructed.
+        if node in self._flattened:
+            return
+        self._flattened.add(node)
+        _refuse_key_given_twice(node)
+        super().flatten_mapping(node)
+        pairs = {str(key.value): (key, value) for key, value in node.value}
+        node.value = [_as_spelled(key, value) for key, value in pairs.values()]
 
 
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)
+def _refuse_key_given_twice(node: yaml.MappingNode) -> None:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        name = str(key.value)
+        if name in seen:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {name} is given twice", key.start_mark
+            )
+        seen.add(name)
+
+
+def _as_spelled(key: yaml.Node, value: yaml.Node) -> tuple[yaml.Node, yaml.Node]:
+    if key.value == "param_value" and value.tag != _NULL:
+        value = _as_text(value)
+    return _as_text(key), value
+
+
+def _as_text(node: yaml.Node) -> yaml.Node:
+    """Return a scalar as text; a copy, as the node may have other places by an alias."""
+    if not isinstance(node, yaml.ScalarNode):
+        return node
+    return yaml.ScalarNode(_TEXT, node.value, node.start_mark, node.end_mark, node.style)
+
+
+def _construct_text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    text = loader.construct_scalar(node)
+    # JSON escapes a character beyond U+FFFF as two halves.
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+_Loader.add_constructor(_TEXT, _construct_text)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _construct_text)
 
 
 @dataclass(frozen=True)
@@ -114,17 +156,17 @@ def read_files(files: Sequence[Path]) -> RowFiles:
     """Read the rows of YAML files; JSON is YAML too."""
     row_files = RowFiles()
     for file in files:
+        content = file.read_bytes()
         try:
-            loader = _Loader(file.read_text(encoding="utf-8"))
+            loader = _Loader(_without_tabs(content.decode("utf-8-sig")))
             node = loader.get_single_node()
             document: Any = None if node is None else loader.construct_document(node)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            # ValueError: not UTF-8, or a value that contradicts its explicit tag.
-            mark = getattr(error, "problem_mark", None)
+            # A ValueError says that it is not UTF-8.
             text = f"not usable YAML in UTF-8: {error}"
-            row_files.problems.append(Problem(text, file, mark.line + 1 if mark else None))
+            row_files.problems.append(Problem(text, file, _line_of_error(error, content)))
             continue
-        if not isinstance(node, yaml.MappingNode):
+        if not isinstance(node, yaml.MappingNode) or not isinstance(document, dict):
             text = "the top level must be a mapping of table names"
             row_files.problems.append(Problem(text, file))
             continue
@@ -138,6 +180,27 @@ def read_files(files: Sequence[Path]) -> RowFiles:
             else:
                 row_files.tables[name] += rows
     return row_files
+
+
+def _without_tabs(text: str) -> str:
+    """Return JSON without the tabs between its values, which YAML refuses; other texts as is."""
+    if "\t" not in text:
+        return text
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    # No text of JSON holds a tab.
+    return text.replace("\t", " ")
+
+
+def _line_of_error(error: Exception, content: bytes) -> int | None:
+    if isinstance(error, UnicodeDecodeError):
+        return error.object.count(b"\n", 0, error.start) + 1
+    if isinstance(error, yaml.reader.ReaderError):
+        return content.decode("utf-8-sig").count("\n", 0, error.position) + 1
+    mark = getattr(error, "problem_mark", None)
+    return mark.line + 1 if mark else None
 
 
 class _NotRowsError(ValueError):
@@ -178,8 +241,9 @@ def _line(node: yaml.Node, place: str, line: int) -> int:
     if not place:
         return line
     if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            # A prefix and not a split at dots: an option's name may have dots.
+        # A prefix and not a split at dots: an option's name may have dots. The longest one, as
+        # another option's name may be its beginning.
+        for key, value in sorted(node.value, key=lambda pair: -len(str(pair[0].value))):
             subplace = place.removeprefix(str(key.value))
             if place.startswith(str(key.value)) and subplace[:1] in ("", ".", "["):
                 return _line(value, subplace.removeprefix("."), key.start_mark.line)
@@ -197,7 +261,7 @@ def _line_in_text(node: yaml.ScalarNode, place: str, line: int) -> int:
     if node.style != "|":
         return line
     try:
-        inner = yaml.compose(node.value, Loader=yaml.SafeLoader)
+        inner = yaml.compose(_without_tabs(node.value), Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError):
         return line
     first = node.start_mark.line + 1

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from orch_dagster.cli.main import main
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import JOB_MASTER
+from orch_dagster.control.tables import JOB_MASTER, Row, Table
 from orch_dagster.registry.apply import ApplyError, apply_files
 from orch_dagster.registry.row_files import read_files
 from orch_dagster.settings import Settings
@@ -201,3 +201,24 @@ def test_yaml_that_is_broken_has_its_line(tmp_path: Path) -> None:
     file.write_text("job_master:\n  - {job_id: '1'\n", encoding="utf-8")
     (problem,) = read_files([file]).problems
     assert str(problem).startswith(f"{file}:3: not usable YAML")
+
+
+def test_many_findings_take_no_longer_each(
+    tmp_path: Path, store: ControlStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_text = Table.key_text
+    asked: list[Row] = []
+
+    def counted(table: Table, row: Row) -> str:
+        asked.append(row)
+        return key_text(table, row)
+
+    monkeypatch.setattr(Table, "key_text", counted)
+    row = "- {{job_id: J{0}, job_name: j{0}, script_path: nosuch.py, context_params: x}}\n"
+    file = tmp_path / "rows.yaml"
+    file.write_text("job_master:\n" + "".join(map(row.format, range(300))), encoding="utf-8")
+
+    found = lines(store, settings, file)
+
+    assert [line for line, _ in found] == [2 + n for n in range(300) for _ in range(2)]
+    assert len(asked) < 20 * 300
