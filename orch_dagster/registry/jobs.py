@@ -1,6 +1,6 @@
 """Turn the rows of job_master and job_dependency into JobSpecs, and their faults into findings.
 
-An invalid row is skipped with its reason; every other job loads. The only I/O here is the check
+An invalid row is quarantined with its reason; every other job loads. The only I/O here is the check
 that a script exists.
 """
 
@@ -303,7 +303,7 @@ def _valid_parents(
             parents[row.dependent_job_id].add(row.parent_job_id)
     invalid = (set(known) - set(specs)) | faulty
     for job_id, parent in _downstream(invalid, parents):
-        reason = f"waits for {parent}, which is invalid; correct that job first"
+        reason = f"waits for {parent}, which is quarantined; correct that job first"
         findings.append(_of_job(job_id, reason))
         invalid.add(job_id)
     return {job_id: ids for job_id, ids in parents.items() if job_id not in invalid}

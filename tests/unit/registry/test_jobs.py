@@ -339,7 +339,7 @@ class TestDependencies:
             "parent_job_id 9 is not in job_master"
         )
         assert one_finding(registry, "2").reason == (
-            "waits for 1, which is invalid; correct that job first"
+            "waits for 1, which is quarantined; correct that job first"
         )
 
     def test_an_unknown_dependent_disturbs_nobody(self) -> None:
@@ -365,11 +365,11 @@ class TestDependencies:
         assert list(registry.jobs) == ["job_4"]
         assert (
             one_finding(registry, "2").reason
-            == "waits for 1, which is invalid; correct that job first"
+            == "waits for 1, which is quarantined; correct that job first"
         )
         assert (
             one_finding(registry, "3").reason
-            == "waits for 2, which is invalid; correct that job first"
+            == "waits for 2, which is quarantined; correct that job first"
         )
 
     def test_a_wrong_level_is_a_warning_and_the_job_runs(self) -> None:
