@@ -12,11 +12,13 @@ from pathlib import Path
 _SUBMIT = """#!{python}
 import os, sys
 
-# Options go in pairs; the script is the last word.
-options = dict(zip(sys.argv[1:-1:2], sys.argv[2:-1:2]))
+# Options go in pairs; the script and its arguments come after them.
+words, options = sys.argv[1:], {{}}
+while words[0].startswith("--"):
+    options[words[0]], words = words[1], words[2:]
 path = [*options.get("--py-files", "").split(","), os.environ.get("PYTHONPATH", "")]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
-os.execv(sys.executable, [sys.executable, sys.argv[-1]])
+os.execv(sys.executable, [sys.executable, *words])
 """
 
 

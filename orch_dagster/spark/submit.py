@@ -51,7 +51,7 @@ class ScriptSubmit:
     """Any script to submit.
 
     Attributes:
-        script: A path, relative to the jobs folder, or a URL that Spark can read.
+        script: An absolute path, one relative to the jobs folder, or a URL that Spark can read.
         app_name: The name that Spark shows.
         run_id: Dagster's run id.
         properties_file: The file of the properties that argv must not show.

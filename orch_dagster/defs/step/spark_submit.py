@@ -109,7 +109,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
 
         Args:
             context: The context of the asset or op.
-            script: A path, relative to the jobs folder, or a URL that Spark can read.
+            script: An absolute path, one relative to the jobs folder, or a URL that Spark can read.
             arguments: The arguments of the script.
             options: Properties, secrets, files and the like.
             extras: Values for the script, as `PipesContext.extras`.
