@@ -11,7 +11,11 @@ from framework.contract.paths import as_location
 from framework.errors import HqlError, ParamsError
 from framework.params_loader import parse_params
 from framework.plan import plan_landing
-from orch_dagster.registry.context_params import ContextParamsError, parse_context_params
+from orch_dagster.registry.context_params import (
+    ContextParamsError,
+    context_warnings,
+    parse_context_params,
+)
 
 NAME = "etl_lnd_gels_fpms_t_contract"
 DAY = date(2024, 5, 15)
@@ -25,6 +29,15 @@ def faults_of_apply(context: Mapping[str, Any], base: str) -> tuple[str, ...]:
     except ContextParamsError as error:
         return error.faults
     return ()
+
+
+def warnings_of_apply(context: Mapping[str, Any], base: str) -> tuple[str, ...]:
+    """Return what a run refuses on dates with some windows."""
+    try:
+        context_params = parse_context_params(json.dumps(context), NAME, base)
+    except ContextParamsError as error:
+        return error.warnings
+    return tuple(context_warnings(context_params, NAME, base))
 
 
 def faults_of_run(

@@ -16,7 +16,7 @@ from framework.contract.context_params import (
     with_group,
 )
 from framework.contract.paths import as_location
-from framework.contract.places import place_faults
+from framework.contract.places import place_faults, window_faults
 from framework.contract.validation import Node
 from orch_dagster.errors import OrchError
 
@@ -26,6 +26,7 @@ __all__ = [
     "ContextParamsError",
     "Sink",
     "Source",
+    "context_warnings",
     "parse_context_params",
 ]
 
@@ -38,11 +39,13 @@ class ContextParamsError(OrchError):
 
     Attributes:
         faults: The faults, each with its place in the JSON, such as `sinks[0].path: is missing`.
+        warnings: What a run refuses on dates with some windows besides.
     """
 
-    def __init__(self, faults: Sequence[str]) -> None:
+    def __init__(self, faults: Sequence[str], warnings: Sequence[str] = ()) -> None:
         super().__init__("; ".join(faults))
         self.faults = tuple(faults)
+        self.warnings = tuple(warnings)
 
 
 @cache
@@ -78,13 +81,28 @@ def parse_context_params(
     faults: list[str] = []
     node = Node(with_group(parsed, job_name), "", faults)
     context = read_context_params(node, is_row=True)
-    if _is_whole(context, parsed):
+    is_whole = _is_whole(context, parsed)
+    if is_whole:
         faults += place_faults(
             context.sources, context.sinks, job_name, _base(data_root or _SOME_ROOT)
         )
     if faults:
-        raise ContextParamsError(list(dict.fromkeys(faults)))
+        warnings = context_warnings(context, job_name, data_root) if is_whole else ()
+        raise ContextParamsError(list(dict.fromkeys(faults)), warnings)
     return context
+
+
+def context_warnings(
+    context: ContextParams, job_name: str, data_root: str | None = None
+) -> list[str]:
+    """Return what a run refuses on dates with some windows, each with its place.
+
+    Args:
+        context: The context_params, checked.
+        job_name: The job's name.
+        data_root: Where relative paths start; None if unknown.
+    """
+    return window_faults(context.sources, context.sinks, job_name, _base(data_root or _SOME_ROOT))
 
 
 def _is_whole(context: ContextParams, parsed: Mapping[str, Any]) -> bool:

@@ -21,6 +21,7 @@ from orch_dagster.registry import graph
 from orch_dagster.registry.context_params import (
     ContextParams,
     ContextParamsError,
+    context_warnings,
     parse_context_params,
 )
 
@@ -30,6 +31,10 @@ _RESERVED_NAMES = frozenset(
     {"context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict"}
     | {"int", "str", "float", "bool", "input", "output", "type"}
     | set(keyword.kwlist)
+)
+
+_ON_SOME_DATES = (
+    "only on a date whose start_dt and end_dt in process_control make it so, which its run refuses"
 )
 
 
@@ -206,8 +211,13 @@ def script_check(jobs_dir: Path, url_prefixes: Sequence[str]) -> ScriptCheck:
     return check
 
 
-def _of_job(job_id: str, reason: str, place: str = "") -> Finding:
-    return Finding(JOB_MASTER.name, f"job_id={job_id}", reason, job_id, place=place)
+def _of_job(job_id: str, reason: str, place: str = "", *, is_warning: bool = False) -> Finding:
+    return Finding(JOB_MASTER.name, f"job_id={job_id}", reason, job_id, is_warning, place)
+
+
+def _of_context(job_id: str, fault: str, *, is_warning: bool = False) -> Finding:
+    place = f"context_params.{fault.partition(':')[0]}"
+    return _of_job(job_id, f"context_params: {fault}", place, is_warning=is_warning)
 
 
 def _valid_specs(
@@ -232,19 +242,22 @@ def _valid_specs(
             reasons.append(("script_path", "script_path is empty; give a file under jobs/"))
         elif problem := check_script(master.script_path):
             reasons.append(("script_path", problem))
+        findings += [_of_job(master.job_id, reason, place) for place, reason in reasons]
         context = None
         try:
             context = parse_context_params(master.context_params, name, data_root)
+            warnings = context_warnings(context, name, data_root)
         except ContextParamsError as error:
-            reasons += [
-                (f"context_params.{fault.partition(':')[0]}", f"context_params: {fault}")
-                for fault in error.faults
-            ]
+            findings += [_of_context(master.job_id, fault) for fault in error.faults]
+            warnings = error.warnings
+        findings += [
+            _of_context(master.job_id, f"{fault}; {_ON_SOME_DATES}", is_warning=True)
+            for fault in warnings
+        ]
         if context is not None and not reasons:
             specs[master.job_id] = JobSpec(
                 master.job_id, name, context, master.script_path or "", master.comments
             )
-        findings += [_of_job(master.job_id, reason, place) for place, reason in reasons]
     return _without_group_clashes(specs, findings)
 
 

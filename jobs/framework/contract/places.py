@@ -68,19 +68,38 @@ class JobPlaces:
 def place_faults(
     sources: Sequence[Source], sinks: Sequence[Sink], job_name: str, base: str
 ) -> list[str]:
-    """Return the faults of places on sample dates; a run checks its own dates.
+    """Return the faults of places on any date, found on sample dates."""
+    samples = _sample_faults(sources, sinks, job_name, base)
+    return [each for each in samples[0] if all(each in others for others in samples[1:])]
+
+
+def window_faults(
+    sources: Sequence[Source], sinks: Sequence[Sink], job_name: str, base: str
+) -> list[str]:
+    """Return the faults of places on dates with some windows; on others the job can land.
 
     Faults that depend on a date's row, such as a window without a start_dt, show only in the run.
     """
+    samples = _sample_faults(sources, sinks, job_name, base)
+    found = dict.fromkeys(fault for sample in samples for fault in sample)
+    return [each for each in found if not all(each in sample for sample in samples)]
+
+
+def _sample_faults(
+    sources: Sequence[Source], sinks: Sequence[Sink], job_name: str, base: str
+) -> list[list[str]]:
+    """Return the faults on each sample date, of which one stands for all without a window."""
     if _are_apart(sources, sinks, base):
-        return []
+        return [[]]
     templates = [part.path for part in (*sources, *sinks)]
     templates += [each.bad_records.path or "" for each in sources if each.bad_records]
     has_window = any(_WINDOW.search(path) for path in templates)
-    problems: list[str] = []
+    samples: list[list[str]] = []
     for dates in _SAMPLES if has_window else _SAMPLES[:1]:
+        problems: list[str] = []
         find_places(sources, sinks, job_name, dates, base, problems)
-    return list(dict.fromkeys(problems))
+        samples.append(list(dict.fromkeys(problems)))
+    return samples
 
 
 def _are_apart(sources: Sequence[Source], sinks: Sequence[Sink], base: str) -> bool:

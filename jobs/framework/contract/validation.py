@@ -150,7 +150,7 @@ class Node:
     def texts(self, key: str, *, may_be_empty: bool = False) -> tuple[str, ...]:
         """Return the list of texts under `key`; `may_be_empty` allows '' among them."""
         values = self.values(key)
-        if not all(isinstance(each, str) and (each or may_be_empty) for each in values):
+        if not all(isinstance(each, str) and (each.strip() or may_be_empty) for each in values):
             self.note(key, "must be a list of texts" if may_be_empty else "must be a list of names")
             return ()
         return tuple(cast("list[str]", values))

@@ -62,6 +62,23 @@ def one_finding(registry: Registry, job_id: str) -> Finding:
 
 
 class TestGoodRows:
+    def test_what_only_some_windows_break_is_a_warning_and_the_job_loads(self) -> None:
+        """So a job that reads its last state loads, as before there was a check."""
+        source = {"format": "orc", "path": "state/biz_dt={start_dt}"}
+        sink = {"format": "orc", "path": "state", "partition_cols": ["biz_dt"]}
+        context = json.dumps({"sources": [source], "sinks": [sink]})
+
+        registry = build([master("1", "etl_lnd_gels_fpms_t", context_params=context)])
+
+        assert list(registry.jobs) == ["etl_lnd_gels_fpms_t"]
+        (found,) = registry.findings
+        assert (found.is_warning, found.place) == (True, "context_params.sources[0].path")
+        assert found.reason == (
+            "context_params: sources[0].path: 'state/biz_dt={start_dt}' lies in 'state', which a "
+            "sink replaces: sinks[0]; only on a date whose start_dt and end_dt in process_control "
+            "make it so, which its run refuses"
+        )
+
     def test_a_job(self) -> None:
         registry = build([master("1", "etl_lnd_gels_fpms_t", comments="c")])
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from framework.contract.context_params import with_group
-from tests.both_sides import NAME, faults_of_apply, faults_of_run
+from tests.both_sides import NAME, faults_of_apply, faults_of_run, warnings_of_apply
 
 SOURCE = {"format": "csv", "path": "in/{biz_dt}.csv"}
 SINK = {"format": "orc", "path": "out", "partition_cols": ["biz_dt"]}
@@ -81,10 +81,6 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
         "sinks[1].path: one would replace the other: '/data/t/{biz_dt}/b' and 't/{biz_dt}' of "
         "sinks[0]",
     ),
-    "one sink inside another where the window is a day": (
-        {"sinks": [BY_PATH, {**SINK, "path": "t/{end_dt}"}]},
-        "sinks[1].path: one would replace the other: 't/{end_dt}' and 't/{biz_dt}' of sinks[0]",
-    ),
     "a source inside a sink": (
         {"sources": [{**SOURCE, "path": "t/{biz_dt}/in.csv"}], "sinks": [BY_PATH]},
         "sources[0].path: 't/{biz_dt}/in.csv' lies in 't/{biz_dt}', which a sink replaces: "
@@ -143,6 +139,31 @@ def test_a_rule_is_the_same_on_both_sides(name: str) -> None:
     context = {"sources": [SOURCE], "sinks": [SINK], **changes}
     assert faults_of_apply(context, "/data") == (sentence,)
     assert faults_of_run(with_group(context, NAME), "/data", ONE_DAY) == (sentence,)
+
+
+WINDOW_RULES: dict[str, tuple[dict[str, Any], str]] = {
+    "one sink inside another": (
+        {"sinks": [BY_PATH, {**SINK, "path": "t/{end_dt}"}]},
+        "sinks[1].path: one would replace the other: 't/{end_dt}' and 't/{biz_dt}' of sinks[0]",
+    ),
+    "a source inside a sink": (
+        {"sources": [{**SOURCE, "path": "out/biz_dt={start_dt}"}]},
+        "sources[0].path: 'out/biz_dt={start_dt}' lies in 'out', which a sink replaces: sinks[0]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WINDOW_RULES)
+def test_what_only_some_windows_break_is_a_warning_and_lands_with_others(name: str) -> None:
+    changes, sentence = WINDOW_RULES[name]
+    context = {"sources": [SOURCE], "sinks": [SINK], **changes}
+    assert faults_of_apply(context, "/data") == ()
+    assert warnings_of_apply(context, "/data") == (sentence,)
+    with_faults = {**context, "hql": "../x.hql"}
+    assert warnings_of_apply(with_faults, "/data") == (sentence,)
+    job = with_group(context, NAME)
+    assert faults_of_run(job, "/data", ONE_DAY) == (sentence,)
+    assert faults_of_run(job, "/data", ("2024-05-14", "2024-05-14")) == ()
 
 
 def test_what_breaks_no_rule() -> None:

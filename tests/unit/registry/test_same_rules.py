@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 
 from framework.contract.context_params import with_group
 from framework.contract.formats import FORMATS
-from orch_dagster.registry.context_params import ContextParamsError, parse_context_params
-from tests.both_sides import NAME, faults_of_apply, faults_of_run
+from orch_dagster.registry.context_params import (
+    ContextParamsError,
+    context_warnings,
+    parse_context_params,
+)
+from tests.both_sides import NAME, faults_of_apply, faults_of_run, warnings_of_apply
 
 # None: the date has no row, or one without a window.
 WINDOWS: tuple[tuple[str, str] | None, ...] = (
@@ -152,7 +156,8 @@ def test_what_a_run_refuses_apply_refuses_in_the_same_words(
         for fault in faults_of_run(with_group(context, NAME), base, window)
         if not is_of_the_run(fault)
     }
-    assert by_run <= set(faults_of_apply(context, base))
+    by_apply = {*faults_of_apply(context, base), *warnings_of_apply(context, base)}
+    assert by_run <= by_apply
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -164,8 +169,10 @@ def test_what_apply_takes_the_bundle_gives_to_a_run_that_takes_it(
         taken = parse_context_params(json.dumps(context), NAME, base)
     except ContextParamsError:
         return
-    assert [each for each in faults_of_run(taken.to_json(), base, window)
-            if not is_of_the_run(each)] == []  # fmt: skip
+    by_run = {
+        each for each in faults_of_run(taken.to_json(), base, window) if not is_of_the_run(each)
+    }
+    assert by_run <= set(context_warnings(taken, NAME, base))
 
 
 def test_a_good_share_of_the_generated_is_taken() -> None:
