@@ -19,6 +19,7 @@ from orch_dagster.errors import NotReadyError
 from orch_dagster.execution_log import StepReport
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.run_log import RunLog, run_log_path
+from orch_dagster.text import Masker
 
 LogMetadata = Mapping[str, dg.MetadataValue[Any]]
 
@@ -116,6 +117,21 @@ class BegunStep:
             )
         return self.loaded
 
+    def report_end(self, status: str, message: str | None) -> None:
+        """Write into the run's log, and into the rows of its dates, how the step ended."""
+        level = "INFO" if status == "completed" else "ERROR"
+        self.run_log.write(level, "orch", f"{self.job_name} {status}: {message or 'landed'}")
+        self.writer.end_all(status, message)
+
+    def report_crash(self, error: BaseException, mask: Masker | None = None) -> None:
+        """Report the end of a step that an interrupt or an unexpected error ends; close its log."""
+        interrupted = isinstance(error, KeyboardInterrupt | dg.DagsterExecutionInterruptedError)
+        reason = f"{type(error).__name__}: {error}"
+        try:
+            self.report_end("canceled" if interrupted else "failed", (mask or Masker())(reason))
+        finally:
+            self.run_log.close()
+
 
 def begin_step(
     request: StepRequest, reporter: StepReporter, store: ControlStore, logs_dir: Path
@@ -136,10 +152,14 @@ def begin_step(
         reporter.warn(text)
         run_log.write("WARN", "orch", text)
 
-    writer = _started_writer(request, reporter, store, warn)
-    log_metadata = reporter.show_log(path)
-    dates = ", ".join(writer.report.biz_dts)
-    run_log.write("INFO", "orch", f"{request.spec.job_name} started for {dates}")
+    try:
+        writer = _started_writer(request, reporter, store, warn)
+        log_metadata = reporter.show_log(path)
+        dates = ", ".join(writer.report.biz_dts)
+        run_log.write("INFO", "orch", f"{request.spec.job_name} started for {dates}")
+    except BaseException:
+        run_log.close()
+        raise
     return BegunStep(request, request.attempt, writer, run_log, log_metadata, warn)
 
 

@@ -28,17 +28,24 @@ def load_params(step: BegunStep, store: ControlStore, settings: Settings) -> Beg
         dagster.RetryRequested: If the store did not answer and sys_params allow another attempt.
     """
     try:
-        if step.request.fault:
-            raise step.request.fault
-        bundle, waiting = with_retries(lambda: _read(step, store, settings), warn=step.warn)
-        ready = bundle.without(waiting)
-        if not ready.biz_dts:
-            raise NotReadyError("; ".join(waiting.values()))
-        attempt = replace(step.attempt, retries=retries_of(ready.sys_params))
-        redacted = redact_bundle(ready, settings.secret_patterns)
-        path = write_bundle(redacted.bundle, settings.params_dir)
+        return _load(step, store, settings)
     except (OrchError, OSError) as error:
         raise _failed(step, settings, error) from error
+    except BaseException as error:
+        step.report_crash(error)
+        raise
+
+
+def _load(step: BegunStep, store: ControlStore, settings: Settings) -> BegunStep:
+    if step.request.fault:
+        raise step.request.fault
+    bundle, waiting = with_retries(lambda: _read(step, store, settings), warn=step.warn)
+    ready = bundle.without(waiting)
+    if not ready.biz_dts:
+        raise NotReadyError("; ".join(waiting.values()))
+    attempt = replace(step.attempt, retries=retries_of(ready.sys_params))
+    redacted = redact_bundle(ready, settings.secret_patterns)
+    path = write_bundle(redacted.bundle, settings.params_dir)
     if len(step.request.biz_dts) > 1:
         step.writer.start(bundle.biz_dts)
     if bundle.skipped:
@@ -68,12 +75,14 @@ def _failed(step: BegunStep, settings: Settings, error: OrchError | OSError) -> 
     if isinstance(error, TransientStoreError):
         retries = retries_last_time(settings.params_dir, step.job_name)
         attempt = replace(attempt, retries=retries)
-    if attempt.may_retry:
-        text, to_raise = attempt.next(reason)
-        step.warn(text)
-    else:
-        to_raise = dg.Failure(reason, metadata=step.log_metadata, allow_retries=False)
-        step.writer.end_all("failed", reason)
-        step.run_log.write("ERROR", "orch", reason)
-    step.run_log.close()
+    try:
+        if attempt.may_retry:
+            text, to_raise = attempt.next(reason)
+            step.warn(text)
+        else:
+            to_raise = dg.Failure(reason, metadata=step.log_metadata, allow_retries=False)
+            step.writer.end_all("failed", reason)
+            step.run_log.write("ERROR", "orch", reason)
+    finally:
+        step.run_log.close()
     return to_raise

@@ -74,7 +74,7 @@ def run_job(
     end = _run(job)
     retry = _retry(step, messages, end.outcome)
     if retry is None:
-        _report_end(step, end.outcome)
+        step.report_end(end.outcome.status, end.outcome.message)
     step.run_log.close()
     yield from check_results(checks, messages.checks)
     yield from _events(job, end, retry)
@@ -103,10 +103,7 @@ def _run(job: _Job) -> _JobEnd:
         return _JobEnd(Outcome("failed", secrets.mask(str(error))), metadata)
     except BaseException as error:
         # By now the process tree has ended, so the row can say why.
-        interrupted = isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError)
-        reason = secrets.mask(f"{type(error).__name__}: {error}")
-        _report_end(step, Outcome("canceled" if interrupted else "failed", reason))
-        step.run_log.close()
+        step.report_crash(error, secrets.mask)
         raise
 
 
@@ -246,10 +243,3 @@ def _add_line(line: str, log: RunLog, stream: IO[Any] | None) -> None:
         stream.write(line + "\n")
         # Flushed, so that Dagit shows it now and a kill loses nothing.
         stream.flush()
-
-
-def _report_end(step: BegunStep, outcome: Outcome) -> None:
-    level = "INFO" if outcome.status == "completed" else "ERROR"
-    text = f"{step.job_name} {outcome.status}: {outcome.message or 'landed'}"
-    step.run_log.write(level, "orch", text)
-    step.writer.end_all(outcome.status, outcome.message)

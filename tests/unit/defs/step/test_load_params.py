@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -15,6 +16,7 @@ from orch_dagster.defs.step.begun import BegunStep, StepRequest, begin_step
 from orch_dagster.defs.step.load_params import load_params
 from orch_dagster.errors import NotReadyError, TransientStoreError
 from orch_dagster.execution_log import DateResult
+from orch_dagster.run_log import RunLog
 from orch_dagster.settings import Settings
 from tests.begun_steps import CREATED, DAY, KEY, LOG_NAME, RUN_ID, KeptReports, fill, request, spec
 
@@ -230,6 +232,70 @@ class TestWithoutAStore:
 
 def _once(call: Callable[[], object], **_: object) -> object:
     return call()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (RuntimeError("a fault of ours"), "Failed: RuntimeError: a fault of ours"),
+        (KeyboardInterrupt(), "Canceled"),
+        (dg.DagsterExecutionInterruptedError(), "Canceled"),
+    ],
+)
+def test_an_interrupt_or_an_unexpected_error_ends_the_rows_and_closes_the_log(
+    load: Loader,
+    store: ControlStore,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    status: str,
+) -> None:
+    fill(store, DAY, NEXT)
+    closed = closed_logs(monkeypatch)
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("orch_dagster.defs.step.load_params.fetch_bundle", fail)
+    with pytest.raises(type(error)):
+        load(request(DAY, NEXT))
+    assert statuses(store) == {DAY: status, NEXT: status}
+    assert closed == [settings.logs_dir / LOG_NAME]
+    assert f"ERROR [orch] job {'canceled' if status == 'Canceled' else 'failed'}: " in log_of(
+        settings
+    )
+
+
+def closed_logs(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The run logs that are closed from now on."""
+    closed: list[Path] = []
+    close = RunLog.close
+
+    def noted(log: RunLog) -> None:
+        closed.append(log.path)
+        close(log)
+
+    monkeypatch.setattr(RunLog, "close", noted)
+    return closed
+
+
+def test_a_step_that_cannot_report_its_start_closes_its_log(
+    load: Loader,
+    store: ControlStore,
+    settings: Settings,
+    reporter: KeptReports,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fill(store)
+    closed = closed_logs(monkeypatch)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("Dagster's storage is away")
+
+    monkeypatch.setattr(reporter, "report", fail)
+    with pytest.raises(RuntimeError, match="storage is away"):
+        load(request())
+    assert closed == [settings.logs_dir / LOG_NAME]
 
 
 def test_a_log_that_cannot_be_opened_fails_before_anything_is_read(
