@@ -68,12 +68,12 @@ class Home:
         that run jobs: they load the code location, which a process does once.
         """
         env: dict[str, str | None] = {name: None for name in os.environ if name not in self.environ}
+        # A checkout is its own home without the variable; this process has another repository.
+        env |= {"ORCH_HOME": str(self.folder), **self.environ}
         before = Path.cwd()
         os.chdir(self.folder)
         try:
-            done = CliRunner().invoke(
-                main, [*words], env={**env, **self.environ}, catch_exceptions=False
-            )
+            done = CliRunner().invoke(main, [*words], env=env, catch_exceptions=False)
         finally:
             os.chdir(before)
         assert done.exit_code == 0 or not check, done.output

@@ -346,14 +346,22 @@ def test_a_forked_sibling_that_holds_the_control_pipe_does_not_keep_the_tree(
     fork.kill()
 
 
+def _supervisors() -> list[psutil.Process]:
+    """The supervisors that this process has started; an ended child has no command line."""
+    return [
+        child
+        for child in psutil.Process().children()
+        if child.status() != psutil.STATUS_ZOMBIE and "supervisor.py" in " ".join(child.cmdline())
+    ]
+
+
 @linux_only
 def test_a_killed_supervisor_is_an_unknown_end_and_takes_the_command_along(
     bench: Bench, run: Run
 ) -> None:
     def kill_supervisor(line: str) -> None:
-        for process in psutil.Process().children():
-            if "supervisor.py" in " ".join(process.cmdline()):
-                process.kill()
+        for process in _supervisors():
+            process.kill()
 
     program = bench.python("import signal; print('up', flush=True); signal.pause()")
     with pytest.raises(SupervisorError, match="unknown"):
@@ -364,10 +372,9 @@ def test_a_killed_supervisor_is_an_unknown_end_and_takes_the_command_along(
 @linux_only
 def test_sigterm_to_the_supervisor_ends_the_tree(bench: Bench, run: Run) -> None:
     def terminate(line: str) -> None:
-        for process in psutil.Process().children():
-            if "supervisor.py" in " ".join(process.cmdline()):
-                process.send_signal(signal.SIGINT)
-                process.terminate()
+        for process in _supervisors():
+            process.send_signal(signal.SIGINT)
+            process.terminate()
 
     end = run(bench.python(STUBBORN), on_line=terminate)
     assert end.reason == "stopped"
