@@ -48,8 +48,9 @@ class Secrets:
         mask: Redacts every secret of the job in a text.
     """
 
-    properties: Mapping[str, str] = field(default_factory=dict[str, str])
-    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    # repr=False keeps the secrets out of tracebacks and logs.
+    properties: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     option_names: frozenset[str] = frozenset()
     mask: Masker = field(default_factory=Masker)
 

@@ -52,11 +52,16 @@ class SubmitOptions:
 
     properties: Mapping[str, str] = field(default_factory=dict[str, str])
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
-    secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    # repr=False keeps them out of a log of the options.
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     py_files: Sequence[str] = ()
     files: Sequence[str] = ()
     jars: Sequence[str] = ()
     timeout_minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.timeout_minutes is not None and self.timeout_minutes <= 0:
+            raise ValueError(f"timeout_minutes is {self.timeout_minutes}: give a number above 0")
 
 
 class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
@@ -93,6 +98,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
     )
     timeout_minutes: float | None = Field(
         default=None,
+        gt=0,
         description="Minutes after which a script is stopped; by default ORCH_TIMEOUT_MINUTES",
     )
 

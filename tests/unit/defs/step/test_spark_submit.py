@@ -15,7 +15,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from pydantic import ValidationError
 
+from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.process import ProcessEnd
@@ -220,3 +222,16 @@ def test_properties_that_no_spark_takes_are_all_named(ask: Ask, process: Process
     assert "memory does not begin with 'spark.'" in refused
     assert "spark.a b has a space" in refused
     assert process.commands == []
+
+
+def test_no_record_shows_a_secret() -> None:
+    options = SubmitOptions(secrets={"TOKEN": "hunter2", "spark.my.key": "hunter2"})
+    assert "hunter2" not in repr(options)
+    assert "hunter2" not in repr(Secrets({"spark.my.key": "hunter2"}, {"TOKEN": "hunter2"}))
+
+
+def test_a_timeout_of_nothing_is_refused_where_the_client_is_made() -> None:
+    with pytest.raises(ValidationError, match="greater than 0"):
+        SparkSubmitClient(timeout_minutes=0)
+    with pytest.raises(ValueError, match="timeout_minutes is 0"):
+        SubmitOptions(timeout_minutes=0)
