@@ -193,7 +193,7 @@ def test_patterns_of_ones_own_and_one_that_is_no_regular_expression(
     monkeypatch.setenv("ORCH_SECRET_PATTERNS", '["kennwort", "pin$"]')
     assert load_settings().secret_patterns == ("kennwort", "pin$")
     monkeypatch.setenv("ORCH_SECRET_PATTERNS", '["pin", "(a"]')
-    with pytest.raises(SettingsError, match=r"ORCH_SECRET_PATTERNS: .*'\(a' is not a regular express"):
+    with pytest.raises(SettingsError, match=r"ORCH_SECRET_PATTERNS: .*'\(a' is not a reg"):
         load_settings()
 
 
