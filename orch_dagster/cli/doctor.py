@@ -140,15 +140,14 @@ def _sys_param_findings(settings: Settings) -> list[Finding]:
         rows = read_records(store, SysParam, {"environment": settings.env})
     check = setting_check(settings)
     for row in rows:
-        is_unknown = row.param_key not in SYSTEM_SETTINGS
-        reason = None
+        is_unknown = row.param_key not in SYSTEM_SETTINGS or row.param_type != PARAM_TYPE
+        reason, is_warning = None, False
         if row.param_type == SECRET_TYPE:
             reason = secret_ref_error(row.param_key, row.param_value or "")
         elif is_unknown or not row.param_key.startswith("schedule."):
             fault = system_fault(row, check)
-            reason = fault and fault.reason
+            reason, is_warning = fault and fault.reason, is_unknown
         if reason:
             key = SYS_PARAMS.key_text(row.to_row())
-            is_warning = is_unknown and row.param_type == PARAM_TYPE
             findings.append(Finding(SYS_PARAMS.name, key, reason, "", is_warning))
     return findings

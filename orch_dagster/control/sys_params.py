@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS, unknown_key
 from orch_dagster.control.records import SysParam
 
 SettingCheck = Callable[[str, "str | None"], "str | None"]
 """Takes a known param_key and a param_value; returns what is wrong with the value, or None."""
+
+
+_PARAM_TYPES = ("spark", PARAM_TYPE, SECRET_TYPE)
 
 
 @dataclass(frozen=True)
@@ -33,17 +38,27 @@ def check_value(key: str, value: str | None) -> str | None:
 
 
 def system_fault(row: SysParam, check: SettingCheck = check_value) -> SysParamFault | None:
-    """Return what is wrong with a row of param_type system, None for rows of other types.
+    """Return what is wrong with a row of param_type system, or of a misspelt param_type.
 
-    An unknown key that resembles no setting is a warning only, as a job's own script may read it.
+    A misspelt param_type is a warning only, and so is an unknown key that resembles no setting, as
+    a job's own script may read either.
 
     Args:
         row: Any row of sys_params.
         check: Checks the value.
     """
     if row.param_type != PARAM_TYPE:
-        return None
+        return _type_fault(row.param_type or "")
     if unknown := unknown_key(row.param_key):
         return SysParamFault("param_key", str(unknown), unknown.is_own)
     error = check(row.param_key, row.param_value)
     return SysParamFault("param_value", f"param_value: {error}") if error else None
+
+
+def _type_fault(param_type: str) -> SysParamFault | None:
+    word = param_type.strip().lower()
+    near = difflib.get_close_matches(word, _PARAM_TYPES, n=1)
+    if param_type in _PARAM_TYPES or not near:
+        return None
+    reason = f"param_type {param_type!r} has no effect; did you mean {near[0]}?"
+    return SysParamFault("param_type", reason, is_warning=True)

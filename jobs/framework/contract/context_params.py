@@ -206,7 +206,7 @@ def _source(node: Node, *, is_row: bool) -> Source:
         null_tokens=node.texts("null_tokens", may_be_empty=True),
         bad_records=_bad_records(node, is_row=is_row),
     )
-    for key, problem in _record_faults(source, traits):
+    for key, problem in (*_record_faults(source, traits), *_path_option_faults(options, traits)):
         node.note(key, problem)
     return source
 
@@ -224,7 +224,7 @@ def _sink(node: Node, *, is_row: bool) -> Sink:
         mode=node.optional_text("mode"),
         options=options,
     )
-    for key, problem in _sink_faults(sink, traits):
+    for key, problem in (*_sink_faults(sink, traits), *_path_option_faults(options, traits)):
         node.note(key, problem)
     if is_usable and traits.is_staged and isinstance(_list(node, "partition_cols"), list):
         for key, problem in _date_faults(sink):
@@ -316,6 +316,17 @@ def _sink_faults(sink: Sink, traits: Format) -> Iterator[tuple[str, str]]:
     mode = "overwrite" if traits.is_staged else "append"
     if sink.mode not in (None, mode) and not _is_unknown(sink.format):
         yield "mode", f"must be {mode!r} for format {sink.format!r}, is {sink.mode!r}"
+    if traits.is_staged:
+        for name in dict.fromkeys(sink.partition_cols):
+            if sink.partition_cols.count(name) > 1:
+                yield "partition_cols", f"{name} is given twice"
+
+
+def _path_option_faults(options: Mapping[str, Option], traits: Format) -> Iterator[tuple[str, str]]:
+    """Yield the options that name files, which Spark refuses beside a path."""
+    for name in options:
+        if traits.is_staged and name.lower() == "path":
+            yield f"options.{name}", "leave it out: `path` names the files"
 
 
 def _date_faults(sink: Sink) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def resolve(base: str, path: str) -> str:
 
 def is_within(location: str, folder: str) -> bool:
     """Return whether a location is the folder or anywhere below it."""
-    return f"{location}/".startswith(f"{folder}/")
+    return f"{_as_hadoop_reads(location)}/".startswith(f"{_as_hadoop_reads(folder)}/")
 
 
 def is_local(location: str) -> bool:
@@ -76,6 +77,16 @@ def parent(location: str) -> str:
 def _normal(path: Path) -> str:
     """Remove `..` without a look at the file system, so that each place has one spelling."""
     return Path(os.path.normpath(path)).as_posix()
+
+
+def _as_hadoop_reads(location: str) -> str:
+    """Return a URL without `..`, `.` and doubled slashes; a local path has none."""
+    if is_local(location):
+        return location
+    authority = _AUTHORITY.match(location)
+    start = authority[0] if authority else ""
+    path = posixpath.normpath("/" + location[len(start) :].lstrip("/"))
+    return start + path.rstrip("/")
 
 
 def for_spark(location: str) -> str:

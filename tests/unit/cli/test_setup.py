@@ -217,6 +217,7 @@ class TestDoctor:
             "api.page": ("3", "system"),
             "schedule.cron": ("at two", "system"),
             "schema.drift": ("refuse", "system"),
+            "schedule.offset": ("2", "System"),
             "DB_PASSWORD": ("hunter2", "secret"),
         }
         there.upsert(
@@ -240,11 +241,15 @@ class TestDoctor:
             "retry.maxx": "warning",
             "api.page": "warning",
             "schedule.cron": "warning",
+            "schedule.offset": "warning",
             "DB_PASSWORD": "missing",
         }
         assert found["retry.max"][1] == "param_value: 'many' is not a whole number from 0 to 99"
         assert found["retry.maxx"][1].endswith("did you mean retry.max?")
         assert "'at two' is not a cron schedule" in found["schedule.cron"][1]
+        assert found["schedule.offset"][1] == (
+            "param_type 'System' has no effect; did you mean system?"
+        )
 
     def test_java_that_is_not_there(self, sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("JAVA_HOME", str(sample / "no-java"))

@@ -355,6 +355,18 @@ class TestSettings:
         assert "api.page is not a setting of param_type system" in str(warning)
         assert len(store.read(SYS_PARAMS)) == 1
 
+    @pytest.mark.parametrize(
+        ("given", "meant"), [("System", "system"), ("sytem", "system"), (" Secret", "secret")]
+    )
+    def test_a_param_type_that_is_misspelled_is_applied_with_a_warning(
+        self, desk: Desk, store: ControlStore, settings: Settings, given: str, meant: str
+    ) -> None:
+        file = desk.file({"sys_params": [{**setting("retry.max", "3"), "param_type": given}]})
+        (warning,) = apply_files([file], store, settings).warnings
+        assert str(warning).endswith(
+            f"key_name=*): param_type {given!r} has no effect; did you mean {meant}?"
+        )
+
     def test_a_row_is_judged_with_the_columns_that_are_there(
         self, desk: Desk, store: ControlStore
     ) -> None:

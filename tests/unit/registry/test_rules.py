@@ -81,6 +81,27 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
         "sinks[1].path: one would replace the other: '/data/t/{biz_dt}/b' and 't/{biz_dt}' of "
         "sinks[0]",
     ),
+    "one sink twice by a URL": (
+        {"sinks": [{**SINK, "path": "s3a://b/x/../out"}, {**SINK, "path": "s3a://b//out/"}]},
+        "sinks[1].path: one would replace the other: 's3a://b//out/' and 's3a://b/x/../out' of "
+        "sinks[0]",
+    ),
+    "a partition column twice": (
+        {"sinks": [{**SINK, "partition_cols": ["biz_dt", "region", "region"]}]},
+        "sinks[0].partition_cols: region is given twice",
+    ),
+    "a partition column without a name": (
+        {"sinks": [{**BY_PATH, "partition_cols": ["region", " "]}]},
+        "sinks[0].partition_cols: must be a list of names",
+    ),
+    "a sink's path as an option": (
+        {"sinks": [{**SINK, "options": {"Path": "x"}}]},
+        "sinks[0].options.Path: leave it out: `path` names the files",
+    ),
+    "a source's path as an option": (
+        {"sources": [{**SOURCE, "options": {"path": "x"}}]},
+        "sources[0].options.path: leave it out: `path` names the files",
+    ),
     "a source inside a sink": (
         {"sources": [{**SOURCE, "path": "t/{biz_dt}/in.csv"}], "sinks": [BY_PATH]},
         "sources[0].path: 't/{biz_dt}/in.csv' lies in 't/{biz_dt}', which a sink replaces: "

@@ -69,5 +69,19 @@ def test_is_within(location: str, is_inside: bool) -> None:
     assert is_within(location, "/a/b") is is_inside
 
 
+@pytest.mark.parametrize(
+    ("location", "is_inside"),
+    [
+        ("s3a://b/out/../x/a", True),
+        ("s3a://b//x", True),
+        ("s3a://b/./x/", True),
+        ("s3a://b/x/../out", False),
+        ("s3a://c/x", False),
+    ],
+)
+def test_is_within_a_url_as_hadoop_reads_it(location: str, is_inside: bool) -> None:
+    assert is_within(location, "s3a://b/x") is is_inside
+
+
 def test_parent() -> None:
     assert parent("hdfs://nn/a/b=1") == "hdfs://nn/a"
