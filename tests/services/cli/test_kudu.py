@@ -154,7 +154,7 @@ def test_up_says_what_is_next_and_status_what_is_there(home: Home, ports: Ports)
     said = up(home, ports)
 
     assert "Kudu is up." in said
-    assert "testing only" in said
+    assert "never in production" in said
     assert f"ORCH_CONTROL_URL={ports.control_url}\n" in said
     assert "orch init --sample" in said
     assert ports.web_url("master") in said
