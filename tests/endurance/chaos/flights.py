@@ -77,6 +77,8 @@ class Flight:
             self._give_up(left, f"left after {LEFT_S} s")
         if time.monotonic() > self._launched + _LONGEST_S:
             self._give_up(world.run_processes(self.plan.biz_dt), f"not over in {_LONGEST_S} s")
+        if self.is_over:
+            world.withdraw_order(self.plan)
 
     def _give_up(self, left: list[psutil.Process], what: str) -> None:
         self.complaints.append(f"{what}: {[' '.join(each.cmdline()[:6]) for each in left]}")

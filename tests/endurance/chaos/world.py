@@ -66,6 +66,13 @@ class World:
             order.parent.mkdir(parents=True, exist_ok=True)
             order.write_text(str(plan.strike.step))
 
+    def withdraw_order(self, plan: Plan) -> None:
+        """Let no run be held for a flight that is over: the queue may take up an older one."""
+        if plan.strike and plan.strike.step:
+            order = self.order(plan)
+            order.unlink(missing_ok=True)
+            order.with_suffix(".go").touch()
+
     def order(self, plan: Plan) -> Path:
         """Where the script looks whether it is to be held; see struck_job."""
         assert plan.strike is not None
