@@ -50,12 +50,21 @@ def explained(root: str) -> Generator[None]:
             if gone:
                 raise SourceGoneError(as_location(gone["path"])) from error
             if _NO_SPACE.search(text):
+                _close_abandoned_files()
                 raise PublishError(
                     f"{root}: no space is left to write to ({text}); nothing was published, the "
                     "old data is in place. Free some there, or in Spark's folder for what does not "
                     "fit in memory (spark.local.dir), and start the job again"
                 ) from error
         raise
+
+
+def _close_abandoned_files() -> None:
+    """Let the JVM close what a failed writer left open: until then its deleted files take space."""
+    from pyspark import SparkContext
+
+    context: Any = SparkContext
+    context._jvm.java.lang.System.gc()
 
 
 def _texts(thrown: Any) -> Iterator[str]:

@@ -9,6 +9,7 @@ import ctypes
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from framework.errors import FrameworkError, PublishError, SourceGoneError
 from framework.storage.local import LocalFileSystem
 from orch_dagster.spark.failure_text import exception_line
 from tests.samples import DATE, document
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -115,6 +117,8 @@ def test_a_disk_that_fills_up_while_spark_writes(home: Home) -> None:
         assert said.startswith(f"PublishError: {home.table}: no space is left to write to (")
         assert "the old data is in place. Free some there" in said
         assert home.shown() == before
+        # The writer that failed never closed its file.
+        wait_until(lambda: shutil.disk_usage(home.table).free > 500_000, "space on the disk")
         home.land("2")
         assert home.rows() == ["2"]
 
