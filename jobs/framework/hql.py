@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from framework import hql_text
 from framework.contract.variables import SQL_DIR
 from framework.errors import HqlError
+from framework.hql_parse import ParsedStatement, parse_statement
+from framework.session import session_of_its_own
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -29,17 +31,38 @@ class Script:
     statements: tuple[hql_text.Statement, ...]
 
 
+@dataclass(frozen=True)
+class QueryResult:
+    """The rows of a query, which Spark computes when they are written.
+
+    Attributes:
+        rows: The rows.
+        finish: Runs the commands that follow the query in its file, such as DROP TABLE; to be
+            called when the rows are written. None if no commands follow.
+    """
+
+    rows: DataFrame
+    finish: Callable[[], None] | None = None
+
+
 def exec_hql(
     spark: SparkSession, hql: str, variables: Mapping[str, str] | None = None
 ) -> DataFrame:
-    """Run the file `hql` (relative to JOB_SQL_DIR) and return its last statement's result.
+    """Run the file `hql` (relative to JOB_SQL_DIR) and return the result of its last query.
 
-    Spark itself substitutes `variables` for `${hivevar:name}` and `${name}`.
+    Spark itself substitutes `variables` for `${hivevar:name}` and `${name}`. If commands follow
+    the query, its rows are computed before they run, and kept by Spark.
 
     Raises:
-        HqlError: If the file is missing, a variable is not set, or Spark refuses a statement.
+        HqlError: If the file is missing or holds no query, a variable is not set, or Spark refuses
+            a statement.
     """
-    return run_script(spark, load_script(hql), variables or {})
+    result = run_script(spark, load_script(hql), variables or {})
+    if result.finish is None:
+        return result.rows
+    rows = result.rows.localCheckpoint()
+    result.finish()
+    return rows
 
 
 def load_script(hql: str) -> Script:
@@ -66,23 +89,65 @@ def load_script(hql: str) -> Script:
     return Script(str(file), statements)
 
 
-def run_script(spark: SparkSession, script: Script, variables: Mapping[str, str]) -> DataFrame:
-    """Run every statement of a script and return the last one's result.
+def run_script(spark: SparkSession, script: Script, variables: Mapping[str, str]) -> QueryResult:
+    """Run a script up to its last query, and return the query's result.
+
+    All statements are parsed before the first one runs.
 
     Raises:
         HqlError: If variables are not set (it names all), a value is unsafe, Spark refuses a
-            statement, or the last statement has no result.
+            statement, or no statement is a query.
     """
     check_variables(spark, script, variables)
     with _variables_set(spark, variables):
-        results = [_run(spark, script, statement) for statement in script.statements]
-    if not results[-1].columns:
-        raise HqlError(
-            script.file,
-            script.statements[-1].line,
-            "the last statement returns no rows to land; end the file with a SELECT",
-        )
-    return results[-1]
+        steps = list(zip(script.statements, _parsed(spark, script), strict=True))
+        last = max((n for n, (_, parsed) in enumerate(steps) if parsed.is_query), default=None)
+        if last is None:
+            raise HqlError(
+                script.file,
+                script.statements[-1].line,
+                "no statement of the file is a query, so there are no rows to land; add a SELECT",
+            )
+        results = [_run(spark, script, *step) for step in steps[: last + 1]]
+        values = {name: _setting(spark, name) for name in variables}
+    at_query = {name: value for name, value in values.items() if value is not None}
+    commands = steps[last + 1 :]
+
+    def finish() -> None:
+        with _variables_set(spark, at_query):
+            for step in commands:
+                _run(spark, script, *step)
+
+    return QueryResult(results[-1], finish if commands else None)
+
+
+def _parsed(spark: SparkSession, script: Script) -> list[ParsedStatement]:
+    """Parse all statements in a session that is thrown away, where only SET and RESET are run.
+
+    Raises:
+        HqlError: If a variable was RESET, Spark can't parse a statement, or Spark would ignore
+            an assignment.
+    """
+    trial = session_of_its_own(spark)
+    all_parsed: list[ParsedStatement] = []
+    for statement in script.statements:
+        for used in statement.variables:
+            if used.prefix in hql_text.SESSION_PREFIXES and _setting(trial, used.name) is None:
+                raise HqlError(script.file, used.line, f"not set any more, by RESET: {used.text}")
+        with _named_line(script, statement):
+            parsed = parse_statement(trial, statement.text)
+        if parsed.assignment and parsed.assignment[0].startswith(("env:", "system:")):
+            name = parsed.assignment[0].partition(":")[2]
+            raise HqlError(
+                script.file,
+                statement.line,
+                f"SET {parsed.assignment[0]} has no effect in Spark; write SET hivevar:{name}=.., "
+                f"which ${{hivevar:{name}}} reads",
+            )
+        if parsed.assignment or parsed.is_reset:
+            _run(trial, script, statement, parsed)
+        all_parsed.append(parsed)
+    return all_parsed
 
 
 def check_variables(spark: SparkSession, script: Script, variables: Mapping[str, str]) -> None:
@@ -147,12 +212,27 @@ def _setting(spark: SparkSession, name: str) -> str | None:
     return spark.conf.get(name, None)
 
 
-def _run(spark: SparkSession, script: Script, statement: hql_text.Statement) -> DataFrame:
+def _run(
+    spark: SparkSession, script: Script, statement: hql_text.Statement, parsed: ParsedStatement
+) -> DataFrame:
+    with _named_line(script, statement):
+        if parsed.assignment:
+            key, value = parsed.assignment
+            name = hql_text.variable_name(key)
+            if name != key:
+                # Hive reads it as ${hivevar:name}; Spark's SET would set the key as it is written.
+                spark.conf.set(name, value)
+        return spark.sql(statement.text)
+
+
+@contextmanager
+def _named_line(script: Script, statement: hql_text.Statement) -> Generator[None]:
+    """Turn what Spark raises on a statement into an error with file and line."""
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
     try:
-        return spark.sql(statement.text)
+        yield
     except (PySparkException, Py4JJavaError) as error:
         line = statement.line + (_line_in_statement(error) or 1) - 1
         raise HqlError(script.file, line, str(error).strip()) from error

@@ -35,6 +35,8 @@ _SET = re.compile(r"\s*set\s+(?P<name>[^\s=;]+)\s*=", re.IGNORECASE)
 
 # All of these read the session's configuration.
 SESSION_PREFIXES = ("", "hivevar", "hiveconf", "spark", "sparkconf")
+# Hive's names of what `SET` sets; Spark substitutes a variable by its name without them.
+_HIVE_PREFIXES = ("hivevar:", "hiveconf:")
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,13 @@ class Statement:
 
     @property
     def assigned(self) -> str | None:
-        """Return the setting that the statement sets (`SET name = value`), or None."""
+        """Return the variable that the statement sets (`SET name = value`), or None.
+
+        `SET hivevar:name = value` and `SET hiveconf:name = value` set the variable `name`.
+        """
         code = "".join(text for kind, text, _ in _scan(self.text) if kind != "comment")
         match = _SET.match(code)
-        return match["name"] if match else None
+        return variable_name(match["name"].strip("`")) if match else None
 
 
 def split(text: str) -> tuple[Statement, ...]:
@@ -76,6 +81,16 @@ def split(text: str) -> tuple[Statement, ...]:
         elif kind != "comment":
             code.append((piece, at))
     return tuple(statements)
+
+
+def variable_name(key: str) -> str:
+    """Return the variable that `SET key = value` sets.
+
+    >>> variable_name("hivevar:cutoff")
+    'cutoff'
+    """
+    prefix = next((each for each in _HIVE_PREFIXES if key.startswith(each)), "")
+    return key.removeprefix(prefix)
 
 
 def unset(statements: Collection[Statement], known: Collection[str]) -> Iterator[Variable]:

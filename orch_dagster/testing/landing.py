@@ -103,7 +103,7 @@ class Landing:
         sys_params: Mapping[str, str] | None = None,
         **given: Given,
     ) -> Result:
-        """Run an HQL file alone, and return the last statement's result.
+        """Run an HQL file alone, and return the result of its last query.
 
         Args:
             file: The file, relative to ORCH_HQL_DIR.

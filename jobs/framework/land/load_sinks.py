@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from framework.check.run_checks import Findings, StagedSink, run_checks
 from framework.contract.paths import parent
 from framework.errors import EmptyResultError, LockedError, PublishError
+from framework.hql import QueryResult
 from framework.land.staging import Staged, shape, stage
 from framework.logging import get_logger
 from framework.params import JobParams
@@ -39,24 +40,28 @@ def load_sinks(
     spark: SparkSession,
     params: JobParams,
     plan: Plan,
-    result: DataFrame,
+    query: QueryResult,
     rejected: Sequence[Rejected],
     scans: Scans,
 ) -> LoadedSinks:
     """Publish a date to all of its sinks, or to none.
 
+    The commands after the HQL's query run when its rows are written and checked, before the swap.
+
     Args:
         spark: The session.
         params: The job's parameters.
         plan: The date's plan.
-        result: The date's rows.
+        query: The date's rows.
         rejected: The bad records of its sources.
         scans: The counter of the rows that are read for it.
 
     Raises:
+        HqlError: If Spark refuses a command after the query.
         PublishError: If the result was not published, or (the text tells) it is unknown.
         SourceGoneError: If a source's file disappeared.
     """
+    result = query.rows
     shaped = [shape(result, planned, plan.biz_dt.isoformat()) for planned in plan.sinks]
     has_files = any(planned.place for planned in plan.sinks)
     with _read_once(result, len(plan.sinks) > 1 or not has_files):
@@ -76,6 +81,8 @@ def load_sinks(
                 if planned.place is None and row_count:
                     options = planned.sink.options
                     append_to_table(rows, planned.sink.format, planned.root, options=options)
+            if query.finish:
+                query.finish()
     in_files = iter(staged)
     return LoadedSinks(
         sinks=tuple(

@@ -6,14 +6,14 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from framework.hql import run_script
+from framework.hql import QueryResult, run_script
 from framework.plan import Plan
 from framework.read.bad_records import Rejected, fitting_records
 from framework.read.null_tokens import read_records
 from framework.read.scan_metrics import Scans
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 
 @contextmanager
@@ -40,12 +40,12 @@ def opened_sources(
         yield tuple(all_rejected)
 
 
-def query(spark: SparkSession, plan: Plan) -> DataFrame:
-    """Return the result of the HQL, or without one the first source as it is.
+def query(spark: SparkSession, plan: Plan) -> QueryResult:
+    """Return the result of the HQL's last query, or without one the first source as it is.
 
     Raises:
         HqlError: If Spark refuses the HQL.
     """
     if plan.script is None:
-        return spark.table(plan.sources[0].view)
+        return QueryResult(spark.table(plan.sources[0].view))
     return run_script(spark, plan.script, plan.variables)

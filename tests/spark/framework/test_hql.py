@@ -38,7 +38,7 @@ def test_spark_fills_variables_in_and_the_session_is_left_as_it_was(
 
 
 @pytest.mark.spark
-def test_the_last_statement_counts_and_set_works(spark: SparkSession, sql_dir: Path) -> None:
+def test_the_last_query_counts_and_set_works(spark: SparkSession, sql_dir: Path) -> None:
     hql = write(
         sql_dir,
         "\ufeffSET lowest = 2;\n"
@@ -89,7 +89,9 @@ def test_substitution_that_is_switched_off_is_refused(spark: SparkSession, sql_d
         ("SELECT 1;\n\n-- c\nSELECT 1,\n  ,2", 5, "PARSE_SYNTAX_ERROR"),
         ("SELECT 1;\n\nSELECT 1\nFROM nowhere", 4, "TABLE_OR_VIEW_NOT_FOUND"),
         ("SELECT 'never closed", 1, "PARSE"),
-        ("SELECT 1;\n/* c */ CREATE TEMP VIEW only AS SELECT 1", 2, "returns no rows to land"),
+        ("SET a = 1;\n/* c */ CREATE TEMP VIEW only AS SELECT 1;\nSHOW VIEWS", 3, "is a query"),
+        ("SELECT 1;\nSET a = 1;\nSELEC 2", 3, "PARSE_SYNTAX_ERROR"),
+        ("SELECT 1;\nDROP TABLE nowhere_at_all", 2, "TABLE_OR_VIEW_NOT_FOUND"),
     ],
 )
 def test_refused_statements_name_the_line_of_the_file(
@@ -101,6 +103,134 @@ def test_refused_statements_name_the_line_of_the_file(
     assert refused.value.line == line
     assert str(refused.value).startswith(f"{sql_dir / 'x.hql'}:{line}: ")
     assert problem in str(refused.value)
+
+
+QUERIES = [
+    "WITH a AS (SELECT 7 x) SELECT x FROM a",
+    "FROM one SELECT x",
+    "VALUES (7)",
+    "TABLE one",
+    "SELECT x FROM one WHERE x < 7 UNION ALL (SELECT x FROM one)",
+    "-- the rows\n(SELECT x FROM one)",
+]
+COMMANDS = [
+    "SET spark.sql.shuffle.partitions=3",
+    "SET spark.sql.shuffle.partitions",
+    "SET",
+    "SHOW VIEWS",
+    "DESCRIBE one",
+    "DESCRIBE QUERY SELECT 8",
+    "EXPLAIN SELECT 8",
+    "CREATE OR REPLACE TEMP VIEW later AS SELECT 8 x",
+    "CACHE TABLE kept AS SELECT 8 x; UNCACHE TABLE kept; DROP VIEW kept",
+    "INSERT INTO {table} SELECT 8",
+    "WITH a AS (SELECT 8 x) INSERT INTO {table} SELECT x FROM a",
+    "FROM one INSERT INTO {table} SELECT x INSERT INTO {table} SELECT x + 1",
+    "INSERT OVERWRITE DIRECTORY '{folder}' USING json SELECT 8",
+    "DROP TABLE IF EXISTS nowhere",
+    "DROP VIEW one",
+    "RESET spark.sql.shuffle.partitions",
+    "RESET",
+    "REFRESH TABLE {table}",
+    "-- a comment",
+]
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("query", QUERIES)
+def test_each_kind_of_query_is_a_result(spark: SparkSession, sql_dir: Path, query: str) -> None:
+    one = "CREATE TEMP VIEW one AS SELECT 7 x"
+    hql = write(sql_dir, f"{one};\nSELECT 1 y;\n{query};\nSET a = 1;\n-- end\n")
+    assert [tuple(row) for row in exec_hql(spark, hql).collect()] == [(7,)]
+
+
+@pytest.mark.spark
+def test_no_command_after_the_query_is_a_result(
+    spark: SparkSession, sql_dir: Path, tmp_path: Path
+) -> None:
+    """One file for each, as most share what a session and a table cost."""
+    spark.sql("CREATE TABLE commands_after (x INT) USING json")
+    try:
+        for command in COMMANDS:
+            filled = command.format(table="commands_after", folder=(tmp_path / "d").as_posix())
+            text = f"CREATE OR REPLACE TEMP VIEW one AS SELECT 7 x; SELECT x FROM one; {filled}"
+            rows = exec_hql(spark, write(sql_dir, text)).collect()
+            assert [tuple(row) for row in rows] == [(7,)], command
+        assert sorted(row.x for row in spark.table("commands_after").collect()) == [7, 8, 8, 8]
+        assert [path.name for path in (tmp_path / "d").glob("*.json")]
+    finally:
+        spark.sql("DROP TABLE commands_after")
+
+
+@pytest.mark.spark
+def test_commands_after_the_query_neither_break_nor_change_its_rows(
+    spark: SparkSession, sql_dir: Path
+) -> None:
+    hql = write(
+        sql_dir,
+        "CREATE TABLE staged_once USING orc AS SELECT '${hivevar:biz_dt}' d;\n"
+        "SELECT d, current_timezone() z FROM staged_once;\n"
+        "DROP TABLE staged_once;\nSET spark.sql.session.timeZone = Asia/Tokyo;\n"
+        "CREATE TEMP VIEW after AS SELECT '${biz_dt}' d",
+    )
+    spark.conf.set("spark.sql.session.timeZone", "UTC")
+    rows = exec_hql(spark, hql, {"biz_dt": "2024-05-15"})
+    assert [tuple(row) for row in rows.collect()] == [("2024-05-15", "UTC")]
+    assert not spark.catalog.tableExists("staged_once")
+    assert [row.d for row in spark.table("after").collect()] == ["2024-05-15"]
+
+
+@pytest.mark.spark
+def test_nothing_runs_in_a_file_that_is_refused(spark: SparkSession, sql_dir: Path) -> None:
+    for text in ("CREATE TEMP VIEW ran AS SELECT 1", "CREATE TEMP VIEW ran AS SELECT 1; SELEC 2"):
+        with pytest.raises(HqlError):
+            exec_hql(spark, write(sql_dir, text))
+        assert not spark.catalog.tableExists("ran")
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(
+    "setting", ["hivevar:cutoff", "hiveconf:cutoff", "cutoff", "`hivevar:cutoff`"]
+)
+@pytest.mark.parametrize("used", ["hivevar:cutoff", "hiveconf:cutoff", "cutoff"])
+def test_a_script_sets_variables(
+    spark: SparkSession, sql_dir: Path, setting: str, used: str
+) -> None:
+    hql = write(
+        sql_dir,
+        f"-- from\nset {setting}=2024-01-01;\n"
+        f"SET hivevar:text = '${{{used}}}';\nSELECT '${{{used}}}' a, ${{text}} b",
+    )
+    assert [tuple(r) for r in exec_hql(spark, hql).collect()] == [("2024-01-01", "2024-01-01")]
+
+
+@pytest.mark.spark
+def test_a_script_may_set_a_variable_of_the_run_for_itself(
+    spark: SparkSession, sql_dir: Path
+) -> None:
+    hql = write(sql_dir, "SELECT '${d}' a; SET hivevar:d=2; SELECT '${d}' a")
+    assert [row.a for row in exec_hql(spark, hql, {"d": "1"}).collect()] == ["2"]
+    assert spark.conf.get("d", None) is None
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        ("SELECT '${hivevar:c}';\nSET hivevar:c=1", 1, r"not set: \$\{hivevar:c\} \(line 1\)"),
+        ("SET hivevar:d=1;\n\nSELECT '${hivevar:c}'", 3, r"not set: \$\{hivevar:c\}"),
+        ("SET hivevar:c=${c};\nSELECT '${c}'", 1, r"not set: \$\{c\}"),
+        ("SET c=1;\nRESET;\nSELECT\n'${c}'", 4, r"not set any more, by RESET: \$\{c\}"),
+        ("SELECT 1;\nSET system:user.name=x", 2, "SET system:user.name has no effect"),
+        ("SET env:HOME=x;\nSELECT 1", 1, r"write SET hivevar:HOME=\.\."),
+    ],
+)
+def test_a_variable_that_would_be_empty_is_refused(
+    spark: SparkSession, sql_dir: Path, text: str, line: int, problem: str
+) -> None:
+    with pytest.raises(HqlError, match=problem) as refused:
+        exec_hql(spark, write(sql_dir, text))
+    assert refused.value.line == line
 
 
 @pytest.mark.spark

@@ -35,6 +35,35 @@ def test_without_hql_the_first_source_is_landed_as_it_is(home: Home) -> None:
     assert home.rows() == [("1", "a", DATE), ("2", "b", DATE)]
 
 
+def test_the_last_query_lands_and_commands_after_it_run(home: Home) -> None:
+    home.source("id,name\n1,a\n2,b\n")
+    sinks = [sink("orc", "out/t", "biz_dt"), sink("parquet", "out/p", "biz_dt")]
+    for file_sinks in (sinks[:1], sinks):
+        landed = home.land(
+            hql="DROP TABLE IF EXISTS staged_names;\n"
+            "CREATE TABLE staged_names USING orc AS SELECT id, name FROM row1;\n"
+            "SELECT id, name FROM staged_names;\n"
+            "DROP TABLE staged_names;\n"
+            "SET spark.sql.shuffle.partitions=3;\n-- done",
+            sinks=file_sinks,
+            keys="id",
+        )
+        assert landed.row_count == 2
+        assert home.rows() == [("1", "a", DATE), ("2", "b", DATE)]
+        assert not home.spark.catalog.tableExists("staged_names")
+        assert home.spark.conf.get("spark.sql.shuffle.partitions") == "3"
+
+
+def test_a_command_that_fails_after_the_query_keeps_the_old_date(home: Home) -> None:
+    home.source("id\n1\n")
+    home.land()
+    home.source("id\n2\n")
+    with pytest.raises(HqlError, match=r"x\.hql:2: .*TABLE_OR_VIEW_NOT_FOUND"):
+        home.land(hql="SELECT id FROM row1;\nDROP TABLE no_such_table")
+    assert home.rows() == [("1", DATE)]
+    assert home.leftovers() == []
+
+
 def test_several_sinks_and_formats_get_the_same_rows(home: Home) -> None:
     home.source('id,name\n1,"a\nb"\n2,"c""d"\n')
     sources = [
