@@ -14,9 +14,14 @@ from dagster._core.storage.tags import RUN_KEY_TAG, SCHEDULED_EXECUTION_TIME_TAG
 
 from orch_dagster.bundle.fetch import stamp_dates
 from orch_dagster.control.store import ControlStore
-from orch_dagster.defs.partitions import PARTITION_TAG
+from orch_dagster.defs.partitions import biz_dts_of, tags_of
 from orch_dagster.defs.repository import ControlTables
 from orch_dagster.defs.step.log_writer import ExecutionLogWriter, StepRun, first_report
+
+
+def dates_of(request: dg.RunRequest) -> tuple[str, ...]:
+    """The business dates of a request."""
+    return biz_dts_of(DagsterRun("any", tags=dict(request.tags)))
 
 
 @dataclass
@@ -40,13 +45,13 @@ class Played:
         with dg.build_schedule_context(self.instance, scheduled_execution_time=at) as context:
             return self.location.get_schedule(schedule).evaluate_tick(context)
 
-    def dates(self, schedule: str, at: datetime) -> list[str | None]:
+    def dates(self, schedule: str, at: datetime) -> list[str]:
         """The dates that a tick asks for; its runs begin."""
         asked = self.tick(schedule, at).run_requests or []
         job_name = self.location.get_schedule(schedule).job_name
         for request in asked:
             self.launch(job_name, request, {SCHEDULED_EXECUTION_TIME_TAG: at.isoformat()})
-        return [request.partition_key for request in asked]
+        return [day for request in asked for day in dates_of(request)]
 
     def sense(self, sensor: str) -> SensorExecutionData:
         """Evaluate a sensor; nothing is launched."""
@@ -80,9 +85,9 @@ class Played:
             asset_selection=keys,
         )
 
-    def start(self, job_name: str, biz_dt: str, **tags: str) -> DagsterRun:
-        """A run that somebody asked for by hand."""
-        request = dg.RunRequest(tags={PARTITION_TAG: biz_dt, **tags})
+    def start(self, job_name: str, *biz_dts: str, **tags: str) -> DagsterRun:
+        """A run that somebody asked for by hand, of one date or of several."""
+        request = dg.RunRequest(tags={**tags_of(biz_dts), **tags})
         return self.launch(job_name, request)
 
     def begin(self, run: DagsterRun, job_name: str) -> ExecutionLogWriter:
@@ -90,15 +95,15 @@ class Played:
         spec = self.location.location.registry.jobs[job_name]
         record = self.instance.get_run_record_by_id(run.run_id)
         assert record is not None
-        biz_dt = run.tags[PARTITION_TAG]
+        biz_dts = biz_dts_of(run)
         log = ExecutionLogWriter(
             StepRun.of(self.instance, record),
             self.store,
             self._never,
-            first_report(spec, (biz_dt,)),
+            first_report(spec, biz_dts),
         )
         log.start()
-        stamp_dates(self.store, spec, run.run_id, [biz_dt])
+        stamp_dates(self.store, spec, run.run_id, biz_dts)
         return log
 
     def step(self, run: DagsterRun, job_name: str, status: str = "completed") -> None:

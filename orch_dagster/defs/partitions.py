@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import date, timedelta
 
@@ -62,6 +63,14 @@ def biz_dts_of(run: DagsterRun) -> tuple[str, ...]:
     return tuple(day for day in days if day in chosen) if chosen else days
 
 
+def biz_dts_or_none(run: DagsterRun) -> tuple[str, ...]:
+    """Return the business dates that a run's tags request; none for a run without valid dates."""
+    try:
+        return biz_dts_of(run)
+    except NotReadyError:
+        return ()
+
+
 def tags_of(biz_dts: Sequence[str]) -> dict[str, str]:
     """Return the tags of a run for exactly these dates, given in order.
 
@@ -72,3 +81,19 @@ def tags_of(biz_dts: Sequence[str]) -> dict[str, str]:
     tags = {RANGE_START_TAG: biz_dts[0], RANGE_END_TAG: biz_dts[-1]}
     has_gaps = len(days_of_range(biz_dts[0], biz_dts[-1])) > len(biz_dts)
     return {**tags, DATES_TAG: " ".join(biz_dts)} if has_gaps else tags
+
+
+def run_key_of(name: str, biz_dts: Sequence[str], *others: str) -> str:
+    """Return a run key for a request of these dates, by which a daemon makes one run of it.
+
+    Args:
+        name: The job or group.
+        biz_dts: The dates, in order; at least one.
+        others: What else tells this request from others of the same dates; empty texts are left
+            out.
+    """
+    if len(biz_dts) == 1:
+        return " ".join(filter(None, [name, *biz_dts, *others]))
+    # Not the dates themselves: an index of Postgres takes at most 2,704 bytes of a tag.
+    rest = hashlib.sha256(" ".join([*biz_dts, *others]).encode()).hexdigest()[:16]
+    return f"{name} {biz_dts[0]} {biz_dts[-1]} {rest}".lstrip()

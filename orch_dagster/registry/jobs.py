@@ -122,6 +122,11 @@ class Group:
         """Return the job_id of each job."""
         return tuple(spec.job_id for spec in self.jobs)
 
+    @property
+    def job_names(self) -> tuple[str, ...]:
+        """Return the name of each job."""
+        return tuple(spec.job_name for spec in self.jobs)
+
 
 @dataclass(frozen=True)
 class Registry:

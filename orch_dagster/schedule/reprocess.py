@@ -21,6 +21,7 @@ class Attempt:
         reprocess_dt: The value that it was requested for; None for every other run of the date.
         row_run_id: The run_id of process_control when it was requested; '' for null.
         is_settled: Whether the row's value was cleared, as all jobs had completed.
+        was_held: Whether it failed while another run held the date, and so perhaps for that.
     """
 
     run_id: str
@@ -28,22 +29,24 @@ class Attempt:
     reprocess_dt: str | None = None
     row_run_id: str = ""
     is_settled: bool = False
+    was_held: bool = False
 
 
 def why_not_now(row: ProcessControl, attempts: Iterable[Attempt]) -> str | None:
     """Return why a due row is not requested now, or None if it is.
 
     Each run writes its run_id into the row when it starts. So the row of a run that reprocesses
-    and fails has changed, but is not requested again for that.
+    and fails has changed, but is not requested again for that. One that failed beside another run
+    of the date is requested again once both are over.
 
     Args:
         row: The row, its reprocess_dt due.
-        attempts: The runs of its date.
+        attempts: The runs that hold its date, of one date or of several.
     """
     for attempt in attempts:
         if not attempt.is_over:
             return f"run {attempt.run_id} of that date has not ended"
-        if attempt.reprocess_dt != row.reprocess_dt or attempt.is_settled:
+        if attempt.reprocess_dt != row.reprocess_dt or attempt.is_settled or attempt.was_held:
             continue
         if (row.run_id or "") in (attempt.run_id, attempt.row_run_id):
             return (

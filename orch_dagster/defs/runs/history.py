@@ -21,8 +21,7 @@ from orch_dagster.defs.dagster_internals.failures import (
 )
 from orch_dagster.defs.dagster_internals.run_events import events_of_run
 from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
-from orch_dagster.defs.partitions import biz_dts_of
-from orch_dagster.errors import NotReadyError
+from orch_dagster.defs.partitions import biz_dts_or_none
 from orch_dagster.execution_log import (
     RunEndEvent,
     RunHistory,
@@ -94,7 +93,8 @@ class HistoryReader:
         return RunHistory(
             run_id=run.run_id,
             created_at=record.create_timestamp,
-            biz_dts=_dates_or_none(run),
+            # A run without a date started no job, so it has no rows.
+            biz_dts=biz_dts_or_none(run),
             job_ids={name: self._job_ids[name] for name in parents if name in self._job_ids},
             reports=reports,
             failures=failures,
@@ -110,11 +110,3 @@ def _run_reason(event: DagsterEvent) -> str:
 
 def _at(entry: EventLogEntry) -> datetime:
     return datetime.fromtimestamp(entry.timestamp, tz=timezone.utc)
-
-
-def _dates_or_none(run: DagsterRun) -> tuple[str, ...]:
-    try:
-        return biz_dts_of(run)
-    except NotReadyError:
-        # A run without a date started no job, so it has no rows.
-        return ()

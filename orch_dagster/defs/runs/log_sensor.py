@@ -25,7 +25,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
 from orch_dagster.defs.runs.history import RUN_ENDS, HistoryReader
 from orch_dagster.defs.runs.retention import OldLogs
-from orch_dagster.defs.schedule.reprocess_sensor import settle_reprocess
+from orch_dagster.defs.schedule.reprocess_runs import settle_reprocess
 from orch_dagster.execution_log import RunHistory, project, write_rows
 from orch_dagster.registry.location import Location
 from orch_dagster.schedule.process_dt import completed_by_run, stamp_process_dts

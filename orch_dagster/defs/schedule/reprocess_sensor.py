@@ -1,35 +1,39 @@
-"""reprocess_dt: the sensor that requests a business date again, and clears it on completion."""
+"""reprocess_dt: the sensor that requests business dates again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timezone
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster import RunRecord
 
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
-from orch_dagster.control.records import COMPLETED, ExecutionLog, ProcessControl, read_records
+from orch_dagster.control.group import GroupKey
+from orch_dagster.control.records import ProcessControl, read_records
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
-from orch_dagster.defs.dagster_internals.run_changes import tag_run
-from orch_dagster.defs.partitions import PARTITION_TAG, last_biz_dt
+from orch_dagster.defs.partitions import last_biz_dt, run_key_of, tags_of
+from orch_dagster.defs.schedule.dated_runs import DatedRuns
+from orch_dagster.defs.schedule.reprocess_runs import (
+    REPROCESS_TAG,
+    Requested,
+    completed_by,
+    is_settled,
+    reprocess_tags,
+    requested_rows,
+    runs_of_group,
+)
 from orch_dagster.defs.translator import asset_key
-from orch_dagster.registry.jobs import Group
+from orch_dagster.registry.jobs import Group, JobSpec
 from orch_dagster.registry.location import Location
 from orch_dagster.schedule.reprocess import Attempt, downstream, due_rows, why_not_now
 from orch_dagster.schedule.schedules import time_zone
 
 REPROCESS_SENSOR = "reprocess"
-# The group that a run reprocesses, the requesting reprocess_dt, and the row's run_id at that time.
-REPROCESS_TAG = "orch/reprocess"
-REPROCESS_DT_TAG = "orch/reprocess_dt"
-_ROW_RUN_ID_TAG = "orch/reprocess_row_run_id"
-# All jobs completed and the row's value is cleared, so the same value may be set again.
-_SETTLED_TAG = "orch/reprocess_settled"
 
 _RUNS_A_TICK = 50
 
@@ -42,7 +46,6 @@ def reprocess_sensor(location: Location, jobs: Sequence[dg.JobDefinition]) -> dg
         jobs: The jobs of the groups, and Dagster's implicit job of all assets.
     """
     settings = location.settings
-    groups = {group.key: group for group in location.registry.groups.values()}
 
     @dg.sensor(
         name=REPROCESS_SENSOR,
@@ -54,117 +57,167 @@ def reprocess_sensor(location: Location, jobs: Sequence[dg.JobDefinition]) -> dg
         "earlier, with all jobs of the group and those that wait for them.",
     )
     def reprocess(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        now = datetime.now(timezone.utc)
-        zones = {
-            key: ZoneInfo(time_zone(location, group.key_names)) for key, group in groups.items()
-        }
-        today = {key: now.astimezone(zone).date().isoformat() for key, zone in zones.items()}
-        requested, reasons = 0, list[str]()
         with opened_store(settings) as store:
-            rows = read_records(store, ProcessControl, columns=["reprocess_dt", "run_id"])
-            due, warnings = due_rows(rows, today)
-            for warning in warnings:
-                context.log.warning(warning)
-            for row in due:
-                group = groups[row.group]
-                reason = _not_a_partition(location, row, now.date()) or why_not_now(
-                    row, _attempts(context.instance, row.biz_dt, group)
-                )
-                if reason:
-                    reasons.append(f"{group.name} {row.biz_dt}: {reason}")
-                elif requested < _RUNS_A_TICK:
-                    requested += 1
-                    yield _request(location, store, row, group)
-        if not requested:
+            requests, reasons = _Tick(location, context, store).requests()
+        yield from requests
+        if not requests:
             yield dg.SkipReason("; ".join(reasons) or "No reprocess_dt is due")
 
     return reprocess
 
 
-def _not_a_partition(location: Location, row: ProcessControl, today_utc: date) -> str | None:
-    """Return why Dagster would refuse a run of the date, or None."""
-    last = last_biz_dt(today_utc)
-    if location.first_biz_dt <= row.biz_dt <= last:
-        return None
-    return (
-        f"not among the partitions, {location.first_biz_dt} to {last}; lower ORCH_FIRST_BIZ_DT "
-        f"or reload the code location"
-    )
+class _Tick:
+    def __init__(
+        self, location: Location, context: dg.SensorEvaluationContext, store: ControlStore
+    ) -> None:
+        self._location = location
+        self._instance = context.instance
+        self._log = context.log
+        self._store = store
+        self._runs = DatedRuns(context.instance)
+        self._now = datetime.now(timezone.utc)
 
+    def requests(self) -> tuple[list[dg.RunRequest], list[str]]:
+        """Return a request for each group with dates to run, and why other dates are not run."""
+        rows = read_records(self._store, ProcessControl, columns=["reprocess_dt", "run_id"])
+        groups = {group.key: group for group in self._location.registry.groups.values()}
+        due, warnings = due_rows(rows, self._today(groups.values()))
+        for warning in warnings:
+            self._log.warning(warning)
+        requests: list[dg.RunRequest] = []
+        reasons: list[str] = []
+        for key in dict.fromkeys(row.group for row in due):
+            group = groups[key]
+            opened = [row.biz_dt for row in rows if row.group == key]
+            of_group = [row for row in due if row.group == key]
+            attempts = self._attempts(group, of_group)
+            ready: list[ProcessControl] = []
+            for row in of_group:
+                reason = (
+                    self._not_a_partition(row)
+                    or why_not_now(row, attempts[row.biz_dt])
+                    or self._runs_beside(group, row.biz_dt, opened)
+                )
+                if reason:
+                    reasons.append(f"{group.name} {row.biz_dt}: {reason}")
+                else:
+                    ready.append(row)
+            if ready and len(requests) < _RUNS_A_TICK:
+                requests.append(self._request(group, ready, attempts))
+        return requests, reasons
 
-def _attempts(instance: DagsterInstance, biz_dt: str, group: Group) -> Iterator[Attempt]:
-    """Yield the runs of the group's jobs for that date."""
-    job_names = {group.name, *(spec.job_name for spec in group.jobs)}
-    keys = {asset_key(spec) for spec in group.jobs}
-    for record in instance.get_run_records(dg.RunsFilter(tags={PARTITION_TAG: biz_dt})):
+    def _today(self, groups: Iterable[Group]) -> dict[GroupKey, str]:
+        """Return today's date in each group."""
+        zones = {
+            group.key: ZoneInfo(time_zone(self._location, group.key_names)) for group in groups
+        }
+        return {key: self._now.astimezone(zone).date().isoformat() for key, zone in zones.items()}
+
+    def _not_a_partition(self, row: ProcessControl) -> str | None:
+        """Return why Dagster would refuse a run of the date, or None."""
+        first, last = self._location.first_biz_dt, last_biz_dt(self._now.date())
+        if first <= row.biz_dt <= last:
+            return None
+        return (
+            f"not among the partitions, {first} to {last}; lower ORCH_FIRST_BIZ_DT or reload the "
+            f"code location"
+        )
+
+    def _attempts(
+        self, group: Group, due: Sequence[ProcessControl]
+    ) -> Mapping[str, Sequence[Attempt]]:
+        """Return the runs that hold the due dates, and those that their rows requested, by date."""
+        attempts: dict[str, list[Attempt]] = {row.biz_dt: [] for row in due}
+        for each in self._runs.unfinished:
+            if self._runs.plans(each.run, group.job_names):
+                for biz_dt in each.biz_dts & attempts.keys():
+                    attempts[biz_dt].append(Attempt(each.run.run_id, is_over=False))
+        values = {row.biz_dt: row.reprocess_dt for row in due}
+        for record in runs_of_group(self._instance, group):
+            for biz_dt, asked in requested_rows(record.dagster_run).items():
+                if record.dagster_run.is_finished and values.get(biz_dt) == asked.reprocess_dt:
+                    attempts[biz_dt].append(self._requested(record, group, biz_dt, asked))
+        return attempts
+
+    def _requested(self, record: RunRecord, group: Group, biz_dt: str, asked: Requested) -> Attempt:
         run = record.dagster_run
-        # A run that was never submitted, as its daemon died, must be requested again.
-        if run.status is DagsterRunStatus.NOT_STARTED:
-            continue
-        is_own = run.tags.get(REPROCESS_TAG) == group.name
-        if is_own or run.job_name in job_names or not keys.isdisjoint(run.asset_selection or ()):
-            yield Attempt(
-                run_id=run.run_id,
-                is_over=run.is_finished,
-                reprocess_dt=run.tags.get(REPROCESS_DT_TAG) if is_own else None,
-                row_run_id=run.tags.get(_ROW_RUN_ID_TAG, ""),
-                is_settled=_SETTLED_TAG in run.tags,
-            )
+        # First what costs nothing to know.
+        settled = is_settled(run, biz_dt)
+        return Attempt(
+            run_id=run.run_id,
+            is_over=True,
+            reprocess_dt=asked.reprocess_dt,
+            row_run_id=asked.row_run_id,
+            is_settled=settled,
+            was_held=not settled
+            and biz_dt in self._runs.held_up(record)
+            and not completed_by(self._store, group, biz_dt, [run.run_id]),
+        )
+
+    def _runs_beside(self, group: Group, biz_dt: str, opened: Sequence[str]) -> str | None:
+        """Return why the date waits for a run of other dates of the group, or None.
+
+        The changes of a date are counted against the date before, which must not be replaced
+        meanwhile.
+        """
+        for each in self._runs.unfinished:
+            if each.run.tags.get(REPROCESS_TAG) == group.name:
+                return f"run {each.run.run_id}, which reprocesses the group, has not ended"
+        before = max((day for day in opened if day < biz_dt), default=biz_dt)
+        after = min((day for day in opened if day > biz_dt), default=biz_dt)
+        holders = self._runs.holders(group.job_names, {before, after}, begun_only=True)
+        return next(
+            (f"run {run_id} of the date beside it has not ended" for run_id in holders), None
+        )
+
+    def _request(
+        self,
+        group: Group,
+        rows: Sequence[ProcessControl],
+        attempts: Mapping[str, Sequence[Attempt]],
+    ) -> dg.RunRequest:
+        """Request the group's chain for the oldest dates, with the downstream jobs of other groups.
+
+        Those are the ones that completed the date before. A date with other ones of them than the
+        oldest date waits until this run is over.
+        """
+        behind = self._completed_downstream(group, [row.biz_dt for row in rows])
+        first = behind[rows[0].biz_dt]
+        of_run = list(takewhile(lambda row: behind[row.biz_dt] == first, rows))
+        of_run = of_run[: self._location.settings.dates_per_run]
+        days = [row.biz_dt for row in of_run]
+        specs = (*group.jobs, *first)
+        return dg.RunRequest(
+            run_key=_run_key(group, of_run, attempts),
+            job_name=IMPLICIT_ASSET_JOB_NAME if first else group.name,
+            partition_key=days[0] if len(days) == 1 else None,
+            asset_selection=[asset_key(spec) for spec in specs] if first else None,
+            tags={**tags_of(days), **reprocess_tags(group, of_run)},
+        )
+
+    def _completed_downstream(
+        self, group: Group, biz_dts: Sequence[str]
+    ) -> Mapping[str, tuple[JobSpec, ...]]:
+        """Return the downstream jobs of other groups that completed each date."""
+        behind = list(downstream(self._location.registry, group))
+        done = completed(self._store, {spec.job_id for spec in behind}, biz_dts)
+        return {
+            day: tuple(spec for spec in behind if (spec.job_id, day) in done) for day in biz_dts
+        }
 
 
-def _request(
-    location: Location, store: ControlStore, row: ProcessControl, group: Group
-) -> dg.RunRequest:
-    """Request the group's chain, with other groups' downstream jobs that completed that date."""
-    behind = list(downstream(location.registry, group))
-    done = completed(store, {spec.job_id for spec in behind}, [row.biz_dt])
-    behind = [spec for spec in behind if (spec.job_id, row.biz_dt) in done]
-    tags = {
-        PARTITION_TAG: row.biz_dt,
-        REPROCESS_TAG: group.name,
-        REPROCESS_DT_TAG: row.reprocess_dt,
-        _ROW_RUN_ID_TAG: row.run_id,
-    }
-    return dg.RunRequest(
-        run_key=f"{group.name} {row.biz_dt} {row.reprocess_dt} {row.run_id or ''}".rstrip(),
-        job_name=IMPLICIT_ASSET_JOB_NAME if behind else group.name,
-        partition_key=row.biz_dt,
-        asset_selection=[asset_key(spec) for spec in (*group.jobs, *behind)] if behind else None,
-        tags={name: value for name, value in tags.items() if value},
-    )
-
-
-def settle_reprocess(
-    instance: DagsterInstance, store: ControlStore, location: Location, run: DagsterRun
-) -> None:
-    """Clear reprocess_dt once all jobs of the group completed the date in the runs it requested.
-
-    Repeating it is safe.
-
-    Args:
-        instance: The instance of the runs.
-        store: The control store; execution_log has the run's rows already.
-        location: The registry.
-        run: A run that has ended.
-    """
-    if REPROCESS_TAG not in run.tags or _SETTLED_TAG in run.tags:
-        return
-    value, biz_dt = run.tags.get(REPROCESS_DT_TAG, ""), run.tags.get(PARTITION_TAG, "")
-    group = location.registry.groups.get(run.tags[REPROCESS_TAG])
-    if group is None:
-        return
-    # A failed run may have been continued by later ones.
-    tags = {REPROCESS_TAG: group.name, REPROCESS_DT_TAG: value, PARTITION_TAG: biz_dt}
-    runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(tags=tags))]
-    run_ids = [request.run_id for request in runs if _SETTLED_TAG not in request.tags]
-    where = {"run_id": run_ids, "biz_dt": biz_dt, "status": COMPLETED}
-    done = {row.job_id for row in read_records(store, ExecutionLog, where, columns=["job_id"])}
-    if not done.issuperset(group.job_ids):
-        return
-    key = {**group.key.columns, "biz_dt": biz_dt}
-    rows = read_records(store, ProcessControl, key, columns=["reprocess_dt"])
-    # Another value is a new request.
-    if any(row.reprocess_dt == value for row in rows):
-        store.update(PROCESS_CONTROL, [{**key, "reprocess_dt": None}])
-    for run_id in run_ids:
-        tag_run(instance, run_id, {_SETTLED_TAG: "true"})
+def _run_key(
+    group: Group, rows: Sequence[ProcessControl], attempts: Mapping[str, Sequence[Attempt]]
+) -> str:
+    """Return a key that a new request has for itself."""
+    # A run that another one held up may have left the row as it was.
+    others = [
+        text
+        for row in rows
+        for text in (
+            row.reprocess_dt or "",
+            row.run_id or "",
+            *(each.run_id for each in attempts[row.biz_dt] if each.was_held),
+        )
+    ]
+    return run_key_of(group.name, [row.biz_dt for row in rows], *others)

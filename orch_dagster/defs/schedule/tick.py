@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from functools import cache, partial
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -22,12 +22,14 @@ from orch_dagster.defs.schedule.cursor import (
     SCHEDULE_TAG,
     WAITING_SENSOR,
     WAITING_TAG,
+    Requests,
     ScheduleCursor,
     read_cursors,
     requested_dates,
     requested_separately,
     write_cursor,
 )
+from orch_dagster.defs.schedule.dated_runs import DatedRuns
 from orch_dagster.defs.translator import asset_key
 from orch_dagster.registry.location import Location
 from orch_dagster.schedule.blocked_jobs import blocked_jobs
@@ -47,7 +49,7 @@ class _TickFacts:
         params: The schedule's parameters.
         biz_dt: The tick's business date.
         rows: The open dates of the group.
-        requested: The dates that already have a run.
+        requested: The runs that the schedule requested.
         separate: Returns the jobs that a date's run left out and that now have a run.
         cursor: The cursor that the previous tick wrote.
     """
@@ -55,7 +57,7 @@ class _TickFacts:
     params: TickParams
     biz_dt: date
     rows: Mapping[str, ProcessControl]
-    requested: frozenset[str]
+    requested: Requests
     separate: Callable[[str], frozenset[str]]
     cursor: ScheduleCursor
 
@@ -101,6 +103,7 @@ class _Tick:
         self._at = context.scheduled_execution_time
         self._log = context.log
         self._store = store
+        self._runs = DatedRuns(context.instance)
 
     def answer(self) -> Sequence[dg.RunRequest | dg.SkipReason]:
         """Return the tick's requests, or its skip reason; repeating it is safe."""
@@ -117,8 +120,8 @@ class _Tick:
             params,
             biz_dt,
             self._rows(),
-            requested_dates(self._instance, name),
-            cache(partial(requested_separately, self._instance, name)),
+            requested_dates(self._instance, name, self._runs),
+            cache(requested_separately(self._instance, name, self._runs).names),
             read_cursors(self._instance, [name])[name],
         )
         due = self._due(facts)
@@ -165,7 +168,9 @@ class _Tick:
         )
         days = [day.isoformat() for day in (*calendar.between(up_to, biz_dt), biz_dt)]
         covered = {day for day in days if self._is_covered(day, facts)}
-        opened = [day for day in days[:-1] if day not in covered and day in facts.rows]
+        # The tick's own date is requested though others completed it, unless they held up its run.
+        own = days if facts.requested.held_up(self._schedule.name, days[-1]) else days[:-1]
+        opened = [day for day in own if day not in covered and day in facts.rows]
         covered |= self._completed(opened)
         dates = {date.fromisoformat(day) for day in covered}
         return due_dates(biz_dt, up_to, dates, calendar, facts.params.catchup)
@@ -173,8 +178,9 @@ class _Tick:
     def _is_covered(self, day: str, facts: _TickFacts) -> bool:
         """Tell whether the date needs no request: it has a run, or each job waits or has its own
         run."""
-        if day in facts.requested or day not in facts.rows:
-            return day in facts.requested
+        is_requested = bool(facts.requested.names(day))
+        if is_requested or day not in facts.rows:
+            return is_requested
         separate = {*facts.cursor.waiting.get(day, ()), *facts.separate(day)}
         return separate.issuperset(spec.job_name for spec in self._schedule.specs)
 
@@ -182,7 +188,8 @@ class _Tick:
         others = [name for name in self._siblings if name != self._schedule.name]
         of_others: set[str] = set()
         for name, cursor in read_cursors(self._instance, others).items():
-            of_others |= {*requested_dates(self._instance, name), *cursor.waiting}
+            of_others |= requested_dates(self._instance, name, self._runs).dates
+            of_others |= {*cursor.waiting}
         return catchup_start(
             facts.biz_dt,
             [date.fromisoformat(day) for day in facts.rows],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from dagster import DagsterInstance
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.store import ControlStore
-from orch_dagster.defs.partitions import PARTITION_TAG
+from orch_dagster.defs.partitions import run_key_of, tags_of
 from orch_dagster.defs.schedule.cursor import (
     LEFT_OUT_BY_TAG,
     LEFT_OUT_TAG,
@@ -19,6 +20,7 @@ from orch_dagster.defs.schedule.cursor import (
     read_cursors,
     requested_separately,
 )
+from orch_dagster.defs.schedule.dated_runs import DatedRuns
 from orch_dagster.defs.translator import asset_key
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.registry.location import Location
@@ -27,11 +29,19 @@ from orch_dagster.schedule.schedules import Schedule
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A job that the run of a schedule left out on a date."""
+    """A job that the run of a schedule left out on a date.
+
+    Attributes:
+        schedule: The schedule.
+        biz_dt: The date.
+        spec: The job.
+        held_up: The ids of its runs of that date that other runs held up.
+    """
 
     schedule: Schedule
     biz_dt: str
     spec: JobSpec
+    held_up: tuple[str, ...] = ()
 
 
 def waiting_jobs_sensor(
@@ -58,35 +68,44 @@ def waiting_jobs_sensor(
     def waiting_jobs(
         context: dg.SensorEvaluationContext,
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        left_out = _left_out(context.instance, location, schedules)
+        runs = DatedRuns(context.instance)
+        reasons: list[str] = []
+        left_out = _left_out(runs, context.instance, location, schedules)
         if left_out:
             with opened_store(settings) as store:
                 waiting, ready = _split_by_readiness(store, left_out)
-            yield from map(_request, ready)
-            if ready:
-                return
             if waiting:
-                yield dg.SkipReason(f"Parents have not completed: {_listed(waiting)}")
+                reasons.append(f"Parents have not completed: {_listed(waiting)}")
+            free, held = _split_by_holders(runs, ready)
+            if held:
+                reasons.append(f"Other runs of the date have not ended: {_listed(held)}")
+            requests = _requests(free, settings.dates_per_run)
+            yield from requests
+            if requests:
                 return
-        yield dg.SkipReason("No job waits for another run")
+        yield dg.SkipReason("; ".join(reasons) or "No job waits for another run")
 
     return waiting_jobs
 
 
 def _left_out(
-    instance: DagsterInstance, location: Location, schedules: Sequence[Schedule]
+    runs: DatedRuns, instance: DagsterInstance, location: Location, schedules: Sequence[Schedule]
 ) -> list[_Waiting]:
     """Return the jobs that were left out and have not been requested since."""
     by_name = {schedule.name: schedule for schedule in schedules}
     registry = location.registry.jobs
     left_out: list[_Waiting] = []
     for name, cursor in read_cursors(instance, by_name).items():
+        if not cursor.waiting:
+            continue
+        requested = requested_separately(instance, name, runs)
         for biz_dt, job_names in sorted(cursor.waiting.items()):
-            requested = requested_separately(instance, name, biz_dt)
             left_out += [
-                _Waiting(by_name[name], biz_dt, registry[job_name])
+                _Waiting(
+                    by_name[name], biz_dt, registry[job_name], requested.held_up(job_name, biz_dt)
+                )
                 for job_name in job_names
-                if job_name in registry and job_name not in requested
+                if job_name in registry and job_name not in requested.names(biz_dt)
             ]
     return left_out
 
@@ -109,14 +128,45 @@ def _split_by_readiness(
     return waiting, ready
 
 
-def _request(job: _Waiting) -> dg.RunRequest:
+def _split_by_holders(
+    runs: DatedRuns, ready: Sequence[_Waiting]
+) -> tuple[list[_Waiting], list[_Waiting]]:
+    """Split the jobs into those to run and those that wait for another run of them.
+
+    Later dates of a job wait with an earlier one, and all of them for the run of others that the
+    sensor requested: the changes of a date are counted against the date before.
+    """
+    left_out = {each.run.tags.get(LEFT_OUT_TAG) for each in runs.unfinished}
+    free: list[_Waiting] = []
+    held: list[_Waiting] = []
+    held_names: set[str] = set()
+    for job in sorted(ready, key=lambda job: job.biz_dt):
+        name = job.spec.job_name
+        if name in left_out or any(runs.holders({name}, {job.biz_dt})):
+            held_names.add(name)
+        (held if name in held_names else free).append(job)
+    return free, held
+
+
+def _requests(free: Sequence[_Waiting], dates_per_run: int) -> list[dg.RunRequest]:
+    """Build one request for each job, of its oldest dates."""
+    by_job: dict[tuple[str, str], list[_Waiting]] = defaultdict(list)
+    for job in free:
+        by_job[job.schedule.name, job.spec.job_name].append(job)
+    return [_request(dates[:dates_per_run]) for dates in by_job.values()]
+
+
+def _request(dates: Sequence[_Waiting]) -> dg.RunRequest:
+    job = dates[0]
+    days = [each.biz_dt for each in dates]
+    held_up = [run_id for each in dates for run_id in each.held_up]
     return dg.RunRequest(
-        run_key=f"{job.spec.job_name} {job.biz_dt}",
+        run_key=run_key_of(job.spec.job_name, days, *held_up),
         job_name=job.spec.group.name,
-        partition_key=job.biz_dt,
+        partition_key=days[0] if len(days) == 1 else None,
         asset_selection=[asset_key(job.spec)],
         tags={
-            PARTITION_TAG: job.biz_dt,
+            **tags_of(days),
             LEFT_OUT_BY_TAG: job.schedule.name,
             LEFT_OUT_TAG: job.spec.job_name,
         },

@@ -13,9 +13,10 @@ from dagster import DagsterRunStatus
 
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, PROCESS_CONTROL, SYS_PARAMS
+from orch_dagster.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from orch_dagster.errors import PermanentStoreError
 from tests.code_location import add_jobs, open_date, schedule_param
-from tests.played_runs import Played
+from tests.played_runs import Played, dates_of
 
 SENSOR, LOG, BIZ_DT = "reprocess", "execution_log", "2024-05-15"
 BOTH = {"first": "completed", "second": "completed"}
@@ -169,6 +170,147 @@ def test_a_run_by_hand_does_not_take_it_back(chain: ControlStore, played: Load) 
     dagster.run(run, second="completed")
     dagster.sense(LOG)
     assert get(chain, "reprocess_dt") == TODAY
+    assert len(dagster.requests(SENSOR)) == 1
+
+
+@pytest.mark.parametrize("days", [("2024-05-14", BIZ_DT), (BIZ_DT, "2024-05-17"), (BIZ_DT,)])
+def test_a_living_run_of_several_dates_holds_each_of_them(
+    chain: ControlStore, played: Load, days: tuple[str, ...]
+) -> None:
+    dagster = played()
+    set_row(chain, reprocess_dt=TODAY)
+    # As a backfill of Dagit has it, also of one date.
+    tags = {RANGE_START_TAG: days[0], RANGE_END_TAG: days[-1]}
+    run = dagster.launch("second", dg.RunRequest(tags=tags))
+    assert dagster.reason(SENSOR).endswith(f"run {run.run_id} of that date has not ended")
+    dagster.end(run, ok=False)
+    (request,) = dagster.requests(SENSOR)
+    assert dates_of(request) == (BIZ_DT,)
+
+
+def test_a_run_whose_dates_skip_this_one_does_not_hold_it(
+    chain: ControlStore, played: Load
+) -> None:
+    dagster = played()
+    set_row(chain, reprocess_dt=TODAY)
+    dagster.start("second", "2024-05-13", "2024-05-17")
+    assert len(dagster.requests(SENSOR)) == 1
+
+
+@pytest.mark.parametrize("landed_by_the_other", [True, False])
+def test_a_date_that_another_run_held_is_asked_for_again_when_that_is_over(
+    chain: ControlStore, played: Load, landed_by_the_other: bool
+) -> None:
+    dagster = played()
+    set_row(chain, reprocess_dt=TODAY, run_id="before")
+    (request,) = dagster.requests(SENSOR)
+    # A run of several dates begins between the request and its run, and has the lock.
+    other = dagster.start("gels_fpms", "2024-05-14", BIZ_DT)
+    run = dagster.launch("gels_fpms", request)
+    dagster.run(run, first="failed")
+    dagster.sense(LOG)
+    assert dagster.reason(SENSOR).endswith(f"run {other.run_id} of that date has not ended")
+    dagster.run(other, **(BOTH if landed_by_the_other else {"first": "failed"}))
+    dagster.sense(LOG)
+    assert get(chain, "reprocess_dt") == TODAY
+    (again,) = dagster.requests(SENSOR)
+    assert again.run_key != request.run_key
+    dagster.run(dagster.launch("gels_fpms", again), **BOTH)
+    dagster.sense(LOG)
+    assert get(chain, "reprocess_dt") is None
+
+
+def test_one_that_was_held_and_then_fails_by_itself_is_not_asked_for_again(
+    chain: ControlStore, played: Load
+) -> None:
+    dagster = played()
+    set_row(chain, reprocess_dt=TODAY)
+    (request,) = dagster.requests(SENSOR)
+    other = dagster.start("gels_fpms", "2024-05-14", BIZ_DT)
+    dagster.run(dagster.launch("gels_fpms", request), first="failed")
+    dagster.end(other)
+    (again,) = dagster.requests(SENSOR)
+    # It never gets to its stamp, so the row is as it was.
+    dagster.end(dagster.launch("gels_fpms", again), ok=False)
+    assert "has not completed all jobs" in dagster.reason(SENSOR)
+
+
+def test_one_that_was_canceled_beside_another_is_not_asked_for_again(
+    chain: ControlStore, played: Load
+) -> None:
+    dagster = played()
+    set_row(chain, reprocess_dt=TODAY)
+    (request,) = dagster.requests(SENSOR)
+    other = dagster.start("gels_fpms", "2024-05-14", BIZ_DT)
+    run = dagster.launch("gels_fpms", request)
+    dagster.instance.report_run_canceled(run)
+    dagster.end(other)
+    assert "has not completed all jobs" in dagster.reason(SENSOR)
+
+
+def test_due_dates_of_a_group_are_one_run_and_each_is_settled_by_itself(
+    chain: ControlStore, played: Load
+) -> None:
+    days = ["2024-05-13", "2024-05-14", BIZ_DT]
+    for day in (*days, "2024-05-16"):
+        open_date(chain, "FPMS", day)
+    for day, value in zip(days, (TODAY, YESTERDAY, TODAY), strict=True):
+        open_date(chain, "FPMS", day, reprocess_dt=value, run_id=f"of {day}")
+    dagster = played()
+    (request,) = dagster.requests(SENSOR)
+    assert dates_of(request) == (*days,)
+    assert (request.job_name, request.asset_selection) == ("gels_fpms", None)
+    run = dagster.launch("gels_fpms", request)
+    assert dagster.reason(SENSOR).count(f"run {run.run_id} of that date has not ended") == 3
+    log = dagster.begin(run, "first")
+    log.end_all("completed")
+    log = dagster.begin(run, "second")
+    log.fail({"2024-05-14": "no rows"})
+    log.end_all("completed")
+    dagster.end(run, ok=False)
+    # What landed is not asked for again before the other sensor has said so.
+    assert dagster.requests(SENSOR) == []
+    dagster.sense(LOG)
+    rows = chain.read(PROCESS_CONTROL, {"biz_dt": days})
+    assert [row["reprocess_dt"] for row in rows] == [None, YESTERDAY, None]
+    assert dagster.reason(SENSOR).startswith("gels_fpms 2024-05-14: run ")
+    # Another value of the one, and the same as before of another.
+    open_date(chain, "FPMS", "2024-05-14", reprocess_dt=TODAY)
+    open_date(chain, "FPMS", BIZ_DT, reprocess_dt=TODAY)
+    (again,) = dagster.requests(SENSOR)
+    assert dates_of(again) == ("2024-05-14", BIZ_DT)
+    assert again.run_key != request.run_key
+
+
+def test_more_dates_than_a_run_takes_follow_when_it_is_over(
+    chain: ControlStore, played: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCH_DATES_PER_RUN", "2")
+    days = ["2024-05-13", "2024-05-14", BIZ_DT]
+    for day in days:
+        open_date(chain, "FPMS", day, reprocess_dt=TODAY)
+    dagster = played()
+    (request,) = dagster.requests(SENSOR)
+    assert dates_of(request) == ("2024-05-13", "2024-05-14")
+    run = dagster.launch("gels_fpms", request)
+    assert f"{BIZ_DT}: run {run.run_id}, which reprocesses the group" in dagster.reason(SENSOR)
+    dagster.run(run, **BOTH)
+    dagster.sense(LOG)
+    (rest,) = dagster.requests(SENSOR)
+    assert dates_of(rest) == (BIZ_DT,)
+
+
+@pytest.mark.parametrize("beside", ["2024-05-14", "2024-05-17"])
+def test_a_date_waits_for_a_run_of_the_date_beside_it(
+    chain: ControlStore, played: Load, beside: str
+) -> None:
+    for day in ("2024-05-10", "2024-05-14", "2024-05-17"):
+        open_date(chain, "FPMS", day)
+    dagster = played()
+    set_row(chain, reprocess_dt=TODAY)
+    run = dagster.start("first", "2024-05-10", beside)
+    assert f"run {run.run_id} of the date beside it has not ended" in dagster.reason(SENSOR)
+    dagster.end(run)
     assert len(dagster.requests(SENSOR)) == 1
 
 

@@ -15,7 +15,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL, SYS_PARAMS, Row
-from orch_dagster.defs.schedule.cursor import read_cursors
+from orch_dagster.defs.schedule.cursor import SCHEDULE_TAG, read_cursors
 from orch_dagster.errors import PermanentStoreError
 from orch_dagster.schedule.settings import TickParamError
 from tests.code_location import add_jobs, open_date, schedule_param
@@ -211,6 +211,26 @@ def test_a_passed_over_date_that_was_run_by_hand_is_left_alone(
         open_date(chain, "FPMS", day)
         dagster.run(dagster.start("gels_fpms", day), first="completed", second=second)
     assert dagster.dates(NAME, at(21)) == ["2024-05-17", "2024-05-20"]
+
+
+def test_a_date_is_asked_for_once_also_by_a_run_of_several(
+    chain: ControlStore, played: Load
+) -> None:
+    dagster = played()
+    assert dagster.dates(NAME, at(16)) == ["2024-05-15"]
+    dagster.start("gels_fpms", "2024-05-16", "2024-05-17", **{SCHEDULE_TAG: NAME})
+    assert dagster.dates(NAME, at(21)) == ["2024-05-20"]
+
+
+def test_a_date_whose_run_failed_beside_another_is_asked_for_again(
+    chain: ControlStore, played: Load
+) -> None:
+    dagster = played()
+    (request,) = dagster.tick(NAME, at(17)).run_requests or []
+    by_hand = dagster.start("gels_fpms", "2024-05-15", "2024-05-16")
+    dagster.run(dagster.launch("gels_fpms", request), first="failed")
+    dagster.run(by_hand, first="completed", second="failed")
+    assert dagster.dates(NAME, at(20)) == ["2024-05-16", "2024-05-17"]
 
 
 def test_the_first_date_of_all(store: ControlStore, played: Load) -> None:

@@ -12,7 +12,7 @@ from dagster import DagsterRunStatus
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
 from tests.code_location import add_jobs, open_date, schedule_param
-from tests.played_runs import Played
+from tests.played_runs import Played, dates_of
 
 NAME, SENSOR, BIZ_DT = "gels_fpms_by_biz_dt", "waiting_jobs", "2024-05-15"
 AT = datetime(2024, 5, 16, 2, tzinfo=timezone.utc)
@@ -88,6 +88,52 @@ def test_one_that_failed_is_not_asked_for_again_and_those_behind_it_wait(
     dagster.run(dagster.start("merged", BIZ_DT), merged="completed")
     (last,) = dagster.requests(SENSOR)
     assert last.asset_selection == keys("last")
+
+
+def test_one_that_another_run_holds_waits_and_is_asked_for_when_that_is_over(
+    crossing: ControlStore, played: Load
+) -> None:
+    dagster = played()
+    (request,) = dagster.tick(NAME, AT).run_requests or []
+    dagster.run(dagster.launch("gels_fpms", request), alone="completed", after="completed")
+    by_hand = dagster.start("merged", "2024-05-14", BIZ_DT)
+    dagster.run(dagster.start("gels_other", BIZ_DT), other="completed")
+    assert dagster.reason(SENSOR) == (
+        f"Parents have not completed: last {BIZ_DT}; "
+        f"Other runs of the date have not ended: merged {BIZ_DT}"
+    )
+    dagster.end(by_hand, ok=False)
+    (merged,) = dagster.requests(SENSOR)
+    assert merged.asset_selection == keys("merged")
+
+
+def test_one_that_failed_beside_another_run_is_asked_for_again(
+    crossing: ControlStore, played: Load
+) -> None:
+    dagster = played()
+    merged = request_for_merged(dagster)
+    by_hand = dagster.start("merged", "2024-05-14", BIZ_DT)
+    dagster.run(dagster.launch("gels_fpms", merged), merged="failed")
+    assert "Other runs of the date have not ended: merged" in dagster.reason(SENSOR)
+    dagster.end(by_hand, ok=False)
+    (again,) = dagster.requests(SENSOR)
+    assert (again.asset_selection, again.run_key != merged.run_key) == (keys("merged"), True)
+
+
+def test_dates_of_a_job_are_one_run(crossing: ControlStore, played: Load) -> None:
+    dagster = played()
+    days = ("2024-05-16", "2024-05-17")
+    for request in dagster.tick(NAME, AT.replace(day=20)).run_requests or []:
+        run = dagster.launch("gels_fpms", request)
+        dagster.run(run, alone="completed", after="completed")
+    for day in days:
+        open_date(crossing, "OTHER", day)
+    dagster.run(dagster.start("gels_other", *days), other="completed")
+    (merged,) = dagster.requests(SENSOR)
+    assert (dates_of(merged), merged.asset_selection) == (days, keys("merged"))
+    dagster.run(dagster.launch("gels_fpms", merged), merged="completed")
+    (last,) = dagster.requests(SENSOR)
+    assert (dates_of(last), last.asset_selection) == (days, keys("last"))
 
 
 def test_one_that_was_never_submitted_is_asked_for_again(
