@@ -1,7 +1,8 @@
 """A schedule's requests so far, read from the runs of Dagster's instance and from a cursor.
 
 A tick is lost when its daemon dies or times out, so only an existing run counts as requested. The
-cursor holds the rest: the date up to which nothing is missed, and the jobs that wait.
+cursor holds the rest: the date up to which nothing is missed, the jobs that wait, and the dates
+that wait for another run to end.
 """
 
 from __future__ import annotations
@@ -41,10 +42,12 @@ class ScheduleCursor:
     Attributes:
         up_to: The date up to which no business day is missed; None before the first tick.
         waiting: The names of the jobs that a date's run left out, by biz_dt.
+        held: The dates that wait for another run to end.
     """
 
     up_to: str | None = None
     waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    held: tuple[str, ...] = ()
 
 
 class Requests:
@@ -120,11 +123,11 @@ def read_cursors(instance: DagsterInstance, names: Collection[str]) -> dict[str,
 
 def write_cursor(instance: DagsterInstance, name: str, cursor: ScheduleCursor) -> None:
     """Write the cursor of a schedule for its next tick and for the sensor."""
-    document = {"up_to": cursor.up_to, "waiting": cursor.waiting}
+    document = {"up_to": cursor.up_to, "waiting": cursor.waiting, "held": cursor.held}
     write_cursor_value(instance, _CURSOR_KEY + name, json.dumps(document))
 
 
 def _from_json(text: str | None) -> ScheduleCursor:
     document = json.loads(text) if text else {}
     waiting = {day: tuple(names) for day, names in document.get("waiting", {}).items()}
-    return ScheduleCursor(document.get("up_to"), waiting)
+    return ScheduleCursor(document.get("up_to"), waiting, tuple(document.get("held", ())))

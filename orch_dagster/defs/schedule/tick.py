@@ -17,11 +17,9 @@ from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import ProcessControl, SysParam, read_records
 from orch_dagster.control.store import ControlStore, with_retries
 from orch_dagster.control.tables import PROCESS_CONTROL, is_iso_date
-from orch_dagster.defs.partitions import PARTITION_TAG
+from orch_dagster.defs.partitions import run_key_of
 from orch_dagster.defs.schedule.cursor import (
-    SCHEDULE_TAG,
     WAITING_SENSOR,
-    WAITING_TAG,
     Requests,
     ScheduleCursor,
     read_cursors,
@@ -30,7 +28,7 @@ from orch_dagster.defs.schedule.cursor import (
     write_cursor,
 )
 from orch_dagster.defs.schedule.dated_runs import DatedRuns
-from orch_dagster.defs.translator import asset_key
+from orch_dagster.defs.schedule.schedule_requests import DatesOfRun, NextRun
 from orch_dagster.registry.location import Location
 from orch_dagster.schedule.blocked_jobs import blocked_jobs
 from orch_dagster.schedule.due_dates import DueDates, catchup_start, due_dates
@@ -52,6 +50,7 @@ class _TickFacts:
         requested: The runs that the schedule requested.
         separate: Returns the jobs that a date's run left out and that now have a run.
         cursor: The cursor that the previous tick wrote.
+        up_to: The date up to which no business day is missed.
     """
 
     params: TickParams
@@ -60,6 +59,7 @@ class _TickFacts:
     requested: Requests
     separate: Callable[[str], frozenset[str]]
     cursor: ScheduleCursor
+    up_to: date
 
 
 def evaluate_tick(
@@ -116,26 +116,32 @@ class _Tick:
         if biz_dt.isoformat() < self._location.first_biz_dt:
             return [dg.SkipReason(self._before_the_first(biz_dt))]
         name = self._schedule.name
+        rows, cursor = self._rows(), read_cursors(self._instance, [name])[name]
         facts = _TickFacts(
             params,
             biz_dt,
-            self._rows(),
+            rows,
             requested_dates(self._instance, name, self._runs),
             cache(requested_separately(self._instance, name, self._runs).names),
-            read_cursors(self._instance, [name])[name],
+            cursor,
+            self._up_to(params, biz_dt, rows, cursor),
         )
         due = self._due(facts)
-        days = [day.isoformat() for day in due.dates]
+        days = sorted({*(day.isoformat() for day in due.dates), *self._again(facts)})
         waiting = self._waiting(days, facts)
+        per_run = self._location.settings.dates_per_run
+        next_run = NextRun(self._schedule, self._runs, per_run, after_others=bool(cursor.held))
+        chosen = next_run.choose(days, waiting, facts.separate)
         if self._at - datetime.now(timezone.utc) > _PREVIEW_AHEAD:
             self._log.info("Preview of a future tick: it opens no business date.")
         else:
             # First the cursor, so that the next tick repeats one that fails from here on.
-            write_cursor(self._instance, name, ScheduleCursor(due.up_to.isoformat(), waiting))
+            noted = ScheduleCursor(due.up_to.isoformat(), waiting, chosen.held)
+            write_cursor(self._instance, name, noted)
             self._open(days, facts)
-        self._log_dates(due, facts, waiting)
-        requests = [self._request(day, waiting.get(day, ()), facts) for day in days]
-        return [request for request in requests if request] or [self._nothing(facts, waiting)]
+        self._log_dates(due, facts, waiting, chosen)
+        request = chosen.request(self._location, run_key_of("", chosen.now) if chosen.now else "")
+        return [request or self._nothing(facts, waiting, chosen)]
 
     def _params(self) -> TickParams:
         where = {
@@ -159,43 +165,56 @@ class _Tick:
         return {row.biz_dt: row for row in rows if is_iso_date(row.biz_dt)}
 
     def _due(self, facts: _TickFacts) -> DueDates:
-        calendar, biz_dt = facts.params.calendar, facts.biz_dt
-        noted = facts.cursor.up_to
-        first = date.fromisoformat(self._location.first_biz_dt)
-        up_to = max(
-            date.fromisoformat(noted) if noted else self._catchup_start(facts),
-            first - timedelta(days=1),
-        )
+        calendar, biz_dt, up_to = facts.params.calendar, facts.biz_dt, facts.up_to
         days = [day.isoformat() for day in (*calendar.between(up_to, biz_dt), biz_dt)]
         covered = {day for day in days if self._is_covered(day, facts)}
-        # The tick's own date is requested though others completed it, unless they held up its run.
-        own = days if facts.requested.held_up(self._schedule.name, days[-1]) else days[:-1]
-        opened = [day for day in own if day not in covered and day in facts.rows]
+        opened = [day for day in days[:-1] if day not in covered and day in facts.rows]
         covered |= self._completed(opened)
         dates = {date.fromisoformat(day) for day in covered}
         return due_dates(biz_dt, up_to, dates, calendar, facts.params.catchup)
 
+    def _up_to(
+        self,
+        params: TickParams,
+        biz_dt: date,
+        rows: Collection[str],
+        cursor: ScheduleCursor,
+    ) -> date:
+        first = date.fromisoformat(self._location.first_biz_dt)
+        noted = cursor.up_to
+        up_to = date.fromisoformat(noted) if noted else self._catchup_start(params, biz_dt, rows)
+        return max(up_to, first - timedelta(days=1))
+
+    def _again(self, facts: _TickFacts) -> set[str]:
+        """Return the dates of earlier ticks that other runs held, and have not completed."""
+        failed = {
+            day
+            for day in facts.requested.dates
+            if day > facts.up_to.isoformat() and not facts.requested.names(day)
+        }
+        again = {day for day in facts.cursor.held if not facts.requested.names(day)} | failed
+        return again - self._completed(again)
+
     def _is_covered(self, day: str, facts: _TickFacts) -> bool:
         """Tell whether the date needs no request: it has a run, or each job waits or has its own
-        run."""
-        is_requested = bool(facts.requested.names(day))
-        if is_requested or day not in facts.rows:
-            return is_requested
+        run, or it is one of _again."""
+        if day in facts.requested.dates or day in facts.cursor.held or day not in facts.rows:
+            return day in facts.requested.dates or day in facts.cursor.held
         separate = {*facts.cursor.waiting.get(day, ()), *facts.separate(day)}
         return separate.issuperset(spec.job_name for spec in self._schedule.specs)
 
-    def _catchup_start(self, facts: _TickFacts) -> date:
+    def _catchup_start(self, params: TickParams, biz_dt: date, rows: Collection[str]) -> date:
         others = [name for name in self._siblings if name != self._schedule.name]
         of_others: set[str] = set()
         for name, cursor in read_cursors(self._instance, others).items():
             of_others |= requested_dates(self._instance, name, self._runs).dates
-            of_others |= {*cursor.waiting}
+            of_others |= {*cursor.waiting, *cursor.held}
         return catchup_start(
-            facts.biz_dt,
-            [date.fromisoformat(day) for day in facts.rows],
+            biz_dt,
+            [date.fromisoformat(day) for day in rows],
             {date.fromisoformat(day) for day in of_others},
-            facts.params.calendar,
-            facts.params.catchup,
+            params.calendar,
+            params.catchup,
         )
 
     def _completed(self, days: Collection[str]) -> set[str]:
@@ -205,27 +224,32 @@ class _Tick:
         return {day for day in days if all((job_id, day) in done for job_id in ids)}
 
     def _waiting(self, days: Sequence[str], facts: _TickFacts) -> dict[str, tuple[str, ...]]:
-        """Return the jobs that wait, by date: those of the cursor that still do, and new ones."""
-        noted = facts.cursor.waiting
+        """Return the jobs that wait, by date: those of the cursor that still do, and new ones.
+
+        A job that is left out on one of the days is left out on all of them, so that one run lands
+        them.
+        """
+        noted, specs = facts.cursor.waiting, self._schedule.specs
         jobs = self._location.registry.jobs
         id_of = {name: jobs[name].job_id for day in noted for name in noted[day] if name in jobs}
-        done = completed(
-            self._store, {*self._schedule.outer_parents, *id_of.values()}, {*days, *noted}
-        )
-        waiting = {
-            day: tuple(
-                name
-                for name in names
-                if name not in facts.separate(day) and (id_of.get(name, ""), day) not in done
-            )
-            for day, names in noted.items()
-        }
+        id_of |= {spec.job_name: spec.job_id for spec in specs}
+        parents = self._schedule.outer_parents
+        done = completed(self._store, {*parents, *id_of.values()}, {*days, *noted})
+
+        def waits(name: str, day: str) -> bool:
+            return name not in facts.separate(day) and (id_of.get(name, ""), day) not in done
+
+        waiting = {day: {name: None for name in noted[day] if waits(name, day)} for day in noted}
         for day in days:
             # A noted date is not decided again, as the sensor may have requested its jobs since.
             if day not in noted:
                 ready = {job_id for job_id, of in done if of == day}
-                waiting[day] = blocked_jobs(self._schedule.specs, ready)
-        return {day: names for day, names in waiting.items() if names}
+                waiting[day] = dict.fromkeys(blocked_jobs(specs, ready))
+        left_out = {name for day in days for name in (*waiting[day], *facts.separate(day))}
+        names = [spec.job_name for spec in specs if spec.job_name in left_out]
+        for day in days:
+            waiting[day] |= {name: None for name in names if waits(name, day)}
+        return {day: tuple(names) for day, names in waiting.items() if names}
 
     def _open(self, days: Sequence[str], facts: _TickFacts) -> None:
         model = newest_row(facts.rows.values())
@@ -239,37 +263,31 @@ class _Tick:
         for row in rows:
             self._log.info(f"Opened {PROCESS_CONTROL.name} ({PROCESS_CONTROL.key_text(row)}).")
 
-    def _request(self, day: str, waiting: Sequence[str], facts: _TickFacts) -> dg.RunRequest | None:
-        """Build the run request of a date without the jobs that wait; None if all of them do."""
-        schedule = self._schedule
-        separate = {*waiting, *facts.separate(day)}
-        specs = [spec for spec in schedule.specs if spec.job_name not in separate]
-        if not specs:
-            return None
-        tags = {PARTITION_TAG: day, SCHEDULE_TAG: schedule.name}
-        if waiting:
-            tags[WAITING_TAG] = ", ".join(waiting)
-        # A group's job also holds jobs with their own cron, so its full selection may be too wide.
-        group = self._location.registry.groups.get(schedule.job_name)
-        of_job = group.jobs if group else schedule.specs
-        selection = None if len(specs) == len(of_job) else [asset_key(spec) for spec in specs]
-        return dg.RunRequest(run_key=day, partition_key=day, tags=tags, asset_selection=selection)
-
     def _log_dates(
-        self, due: DueDates, facts: _TickFacts, waiting: Mapping[str, Sequence[str]]
+        self,
+        due: DueDates,
+        facts: _TickFacts,
+        waiting: Mapping[str, Sequence[str]],
+        chosen: DatesOfRun,
     ) -> None:
         for day in due.dates:
             if day != facts.biz_dt:
                 self._log.info(f"{day} was missed and is requested now.")
             if names := waiting.get(day.isoformat()):
                 self._log.info(_waits(day, names))
+        if chosen.held:
+            self._log.info(_held(chosen.held))
         if due.remaining:
             self._log.warning(
                 f"{due.remaining} more business days before {facts.biz_dt} were missed: the next "
                 f"ticks request {facts.params.catchup} each ({SCHEDULE_CATCHUP.key}; 0 skips them)."
             )
 
-    def _nothing(self, facts: _TickFacts, waiting: Mapping[str, Sequence[str]]) -> dg.SkipReason:
+    def _nothing(
+        self, facts: _TickFacts, waiting: Mapping[str, Sequence[str]], chosen: DatesOfRun
+    ) -> dg.SkipReason:
+        if chosen.held:
+            return dg.SkipReason(_held(chosen.held))
         if names := waiting.get(facts.biz_dt.isoformat()):
             return dg.SkipReason(_waits(facts.biz_dt, names))
         return dg.SkipReason(f"{facts.biz_dt} of {self._schedule.group.name} was already requested")
@@ -287,4 +305,11 @@ def _waits(day: date, names: Sequence[str]) -> str:
     return (
         f"{day}: left out, as they wait for jobs of other runs: {', '.join(names)}. The sensor "
         f"{WAITING_SENSOR} requests each when its parents have completed the date"
+    )
+
+
+def _held(days: Sequence[str]) -> str:
+    return (
+        f"{', '.join(days)}: held, as a run of the first of them, or of the dates before, has not "
+        f"ended. The sensor {WAITING_SENSOR} requests them when it has"
     )

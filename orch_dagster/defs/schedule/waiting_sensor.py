@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -17,10 +17,13 @@ from orch_dagster.defs.schedule.cursor import (
     LEFT_OUT_BY_TAG,
     LEFT_OUT_TAG,
     WAITING_SENSOR,
+    ScheduleCursor,
     read_cursors,
+    requested_dates,
     requested_separately,
 )
 from orch_dagster.defs.schedule.dated_runs import DatedRuns
+from orch_dagster.defs.schedule.schedule_requests import NextRun
 from orch_dagster.defs.translator import asset_key
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.registry.location import Location
@@ -69,33 +72,45 @@ def waiting_jobs_sensor(
         context: dg.SensorEvaluationContext,
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         runs = DatedRuns(context.instance)
+        cursors = read_cursors(context.instance, [schedule.name for schedule in schedules])
+        left_out = _left_out(runs, context.instance, location, schedules, cursors)
+        held = [schedule for schedule in schedules if cursors[schedule.name].held]
+        requests: list[dg.RunRequest] = []
         reasons: list[str] = []
-        left_out = _left_out(runs, context.instance, location, schedules)
-        if left_out:
+        if left_out or held:
             with opened_store(settings) as store:
                 waiting, ready = _split_by_readiness(store, left_out)
+                chosen = [
+                    _held_dates(each, cursors[each.name], context.instance, runs, store, location)
+                    for each in held
+                ]
+            requests = [request for request, _ in chosen if request]
+            reasons = [reason for _, reason in chosen if reason]
             if waiting:
                 reasons.append(f"Parents have not completed: {_listed(waiting)}")
-            free, held = _split_by_holders(runs, ready)
-            if held:
-                reasons.append(f"Other runs of the date have not ended: {_listed(held)}")
-            requests = _requests(free, settings.dates_per_run)
-            yield from requests
-            if requests:
-                return
-        yield dg.SkipReason("; ".join(reasons) or "No job waits for another run")
+            free, held_jobs = _split_by_holders(runs, ready)
+            if held_jobs:
+                reasons.append(f"Other runs of the date have not ended: {_listed(held_jobs)}")
+            requests += _requests(free, settings.dates_per_run)
+        yield from requests
+        if not requests:
+            yield dg.SkipReason("; ".join(reasons) or "No job waits for another run")
 
     return waiting_jobs
 
 
 def _left_out(
-    runs: DatedRuns, instance: DagsterInstance, location: Location, schedules: Sequence[Schedule]
+    runs: DatedRuns,
+    instance: DagsterInstance,
+    location: Location,
+    schedules: Sequence[Schedule],
+    cursors: Mapping[str, ScheduleCursor],
 ) -> list[_Waiting]:
     """Return the jobs that were left out and have not been requested since."""
     by_name = {schedule.name: schedule for schedule in schedules}
     registry = location.registry.jobs
     left_out: list[_Waiting] = []
-    for name, cursor in read_cursors(instance, by_name).items():
+    for name, cursor in cursors.items():
         if not cursor.waiting:
             continue
         requested = requested_separately(instance, name, runs)
@@ -108,6 +123,35 @@ def _left_out(
                 if job_name in registry and job_name not in requested.names(biz_dt)
             ]
     return left_out
+
+
+def _held_dates(
+    schedule: Schedule,
+    cursor: ScheduleCursor,
+    instance: DagsterInstance,
+    runs: DatedRuns,
+    store: ControlStore,
+    location: Location,
+) -> tuple[dg.RunRequest | None, str | None]:
+    """Return the request of the dates that a tick held, and why others are still held."""
+    requested = requested_dates(instance, schedule.name, runs)
+    days = [day for day in sorted(cursor.held) if not requested.names(day)]
+    done = completed(store, schedule.job_ids, days)
+    days = [day for day in days if not all((id_, day) in done for id_ in schedule.job_ids)]
+    next_run = NextRun(schedule, runs, location.settings.dates_per_run, after_others=True)
+    separate = requested_separately(instance, schedule.name, runs)
+    chosen = next_run.choose(days, cursor.waiting, separate.names)
+    held_up = [run_id for day in chosen.now for run_id in requested.held_up(schedule.name, day)]
+    request = chosen.request(location, chosen.run_key(*held_up) if chosen.now else "")
+    if request:
+        request = request.with_replaced_attrs(
+            job_name=schedule.group.name,
+            asset_selection=[asset_key(spec) for spec in chosen.specs],
+        )
+    reason = (
+        f"Held by other runs: {schedule.name} {', '.join(chosen.held)}" if chosen.held else None
+    )
+    return request, reason
 
 
 def _split_by_readiness(

@@ -26,6 +26,7 @@ from dagster._scheduler.scheduler import launch_scheduled_runs
 
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, SYS_PARAMS
+from orch_dagster.defs.partitions import biz_dts_of
 from tests.code_location import add_jobs, open_date, schedule_param
 
 LOG = logging.getLogger("daemon")
@@ -68,9 +69,9 @@ class Daemon:
         return [tick.error.to_string() for tick in ticks if tick.error]
 
     def runs(self) -> dict[str, tuple[str, list[str]]]:
-        """By job and date: the run's status, and its steps."""
+        """By job and dates: the run's status, and its steps."""
         return {
-            f"{run.job_name} {run.tags['dagster/partition']}": (run.status.value, self._steps(run))
+            f"{run.job_name} {' '.join(biz_dts_of(run))}": (run.status.value, self._steps(run))
             for run in self.instance.get_runs()
         }
 
@@ -107,7 +108,8 @@ def test_the_runs_that_the_daemon_creates(store: ControlStore) -> None:
     add_jobs(store, "FPMS", {"first": [], "second": ["first"], "apart": [], "merged": ["other"]})
     add_jobs(store, "OTHER", {"other": ["second"]})
     store.upsert(SYS_PARAMS, [schedule_param("cron", "0 4 * * *", "apart")])
-    open_date(store, "FPMS", "2024-05-13")
+    for day in ("2024-05-10", "2024-05-13"):
+        open_date(store, "FPMS", day)
     open_date(store, "OTHER", "2024-05-14")
     with daemon() as dagster:
         dagster.start_schedules()
@@ -115,22 +117,21 @@ def test_the_runs_that_the_daemon_creates(store: ControlStore) -> None:
         assert dagster.faults() == []
         created = dagster.runs()
         assert created == {
-            "gels_fpms 2024-05-14": ("QUEUED", ["first", "second"]),
-            "gels_fpms 2024-05-15": ("QUEUED", ["first", "second"]),
-            "apart 2024-05-14": ("QUEUED", ["apart"]),
-            "apart 2024-05-15": ("QUEUED", ["apart"]),
+            "gels_fpms 2024-05-14 2024-05-15": ("QUEUED", ["first", "second"]),
+            "apart 2024-05-14 2024-05-15": ("QUEUED", ["apart"]),
         }
         dagster.schedules()
         assert dagster.runs() == created
 
         complete(store, "2024-05-15", "first", "second")
         # To be done again, with what the other source made of it.
-        complete(store, "2024-05-13", "other")
-        open_date(store, "FPMS", "2024-05-13", reprocess_dt="2024-05-16")
+        for day in ("2024-05-10", "2024-05-13"):
+            complete(store, day, "other")
+            open_date(store, "FPMS", day, reprocess_dt="2024-05-16")
         dagster.sensors()
         assert dagster.faults() == []
         asked = dagster.runs()
-        again = asked.pop("__ASSET_JOB 2024-05-13")
+        again = asked.pop("__ASSET_JOB 2024-05-10 2024-05-13")
         assert asked == {**created, "gels_other 2024-05-15": ("QUEUED", ["other"])}
         assert (again[0], sorted(again[1])) == (
             "QUEUED",

@@ -19,9 +19,9 @@ from orch_dagster.defs.schedule.cursor import SCHEDULE_TAG, read_cursors
 from orch_dagster.errors import PermanentStoreError
 from orch_dagster.schedule.settings import TickParamError
 from tests.code_location import add_jobs, open_date, schedule_param
-from tests.played_runs import Played
+from tests.played_runs import Played, dates_of
 
-NAME = "gels_fpms_by_biz_dt"
+NAME, WAITING = "gels_fpms_by_biz_dt", "waiting_jobs"
 Load = Callable[[], Played]
 
 
@@ -181,10 +181,8 @@ def test_a_tick_whose_runs_never_came_to_be_is_made_up_for(
 ) -> None:
     dagster = played()
     # Its daemon died, or had given up waiting: the dates are open and nothing runs.
-    assert [r.partition_key for r in dagster.tick(NAME, at(20)).run_requests or []] == [
-        "2024-05-16",
-        "2024-05-17",
-    ]
+    (request,) = dagster.tick(NAME, at(20)).run_requests or []
+    assert dates_of(request) == ("2024-05-16", "2024-05-17")
     assert "2024-05-17" in rows(chain)
     assert dagster.dates(NAME, at(21)) == ["2024-05-16", "2024-05-17", "2024-05-20"]
     assert dagster.dates(NAME, at(22)) == ["2024-05-21"]
@@ -233,6 +231,70 @@ def test_a_date_whose_run_failed_beside_another_is_asked_for_again(
     assert dagster.dates(NAME, at(20)) == ["2024-05-16", "2024-05-17"]
 
 
+def test_missed_dates_and_the_ticks_own_are_one_run(chain: ControlStore, played: Load) -> None:
+    dagster = played()
+    (request,) = dagster.tick(NAME, at(20)).run_requests or []
+    assert dates_of(request) == ("2024-05-16", "2024-05-17")
+    assert (request.partition_key, request.asset_selection) == (None, None)
+
+
+def test_jobs_that_wait_on_one_date_are_left_out_on_all(chain: ControlStore, played: Load) -> None:
+    add_jobs(chain, "OTHER", {"other": []})
+    add_jobs(chain, "FPMS", {"merged": ["second", "other"]})
+    open_date(chain, "OTHER", "2024-05-16")
+    dagster = played()
+    dagster.run(dagster.start("gels_other", "2024-05-16"), other="completed")
+    (request,) = dagster.tick(NAME, at(20)).run_requests or []
+    assert dates_of(request) == ("2024-05-16", "2024-05-17")
+    assert request.asset_selection == [
+        dg.AssetKey(["gels", "fpms", name]) for name in ("first", "second")
+    ]
+    run = dagster.launch("gels_fpms", request)
+    dagster.run(run, first="completed", second="completed")
+    (merged,) = dagster.requests(WAITING)
+    assert (dates_of(merged), merged.tags["orch/left_out"]) == (("2024-05-16",), "merged")
+
+
+@pytest.mark.parametrize("catchup", ["0", "5"])
+@pytest.mark.parametrize("landed", [True, False])
+def test_dates_that_a_run_by_hand_holds_are_asked_for_when_it_is_over(
+    chain: ControlStore, played: Load, catchup: str, landed: bool
+) -> None:
+    set_params(chain, catchup=catchup)
+    dagster = played()
+    by_hand = dagster.start("gels_fpms", "2024-05-15", "2024-05-16")
+    told = dagster.tick(NAME, at(17))
+    assert not told.run_requests
+    assert str(told.skip_message).startswith("2024-05-16: held, as a run of the first of them")
+    assert dagster.reason(WAITING) == f"Held by other runs: {NAME} 2024-05-16"
+    # The next date waits with it, and the sensor asks for both when the run is over.
+    assert dagster.dates(NAME, at(20)) == []
+    dagster.run(by_hand, first="completed", second="completed" if landed else "failed")
+    (request,) = dagster.requests(WAITING)
+    expected = ("2024-05-17",) if landed else ("2024-05-16", "2024-05-17")
+    assert (request.job_name, dates_of(request)) == ("gels_fpms", expected)
+    run = dagster.launch("gels_fpms", request)
+    assert dagster.reason(WAITING) == "No job waits for another run"
+    dagster.run(run, first="completed", second="failed")
+    assert dagster.dates(NAME, at(21)) == ["2024-05-20"]
+
+
+def test_more_dates_than_a_run_takes_follow_when_it_is_over(
+    chain: ControlStore, played: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCH_DATES_PER_RUN", "2")
+    dagster = played()
+    (request,) = dagster.tick(NAME, at(21)).run_requests or []
+    assert dates_of(request) == ("2024-05-16", "2024-05-17")
+    run = dagster.launch("gels_fpms", request)
+    assert dagster.reason(WAITING) == f"Held by other runs: {NAME} 2024-05-20"
+    # What comes in the meantime does not overtake it.
+    assert dagster.dates(NAME, at(22)) == []
+    dagster.run(run, first="completed", second="failed")
+    (rest,) = dagster.requests(WAITING)
+    assert dates_of(rest) == ("2024-05-20", "2024-05-21")
+
+
 def test_the_first_date_of_all(store: ControlStore, played: Load) -> None:
     add_jobs(store, "FPMS", {"first": []})
     open_date(store, "OTHER", "2024-05-01")
@@ -277,8 +339,8 @@ def test_a_tick_that_lies_ahead_shows_and_opens_nothing(chain: ControlStore, pla
     while ahead.weekday() > 4:
         ahead += timedelta(days=1)
     before = rows(chain)
-    shown = [request.partition_key for request in dagster.tick(NAME, ahead).run_requests or []]
-    assert shown[0] == "2024-05-16"
+    (shown,) = dagster.tick(NAME, ahead).run_requests or []
+    assert dates_of(shown)[0] == "2024-05-16"
     assert rows(chain) == before
     assert read_cursors(dagster.instance, [NAME])[NAME].up_to is None
 
