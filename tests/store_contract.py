@@ -58,6 +58,10 @@ def edge(child: str, parent: str, level: int | None = None) -> Row:
     }
 
 
+def keys_of(row: Row) -> Row:
+    return {name: row[name] for name in JOB_DEPENDENCY.keys}
+
+
 def date_row(entity: str, biz_dt: str, **columns: str | datetime | None) -> Row:
     return {"entity": entity, "source_system": "FPMS", "biz_dt": biz_dt, **columns}
 
@@ -168,6 +172,24 @@ class TestOneParentTable:
         assert older.read(JOB_DEPENDENCY) == []
         older.close()
 
+    def test_a_parent_takes_the_place_of_one_that_is_removed(self, older: ControlStore) -> None:
+        older.upsert(JOB_DEPENDENCY, [edge("B", "A", 1), edge("C", "A")])
+        two = [edge("B", "X"), edge("B", "Y")]
+        with pytest.raises(PermanentStoreError, match="B has X, so Y can't be added"):
+            older.replace(JOB_DEPENDENCY, two, [keys_of(edge("B", "A"))])
+        older.replace(JOB_DEPENDENCY, [edge("B", "X", 2)], [keys_of(edge("B", "A"))])
+        # A root again, and under another name.
+        renamed = {**edge("C", ""), "dependent_job_name": "new"}
+        older.replace(JOB_DEPENDENCY, [renamed], [keys_of(edge("C", "A"))])
+
+        rows = older.read(JOB_DEPENDENCY)
+        assert [tuple(row[name] for name in JOB_DEPENDENCY.keys) for row in rows] == [
+            ("B", "name_of_B", "X"),
+            ("C", "new", ""),
+        ]
+        assert rows[0]["dependency_level"] == 2
+        older.close()
+
     def test_a_null_parent_is_read_as_an_empty_one(self, place: StorePlace) -> None:
         place.create(JOB_DEPENDENCY, keys=self.KEY)
         place.put(JOB_DEPENDENCY, {**edge("A", ""), "parent_job_id": None})
@@ -179,6 +201,23 @@ class TestOneParentTable:
         assert store.update(JOB_DEPENDENCY, [edge("A", "", 0)]) == 1
         assert store.delete(JOB_DEPENDENCY, [edge("A", "")]) == 1
         store.close()
+
+
+def test_rows_replace_others(tables: ControlStore) -> None:
+    tables.upsert(JOB_DEPENDENCY, [edge("C", "A", 1), edge("C", "B", 1), edge("B", "A", 1)])
+
+    tables.replace(
+        JOB_DEPENDENCY,
+        [edge("C", "", 0), edge("B", "A", 7)],
+        [keys_of(edge("C", "A")), keys_of(edge("C", "B")), keys_of(edge("C", "of nobody"))],
+    )
+    tables.replace(JOB_DEPENDENCY, [], [])
+
+    rows = tables.read(JOB_DEPENDENCY)
+    assert [(r["dependent_job_id"], r["parent_job_id"], r["dependency_level"]) for r in rows] == [
+        ("B", "A", 7),
+        ("C", "", 0),
+    ]
 
 
 def test_several_parents_in_a_table_of_ours(tables: ControlStore) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from orch_dagster.cli import demo, doctor, kudu, log, recover, registry, run, setup
+from orch_dagster.cli import apply, demo, doctor, kudu, log, recover, registry, run, setup
 from orch_dagster.errors import OrchError
 from orch_dagster.toolchain.dagster_version import check_dagster_version
 
@@ -41,7 +41,11 @@ for command in (
     setup.init,
     setup.sample,
     demo.demo,
-    registry.apply,
+    apply.plan,
+    apply.apply,
+    apply.rename,
+    apply.remove,
+    apply.export,
     registry.open_date,
     registry.jobs,
     registry.params,

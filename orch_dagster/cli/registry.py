@@ -1,8 +1,6 @@
-"""Commands on the control tables: apply, open, jobs, params."""
+"""Commands that look at the registry or open a date: open, jobs, params."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import click
 
@@ -10,47 +8,14 @@ from orch_dagster.bundle.fetch import fetch_bundle
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
 from orch_dagster.cli.output import console, print_json, print_rows
-from orch_dagster.cli.setting_check import setting_check
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import ProcessControl, read_records
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.errors import UnknownJobError
-from orch_dagster.registry.apply import ApplyError, apply_files
 from orch_dagster.registry.jobs import Group, JobSpec, Registry
 from orch_dagster.settings import load_settings
-
-
-@click.command()
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
-@as_json
-def apply(files: tuple[Path, ...], is_json: bool) -> None:
-    """Write registry rows from YAML FILES, all of them or none.
-
-    Top-level keys are table names, each with a list of rows. If a row is invalid, nothing is
-    written, and every error is shown with its file and line.
-    """
-    settings = load_settings()
-    try:
-        with opened_store(settings) as store:
-            done = apply_files(files, store, settings, setting_check(settings))
-    except ApplyError as error:
-        if is_json:
-            print_json(error.as_rows())
-        raise
-    if is_json:
-        print_json(done.as_rows())
-        return
-    for warning in done.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    for change in done.changes:
-        for sentence in change.sentences():
-            console.print(sentence)
-    columns = ["table", "inserted", "changed", "left"]
-    print_rows(done.as_rows(), columns, "The files hold no rows.")
 
 
 @click.command("open")

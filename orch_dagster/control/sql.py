@@ -160,22 +160,45 @@ class SqlStore(ControlStore):
     def upsert(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
         self._write(table, rows, replace=True)
 
+    @override
+    def replace(
+        self,
+        table: Table,
+        rows: Sequence[Mapping[str, Value]],
+        removed: Sequence[Mapping[str, Value]],
+    ) -> None:
+        check_rows(table, [*rows, *removed])
+        with self._begin(table, write=True) as connection:
+            # First, as an older job_dependency has one place for the parents of a job.
+            self._delete_in(connection, table, removed)
+            self._write_in(connection, table, rows, replace=True)
+
     def _write(self, table: Table, rows: Sequence[Mapping[str, Value]], *, replace: bool) -> None:
         check_rows(table, rows)
-        dialect = postgresql if self._url.get_backend_name() == "postgresql" else sqlite
         with self._begin(table, write=True) as connection:
-            keys = self._existing_keys(connection, table)
-            self._refuse_second_parents(connection, table, keys, rows, replace=replace)
-            for names, alike in _by_columns(rows):
-                insert = dialect.insert(self._tables[table.name])
-                changed = [name for name in names if name not in keys]
-                if replace and changed:
-                    new = {name: insert.excluded[name] for name in changed}
-                    statement = insert.on_conflict_do_update(index_elements=keys, set_=new)
-                else:
-                    statement = insert.on_conflict_do_nothing()
-                for chunk in _chunks(alike):
-                    connection.execute(statement, chunk)
+            self._write_in(connection, table, rows, replace=replace)
+
+    def _write_in(
+        self,
+        connection: Connection,
+        table: Table,
+        rows: Sequence[Mapping[str, Value]],
+        *,
+        replace: bool,
+    ) -> None:
+        dialect = postgresql if self._url.get_backend_name() == "postgresql" else sqlite
+        keys = self._existing_keys(connection, table)
+        self._refuse_second_parents(connection, table, keys, rows, replace=replace)
+        for names, alike in _by_columns(rows):
+            insert = dialect.insert(self._tables[table.name])
+            changed = [name for name in names if name not in keys]
+            if replace and changed:
+                new = {name: insert.excluded[name] for name in changed}
+                statement = insert.on_conflict_do_update(index_elements=keys, set_=new)
+            else:
+                statement = insert.on_conflict_do_nothing()
+            for chunk in _chunks(alike):
+                connection.execute(statement, chunk)
 
     def _existing_keys(self, connection: Connection, table: Table) -> list[str]:
         """Return the key that the table has; an older job_dependency has two columns in it."""
@@ -221,12 +244,16 @@ class SqlStore(ControlStore):
     def delete(self, table: Table, keys: Sequence[Mapping[str, Value]]) -> int:
         check_rows(table, keys)
         with self._begin(table, write=True) as connection:
-            return sum(
-                connection.execute(
-                    sa.delete(self._tables[table.name]).where(self._has_key(table, key))
-                ).rowcount
-                for key in keys
-            )
+            return self._delete_in(connection, table, keys)
+
+    def _delete_in(
+        self, connection: Connection, table: Table, keys: Sequence[Mapping[str, Value]]
+    ) -> int:
+        sql = self._tables[table.name]
+        return sum(
+            connection.execute(sa.delete(sql).where(self._has_key(table, key))).rowcount
+            for key in keys
+        )
 
     def _has_key(self, table: Table, row: Mapping[str, Value]) -> sa.ColumnElement[bool]:
         return sa.and_(*(self._value(table, name) == row[name] for name in table.keys))

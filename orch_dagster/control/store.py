@@ -62,6 +62,19 @@ class ControlStore(Protocol):
         """Write the rows; in an existing row only the given columns change."""
         ...
 
+    def replace(
+        self,
+        table: Table,
+        rows: Sequence[Mapping[str, Value]],
+        removed: Sequence[Mapping[str, Value]],
+    ) -> None:
+        """Upsert the rows, and delete those with the ``removed`` keys, which are other keys.
+
+        In one transaction where the store has them, else in that order. A new parent may take the
+        place of a removed one in a job_dependency whose key allows one parent.
+        """
+        ...
+
     def update(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> int:
         """Change the given columns of existing rows; create no row.
 

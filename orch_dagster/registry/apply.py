@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framework.contract.secret_names import PARAM_TYPE
-from orch_dagster.control.records import JobDependency, JobMaster, SysParam
 from orch_dagster.control.secret_rows import secret_ref_error
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.sys_params import SettingCheck, check_value, system_fault
+from orch_dagster.control.sys_params import SettingCheck, check_value
 from orch_dagster.control.tables import (
     JOB_DEPENDENCY,
     JOB_MASTER,
@@ -21,14 +20,17 @@ from orch_dagster.control.tables import (
     row_problems,
 )
 from orch_dagster.errors import OrchError
-from orch_dagster.registry.jobs import Finding, build_registry, script_check
+from orch_dagster.registry.changes import TableChange
+from orch_dagster.registry.jobs import Finding
+from orch_dagster.registry.plan import Plan, plan_new_name, plan_removal, plan_rows
+from orch_dagster.registry.plan_findings import group_findings, plan_findings, setting_findings
 from orch_dagster.registry.row_files import (
-    APPLIED_TABLES,
     FileRow,
     Problem,
     located,
     read_files,
 )
+from orch_dagster.registry.write import read_tables, write_plan
 from orch_dagster.settings import Settings
 
 
@@ -59,50 +61,91 @@ class FileFinding(Finding):
 
 
 @dataclass(frozen=True)
-class TableChange:
-    """The changes of one table.
+class CheckedPlan:
+    """A plan without faults, and the warnings about it."""
 
-    Attributes:
-        table: The table.
-        inserted: Rows that are new.
-        changed: Rows that differ from the store's, with the names of the columns that differ.
-        unchanged: How many rows the store already has as given.
-    """
+    plan: Plan
+    warnings: tuple[Finding, ...] = ()
 
-    table: Table
-    inserted: tuple[Row, ...]
-    changed: tuple[tuple[Row, tuple[str, ...]], ...]
-    unchanged: int
-
-    def sentences(self) -> list[str]:
-        """Return a line for each row that is written, with what it changes."""
-        return [
-            *(f"insert {self.table.name} ({self.table.key_text(row)})" for row in self.inserted),
-            *(
-                f"change {self.table.name} ({self.table.key_text(row)}): {', '.join(columns)}"
-                for row, columns in self.changed
-            ),
-        ]
-
-
-@dataclass(frozen=True)
-class Applied:
-    """The changes that were written, and the warnings about them."""
-
-    changes: tuple[TableChange, ...]
-    warnings: tuple[Finding, ...]
+    @property
+    def changes(self) -> tuple[TableChange, ...]:
+        """Return the changes of each table."""
+        return self.plan.changes
 
     def as_rows(self) -> list[dict[str, object]]:
         """Return a row for each table, with counts."""
-        return [
-            {
-                "table": change.table.name,
-                "inserted": len(change.inserted),
-                "changed": len(change.changed),
-                "left": change.unchanged,
-            }
-            for change in self.changes
-        ]
+        return [change.counts() for change in self.changes]
+
+
+def plan_files(
+    files: Sequence[Path],
+    store: ControlStore,
+    settings: Settings,
+    check_setting: SettingCheck = check_value,
+    *,
+    prune: bool = False,
+) -> CheckedPlan:
+    """Plan to write the rows of YAML files; write nothing.
+
+    Args:
+        files: Each a mapping of table names to lists of rows; context_params may be YAML too.
+        store: The control store to compare with.
+        settings: Its jobs_dir is where scripts are looked up.
+        check_setting: Checks the values of sys_params of param_type system.
+        prune: Also remove the rows of the files' groups that the files don't have.
+
+    Raises:
+        ApplyError: If a file has a problem; names every problem of every file.
+    """
+    row_files = read_files(files)
+    rows = {
+        name: [_texts(TABLE_BY_NAME[name], row) for row in given]
+        for name, given in row_files.rows().items()
+    }
+    problems = [*row_files.problems, *_row_problems(row_files.tables)]
+    rows_by_key = _rows_by_key(row_files.tables)
+    plan = plan_rows(read_tables(store), rows, prune=prune, environment=settings.env)
+    given = {str(row["job_id"]) for row in rows.get(JOB_MASTER.name, ())}
+    given |= {str(row["dependent_job_id"]) for row in rows.get(JOB_DEPENDENCY.name, ())}
+    findings = [
+        _located(each, rows_by_key)
+        for each in (
+            *plan_findings(plan, given, store, settings),
+            *setting_findings(rows.get(SYS_PARAMS.name, ()), plan, check_setting),
+        )
+    ]
+    return _checked(plan, problems, findings)
+
+
+def plan_rename(
+    store: ControlStore, settings: Settings, job_id: str, old: str, new: str
+) -> CheckedPlan:
+    """Plan to give a job another name; write nothing.
+
+    Args:
+        store: The control store to compare with.
+        settings: Its jobs_dir is where scripts are looked up.
+        job_id: The job.
+        old: The job_name until now.
+        new: The job_name to give.
+
+    Raises:
+        ApplyError: If the name can't be given, or the job has an unfinished run.
+    """
+    plan = plan_new_name(read_tables(store), job_id, old, new)
+    findings = [*plan_findings(plan, (), store, settings), *group_findings(plan)]
+    return _checked(plan, (), [FileFinding(**vars(each)) for each in findings])
+
+
+def plan_remove(store: ControlStore, settings: Settings, job_ids: Sequence[str]) -> CheckedPlan:
+    """Plan to remove jobs with their rows of job_dependency and sys_params; write nothing.
+
+    Raises:
+        ApplyError: If a job that stays waits for one of them, or one has an unfinished run.
+    """
+    plan = plan_removal(read_tables(store), job_ids)
+    findings = plan_findings(plan, (), store, settings)
+    return _checked(plan, (), [FileFinding(**vars(each)) for each in findings])
 
 
 def apply_files(
@@ -110,43 +153,31 @@ def apply_files(
     store: ControlStore,
     settings: Settings,
     check_setting: SettingCheck = check_value,
-) -> Applied:
-    """Write the rows of YAML files.
+    *,
+    prune: bool = False,
+) -> CheckedPlan:
+    """Write the rows of YAML files; see plan_files for the arguments and errors."""
+    checked = plan_files(files, store, settings, check_setting, prune=prune)
+    write_plan(checked.plan, store)
+    return checked
 
-    Args:
-        files: Each a mapping of table names to lists of rows; context_params may be YAML too.
-        store: The control store to write to.
-        settings: Its jobs_dir is where scripts are looked up.
-        check_setting: Checks the values of sys_params of param_type system.
+
+def _checked(
+    plan: Plan, problems: Sequence[Problem], findings: Sequence[FileFinding]
+) -> CheckedPlan:
+    """Return the plan with its warnings.
 
     Raises:
-        ApplyError: If a file has a problem; names every problem of every file.
+        ApplyError: If there are problems, or findings that are not warnings.
     """
-    row_files = read_files(files)
-    rows = row_files.rows()
-    problems = [*row_files.problems, *_row_problems(row_files.tables)]
-    rows_by_key = _rows_by_key(row_files.tables)
-    findings = [
-        _located(each, rows_by_key)
-        for each in (
-            *_findings(rows, store, settings),
-            *_setting_findings(rows.get(SYS_PARAMS.name, ()), store, check_setting),
-        )
-    ]
-    problems += [
+    faults = [
         Problem(Finding.__str__(each), each.file, each.line)
         for each in findings
         if not each.is_warning
     ]
-    if problems:
-        raise ApplyError(list(dict.fromkeys(problems)))
-    changes = tuple(
-        _change(table, rows[table.name], store) for table in APPLIED_TABLES if table.name in rows
-    )
-    # First, as an older job_dependency may refuse a second parent before anything else is written.
-    for change in sorted(changes, key=lambda change: change.table is not JOB_DEPENDENCY):
-        store.upsert(change.table, [*change.inserted, *(row for row, _ in change.changed)])
-    return Applied(changes, tuple(each for each in findings if each.is_warning))
+    if all_problems := list(dict.fromkeys([*problems, *faults])):
+        raise ApplyError(all_problems)
+    return CheckedPlan(plan, tuple(each for each in findings if each.is_warning))
 
 
 def _rows_by_key(tables: Mapping[str, Sequence[FileRow]]) -> dict[tuple[str, str], FileRow]:
@@ -196,50 +227,6 @@ def _secret_fault(row: Row) -> str | None:
     return secret_ref_error(str(row.get("param_key")), str(row["param_value"] or ""))
 
 
-def _findings(
-    rows: Mapping[str, Sequence[Row]], store: ControlStore, settings: Settings
-) -> list[Finding]:
-    """Return the findings on the given rows once written, and those that are new on others."""
-    check_script = script_check(settings.jobs_dir, settings.script_url_prefixes)
-
-    def findings(masters: Sequence[Row], dependencies: Sequence[Row]) -> tuple[Finding, ...]:
-        return build_registry(
-            [JobMaster.from_row(row) for row in masters],
-            [JobDependency.from_row(row) for row in dependencies],
-            check_script,
-            settings.base_dir,
-        ).findings
-
-    stored = [store.read(table) for table in (JOB_MASTER, JOB_DEPENDENCY)]
-    merged = [
-        _overlay(table, stored_rows, [_texts(table, row) for row in rows.get(table.name, ())])
-        for table, stored_rows in zip((JOB_MASTER, JOB_DEPENDENCY), stored, strict=True)
-    ]
-    before = set(findings(*stored))
-    given = {str(row.get("job_id")) for row in rows.get(JOB_MASTER.name, ())}
-    given |= {str(row.get("dependent_job_id")) for row in rows.get(JOB_DEPENDENCY.name, ())}
-    return [
-        finding for finding in findings(*merged) if finding.job_id in given or finding not in before
-    ]
-
-
-def _setting_findings(
-    given: Sequence[Row], store: ControlStore, check: SettingCheck
-) -> Iterator[Finding]:
-    """Yield the findings on the given sys_params of param_type system once written."""
-    if not given:
-        return
-    keys = {SYS_PARAMS.key_text(row) for row in given}
-    texts = [_texts(SYS_PARAMS, row) for row in given]
-    for row in _overlay(SYS_PARAMS, store.read(SYS_PARAMS), texts):
-        if (key := SYS_PARAMS.key_text(row)) in keys:
-            fault = system_fault(SysParam.from_row(row), check)
-            if fault:
-                yield Finding(
-                    SYS_PARAMS.name, key, fault.reason, "", fault.is_warning, fault.column
-                )
-
-
 def _texts(table: Table, row: Row) -> Row:
     """Return the row with values made text; row_problems reports those that were not text."""
     keys = {name: str(row.get(name) or "") for name in table.keys}
@@ -248,24 +235,3 @@ def _texts(table: Table, row: Row) -> Row:
         for name, value in row.items()
     }
     return {**others, **keys}
-
-
-def _overlay(table: Table, stored: Sequence[Row], given: Sequence[Row]) -> list[Row]:
-    merged = {table.key_text(row): row for row in stored}
-    for row in given:
-        merged[table.key_text(row)] = {**merged.get(table.key_text(row), {}), **row}
-    return list(merged.values())
-
-
-def _change(table: Table, given: Sequence[Row], store: ControlStore) -> TableChange:
-    stored = {table.key_text(row): row for row in store.read(table)}
-    inserted = [row for row in given if table.key_text(row) not in stored]
-    changed = [
-        (row, columns)
-        for row in given
-        if (old := stored.get(table.key_text(row))) is not None
-        and (columns := tuple(name for name, value in row.items() if old.get(name) != value))
-    ]
-    return TableChange(
-        table, tuple(inserted), tuple(changed), len(given) - len(inserted) - len(changed)
-    )

@@ -173,6 +173,7 @@ def build_registry(
     ordered = graph.order(parents)
     findings += _graph_findings(ordered, specs)
     findings += _level_warnings(ordered, dependencies)
+    findings += _root_warnings(parents, dependencies)
     jobs: dict[str, JobSpec] = {}
     for job_id in ordered.ids:
         spec = specs[job_id]
@@ -381,4 +382,16 @@ def _level_warnings(
         level = ordered.levels.get(row.dependent_job_id)
         if level is not None and row.dependency_level not in (None, level):
             reason = f"dependency_level is {row.dependency_level}, but the graph gives {level}"
+            yield _of_edge(row, reason, is_warning=True)
+
+
+def _root_warnings(
+    parents: Mapping[str, set[str]], dependencies: Sequence[JobDependency]
+) -> Iterable[Finding]:
+    for row in dependencies:
+        if not row.parent_job_id and (waits_for := parents.get(row.dependent_job_id)):
+            reason = (
+                f"says that the job is a root, but other rows give it a parent, and it waits for "
+                f"{', '.join(sorted(waits_for))}; remove this row or those"
+            )
             yield _of_edge(row, reason, is_warning=True)

@@ -182,6 +182,14 @@ def read_files(files: Sequence[Path]) -> RowFiles:
     return row_files
 
 
+def reads_as(text: str, column: str) -> bool:
+    """Return whether a mapping, as YAML, becomes that text of a column."""
+    try:
+        return _as_column(_Loader(text).get_single_data()) == column
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return False
+
+
 def _without_tabs(text: str) -> str:
     """Return JSON without the tabs between its values, which YAML refuses; other texts as is."""
     if "\t" not in text:
@@ -222,12 +230,16 @@ def _rows(name: str, listed: Any, node: yaml.Node, file: Path) -> list[FileRow]:
     return [FileRow(row, file, each) for row, each in zip(rows, node.value, strict=True)]
 
 
+def _as_column(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def _plain(row: Mapping[str, Any]) -> Row:
     """Return a row with nested values as JSON text, which is what the columns hold."""
     plain: Row = {}
     for name, value in row.items():
         if isinstance(value, dict | list):
-            plain[name] = json.dumps(value, ensure_ascii=False, default=str)
+            plain[name] = _as_column(value)
         else:
             plain[name] = value
     if "dependent_job_id" in row:

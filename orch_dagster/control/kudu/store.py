@@ -150,12 +150,36 @@ class KuduStore(ControlStore):
     def upsert(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
         self._put(table, "upsert", rows)
 
-    def _put(self, table: Table, operation: Operation, rows: Sequence[Mapping[str, Value]]) -> None:
+    @override
+    def replace(
+        self,
+        table: Table,
+        rows: Sequence[Mapping[str, Value]],
+        removed: Sequence[Mapping[str, Value]],
+    ) -> None:
+        check_rows(table, removed)
+        self._put(table, "upsert", rows, removed)
+        shape = self._shape(table, {*table.keys})
+        # In an older job_dependency a new row may have taken the place of a removed one.
+        places = {tuple(row[name] for name in shape.keys) for row in rows}
+        self.delete(
+            table, [key for key in removed if tuple(key[name] for name in shape.keys) not in places]
+        )
+
+    def _put(
+        self,
+        table: Table,
+        operation: Operation,
+        rows: Sequence[Mapping[str, Value]],
+        removed: Sequence[Mapping[str, Value]] = (),
+    ) -> None:
         check_rows(table, rows)
         shape = self._shape(table, {name for row in rows for name in row})
         if has_one_parent_key(table, shape):
+            gone = {table.key_text(key) for key in removed}
+            existing = self.read(table, columns=table.keys)
             refuse_second_parents(
-                self.read(table, columns=table.keys),
+                [row for row in existing if table.key_text(row) not in gone],
                 rows,
                 shape.keys,
                 replace=operation == "upsert",

@@ -1,0 +1,305 @@
+"""Commands that change or export the registry's rows: plan, apply, rename, remove, export."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from orch_dagster.cli.arguments import as_json
+from orch_dagster.cli.output import console, print_json, print_rows
+from orch_dagster.cli.setting_check import setting_check
+from orch_dagster.control.completions import completed
+from orch_dagster.control.connect import opened_store
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER
+from orch_dagster.errors import UnknownJobError
+from orch_dagster.files import write_atomically
+from orch_dagster.registry.apply import (
+    ApplyError,
+    CheckedPlan,
+    plan_files,
+    plan_remove,
+    plan_rename,
+)
+from orch_dagster.registry.change_text import value_changes
+from orch_dagster.registry.changes import RowChange, TableChange
+from orch_dagster.registry.export import export_rows, to_yaml
+from orch_dagster.registry.prune import group_of
+from orch_dagster.registry.touched import TouchedJob, touched_jobs
+from orch_dagster.registry.write import read_tables, write_plan
+from orch_dagster.settings import Settings, load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# As in terraform plan; a usage error has it too.
+_HAS_CHANGES = 2
+
+
+def _files(command: F) -> F:
+    path = click.Path(exists=True, dir_okay=False, path_type=Path)
+    return click.argument("files", nargs=-1, required=True, type=path)(command)
+
+
+def _prune(command: F) -> F:
+    text = "Also remove the rows of the files' groups that the files don't have."
+    return click.option("--prune", is_flag=True, help=text)(command)
+
+
+def _dry_run(command: F) -> F:
+    text = "Show the changes and write nothing."
+    return click.option("--dry-run", is_flag=True, help=text)(command)
+
+
+@click.command()
+@_files
+@_prune
+@click.option(
+    "--detailed-exitcode",
+    is_flag=True,
+    help="Exit 2 if there is something to do, 0 if there is nothing.",
+)
+@as_json
+def plan(files: tuple[Path, ...], prune: bool, detailed_exitcode: bool, is_json: bool) -> None:
+    """Show what `orch apply` would do with YAML FILES, and what that touches; write nothing.
+
+    Shows the values of changed columns, old and new, without secrets. What apply would refuse is
+    shown with its file and line, and exits 1.
+    """
+    settings = load_settings()
+    with opened_store(settings) as store:
+        checked = _planned(files, store, settings, prune=prune, is_json=is_json)
+        touched = _touched(checked, store)
+    if is_json:
+        print_json(_as_json(checked, touched, settings))
+    else:
+        _print_plan(checked, touched, settings)
+    if detailed_exitcode and not checked.plan.is_empty:
+        sys.exit(_HAS_CHANGES)
+
+
+@click.command()
+@_files
+@_prune
+@as_json
+def apply(files: tuple[Path, ...], prune: bool, is_json: bool) -> None:
+    """Write registry rows from YAML FILES, all of them or none.
+
+    Top-level keys are table names, each with a list of rows. If a row is invalid, nothing is
+    written, and every error is shown with its file and line.
+    """
+    settings = load_settings()
+    with opened_store(settings) as store:
+        done = _planned(files, store, settings, prune=prune, is_json=is_json)
+        write_plan(done.plan, store)
+    if is_json:
+        print_json(done.as_rows())
+        return
+    _print_warnings(done)
+    for change in done.changes:
+        for row in change.rows:
+            console.print(row.sentence())
+    _print_counts(done, "The files hold no rows.")
+
+
+def _planned(
+    files: Sequence[Path], store: ControlStore, settings: Settings, *, prune: bool, is_json: bool
+) -> CheckedPlan:
+    """Plan the files; print their problems as JSON before the error, if JSON is asked for."""
+    try:
+        return plan_files(files, store, settings, setting_check(settings), prune=prune)
+    except ApplyError as error:
+        if is_json:
+            print_json(error.as_rows())
+        raise
+
+
+@click.command()
+@click.argument("job")
+@click.argument("new_name")
+@_dry_run
+@as_json
+def rename(job: str, new_name: str, dry_run: bool, is_json: bool) -> None:
+    """Rename a JOB, given by its name or job_id, wherever the control tables have its name.
+
+    Its job_id stays, and so its history in execution_log. Files in git, params/ and logs/ and the
+    asset's history in Dagster keep the old name.
+    """
+    settings = load_settings()
+    with opened_store(settings) as store:
+        job_id, old = _renamed_job(store, job, new_name)
+        checked = plan_rename(store, settings, job_id, old, new_name)
+        _finish(checked, store, settings, dry_run=dry_run, is_json=is_json)
+    if not is_json:
+        console.print(
+            f"The asset, op and job of {new_name} in Dagster are new ones after a reload: the "
+            f"history of {old} stays under its name, as do params/ and logs/. Write the new name "
+            f"into your files too."
+        )
+
+
+@click.command()
+@click.argument("jobs", nargs=-1, required=True)
+@_dry_run
+@as_json
+def remove(jobs: tuple[str, ...], dry_run: bool, is_json: bool) -> None:
+    """Remove JOBS, given by name or job_id, with their rows of job_dependency and sys_params.
+
+    Refused if a job that stays waits for one of them. Their rows of execution_log, the open dates
+    of their group and what they landed stay.
+    """
+    settings = load_settings()
+    with opened_store(settings) as store:
+        job_ids = [_job_id(store, job) for job in jobs]
+        checked = plan_remove(store, settings, job_ids)
+        _finish(checked, store, settings, dry_run=dry_run, is_json=is_json)
+
+
+@click.command()
+@click.argument("groups", nargs=-1)
+@click.option("--dates", "with_dates", is_flag=True, help="Also export process_control.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write this file instead of standard output.",
+)
+def export(groups: tuple[str, ...], with_dates: bool, output: Path | None) -> None:
+    """Write the rows of GROUPS, by default all rows, as YAML that `orch apply` reads back."""
+    with opened_store(load_settings()) as store:
+        stored = read_tables(store)
+    known = {name for row in stored[JOB_MASTER.name] if (name := group_of(row))}
+    names = {group.lower() for group in groups}
+    if unknown := sorted(names - known):
+        raise UnknownJobError(
+            f"no group {', '.join(unknown)}: the rows of job_master have {', '.join(sorted(known))}"
+        )
+    text = to_yaml(export_rows(stored, names or None, with_dates=with_dates))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomically(output, text)
+        console.print(f"Wrote {output}.")
+
+
+def _finish(
+    checked: CheckedPlan, store: ControlStore, settings: Settings, *, dry_run: bool, is_json: bool
+) -> None:
+    """Show a plan, and write it unless it is a dry run."""
+    touched = _touched(checked, store)
+    if not dry_run:
+        write_plan(checked.plan, store)
+    if is_json:
+        print_json(_as_json(checked, touched, settings))
+    else:
+        _print_plan(checked, touched, settings)
+
+
+def _renamed_job(store: ControlStore, job: str, new_name: str) -> tuple[str, str]:
+    """Return the job_id and the old name of a job to rename.
+
+    A job that has the new name already is taken too: a renaming that was cut off is finished.
+    """
+    rows = store.read(JOB_MASTER, columns=["job_id", "job_name"])
+    for row in rows:
+        if job in (row["job_id"], row["job_name"]):
+            return str(row["job_id"]), str(row["job_name"])
+    for row in rows:
+        if row["job_name"] == new_name:
+            return str(row["job_id"]), job
+    return _job_id(store, job), job
+
+
+def _job_id(store: ControlStore, job: str) -> str:
+    """Return the id of a job that has a row in job_master or job_dependency.
+
+    Raises:
+        UnknownJobError: If there is none; names similar ones.
+    """
+    import difflib
+
+    ids = {str(row["job_id"]): str(row["job_name"]) for row in store.read(JOB_MASTER)}
+    for row in store.read(JOB_DEPENDENCY):
+        ids.setdefault(str(row["dependent_job_id"]), str(row["dependent_job_name"]))
+    if job in ids:
+        return job
+    for job_id, name in ids.items():
+        if name == job:
+            return job_id
+    near = difflib.get_close_matches(job, [*ids, *ids.values()], n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else "`orch jobs` lists the valid jobs"
+    raise UnknownJobError(f"no job {job}: neither a job_name nor a job_id of job_master; {hint}")
+
+
+def _touched(checked: CheckedPlan, store: ControlStore) -> list[TouchedJob]:
+    """Return the touched jobs with the dates that they have landed."""
+    jobs = touched_jobs(checked.plan)
+    dates = sorted({date for job in jobs for date in job.open_dates})
+    done = completed(store, [job.job_id for job in jobs], dates)
+    return [
+        replace(job, landed=tuple(date for date in job.open_dates if (job.job_id, date) in done))
+        for job in jobs
+    ]
+
+
+def _print_plan(checked: CheckedPlan, touched: Sequence[TouchedJob], settings: Settings) -> None:
+    _print_warnings(checked)
+    for change in checked.changes:
+        for row in change.rows:
+            console.print(f"{row.action} {row.table.name} ({row.key})")
+            for value in value_changes(row, settings.secret_patterns):
+                console.print(f"    {value}")
+    for job in touched:
+        console.print(job.sentence())
+    for row in _rows_of(checked.plan.prunable):
+        console.print(f"only in the store: {row.table.name} ({row.key})")
+    if checked.plan.prunable:
+        console.print("Those rows stay; `--prune` removes them.")
+    _print_counts(checked, "Nothing to do: the files hold no rows.")
+    if checked.plan.is_empty:
+        console.print("Nothing to do.")
+
+
+def _print_warnings(checked: CheckedPlan) -> None:
+    for warning in checked.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    for note in checked.plan.notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def _print_counts(checked: CheckedPlan, none: str) -> None:
+    columns = ["table", "inserted", "changed", "removed", "left"]
+    if not any(change.removed for change in checked.changes):
+        columns.remove("removed")
+    print_rows([{"removed": 0, **row} for row in checked.as_rows()], columns, none)
+
+
+def _rows_of(changes: Sequence[TableChange]) -> Iterator[RowChange]:
+    return (row for change in changes for row in change.rows)
+
+
+def _as_json(
+    checked: CheckedPlan, touched: Sequence[TouchedJob], settings: Settings
+) -> dict[str, object]:
+    """Return a plan for programs."""
+
+    def row(change: RowChange) -> dict[str, object]:
+        values = value_changes(change, settings.secret_patterns)
+        return {
+            "action": change.action,
+            "table": change.table.name,
+            "key": {name: (change.old or change.new or {})[name] for name in change.table.keys},
+            "values": [asdict(value) for value in values],
+        }
+
+    return {
+        "changes": [row(each) for each in _rows_of(checked.changes)],
+        "only_in_store": [row(each) for each in _rows_of(checked.plan.prunable)],
+        "touched": [asdict(job) for job in touched],
+        "counts": checked.as_rows(),
+        "warnings": [str(each) for each in checked.warnings],
+        "notes": list(checked.plan.notes),
+    }
