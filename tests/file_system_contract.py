@@ -87,6 +87,16 @@ class FileSystemContract:
         assert fs.matches(join(root, "in", pattern)) is is_there
         assert fs.matches(join(root, "*", pattern)) is is_there
 
+    def test_a_glob_gives_the_locations(self, fs: FileSystem, root: str) -> None:
+        files = [join(root, "t", day, "_types") for day in ("d=1", "d=2", "d=3 a")]
+        for file in [*files, join(root, "t", "_landing", "other")]:
+            fs.create_exclusive(file, b"x")
+        assert fs.glob(join(root, "t", "*", "_types")) == files
+        assert fs.glob(join(root, "t", "d={1,2}", "_*")) == files[:2]
+        assert fs.glob(files[2]) == files[2:]
+        assert fs.glob(join(root, "t", "*", "missing")) == []
+        assert fs.glob(join(root, "missing", "*")) == []
+
     def test_usage_counts_data_only(self, fs: FileSystem, root: str) -> None:
         sizes = {"p=1/part-0": 3, "p=2/part-1": 4, "_SUCCESS": 5, "_tmp/part-2": 6}
         for name, size in sizes.items():

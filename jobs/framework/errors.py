@@ -44,6 +44,17 @@ class SourceGoneError(FrameworkError):
         )
 
 
+class PartitionTypesError(FrameworkError):
+    """The file that holds the types of a date's partition columns can't be read."""
+
+    def __init__(self, file: str, cause: Exception) -> None:
+        self.file = file
+        super().__init__(
+            f"{file} can't be read as the types of partition columns ({cause!r}). Land its date "
+            "again, or delete the file: then Spark infers the types from the folders' names."
+        )
+
+
 class BadRecordsError(FrameworkError):
     """More records of a source than `limit` do not fit its schema: `count` of them."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from framework.contract.formats import format_of
@@ -13,7 +14,8 @@ from orch_dagster.testing.errors import KitError
 from orch_dagster.testing.result import Result
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+    from pyspark.sql.types import StructType
 
     from framework.report import LandingReport
 
@@ -78,10 +80,12 @@ def read_sinks(
 ) -> Iterator[Result]:
     """Read what each sink holds for the reported date.
 
-    The first sink is read with the types that the job reported, the others with inferred ones.
+    The first sink is read with the types that the job reported; of the others, with those that the
+    files and the landed partitions have.
     """
     from framework.columns import column, quoted
     from framework.contract.paths import for_spark, parent
+    from framework.storage.partition_types import with_landed_types
 
     ddl = ", ".join(f"{quoted(each['name'])} {each['type']}" for each in report.columns)
     for place, (sink, landed) in enumerate(zip(sinks, report.sinks, strict=True)):
@@ -91,7 +95,15 @@ def read_sinks(
             # Else the column, which is in the folder's name only, would be missing.
             reader = reader.option("basePath", for_spark(parent(landed.path)))
         if place:
-            yield Result.of(reader.load(for_spark(landed.path)))
+            location = for_spark(landed.path)
+            rows = reader.load(location)
+            yield Result.of(
+                with_landed_types(rows, landed.path, partial(_with_schema, reader, location))
+            )
             continue
         frame = reader.schema(ddl).load(for_spark(landed.path))
         yield Result.of(frame.select([column(each["name"]) for each in report.columns]))
+
+
+def _with_schema(reader: DataFrameReader, location: str, schema: StructType) -> DataFrame:
+    return reader.schema(schema).load(location)

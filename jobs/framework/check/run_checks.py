@@ -11,7 +11,12 @@ from framework import report
 from framework.check import drift, key_checks
 from framework.check.key_checks import Earlier
 from framework.check.previous_date import History, Landed
-from framework.errors import CheckFailedError, SchemaDriftError, SourceGoneError
+from framework.errors import (
+    CheckFailedError,
+    PartitionTypesError,
+    SchemaDriftError,
+    SourceGoneError,
+)
 from framework.failures import explained
 from framework.logging import get_logger
 from framework.params import JobParams
@@ -170,7 +175,7 @@ def _read_earlier(landed: Landed, read: Callable[[], _T]) -> _T | str:
 
     try:
         return read()
-    except (SourceGoneError, PySparkException, Py4JJavaError) as error:
+    except (SourceGoneError, PartitionTypesError, PySparkException, Py4JJavaError) as error:
         _log().warning("%s can't be read", landed.folder, exc_info=error)
         return f"biz_dt {landed.biz_dt} can't be read, see the log"
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from framework.check.run_checks import StagedSink
 from framework.contract.paths import join
 from framework.errors import ForeignRowsError, PublishError
-from framework.failures import explained
+from framework.failures import explained, remedy
 from framework.plan import BIZ_DT, PlannedSink
 from framework.read.scan_metrics import Scans
 from framework.storage.filesystem import FileSystem, Usage
+from framework.storage.partition_types import write_partition_types
 from framework.storage.read_back import read_folder
 from framework.writers import write_dataset
 
@@ -84,7 +85,21 @@ def stage(
         row_count = _count(spark, staged, biz_dt)
         if row_count == 0 and sink.partition_cols:
             _stage_nothing(spark, fs, staged, biz_dt)
+        _write_types(fs, staged)
     return Staged(row_count, fs.usage(staged.folder), tuple(staged.shaped.dtypes))
+
+
+def _write_types(fs: FileSystem, staged: StagedSink) -> None:
+    place = staged.planned.place
+    below = place.below if place else ""
+    folder = join(staged.folder, below) if below else staged.folder
+    try:
+        write_partition_types(fs, staged.planned, folder, staged.shaped.schema)
+    except OSError as error:
+        raise PublishError(
+            f"{staged.planned.root}: the types of its partition columns can't be written: {error}"
+            f"{remedy(error)}"
+        ) from error
 
 
 def _count(spark: SparkSession, staged: StagedSink, biz_dt: str) -> int:

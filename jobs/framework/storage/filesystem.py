@@ -29,6 +29,10 @@ class FileSystem(Protocol):
         """Return whether a file or folder matches a pattern (`*`, `?`, `[..]`, `{a,b}`)."""
         ...
 
+    def glob(self, pattern: str) -> list[str]:
+        """Return the locations that match a pattern, as `matches` reads it."""
+        ...
+
     def names(self, location: str) -> list[str]:
         """Return the names in a folder, sorted; none if the folder does not exist."""
         ...

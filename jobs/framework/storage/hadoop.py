@@ -6,12 +6,13 @@ A rename is atomic only if the file system's is: on HDFS it is, object stores co
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from framework.contract.paths import for_spark, parent
+from framework.contract.paths import as_location, for_spark, parent
 from framework.storage.filesystem import HIDDEN, Usage
 
 if TYPE_CHECKING:
@@ -58,6 +59,18 @@ class HadoopFileSystem:
         with _as_os_error(f"look for {pattern}"):
             statuses = fs.globStatus(path)
             return statuses is not None and len(statuses) > 0
+
+    def glob(self, pattern: str) -> list[str]:
+        path, fs = self._open(pattern)
+        with _as_os_error(f"look for {pattern}"):
+            statuses = fs.globStatus(path)
+            if statuses is None or len(statuses) == 0:
+                return []
+            # As one text, `{hdfs://nn/a,hdfs://nn/b}`, since each element would be a round trip.
+            paths = self._jvm.org.apache.hadoop.fs.FileUtil.stat2Paths(statuses)
+            text = str(self._jvm.org.apache.commons.lang3.ArrayUtils.toString(paths))
+            scheme = re.escape(str(fs.getUri().getScheme()))
+        return sorted(as_location(each) for each in re.split(f",(?={scheme}:)", text[1:-1]))
 
     def names(self, location: str) -> list[str]:
         path, fs = self._open(location)

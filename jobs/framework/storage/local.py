@@ -29,6 +29,12 @@ class LocalFileSystem:
         matching = (glob.iglob(each) for each in _alternatives(pattern))  # noqa: PTH207
         return self.exists(pattern) or any(True for paths in matching for _ in paths)
 
+    def glob(self, pattern: str) -> list[str]:
+        if self.exists(pattern):
+            return [pattern]
+        matching = (glob.iglob(each) for each in _alternatives(pattern))  # noqa: PTH207
+        return sorted({Path(path).as_posix() for paths in matching for path in paths})
+
     def names(self, location: str) -> list[str]:
         try:
             return sorted(path.name for path in Path(location).iterdir())

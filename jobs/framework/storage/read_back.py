@@ -8,6 +8,7 @@ from framework.contract.formats import format_of
 from framework.contract.paths import for_spark
 from framework.plan import PlannedSink
 from framework.secrets import resolved
+from framework.storage.partition_types import with_landed_types
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -48,28 +49,17 @@ def columns_of(spark: SparkSession, planned: PlannedSink, folder: str) -> dict[s
 def read_landed(
     spark: SparkSession, planned: PlannedSink, folder: str, like: StructType
 ) -> DataFrame:
-    """Read a date's folder with its own columns, and its partition columns in `like`'s types.
+    """Read a date's folder with its own columns, and its partition columns as they were landed.
 
-    Spark would infer the latter from the folders' names.
+    If the date does not tell their types, they have those of `like`.
 
     Raises:
         pyspark.errors.AnalysisException: If the folder has no data.
+        PartitionTypesError: If the file with their types can't be read.
     """
-    from pyspark.sql.types import StructField, StructType
-
-    types = {field.name.lower(): field for field in like.fields}
-    partitions = {name.lower() for name in planned.sink.partition_cols}
-    fields = read_folder(spark, planned, folder).schema.fields
-    return read_folder(
-        spark,
-        planned,
+    return with_landed_types(
+        read_folder(spark, planned, folder),
         folder,
-        StructType(
-            [
-                StructField(each.name, types[each.name.lower()].dataType)
-                if each.name.lower() in partitions and each.name.lower() in types
-                else each
-                for each in fields
-            ]
-        ),
+        lambda schema: read_folder(spark, planned, folder, schema),
+        unknown={field.name.lower(): field.dataType for field in like.fields},
     )

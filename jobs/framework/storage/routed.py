@@ -42,6 +42,9 @@ class RoutedFileSystem:
     def matches(self, pattern: str) -> bool:
         return self.of(pattern).matches(pattern)
 
+    def glob(self, pattern: str) -> list[str]:
+        return self.of(pattern).glob(pattern)
+
     def names(self, location: str) -> list[str]:
         return self.of(location).names(location)
 
