@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from orch_dagster.cli import apply, demo, doctor, kudu, log, recover, registry, run, setup
+from orch_dagster.cli import apply, demo, doctor, due, kudu, log, recover, registry, run, setup
 from orch_dagster.errors import OrchError
 from orch_dagster.toolchain.dagster_version import check_dagster_version
 
@@ -49,6 +49,7 @@ for command in (
     registry.open_date,
     registry.jobs,
     registry.params,
+    due.due,
     run.run,
     recover.recover,
     log.log,

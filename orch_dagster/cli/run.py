@@ -5,20 +5,20 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from orch_dagster.cli.arguments import BIZ_DT, as_json
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import print_json, print_rows
+from orch_dagster.cli.planned_runs import DatesAsked, PlannedRun, open_dates, planned_runs
 from orch_dagster.cli.progress import progress
 from orch_dagster.cli.registry import find_jobs
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.tables import EXECUTION_LOG
-from orch_dagster.errors import NotReadyError
 from orch_dagster.registry.jobs import Group
-from orch_dagster.registry.location import load_location
-from orch_dagster.schedule.backfill import dates_to_run, days_of_range
+from orch_dagster.registry.location import Location, load_location
 from orch_dagster.settings import Settings, load_settings
 
 _INVOCATION_TAG = "orch/invocation"
@@ -26,65 +26,42 @@ _INVOCATION_TAG = "orch/invocation"
 
 @click.command()
 @click.argument("job")
-@click.option("--biz-dt", type=BIZ_DT, help="Business date, such as 2024-05-15.")
+@click.option(
+    "--biz-dt",
+    "biz_dts",
+    type=BIZ_DT,
+    multiple=True,
+    help="Business date, such as 2024-05-15; may be given several times.",
+)
 @click.option("--from", "first", type=BIZ_DT, help="First date of a range; with --to.")
 @click.option("--to", "last", type=BIZ_DT, help="Last date of the range.")
-@click.option("--missing", is_flag=True, help="Only dates of the range that have not completed.")
+@click.option(
+    "--missing",
+    is_flag=True,
+    help="Only dates of the range that have not completed, or whose reprocess_dt is due.",
+)
+@click.option("--due", is_flag=True, help="The dates that `orch due` lists; of a range, if given.")
 @as_json
-def run(
-    job: str, biz_dt: str | None, first: str | None, last: str | None, missing: bool, is_json: bool
-) -> None:
+def run(job: str, is_json: bool, **dates: Any) -> None:
     """Run JOB for business dates and wait for it; a group's name runs its whole chain.
 
-    A run lands up to ORCH_DATES_PER_RUN dates of a range in one Spark application. Dates that are
-    not open are skipped.
+    A run lands up to ORCH_DATES_PER_RUN dates in one Spark application, oldest first. Dates of a
+    range that are not open are skipped.
     """
-    days = _days(biz_dt, first, last, missing)
+    asked = DatesAsked(**dates)
+    asked.check()
     settings = load_settings()
-    registry = load_location(settings).registry
-    group = find_jobs(registry, job)
-    batches = [days] if biz_dt else _batches(settings, group, days, missing)
+    location = load_location(settings)
+    group = find_jobs(location.registry, job)
     ended: list[tuple[str, bool]] = []
-    for batch in batches:
-        run_id, is_success, is_canceled = _execute(settings, job, batch)
+    for planned in planned_runs(location, job, group, asked):
+        run_id, is_success, is_canceled = _execute(location, group, planned)
         ended.append((run_id, is_success))
         if is_canceled:
             break
-    _print_ended(settings, ended, is_json=is_json, is_one=biz_dt is not None)
+    _print_ended(settings, ended, is_json=is_json, is_one=len(asked.biz_dts) == 1)
     if not all(is_success for _, is_success in ended):
         sys.exit(1)
-
-
-def _days(
-    biz_dt: str | None, first: str | None, last: str | None, missing: bool
-) -> tuple[str, ...]:
-    """Return the dates that the options name."""
-    if biz_dt and not (first or last or missing):
-        return (biz_dt,)
-    if biz_dt or not (first and last):
-        raise click.UsageError("give --biz-dt, or --from and --to (optionally with --missing)")
-    if last < first:
-        raise click.UsageError(f"--from {first} is after --to {last}")
-    return days_of_range(first, last)
-
-
-def _batches(
-    settings: Settings, group: Group, days: tuple[str, ...], missing: bool
-) -> list[tuple[str, ...]]:
-    """Return the dates of each run, and print the skipped ones on stderr."""
-    with opened_store(settings) as store:
-        dates = dates_to_run(store, group, days, only_missing=missing)
-    if dates.not_open:
-        click.echo(f"skipped, because they are not open: {', '.join(dates.not_open)}", err=True)
-    if dates.completed:
-        click.echo(f"skipped, because they have completed: {', '.join(dates.completed)}", err=True)
-    if not dates.to_run and not dates.completed:
-        entity, source_system = group.key
-        raise NotReadyError(
-            f"no business date from {days[0]} to {days[-1]} is open; open one with "
-            f"`orch open {entity} {source_system} {days[0]}`"
-        )
-    return dates.batches(settings.dates_per_run)
 
 
 def _print_ended(
@@ -105,7 +82,7 @@ def _print_ended(
         print_rows(listed, columns, "The run wrote no row of execution_log.")
 
 
-def _execute(settings: Settings, job_name: str, biz_dts: tuple[str, ...]) -> tuple[str, bool, bool]:
+def _execute(location: Location, group: Group, planned: PlannedRun) -> tuple[str, bool, bool]:
     """Run in this process, as `dagster job execute` does, on the instance of the orch commands.
 
     Returns:
@@ -115,18 +92,46 @@ def _execute(settings: Settings, job_name: str, biz_dts: tuple[str, ...]) -> tup
 
     # Imported here, as Dagster would import it with the working folder first on sys.path.
     from orch_dagster.definitions import job_named
-    from orch_dagster.defs.partitions import tags_of
+    from orch_dagster.defs.runs.log_sensor import finish_run
+    from orch_dagster.defs.translator import asset_key
 
-    job = dg.build_reconstructable_job(job_named.__module__, job_named.__name__, (job_name,))
-    run_tags = {_INVOCATION_TAG: uuid.uuid4().hex}
-    with opened_instance(settings) as instance, progress(instance, run_tags, job_name):
+    settings = location.settings
+    with opened_store(settings) as store:
+        open_dates(store, group, planned.new_dates)
+    name = _dagster_job(group, planned)
+    job = dg.build_reconstructable_job(job_named.__module__, job_named.__name__, (name,))
+    invocation = {_INVOCATION_TAG: uuid.uuid4().hex}
+    with opened_instance(settings) as instance, progress(instance, invocation, planned.job):
         result = dg.execute_job(
             job,
             instance=instance,
-            tags={**tags_of(biz_dts), **run_tags},
+            tags={**_tags(group, planned), **invocation},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
+            asset_selection=[asset_key(spec) for spec in planned.specs] if planned.specs else None,
         )
         ended = instance.get_run_by_id(result.run_id)
+        if planned.is_due or planned.reprocess:
+            # There may be no daemon whose sensor does it.
+            with opened_store(settings) as store:
+                finish_run(instance, store, location, result.run_id)
     is_canceled = ended is not None and ended.status is dg.DagsterRunStatus.CANCELED
     return result.run_id, result.success, is_canceled
+
+
+def _dagster_job(group: Group, planned: PlannedRun) -> str:
+    """Return the name of the Dagster job that has the run's jobs."""
+    from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
+
+    is_within = planned.specs is None or set(planned.specs) <= set(group.jobs)
+    return planned.job if is_within else IMPLICIT_ASSET_JOB_NAME
+
+
+def _tags(group: Group, planned: PlannedRun) -> dict[str, str]:
+    from orch_dagster.defs.partitions import tags_of
+    from orch_dagster.defs.schedule.reprocess_runs import reprocess_tags
+
+    tags = tags_of(planned.biz_dts)
+    if planned.reprocess:
+        tags |= reprocess_tags(group, list(planned.reprocess.values()), planned.biz_dts)
+    return tags

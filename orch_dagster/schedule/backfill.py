@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -39,7 +39,12 @@ def days_of_range(first: str, last: str) -> tuple[str, ...]:
 
 
 def dates_to_run(
-    store: ControlStore, group: Group, days: Sequence[str], *, only_missing: bool
+    store: ControlStore,
+    group: Group,
+    days: Sequence[str],
+    *,
+    only_missing: bool,
+    again: Collection[str] = (),
 ) -> RunDates:
     """Split the dates of a range into those to run, completed ones and those not open.
 
@@ -48,6 +53,7 @@ def dates_to_run(
         group: The jobs.
         days: The dates of the range, in order.
         only_missing: Skip the dates that all of the jobs have completed.
+        again: Dates that are missing although they have completed, as they are to be reprocessed.
     """
     rows = read_records(store, ProcessControl, group.key.columns, columns=["biz_dt"])
     is_open = {row.biz_dt for row in rows}
@@ -57,6 +63,7 @@ def dates_to_run(
         ids = group.job_ids
         pairs = completed(store, ids, opened)
         done = {day for day in opened if all((job_id, day) in pairs for job_id in ids)}
+        done -= set(again)
     return RunDates(
         to_run=tuple(day for day in opened if day not in done),
         completed=tuple(day for day in opened if day in done),

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from framework.contract.system_settings import (
+    PARAM_TYPE,
     SCHEDULE_CALENDAR,
     SCHEDULE_CATCHUP,
     SCHEDULE_CRON,
     SCHEDULE_OFFSET,
     SYSTEM_SETTINGS,
 )
-from orch_dagster.control.records import SysParam
+from orch_dagster.control.records import SysParam, read_records
+from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.errors import OrchError
 from orch_dagster.schedule.calendar import Calendar, parse_calendar
+from orch_dagster.schedule.schedules import Schedule
+from orch_dagster.settings import Settings
 
 TICK_KEYS = (SCHEDULE_CALENDAR.key, SCHEDULE_OFFSET.key, SCHEDULE_CATCHUP.key)
 
@@ -56,6 +60,22 @@ class TickParams:
     calendar: Calendar = field(default_factory=Calendar)
     offset: int = SCHEDULE_OFFSET.default_value
     catchup: int = SCHEDULE_CATCHUP.default_value
+
+
+def fetch_tick_params(store: ControlStore, schedule: Schedule, settings: Settings) -> TickParams:
+    """Read the settings of a schedule's tick as they are now.
+
+    Raises:
+        TickParamError: If values can't be used; names every such row, and why.
+        StoreError: If the store can't be read.
+    """
+    where = {
+        "param_key": list(TICK_KEYS),
+        "environment": settings.env,
+        "key_name": list(schedule.key_names),
+        "param_type": PARAM_TYPE,
+    }
+    return tick_params(schedule.winning(read_records(store, SysParam, where)), settings.home)
 
 
 def tick_params(winning: Mapping[str, SysParam], home: Path) -> TickParams:

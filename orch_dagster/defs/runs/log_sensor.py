@@ -130,6 +130,23 @@ def project_ended_runs(
     return moved, [ended[run_id] for run_id in run_ids if run_id in ended]
 
 
+def finish_run(
+    instance: DagsterInstance, store: ControlStore, location: Location, run_id: str
+) -> None:
+    """Write what an ended run leaves, as the sensor does: rows, process_dt, reprocess_dt.
+
+    Repeating it is safe, also by the sensor.
+    """
+    record = instance.get_run_record_by_id(run_id)
+    if record is None:
+        return
+    reader = HistoryReader(instance, location.job_ids)
+    ended = _ended_run(reader.read(record), record.dagster_run)
+    write_rows(store, ended.rows)
+    keep_process_dts(store, location, [ended])
+    settle_reprocess(instance, store, location, ended.run)
+
+
 def _ended_run(history: RunHistory, run: DagsterRun) -> EndedRun:
     return EndedRun(run, frozenset(history.job_ids), tuple(project(history)))
 

@@ -5,7 +5,7 @@ A run of several dates has the tags of a range, so no filter on dagster/partitio
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property, lru_cache, partial
@@ -42,10 +42,16 @@ class DatedRuns:
 
     Args:
         instance: The instance of the runs.
+        is_over: Returns whether a run that Dagster lists as unfinished is over all the same.
     """
 
-    def __init__(self, instance: DagsterInstance) -> None:
+    def __init__(
+        self,
+        instance: DagsterInstance,
+        is_over: Callable[[DagsterRun], bool] = lambda _: False,
+    ) -> None:
         self._instance = instance
+        self._is_over = is_over
         self._planned_steps = lru_cache(_PLANS_KEPT)(partial(planned_steps, instance))
         self._held_up: dict[str, frozenset[str]] = {}
 
@@ -53,7 +59,7 @@ class DatedRuns:
     def unfinished(self) -> list[DatedRun]:
         """The runs that have not ended, each with its dates."""
         records = self._instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
-        runs = [record.dagster_run for record in records]
+        runs = [each.dagster_run for each in records if not self._is_over(each.dagster_run)]
         return [
             DatedRun(run, frozenset(biz_dts_or_none(run)), run.status in _BEGUN) for run in runs
         ]

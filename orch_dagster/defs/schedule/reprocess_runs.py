@@ -45,9 +45,17 @@ class Requested:
     row_run_id: str = ""
 
 
-def reprocess_tags(group: Group, rows: Sequence[ProcessControl]) -> dict[str, str]:
-    """Return the tags of a run that reprocesses the dates of these rows of a group."""
-    if len(rows) == 1:
+def reprocess_tags(
+    group: Group, rows: Sequence[ProcessControl], biz_dts: Sequence[str]
+) -> dict[str, str]:
+    """Return the tags of a run that reprocesses the dates of these rows of a group.
+
+    Args:
+        group: The group.
+        rows: The rows, whose reprocess_dt is due; at least one.
+        biz_dts: All dates of the run.
+    """
+    if len(biz_dts) == 1:
         (row,) = rows
         values = {_REPROCESS_DT_TAG: row.reprocess_dt, _ROW_RUN_ID_TAG: row.run_id}
         return {REPROCESS_TAG: group.name} | {tag: text for tag, text in values.items() if text}
@@ -106,24 +114,40 @@ def settle_reprocess(
     # A failed run may have been continued by later ones.
     runs = [record.dagster_run for record in runs_of_group(instance, group)]
     for biz_dt, row in asked.items():
-        of_value = [
-            each
-            for each in runs
-            if requested_rows(each).get(biz_dt, Requested("")).reprocess_dt == row.reprocess_dt
-            and not is_settled(each, biz_dt)
-        ]
+        of_value = [each for each in runs if _is_of_value(each, biz_dt, row.reprocess_dt)]
         if completed_by(store, group, biz_dt, [each.run_id for each in of_value]):
             _clear(store, group, biz_dt, row.reprocess_dt)
             runs = [_settled(instance, each, biz_dt) if each in of_value else each for each in runs]
 
 
+def completed_again(
+    instance: DagsterInstance, store: ControlStore, group: Group, row: ProcessControl
+) -> frozenset[str]:
+    """Return the job_ids that completed the row's date in runs of its reprocess_dt."""
+    runs = [record.dagster_run for record in runs_of_group(instance, group)]
+    value = row.reprocess_dt or ""
+    of_value = [each.run_id for each in runs if _is_of_value(each, row.biz_dt, value)]
+    return _completed_ids(store, row.biz_dt, of_value)
+
+
 def completed_by(store: ControlStore, group: Group, biz_dt: str, run_ids: Sequence[str]) -> bool:
     """Tell whether all jobs of the group completed the date in these runs."""
+    return _completed_ids(store, biz_dt, run_ids).issuperset(group.job_ids)
+
+
+def _completed_ids(store: ControlStore, biz_dt: str, run_ids: Sequence[str]) -> frozenset[str]:
     if not run_ids:
-        return False
+        return frozenset()
     where = {"run_id": run_ids, "biz_dt": biz_dt, "status": COMPLETED}
-    done = {row.job_id for row in read_records(store, ExecutionLog, where, columns=["job_id"])}
-    return done.issuperset(group.job_ids)
+    rows = read_records(store, ExecutionLog, where, columns=["job_id"])
+    return frozenset(row.job_id for row in rows if row.job_id)
+
+
+def _is_of_value(run: DagsterRun, biz_dt: str, reprocess_dt: str) -> bool:
+    """Tell whether the value requested the date in that run, and has not been cleared since."""
+    asked = requested_rows(run).get(biz_dt)
+    is_same = asked is not None and asked.reprocess_dt == reprocess_dt
+    return is_same and not is_settled(run, biz_dt)
 
 
 def _clear(store: ControlStore, group: Group, biz_dt: str, value: str) -> None:

@@ -192,7 +192,7 @@ class _Tick:
             job_name=IMPLICIT_ASSET_JOB_NAME if first else group.name,
             partition_key=days[0] if len(days) == 1 else None,
             asset_selection=[asset_key(spec) for spec in specs] if first else None,
-            tags={**tags_of(days), **reprocess_tags(group, of_run)},
+            tags={**tags_of(days), **reprocess_tags(group, of_run, days)},
         )
 
     def _completed_downstream(

@@ -14,7 +14,7 @@ from framework.contract.system_settings import SCHEDULE_CATCHUP
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.open_dates import newest_row, opened_row
-from orch_dagster.control.records import ProcessControl, SysParam, read_records
+from orch_dagster.control.records import ProcessControl, read_records
 from orch_dagster.control.store import ControlStore, with_retries
 from orch_dagster.control.tables import PROCESS_CONTROL, is_iso_date
 from orch_dagster.defs.partitions import run_key_of
@@ -33,7 +33,7 @@ from orch_dagster.registry.location import Location
 from orch_dagster.schedule.blocked_jobs import blocked_jobs
 from orch_dagster.schedule.due_dates import DueDates, catchup_start, due_dates
 from orch_dagster.schedule.schedules import Schedule
-from orch_dagster.schedule.settings import TICK_KEYS, TickParams, tick_params
+from orch_dagster.schedule.settings import TickParams, fetch_tick_params
 
 # A tick further ahead than hosts' clocks differ is Dagit's preview, which must write nothing.
 _PREVIEW_AHEAD = timedelta(minutes=10)
@@ -107,7 +107,7 @@ class _Tick:
 
     def answer(self) -> Sequence[dg.RunRequest | dg.SkipReason]:
         """Return the tick's requests, or its skip reason; repeating it is safe."""
-        params = self._params()
+        params = fetch_tick_params(self._store, self._schedule, self._location.settings)
         local = self._at.astimezone(ZoneInfo(self._schedule.timezone)).date()
         group = self._schedule.group.name
         if why := params.calendar.why_closed(local):
@@ -142,16 +142,6 @@ class _Tick:
         self._log_dates(due, facts, waiting, chosen)
         request = chosen.request(self._location, run_key_of("", chosen.now) if chosen.now else "")
         return [request or self._nothing(facts, waiting, chosen)]
-
-    def _params(self) -> TickParams:
-        where = {
-            "param_key": list(TICK_KEYS),
-            "environment": self._location.settings.env,
-            "key_name": list(self._schedule.key_names),
-            "param_type": "system",
-        }
-        rows = read_records(self._store, SysParam, where)
-        return tick_params(self._schedule.winning(rows), self._location.settings.home)
 
     def _rows(self) -> dict[str, ProcessControl]:
         """Return the open dates of the group."""

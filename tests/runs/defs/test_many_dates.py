@@ -8,8 +8,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from orch_dagster.control.connect import open_store
+from orch_dagster.control.tables import PROCESS_CONTROL, Row
 from orch_dagster.sample.rows import JOB_NAME
-from tests.homes import Home
+from tests.homes import STORE_URL, Home
 
 KEY = dg.AssetKey(["gels", "fpms", JOB_NAME])
 
@@ -23,6 +25,13 @@ def materialized(home: Home, run_id: str) -> dict[str | None, dict[str, Any]]:
         event.partition: {name: value.value for name, value in event.metadata.items()}
         for event in events
     }
+
+
+def process_control(home: Home) -> list[Row]:
+    store = open_store(STORE_URL, home.folder)
+    rows = store.read(PROCESS_CONTROL)
+    store.close()
+    return rows
 
 
 @pytest.mark.spark
@@ -59,18 +68,30 @@ def test_a_range_lands_what_is_open_and_names_what_failed(sample_home: Home) -> 
         assert metadata["dagster/row_count"] > 0
 
     extract.write_bytes(content)
-    again = sample_home.orch(
-        "run", JOB_NAME, "--from", "2024-05-14", "--to", "2024-05-18", "--missing", "--json"
-    )
-    assert (
-        "skipped, because they have completed: 2024-05-14, 2024-05-15, 2024-05-18" in again.stderr
-    )
-    (second,) = json.loads(again.stdout)
-    assert [(row["biz_dt"], row["status"]) for row in second["execution_log"]] == [
-        ("2024-05-17", "Completed")
+    rows_again = {"entity": "GELS", "source_system": "FPMS", "reprocess_dt": "2024-05-20"}
+    document = {"process_control": [{**rows_again, "biz_dt": "2024-05-14"}]}
+    (sample_home.folder / "again.yaml").write_text(json.dumps(document))
+    sample_home.here("apply", "again.yaml")
+    days = ["--from", "2024-05-14", "--to", "2024-05-18"]
+    due = json.loads(sample_home.here("due", JOB_NAME, "--json").stdout)
+    assert [(each["biz_dt"], each["reasons"]) for each in due[:2]] == [
+        ("2024-05-14", ["reprocess_dt 2024-05-20"]),
+        ("2024-05-17", ["not completed"]),
     ]
-    assert {*materialized(sample_home, second["run_id"])} == {"2024-05-17"}
-    nothing = sample_home.orch(
-        "run", JOB_NAME, "--from", "2024-05-14", "--to", "2024-05-18", "--missing", "--json"
+    # One Spark application, and no daemon clears what is done.
+    (second,) = json.loads(sample_home.orch("run", JOB_NAME, "--due", *days, "--json").stdout)
+    assert sorted((row["biz_dt"], row["status"]) for row in second["execution_log"]) == [
+        ("2024-05-14", "Completed"),
+        ("2024-05-17", "Completed"),
+    ]
+    assert len({row["spark_app_id"] for row in second["execution_log"]}) == 1
+    assert {*materialized(sample_home, second["run_id"])} == {"2024-05-14", "2024-05-17"}
+    control = {row["biz_dt"]: row for row in process_control(sample_home)}
+    assert control["2024-05-14"]["reprocess_dt"] is None
+    assert control["2024-05-14"]["process_dt"] == control["2024-05-17"]["process_dt"] is not None
+    nothing = sample_home.orch("run", JOB_NAME, *days, "--missing", "--json")
+    assert (
+        "skipped, because they have completed: 2024-05-14, 2024-05-15, 2024-05-17, 2024-05-18"
+        in nothing.stderr
     )
     assert json.loads(nothing.stdout) == []

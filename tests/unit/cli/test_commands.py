@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from orch_dagster.cli.main import main
+from orch_dagster.cli.planned_runs import DatesAsked, planned_runs
+from orch_dagster.control.connect import opened_store
+from orch_dagster.control.tables import EXECUTION_LOG
+from orch_dagster.registry.location import load_location
+from orch_dagster.settings import load_settings
 
 JOB = "etl_lnd_gels_fpms_t_contract_master"
 
@@ -74,3 +80,67 @@ def test_a_store_that_was_never_set_up_names_the_command(home: Path) -> None:
     told = orch("jobs")
     assert told.exit_code == 1
     assert "orch init" in told.output
+
+
+def test_due_lists_dates_with_their_reasons(sample: Path) -> None:
+    assert sample.is_dir()
+    listed = json.loads(orch("due", "--json").stdout)
+    assert listed[0] == {
+        "group": "gels_fpms",
+        "biz_dt": "2024-05-15",
+        "reasons": ["not completed"],
+        "is_open": True,
+        "jobs": [JOB],
+        "waiting": [],
+        "held_by": None,
+    }
+    told = orch("due", JOB)
+    assert "2024-05-15  not completed" in told.output
+    assert "gels_fpms_by_biz_dt: " in told.output
+    assert "more business days are not open" in told.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--missing"],
+        ["--from", "2024-05-15"],
+        ["--biz-dt", "2024-05-15", "--due"],
+        ["--biz-dt", "2024-05-15", "--biz-dt", "2024-05-16", "--missing"],
+        ["--due", "--missing"],
+        ["--due", "--from", "2024-05-16", "--to", "2024-05-15"],
+    ],
+)
+def test_run_refuses_options_that_do_not_fit(sample: Path, words: list[str]) -> None:
+    assert sample.is_dir()
+    assert orch("run", JOB, *words).exit_code == 2
+
+
+def test_missing_takes_dates_to_reprocess_for_missing(sample: Path) -> None:
+    file = sample / "rows.yaml"
+    row = "{entity: GELS, source_system: FPMS, biz_dt: 2024-05-%d, reprocess_dt: 2024-05-20}"
+    file.write_text(f"process_control:\n  - {row % 14}\n")
+    assert orch("apply", str(file)).exit_code == 0
+    settings = load_settings()
+    location = load_location(settings)
+    done = [
+        {"id": day, "job_id": "JOB_1001", "biz_dt": f"2024-05-{day}", "status": "Completed"}
+        for day in ("14", "15")
+    ]
+    with opened_store(settings) as store:
+        store.upsert(EXECUTION_LOG, done)
+    asked = DatesAsked((), "2024-05-14", "2024-05-15", missing=True, due=False)
+    (run,) = planned_runs(location, JOB, location.registry.groups["gels_fpms"], asked)
+    assert (run.biz_dts, [*run.reprocess]) == (("2024-05-14",), ["2024-05-14"])
+
+
+def test_run_refuses_named_dates_that_are_not_open_before_any_run(sample: Path) -> None:
+    days = ["--biz-dt", "2024-05-17", "--biz-dt", "2024-05-15", "--biz-dt", "2024-05-16"]
+    told = orch("run", JOB, *days)
+    assert (told.exit_code, told.output) == (
+        1,
+        "orch: not open: 2024-05-16, 2024-05-17; open each, such as "
+        "`orch open GELS FPMS 2024-05-16`\n",
+    )
+    assert not (sample / "logs").exists()
