@@ -24,6 +24,10 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, from_micros, to_micros
 from orch_dagster.text import clip_utf8
 
+LEFT_OUT = (
+    "the run ended without this job: when the run began, job_master had no valid row of its name"
+)
+
 
 @dataclass(frozen=True)
 class DateResult:
@@ -167,8 +171,8 @@ def project(run: RunHistory) -> list[ExecutionLog]:
     """Return the rows of a run's events, by job and date.
 
     A step without a report has a row if it failed before it could report, if the run was canceled
-    before it, or if the run failed when it was its turn. It has no row if an upstream step did not
-    complete.
+    before it, or if the run ended when it was its turn. It has no row if an upstream step did not
+    complete, or if its job reported under a new name.
     """
     attempts_by_job = _attempts_by_job(run.reports)
     rows: list[ExecutionLog] = []
@@ -179,7 +183,9 @@ def project(run: RunHistory) -> list[ExecutionLog]:
             rows.append(_reported_row(run, of_date, biz_dt, failures))
     completed = set(attempts_by_job) - {row.job_name for row in rows if row.status != COMPLETED}
     completed -= {failure.job_name for failure in run.failures}
-    for job_name in sorted(set(run.job_ids) - set(attempts_by_job)):
+    reported_ids = {report.job_id for report in run.reports}
+    unreported = {name for name, job_id in run.job_ids.items() if job_id not in reported_ids}
+    for job_name in sorted(unreported - set(attempts_by_job)):
         if result := _unreported_result(run, job_name, completed):
             rows += [_unreported_row(run, result, job_name, biz_dt) for biz_dt in run.biz_dts]
     return rows
@@ -189,6 +195,8 @@ def _unreported_result(run: RunHistory, job_name: str, completed: Set[str]) -> D
     """Return the result of a step without reports, or None if it gets no row."""
     failures = [failure for failure in run.failures if failure.job_name == job_name]
     was_due = run.parents.get(job_name, frozenset()) <= completed
+    if not failures and run.end and run.end.status is RunStatus.SUCCESS and was_due:
+        return DateResult("failed", run.end.at, LEFT_OUT)
     if failures or (run.end and (run.end.status is RunStatus.CANCELED or was_due)):
         return _result_from_dagster(run, failures)
     return None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # The exit code of shells after Ctrl-C.
 _INTERRUPTED = 130
+_NAMED_AT_MOST = 20
 
 
 class _Moment(click.ParamType[datetime]):
@@ -95,23 +96,44 @@ def log(
     type=_Moment(),
     help="Only runs created since this date or time, UTC unless it names a zone.",
 )
+@click.option(
+    "--gone",
+    multiple=True,
+    metavar="RUN",
+    help="End the Started rows of this run, which Dagster does not have; first make sure that it "
+    "runs nowhere. By its id or its first characters.",
+)
 @as_json
-def rebuild(since: datetime | None, is_json: bool) -> None:
+def rebuild(since: datetime | None, gone: tuple[str, ...], is_json: bool) -> None:
     """Write the rows of execution_log that are missing or differ from Dagster's event log.
 
-    Runs whose process is gone are failed first. Correct rows are not written.
+    Runs whose process is gone are failed first, also those that were deleted in Dagster. Correct
+    rows are not written.
     """
+    from orch_dagster.defs.runs.deleted_runs import end_deleted_runs, unknown_text
     from orch_dagster.defs.runs.rebuild import rebuild as rebuild_rows
 
     settings = load_settings()
     job_ids = loaded(settings).job_ids
     with opened_store(settings) as store, opened_instance(settings) as instance:
-        result = rebuild_rows(instance, store, job_ids, since, settings.heartbeat_timeout_s)
+        timeout_s = settings.heartbeat_timeout_s
+        deleted = end_deleted_runs(
+            instance, store, settings.params_dir, timeout_s, since=since, gone=gone
+        )
+        result = rebuild_rows(instance, store, job_ids, since, timeout_s, deleted)
     if is_json:
-        print_json(asdict(result))
+        unknown = [
+            {name: getattr(row, name) for name in ("job_name", "biz_dt", "run_id")}
+            for row in result.unknown
+        ]
+        print_json({**asdict(result), "unknown": unknown})
         return
     for run_id in result.died:
         console.print(f"failed run {run_id}: its process is gone")
+    for row in result.unknown[:_NAMED_AT_MOST]:
+        console.print(f"unknown: {unknown_text(row)}")
+    if len(result.unknown) > _NAMED_AT_MOST:
+        console.print(f"unknown: {len(result.unknown) - _NAMED_AT_MOST} more such rows")
     console.print(f"runs: {result.runs}, rows: {result.rows}, rows written: {result.written}")
 
 

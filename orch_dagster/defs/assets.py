@@ -18,6 +18,7 @@ from orch_dagster.defs.translator import (
     description,
     group_name,
     kinds,
+    op_tags,
     parent_input,
 )
 from orch_dagster.registry.jobs import JobSpec
@@ -50,6 +51,7 @@ def build_asset(
         compute_fn=compute,
         name=spec.job_name,
         description=description(spec),
+        tags=op_tags(spec, location.store_address),
         ins={
             "params": dg.In(PARAM_BUNDLE, input_manager_key=PARAM_BUNDLE_KEY),
             **{name: dg.In(dg.Nothing) for name in parents},

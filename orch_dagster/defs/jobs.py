@@ -27,7 +27,9 @@ class JobBuilder:
         self._location = location
         self._resources = resources
         self._partitions = daily_partitions(location.first_biz_dt)
-        self._executor = thread_executor(location.settings.max_concurrent_jobs)
+        self._executor = thread_executor(
+            location.settings.max_concurrent_jobs, location.settings.params_dir
+        )
         self._assets: dict[str, dg.AssetsDefinition] = {}
 
     def asset(self, spec: JobSpec) -> dg.AssetsDefinition:

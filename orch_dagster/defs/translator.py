@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 
@@ -14,6 +15,9 @@ _TAG_VALUE = re.compile(r"[a-z0-9_.-]{1,48}")
 
 PARAM_BUNDLE_KEY = "param_bundle"
 CONTROL_STORE_KEY = "control_store"
+# A run's plan keeps the tags of its ops, also after the job is gone from the registry.
+_JOB_ID_TAG = "orch/job_id"
+_STORE_TAG = "orch/control_store"
 
 
 def asset_key(spec: JobSpec) -> dg.AssetKey:
@@ -32,6 +36,22 @@ def group_name(spec: JobSpec) -> str:
 def description(spec: JobSpec) -> str:
     """Return the description that Dagit shows of the job."""
     return spec.comments or f"Landing job {spec.job_id}"
+
+
+def op_tags(spec: JobSpec, store_address: str) -> Mapping[str, str]:
+    """Return the tags of the job's op, by which the plan of each run names the job's id."""
+    return {_JOB_ID_TAG: spec.job_id, _STORE_TAG: _digest(store_address)}
+
+
+def job_id_in(tags: Mapping[str, str], store_address: str | None) -> str | None:
+    """Return the job_id that an op's tags name, or None if the job is not of that store."""
+    if store_address is None or tags.get(_STORE_TAG) != _digest(store_address):
+        return None
+    return tags.get(_JOB_ID_TAG)
+
+
+def _digest(store_address: str) -> str:
+    return hashlib.sha256(store_address.encode()).hexdigest()[:12]
 
 
 def kinds(spec: JobSpec) -> Mapping[str, str]:

@@ -25,6 +25,7 @@ class Location:
         schedule_params: The sys_params whose key starts with ``schedule.``.
         first_biz_dt: The first partition.
         keyed_groups: The groups with business_keys in process_control.
+        store_address: The address of the control store, without its password.
         notice: A warning about the load, such as the age of the snapshot; None if there is none.
     """
 
@@ -33,6 +34,7 @@ class Location:
     schedule_params: Sequence[SysParam]
     first_biz_dt: str
     keyed_groups: Collection[GroupKey] = ()
+    store_address: str = ""
     notice: str | None = None
 
     @property
@@ -61,6 +63,7 @@ def load_location(settings: Settings) -> Location:
         schedule_params=rows.schedule_params,
         first_biz_dt=first or datetime.now(timezone.utc).date().isoformat(),
         keyed_groups=rows.keyed_groups,
+        store_address=rows.store,
         notice=notice,
     )
 

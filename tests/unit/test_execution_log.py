@@ -20,6 +20,7 @@ from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, Row, check_rows, to_micros
 from orch_dagster.execution_log import (
+    LEFT_OUT,
     DateResult,
     RunEndEvent,
     RunHistory,
@@ -172,6 +173,17 @@ class TestWhatAStepCouldNotSay:
         # In a canceled run the step that never began has a row too, after this one.
         row = project(run(report(), end=RunEndEvent(how, at(9), "the orchestrator died")))[0]
         assert (row.status, row.end_time) == (status, at(9))
+
+    def test_a_run_that_succeeds_without_a_job_never_completes_it(self) -> None:
+        # Its row of job_master was gone when the run began; the one after it was not due.
+        row = one(run(end=RunEndEvent(RunStatus.SUCCESS, at(9))))
+        assert (row.job_name, row.status) == ("a", f"Failed: {LEFT_OUT}")
+        assert (row.end_time, row.attempts) == (at(9), 0)
+
+    def test_a_job_that_was_renamed_meanwhile_has_one_row(self) -> None:
+        renamed = replace(report(ends={DAY: DateResult("completed", at(3))}), job_name="new_a")
+        row = one(run(renamed, end=RunEndEvent(RunStatus.SUCCESS, at(9))))
+        assert (row.job_id, row.job_name, row.status) == ("J_a", "new_a", "Completed")
 
     @pytest.mark.parametrize("how", list(RunStatus))
     def test_its_own_word_stands_against_the_runs(self, how: RunStatus) -> None:

@@ -7,6 +7,8 @@ when DagsterInstance documents get_execution_plan_snapshot.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,8 +20,21 @@ def plan_of_run(run: DagsterRun) -> str | None:
     return run.execution_plan_snapshot_id
 
 
-def planned_steps(instance: DagsterInstance, plan: str | None) -> dict[str, frozenset[str]]:
-    """Return the planned steps of a run, each with its upstream steps among them.
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step that a run was to execute.
+
+    Attributes:
+        upstream: The steps of the run that are upstream of it.
+        tags: The tags of its op when the run was created.
+    """
+
+    upstream: frozenset[str]
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def planned_steps(instance: DagsterInstance, plan: str | None) -> dict[str, PlannedStep]:
+    """Return the planned steps of a run by key.
 
     Args:
         instance: The instance of the run.
@@ -30,8 +45,11 @@ def planned_steps(instance: DagsterInstance, plan: str | None) -> dict[str, froz
     snapshot = instance.get_execution_plan_snapshot(plan)
     wanted = set(snapshot.step_keys_to_execute)
     return {
-        step.key: frozenset(
-            key for each in step.inputs for key in each.upstream_step_keys if key in wanted
+        step.key: PlannedStep(
+            upstream=frozenset(
+                key for each in step.inputs for key in each.upstream_step_keys if key in wanted
+            ),
+            tags=step.tags or {},
         )
         for step in snapshot.steps
         if step.key in wanted

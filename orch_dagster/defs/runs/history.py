@@ -16,12 +16,14 @@ from orch_dagster.defs.dagster_internals.engine_events import (
 )
 from orch_dagster.defs.dagster_internals.failures import (
     MARKED_AS_FAILED,
+    engine_error,
     run_end_reason,
     step_failure_reason,
 )
 from orch_dagster.defs.dagster_internals.run_events import events_of_run
 from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
 from orch_dagster.defs.partitions import biz_dts_or_none
+from orch_dagster.defs.translator import job_id_in
 from orch_dagster.execution_log import (
     RunEndEvent,
     RunHistory,
@@ -59,12 +61,20 @@ class HistoryReader:
 
     Args:
         instance: The instance of the runs.
-        job_ids: job_name to job_id of the registry's jobs; other steps are left out.
+        job_ids: job_name to job_id of the registry's jobs.
+        store_address: The control store. Steps whose plan names it count also if the registry has
+            lost their job; by default, and of runs of older versions, only the registry's do.
     """
 
-    def __init__(self, instance: DagsterInstance, job_ids: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        instance: DagsterInstance,
+        job_ids: Mapping[str, str],
+        store_address: str | None = None,
+    ) -> None:
         self._instance = instance
         self._job_ids = job_ids
+        self._store_address = store_address
         # The runs of a job share one plan, whatever their dates.
         self._planned_steps = lru_cache(_PLANS_KEPT)(partial(planned_steps, instance))
 
@@ -75,6 +85,7 @@ class HistoryReader:
         reports: list[StepReport] = []
         failures: list[StepFailureEvent] = []
         end: RunEndEvent | None = None
+        run_error: str | None = None
         for entry in events_of_run(self._instance, run.run_id, wanted):
             event = entry.dagster_event
             if event is None:
@@ -83,29 +94,37 @@ class HistoryReader:
                 report = engine_event_metadata(event).get(_REPORT)
                 if isinstance(report, dg.JsonMetadataValue):
                     reports.append(StepReport.from_json(report.data))  # pyright: ignore[reportArgumentType]
+                elif event.step_key is None:
+                    run_error = engine_error(event) or run_error
             elif event.event_type is DagsterEventType.STEP_FAILURE:
                 failures.append(
                     StepFailureEvent(str(event.step_key), _at(entry), step_failure_reason(event))
                 )
             elif end is None:
-                end = RunEndEvent(RUN_ENDS[event.event_type], _at(entry), _run_reason(event))
-        parents = self._planned_steps(plan_of_run(run))
+                reason = _run_reason(event, run_error)
+                end = RunEndEvent(RUN_ENDS[event.event_type], _at(entry), reason)
+        steps = self._planned_steps(plan_of_run(run))
+        planned_ids = {
+            name: job_id_in(step.tags, self._store_address) or self._job_ids.get(name)
+            for name, step in steps.items()
+        }
         return RunHistory(
             run_id=run.run_id,
             created_at=record.create_timestamp,
             # A run without a date started no job, so it has no rows.
             biz_dts=biz_dts_or_none(run),
-            job_ids={name: self._job_ids[name] for name in parents if name in self._job_ids},
+            job_ids={name: job_id for name, job_id in planned_ids.items() if job_id},
             reports=reports,
             failures=failures,
             end=end,
-            parents=parents,
+            parents={name: step.upstream for name, step in steps.items()},
         )
 
 
-def _run_reason(event: DagsterEvent) -> str:
+def _run_reason(event: DagsterEvent, run_error: str | None) -> str:
+    """Return why the run ended; a run that could not begin has its reason in an earlier event."""
     reason = run_end_reason(event)
-    return ORCHESTRATOR_DIED if reason == MARKED_AS_FAILED else reason
+    return (run_error or ORCHESTRATOR_DIED) if reason == MARKED_AS_FAILED else reason
 
 
 def _at(entry: EventLogEntry) -> datetime:

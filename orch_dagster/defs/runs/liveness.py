@@ -1,24 +1,34 @@
 """The process of a run, named by the run's tags, and whether it is gone.
 
 A process of this host is looked up by its pid; one of another host is judged by its heartbeat.
+The same tags are in a file beside the run's parameters, as a run that is deleted in Dagster loses
+its own.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import socket
 import time
 from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
 
 from framework.contract.process_identity import ProcessInfo, is_same_start, psutil_probe
+from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.errors import OrchError
+from orch_dagster.files import write_atomically
 
 HOST_TAG = "orch/host"
 PID_TAG = "orch/pid"
 PID_STARTED_TAG = "orch/pid_started"
 HEARTBEAT_TAG = "orch/heartbeat"
 HEARTBEAT_S = 30.0
+
+# The dot keeps it apart from the files of jobs, whose names have none.
+_PROCESS_FILE = "run.process.json"
 
 
 def process_tags() -> dict[str, str]:
@@ -55,6 +65,32 @@ def is_process_gone(tags: Mapping[str, str], heartbeat_timeout_s: float = math.i
     if process is None:
         return True
     return not is_same_start(process.kernel_started_s, float(tags[PID_STARTED_TAG]))
+
+
+def write_process(params_dir: Path, run_id: str, tags: Mapping[str, str]) -> None:
+    """Write the tags of a run's process beside the run's parameters.
+
+    Raises:
+        OSError: If the file can't be written.
+    """
+    write_atomically(run_folder(params_dir, run_id) / _PROCESS_FILE, json.dumps(dict(tags)))
+
+
+def read_process(params_dir: Path, run_id: str) -> dict[str, str] | None:
+    """Return the tags of a run's process, or None if this home has no such file.
+
+    Raises:
+        OrchError: If the file can't be read.
+    """
+    path = params_dir / run_id / _PROCESS_FILE
+    try:
+        return cast(dict[str, str], json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise OrchError(f"{path}, which names the process of a run, can't be read: {error}") from (
+            error
+        )
 
 
 def _started_s(pid: int) -> float:

@@ -23,6 +23,7 @@ from orch_dagster.control.connect import opened_store
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
+from orch_dagster.defs.runs.deleted_runs import DeletedRunsWatch
 from orch_dagster.defs.runs.history import RUN_ENDS, HistoryReader
 from orch_dagster.defs.runs.retention import OldLogs
 from orch_dagster.defs.schedule.reprocess_runs import settle_reprocess
@@ -56,6 +57,7 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
     """Build the sensor, which reads the run status events of every origin since the first one."""
     settings = location.settings
     old_logs = OldLogs(settings)
+    deleted_runs = DeletedRunsWatch(settings.params_dir, settings.heartbeat_timeout_s)
 
     @dg.sensor(
         name=SENSOR_NAME,
@@ -73,6 +75,8 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
             cursor, ended = project_ended_runs(
                 instance, store, location.job_ids, _read_cursor(context.cursor)
             )
+            for sentence in deleted_runs.look(instance, store):
+                context.log.warning(sentence)
             for sentence in keep_process_dts(store, location, ended):
                 context.log.info(sentence)
             for ended_run in ended:
@@ -114,7 +118,7 @@ def project_ended_runs(
         for record in _ends_after(instance, event_type, cursor.get(event_type.value, 0)):
             moved[event_type.value] = record.storage_id
             run_ids.append(record.event_log_entry.run_id)
-    reader = HistoryReader(instance, job_ids)
+    reader = HistoryReader(instance, job_ids, store.address)
     ended: dict[str, EndedRun] = {}
     # A run that ended twice is read once: its rows are the same.
     distinct = list(dict.fromkeys(run_ids))
@@ -174,11 +178,11 @@ def keep_process_dts(
 
 
 def _ids_by_group(location: Location, job_names: Iterable[str]) -> dict[str, list[str]]:
-    """Return the job_ids of a run's jobs, by the name of their group."""
+    """Return the job_ids of a run's jobs, by the name of their group; skip jobs that are gone."""
     job_ids: dict[str, list[str]] = defaultdict(list)
     for job_name in job_names:
-        spec = location.registry.jobs[job_name]
-        job_ids[spec.group.name].append(spec.job_id)
+        if spec := location.registry.jobs.get(job_name):
+            job_ids[spec.group.name].append(spec.job_id)
     return dict(job_ids)
 
 

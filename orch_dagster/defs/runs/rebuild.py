@@ -12,6 +12,7 @@ from dagster import DagsterInstance
 from orch_dagster.control.records import STARTED, ExecutionLog, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
+from orch_dagster.defs.runs.deleted_runs import DeletedRuns
 from orch_dagster.defs.runs.history import HistoryReader
 from orch_dagster.defs.runs.lookup import runs_since
 from orch_dagster.execution_log import project, write_rows
@@ -28,13 +29,16 @@ class Rebuilt:
         runs: The number of runs read.
         rows: The number of their rows.
         written: The number of rows that were missing or differed.
-        died: The ids of the runs that it failed, as their process was gone.
+        died: The ids of the runs that it failed, as their process was gone; also of runs that
+            Dagster does not have any more.
+        unknown: Started rows of runs that Dagster does not have and that may still run elsewhere.
     """
 
     runs: int
     rows: int
     written: int
     died: Sequence[str]
+    unknown: Sequence[ExecutionLog] = ()
 
 
 def rebuild(
@@ -43,24 +47,27 @@ def rebuild(
     job_ids: Mapping[str, str],
     since: datetime | None = None,
     heartbeat_timeout_s: float = math.inf,
+    deleted: DeletedRuns | None = None,
 ) -> Rebuilt:
     """Write the missing and differing rows of all runs, or of those created since a time.
 
     Args:
         instance: The instance of the runs.
         store: The store of execution_log.
-        job_ids: job_name to job_id. Of a job that no longer exists, only steps that began have
-            rows.
+        job_ids: job_name to job_id, as for HistoryReader.
         since: The earliest creation of a run.
         heartbeat_timeout_s: As for fail_dead_runs.
+        deleted: What end_deleted_runs did before, if it is to be part of the result.
 
     Raises:
         StoreError: If the store can't be read or written; a second rebuild is safe.
         OrchError: If a run was deleted meanwhile.
     """
+    deleted = deleted or DeletedRuns()
     died = fail_dead_runs(instance, job_ids, heartbeat_timeout_s)
-    reader = HistoryReader(instance, job_ids)
-    runs = rows = written = 0
+    reader = HistoryReader(instance, job_ids, store.address)
+    runs = rows = 0
+    written = len(deleted.ended)
     for page in runs_since(instance, since, _RUNS_A_PAGE):
         projected = [row for record in page for row in project(reader.read(record))]
         runs, rows = runs + len(page), rows + len(projected)
@@ -70,7 +77,8 @@ def rebuild(
             changed = rows_that_differ(chunk, {row.id: row for row in stored})
             write_rows(store, changed)
             written += len(changed)
-    return Rebuilt(runs, rows, written, died)
+    died += sorted({str(row.run_id) for row in deleted.ended})
+    return Rebuilt(runs, rows, written, died, deleted.unknown)
 
 
 def rows_that_differ(

@@ -8,66 +8,93 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import cast
 
 import dagster as dg
+from dagster import DagsterRunNotFoundError
 from sqlalchemy.exc import SQLAlchemyError
 
 from orch_dagster.defs.dagster_internals.run_changes import tag_run
 from orch_dagster.defs.dagster_internals.thread_executor import ThreadExecutor, current_stop
-from orch_dagster.defs.runs.liveness import HEARTBEAT_S, heartbeat_tags, process_tags
+from orch_dagster.defs.runs.liveness import (
+    HEARTBEAT_S,
+    heartbeat_tags,
+    process_tags,
+    write_process,
+)
 from orch_dagster.errors import OrchError
 
 __all__ = ["AbandonedRunError", "current_stop", "thread_executor"]
 
 
 class AbandonedRunError(OrchError):
-    """The code server that started a run died, so the run has ended its steps."""
+    """Nobody can follow the run any more, so it has ended its steps."""
 
 
 class LivenessGuard:
-    """Tags a run with its process and with heartbeats, and ends it when its code server dies.
+    """Tags a run with its process and with heartbeats, and ends it when nobody can follow it.
+
+    That is when its code server died, or the run was deleted in Dagster.
 
     Args:
+        params_dir: ``params/``, where the process is also written in a file.
         instance: The instance of the run.
         run_id: The id of the run.
         warn: Reports a heartbeat that fails.
     """
 
     def __init__(
-        self, instance: dg.DagsterInstance, run_id: str, warn: Callable[[str], None]
+        self,
+        params_dir: Path,
+        instance: dg.DagsterInstance,
+        run_id: str,
+        warn: Callable[[str], None],
     ) -> None:
+        self._params_dir = params_dir
         self._instance = instance
         self._run_id = run_id
         self._warn = warn
         self._next_heartbeat_s = time.monotonic() + HEARTBEAT_S
-        tag_run(instance, run_id, process_tags())
+        self._tags = process_tags()
+        # Before the run may write any row: rows of a run that is deleted are judged by the file.
+        write_process(params_dir, run_id, self._tags)
+        tag_run(instance, run_id, self._tags)
 
     def reason_to_end(self) -> AbandonedRunError | None:
         """Send a heartbeat if one is due, and return why the run must end, or None."""
-        self._heartbeat()
+        if not self._heartbeat():
+            return AbandonedRunError("the run was deleted in Dagster")
         # Only a run that a code server started has a parent process here.
         parent = multiprocessing.parent_process()
         if parent is not None and not parent.is_alive():
             return AbandonedRunError("the code server that started the run died")
         return None
 
-    def _heartbeat(self) -> None:
+    def _heartbeat(self) -> bool:
+        """Send a heartbeat if one is due; return False if the run does not exist any more."""
         if time.monotonic() < self._next_heartbeat_s:
-            return
+            return True
         self._next_heartbeat_s = time.monotonic() + HEARTBEAT_S
+        heartbeat = heartbeat_tags()
         try:
-            tag_run(self._instance, self._run_id, heartbeat_tags())
-        except SQLAlchemyError as error:
-            # The job is unharmed, and the next heartbeat may reach Dagster's storage.
+            write_process(self._params_dir, self._run_id, {**self._tags, **heartbeat})
+            tag_run(self._instance, self._run_id, heartbeat)
+        except DagsterRunNotFoundError:
+            return False
+        except (SQLAlchemyError, OSError) as error:
+            # The job is unharmed, and the next heartbeat may be written.
             self._warn(f"the run could not write its heartbeat: {error}")
+        return True
 
 
-def thread_executor(max_concurrent: int) -> dg.ExecutorDefinition:
+def thread_executor(max_concurrent: int, params_dir: Path) -> dg.ExecutorDefinition:
     """Return the executor of every job.
 
     Args:
         max_concurrent: The number of concurrent steps, unless a run's config sets it.
+        params_dir: ``params/``, as for LivenessGuard.
     """
 
     @dg.executor(
@@ -80,6 +107,6 @@ def thread_executor(max_concurrent: int) -> dg.ExecutorDefinition:
     )
     def threads(init_context: dg.InitExecutorContext) -> ThreadExecutor:
         configured = cast(int, init_context.executor_config["max_concurrent"])
-        return ThreadExecutor(configured, LivenessGuard)
+        return ThreadExecutor(configured, partial(LivenessGuard, params_dir))
 
     return threads

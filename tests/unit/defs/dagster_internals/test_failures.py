@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import dagster as dg
 import pytest
 from dagster import DagsterEvent, DagsterEventType, DagsterInstance
+from dagster._core.events import EngineEventData
+from dagster._utils.error import serializable_error_info_from_exc_info
 
 from orch_dagster.defs.dagster_internals.failures import (
     MARKED_AS_FAILED,
+    engine_error,
     run_end_reason,
     step_failure_reason,
 )
@@ -95,3 +100,31 @@ def test_a_canceled_run_has_dagsters_message(instance: DagsterInstance) -> None:
     instance.report_run_canceled(run, "canceled by hand")
     event = ended(instance, run.run_id, DagsterEventType.RUN_CANCELED)
     assert run_end_reason(event) == "canceled by hand"
+
+
+def test_a_run_that_could_not_begin_says_why_in_an_engine_event(instance: DagsterInstance) -> None:
+    @dg.job
+    def job() -> None:
+        pass
+
+    run = instance.create_run_for_job(job)
+
+    def reason(error: Exception | None) -> str | None:
+        info = None
+        try:
+            raise error or ZeroDivisionError
+        except Exception:
+            if error:
+                info = serializable_error_info_from_exc_info(sys.exc_info())
+        event = instance.report_engine_event("An event.", run, EngineEventData(error=info))
+        return engine_error(event)
+
+    assert reason(None) is None
+    assert reason(OSError("no disk")) == "the run could not begin: OSError: no disk"
+    gone = dg.DagsterInvariantViolationError("no job t")
+    assert reason(gone) == "the run could not begin: no job t"
+    subset = dg.DagsterExecutionStepNotFoundError("unknown step: t", step_keys=["t"])
+    assert reason(subset) == (
+        "the run could not begin: unknown step: t (its job was removed or quarantined after the "
+        "run was requested)"
+    )

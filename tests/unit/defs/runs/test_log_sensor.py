@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -10,15 +11,18 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster import DagsterInstance, DagsterRun
+from dagster._core.events import EngineEventData
+from dagster._utils.error import serializable_error_info_from_exc_info
 
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import EXECUTION_LOG
+from orch_dagster.control.tables import EXECUTION_LOG, JOB_DEPENDENCY, JOB_MASTER
 from orch_dagster.defs.partitions import tags_of
 from orch_dagster.defs.runs.history import HistoryReader
 from orch_dagster.defs.runs.log_sensor import EndedRun, project_ended_runs
+from orch_dagster.defs.runs.rebuild import rebuild
 from orch_dagster.defs.step.log_writer import ExecutionLogWriter, StepRun, first_report
 from orch_dagster.errors import StoreError
-from orch_dagster.execution_log import project
+from orch_dagster.execution_log import LEFT_OUT, project
 from tests.code_location import add_jobs, open_date
 from tests.played_runs import Played
 
@@ -186,3 +190,61 @@ def test_rows_of_the_default_storage(dagster: Played, store: ControlStore, tmp_p
     with DagsterInstance.local_temp(str(home)) as dagster.instance:
         tick(dagster)
         assert store.read(EXECUTION_LOG) == there
+
+
+def could_not_begin(dagster: Played, run: DagsterRun, job_name: str) -> None:
+    """What a run leaves whose job is gone when its process loads the location."""
+    try:
+        dagster.location.get_job(job_name)
+    except dg.DagsterInvariantViolationError:
+        error = serializable_error_info_from_exc_info(sys.exc_info())
+        dagster.instance.report_engine_event(
+            "Could not load job definition.", run, EngineEventData.engine_error(error)
+        )
+    dagster.instance.report_run_failed(run)
+
+
+def test_a_job_that_was_removed_while_its_run_was_queued_has_a_row_with_the_reason(
+    dagster: Played, store: ControlStore, played: Callable[[], Played]
+) -> None:
+    run = dagster.start("second", DAYS[0])
+    store.delete(JOB_MASTER, [{"job_id": "second"}])
+    reloaded = played()
+    could_not_begin(reloaded, run, "second")
+
+    reloaded.sense("execution_log")
+    (row,) = store.read(EXECUTION_LOG)
+    assert (row["job_id"], row["job_name"], row["biz_dt"]) == ("second", "second", DAYS[0])
+    assert row["status"] == (
+        "Failed: the run could not begin: no job second: job_master has no valid row of that "
+        "name; see `orch doctor`"
+    )
+    assert rebuild(reloaded.instance, store, reloaded.location.location.job_ids).written == 0
+
+
+def test_a_group_that_lost_a_job_while_its_run_was_queued_completes_the_others(
+    dagster: Played, store: ControlStore, played: Callable[[], Played]
+) -> None:
+    run = dagster.start("gels_fpms", DAYS[0])
+    store.delete(JOB_MASTER, [{"job_id": "second"}])
+    store.delete(JOB_DEPENDENCY, store.read(JOB_DEPENDENCY))
+    reloaded = played()
+    reloaded.run(run, first="completed")
+
+    # The sensor of a location that was not loaded again tells the same.
+    for location in (dagster, reloaded):
+        location.sense("execution_log")
+        statuses = {row["job_name"]: row["status"] for row in store.read(EXECUTION_LOG)}
+        assert statuses == {"first": "Completed", "second": f"Failed: {LEFT_OUT}"}
+
+
+def test_a_run_of_another_control_store_leaves_no_row_here(
+    dagster: Played, store: ControlStore
+) -> None:
+    run = dagster.start("second", DAYS[0])
+    dagster.end(run, ok=False)
+    record = dagster.instance.get_run_record_by_id(run.run_id)
+    assert record is not None
+    assert project(HistoryReader(dagster.instance, {}, "postgresql://elsewhere").read(record)) == []
+    (row,) = project(HistoryReader(dagster.instance, {}, store.address).read(record))
+    assert row.job_id == "second"
