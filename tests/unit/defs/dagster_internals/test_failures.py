@@ -109,12 +109,12 @@ def test_a_run_that_could_not_begin_says_why_in_an_engine_event(instance: Dagste
 
     run = instance.create_run_for_job(job)
 
-    def reason(error: Exception | None) -> str | None:
+    def reason(error: OSError | dg.DagsterError | None) -> str | None:
         info = None
-        try:
-            raise error or ZeroDivisionError
-        except Exception:
-            if error:
+        if error is not None:
+            try:
+                raise error
+            except (OSError, dg.DagsterError):
                 info = serializable_error_info_from_exc_info(sys.exc_info())
         event = instance.report_engine_event("An event.", run, EngineEventData(error=info))
         return engine_error(event)
