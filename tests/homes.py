@@ -146,7 +146,13 @@ class Home:
         return json.loads(self.here("log", "--job", job, "--json").stdout)
 
 
-def home_of_job(folder: Path, job_name: str, script: str, context: dict[str, Any]) -> Home:
+def home_of_job(
+    folder: Path,
+    job_name: str,
+    script: str,
+    context: dict[str, Any],
+    hql: Mapping[str, str] | None = None,
+) -> Home:
     """A home of one job of INS SYS, with its own jobs folder that holds the framework.
 
     Args:
@@ -154,8 +160,14 @@ def home_of_job(folder: Path, job_name: str, script: str, context: dict[str, Any
         job_name: Such as etl_lnd_ins_sys_t.
         script: The text of its script.
         context: Its context_params.
+        hql: The texts of its HQL files by name, in a folder of their own.
     """
     made = new_home(folder)
+    if hql:
+        (made.folder / "hql").mkdir()
+        made.environ["ORCH_HQL_DIR"] = str(made.folder / "hql")
+    for name, text in (hql or {}).items():
+        (made.folder / "hql" / name).write_text(text, encoding="utf-8")
     jobs = made.folder / "jobs"
     shutil.copytree(REPOSITORY / "jobs" / "framework", jobs / "framework")
     (jobs / "job.py").write_text(script, encoding="utf-8")

@@ -24,6 +24,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import system_fault
 from orch_dagster.control.tables import SYS_PARAMS, TABLES
 from orch_dagster.errors import OrchError
+from orch_dagster.registry.hql_files import hql_findings
 from orch_dagster.registry.jobs import Finding
 from orch_dagster.registry.location import load_location
 from orch_dagster.settings import Settings, load_settings
@@ -121,6 +122,7 @@ def _registry(settings: Settings) -> Iterator[Check]:
     from orch_dagster.defs.schedule.definitions import schedule_findings
 
     findings = [*location.registry.findings, *schedule_findings(location)]
+    findings += hql_findings(location.registry.jobs.values(), settings.hql_dir)
     if location.notice is None:
         try:
             findings += _sys_param_findings(settings)

@@ -16,6 +16,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import SettingCheck, system_fault
 from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, SYS_PARAMS, Row
 from orch_dagster.registry.changes import Rows
+from orch_dagster.registry.hql_files import hql_findings_of_rows
 from orch_dagster.registry.jobs import Finding, build_registry, script_check
 from orch_dagster.registry.plan import Plan
 from orch_dagster.registry.prune import group_of
@@ -37,10 +38,13 @@ def plan_findings(
         ).findings
 
     before = set(findings(plan.before))
+    masters = map(JobMaster.from_row, plan.after[JOB_MASTER.name])
+    of_files = (row for row in masters if row.job_id in given)
     return [
         *plan.refusals,
         *_unfinished(plan, store),
         *(each for each in findings(plan.after) if each.job_id in given or each not in before),
+        *hql_findings_of_rows(of_files, settings.hql_dir),
     ]
 
 

@@ -47,12 +47,9 @@ def shaky_home(folder: Path) -> Home:
             "hql": "shaken.hql",
             "sinks": [{"format": "orc", "path": "out/t", "partition_cols": ["biz_dt"]}],
         },
+        {"shaken.hql": HQL},
     )
     (home.folder / "in.csv").write_text("id\n1\n2\n")
-    hql = home.folder / "hql"
-    hql.mkdir()
-    (hql / "shaken.hql").write_text(HQL)
-    home.environ["ORCH_HQL_DIR"] = str(hql)
     spark = {
         "spark.master": "local-cluster[1,1,512]", "spark.executor.memory": "512m",
         "spark.task.maxFailures": "1", "spark.ui.enabled": "false",

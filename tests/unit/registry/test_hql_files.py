@@ -1,0 +1,87 @@
+"""HQL files that a run would refuse: named by apply with file and line, and by doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orch_dagster.cli.doctor import examine
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import JOB_MASTER
+from orch_dagster.registry.apply import ApplyError, apply_files
+from orch_dagster.settings import Settings, load_settings
+
+ROWS = """\
+job_master:
+  - job_id: J1
+    job_name: etl_lnd_a_b_t
+    script_path: landing.py
+    context_params:
+      hql: folder/t.hql
+      sources: [{format: csv, path: in/t.csv}]
+      sinks: [{format: orc, path: out/t, partition_cols: [biz_dt]}]
+"""
+
+
+@pytest.fixture
+def hql_dir(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = home / "hql"
+    (folder / "folder").mkdir(parents=True)
+    monkeypatch.setenv("ORCH_HQL_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def here(hql_dir: Path, store: ControlStore) -> Settings:
+    """The settings, with a store."""
+    return load_settings()
+
+
+def applied(home: Path, store: ControlStore, settings: Settings) -> None:
+    file = home / "rows.yaml"
+    file.write_text(ROWS, encoding="utf-8")
+    apply_files([file], store, settings)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "is not a file: "),
+        (b" \n\n", "holds no statement: "),
+        (b"SELECT '\xe9'", "is not text in UTF-8 (invalid continuation byte at byte 8): "),
+    ],
+)
+def test_a_file_that_a_run_refuses_is_refused_with_the_line_of_its_row(
+    home: Path,
+    hql_dir: Path,
+    store: ControlStore,
+    here: Settings,
+    content: bytes | None,
+    reason: str,
+) -> None:
+    file = hql_dir / "folder" / "t.hql"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ApplyError) as caught:
+        applied(here.home, store, here)
+    (problem,) = caught.value.problems
+    assert problem.line == 6
+    assert f"context_params: hql: folder/t.hql {reason}{file}" in problem.text
+    assert store.read(JOB_MASTER) == []
+
+
+def test_doctor_names_a_file_that_is_missing_since(
+    home: Path, hql_dir: Path, store: ControlStore, here: Settings
+) -> None:
+    file = hql_dir / "folder" / "t.hql"
+    file.write_text("SELECT * FROM row1", encoding="utf-8")
+    applied(home, store, here)
+
+    def named() -> list[str]:
+        return [check.text for check in examine(here) if "hql" in check.text]
+
+    assert named() == []
+    file.unlink()
+    (text,) = named()
+    assert f"folder/t.hql is not a file: {file}" in text
