@@ -1,4 +1,4 @@
-"""Business days: every weekday but the holidays of a calendar."""
+"""Business days: the open weekdays of a calendar, without its holidays, with its working days."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from framework.contract.system_settings import holidays
+from framework.contract.calendar_days import (
+    MONDAY_TO_FRIDAY,
+    WEEKDAYS,
+    CalendarDays,
+    calendar_days,
+)
 
-_WEEKEND = {5: "a Saturday", 6: "a Sunday"}
 _DAY = timedelta(days=1)
 
 
@@ -17,16 +21,27 @@ class Calendar:
     """A calendar of business days.
 
     Attributes:
-        holidays: Days that are not business days, besides the weekends.
+        holidays: Days that are not business days, whatever their weekday.
+        weekdays: The weekdays that are business days; Monday is 0.
+        working_days: Days that are business days, whatever their weekday.
     """
 
     holidays: frozenset[date] = frozenset()
+    weekdays: frozenset[int] = MONDAY_TO_FRIDAY
+    working_days: frozenset[date] = frozenset()
+
+    @classmethod
+    def of(cls, days: CalendarDays) -> Calendar:
+        """Return the calendar of the days that a text names."""
+        return cls(days.holidays, days.weekdays, days.working_days)
 
     def why_closed(self, day: date) -> str | None:
         """Return why the day is not a business day, such as ``a Saturday``, or None if it is."""
         if day in self.holidays:
             return "a holiday of its calendar"
-        return _WEEKEND.get(day.weekday())
+        if day.weekday() in self.weekdays or day in self.working_days:
+            return None
+        return f"a {WEEKDAYS[day.weekday()]}"
 
     def before(self, day: date, count: int) -> date:
         """Return the day `count` business days earlier; with 0 the day itself.
@@ -49,9 +64,9 @@ class Calendar:
 
 
 def parse_calendar(text: str) -> Calendar:
-    """Read ISO dates, separated by commas or white space; ``#`` begins a comment of its line.
+    """Read a calendar, as calendar_days does.
 
     Raises:
-        ValueError: If something is not a date; names all of it, with its lines.
+        ValueError: If something can't be read; names all of it, with its lines.
     """
-    return Calendar(holidays(text))
+    return Calendar.of(calendar_days(text))

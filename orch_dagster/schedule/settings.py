@@ -141,13 +141,13 @@ def read_calendar(text: str, home: Path) -> Calendar:
     """Read the calendar that a value spells, or whose file it names.
 
     Raises:
-        ValueError: If something in it is not a date, or the file is not text.
+        ValueError: If something in it can't be read, or the file is not text.
         OSError: If the file can't be read.
     """
-    holidays_or_path = SCHEDULE_CALENDAR.parse(text)
-    if not isinstance(holidays_or_path, str):
-        return Calendar(holidays_or_path)
-    path = home / Path(holidays_or_path)
+    days_or_path = SCHEDULE_CALENDAR.parse(text)
+    if not isinstance(days_or_path, str):
+        return Calendar.of(days_or_path)
+    path = home / Path(days_or_path)
     try:
         # utf-8-sig drops the byte order mark of Windows editors.
         return parse_calendar(path.read_text(encoding="utf-8-sig"))

@@ -10,10 +10,10 @@ import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from framework.contract.calendar_days import CalendarDays, calendar_days
 from framework.contract.secret_names import FILE
 
 PARAM_TYPE = "system"
@@ -22,8 +22,6 @@ T = TypeVar("T")
 
 _COUNT = re.compile(r"\d+", re.ASCII)
 _SECONDS = re.compile(r"\d{1,5}(\.\d+)?", re.ASCII)
-_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_BETWEEN_DATES = re.compile(r"[,\s]+")
 
 
 @dataclass(frozen=True)
@@ -130,35 +128,14 @@ def cron(text: str) -> str:
     return text
 
 
-def holidays(text: str) -> frozenset[date]:
-    """Return the dates of a calendar: ISO dates, and comments from `#` to the end of the line.
+def calendar(text: str) -> CalendarDays | str:
+    """Return the days of a calendar, or the path of `file:PATH` if the text names a file of them.
 
     Raises:
-        ValueError: If something is not a date; names all of it, with its lines.
-    """
-    dates: set[date] = set()
-    faults: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        for word in filter(None, _BETWEEN_DATES.split(line.partition("#")[0])):
-            try:
-                if not _ISO_DATE.fullmatch(word):
-                    raise ValueError
-                dates.add(date.fromisoformat(word))
-            except ValueError:
-                faults.append(f"{word!r} in line {number}")
-    if faults:
-        raise ValueError(f"not dates such as 2024-05-01: {', '.join(faults)}")
-    return frozenset(dates)
-
-
-def calendar(text: str) -> frozenset[date] | str:
-    """Return the dates in a text, or the path of `file:PATH` if it names a file of dates.
-
-    Raises:
-        ValueError: If something in it is not a date, or no path follows `file:`.
+        ValueError: If something in it can't be read, or no path follows `file:`.
     """
     if not text.startswith(FILE):
-        return holidays(text)
+        return calendar_days(text)
     path = text.removeprefix(FILE).strip()
     if not path:
         raise ValueError(f"{text!r} names no file: give file:PATH")
@@ -184,8 +161,9 @@ SCHEDULE_CALENDAR = SystemSetting(
     "schedule.calendar",
     calendar,
     "",
-    "Holidays: ISO dates, separated by commas or white space, or `file:PATH` (relative to "
-    "ORCH_HOME) with one a line and `#` comments",
+    "Which days are business days: the open weekdays (`sun-thu`; without any, `mon-fri`), holidays "
+    "(`2024-05-01`) and made-up working days (`+2024-05-04`), separated by commas or white space; "
+    "or `file:PATH` (relative to ORCH_HOME) with such words and `#` comments",
     "at the tick",
 )
 SCHEDULE_OFFSET = SystemSetting(

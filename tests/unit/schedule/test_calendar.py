@@ -79,6 +79,47 @@ def test_what_a_calendar_may_look_like(text: str) -> None:
     assert parse_calendar(text).holidays == {date(2024, 5, 1), date(2024, 12, 25)}
 
 
+@pytest.mark.parametrize(
+    ("text", "open_days"),
+    [
+        # The 13th is a Monday.
+        ("", [13, 14, 15, 16, 17]),
+        ("mon-sun", [13, 14, 15, 16, 17, 18, 19]),
+        ("sun-sat", [13, 14, 15, 16, 17, 18, 19]),
+        ("sun-thu", [13, 14, 15, 16, 19]),
+        ("Sunday-Thursday 2024-05-14, +2024-05-17", [13, 15, 16, 17, 19]),
+        ("mon-fri, sat", [13, 14, 15, 16, 17, 18]),
+        ("SAT", [18]),
+        ("fri-mon", [13, 17, 18, 19]),
+        # A working day that is one anyhow, and a holiday that is none anyhow.
+        ("+2024-05-15 2024-05-18", [13, 14, 15, 16, 17]),
+        ("# the week\nsun-thu\n+2024-05-18 # made up", [13, 14, 15, 16, 18, 19]),
+    ],
+)
+def test_a_calendar_says_which_days_are_open(text: str, open_days: list[int]) -> None:
+    calendar = parse_calendar(text)
+    days = range(13, 20)
+    assert [number for number in days if not calendar.why_closed(day(number))] == open_days
+    assert list(calendar.between(day(12), day(20))) == [day(number) for number in open_days]
+
+
+def test_days_are_counted_by_the_week_of_the_calendar() -> None:
+    gulf = parse_calendar("sun-thu 2024-05-16 +2024-05-18")
+    assert gulf.why_closed(day(17)) == "a Friday"
+    # Sunday's tick is of the Saturday that is made up, Monday's of Sunday.
+    assert [gulf.before(day(number), 1) for number in (18, 19, 20)] == [day(15), day(18), day(19)]
+
+
+def test_weekdays_that_are_misspelt_and_dates_that_are_both_are_named() -> None:
+    with pytest.raises(ValueError, match="not dates") as raised:
+        parse_calendar("mon-fry +2024-02-30\n2024-05-01\nsun..thu, - +2024-05-01")
+    assert str(raised.value) == (
+        "not dates such as 2024-05-01: '+2024-02-30' in line 1, '-' in line 3; "
+        "not weekdays such as sat or sun-thu: 'mon-fry' in line 1, 'sun..thu' in line 3; "
+        "both a holiday and a working day: 2024-05-01"
+    )
+
+
 def test_a_calendar_of_no_days() -> None:
     assert parse_calendar("# none\n\n") == Calendar()
 

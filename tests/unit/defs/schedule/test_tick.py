@@ -119,6 +119,24 @@ def test_days_that_are_no_business_days_are_skipped_with_the_reason(
     assert rows(chain) == before
 
 
+@pytest.mark.parametrize(
+    ("calendar", "day", "expected"),
+    [
+        # The 19th is a Sunday.
+        ("mon-sun", 19, ["2024-05-16", "2024-05-17", "2024-05-18"]),
+        ("sun-thu", 19, ["2024-05-16"]),
+        ("sun-thu", 20, ["2024-05-16", "2024-05-19"]),
+        ("+2024-05-18", 20, ["2024-05-16", "2024-05-17", "2024-05-18"]),
+        ("sun-thu", 17, []),
+    ],
+)
+def test_a_calendar_says_which_days_are_open(
+    chain: ControlStore, played: Load, calendar: str, day: int, expected: list[str]
+) -> None:
+    set_params(chain, calendar=calendar)
+    assert played().dates(NAME, at(day)) == expected
+
+
 def test_parameters_are_read_at_the_tick_and_the_narrower_wins(
     chain: ControlStore, played: Load
 ) -> None:
