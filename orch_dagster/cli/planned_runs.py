@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import click
 
@@ -98,8 +98,9 @@ def planned_runs(location: Location, job: str, group: Group, asked: DatesAsked) 
     days = asked.biz_dts or days_of_range(str(asked.first), str(asked.last))
     days = tuple(sorted(set(days)))
     with opened_store(location.settings) as store:
-        again = _to_reprocess(location, store, group, days) if asked.missing else {}
+        again, held = _of_runs(location, store, group, days) if asked.missing else ({}, {})
         dates = dates_to_run(store, group, days, only_missing=asked.missing, again=again)
+    to_run = [day for day in dates.to_run if day not in held]
     entity, source_system = group.key
     if dates.not_open and asked.biz_dts:
         raise NotReadyError(
@@ -110,6 +111,9 @@ def planned_runs(location: Location, job: str, group: Group, asked: DatesAsked) 
         click.echo(f"skipped, because they are not open: {', '.join(dates.not_open)}", err=True)
     if dates.completed:
         click.echo(f"skipped, because they have completed: {', '.join(dates.completed)}", err=True)
+    for day in dates.to_run:
+        if day in held:
+            click.echo(f"skipped: {day}: run {held[day]} of that date has not ended", err=True)
     if not dates.to_run and not dates.completed:
         raise NotReadyError(
             f"no business date from {days[0]} to {days[-1]} is open; open one with "
@@ -117,7 +121,7 @@ def planned_runs(location: Location, job: str, group: Group, asked: DatesAsked) 
         )
     return [
         PlannedRun(job, batch, reprocess={day: again[day] for day in batch if day in again})
-        for batch in dates.batches(location.settings.dates_per_run)
+        for batch in replace(dates, to_run=tuple(to_run)).batches(location.settings.dates_per_run)
     ]
 
 
@@ -156,9 +160,11 @@ def _of_dates(job: str, group: Group, dates: Sequence[DueDate]) -> PlannedRun:
     )
 
 
-def _to_reprocess(
+def _of_runs(
     location: Location, store: ControlStore, group: Group, days: Sequence[str]
-) -> Mapping[str, ProcessControl]:
+) -> tuple[Mapping[str, ProcessControl], Mapping[str, str]]:
+    """Return the rows of the dates that are to be reprocessed, and the dates that a run holds."""
     with opened_instance(location.settings) as instance:
-        rows = due_reader(location, instance, store).reprocess_rows(group)
-    return {day: row for day, row in rows.items() if day in set(days)}
+        reader = due_reader(location, instance, store)
+        rows = reader.reprocess_rows(group)
+        return {day: row for day, row in rows.items() if day in set(days)}, reader.held(group, days)

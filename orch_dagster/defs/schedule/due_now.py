@@ -86,6 +86,11 @@ class DueReader:
         opened, again, _ = self._opened(jobs)
         return {day: opened[day] for day, specs in again.items() if specs}
 
+    def held(self, jobs: Group, biz_dts: Sequence[str]) -> Mapping[str, str]:
+        """Return the dates that another run of these jobs holds, with its id."""
+        holders = {day: next(self._runs.holders(jobs.job_names, {day}), None) for day in biz_dts}
+        return {day: run_id for day, run_id in holders.items() if run_id}
+
     def _behind(self, jobs: Group) -> Sequence[JobSpec]:
         whole = self._location.registry.groups[jobs.name]
         return (*jobs.jobs, *(downstream(self._location.registry, whole)))

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from dagster import DagsterRunStatus
 
+from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.main import main
 from orch_dagster.cli.planned_runs import DatesAsked, planned_runs
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.tables import EXECUTION_LOG
+from orch_dagster.defs.partitions import tags_of
+from orch_dagster.defs.repository import ControlTables
 from orch_dagster.registry.location import load_location
 from orch_dagster.settings import load_settings
 
@@ -117,7 +121,9 @@ def test_run_refuses_options_that_do_not_fit(sample: Path, words: list[str]) -> 
     assert orch("run", JOB, *words).exit_code == 2
 
 
-def test_missing_takes_dates_to_reprocess_for_missing(sample: Path) -> None:
+def test_missing_takes_dates_to_reprocess_for_missing_unless_a_run_holds_them(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = sample / "rows.yaml"
     row = "{entity: GELS, source_system: FPMS, biz_dt: 2024-05-%d, reprocess_dt: 2024-05-20}"
     file.write_text(f"process_control:\n  - {row % 14}\n")
@@ -131,8 +137,16 @@ def test_missing_takes_dates_to_reprocess_for_missing(sample: Path) -> None:
     with opened_store(settings) as store:
         store.upsert(EXECUTION_LOG, done)
     asked = DatesAsked((), "2024-05-14", "2024-05-15", missing=True, due=False)
-    (run,) = planned_runs(location, JOB, location.registry.groups["gels_fpms"], asked)
+    group = location.registry.groups["gels_fpms"]
+    (run,) = planned_runs(location, JOB, group, asked)
     assert (run.biz_dts, [*run.reprocess]) == (("2024-05-14",), ["2024-05-14"])
+    # A run of several dates that goes on holds it.
+    job = ControlTables(lambda: location).get_job(JOB)
+    with opened_instance(settings) as instance:
+        tags = tags_of(["2024-05-13", "2024-05-14"])
+        going = instance.create_run_for_job(job, status=DagsterRunStatus.STARTED, tags=tags)
+    assert planned_runs(location, JOB, group, asked) == []
+    assert f"skipped: 2024-05-14: run {going.run_id} of that date" in capsys.readouterr().err
 
 
 def test_run_refuses_named_dates_that_are_not_open_before_any_run(sample: Path) -> None:
