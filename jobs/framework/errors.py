@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+_SHOWN_FAULTS = 10
+
 
 class FrameworkError(Exception):
     """The root of this package's errors; the text names the fault, the place and the remedy."""
@@ -52,6 +54,50 @@ class PartitionTypesError(FrameworkError):
         super().__init__(
             f"{file} can't be read as the types of partition columns ({cause!r}). Land its date "
             "again, or delete the file: then Spark infers the types from the folders' names."
+        )
+
+
+class HeaderError(FrameworkError):
+    """The headers of a CSV source do not name the columns that its files are read as.
+
+    Args:
+        location: The source's path.
+        wanted: The columns of the schema; None if the files are compared with each other.
+        faults: Each header that differs, with its files.
+        by_name: Whether columns are found by their names.
+    """
+
+    def __init__(
+        self,
+        location: str,
+        wanted: Sequence[str] | None,
+        faults: Sequence[str],
+        *,
+        by_name: bool = False,
+    ) -> None:
+        self.location = location
+        self.faults = tuple(faults)
+        shown = [*faults[:_SHOWN_FAULTS]]
+        if len(faults) > _SHOWN_FAULTS:
+            shown.append(f"and {len(faults) - _SHOWN_FAULTS} more headers")
+        listed = "".join(f"\n  - {fault}" for fault in shown)
+        if by_name:
+            problem = "headers do not have each column of the schema once"
+        elif wanted is None:
+            problem = "the headers of its files differ, and Spark takes one for all"
+        else:
+            problem = "the header is not the schema's, and cells are read by place"
+        schema = "" if wanted is None else f"\nThe schema: {', '.join(wanted)}"
+        remedy = (
+            ""
+            if by_name
+            else "; or give the source `columns: by_name` (each file by its own header) or "
+            "`columns: by_place` (whatever the headers say)"
+        )
+        super().__init__(
+            f"{location}: {problem}, so values would land under wrong names; nothing was "
+            f"published, the old data is in place. The headers:{listed}{schema}\n"
+            f"Deliver the files again, or correct the schema in the job's context_params{remedy}."
         )
 
 

@@ -158,6 +158,7 @@ def _source(given: context_params.Source) -> Source:
         given.schema,
         given.null_tokens,
         given.bad_records,
+        given.columns,
     )
 
 

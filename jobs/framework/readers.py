@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from framework.contract.formats import format_of
-from framework.contract.paths import base_location, for_spark, resolve
-from framework.params import table_options
-from framework.secrets import resolved
-from framework.storage.partition_types import with_landed_types
+from framework.read.open_source import read_source as read_source
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructType
 
 
 def read_csv(
@@ -36,45 +31,3 @@ def read_orc(
 ) -> DataFrame:
     """Read an ORC table, with its partition folders as columns."""
     return read_source(spark, "orc", path, schema=schema, options=options)
-
-
-def read_source(
-    spark: SparkSession,
-    format: str,
-    path: str,
-    *,
-    schema: str | StructType | None = None,
-    options: Mapping[str, str] | None = None,
-) -> DataFrame:
-    """Read any format that the session knows; `schema` is Spark's DDL, or a StructType.
-
-    For a table format (kudu, jdbc) `path` is the table's name, or empty if the options name what
-    to read (kudu.table, dbtable, query).
-
-    Partition columns that a landing wrote have the types that were landed, unless `schema` has
-    others, or the session turns Spark's inference of their types off; biz_dt is a date.
-
-    Raises:
-        pyspark.errors.AnalysisException: If the path is missing, or has no schema.
-        ParamsError: If neither the options nor the session name Kudu's masters, or an option is
-            `env:NAME` and that variable is not set.
-        PartitionTypesError: If a file with the types of partition columns can't be read.
-    """
-    given = resolved(options)
-    reader = spark.read.format(format).options(**given)
-    if schema:
-        reader = reader.schema(schema)
-    if format_of(format).is_table:
-        return reader.options(**table_options(spark, format, path, given)).load()
-    location = resolve(base_location(), path)
-    rows = reader.load(for_spark(location))
-    return with_landed_types(
-        rows,
-        location,
-        lambda typed: reader.schema(typed).load(for_spark(location)),
-        lambda: _names(spark, schema) if schema else (),
-    )
-
-
-def _names(spark: SparkSession, schema: str | StructType) -> list[str]:
-    return [name.lower() for name in spark.createDataFrame([], schema).columns]

@@ -14,10 +14,13 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from framework.contract import placeholders
-from framework.contract.formats import FORMATS, Format, format_fault, format_of
+from framework.contract.formats import CSV, FORMATS, Format, format_fault, format_of
 from framework.contract.validation import Node, Option
 
 BIZ_DT = "biz_dt"
+BY_NAME = "by_name"
+BY_PLACE = "by_place"
+COLUMNS = (BY_NAME, BY_PLACE)
 
 _JOB_NAME = re.compile(
     r"etl_lnd_(?P<entity>[a-z0-9]+)_(?P<source_system>[a-z0-9]+)_.+", re.IGNORECASE
@@ -45,7 +48,8 @@ class Source:
     """One input; `path` may hold placeholders, `schema` is Spark's DDL (`id INT, name STRING`).
 
     `null_tokens` are the texts that mean null in CSV. `bad_records` is None to leave records that
-    don't fit to Spark.
+    don't fit to Spark. `columns` says how the columns of CSV files are found, one of COLUMNS; None:
+    by place, and each header must be the schema's.
     """
 
     format: str
@@ -54,6 +58,7 @@ class Source:
     schema: str | None = None
     null_tokens: tuple[str, ...] = ()
     bad_records: BadRecords | None = None
+    columns: str | None = None
 
     @property
     def is_table(self) -> bool:
@@ -205,8 +210,13 @@ def _source(node: Node, *, is_row: bool) -> Source:
         schema=node.optional_text("schema"),
         null_tokens=node.texts("null_tokens", may_be_empty=True),
         bad_records=_bad_records(node, is_row=is_row),
+        columns=node.optional_text("columns"),
     )
-    for key, problem in (*_record_faults(source, traits), *_path_option_faults(options, traits)):
+    faults = (_record_faults, _column_faults)
+    for key, problem in (
+        *(fault for find in faults for fault in find(source, traits)),
+        *_path_option_faults(options, traits),
+    ):
         node.note(key, problem)
     return source
 
@@ -303,6 +313,24 @@ def _record_faults(source: Source, traits: Format) -> Iterator[tuple[str, str]]:
         for name in ("mode", "columnNameOfCorruptRecord"):
             if name.lower() in options:
                 yield f"options.{name}", "can't be given with bad_records or several null_tokens"
+
+
+def _column_faults(source: Source, traits: Format) -> Iterator[tuple[str, str]]:
+    """Yield the faults of columns, each with its key."""
+    if source.columns is None:
+        return
+    options = {name.lower(): str(value).lower() for name, value in source.options.items()}
+    if source.columns not in COLUMNS:
+        yield "columns", f"must be {' or '.join(COLUMNS)}, is {source.columns!r}"
+    elif traits is not CSV:
+        if not _is_unknown(source.format):
+            yield "columns", f"is for format csv, not {source.format!r}"
+    elif options.get("header") != "true":
+        yield "columns", "needs options.header: true, which says that files have a header"
+    elif source.columns == BY_NAME and not source.schema and options.get("inferschema") == "true":
+        yield "columns", "by_name needs a schema, or no inferSchema: then all columns are text"
+    if "enforceschema" in options:
+        yield "options.enforceSchema", "leave it out: `columns` says how columns are found"
 
 
 def _is_unknown(form: str) -> bool:

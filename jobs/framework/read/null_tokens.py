@@ -8,15 +8,19 @@ Spark's own parser again, so that dates and numbers are read the same way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from framework.columns import column
+from framework.contract.context_params import BY_NAME
 from framework.plan import PlannedSource
-from framework.readers import read_source
+from framework.read.headers import ENFORCE, layouts, of_files, partition_names
+from framework.read.open_source import read_source
+from framework.secrets import resolved
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
-    from pyspark.sql.types import StructField
+    from pyspark.sql.types import StructField, StructType
 
 RAW = "_raw_record"
 
@@ -50,39 +54,72 @@ def read_records(spark: SparkSession, planned: PlannedSource, *, with_raw: bool)
             schema, else null. It needs a schema, and is right only if all columns are read, as
             Spark parses no others.
     """
+    from pyspark.sql import DataFrame
+
     source = planned.source
-    tokens = source.null_tokens
-    if not tokens and not with_raw:
-        return read_source(
-            spark, source.format, planned.location, schema=source.schema, options=source.options
-        )
     options = dict(source.options)
+    if source.columns:
+        # Spark then takes cells by place and leaves the header unread.
+        options[ENFORCE] = "true"
+    schema = spark.createDataFrame([], source.schema).schema if source.schema else None
+    if source.columns != BY_NAME:
+        return _read(spark, planned, options, schema, with_raw=with_raw)
+    opened = read_source(spark, source.format, planned.location, schema=schema, options=options)
+    found = layouts(
+        spark, opened, planned.location, resolved(options), has_schema=schema is not None
+    )
+    parts = [
+        _read(spark, planned, options, each.schema, with_raw=with_raw, files=each.files)
+        for each in found
+    ]
+    # Each has the columns in its own order, and those that the schema does not name.
+    names = [*opened.columns, *([RAW] if with_raw else [])] if schema else parts[0].columns
+    selected = [part.select([column(name) for name in names]) for part in parts]
+    return reduce(DataFrame.union, selected)
+
+
+def _read(
+    spark: SparkSession,
+    planned: PlannedSource,
+    options: dict[str, str],
+    schema: StructType | None,
+    *,
+    with_raw: bool,
+    files: Sequence[str] | None = None,
+) -> DataFrame:
+    """Read the source, or only some of its files, with a schema in the order of their columns."""
+    from pyspark.sql.types import StringType, StructField, StructType
+
+    source, tokens = planned.source, planned.source.null_tokens
     if tokens:
         # An empty cell is null anyway, if it is not in quotes.
-        options["nullValue"] = next((token for token in tokens if token), "")
+        options = {**options, "nullValue": next((token for token in tokens if token), "")}
     others = [token for token in tokens if token != options.get("nullValue")]
-    if not source.schema:
-        rows = read_source(spark, source.format, planned.location, options=options)
-        return _without_tokens(rows, others)
-    schema = spark.createDataFrame([], source.schema).schema
-    is_typed = any(not _is_text(field) for field in schema.fields)
+    is_typed = schema is not None and any(not _is_text(field) for field in schema.fields)
     reparses = bool(others) and is_typed
-    if with_raw or reparses:
-        options["columnNameOfCorruptRecord"] = RAW
-        schema = schema.add(RAW, "string")
+    if schema is not None and (with_raw or reparses):
+        # A parser of some columns only would fill up a record that lacks cells.
+        options = {**options, "columnNameOfCorruptRecord": RAW, "columnPruning": "false"}
+        schema = StructType([*schema.fields, StructField(RAW, StringType())])
     rows = read_source(spark, source.format, planned.location, schema=schema, options=options)
+    # A record holds no columns of folders.
+    in_folders = partition_names(rows) if reparses else set[str]()
+    if files is not None:
+        rows = of_files(rows, files)
     if reparses:
-        rows = _reparsed(rows, options, tokens)
+        rows = _reparsed(rows, options, tokens, in_folders)
     if reparses and not with_raw:
         rows = rows.drop(RAW)
     return _without_tokens(rows, others)
 
 
-def _reparsed(rows: DataFrame, options: Mapping[str, str], tokens: Sequence[str]) -> DataFrame:
+def _reparsed(
+    rows: DataFrame, options: Mapping[str, str], tokens: Sequence[str], in_folders: set[str]
+) -> DataFrame:
     """Parse the rows with a RAW again, with all tokens; RAW stays if they still don't fit."""
     from pyspark.sql import functions
 
-    fields = rows.schema.fields[:-1]
+    fields = [each for each in rows.schema if each.name not in {RAW, *in_folders}]
     given = {name: value for name, value in options.items() if name.lower() != "header"}
     between = {name: value for name, value in given.items() if name.lower() in _CONVERSIONS}
     between |= {**_BETWEEN, "nullValue": given["nullValue"], "columnNameOfCorruptRecord": RAW}
@@ -111,6 +148,7 @@ def _reparsed(rows: DataFrame, options: Mapping[str, str], tokens: Sequence[str]
                 else column(each.name)
                 for each in fields
             ],
+            *[column(each.name) for each in rows.schema if each.name in in_folders],
             functions.when(is_bad, column(RAW)).alias(RAW),
         )
     )

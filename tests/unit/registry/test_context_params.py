@@ -118,7 +118,7 @@ def test_text_that_is_no_json_object(text: str | None, said: str) -> None:
 
 class TestFaults:
     def test_a_word_that_is_not_known(self) -> None:
-        known = "format, path, options, schema, null_tokens, bad_records"
+        known = "format, path, options, schema, null_tokens, bad_records, columns"
         assert faults({"sink": []}) == ["sink: is not a key; did you mean sinks?"]
         assert faults({"sources": [{**SOURCE, "zzz": "x", "nulltoken": []}]}) == [
             f"sources[0].zzz: is not a key; known: {known}",

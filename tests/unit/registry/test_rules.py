@@ -132,6 +132,42 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
         {"sources": [{**SOURCE, "format": "json", "null_tokens": ["-"]}]},
         "sources[0].null_tokens: are for format csv, not 'json'",
     ),
+    "columns in another word": (
+        {"sources": [{**SOURCE, "options": {"header": True}, "columns": "by_header"}]},
+        "sources[0].columns: must be by_name or by_place, is 'by_header'",
+    ),
+    "columns of another format": (
+        {"sources": [{**SOURCE, "format": "json", "columns": "by_name"}]},
+        "sources[0].columns: is for format csv, not 'json'",
+    ),
+    "columns without a header": (
+        {"sources": [{**SCHEMA, "columns": "by_place"}]},
+        "sources[0].columns: needs options.header: true, which says that files have a header",
+    ),
+    "columns by name of inferred types": (
+        {
+            "sources": [
+                {
+                    **SOURCE,
+                    "columns": "by_name",
+                    "options": {"header": "True", "inferSchema": True},
+                }
+            ]
+        },
+        "sources[0].columns: by_name needs a schema, or no inferSchema: then all columns are text",
+    ),
+    "columns and Spark's option": (
+        {
+            "sources": [
+                {
+                    **SCHEMA,
+                    "columns": "by_place",
+                    "options": {"header": True, "EnforceSchema": False},
+                }
+            ]
+        },
+        "sources[0].options.enforceSchema: leave it out: `columns` says how columns are found",
+    ),
     "options": (
         {"sources": [{**SOURCE, "options": {"header": None}}]},
         "sources[0].options.header: must be text, a number or a boolean, is null",
@@ -191,6 +227,7 @@ def test_what_breaks_no_rule() -> None:
     context = {
         "sources": [
             {**SCHEMA, "null_tokens": ["", "-"], "bad_records": {"limit": 2, "path": "bad"}},
+            {**SCHEMA, "columns": "by_name", "options": {"HEADER": "true"}},
             {"format": "jdbc", "options": {"query": "SELECT 1"}},
             {"format": "com.example.Format", "path": "in/*/{start_dt}/{{x}}"},
             {"format": "orc", "path": "out", "options": None, "schema": None},

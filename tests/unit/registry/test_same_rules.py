@@ -90,6 +90,7 @@ sources = with_odd_key(
             "options": mostly(rarely(options, st.none(), 3)),
             "schema": mostly(st.sampled_from(["a INT", "a INT", "", None])),
             "null_tokens": mostly(rarely(st.sampled_from([["NA"], ["", "-"]]), st.none(), 5)),
+            "columns": rarely(st.sampled_from(["by_name", "by_place", "x", ""]), st.none(), 5),
             "bad_records": rarely(
                 st.fixed_dictionaries(
                     {}, optional={"limit": st.integers(-1, 3), "path": mostly(paths)}

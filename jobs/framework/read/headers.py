@@ -1,0 +1,230 @@
+"""Compare the headers of CSV files with the columns that they are read as, before any row is.
+
+Spark takes cells by place and leaves headers unread. A file with its columns in another order, or
+without its header line, would land under the wrong names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import HeaderError
+from framework.read.header_text import HeaderText
+from framework.storage.file_heads import FileHeads, location_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructField, StructType
+
+# The option that says, if it is given, how Spark treats headers.
+ENFORCE = "enforceSchema"
+
+# Files read side by side, where each is a request to a server or a codec to set up.
+_AT_ONCE = 16
+_CORRUPT = "columnNameOfCorruptRecord"
+
+
+@dataclass(frozen=True)
+class Header:
+    """The names in the first line of `files`, which Spark names by encoded URLs."""
+
+    names: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The schema in the order of one header; `files` have it, None: all files of the source."""
+
+    schema: StructType
+    files: tuple[str, ...] | None
+
+
+def check_headers(
+    spark: SparkSession,
+    rows: DataFrame,
+    location: str,
+    options: Mapping[str, str],
+    *,
+    has_schema: bool,
+) -> None:
+    """Refuse files whose header differs from the schema, or from each other without a schema.
+
+    Raises:
+        HeaderError: If a header differs in names, their order or their number.
+        SourceGoneError: If a file disappeared.
+    """
+    given = {name.lower(): value for name, value in options.items()}
+    if given.get("header", "").lower() != "true" or ENFORCE.lower() in given:
+        return
+    index = _file_index(rows)
+    files = _files(spark, index)
+    if not has_schema and len(files) <= 1:
+        return
+    headers = _read_headers(spark, files, options)
+    if not headers:
+        return
+    fold = _fold(spark)
+    if has_schema:
+        wanted = tuple(field.name.strip() for field in _data_fields(spark, rows, index, options))
+    else:
+        wanted = headers[0].names
+    other = [each for each in headers if _folded(each.names, fold) != _folded(wanted, fold)]
+    if other:
+        known = set(_folded(wanted, fold))
+        raise HeaderError(
+            location,
+            wanted if has_schema else None,
+            [
+                _shown(each, "" if known & set(_folded(each.names, fold)) else _NO_HEADER)
+                for each in (other if has_schema else headers)
+            ],
+        )
+
+
+_NO_HEADER = "shares no name with it, and may be a row of a file without a header"
+
+
+def layouts(
+    spark: SparkSession,
+    rows: DataFrame,
+    location: str,
+    options: Mapping[str, str],
+    *,
+    has_schema: bool,
+) -> list[Layout]:
+    """Return the schemas that read each file of a source by the names in its own header.
+
+    Columns of a file that the schema does not name get a name that no schema has, and are left out
+    by who selects the others. Without a schema all columns of the first file are wanted, as text.
+
+    Raises:
+        HeaderError: If a header lacks a name, or has it twice.
+        SourceGoneError: If a file disappeared.
+    """
+    from pyspark.sql.types import StringType, StructField, StructType
+
+    index, fold = _file_index(rows), _fold(spark)
+    headers = _read_headers(spark, _files(spark, index), options)
+    fields = _data_fields(spark, rows, index, options)
+    if headers and not has_schema:
+        fields = [StructField(name, StringType()) for name in headers[0].names]
+    names = {field.name for field in fields}
+    others = [] if not has_schema else [each for each in rows.schema if each.name not in names]
+    faults: list[str] = []
+    found: list[Layout] = []
+    for header in headers:
+        places = _folded(header.names, fold)
+        wanted = {fold(field.name.strip()): field for field in fields}
+        if fault := _name_faults(wanted, places):
+            faults.append(_shown(header, fault))
+            continue
+        ordered = [
+            wanted.get(name) or StructField(f"_unread_{place}", StringType())
+            for place, name in enumerate(places)
+        ]
+        found.append(Layout(StructType([*ordered, *others]), header.files))
+    if faults:
+        raise HeaderError(location, [field.name for field in fields], faults, by_name=True)
+    if len(found) == 1:
+        return [Layout(found[0].schema, None)]
+    return found or [Layout(StructType([*fields, *others]), None)]
+
+
+def partition_names(rows: DataFrame) -> set[str]:
+    """Return the names of the columns that come from the names of folders."""
+    return set(_file_index(rows).partitionSchema().fieldNames())
+
+
+def of_files(rows: DataFrame, files: Sequence[str]) -> DataFrame:
+    """Return the rows of some of a source's files; Spark does not open the others."""
+    from framework.columns import column
+
+    paths = ["file:/" + url.removeprefix("file:").lstrip("/") if url.startswith("file:") else url
+             for url in files]  # fmt: skip
+    return rows.where(column("_metadata", "file_path").isin(paths))
+
+
+def _name_faults(wanted: Mapping[str, StructField], places: Sequence[str]) -> str:
+    missing = [field.name for name, field in wanted.items() if name not in places]
+    twice = [field.name for name, field in wanted.items() if places.count(name) > 1]
+    return "; ".join(
+        f"{fault} {', '.join(names)}" for fault, names in (("lacks", missing), ("has twice", twice))
+        if names
+    )  # fmt: skip
+
+
+def _read_headers(
+    spark: SparkSession, files: Sequence[str], options: Mapping[str, str]
+) -> list[Header]:
+    """Return the distinct headers, in the order of their first file; empty files have none."""
+    text, heads = HeaderText(spark, options), FileHeads(spark, options)
+    slow = [url for url in files if not heads.is_quick(url)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        read = dict(zip(slow, pool.map(partial(text.find, heads), slow), strict=True))
+    by_text: dict[str, list[str]] = {}
+    for url in files:
+        found = read[url] if url in read else text.find(heads, url)
+        if found:
+            by_text.setdefault(found, []).append(url)
+    by_names: dict[tuple[str, ...], list[str]] = {}
+    for found, urls in by_text.items():
+        by_names.setdefault(text.names(found), []).extend(urls)
+    return [Header(names, tuple(urls)) for names, urls in by_names.items()]
+
+
+def _file_index(rows: DataFrame) -> Any:
+    """Return Spark's list of a source's files, as it made it when the source was opened."""
+    frame: Any = rows
+    relation = frame._jdf.queryExecution().analyzed().collectLeaves().head()
+    if str(relation.nodeName()) == "LogicalRelation":
+        return relation.relation().location()
+    # A session may read csv by Spark's second interface for sources.
+    return relation.table().fileIndex()
+
+
+def _files(spark: SparkSession, index: Any) -> list[str]:
+    session: Any = spark
+    # As one text, since each item of a Java array would be a call.
+    mapper = session._jvm.com.fasterxml.jackson.databind.ObjectMapper()
+    return json.loads(mapper.writeValueAsString(index.inputFiles()))
+
+
+def _data_fields(
+    spark: SparkSession, rows: DataFrame, index: Any, options: Mapping[str, str]
+) -> list[StructField]:
+    """Return the columns that are in the files: none of folders, none for bad records."""
+    given = {name.lower(): value for name, value in options.items()}
+    corrupt = given.get(_CORRUPT.lower()) or spark.conf.get(f"spark.sql.{_CORRUPT}")
+    left_out = {*index.partitionSchema().fieldNames(), corrupt}
+    return [field for field in rows.schema if field.name not in left_out]
+
+
+def _fold(spark: SparkSession) -> Any:
+    is_exact = (spark.conf.get("spark.sql.caseSensitive") or "").lower() == "true"
+    return str if is_exact else str.lower
+
+
+def _folded(names: Sequence[str], fold: Any) -> tuple[str, ...]:
+    return tuple(fold(name) for name in names)
+
+
+def _shown(header: Header, fault: str) -> str:
+    return "".join(_parts(header, fault))
+
+
+_SHOWN_CHARACTERS = 300
+
+
+def _parts(header: Header, fault: str) -> Iterator[str]:
+    yield location_of(header.files[0])
+    if len(header.files) > 1:
+        yield f" and {len(header.files) - 1} more"
+    yield f": {', '.join(header.names)[:_SHOWN_CHARACTERS]}"
+    if fault:
+        yield f" ({fault})"

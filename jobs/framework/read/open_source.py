@@ -1,0 +1,64 @@
+"""Open a source of any format as a lazy frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from framework.contract.formats import CSV, format_of
+from framework.contract.paths import base_location, for_spark, resolve
+from framework.params import table_options
+from framework.read.headers import check_headers
+from framework.secrets import resolved
+from framework.storage.partition_types import with_landed_types
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+
+def read_source(
+    spark: SparkSession,
+    format: str,
+    path: str,
+    *,
+    schema: str | StructType | None = None,
+    options: Mapping[str, str] | None = None,
+) -> DataFrame:
+    """Read any format that the session knows; `schema` is Spark's DDL, or a StructType.
+
+    For a table format (kudu, jdbc) `path` is the table's name, or empty if the options name what
+    to read (kudu.table, dbtable, query). The headers of CSV files must be the schema's, unless the
+    options have Spark's enforceSchema.
+
+    Partition columns that a landing wrote have the types that were landed, unless `schema` has
+    others, or the session turns Spark's inference of their types off; biz_dt is a date.
+
+    Raises:
+        HeaderError: If the header of a CSV file is not the schema's, or without a schema another
+            file's.
+        pyspark.errors.AnalysisException: If the path is missing, or has no schema.
+        ParamsError: If neither the options nor the session name Kudu's masters, or an option is
+            `env:NAME` and that variable is not set.
+        PartitionTypesError: If a file with the types of partition columns can't be read.
+    """
+    given = resolved(options)
+    reader = spark.read.format(format).options(**given)
+    if schema:
+        reader = reader.schema(schema)
+    if format_of(format).is_table:
+        return reader.options(**table_options(spark, format, path, given)).load()
+    location = resolve(base_location(), path)
+    rows = reader.load(for_spark(location))
+    if format_of(format) is CSV:
+        check_headers(spark, rows, location, given, has_schema=bool(schema))
+    return with_landed_types(
+        rows,
+        location,
+        lambda typed: reader.schema(typed).load(for_spark(location)),
+        lambda: _names(spark, schema) if schema else (),
+    )
+
+
+def _names(spark: SparkSession, schema: str | StructType) -> list[str]:
+    return [name.lower() for name in spark.createDataFrame([], schema).columns]

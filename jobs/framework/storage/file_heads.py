@@ -1,0 +1,118 @@
+"""Read the first bytes of many files, on any file system and through any codec that Spark knows."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from framework.contract.paths import as_location, is_local
+from framework.errors import SourceGoneError
+from framework.logging import get_logger
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+# Hadoop picks the codec by the suffix, in lower case.
+_OPENERS: Mapping[str, Callable[[str, str], Any]] = {
+    **dict.fromkeys(("", ".csv", ".txt", ".tsv", ".dat"), open),
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+}
+_DAMAGED = (OSError, EOFError, zlib.error)
+
+
+class FileHeads:
+    """A reader of the first bytes of files, uncompressed, by the URLs that Spark gives.
+
+    Python opens local files, if it knows how they are compressed. All others are read through
+    Hadoop in the driver's JVM, with the reader's options, which may hold a file system's
+    credentials.
+    """
+
+    def __init__(self, spark: SparkSession, options: Mapping[str, str]) -> None:
+        self._spark: Any = spark
+        self._options = dict(options)
+
+    def is_quick(self, url: str) -> bool:
+        """Return whether a file is read without the JVM."""
+        location = location_of(url)
+        return is_local(location) and PurePosixPath(location).suffix in _OPENERS
+
+    def read(self, url: str, size: int) -> bytes:
+        """Return the first `size` bytes of a file, or all that it has.
+
+        Raises:
+            SourceGoneError: If the file is gone.
+        """
+        if self.is_quick(url):
+            location = location_of(url)
+            try:
+                with _OPENERS[PurePosixPath(location).suffix](location, "rb") as file:
+                    return file.read(size)
+            except FileNotFoundError as error:
+                raise SourceGoneError(location) from error
+            except _DAMAGED as error:
+                # Spark's codec decides, and names the fault as it would in its tasks.
+                get_logger("framework.file_heads").debug("%s: %s", location, error)
+        return self._through_hadoop(url, size)
+
+    def _through_hadoop(self, url: str, size: int) -> bytes:
+        from py4j.protocol import Py4JJavaError
+
+        java = self._java
+        path = java.path(java.uri(url))
+        try:
+            stream = path.getFileSystem(java.conf).open(path)
+        except Py4JJavaError as error:
+            if str(error.java_exception.getClass().getName()).endswith("FileNotFoundException"):
+                raise SourceGoneError(location_of(url)) from error
+            raise
+        try:
+            codec = java.codecs.getCodec(path)
+            content = stream if codec is None else codec.createInputStream(stream)
+            return bytes(java.to_bytes(java.bounded(content, size)))
+        finally:
+            stream.close()
+
+    @cached_property
+    def _java(self) -> _Java:
+        """Return the JVM's classes, looked up once, as each look-up is several calls."""
+        jvm = self._spark._jvm
+        given = jvm.PythonUtils.toScalaMap(self._options)
+        conf = self._spark._jsparkSession.sessionState().newHadoopConfWithOptions(given)
+        io = jvm.org.apache.commons.io
+        return _Java(
+            conf=conf,
+            codecs=jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(conf),
+            path=jvm.org.apache.hadoop.fs.Path,
+            uri=jvm.java.net.URI,
+            bounded=io.input.BoundedInputStream,
+            to_bytes=io.IOUtils.toByteArray,
+        )
+
+
+@dataclass(frozen=True)
+class _Java:
+    conf: Any
+    codecs: Any
+    path: Any
+    uri: Any
+    bounded: Any
+    to_bytes: Any
+
+
+def location_of(url: str) -> str:
+    """Return the location of a file that Spark names by its encoded URL.
+
+    >>> location_of("file:///data/a%20b.csv"), location_of("hdfs://nn:8020/a%2525")
+    ('/data/a b.csv', 'hdfs://nn:8020/a%25')
+    """
+    return as_location(unquote(url))
