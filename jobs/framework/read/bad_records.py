@@ -14,6 +14,7 @@ from framework.params import BadRecords
 from framework.plan import PlannedSource
 from framework.read.null_tokens import RAW, read_records
 from framework.read.scan_metrics import Scans
+from framework.read.strict_formats import PARSER_POLICY
 from framework.storage.filesystem import FileSystem
 from framework.writers import write_dataset
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 _FILE = "_file_of_record"
 _SHOWN_RECORDS = 3
 _SHOWN_CHARACTERS = 100
-# By default Spark fails a job on a date that its parser before 3.0 would have read.
-_PARSER_POLICY = "spark.sql.legacy.timeParserPolicy"
 
 
 @dataclass(frozen=True)
@@ -107,15 +106,15 @@ def _too_many(
 @contextmanager
 def _new_parser(spark: SparkSession) -> Generator[None]:
     """Set Spark's parser for a block so that a date that can't be read makes a bad record."""
-    before = spark.conf.get(_PARSER_POLICY, None)
+    before = spark.conf.get(PARSER_POLICY, None)
     if before and before.upper() != "EXCEPTION":
         yield
         return
-    spark.conf.set(_PARSER_POLICY, "CORRECTED")
+    spark.conf.set(PARSER_POLICY, "CORRECTED")
     try:
         yield
     finally:
         if before:
-            spark.conf.set(_PARSER_POLICY, before)
+            spark.conf.set(PARSER_POLICY, before)
         else:
-            spark.conf.unset(_PARSER_POLICY)
+            spark.conf.unset(PARSER_POLICY)

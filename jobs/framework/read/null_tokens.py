@@ -16,6 +16,7 @@ from framework.contract.context_params import BY_NAME
 from framework.plan import PlannedSource
 from framework.read.headers import ENFORCE, layouts, of_files, partition_names
 from framework.read.open_source import read_source
+from framework.read.strict_formats import with_strict_formats
 from framework.secrets import resolved
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def read_records(spark: SparkSession, planned: PlannedSource, *, with_raw: bool)
 
     source = planned.source
     options = dict(source.options)
+    if with_raw:
+        options = with_strict_formats(spark, options)
     if source.columns:
         # Spark then takes cells by place and leaves the header unread.
         options[ENFORCE] = "true"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -120,6 +122,92 @@ def test_of_a_job_that_writes_to_tables_alone(home: Home) -> None:
     assert (landed.row_count, landed.rejected_rows, landed.rows_read) == (2, 1, 3)
     assert kept(home, "bad/job") == [("row1", f"{DATE}.csv", BAD[0])]
     assert home.leftovers("bad") == []
+
+
+DAYS = ["2024-05-15", "2024-5-15", "2024-05-15T00:00:00.000Z", "2024-05-15 00:00:00.0"]
+NO_DAYS = [
+    "202405", "2024", "2024-05", "2024-05-15 garbage", "2024-05-15 12:30:00", "2024-02-30",
+    "20240515", "12:30", "12024-05-15",
+]  # fmt: skip
+# All are the same instant in UTC.
+TIMES = [
+    "2024-05-15 12:30:00", "2024-05-15T12:30:00Z", "2024-05-15 12:30", "2024-5-15 12:30:0.000000",
+    "2024-05-15T12:30:00.000+00:00", "2024-05-15T20:30:00+0800", "2024-05-15 20:30:00 +08",
+    "2024-05-15 21:30:00 Asia/Tokyo", "2024-05-15 12:30:00 UTC", "2024-05-15T12:30:00.000000001",
+]  # fmt: skip
+NO_TIMES = [
+    "12:30", "12:30:00", "T12:30", "202405", "2024", "2024-05", "2024-05-15 garbage",
+    "2024-05-15 25:00", "2024-05-15 12:30:00 garbage",
+]  # fmt: skip
+
+
+def as_csv(kind: str, text: str) -> str:
+    return f"d;{text};" if kind == "d" else f"t;NA;{text}"
+
+
+def as_json(kind: str, text: str) -> str:
+    return json.dumps({"kind": kind, kind: text})
+
+
+@pytest.mark.parametrize(
+    ("form", "line", "tokens"),
+    [("csv", as_csv, ["NA"]), ("csv", as_csv, ["-", "NA"]), ("json", as_json, [])],
+)
+def test_days_and_times_fit_in_their_usual_forms_only(
+    home: Home, form: str, line: Callable[[str, str], str], tokens: list[str]
+) -> None:
+    """With several null tokens too, as a record with one is parsed again."""
+    good = [*(("d", text) for text in DAYS), *(("t", text) for text in TIMES)]
+    bad = [*(("d", text) for text in NO_DAYS), *(("t", text) for text in NO_TIMES)]
+    home.source("\n".join(line(*each) for each in [*good, *bad]))
+    given = source(50, format=form, schema="kind STRING, d DATE, t TIMESTAMP", null_tokens=tokens)
+    given["options"] = {"sep": ";", "timeZone": "UTC"}
+    hql = "SELECT kind, d, unix_micros(t) AS t FROM row1"
+    landed = home.land(sources=[given], hql=hql)
+    assert sorted(record for _, _, record in kept(home)) == sorted(line(*each) for each in bad)
+    assert landed.rejected_rows == len(bad)
+    days, times = home.rows()[: len(DAYS)], home.rows()[len(DAYS) :]
+    assert {row[1:3] for row in days} == {("2024-05-15", "None")}
+    noon = datetime(2024, 5, 15, 12, 30, tzinfo=timezone.utc)
+    assert {row[1:3] for row in times} == {("None", f"{noon.timestamp():.0f}000000")}
+
+
+def test_formats_that_the_source_gives_are_its_own(home: Home) -> None:
+    home.source("15/05/2024,202405\n2024-05-15,2024\n")
+    given = source(schema="d DATE, t TIMESTAMP")
+    given["options"] = {"dateFormat": "dd/MM/yyyy", "timestampFormat": "yyyyMM"}
+    landed = home.land(sources=[given])
+    assert landed.rejected_rows == 1
+    assert home.rows() == [("2024-05-15", "2024-05-01 00:00:00", DATE)]
+
+
+# What a type takes, and what it does not: see the page about bad records.
+FITS: dict[str, tuple[list[str], list[str]]] = {
+    "INT": (["1", "+1", "-007"], ["1.0", "1e3", " 1", "1 ", "1,000", "99999999999", "x"]),
+    "DOUBLE": (["1", "1e3", "NaN"], ["1,5", "one"]),
+    "DECIMAL(5,2)": (["1.55", "1.550", "1e2"], ["1234.5", " 1.5", "x"]),
+    "BOOLEAN": (["true", "FALSE"], ["1", "yes", "t"]),
+    "TIMESTAMP_NTZ": (["2024-05-15 12:30"], ["2024", "202405", "12:30", "2024-05-15T12:30:00Z"]),
+}
+
+
+def test_cells_that_fit_each_type(home: Home) -> None:
+    kinds = list(FITS)
+
+    def line(kind: str, text: str) -> str:
+        return ";".join(text if each == kind else "" for each in kinds)
+
+    good = [line(kind, text) for kind in kinds for text in FITS[kind][0]]
+    bad = [line(kind, text) for kind in kinds for text in FITS[kind][1]]
+    home.source("\n".join([*good, *bad]))
+    schema = ", ".join(f"c{place} {kind}" for place, kind in enumerate(kinds))
+    landed = home.land(
+        sources=[{**source(50, schema=schema), "options": {"sep": ";"}}],
+        hql="SELECT count(*) AS n FROM row1",
+    )
+    assert landed.rejected_rows == len(bad)
+    assert sorted(record for _, _, record in kept(home)) == sorted(bad)
+    assert home.rows() == [(str(len(good)), DATE)]
 
 
 def test_a_source_that_goes_while_it_is_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
