@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from framework.columns import column
 from framework.contract.context_params import BY_NAME
 from framework.plan import PlannedSource
+from framework.read.exact_values import with_inexact_records, with_spare_digits, written_as
 from framework.read.headers import ENFORCE, layouts, of_files, partition_names
 from framework.read.open_source import read_source
 from framework.read.strict_formats import with_strict_formats
@@ -100,20 +101,28 @@ def _read(
     others = [token for token in tokens if token != options.get("nullValue")]
     is_typed = schema is not None and any(not _is_text(field) for field in schema.fields)
     reparses = bool(others) and is_typed
+    read_as = schema
     if schema is not None and (with_raw or reparses):
-        # A parser of some columns only would fill up a record that lacks cells.
-        options = {**options, "columnNameOfCorruptRecord": RAW, "columnPruning": "false"}
-        schema = StructType([*schema.fields, StructField(RAW, StringType())])
-    rows = read_source(spark, source.format, planned.location, schema=schema, options=options)
+        options = {**options, "columnNameOfCorruptRecord": RAW}
+        if with_raw:
+            # A parser of some columns only would fill up a record that lacks cells.
+            options["columnPruning"] = "false"
+            read_as = with_spare_digits(schema)
+        read_as = StructType([*(read_as or schema), StructField(RAW, StringType())])
+    rows = read_source(spark, source.format, planned.location, schema=read_as, options=options)
     # A record holds no columns of folders.
-    in_folders = partition_names(rows) if reparses else set[str]()
+    in_folders = partition_names(rows) if with_raw or reparses else set[str]()
     if files is not None:
         rows = of_files(rows, files)
     if reparses:
         rows = _reparsed(rows, options, tokens, in_folders)
     if reparses and not with_raw:
         rows = rows.drop(RAW)
-    return _without_tokens(rows, others)
+    rows = _without_tokens(rows, others)
+    if with_raw and schema is not None:
+        write = written_as(source.format, options, in_folders)
+        rows = with_inexact_records(rows, schema, RAW, write)
+    return rows
 
 
 def _reparsed(

@@ -185,7 +185,8 @@ def test_formats_that_the_source_gives_are_its_own(home: Home) -> None:
 FITS: dict[str, tuple[list[str], list[str]]] = {
     "INT": (["1", "+1", "-007"], ["1.0", "1e3", " 1", "1 ", "1,000", "99999999999", "x"]),
     "DOUBLE": (["1", "1e3", "NaN"], ["1,5", "one"]),
-    "DECIMAL(5,2)": (["1.55", "1.550", "1e2"], ["1234.5", " 1.5", "x"]),
+    "DECIMAL(5,2)": (["1.55", "1.550", "1e2"], ["1234.5", " 1.5", "x", "1.555", "999.995"]),
+    "DECIMAL(18,2)": (["1234567890123456.78"], ["1234567890123456.785"]),
     "BOOLEAN": (["true", "FALSE"], ["1", "yes", "t"]),
     "TIMESTAMP_NTZ": (["2024-05-15 12:30"], ["2024", "202405", "12:30", "2024-05-15T12:30:00Z"]),
 }
@@ -208,6 +209,29 @@ def test_cells_that_fit_each_type(home: Home) -> None:
     assert landed.rejected_rows == len(bad)
     assert sorted(record for _, _, record in kept(home)) == sorted(bad)
     assert home.rows() == [(str(len(good)), DATE)]
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_values_that_spark_would_round_or_leave_out(home: Home, form: str) -> None:
+    """Their records are written again from their values."""
+    cells = [("1", "1.5", "a|b"), ("2", "1.555", "a|b"), ("", "-0.001", "c"), ("", "2.00", "d")]
+    names = ("id", "amount", "note")
+    if form == "csv":
+        home.source("id|amount|note\n" + "\n".join(f"{a}|{b}|'{c}'" for a, b, c in cells))
+        wanted = ["2|1.555|'a|b'", "|-0.001|c", "|2|d"]
+    else:
+        home.source("\n".join(
+            json.dumps({k: v for k, v in zip(names, each, strict=True) if v}) for each in cells
+        ))  # fmt: skip
+        wanted = ['{"amount":"-0.001","note":"c"}', '{"amount":"2","note":"d"}',
+                  '{"id":"2","amount":"1.555","note":"a|b"}']  # fmt: skip
+    schema = "id STRING NOT NULL, amount DECIMAL(5,2), note STRING"
+    given = source(3, format=form, schema=schema)
+    given["options"] = {"header": True, "sep": "|", "quote": "'"}
+    assert home.land(sources=[given], keys="amount").rejected_rows == 3
+    assert sorted(record for _, _, record in kept(home)) == sorted(wanted)
+    assert home.rows() == [("1", "1.50", "a|b", DATE)]
+    assert dict(home.spark.read.orc(str(home.root / "out/t")).dtypes)["amount"] == "decimal(5,2)"
 
 
 def test_a_source_that_goes_while_it_is_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
