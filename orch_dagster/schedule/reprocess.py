@@ -21,7 +21,8 @@ class Attempt:
         reprocess_dt: The value that it was requested for; None for every other run of the date.
         row_run_id: The run_id of process_control when it was requested; '' for null.
         is_settled: Whether the row's value was cleared, as all jobs had completed.
-        was_held: Whether it failed while another run held the date, and so perhaps for that.
+        was_held: Whether it failed while another run held the date, or before parents of other
+            groups completed it, and so perhaps for that.
     """
 
     run_id: str

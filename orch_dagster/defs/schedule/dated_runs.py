@@ -96,7 +96,7 @@ class DatedRuns:
         return self._held_up[run.run_id]
 
     def _dates_of_others(self, record: RunRecord) -> frozenset[str]:
-        run, began, ended = record.dagster_run, _begin(record), _end(record)
+        run, began, ended = record.dagster_run, _begin(record), ended_at(record)
         job_names, dates = self._steps(run), frozenset(biz_dts_or_none(run))
         filters = dg.RunsFilter(
             # Wider than needed, as a database may round its times.
@@ -109,7 +109,7 @@ class DatedRuns:
             has_begun = holder.is_finished or holder.status in _BEGUN
             if holder.run_id == run.run_id or not has_begun or _begin(other) >= ended:
                 continue
-            if holder.is_finished and _end(other) <= began:
+            if holder.is_finished and ended_at(other) <= began:
                 continue
             if self.plans(holder, job_names):
                 held |= dates.intersection(biz_dts_or_none(holder))
@@ -123,7 +123,8 @@ def _begin(record: RunRecord) -> datetime:
     return _moment(record.start_time) or record.create_timestamp
 
 
-def _end(record: RunRecord) -> datetime:
+def ended_at(record: RunRecord) -> datetime:
+    """Return when a run that is over ended."""
     return _moment(record.end_time) or record.update_timestamp
 
 

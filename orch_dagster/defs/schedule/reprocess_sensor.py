@@ -8,16 +8,16 @@ from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster import RunRecord
+from dagster import DagsterRunStatus, RunRecord
 
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
-from orch_dagster.control.records import ProcessControl, read_records
+from orch_dagster.control.records import COMPLETED, ExecutionLog, ProcessControl, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
 from orch_dagster.defs.partitions import last_biz_dt, run_key_of, tags_of
-from orch_dagster.defs.schedule.dated_runs import DatedRuns
+from orch_dagster.defs.schedule.dated_runs import DatedRuns, ended_at
 from orch_dagster.defs.schedule.reprocess_runs import (
     REPROCESS_TAG,
     Requested,
@@ -143,16 +143,29 @@ class _Tick:
         run = record.dagster_run
         # First what costs nothing to know.
         settled = is_settled(run, biz_dt)
+        was_held = not settled and (
+            biz_dt in self._runs.held_up(record) or self._parents_came_later(record, group, biz_dt)
+        )
         return Attempt(
             run_id=run.run_id,
             is_over=True,
             reprocess_dt=asked.reprocess_dt,
             row_run_id=asked.row_run_id,
             is_settled=settled,
-            was_held=not settled
-            and biz_dt in self._runs.held_up(record)
-            and not completed_by(self._store, group, biz_dt, [run.run_id]),
+            was_held=was_held and not completed_by(self._store, group, biz_dt, [run.run_id]),
         )
+
+    def _parents_came_later(self, record: RunRecord, group: Group, biz_dt: str) -> bool:
+        """Tell whether a failed run had to do without parents of other groups, which came since."""
+        outer = {id_ for spec in group.jobs for id_ in spec.parents} - set(group.job_ids)
+        if record.dagster_run.status is not DagsterRunStatus.FAILURE or not outer:
+            return False
+        where = {"job_id": sorted(outer), "biz_dt": biz_dt, "status": COMPLETED}
+        first: dict[str | None, datetime] = {}
+        for row in read_records(self._store, ExecutionLog, where, ["job_id", "end_time"]):
+            if row.end_time:
+                first[row.job_id] = min(row.end_time, first.get(row.job_id, row.end_time))
+        return first.keys() == outer and max(first.values()) > ended_at(record)
 
     def _runs_beside(self, group: Group, biz_dt: str, opened: Sequence[str]) -> str | None:
         """Return why the date waits for a run of other dates of the group, or None.
