@@ -99,7 +99,7 @@ def run_script(spark: SparkSession, script: Script, variables: Mapping[str, str]
             statement, or no statement is a query.
     """
     check_variables(spark, script, variables)
-    with _variables_set(spark, variables):
+    with variables_set(spark, variables):
         steps = list(zip(script.statements, _parsed(spark, script), strict=True))
         last = max((n for n, (_, parsed) in enumerate(steps) if parsed.is_query), default=None)
         if last is None:
@@ -108,15 +108,15 @@ def run_script(spark: SparkSession, script: Script, variables: Mapping[str, str]
                 script.statements[-1].line,
                 "no statement of the file is a query, so there are no rows to land; add a SELECT",
             )
-        results = [_run(spark, script, *step) for step in steps[: last + 1]]
+        results = [run_statement(spark, script, *step) for step in steps[: last + 1]]
         values = {name: _setting(spark, name) for name in variables}
     at_query = {name: value for name, value in values.items() if value is not None}
     commands = steps[last + 1 :]
 
     def finish() -> None:
-        with _variables_set(spark, at_query):
+        with variables_set(spark, at_query):
             for step in commands:
-                _run(spark, script, *step)
+                run_statement(spark, script, *step)
 
     return QueryResult(results[-1], finish if commands else None)
 
@@ -134,7 +134,7 @@ def _parsed(spark: SparkSession, script: Script) -> list[ParsedStatement]:
         for used in statement.variables:
             if used.prefix in hql_text.SESSION_PREFIXES and _setting(trial, used.name) is None:
                 raise HqlError(script.file, used.line, f"not set any more, by RESET: {used.text}")
-        with _named_line(script, statement):
+        with named_line(script, statement):
             parsed = parse_statement(trial, statement.text)
         if parsed.assignment and parsed.assignment[0].startswith(("env:", "system:")):
             name = parsed.assignment[0].partition(":")[2]
@@ -145,7 +145,7 @@ def _parsed(spark: SparkSession, script: Script) -> list[ParsedStatement]:
                 f"which ${{hivevar:{name}}} reads",
             )
         if parsed.assignment or parsed.is_reset:
-            _run(trial, script, statement, parsed)
+            run_statement(trial, script, statement, parsed)
         all_parsed.append(parsed)
     return all_parsed
 
@@ -192,7 +192,7 @@ def _unset_outside(spark: SparkSession, used: list[hql_text.Variable]) -> list[h
 
 
 @contextmanager
-def _variables_set(spark: SparkSession, variables: Mapping[str, str]) -> Generator[None]:
+def variables_set(spark: SparkSession, variables: Mapping[str, str]) -> Generator[None]:
     """Set the variables for a block, as settings, which Spark's `${hivevar:x}` reads."""
     before = {name: _setting(spark, name) for name in variables}
     try:
@@ -212,10 +212,15 @@ def _setting(spark: SparkSession, name: str) -> str | None:
     return spark.conf.get(name, None)
 
 
-def _run(
+def run_statement(
     spark: SparkSession, script: Script, statement: hql_text.Statement, parsed: ParsedStatement
 ) -> DataFrame:
-    with _named_line(script, statement):
+    """Run a statement; an assignment of a Hive variable sets what `${hivevar:name}` reads.
+
+    Raises:
+        HqlError: If Spark refuses it.
+    """
+    with named_line(script, statement):
         if parsed.assignment:
             key, value = parsed.assignment
             name = hql_text.variable_name(key)
@@ -226,7 +231,7 @@ def _run(
 
 
 @contextmanager
-def _named_line(script: Script, statement: hql_text.Statement) -> Generator[None]:
+def named_line(script: Script, statement: hql_text.Statement) -> Generator[None]:
     """Turn what Spark raises on a statement into an error with file and line."""
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException

@@ -39,18 +39,31 @@ def parse_statement(spark: SparkSession, text: str) -> ParsedStatement:
     Raises:
         pyspark.errors.PySparkException: If Spark can't parse it.
     """
+    return parsed_statement(parse_plan(spark, text))
+
+
+def parse_plan(spark: SparkSession, text: str) -> Any:
+    """Return Spark's plan of a statement, parsed by the settings of a session, not analyzed.
+
+    Raises:
+        pyspark.errors.PySparkException: If Spark can't parse it.
+    """
     session: Any = spark
     parser: Any = session._jsparkSession.sessionState().sqlParser()
     with _active(spark):
-        plan: Any = parser.parsePlan(text)
-    kind = _kind(plan)
+        return parser.parsePlan(text)
+
+
+def parsed_statement(plan: Any) -> ParsedStatement:
+    """Return what a parsed plan is."""
+    kind = kind_of(plan)
     if kind == "SetCommand":
         return ParsedStatement(is_query=False, assignment=_assignment(plan))
     if kind == "ResetCommand":
         return ParsedStatement(is_query=False, is_reset=True)
-    while _kind(plan) in _WRAPPERS:
+    while kind_of(plan) in _WRAPPERS:
         plan = plan.children().head()
-    is_command = _kind(plan) in _OTHER_COMMANDS or any(
+    is_command = kind_of(plan) in _OTHER_COMMANDS or any(
         _is_instance(plan, name) for name in ("Command", "ParsedStatement")
     )
     return ParsedStatement(is_query=not is_command)
@@ -80,7 +93,8 @@ def _assignment(plan: Any) -> tuple[str, str] | None:
     return (key, str(value.get())) if value.isDefined() else None
 
 
-def _kind(plan: Any) -> str:
+def kind_of(plan: Any) -> str:
+    """Return the name of a plan's class, such as InsertIntoStatement."""
     return str(plan.getClass().getSimpleName())
 
 

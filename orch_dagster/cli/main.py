@@ -7,7 +7,19 @@ import sys
 
 import click
 
-from orch_dagster.cli import apply, demo, doctor, due, kudu, log, recover, registry, run, setup
+from orch_dagster.cli import (
+    apply,
+    check,
+    demo,
+    doctor,
+    due,
+    kudu,
+    log,
+    recover,
+    registry,
+    run,
+    setup,
+)
 from orch_dagster.errors import OrchError
 from orch_dagster.toolchain.dagster_version import check_dagster_version
 
@@ -54,6 +66,7 @@ for command in (
     recover.recover,
     log.log,
     doctor.doctor,
+    check.check,
 ):
     main.add_command(command)
 main.add_command(kudu.kudu)

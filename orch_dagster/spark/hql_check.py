@@ -1,0 +1,121 @@
+"""Analyze the HQL of jobs in one spark-submit, against the schemas of their sources."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from orch_dagster.bundle.bundle import ParamBundle
+from orch_dagster.errors import OrchError
+from orch_dagster.files import write_atomically
+from orch_dagster.settings import Settings
+from orch_dagster.spark.command import Platform, SubmitRequest, build_command
+from orch_dagster.spark.deployment import DEPLOY_MODE, MASTER
+from orch_dagster.spark.failure_text import last_failure
+from orch_dagster.spark.process import Limits, Surroundings, run_supervised
+from orch_dagster.text import clip_utf8
+from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
+from orch_dagster.toolchain.properties import format_properties
+
+_SCRIPT = Path(__file__).with_name("check_script.py")
+_PROPERTIES = {
+    MASTER: "local[1]",
+    DEPLOY_MODE: "client",
+    "spark.ui.enabled": "false",
+    # Nothing of a check may reach a real catalog.
+    "spark.sql.catalogImplementation": "in-memory",
+    "spark.sql.shuffle.partitions": "1",
+}
+
+
+class HqlCheckError(OrchError):
+    """The process that analyzes ended without an answer."""
+
+
+@dataclass(frozen=True)
+class HqlFinding:
+    """A finding on the HQL of a job.
+
+    Attributes:
+        job_name: The job.
+        text: The fault, or what is not known.
+        file: The HQL file; None if the finding is not about one.
+        line: Its line, if known.
+        is_note: True if it is no fault.
+    """
+
+    job_name: str
+    text: str
+    file: str | None = None
+    line: int | None = None
+    is_note: bool = False
+
+    def __str__(self) -> str:
+        line = "" if self.line is None else f":{self.line}"
+        place = "" if self.file is None else f"{self.file}{line}: "
+        return f"{place}{self.job_name}: {self.text}"
+
+
+def check_hql(
+    bundles: Sequence[ParamBundle], settings: Settings, environ: Mapping[str, str]
+) -> list[HqlFinding]:
+    """Analyze the HQL of jobs; no data is read for it but what infers a schema, none written.
+
+    Args:
+        bundles: A bundle of each job for a sample date, parents first, redacted.
+        settings: The settings.
+        environ: The environment that names Java and Spark.
+
+    Raises:
+        HqlCheckError: If the process failed.
+        SparkError: If Java or Spark is missing.
+    """
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="check-") as folder:
+        file = Path(folder) / "asked.json"
+        documents = [json.loads(bundle.to_json()) for bundle in bundles]
+        write_atomically(file, json.dumps(documents))
+        request = _request(file, settings, environ)
+        command = build_command(request, cast(Platform, sys.platform))
+        if command.properties:
+            write_atomically(Path(command.properties_file), format_properties(command.properties))
+        end = run_supervised(
+            command,
+            on_line=lambda _: None,
+            stop=threading.Event(),
+            limits=Limits(settings.timeout_minutes * 60, settings.stop_grace_s),
+            surroundings=Surroundings(environ, file.parent),
+        )
+        answer = file.with_name(f"{file.name}.found")
+        if end.exit_code != 0 or not answer.is_file():
+            why = last_failure(end.tail) or f"exit code {end.exit_code}"
+            raise HqlCheckError(f"not checked, as spark-submit failed: {clip_utf8(why)}")
+        return [HqlFinding(**each) for each in json.loads(answer.read_text(encoding="utf-8"))]
+
+
+def _request(file: Path, settings: Settings, environ: Mapping[str, str]) -> SubmitRequest:
+    spark = find_spark(environ)
+    warehouse = (file.parent / "warehouse").absolute().as_uri()
+    return SubmitRequest(
+        spark_home=str(spark.home),
+        spark_submit=str(spark.submit),
+        java_home=str(find_java(environ).home),
+        python=sys.executable,
+        script=str(_SCRIPT),
+        app_name="orch check",
+        run_id="orch-check",
+        framework_dir=str(settings.jobs_dir),
+        params_file=str(file),
+        log_file=None,
+        base_dir=settings.base_dir,
+        sql_dir=str(settings.hql_dir),
+        properties_file=str(file.with_suffix(".properties")),
+        spark_properties={**_PROPERTIES, "spark.sql.warehouse.dir": warehouse},
+        spark_defaults=read_spark_defaults(spark, environ),
+    )
