@@ -29,6 +29,7 @@ from orch_dagster.registry.jobs import Finding
 from orch_dagster.registry.location import load_location
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.toolchain.find import find_java, find_spark, missing_windows_tools
+from orch_dagster.toolchain.folder_check import folder_faults
 
 _STYLES = {"ok": "green", "warning": "yellow", "missing": "red"}
 
@@ -64,11 +65,13 @@ def doctor(is_json: bool) -> None:
 
 
 def examine(settings: Settings) -> Iterator[Check]:
-    """Check Java, Spark, Hadoop's tools on Windows, the store and the registry."""
+    """Check Java, Spark, Hadoop's tools on Windows, the folders, the store and the registry."""
     yield _checked("Java", _java_text)
     yield _checked("Spark", _spark_text)
     for problem in missing_windows_tools(os.environ, platform=sys.platform):
         yield Check("Hadoop for Windows", "missing", problem)
+    for problem in folder_faults(settings):
+        yield Check("Folders", "missing", problem)
     yield from _store(settings)
     yield from _registry(settings)
 

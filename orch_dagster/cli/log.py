@@ -16,8 +16,8 @@ from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import console, print_json, print_rows
 from orch_dagster.control.connect import opened_store
-from orch_dagster.control.store import Where
-from orch_dagster.control.tables import EXECUTION_LOG, Row, Value
+from orch_dagster.control.store import ControlStore, Where
+from orch_dagster.control.tables import EXECUTION_LOG, JOB_MASTER, Row, Value
 from orch_dagster.errors import OrchError, UnknownRunError
 from orch_dagster.run_log import follow, run_log_path
 from orch_dagster.settings import Settings, load_settings
@@ -45,7 +45,7 @@ class _Moment(click.ParamType[datetime]):
 
 
 @click.group(invoke_without_command=True)
-@click.option("--job", help="Only this job_name.")
+@click.option("--job", help="Only this job, by job_name or job_id, its rows under older names too.")
 @click.option("--biz-dt", type=BIZ_DT, help="Only this business date.")
 @click.option(
     "--limit",
@@ -87,7 +87,7 @@ def log(
         if len(given) > 1:
             raise click.UsageError("--follow can't be combined with other options")
         sys.exit(_follow(settings, run))
-    _show(settings, {"job_name": job, "biz_dt": biz_dt}, limit, is_json=is_json)
+    _show(settings, job, biz_dt, limit, is_json=is_json)
 
 
 @log.command()
@@ -137,12 +137,18 @@ def rebuild(since: datetime | None, gone: tuple[str, ...], is_json: bool) -> Non
     console.print(f"runs: {result.runs}, rows: {result.rows}, rows written: {result.written}")
 
 
-def _show(settings: Settings, filters: dict[str, Value], limit: int, *, is_json: bool) -> None:
-    where: Where = {name: value for name, value in filters.items() if value is not None}
+def _show(
+    settings: Settings, job: str | None, biz_dt: str | None, limit: int, *, is_json: bool
+) -> None:
+    date: Where = {} if biz_dt is None else {"biz_dt": biz_dt}
     with opened_store(settings) as store:
         # The log may span years, so only the rows to show are read in full.
-        ages = store.read(EXECUTION_LOG, where, columns=["id", "start_time"])
-        newest = [row["id"] for row in sorted(ages, key=_age, reverse=True)[:limit]]
+        ages = {
+            row["id"]: row
+            for where in _filters(store, job)
+            for row in store.read(EXECUTION_LOG, {**where, **date}, columns=["id", "start_time"])
+        }
+        newest = [row["id"] for row in sorted(ages.values(), key=_age, reverse=True)[:limit]]
         rows = store.read(EXECUTION_LOG, {"id": newest})
     rows.sort(key=_age, reverse=True)
     if is_json:
@@ -150,6 +156,15 @@ def _show(settings: Settings, filters: dict[str, Value], limit: int, *, is_json:
         return
     columns = ["start_time", "job_name", "biz_dt", "status", "duration", "spark_app_id", "run_id"]
     print_rows(rows, columns, "No rows.")
+
+
+def _filters(store: ControlStore, job: str | None) -> list[dict[str, Value]]:
+    """Return the filters of a job's rows: of that name, and of the job that has it now."""
+    if job is None:
+        return [{}]
+    named = store.read(JOB_MASTER, {"job_name": job}, columns=["job_id"])
+    ids = [str(row["job_id"]) for row in named]
+    return [{"job_name": job}, *({"job_id": job_id} for job_id in ids or [job])]
 
 
 def _age(row: Row) -> tuple[int, str, str]:

@@ -16,6 +16,7 @@ from orch_dagster.files import write_atomically
 from orch_dagster.sample import rows as sample_rows
 from orch_dagster.sample.sources import extract_writer
 from orch_dagster.settings import REPOSITORY, Settings, load_settings
+from orch_dagster.toolchain.folder_check import check_folders
 
 # The sample's contracts run for decades before and after a date.
 _FIRST_EXTRACT, _LAST_EXTRACT = date(1970, 1, 1), date(2099, 12, 31)
@@ -32,7 +33,11 @@ def set_up(settings: Settings, *, with_sample: bool) -> None:
     """Create the tables, Dagster's instance and .env, and with the sample its rows and extract.
 
     Repeating it is safe.
+
+    Raises:
+        SettingsError: If no job could run in the home; nothing is created.
     """
+    check_folders(settings)
     with opened_store(settings) as store:
         changes = store.ensure_tables()
         console.print(f"Control store {store.address}")

@@ -53,6 +53,11 @@ def open_store(url: str, home: Path) -> ControlStore:
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise SettingsError(f"ORCH_CONTROL_URL: {url!r} names no file; it takes {_FORMS}")
+        if "?" in url:
+            raise SettingsError(
+                f"ORCH_CONTROL_URL: {url!r} has a '?', which ends the path in a URL: choose a file "
+                f"without one"
+            )
         parsed = parsed.set(database=str(home / parsed.database))
     elif backend != "postgresql":
         raise SettingsError(

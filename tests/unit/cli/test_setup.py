@@ -164,6 +164,17 @@ class TestLog:
         assert [r["id"] for r in orch_json("log", "--limit", "2")] == ["4_x", "3_x"]
         assert orch_json("log", "--job", "odd", "--biz-dt", "2024-05-17") == []
 
+    def test_of_a_job_under_its_older_names_too(self, there: ControlStore) -> None:
+        there.upsert(JOB_MASTER, [{"job_id": "J9", "job_name": "odd"}])
+        there.upsert(
+            EXECUTION_LOG,
+            [{"id": "9_x", "job_id": "J9", "job_name": "old"}, {"id": "1_x", "job_id": "J9"}],
+        )
+        for job in ("odd", "J9"):
+            ids = [row["id"] for row in orch_json("log", "--job", job)]
+            assert ids == (["9_x", "3_x", "1_x"] if job == "odd" else ["9_x", "1_x"])
+        assert [row["id"] for row in orch_json("log", "--job", "old", "--limit", "1")] == ["9_x"]
+
     def test_for_people_as_it_was_written(self) -> None:
         said = orch("log").stdout
         assert "Failed: [bold]no[/bold]" in said

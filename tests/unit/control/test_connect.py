@@ -32,6 +32,21 @@ def test_an_absolute_file_stays(tmp_path: Path) -> None:
     assert (tmp_path / "here.db").is_file()
 
 
+@pytest.mark.parametrize("name", ["a?b", "a?b=c"])
+def test_a_path_that_the_url_would_cut_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=r"has a '\?', which ends the path in a URL"):
+        open_store(f"sqlite:///{tmp_path}/{name}/control.db", tmp_path)
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("name", ["a#b", "a:b", "a@b", "a;b&c=d", "büß '\"", "a[b]"])
+def test_a_path_with_other_signs_is_that_file(tmp_path: Path, name: str) -> None:
+    store = open_store("sqlite:///.orch/control.db", tmp_path / name)
+    store.ensure_tables()
+    store.close()
+    assert (tmp_path / name / ".orch" / "control.db").is_file()
+
+
 def test_nothing_is_connected_or_written_before_the_first_call(tmp_path: Path) -> None:
     open_store("sqlite:///.orch/control.db", tmp_path).close()
 

@@ -1,0 +1,75 @@
+"""Which folders no job could run in: what Spark, Hadoop or Dagster take for something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from orch_dagster.cli.main import main
+from orch_dagster.settings import load_settings
+from orch_dagster.toolchain.folder_check import folder_fault, folder_faults
+
+# Each was landed in by a real `orch run`.
+GOOD = ["a b", "a%b", "a%", "a;b", "a&b", "a=b", "a'b", 'a"b', "büß", "a+b", "a$b", "a!b", "a@b",
+        "~a", "a|b", "a<b>", "-a", "a`b", "a.", "a "]  # fmt: skip
+BAD = ["a#b", "a?b", "a*b", "a[b", "a]b", "a{b", "a}b", "a\\b", "a,b", "a:b", "a%2Fb", "a%20b",
+       "a\nb", "a\udcffb"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_home_that_works(name: str) -> None:
+    assert folder_fault(f"/data/{name}/home", is_home=True, platform="linux") is None
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_home_that_does_not(name: str) -> None:
+    assert folder_fault(f"/data/{name}/home", is_home=True, platform="linux") is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        (r"C:\Users\Ada B\orch", None),
+        ("C:/data/orch", None),
+        (r"\\server\share\orch", None),
+        (r"C:\a,b", "has ',' in its path"),
+        (r"C:\a[1];b", "has '[', ']', ';' in its path"),
+        (r"C:\a.\b", "has a folder whose name ends in a dot or a space, which Windows drops"),
+        (r"C:\a \b", "has a folder whose name ends in a dot or a space, which Windows drops"),
+    ],
+)
+def test_windows(path: str, fault: str | None) -> None:
+    assert folder_fault(path, is_home=True, platform="win32") == fault
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"),
+    [("ORCH_HOME", "a#b"), ("ORCH_JOBS_DIR", "a:b"), ("ORCH_DATA_ROOT", "a:b")],
+)
+def test_init_refuses_in_one_sentence_and_creates_nothing(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, name: str
+) -> None:
+    folder = tmp_path / name
+    monkeypatch.setenv(variable, str(folder))
+    done = CliRunner().invoke(main, ["init", "--sample"])
+    assert done.exit_code == 1
+    assert done.output == (
+        f"orch: {variable}: {str(folder)!r} has {name[1]!r} in its path, which Spark or Dagster "
+        f"takes for something else than a name: choose a folder without\n"
+    )
+    assert [*folder_faults(load_settings())] == [done.output.removeprefix("orch: ").strip()]
+    assert not folder.exists()
+    assert [*home.iterdir()] == []
+    doctor = CliRunner().invoke(main, ["doctor"])
+    assert f"missing Folders: {variable}" in doctor.output
+
+
+def test_a_data_root_by_url_and_one_that_only_spark_would_list(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for root in ("hdfs://nn:8020/data", "a,b", "a%2Fb"):
+        monkeypatch.setenv("ORCH_DATA_ROOT", root)
+        assert [*folder_faults(load_settings())] == []
+    assert home.exists()
