@@ -167,7 +167,8 @@ def sample_home(_sample: Home, tmp_path: Path) -> Home:
 
 @pytest.fixture(scope="session")
 def _landed(_sample: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    made = copied_home(_sample, tmp_path_factory.mktemp("landed") / "home")
+    # Signs that a URL, a shell, a list or a pattern might take for something else.
+    made = copied_home(_sample, tmp_path_factory.mktemp("landed") / "a home %;&='+$!@~^() ü")
     made.orch("run", JOB_NAME, "--biz-dt", BIZ_DT)
     return made
 
