@@ -22,11 +22,12 @@ from orch_dagster.control.records import SysParam, read_records
 from orch_dagster.control.secret_rows import secret_ref_error
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import system_fault
-from orch_dagster.control.tables import SYS_PARAMS, TABLES
+from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS, TABLES
 from orch_dagster.errors import OrchError
 from orch_dagster.registry.hql_files import hql_findings
 from orch_dagster.registry.jobs import Finding
 from orch_dagster.registry.location import load_location
+from orch_dagster.registry.prune import key_name_fault, key_names
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.toolchain.find import find_java, find_spark, missing_windows_tools
 from orch_dagster.toolchain.folder_check import folder_faults
@@ -143,6 +144,7 @@ def _sys_param_findings(settings: Settings) -> list[Finding]:
     findings: list[Finding] = []
     with opened_store(settings) as store:
         rows = read_records(store, SysParam, {"environment": settings.env})
+        names = key_names(store.read(JOB_MASTER))
     check = setting_check(settings)
     for row in rows:
         is_unknown = row.param_key not in SYSTEM_SETTINGS or row.param_type != PARAM_TYPE
@@ -152,7 +154,9 @@ def _sys_param_findings(settings: Settings) -> list[Finding]:
         elif is_unknown or not row.param_key.startswith("schedule."):
             fault = system_fault(row, check)
             reason, is_warning = fault and fault.reason, is_unknown
+        key = SYS_PARAMS.key_text(row.to_row())
         if reason:
-            key = SYS_PARAMS.key_text(row.to_row())
             findings.append(Finding(SYS_PARAMS.name, key, reason, "", is_warning))
+        if unused := key_name_fault(row.to_row(), names):
+            findings.append(Finding(SYS_PARAMS.name, key, unused, "", is_warning=True))
     return findings

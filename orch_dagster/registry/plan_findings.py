@@ -19,7 +19,7 @@ from orch_dagster.registry.changes import Rows
 from orch_dagster.registry.hql_files import hql_findings_of_rows
 from orch_dagster.registry.jobs import Finding, build_registry, script_check
 from orch_dagster.registry.plan import Plan
-from orch_dagster.registry.prune import group_of
+from orch_dagster.registry.prune import group_of, key_name_fault, key_names
 from orch_dagster.settings import Settings
 
 
@@ -83,8 +83,10 @@ def group_findings(plan: Plan) -> Iterator[Finding]:
 
 
 def setting_findings(given: Sequence[Row], plan: Plan, check: SettingCheck) -> Iterator[Finding]:
-    """Yield the findings on the given sys_params of param_type system once written."""
+    """Yield the findings on the given sys_params once written."""
     keys = {SYS_PARAMS.key_text(row) for row in given}
+    names = key_names(plan.after[JOB_MASTER.name])
+    old_names = {old for old, _ in (plan.renamed or {}).values()} - names
     for row in plan.after[SYS_PARAMS.name]:
         if (key := SYS_PARAMS.key_text(row)) in keys:
             fault = system_fault(SysParam.from_row(row), check)
@@ -92,3 +94,6 @@ def setting_findings(given: Sequence[Row], plan: Plan, check: SettingCheck) -> I
                 yield Finding(
                     SYS_PARAMS.name, key, fault.reason, "", fault.is_warning, fault.column
                 )
+            if reason := key_name_fault(row, names):
+                is_warning = row["key_name"] not in old_names
+                yield Finding(SYS_PARAMS.name, key, reason, "", is_warning, "key_name")

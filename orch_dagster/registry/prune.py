@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -34,6 +34,21 @@ def group_of(master: Row) -> str | None:
 def group_of_name(job_name: object) -> str | None:
     """Return the name of the group that a job's name alone gives."""
     return group_of({"job_name": str(job_name or "")})
+
+
+def key_names(masters: Iterable[Row]) -> frozenset[str]:
+    """Return what key_name of sys_params can name: `*`, the groups and the jobs."""
+    rows = list(masters)
+    groups = (name for row in rows if (name := group_of(row)))
+    return frozenset({"*", *groups, *(str(row.get("job_name")) for row in rows)})
+
+
+def key_name_fault(row: Row, names: Collection[str]) -> str | None:
+    """Return why a row of sys_params has no effect, None if its key_name is one of the names."""
+    name = row["key_name"]
+    if name in names:
+        return None
+    return f"key_name {name} is neither a job_name, a group nor *, so the row has no effect"
 
 
 def without_jobs(rows: KeyedRows, job_ids: Collection[object]) -> KeyedRows:
@@ -105,6 +120,9 @@ class PruneScope:
         would otherwise make every job a root.
         """
         rows = without_jobs(after, self.removed_jobs(after))
+        for name, given_rows in self.wanted.items():
+            # A given row of a removed job is a fault to find, not a row to remove.
+            rows[name] |= {key: after[name][key] for key in given_rows}
         notes: list[str] = []
         for table, may_prune in ((JOB_DEPENDENCY, self._has_edge), (SYS_PARAMS, self._has_setting)):
             given = self.wanted.get(table.name)

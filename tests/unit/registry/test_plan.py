@@ -193,6 +193,18 @@ class TestNewNames:
         assert desk.edges() == [("1", "new", "", "")]
         assert desk.settings_of() == [("new", "spark.x", "2")]
 
+    def test_a_setting_that_the_files_give_for_the_old_name_is_refused(self, desk: Desk) -> None:
+        desk.apply(job_master=[job("1", "old")], sys_params=[setting("old")])
+        (problem,) = desk.problems(job_master=[job("1", "new")], sys_params=[setting("old")])
+        assert problem.startswith(f"{desk.file}:")
+        assert "key_name old is neither a job_name, a group nor *" in problem
+
+    def test_a_setting_of_nobody_is_a_warning(self, desk: Desk) -> None:
+        desk.apply(job_master=[job("1")])
+        rows = [setting(name) for name in ("*", "job_1", "acme_crm", "acme_crn")]
+        (warning,) = desk.plan(sys_params=rows).warnings
+        assert "key_name acme_crn is neither" in str(warning)
+
     def test_names_that_are_swapped(self, desk: Desk) -> None:
         desk.apply(job_master=[job("1", "a"), job("2", "b")], job_dependency=[
             edge("1", "", "a"), edge("2", "", "b")], sys_params=[
@@ -341,6 +353,13 @@ class TestPrune:
             "job_master (job_id=2): can't be removed, as job_9 (9) waits for it; remove that row "
             "of job_dependency first, or remove both jobs together" in problems
         )
+
+    def test_a_row_that_the_files_give_is_not_removed_but_a_fault(self, full: Desk) -> None:
+        (problem,) = full.problems(
+            prune=True, job_master=[job("1"), job("3")], job_dependency=[edge("2", "1")]
+        )
+        assert problem.startswith(f"{full.file}:")
+        assert problem.endswith("dependent_job_id 2 is not in job_master")
 
     def test_a_job_under_another_id(self, full: Desk) -> None:
         full.apply(
