@@ -4,42 +4,49 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from orch_dagster.errors import SettingsError
 from orch_dagster.settings import Settings
 
-# Signs of a pattern to Hadoop, also where spark-submit is given a file.
-_PATTERN = r"*?\[\]{}\\"
-# Besides: the ends of a path in a URL, of a name in Spark's lists, and of a scheme.
-_IN_LISTS_AND_URLS = _PATTERN + "#,:"
+Kind = Literal["home", "jobs", "data"]
+
+# Hadoop takes a file's path, and each path that it lists, for a pattern (*?[]{}\\) or a scheme (:).
+_DATA_SIGNS = r"*?\[\]{}\\:"
+_SIGNS: Mapping[Kind, str] = {
+    # Spark is given files of it, in lists (,) and as URLs (#), and Dagster's instance is in it.
+    "home": _DATA_SIGNS + "#,",
+    # spark-submit cuts off the path of a script.
+    "jobs": "#",
+    "data": _DATA_SIGNS,
+}
 # Dagster opens its SQLite files by URL, which decodes %2F.
 _CODE = re.compile("%[0-9A-Fa-f]{2}")
 _CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
-def folder_fault(path: str, *, is_home: bool, platform: str = sys.platform) -> str | None:
+def folder_fault(path: str, kind: Kind, platform: str = sys.platform) -> str | None:
     """Return why no job can run in or from a folder, None if nothing in its path is in the way.
 
-    >>> folder_fault("/data/a#b", is_home=True, platform="linux")
+    >>> folder_fault("/data/a#b", "home", "linux")
     "has '#' in its path"
-    >>> folder_fault("C:\\\\data\\\\orch home", is_home=True, platform="win32") is None
+    >>> folder_fault("C:/data/orch home", "home", "win32") is None
     True
 
     Args:
         path: The absolute path.
-        is_home: Whether Spark is given files of it, and Dagster's instance is in it; data is read
-            by path alone.
+        kind: The use of the folder.
         platform: As sys.platform has it.
     """
     is_windows = platform == "win32"
     if is_windows:
         path = _DRIVE.sub("", path, count=1).replace("\\", "/")
-    signs = _IN_LISTS_AND_URLS if is_home else _PATTERN + ":"
     # A class path of Windows is separated by it.
-    found = re.findall(f"[{signs}{';' if is_windows else ''}]", path)
-    found += _CODE.findall(path) if is_home else []
+    signs = _SIGNS[kind] + (";" if is_windows else "")
+    found = re.findall(f"[{signs}]", path)
+    found += _CODE.findall(path) if kind == "home" else []
     found += _CONTROL.findall(path)
     if found:
         return f"has {', '.join(map(repr, dict.fromkeys(found)))} in its path"
@@ -50,14 +57,14 @@ def folder_fault(path: str, *, is_home: bool, platform: str = sys.platform) -> s
 
 def folder_faults(settings: Settings, platform: str = sys.platform) -> Iterator[str]:
     """Yield a sentence for each folder of the settings from which no job could run."""
-    folders = [
-        ("ORCH_HOME", str(settings.home), True),
-        ("ORCH_JOBS_DIR", str(settings.jobs_dir), True),
+    folders: list[tuple[str, str, Kind]] = [
+        ("ORCH_HOME", str(settings.home), "home"),
+        ("ORCH_JOBS_DIR", str(settings.jobs_dir), "jobs"),
     ]
     if "://" not in settings.base_dir and settings.data_root:
-        folders.append(("ORCH_DATA_ROOT", settings.base_dir, False))
-    for variable, path, is_home in folders:
-        if fault := folder_fault(path, is_home=is_home, platform=platform):
+        folders.append(("ORCH_DATA_ROOT", settings.base_dir, "data"))
+    for variable, path, kind in folders:
+        if fault := folder_fault(path, kind, platform):
             yield (
                 f"{variable}: {path!r} {fault}, which Spark or Dagster takes for something else "
                 f"than a name: choose a folder without"

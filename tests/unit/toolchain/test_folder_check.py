@@ -20,12 +20,12 @@ BAD = ["a#b", "a?b", "a*b", "a[b", "a]b", "a{b", "a}b", "a\\b", "a,b", "a:b", "a
 
 @pytest.mark.parametrize("name", GOOD)
 def test_a_home_that_works(name: str) -> None:
-    assert folder_fault(f"/data/{name}/home", is_home=True, platform="linux") is None
+    assert folder_fault(f"/data/{name}/home", "home", "linux") is None
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_home_that_does_not(name: str) -> None:
-    assert folder_fault(f"/data/{name}/home", is_home=True, platform="linux") is not None
+    assert folder_fault(f"/data/{name}/home", "home", "linux") is not None
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def test_a_home_that_does_not(name: str) -> None:
     ],
 )
 def test_windows(path: str, fault: str | None) -> None:
-    assert folder_fault(path, is_home=True, platform="win32") == fault
+    assert folder_fault(path, "home", "win32") == fault
 
 
 @pytest.mark.parametrize(
     ("variable", "name"),
-    [("ORCH_HOME", "a#b"), ("ORCH_JOBS_DIR", "a:b"), ("ORCH_DATA_ROOT", "a:b")],
+    [("ORCH_HOME", "a#b"), ("ORCH_JOBS_DIR", "a#b"), ("ORCH_DATA_ROOT", "a:b")],
 )
 def test_init_refuses_in_one_sentence_and_creates_nothing(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, name: str
@@ -66,10 +66,16 @@ def test_init_refuses_in_one_sentence_and_creates_nothing(
     assert f"missing Folders: {variable}" in doctor.output
 
 
+def test_a_script_is_found_in_all_but_one() -> None:
+    """As spark-submit runs them."""
+    bad = [name for name in (*GOOD, *BAD[:-2]) if folder_fault(f"/{name}", "jobs", "linux")]
+    assert bad == ["a#b"]
+
+
 def test_a_data_root_by_url_and_one_that_only_spark_would_list(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for root in ("hdfs://nn:8020/data", "a,b", "a%2Fb"):
+    for root in ("hdfs://nn:8020/data", "a,b", "a%2Fb", "a#b"):
         monkeypatch.setenv("ORCH_DATA_ROOT", root)
         assert [*folder_faults(load_settings())] == []
     assert home.exists()
