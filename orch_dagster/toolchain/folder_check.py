@@ -12,7 +12,7 @@ from orch_dagster.settings import Settings
 
 Kind = Literal["home", "jobs", "data"]
 
-# Hadoop takes a file's path, and each path that it lists, for a pattern (*?[]{}\\) or a scheme (:).
+# Hadoop takes a path that it lists for a pattern (these but :) or for a URL with a scheme (:).
 _DATA_SIGNS = r"*?\[\]{}\\:"
 _SIGNS: Mapping[Kind, str] = {
     # Spark is given files of it, in lists (,) and as URLs (#), and Dagster's instance is in it.
