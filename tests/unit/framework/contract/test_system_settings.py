@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framework.contract.calendar_days import CalendarDays
 from framework.contract.system_settings import (
     CHECKS_BLOCKING,
     RETRY_DELAY,
@@ -26,8 +27,13 @@ from framework.contract.system_settings import (
     [
         (SCHEDULE_CRON, "0 2 * * *", "0 2 * * *"),
         (SCHEDULE_TIMEZONE, "Europe/Vienna", "Europe/Vienna"),
-        (SCHEDULE_CALENDAR, "2024-05-01, 2024-12-25", {date(2024, 5, 1), date(2024, 12, 25)}),
-        (SCHEDULE_CALENDAR, "2024-05-01 # Labour Day, 9\n", {date(2024, 5, 1)}),
+        (
+            SCHEDULE_CALENDAR,
+            "2024-05-01, +2024-05-04 # Labour Day, 9\n",
+            CalendarDays(
+                holidays=frozenset({date(2024, 5, 1)}), working_days=frozenset({date(2024, 5, 4)})
+            ),
+        ),
         (SCHEDULE_CALENDAR, "file: conf/days.txt", "conf/days.txt"),
         (SCHEDULE_OFFSET, "007", 7),
         (RETRY_MAX, "99", 99),
