@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 _SHOWN_FAULTS = 10
+_SHOWN_FILES = 20
 
 
 class FrameworkError(Exception):
@@ -32,6 +33,21 @@ class SourceNotFoundError(FrameworkError):
             f"no such source:{listed}\n"
             "Deliver the file, or correct sources[].path in the job's context_params "
             "(relative paths start at JOB_BASE_DIR)."
+        )
+
+
+class SourceFilesError(FrameworkError):
+    """Files of the sources can't be read as they are; `faults` holds all, each with its remedy."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        shown = [*faults[:_SHOWN_FILES]]
+        if len(faults) > _SHOWN_FILES:
+            shown.append(f"and {len(faults) - _SHOWN_FILES} more")
+        listed = "".join(f"\n  - {fault}" for fault in shown)
+        super().__init__(
+            f"{len(faults)} of the sources' files can't be read as they are; nothing was "
+            f"published, the old data is in place:{listed}"
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from framework import report
 from framework.contract.paths import base_location, is_local
-from framework.errors import ParamsError, SourceNotFoundError
+from framework.errors import ParamsError
 from framework.hql import check_variables
 from framework.land.date_errors import Dates
 from framework.land.load_sinks import load_sinks
@@ -25,6 +25,7 @@ from framework.params import (
 from framework.params_loader import load_params
 from framework.plan import Plan, PlannedSink, PlannedSource, plan_landing
 from framework.read.scan_metrics import Scans
+from framework.read.source_files import require_sources
 from framework.read.sources import opened_sources, query
 from framework.session import get_spark, is_running, session_of_its_own
 from framework.storage.routed import RoutedFileSystem
@@ -42,6 +43,7 @@ def run_landing() -> None:
     Raises:
         DatesFailedError: If some of several dates did not land.
         ParamsError: If the params file is missing or has faults.
+        SourceFilesError: If a source's files would be skipped, or read as something else.
         SourceNotFoundError: If a source's path does not exist.
         HqlError: If the HQL file is missing or refused.
         PublishError: If the result was not published, or (the text tells) it is unknown.
@@ -61,7 +63,9 @@ def _land_all(params: JobParams) -> None:
     for biz_dt in params.biz_dts:
         with dates.one(biz_dt):
             plan = plan_landing(params, biz_dt, base_location())
-            _require_sources(RoutedFileSystem(), [s for s in plan.sources if is_local(s.location)])
+            _require_sources(
+                RoutedFileSystem(), params, [s for s in plan.sources if is_local(s.location)]
+            )
             plans.append(plan)
     if plans:
         with _session() as spark:
@@ -70,7 +74,7 @@ def _land_all(params: JobParams) -> None:
                 with dates.one(plan.biz_dt, lambda: is_running(spark)):
                     # Views and settings of one date's HQL must not reach the next date.
                     session = session_of_its_own(spark) if len(plans) > 1 else spark
-                    _require_all(session, plan)
+                    _require_all(session, params, plan)
                     land_date(session, params, plan)
     dates.raise_failed()
 
@@ -117,11 +121,10 @@ def land_date(spark: SparkSession, params: JobParams, plan: Plan) -> report.Land
     return landed
 
 
-def _require_sources(fs: RoutedFileSystem, sources: Sequence[PlannedSource]) -> None:
-    files = dict.fromkeys(each.location for each in sources if not each.source.is_table)
-    missing = [location for location in files if not fs.matches(location)]
-    if missing:
-        raise SourceNotFoundError(missing)
+def _require_sources(
+    fs: RoutedFileSystem, params: JobParams, sources: Sequence[PlannedSource]
+) -> None:
+    require_sources(fs, sources, refuses_content=params.source_files_are_refused)
 
 
 def _require_kudu_masters(spark: SparkSession, params: JobParams) -> None:
@@ -138,9 +141,10 @@ def _require_kudu_masters(spark: SparkSession, params: JobParams) -> None:
         raise ParamsError(f"{params.file}, job_master.context_params", problems)
 
 
-def _require_all(spark: SparkSession, plan: Plan) -> None:
+def _require_all(spark: SparkSession, params: JobParams, plan: Plan) -> None:
     """Check what needs a session: sources on other file systems, variables of the HQL."""
-    _require_sources(RoutedFileSystem(spark), plan.sources)
+    elsewhere = [each for each in plan.sources if not is_local(each.location)]
+    _require_sources(RoutedFileSystem(spark), params, elsewhere)
     if plan.script:
         check_variables(spark, plan.script, plan.variables)
 

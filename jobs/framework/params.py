@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from framework.contract import context_params
 from framework.contract.context_params import BadRecords as BadRecords
 from framework.contract.formats import KUDU, format_of
-from framework.contract.system_settings import CHECKS_BLOCKING, SCHEMA_DRIFT
+from framework.contract.system_settings import (
+    CHECKS_BLOCKING,
+    CHECKS_SOURCE_FILES,
+    SCHEMA_DRIFT,
+)
 from framework.errors import ParamsError
 
 if TYPE_CHECKING:
@@ -27,7 +31,9 @@ NO_KUDU_MASTER = (
 Mode = Literal["overwrite", "append"]
 
 # sys_params of param_type system that a landing reads.
-SETTINGS = {setting.key: setting for setting in (CHECKS_BLOCKING, SCHEMA_DRIFT)}
+SETTINGS = {
+    setting.key: setting for setting in (CHECKS_BLOCKING, CHECKS_SOURCE_FILES, SCHEMA_DRIFT)
+}
 
 
 def table_options(
@@ -127,6 +133,11 @@ class JobParams:
     def checks_are_blocking(self) -> bool:
         """Return whether a date whose keys fail their checks is kept from being published."""
         return self.system.get(CHECKS_BLOCKING.key) == "true"
+
+    @property
+    def source_files_are_refused(self) -> bool:
+        """Return whether a date with files of another content than their source says is refused."""
+        return self.system.get(CHECKS_SOURCE_FILES.key) != "report"
 
     @property
     def drift_is_refused(self) -> bool:

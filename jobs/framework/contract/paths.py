@@ -64,6 +64,16 @@ def is_local(location: str) -> bool:
     return _URL.match(location) is None
 
 
+def path_start(location: str) -> int:
+    """Return where the path of a location begins: 0, or after a URL's scheme and server.
+
+    >>> path_start("/data/x"), path_start("hdfs://[::1]:8020/x")
+    (0, 17)
+    """
+    authority = _AUTHORITY.match(location)
+    return authority.end() if authority else 0
+
+
 def join(location: str, *names: str) -> str:
     """Return the location of a name below another location."""
     return "/".join([location.rstrip("/"), *names])

@@ -199,6 +199,14 @@ CHECKS_BLOCKING = SystemSetting(
     "failure is only reported",
     "in the run",
 )
+CHECKS_SOURCE_FILES = SystemSetting(
+    "checks.source_files",
+    choice("refuse", "report"),
+    "refuse",
+    "`refuse`: a date whose source files are not text of the named encoding, or are packed in "
+    "another way than their names say, is not landed; `report`: it is only logged, as a warning",
+    "in the run",
+)
 SCHEMA_DRIFT = SystemSetting(
     "schema.drift",
     choice("report", "refuse"),
@@ -217,6 +225,7 @@ _ALL: Sequence[SystemSetting[Any]] = (
     RETRY_MAX,
     RETRY_DELAY,
     CHECKS_BLOCKING,
+    CHECKS_SOURCE_FILES,
     SCHEMA_DRIFT,
 )
 SYSTEM_SETTINGS: Mapping[str, SystemSetting[Any]] = {setting.key: setting for setting in _ALL}

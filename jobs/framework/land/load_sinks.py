@@ -20,6 +20,7 @@ from framework.publish.publication import publication
 from framework.publish.swap import remove_empty_parents
 from framework.read.bad_records import Rejected, stage_rejected
 from framework.read.scan_metrics import Scans
+from framework.read.source_files import why_empty
 from framework.storage.filesystem import FileSystem
 from framework.storage.routed import RoutedFileSystem
 from framework.writers import append_to_table
@@ -74,7 +75,11 @@ def load_sinks(
             sinks, staged = _stage_all(spark, fs, plan, shaped, current, scans)
             if row_count is None:
                 row_count = staged[0].row_count
-            _refuse_empty(params, plan, row_count)
+            if row_count == 0 and not params.allow_empty:
+                raise EmptyResultError(
+                    f"{params.job_name} {plan.biz_dt}: the result has no rows, nothing was "
+                    f"published. {why_empty(fs, plan.sources, scans.row_count)}"
+                )
             findings = run_checks(spark, fs, params, plan, sinks, result)
             # Tables come before the swap, so that no folder has changed if one fails.
             for planned, rows in zip(plan.sinks, shaped, strict=True):
@@ -158,14 +163,6 @@ def _stage_all(
     if len(set(counts.values())) > 1:
         raise PublishError(f"the sinks got different numbers of rows, none was published: {counts}")
     return sinks, staged
-
-
-def _refuse_empty(params: JobParams, plan: Plan, row_count: int) -> None:
-    if row_count == 0 and not params.allow_empty:
-        raise EmptyResultError(
-            f"{params.job_name} {plan.biz_dt}: the result has no rows, nothing was published. "
-            'If that is right, put "allow_empty": true into the job\'s context_params'
-        )
 
 
 @contextmanager

@@ -18,6 +18,13 @@ class Usage(NamedTuple):
     size_bytes: int
 
 
+class FileEntry(NamedTuple):
+    """A file with its location and size."""
+
+    location: str
+    size_bytes: int
+
+
 class FileSystem(Protocol):
     """A tree of files; `rename` never replaces and never moves *into* what exists."""
 
@@ -31,6 +38,14 @@ class FileSystem(Protocol):
 
     def glob(self, pattern: str) -> list[str]:
         """Return the locations that match a pattern, as `matches` reads it."""
+        ...
+
+    def files(self, location: str, most: int) -> list[FileEntry]:
+        """Return at most so many of the files below a folder, hidden ones too, or the file."""
+        ...
+
+    def read_head(self, location: str, size_bytes: int) -> bytes:
+        """Return a file's first bytes; raise FileNotFoundError if it does not exist."""
         ...
 
     def names(self, location: str) -> list[str]:

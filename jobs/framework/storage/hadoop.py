@@ -10,10 +10,12 @@ import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from framework.contract.paths import as_location, for_spark, parent
-from framework.storage.filesystem import HIDDEN, Usage
+from framework.storage.filesystem import HIDDEN, FileEntry, Usage
+from framework.storage.patterns import has_pattern, with_literal_start
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -55,13 +57,35 @@ class HadoopFileSystem:
             return bool(fs.exists(path))
 
     def matches(self, pattern: str) -> bool:
-        path, fs = self._open(pattern)
-        with _as_os_error(f"look for {pattern}"):
-            statuses = fs.globStatus(path)
-            return statuses is not None and len(statuses) > 0
+        return bool(self.glob(pattern))
+
+    def files(self, location: str, most: int) -> list[FileEntry]:
+        path, fs = self._open(location)
+        with _as_os_error(f"list {location}"):
+            # Hadoop's answers name the server as it likes.
+            start = len(str(fs.getFileStatus(path).getPath().toString()))
+            return [
+                FileEntry(location.rstrip("/") + entry.location[start:], entry.size_bytes)
+                for entry in islice(_files_below(fs, path), most)
+            ]
+
+    def read_head(self, location: str, size_bytes: int) -> bytes:
+        path, fs = self._open(location)
+        with _as_os_error(f"read {location}"):
+            stream = fs.open(path)
+            try:
+                io = self._jvm.org.apache.commons.io
+                bounded = io.input.BoundedInputStream(stream, size_bytes)
+                return bytes(io.IOUtils.toByteArray(bounded))
+            finally:
+                stream.close()
 
     def glob(self, pattern: str) -> list[str]:
-        path, fs = self._open(pattern)
+        if not has_pattern(pattern):
+            return [pattern] if self.exists(pattern) else []
+        if self.exists(pattern):
+            return [pattern]
+        path, fs = self._open(with_literal_start(self, pattern))
         with _as_os_error(f"look for {pattern}"):
             statuses = fs.globStatus(path)
             if statuses is None or len(statuses) == 0:
@@ -189,6 +213,18 @@ class HadoopFileSystem:
             stream.hsync()
         finally:
             stream.close()
+
+
+def _files_below(fs: Any, folder: Any) -> Iterator[FileEntry]:
+    """Yield the files of a folder before those of the folders in it."""
+    folders: list[Any] = []
+    for status in fs.listStatus(folder):
+        if status.isDirectory():
+            folders.append(status.getPath())
+        else:
+            yield FileEntry(str(status.getPath().toString()), int(status.getLen()))
+    for each in folders:
+        yield from _files_below(fs, each)
 
 
 def _sizes(fs: Any, folder: Any) -> Iterator[int]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from itertools import islice
 from pathlib import Path
 
 from framework.contract.append import write_all
 from framework.contract.paths import parent
-from framework.storage.filesystem import HIDDEN, Usage
+from framework.storage.filesystem import HIDDEN, FileEntry, Usage
+from framework.storage.patterns import (
+    alternatives,
+    as_glob,
+    pattern_start,
+    with_literal_start,
+)
 
 _MAKE_DIRS_ATTEMPTS = 100
 
@@ -25,15 +30,26 @@ class LocalFileSystem:
         return Path(location).exists()
 
     def matches(self, pattern: str) -> bool:
-        # Path.glob takes only relative patterns.
-        matching = (glob.iglob(each) for each in _alternatives(pattern))  # noqa: PTH207
-        return self.exists(pattern) or any(True for paths in matching for _ in paths)
+        return self.exists(pattern) or any(True for _ in self._matching(pattern))
 
     def glob(self, pattern: str) -> list[str]:
-        if self.exists(pattern):
-            return [pattern]
-        matching = (glob.iglob(each) for each in _alternatives(pattern))  # noqa: PTH207
-        return sorted({Path(path).as_posix() for paths in matching for path in paths})
+        return [pattern] if self.exists(pattern) else sorted(set(self._matching(pattern)))
+
+    def _matching(self, pattern: str) -> Iterator[str]:
+        for each in alternatives(with_literal_start(self, pattern)):
+            root, below = pattern_start(each)
+            paths = Path(root).glob(as_glob(below)) if below else iter([Path(root)])
+            yield from (path.as_posix() for path in paths if path.exists())
+
+    def files(self, location: str, most: int) -> list[FileEntry]:
+        path = Path(location)
+        if path.is_file():
+            return [FileEntry(location, path.stat().st_size)]
+        return list(islice(_files_below(location), most))
+
+    def read_head(self, location: str, size_bytes: int) -> bytes:
+        with Path(location).open("rb") as file:
+            return file.read(size_bytes)
 
     def names(self, location: str) -> list[str]:
         try:
@@ -124,14 +140,15 @@ def _write_durably(descriptor: int, data: bytes) -> None:
     os.fsync(descriptor)
 
 
-def _alternatives(pattern: str) -> Iterator[str]:
-    """Yield the patterns that `{a,b}` stands for, which Python's glob does not support."""
-    braces = re.search(r"\{([^{}]*)\}", pattern)
-    if braces is None:
-        yield pattern
-        return
-    for choice in braces[1].split(","):
-        yield from _alternatives(pattern[: braces.start()] + choice + pattern[braces.end() :])
+def _files_below(folder: str) -> Iterator[FileEntry]:
+    # As Spark, which follows links.
+    for parent_folder, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(parent_folder) / name
+            # A file may go while others are listed, and a link may lead nowhere.
+            with contextlib.suppress(FileNotFoundError):
+                yield FileEntry(path.as_posix(), path.stat().st_size)
 
 
 def _sync_folder(folder: str) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from framework.contract.paths import is_local
-from framework.storage.filesystem import FileSystem, Usage
+from framework.storage.filesystem import FileEntry, FileSystem, Usage
 from framework.storage.hadoop import HadoopFileSystem
 from framework.storage.local import LocalFileSystem
 
@@ -44,6 +44,12 @@ class RoutedFileSystem:
 
     def glob(self, pattern: str) -> list[str]:
         return self.of(pattern).glob(pattern)
+
+    def files(self, location: str, most: int) -> list[FileEntry]:
+        return self.of(location).files(location, most)
+
+    def read_head(self, location: str, size_bytes: int) -> bytes:
+        return self.of(location).read_head(location, size_bytes)
 
     def names(self, location: str) -> list[str]:
         return self.of(location).names(location)

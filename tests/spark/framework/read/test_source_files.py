@@ -1,0 +1,244 @@
+"""Source files of odd names and contents, by run_landing: what lands, or why it is refused."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from framework import landing
+from framework.errors import EmptyResultError, FrameworkError, SourceFilesError
+from tests.landing_home import Home
+from tests.samples import DATE, document
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.spark
+
+TEXT = "id,name\n1,Ann\n2,Bö\n"
+ROWS = [("1", "Ann", DATE), ("2", "Bö", DATE)]
+LINES = '{"id":1,"name":"Ann"}\n{"id":2,"name":"Bö"}\n'
+SCHEMA = "id INT, name STRING"
+
+Land = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def land(home: Home, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Land:
+    """Land files from a folder, with a path below it, and return the rows."""
+    monkeypatch.setattr(spark, "stop", lambda: None)
+    monkeypatch.setattr(landing, "get_spark", lambda: spark)
+    monkeypatch.setenv("JOB_PARAMS_FILE", str(home.root / "p.json"))
+
+    def land(
+        files: dict[str, bytes],
+        path: str = "in",
+        *,
+        options: dict[str, Any] | None = None,
+        hql: str | None = None,
+        allow_empty: bool = False,
+        system: dict[str, str] | None = None,
+        **source: Any,
+    ) -> list[tuple[Any, ...]]:
+        (home.root / "in").mkdir(exist_ok=True)
+        for name, data in files.items():
+            file = home.root / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+        given = {"format": "csv", "path": path, "schema": SCHEMA, **source}
+        given["options"] = {"header": True, **(options or {})}
+        context: dict[str, Any] = {"sources": [given], "allow_empty": allow_empty}
+        if hql:
+            (home.root / "x.hql").write_text(hql)
+            context["hql"] = "x.hql"
+        params = document(**context)
+        params["sys_params"] = [
+            {"param_key": key, "param_value": value, "param_type": "system"}
+            for key, value in (system or {}).items()
+        ]
+        (home.root / "p.json").write_text(json.dumps(params))
+        landing.run_landing()
+        return home.rows()
+
+    return land
+
+
+def refusal(error: type[FrameworkError], land: Land, *args: Any, **more: Any) -> str:
+    with pytest.raises(error) as refused:
+        land(*args, **more)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "source"),
+    [
+        ("a.csv", TEXT.encode("utf-8-sig"), {}),
+        ("a.csv", TEXT.encode("utf-16"), {"options": {"encoding": "UTF-16", "multiLine": True}}),
+        (
+            "a.csv",
+            TEXT.encode("utf-16-le"),
+            {"options": {"encoding": "UTF-16LE", "multiLine": True}},
+        ),
+        ("a.csv", TEXT.encode("utf-16"), {"options": {"encoding": "UTF-16LE", "lineSep": "\n"}}),
+        ("a.csv", TEXT.encode("utf-32"), {"options": {"encoding": "UTF-32", "multiLine": True}}),
+        ("a.csv", TEXT.encode("latin-1"), {"options": {"encoding": "ISO-8859-1"}}),
+        ("a.csv.gz", gzip.compress(TEXT.encode()), {}),
+        ("a.csv.bz2", bz2.compress(TEXT.encode()), {}),
+        ("a.json", LINES.encode("utf-8-sig"), {"format": "json"}),
+        (
+            "a.json",
+            LINES.encode("utf-16-le"),
+            {"format": "json", "options": {"encoding": "UTF-16LE", "lineSep": "\n"}},
+        ),
+        (
+            "a.json",
+            f"[{','.join(LINES.splitlines())}]".encode("utf-16"),
+            {"format": "json", "options": {"encoding": "UTF-16", "multiLine": True}},
+        ),
+        (
+            "a.json",
+            f"[{','.join(LINES.splitlines())}]".encode("utf-16-be"),
+            {"format": "json", "options": {"multiLine": True}},
+        ),
+    ],
+)
+def test_what_is_let_pass_lands_right(
+    land: Land, name: str, data: bytes, source: dict[str, Any]
+) -> None:
+    """Also the options that an error advises."""
+    assert land({f"in/{name}": data}, **source) == ROWS
+
+
+def test_every_file_of_another_content_is_named(land: Land, home: Home) -> None:
+    files = {
+        "in/a.csv": TEXT.encode("utf-16"),
+        "in/b.csv": gzip.compress(TEXT.encode()),
+        "in/c.csv.bz2": TEXT.encode(),
+        "in/d.csv": TEXT.encode(),
+        "in/e.csv": TEXT.encode("latin-1"),
+    }
+    found = refusal(SourceFilesError, land, files, options={"encoding": "UTF-8"})
+    folder = (home.root / "in").as_posix()
+    assert found == (
+        "4 of the sources' files can't be read as they are; nothing was published, the old data is "
+        "in place:"
+        f"\n  - row1: {folder}/a.csv is UTF-16LE: give the source the options encoding: UTF-16 and "
+        "multiLine: true"
+        f"\n  - row1: {folder}/b.csv is gzip, which its name does not say: name it .gz"
+        f"\n  - row1: {folder}/c.csv.bz2 is named .bz2, but is not packed so: name it without .bz2"
+        f"\n  - row1: {folder}/e.csv is not UTF-8, from character 18 on: name its own in the "
+        "option encoding (such as ISO-8859-1 or windows-1252)"
+    )
+
+
+def test_a_setting_lands_other_content_as_spark_reads_it(land: Land) -> None:
+    system = {"checks.source_files": "report"}
+    rows = land({"in/a.csv": TEXT.encode("latin-1")}, system=system)
+    assert rows == [("1", "Ann", DATE), ("2", "B\ufffd", DATE)]
+
+
+@pytest.mark.parametrize("name", ["in/_customer.csv", "in/.customer.csv", "in/a.csv._COPYING_"])
+@pytest.mark.parametrize("allow_empty", [False, True])
+def test_hidden_names_are_refused_even_where_no_rows_are_right(
+    land: Land, home: Home, name: str, allow_empty: bool
+) -> None:
+    assert land({f"in/{DATE}.csv": TEXT.encode()}, f"in/{DATE}.csv") == ROWS
+    (home.root / "in" / f"{DATE}.csv").unlink()
+    for path in (name, "in", "in/*"):
+        found = refusal(
+            SourceFilesError, land, {name: TEXT.encode()}, path, allow_empty=allow_empty
+        )
+        assert f"{(home.root / name).as_posix()}: Spark skips names" in found
+        assert "rename it" in found
+        assert "allow_empty" not in found
+    assert home.rows() == ROWS
+
+
+def test_a_hidden_folder_on_the_way(land: Land, home: Home) -> None:
+    files = {"in/_late/a.csv": TEXT.encode()}
+    assert "in/_late/a.csv: Spark skips" in refusal(SourceFilesError, land, files, "in")
+    # Given itself, Spark reads it.
+    assert land({}, "in/_late") == ROWS
+    assert land({"in/_late/_b=1/b.csv": TEXT.encode()}, "in/_late/_b=1") == ROWS
+
+
+def test_what_lies_beside_data_does_not_matter(land: Land) -> None:
+    files = {"in/a.csv": TEXT.encode(), "in/_SUCCESS": b"", "in/.a.csv.crc": b"crc\0"}
+    assert land({**files, "in/_b.csv": TEXT.encode()}) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("files", "source", "expected"),
+    [
+        ({"in/old/a.csv": TEXT.encode()}, {}, "its files lie in sub-folders"),
+        (
+            {"in/a.csv": TEXT.encode()},
+            {"options": {"pathGlobFilter": "*.{dat,txt}"}},
+            "pathGlobFilter leaves out",
+        ),
+        (
+            {"in/a.csv": TEXT.encode()},
+            {"options": {"modifiedBefore": "2020-01-01T00:00:00"}},
+            "modifiedBefore may leave out its files",
+        ),
+        (
+            {"in/a.csv": TEXT.encode()},
+            {"hql": "SELECT * FROM row1 WHERE name = 'Nobody'"},
+            "was kept: correct the HQL's filters, or deliver the rows",
+        ),
+    ],
+)
+def test_rows_out_of_sight_get_no_advice_to_land_nothing(
+    land: Land, files: dict[str, bytes], source: dict[str, Any], expected: str
+) -> None:
+    found = refusal(EmptyResultError, land, files, **source)
+    assert "the result has no rows, nothing was published. " in found
+    assert expected in found
+    assert "allow_empty" not in found
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"in/a.csv": b""}, "in/a.csv is empty (0 bytes)"),
+        ({"in/a.csv": b"\xef\xbb\xbf"}, "in/a.csv is empty (no text but blanks or a byte order"),
+        ({"in/a.csv": b"\n \n"}, "in/a.csv is empty (no text but blanks or a byte order mark)"),
+        ({"in/a.csv": b"id,name\n"}, "in/a.csv has a header and no records"),
+        ({"in/_SUCCESS": b""}, "in has no files"),
+        ({}, "in has no files"),
+    ],
+)
+def test_empty_files_are_named_and_may_be_right(
+    land: Land, home: Home, files: dict[str, bytes], expected: str
+) -> None:
+    found = refusal(EmptyResultError, land, files)
+    assert f"row1: {home.root.as_posix()}/{expected}" in found
+    assert 'if a date without rows is right, put "allow_empty": true' in found
+    assert land({}, allow_empty=True) == []
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "orc"])
+@pytest.mark.parametrize("files", [{"in/a": b""}, {"in/a": b"\n"}, {}])
+def test_empty_files_without_a_schema_have_no_columns(
+    land: Land, format: str, files: dict[str, bytes]
+) -> None:
+    if format == "orc" and files.get("in/a"):
+        files = {"in/a": b""}
+    found = refusal(SourceFilesError, land, files, format=format, schema=None)
+    assert "without a schema its columns are unknown: deliver it; or," in found
+
+
+def test_json_of_nothing_but_empty_objects(land: Land) -> None:
+    found = refusal(SourceFilesError, land, {"in/a.json": b"{}\n"}, format="json", allow_empty=True)
+    assert "in/a.json is empty but for {}, a record without fields" in found
+
+
+def test_files_that_are_not_of_their_format(land: Land, tmp_path: Path) -> None:
+    found = refusal(SourceFilesError, land, {"in/a.orc": TEXT.encode()}, format="orc")
+    assert "in/a.orc is not orc: deliver it again" in found
