@@ -102,3 +102,27 @@ class FileSystemContract:
         for name, size in sizes.items():
             fs.create_exclusive(join(root, "t", name), b"x" * size)
         assert fs.usage(join(root, "t")) == Usage(files=2, size_bytes=7)
+
+    def test_files_below_a_folder(self, fs: FileSystem, root: str) -> None:
+        for name in ("in/b", "in/_x/c", "in/a b#%"):
+            fs.create_exclusive(join(root, name), name.encode())
+        folder = join(root, "in")
+        found = sorted(fs.files(folder, 9))
+        sizes = {"a b#%": 8, "_x/c": 7, "b": 4}
+        assert found == [(join(folder, name), sizes[name]) for name in sorted(sizes)]
+        assert len(fs.files(folder, 2)) == 2
+        assert fs.files(join(folder, "b"), 9) == [(join(folder, "b"), 4)]
+        assert fs.read_head(join(folder, "a b#%"), 4) == b"in/a"
+        assert fs.read_head(join(folder, "b"), 99) == b"in/b"
+        with pytest.raises(FileNotFoundError):
+            fs.read_head(join(folder, "missing"), 1)
+
+    def test_a_name_as_it_is_spelled_is_no_pattern(self, fs: FileSystem, root: str) -> None:
+        for name in ("x[1]/a.csv", "x1/a.csv"):
+            fs.create_exclusive(join(root, name), b"")
+        assert fs.glob(join(root, "x[1]")) == [join(root, "x[1]")]
+        assert fs.glob(join(root, "x[1]/*.csv")) == [join(root, "x[1]/a.csv")]
+        assert fs.glob(join(root, r"x\[1\]/*.csv")) == [join(root, "x[1]/a.csv")]
+        assert fs.glob(join(root, "x[12]/*.csv")) == [join(root, "x1/a.csv")]
+        assert fs.glob(join(root, "x{1,2}/*.csv")) == [join(root, "x1/a.csv")]
+        assert not fs.matches(join(root, "x[2]"))

@@ -29,10 +29,13 @@ class SourceNotFoundError(FrameworkError):
     def __init__(self, locations: Sequence[str]) -> None:
         self.locations = tuple(locations)
         listed = "".join(f"\n  - {location}" for location in self.locations)
+        # A name that exists as it is spelled needs none.
+        has_pattern = any(set("*?[]{}") & set(location) for location in locations)
+        hint = " Before a * ? [ ] { or } that belongs to a name, put \\." if has_pattern else ""
         super().__init__(
             f"no such source:{listed}\n"
             "Deliver the file, or correct sources[].path in the job's context_params "
-            "(relative paths start at JOB_BASE_DIR)."
+            f"(relative paths start at JOB_BASE_DIR).{hint}"
         )
 
 

@@ -11,6 +11,8 @@ from framework.params import table_options
 from framework.read.headers import check_headers
 from framework.secrets import resolved
 from framework.storage.partition_types import with_landed_types
+from framework.storage.patterns import as_read
+from framework.storage.routed import RoutedFileSystem
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -49,13 +51,15 @@ def read_source(
     if format_of(format).is_table:
         return reader.options(**table_options(spark, format, path, given)).load()
     location = resolve(base_location(), path)
-    rows = reader.load(for_spark(location))
+    pattern, switches = as_read(RoutedFileSystem(spark), location)
+    reader = reader.options(**switches)
+    rows = reader.load(for_spark(pattern))
     if format_of(format) is CSV:
         check_headers(spark, rows, location, given, has_schema=bool(schema))
     return with_landed_types(
         rows,
         location,
-        lambda typed: reader.schema(typed).load(for_spark(location)),
+        lambda typed: reader.schema(typed).load(for_spark(pattern)),
         lambda: _names(spark, schema) if schema else (),
     )
 

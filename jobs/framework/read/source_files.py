@@ -129,7 +129,9 @@ class SourceLook:
                 "names), so none of its rows would be read: rename it"
             )
         form = self._planned.source.format
-        if self._is_unknown():
+        if self._is_unknown() and not any(
+            has_header_only(head, form, self._options) for head in self.heads
+        ):
             reason = self.emptiness()
             if reason:
                 yield f"{reason.text}, and without a schema its columns are unknown" + (

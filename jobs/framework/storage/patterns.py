@@ -51,6 +51,16 @@ def with_literal_start(fs: FileSystem, location: str) -> str:
     return location
 
 
+def as_read(fs: FileSystem, location: str) -> tuple[str, dict[str, str]]:
+    """Return the path, and the options, by which Spark reads names as they are spelled."""
+    if not has_pattern(location):
+        return location, {}
+    if fs.exists(location):
+        # Spark's own switch, since Hadoop on Windows takes `\\` for a separator.
+        return location, {"__globPaths__": "false"}
+    return with_literal_start(fs, location), {}
+
+
 def alternatives(pattern: str) -> Iterator[str]:
     """Yield the patterns that `{a,b}` stands for.
 

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from framework import landing
-from framework.errors import EmptyResultError, FrameworkError, SourceFilesError
+from framework.errors import (
+    EmptyResultError,
+    FrameworkError,
+    SourceFilesError,
+    SourceNotFoundError,
+)
 from tests.landing_home import Home
 from tests.samples import DATE, document
 
@@ -210,6 +215,7 @@ def test_rows_out_of_sight_get_no_advice_to_land_nothing(
         ({"in/a.csv": b"\xef\xbb\xbf"}, "in/a.csv is empty (no text but blanks or a byte order"),
         ({"in/a.csv": b"\n \n"}, "in/a.csv is empty (no text but blanks or a byte order mark)"),
         ({"in/a.csv": b"id,name\n"}, "in/a.csv has a header and no records"),
+        ({"in/a.csv": b"id,name\n", "in/b.csv": b""}, "in/a.csv, "),
         ({"in/_SUCCESS": b""}, "in has no files"),
         ({}, "in has no files"),
     ],
@@ -242,3 +248,26 @@ def test_json_of_nothing_but_empty_objects(land: Land) -> None:
 def test_files_that_are_not_of_their_format(land: Land, tmp_path: Path) -> None:
     found = refusal(SourceFilesError, land, {"in/a.orc": TEXT.encode()}, format="orc")
     assert "in/a.orc is not orc: deliver it again" in found
+
+
+@pytest.mark.parametrize(
+    "folder", ["in [1]", "in{a,b}", "in*", "in?", "in\\d", "50%20 #1", "a=b", "in]", "in[!a]"]
+)
+@pytest.mark.parametrize("name", ["a.csv", "*.csv", ""])
+def test_a_folder_is_read_as_its_name_is_spelled(land: Land, folder: str, name: str) -> None:
+    # What the name would stand for as a pattern.
+    others = dict.fromkeys(("in 1/a.csv", "ina/a.csv", "inb/a.csv", "in/a.csv"), b"id,name\n9,No\n")
+    path = f"{folder}/{name}".rstrip("/").replace("{", "{{").replace("}", "}}")
+    assert land({**others, f"{folder}/a.csv": TEXT.encode()}, path) == ROWS
+
+
+def test_a_colon_in_a_name(land: Land) -> None:
+    """With a pattern below it, Hadoop's own search fails."""
+    assert land({"in/a:b/a.csv": TEXT.encode()}, "in/a:b") == ROWS
+
+
+def test_a_pattern_may_hold_characters_of_names(land: Land, home: Home) -> None:
+    files = {"in/x[1]a.csv": TEXT.encode(), "in/x1a.csv": b"id,name\n9,No\n"}
+    assert land(files, r"in/x\[1\]*.csv") == ROWS
+    with pytest.raises(SourceNotFoundError, match=r"belongs to a name, put \\"):
+        land({}, "in/y[1].csv")
