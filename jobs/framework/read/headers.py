@@ -192,7 +192,8 @@ def _files(spark: SparkSession, index: Any) -> list[str]:
     session: Any = spark
     # As one text, since each item of a Java array would be a call.
     mapper = session._jvm.com.fasterxml.jackson.databind.ObjectMapper()
-    return json.loads(mapper.writeValueAsString(index.inputFiles()))
+    # Sorted, as Spark lists folders side by side.
+    return sorted(json.loads(mapper.writeValueAsString(index.inputFiles())))
 
 
 def _data_fields(

@@ -181,6 +181,18 @@ def test_formats_that_the_source_gives_are_its_own(home: Home) -> None:
     assert home.rows() == [("2024-05-15", "2024-05-01 00:00:00", DATE)]
 
 
+def test_the_parser_of_spark_2_is_given_no_formats_that_it_does_not_know(home: Home) -> None:
+    home.source("2024-05-15,2024-05-15 12:30:00\nx,\n")
+    given = {**source(schema="d DATE, t TIMESTAMP"), "options": {}}
+    home.spark.conf.set("spark.sql.legacy.timeParserPolicy", "LEGACY")
+    try:
+        landed = home.land(sources=[given])
+    finally:
+        home.spark.conf.unset("spark.sql.legacy.timeParserPolicy")
+    assert landed.rejected_rows == 1
+    assert home.rows() == [("2024-05-15", "2024-05-15 12:30:00", DATE)]
+
+
 # What a type takes, and what it does not: see the page about bad records.
 FITS: dict[str, tuple[list[str], list[str]]] = {
     "INT": (["1", "+1", "-007"], ["1.0", "1e3", " 1", "1 ", "1,000", "99999999999", "x"]),
