@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from framework.contract.causes import CARRIERS, deepest_first
+
 _SHOWN_FAULTS = 10
 _SHOWN_FILES = 20
 
@@ -195,11 +197,14 @@ class DatesFailedError(FrameworkError):
 
     def __init__(self, failed: Mapping[str, Exception], of: int) -> None:
         self.failed = dict(failed)
-        listed = "".join(
-            f"\n  - {biz_dt}: {type(error).__name__}: {error}" for biz_dt, error in failed.items()
-        )
+        listed = "".join(f"\n  - {biz_dt}: {_described(error)}" for biz_dt, error in failed.items())
         others = "no date landed" if len(failed) == of else "the others did"
         super().__init__(f"{len(failed)} of {of} dates did not land, {others}:{listed}")
+
+
+def _described(error: Exception) -> str:
+    name = type(error).__name__
+    return deepest_first(name, str(error)) if name in CARRIERS else f"{name}: {error}"
 
 
 class ReportError(FrameworkError):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from itertools import takewhile
 
+from framework.contract.causes import deepest_first, without_frames
 from orch_dagster.text import clip_utf8
 
 _MESSAGE_CHARACTERS = 400
@@ -20,42 +21,39 @@ _PYTHON_LIBRARY = re.compile(r"python3\.\d+")
 _FRAME = re.compile(r'\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
 # It is alone on its line, or ends a Java message that contains a worker's traceback.
 _TRACEBACK = re.compile(r"(\S+\.PythonException: )?Traceback \(most recent call last\):\s*$")
-_REPEATS_FOLLOW = "Driver stacktrace:"
+_CAUSED_BY = "Caused by: "
 _JAVA_FRAME = re.compile(r"\s+at [\w.$/<>]+\(|\s*\.\.\. \d+ (more|elided)")
+_LOG_LINE = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d [A-Z]+ ")
 _LOG_NOISE = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (TRACE|DEBUG|INFO|WARN) ")
+# Spark logs these after the exception that they are about.
+_TASK_FAILED = re.compile(
+    r".* ERROR (TaskSetManager: Task \d+ in stage|FileFormatWriter: Aborting|Utils: Aborting task)"
+)
 # A JVM prints this first if the environment has options for it.
 _JVM_OPENING = re.compile(r"(NOTE: )?Picked up \w+: ")
 # A JVM prints these after the reason.
 _JVM_CLOSING = ("Error: Could not create the Java", "Error: A fatal exception has occurred")
 _PYTHON_ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*)(?=: |$)")
+_JAVA_HEAD = re.compile(
+    r'Exception in thread "|: |(?:\S+ )*ERROR |(?:[a-z_]\w*\.)+[A-Z]\w*(Exception|Error)\b'
+)
 _JAVA_ERROR = re.compile(r'Exception in thread "|(?:\S+ )*ERROR |Error: |Caused by: ')
 
 
 def exception_line(name: str, message: str, stack: Iterable[str]) -> str:
-    """Return `Type: message (file:line)`, without the stack frames in the message."""
-    text = essence(message)
-    bare = re.sub(rf"^(?:\w+\.)*{re.escape(name)}(?::\s*|\s*$)", "", text)
-    where = job_location(stack)
+    """Return `Type: message (file:line)` of the deepest cause, then what it caused.
+
+    The location is the job's; if only a worker of Python ran its code, then the worker's.
+    """
+    where = job_location(stack) or job_location(message.splitlines())
     # Here, so that the location of a long message is not cut off.
-    bare = clip_utf8(bare, _MESSAGE_CHARACTERS)
-    return (f"{name}: {bare}" if bare else name) + (f" ({where})" if where else "")
+    text = clip_utf8(deepest_first(name, message), _MESSAGE_CHARACTERS)
+    return text + (f" ({where})" if where else "")
 
 
 def essence(message: str) -> str:
     """Remove the stack frames of Java and Python from a message, and join its lines."""
-    kept: list[str] = []
-    in_frame = False
-    for line in message.splitlines():
-        if line.strip() == _REPEATS_FOLLOW:
-            break
-        if _JAVA_FRAME.match(line):
-            continue
-        if _FRAME.match(line):
-            in_frame = True
-        elif not in_frame or not line.startswith("    "):
-            in_frame = False
-            kept.append(_TRACEBACK.sub("", line).strip())
-    return " ".join(line for line in kept if line)
+    return " ".join(without_frames(message))
 
 
 def job_location(stack: Iterable[str]) -> str | None:
@@ -77,42 +75,78 @@ def last_failure(tail: str) -> str | None:
     The order of preference is: a Python traceback, with its location in the job; a Java exception;
     the last line that is neither a stack frame nor an ordinary log line.
     """
-    lines = tail.splitlines()
     python = last_traceback(tail)
     if python is not None:
         return python
+    lines = tail.splitlines()
     telling = [line for line in lines if line.strip() and not _is_noise(line)]
-    for line in reversed(telling):
-        if _JAVA_ERROR.match(line):
-            return line.strip()
+    for place in reversed(range(len(lines))):
+        line = lines[place]
+        if _JAVA_ERROR.match(line) and not _is_noise(line):
+            text = _java_exception(lines, place)
+            return exception_line("Py4JJavaError", text, ()) if text else line.strip()
     return telling[-1].strip() if telling else None
+
+
+def _java_exception(lines: list[str], place: int) -> str | None:
+    """Return the stack trace that a line belongs to, or None if it belongs to none."""
+    start = place
+    while start > 0 and lines[start].startswith(_CAUSED_BY):
+        start -= 1
+        while start > 0 and not (_JAVA_HEAD.match(lines[start]) or _LOG_NOISE.match(lines[start])):
+            start -= 1
+    if _LOG_NOISE.match(lines[start]):
+        start += 1
+    after = takewhile(lambda line: not _LOG_LINE.match(line), lines[place + 1 :])
+    last = max((n for n, line in enumerate(after, 1) if _is_of_a_trace(line)), default=0)
+    if not last and start == place and not lines[place].startswith(_CAUSED_BY):
+        return None
+    return "\n".join(lines[start : place + last + 1])
+
+
+def _is_of_a_trace(line: str) -> bool:
+    return line.startswith(_CAUSED_BY) or _JAVA_FRAME.match(line) is not None
 
 
 def last_traceback(tail: str) -> str | None:
     """Return the last Python traceback of an output in the form of exception_line, or None."""
+    printed = printed_exception(tail)
+    return exception_line(*printed) if printed else None
+
+
+def printed_exception(tail: str) -> tuple[str, str, list[str]] | None:
+    """Return type, message and stack of the last Python traceback of an output, or None."""
     lines = tail.splitlines()
     for start in reversed(range(len(lines))):
         if _TRACEBACK.search(lines[start]):
-            failure = _read_traceback(lines[start + 1 :])
+            exception = _read_traceback(lines[start + 1 :])
             # None if a log line of another process has split the traceback.
-            if failure is not None:
-                return failure
+            if exception is not None:
+                return exception
     return None
 
 
-def _read_traceback(lines: list[str]) -> str | None:
+def _read_traceback(lines: list[str]) -> tuple[str, str, list[str]] | None:
     stack = list(takewhile(lambda line: line.startswith(" "), lines))
     after_stack = lines[len(stack) :]
     error = _PYTHON_ERROR.match(after_stack[0]) if after_stack else None
     if error is None:
         return None
-    message = takewhile(lambda line: not _is_noise(line), after_stack)
-    return exception_line(error["name"], "\n".join(message), stack)
+    # With the frames of Java, as they are between the exception and its causes.
+    message = takewhile(lambda line: not _ends_message(line), after_stack)
+    return error["name"], "\n".join(message), stack
+
+
+def _ends_message(line: str) -> bool:
+    return line.startswith(_JVM_CLOSING) or any(
+        pattern.match(line) for pattern in (_LOG_LINE, _JVM_OPENING)
+    )
 
 
 def _is_noise(line: str) -> bool:
     return line.startswith(_JVM_CLOSING) or any(
-        pattern.match(line) for pattern in (_JAVA_FRAME, _LOG_NOISE, _FRAME, _JVM_OPENING)
+        pattern.match(line)
+        for pattern in (_JAVA_FRAME, _LOG_NOISE, _TASK_FAILED, _FRAME, _JVM_OPENING)
     )
 
 

@@ -11,6 +11,7 @@ from orch_dagster.spark.failure_text import (
     exception_line,
     last_failure,
     last_traceback,
+    printed_exception,
 )
 from orch_dagster.spark.process import ProcessEnd
 from orch_dagster.spark.transient import transient_cause
@@ -142,8 +143,8 @@ def _is_transient(end: ProcessEnd, messages: ResultMessages) -> bool:
     if messages.exception is not None:
         return messages.exception.transient_cause is not None
     # A script that does not report its exception prints it.
-    name, _, text = (last_traceback(end.tail) or "").partition(": ")
-    return transient_cause(name, text) is not None
+    printed = printed_exception(end.tail)
+    return printed is not None and transient_cause(printed[0], printed[1]) is not None
 
 
 def _unproven_landing(

@@ -80,7 +80,7 @@ def test_only_the_date_that_lost_its_executor_is_tried_again(tmp_path: Path) -> 
     assert [event.partition for event in landed] == [*DAYS]
     (log,) = (home.folder / "logs").glob("job_*.log")
     said = log.read_text()
-    reason = f"{DAYS[1]}: a Spark executor was lost: Py4JJavaError"
+    reason = f"{DAYS[1]}: a Spark executor was lost: ExecutorLostFailure"
     assert f"attempt 1 of 2 failed, the next one is in 0.5 s: {reason}" in said
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from framework.errors import DatesFailedError
 from orch_dagster.spark.failure_text import exception_line, job_location, last_failure
 from orch_dagster.spark.outcome import JobException, ResultMessages, judge
 from orch_dagster.spark.process import EndReason, ProcessEnd
@@ -115,6 +116,85 @@ def test_real_tails(name: str, expected: str) -> None:
     assert message.endswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("name", "cut", "where"),
+    [
+        ("write_raised", 0, " (job_write.py:8)"),
+        # The traceback's begin is no longer in the tail.
+        ("write_raised", 20, ""),
+        # The script ended itself after it caught the exception, so only Spark's log tells.
+        ("write_caught", 0, ""),
+    ],
+)
+def test_a_failed_write_tells_its_deepest_cause_first(name: str, cut: int, where: str) -> None:
+    tail = (TAILS / f"{name}.txt").read_text(encoding="utf-8")
+    message = failure(3, ResultMessages(), "\n".join(tail.splitlines()[cut:]))
+    assert message.startswith(
+        "exit code 3: SparkNumberFormatException: [CAST_INVALID_INPUT] The value 'x' of the type"
+    )
+    assert message.endswith(
+        "; SparkException: [TASK_WRITE_FAILED] Task failed while writing rows to "
+        f"file:/home/user/data/out.{where}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tail", "expected"),
+    [
+        (
+            'Exception in thread "main" java.lang.NoClassDefFoundError: com/foo/Source\n'
+            "\tat com.foo.Main.main(Main.java:1)\n"
+            "Caused by: java.lang.ClassNotFoundException: com.foo.Source\n"
+            "\tat java.base/java.net.URLClassLoader.findClass(URLClassLoader.java:445)\n"
+            "\t... 13 more\n",
+            "ClassNotFoundException: com.foo.Source; NoClassDefFoundError: com/foo/Source",
+        ),
+        (
+            "26/11/28 17:59:01 ERROR Executor: Exception in task 0.0 in stage 1.0 (TID 1)\n"
+            "java.lang.OutOfMemoryError: Java heap space\n\tat a.B.c(B.java:1)\n"
+            "26/11/28 17:59:01 ERROR TaskSetManager: Task 0 in stage 1.0 failed 1 times; aborting "
+            "job\n26/11/28 17:59:02 INFO SparkContext: Invoking stop() from shutdown hook\n",
+            "OutOfMemoryError: Java heap space",
+        ),
+        (
+            "Error: Missing application resource.\n\nUsage: spark-submit [options]\n",
+            "Error: Missing application resource.",
+        ),
+    ],
+)
+def test_what_the_jvm_prints_tells_its_deepest_cause_first(tail: str, expected: str) -> None:
+    assert failure(1, ResultMessages(), tail) == f"exit code 1: {expected}"
+
+
+def test_an_exception_without_a_message_comes_behind_one_that_tells() -> None:
+    crash = (
+        "An error occurred while calling o1.orc.\n: org.apache.spark.SparkException: Python worker "
+        "exited unexpectedly (crashed)\n\tat a.B.c(B.java:1)\nCaused by: java.io.EOFException\n"
+    )
+    assert exception_line("Py4JJavaError", crash, ()) == (
+        "SparkException: Python worker exited unexpectedly (crashed); EOFException"
+    )
+    null = crash.replace("java.io.EOFException", "java.lang.NullPointerException")
+    assert exception_line("Py4JJavaError", null, ()).startswith("NullPointerException; Spark")
+    alone = "An error occurred while calling o1.save"
+    assert exception_line("Py4JError", alone, ()) == f"Py4JError: {alone}"
+
+
+def test_the_cause_of_each_date_is_told_first() -> None:
+    text = (TAILS / "write_raised.txt").read_text(encoding="utf-8").partition("Py4JJavaError: ")[2]
+
+    class Py4JJavaError(Exception):
+        """Stands for that of py4j, whose text needs a JVM."""
+
+    error = DatesFailedError({"2024-05-15": Py4JJavaError(text), "2024-05-16": ValueError("x")}, 3)
+    line = exception_line("DatesFailedError", str(error), ())
+    assert line.startswith(
+        "DatesFailedError: 2 of 3 dates did not land, the others did: - 2024-05-15: "
+        "SparkNumberFormatException: [CAST_INVALID_INPUT] The value 'x'"
+    )
+    assert str(error).endswith("\n  - 2024-05-16: ValueError: x")
+
+
 def test_a_real_sql_error_says_table_and_place() -> None:
     message = failure(1, ResultMessages(), (TAILS / "sql.txt").read_text(encoding="utf-8"))
     assert "AnalysisException: [TABLE_OR_VIEW_NOT_FOUND] The table or view `nowhere`" in message
@@ -127,8 +207,7 @@ def test_a_workers_traceback_in_a_reported_java_error_is_reduced_to_its_reason()
     start = next(n for n, line in enumerate(lines) if line.startswith(": org.apache.spark"))
     text = "An error occurred while calling z:collectAndServe.\n" + "\n".join(lines[start:])
     message = exception_line("Py4JJavaError", f"py4j.protocol.Py4JJavaError: {text}", ())
-    assert message.startswith("Py4JJavaError: An error occurred while calling z:collectAndServe.")
-    assert message.endswith("ZeroDivisionError: integer division or modulo by zero")
+    assert message == "ZeroDivisionError: integer division or modulo by zero (job_task.py:3)"
 
 
 def test_a_long_message_keeps_its_place() -> None:

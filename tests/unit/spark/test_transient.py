@@ -25,15 +25,19 @@ KUDU = (
 
 
 @pytest.mark.parametrize(
-    ("message", "cause"),
+    ("message", "cause", "deepest"),
     [
-        (LOST, "a Spark executor was lost"),
-        (PORT, "a port that Spark needs is in use"),
-        (KUDU, "a store did not answer"),
-        ("java.sql.SQLTransientConnectionException: no route", "a store did not answer"),
+        (LOST, "a Spark executor was lost", "ExecutorLostFailure (executor 0 exited"),
+        (PORT, "a port that Spark needs is in use", "BindException: Address already in use"),
+        (KUDU, "a store did not answer", "NonRecoverableException: cannot complete before"),
+        (
+            "java.sql.SQLTransientConnectionException: no route",
+            "a store did not answer",
+            "SQLTransientConnectionException: no route",
+        ),
     ],
 )
-def test_what_is_transient_is_said_first(message: str, cause: str) -> None:
+def test_what_is_transient_is_said_first(message: str, cause: str, deepest: str) -> None:
     assert transient_cause("Py4JJavaError", message) == cause
     outcome = judge(
         ProcessEnd(1, "exited", "", 1.0),
@@ -43,7 +47,7 @@ def test_what_is_transient_is_said_first(message: str, cause: str) -> None:
     )
     assert outcome.is_transient
     assert outcome.message is not None
-    assert outcome.message.startswith(f"{cause}: Py4JJavaError: ")
+    assert outcome.message.startswith(f"{cause}: {deepest}")
 
 
 @pytest.mark.parametrize(
