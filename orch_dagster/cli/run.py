@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.registry.jobs import Group
 from orch_dagster.registry.location import Location, load_location
 from orch_dagster.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.reconstruct import ReconstructableJob  # noqa: TID251 - a type
 
 _INVOCATION_TAG = "orch/invocation"
 
@@ -90,16 +93,13 @@ def _execute(location: Location, group: Group, planned: PlannedRun) -> tuple[str
     """
     import dagster as dg
 
-    # Imported here, as Dagster would import it with the working folder first on sys.path.
-    from orch_dagster.definitions import job_named
     from orch_dagster.defs.runs.log_sensor import finish_run
     from orch_dagster.defs.translator import asset_key
 
     settings = location.settings
     with opened_store(settings) as store:
         open_dates(store, group, planned.new_dates)
-    name = _dagster_job(group, planned)
-    job = dg.build_reconstructable_job(job_named.__module__, job_named.__name__, (name,))
+    job = _dagster_job(group, planned)
     invocation = {_INVOCATION_TAG: uuid.uuid4().hex}
     with opened_instance(settings) as instance, progress(instance, invocation, planned.job):
         result = dg.execute_job(
@@ -119,12 +119,19 @@ def _execute(location: Location, group: Group, planned: PlannedRun) -> tuple[str
     return result.run_id, result.success, is_canceled
 
 
-def _dagster_job(group: Group, planned: PlannedRun) -> str:
-    """Return the name of the Dagster job that has the run's jobs."""
-    from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
+def _dagster_job(group: Group, planned: PlannedRun) -> ReconstructableJob:
+    """Return the Dagster job that has the run's jobs."""
+    import dagster as dg
 
-    is_within = planned.specs is None or set(planned.specs) <= set(group.jobs)
-    return planned.job if is_within else IMPLICIT_ASSET_JOB_NAME
+    # Imported here, as Dagster would import it with the working folder first on sys.path.
+    from orch_dagster.definitions import job_named
+    from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
+    from orch_dagster.defs.dagster_internals.repository_jobs import repository_job
+
+    module = job_named.__module__
+    if planned.specs is None or set(planned.specs) <= set(group.jobs):
+        return dg.build_reconstructable_job(module, job_named.__name__, (planned.job,))
+    return repository_job(module, "defs", IMPLICIT_ASSET_JOB_NAME)
 
 
 def _tags(group: Group, planned: PlannedRun) -> dict[str, str]:
