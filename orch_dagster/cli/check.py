@@ -6,10 +6,13 @@ import os
 import sys
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 
 import click
 
+from framework.contract.paths import as_location, is_local, resolve
+from framework.contract.placeholders import fill
+from framework.storage.routed import RoutedFileSystem
 from orch_dagster.bundle.bundle import BundleRequest, BundleRows, ParamBundle, assemble
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.cli.arguments import as_json, loaded
@@ -19,6 +22,7 @@ from orch_dagster.control.connect import opened_store
 from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import ProcessControl, SysParam, read_records
 from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import is_iso_date
 from orch_dagster.registry.jobs import JobSpec, Registry
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.spark.hql_check import check_hql
@@ -67,13 +71,18 @@ def _with_landers(registry: Registry, wanted: Collection[str]) -> list[JobSpec]:
 def _bundles(
     specs: Iterable[JobSpec], store: ControlStore, settings: Settings
 ) -> list[ParamBundle]:
-    """Return a bundle of each job for the newest open date of its group, or for today."""
+    """Return a bundle of each job for a sample date.
+
+    It is the newest open date of the group whose files are there, else the newest, else today.
+    """
     now = datetime.now(timezone.utc)
     dates = read_records(store, ProcessControl)
     params = read_records(store, SysParam, {"environment": settings.env})
     bundles: list[ParamBundle] = []
     for spec in specs:
-        newest = newest_row(row for row in dates if row.group == spec.group)
+        of_group = [row for row in dates if row.group == spec.group]
+        delivered = [row for row in of_group if _has_sources(spec, row, settings)]
+        newest = newest_row(delivered) or newest_row(of_group)
         of_date = newest or opened_row(spec.group, now.date().isoformat(), None)
         request = BundleRequest("orch-check", [of_date.biz_dt], settings.env, now)
         of_job = [row for row in params if row.key_name in spec.key_names]
@@ -81,3 +90,22 @@ def _bundles(
         redacted = redact_bundle(assemble(spec, request, rows), settings.secret_patterns)
         bundles.append(redacted.bundle)
     return bundles
+
+
+def _has_sources(spec: JobSpec, row: ProcessControl, settings: Settings) -> bool:
+    """Return whether the files of a date are there, of local sources without a schema."""
+    days = {name: _day(getattr(row, name)) for name in ("biz_dt", "start_dt", "end_dt")}
+    for source in spec.context.sources:
+        if source.is_table or source.schema or days["biz_dt"] is None:
+            continue
+        try:
+            location = resolve(as_location(settings.base_dir), fill(source.path, days))
+        except ValueError:
+            return False
+        if is_local(location) and not RoutedFileSystem().matches(location):
+            return False
+    return True
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text and is_iso_date(text) else None

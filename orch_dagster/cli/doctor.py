@@ -21,7 +21,7 @@ from orch_dagster.control.kudu.store import KuduStore
 from orch_dagster.control.records import SysParam, read_records
 from orch_dagster.control.secret_rows import secret_ref_error
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.sys_params import system_fault
+from orch_dagster.control.sys_params import SPARK_TYPE, system_fault
 from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS, TABLES
 from orch_dagster.errors import OrchError
 from orch_dagster.registry.hql_files import hql_findings
@@ -153,7 +153,8 @@ def _sys_param_findings(settings: Settings) -> list[Finding]:
             reason = secret_ref_error(row.param_key, row.param_value or "")
         elif is_unknown or not row.param_key.startswith("schedule."):
             fault = system_fault(row, check)
-            reason, is_warning = fault and fault.reason, is_unknown
+            is_of_spark = row.param_type == SPARK_TYPE
+            reason, is_warning = fault and fault.reason, is_unknown and not is_of_spark
         key = SYS_PARAMS.key_text(row.to_row())
         if reason:
             findings.append(Finding(SYS_PARAMS.name, key, reason, "", is_warning))

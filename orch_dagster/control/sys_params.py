@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +15,8 @@ SettingCheck = Callable[[str, "str | None"], "str | None"]
 """Takes a known param_key and a param_value; returns what is wrong with the value, or None."""
 
 
-_PARAM_TYPES = ("spark", PARAM_TYPE, SECRET_TYPE)
+SPARK_TYPE = "spark"
+_PARAM_TYPES = (SPARK_TYPE, PARAM_TYPE, SECRET_TYPE)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def check_value(key: str, value: str | None) -> str | None:
 
 
 def system_fault(row: SysParam, check: SettingCheck = check_value) -> SysParamFault | None:
-    """Return what is wrong with a row of param_type system, or of a misspelt param_type.
+    """Return what is wrong with a row of param_type system or spark, or of a misspelt param_type.
 
     A misspelt param_type is a warning only, and so is an unknown key that resembles no setting, as
     a job's own script may read either.
@@ -47,12 +49,26 @@ def system_fault(row: SysParam, check: SettingCheck = check_value) -> SysParamFa
         row: Any row of sys_params.
         check: Checks the value.
     """
+    if row.param_type == SPARK_TYPE:
+        fault = property_fault(row.param_key, row.param_value or "")
+        return SysParamFault("param_key", f"{row.param_key} {fault}") if fault else None
     if row.param_type != PARAM_TYPE:
         return _type_fault(row.param_type or "")
     if unknown := unknown_key(row.param_key):
         return SysParamFault("param_key", str(unknown), unknown.is_own)
     error = check(row.param_key, row.param_value)
     return SysParamFault("param_value", f"param_value: {error}") if error else None
+
+
+def property_fault(name: str, value: str) -> str | None:
+    """Return why no spark-submit can take a Spark property, or None."""
+    if not name.startswith("spark."):
+        return "does not begin with 'spark.', so spark-submit would ignore it"
+    if re.search(r"[\s=\x00]", name):
+        return "has a space or an equals sign in its name"
+    if "\x00" in value:
+        return "has a NUL character in its value"
+    return None
 
 
 def _type_fault(param_type: str) -> SysParamFault | None:

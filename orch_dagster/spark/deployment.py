@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from framework.contract.secret_names import SPARK_REDACTION_DEFAULT
+from orch_dagster.control.sys_params import property_fault
 from orch_dagster.toolchain.errors import SubmitRefusedError
 
 MASTER = "spark.master"
@@ -106,7 +107,9 @@ def refuse_clashes(
         SubmitRefusedError: If there are such properties; it names all, each with its reason.
     """
     problems = {
-        name: fault for name in sorted(properties) if (fault := _malformed(name, properties))
+        name: fault
+        for name in sorted(properties)
+        if (fault := property_fault(name, properties[name]))
     }
     if deployment.is_cluster:
         for name, (only, harm) in _FIXED_IN_CLUSTER.items():
@@ -122,13 +125,3 @@ def refuse_clashes(
             "landing job are rows of sys_params",
             properties=tuple(problems),
         )
-
-
-def _malformed(name: str, properties: Mapping[str, str]) -> str | None:
-    if not name.startswith("spark."):
-        return "does not begin with 'spark.', so spark-submit would ignore it"
-    if re.search(r"[\s=\x00]", name):
-        return "has a space or an equals sign in its name"
-    if "\x00" in properties[name]:
-        return "has a NUL character in its value"
-    return None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from orch_dagster.cli.doctor import examine
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (
@@ -387,3 +388,24 @@ class TestSettings:
     def test_other_types_are_no_settings(self, desk: Desk) -> None:
         rows = [setting("spark.retry.max", "many", param_type="spark")]
         assert desk.apply({"sys_params": rows}) == {"sys_params": (1, 0, 0)}
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("executor.memory", "does not begin with 'spark.'"),
+        ("spark.executor memory", "has a space or an equals sign in its name"),
+    ],
+)
+def test_a_spark_property_that_no_run_could_use_is_refused(
+    tmp_path: Path, store: ControlStore, settings: Settings, key: str, reason: str
+) -> None:
+    row = {"param_key": key, "environment": "DEV", "key_name": "*", "param_type": "spark"}
+    file = tmp_path / "params.yaml"
+    file.write_text(yaml.safe_dump({"sys_params": [{**row, "param_value": "1g"}]}))
+    with pytest.raises(ApplyError, match=reason):
+        apply_files([file], store, settings)
+    assert store.read(SYS_PARAMS) == []
+    store.upsert(SYS_PARAMS, [{**row, "param_value": "1g"}])
+    (check,) = [each for each in examine(settings) if key in each.text]
+    assert check.state == "missing"
