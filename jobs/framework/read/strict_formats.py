@@ -18,7 +18,8 @@ PARSER_POLICY = "spark.sql.legacy.timeParserPolicy"
 _DAY = "yyyy-M-d"
 # One `S` stands for a digit that may be missing; a letter in brackets for a part that may be.
 _TIME = "['T'][' ']H:m[:s[.SSSSSSSSS]]"
-_ZONE = "[' '][XXX][XX][X][VV]"
+# VV takes the forms with a colon and names, X those without; each further part costs time.
+_ZONE = "[' '][VV][X]"
 _FORMATS = {
     # A time of midnight is no more than the day.
     "dateFormat": f"{_DAY}[['T'][' ']'00:00:00'['.000000']['.000']['.0']['Z']]",
