@@ -22,6 +22,7 @@ from framework.read.first_bytes import (
     HEAD_BYTES,
     Head,
     content_fault,
+    damage,
     has_header_only,
     is_blank,
     lands_nulls_only,
@@ -156,12 +157,16 @@ class SourceLook:
                 yield f"{head.location} {fault}"
 
     def warnings(self) -> Iterator[str]:
-        """Yield what is left out beside the files that are read."""
+        """Yield what is left out beside the files that are read, and damaged text in them."""
         if self.files.hidden and self.files.read:
             yield (
                 f"{_shown(self.files.hidden)} beside {self._planned.location} was not read: Spark "
                 "skips names that begin with _ or ."
             )
+        for head in self.heads:
+            found = damage(head, self._planned.source.format)
+            if found:
+                yield f"{head.location} holds {found}, which lands as it is"
 
     def emptiness(self) -> Emptiness | None:
         """Return why the source has no rows, as far as its files tell; None if they may have."""
@@ -261,7 +266,8 @@ def require_sources(
         content = [f"{planned.view}: {fault}" for fault in look.content_faults()]
         if refuses_content:
             faults += content
-        for warning in content if not refuses_content else ():
+        warnings = [*look.warnings(), *([] if refuses_content else content)]
+        for warning in warnings:
             get_logger("framework.sources").warning("%s", warning)
     if faults:
         raise SourceFilesError(faults)
