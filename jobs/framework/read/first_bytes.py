@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import contextlib
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from framework.contract.formats import AVRO, CSV, JSON, ORC, PARQUET, Format, format_of
@@ -18,6 +21,9 @@ from framework.contract.formats import AVRO, CSV, JSON, ORC, PARQUET, Format, fo
 HEAD_BYTES = 65_536
 
 _UTF8_MARK = codecs.BOM_UTF8
+# How Python's surrogateescape spells a byte that is not UTF-8.
+_DAMAGE = re.compile("[\udc80-\udcff]")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 # UTF-32's come first, as UTF-16's are their beginning.
 _WIDE_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -83,7 +89,7 @@ class Head:
     size_bytes: int
     data: bytes
 
-    @property
+    @cached_property
     def text(self) -> bytes | None:
         """Return the first bytes unpacked by the suffix; None if that needs Spark's codec."""
         unpack = _UNPACKERS.get(_suffix(self.location))
@@ -225,7 +231,8 @@ def _utf8_fault(text: bytes, is_whole: bool, traits: Format) -> str | None:
     damaged, characters = _utf8_counts(text, is_whole)
     if damaged <= characters:
         return None
-    place = next(n for n, byte in enumerate(_decoded(text, is_whole)) if _is_damage(byte))
+    first = _DAMAGE.search(_decoded(text, is_whole))
+    place = first.start() if first else 0
     is_windows = any(0x80 <= byte < 0xA0 for byte in text)
     names = "windows-1252" if is_windows else "ISO-8859-1 or windows-1252"
     remedy = (
@@ -242,21 +249,23 @@ def _is_utf8(text: bytes, is_whole: bool) -> bool:
 
 
 def _utf8_counts(text: bytes, is_whole: bool) -> tuple[int, int]:
-    """Return the number of bytes that are not UTF-8, and of characters beyond ASCII."""
+    """Return the number of bytes that are not UTF-8, and of characters beyond ASCII.
+
+    Without damage, the latter is 1 for any number, as counting takes long.
+    """
     if text.isascii():
         return 0, 0
+    with contextlib.suppress(UnicodeDecodeError):
+        codecs.getincrementaldecoder("utf-8")().decode(text, final=is_whole)
+        return 0, 1
     decoded = _decoded(text.removeprefix(_UTF8_MARK), is_whole)
-    damaged = sum(map(_is_damage, decoded))
-    return damaged, sum(not each.isascii() for each in decoded) - damaged
+    damaged = len(_DAMAGE.findall(decoded))
+    return damaged, len(_BEYOND_ASCII.findall(decoded)) - damaged
 
 
 def _decoded(text: bytes, is_whole: bool) -> str:
     # The last character of a head may be cut.
     return codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(text, final=is_whole)
-
-
-def _is_damage(character: str) -> bool:
-    return "\udc80" <= character <= "\udcff"
 
 
 def _wide_encoding(text: bytes) -> tuple[str | None, bool]:
