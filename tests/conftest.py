@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from framework.contract.spark_defaults import JVM_TIME_ZONE, spark_defaults
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
 from orch_dagster.sample.rows import JOB_NAME
@@ -195,10 +196,14 @@ def spark_application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spar
         SparkSession.builder.master("local[2]")
         .appName("tests")
         .config("spark.ui.enabled", "false")
+        .config(map=spark_defaults("local[2]"))
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.sql.warehouse.dir", (base / "warehouse").as_uri())
         # Derby, which stands for a JDBC database, logs to the working folder otherwise.
-        .config("spark.driver.extraJavaOptions", f"-Dderby.system.home={base.as_posix()}")
+        .config(
+            "spark.driver.extraJavaOptions",
+            f"{JVM_TIME_ZONE} -Dderby.system.home={base.as_posix()}",
+        )
         .getOrCreate()
     )
     session.sparkContext.setLogLevel("ERROR")

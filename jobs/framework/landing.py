@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from framework import report
+from framework.catalog import tables_of_its_own
 from framework.contract.paths import base_location, is_local
 from framework.errors import ParamsError
 from framework.hql import check_variables
@@ -72,11 +73,18 @@ def _land_all(params: JobParams) -> None:
             _require_kudu_masters(spark, params)
             for plan in plans:
                 with dates.one(plan.biz_dt, lambda: is_running(spark)):
-                    # Views and settings of one date's HQL must not reach the next date.
-                    session = session_of_its_own(spark) if len(plans) > 1 else spark
-                    _require_all(session, params, plan)
-                    land_date(session, params, plan)
+                    # Views, tables and settings of one date's HQL must not reach the next date.
+                    if len(plans) == 1:
+                        _land_checked(spark, params, plan)
+                        continue
+                    with tables_of_its_own(spark):
+                        _land_checked(session_of_its_own(spark), params, plan)
     dates.raise_failed()
+
+
+def _land_checked(spark: SparkSession, params: JobParams, plan: Plan) -> None:
+    _require_all(spark, params, plan)
+    land_date(spark, params, plan)
 
 
 def land_date(spark: SparkSession, params: JobParams, plan: Plan) -> report.LandingReport:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from framework import report
+from framework.contract.paths import as_location, for_spark
+from framework.contract.variables import WAREHOUSE_DIR
 from framework.logging import get_logger
 from framework.progress import watch_stages
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_WAREHOUSE = "spark.sql.warehouse.dir"
+_CATALOG = "spark.sql.catalogImplementation"
+
 
 def get_spark(app_name: str | None = None) -> SparkSession:
     """Return the session, or create it with the settings of spark-submit.
+
+    Tables that a new session creates are in a folder of the run's own, unless the job sets a
+    warehouse (spark.sql.warehouse.dir) or uses a metastore (spark.sql.catalogImplementation=hive).
 
     The application's id is logged and reported to the orchestrator at once, so that it is known
     even if the job is killed; the progress of its stages is reported while it runs.
@@ -26,6 +35,8 @@ def get_spark(app_name: str | None = None) -> SparkSession:
     builder: Any = SparkSession.builder
     if app_name is not None:
         builder = builder.appName(app_name)
+    if warehouse := _warehouse_of_run():
+        builder = builder.config(_WAREHOUSE, warehouse)
     spark: SparkSession = builder.getOrCreate()
     context = spark.sparkContext
     # The stubs have str, but without a UI it is None.
@@ -36,6 +47,23 @@ def get_spark(app_name: str | None = None) -> SparkSession:
     report.application(context.applicationId, spark_ui)
     watch_stages(context)
     return spark
+
+
+def _warehouse_of_run() -> str | None:
+    """Return the location of a new session's tables, None if it is not ours to choose."""
+    from pyspark import SparkConf, SparkContext
+
+    context: Any = SparkContext
+    folder = os.environ.get(WAREHOUSE_DIR)
+    if not folder or context._active_spark_context is not None:
+        return None
+    # Without the JVM that spark-submit has started, a SparkConf is empty.
+    context._ensure_initialized()
+    conf = SparkConf()
+    # The executors of a cluster may not see a folder of this machine.
+    is_shared = (conf.get("spark.master") or "").startswith("local")
+    is_ours = not conf.contains(_WAREHOUSE) and conf.get(_CATALOG) != "hive"
+    return for_spark(as_location(folder)) if is_shared and is_ours else None
 
 
 def is_running(spark: SparkSession) -> bool:

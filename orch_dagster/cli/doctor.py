@@ -11,6 +11,7 @@ import click
 from rich.text import Text
 
 from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
+from framework.contract.spark_defaults import SPARK_DEFAULTS
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS
 from orch_dagster.cli.arguments import as_json
 from orch_dagster.cli.output import console, print_json
@@ -29,7 +30,12 @@ from orch_dagster.registry.jobs import Finding
 from orch_dagster.registry.location import load_location
 from orch_dagster.registry.prune import key_name_fault, key_names
 from orch_dagster.settings import Settings, load_settings
-from orch_dagster.toolchain.find import find_java, find_spark, missing_windows_tools
+from orch_dagster.toolchain.find import (
+    find_java,
+    find_spark,
+    missing_windows_tools,
+    read_spark_defaults,
+)
 from orch_dagster.toolchain.folder_check import folder_faults
 
 _STYLES = {"ok": "green", "warning": "yellow", "missing": "red"}
@@ -66,7 +72,7 @@ def doctor(is_json: bool) -> None:
 
 
 def examine(settings: Settings) -> Iterator[Check]:
-    """Check Java, Spark, Hadoop's tools on Windows, the folders, the store and the registry."""
+    """Check Java, Spark and its defaults, Windows' tools, the folders, the store, the registry."""
     yield _checked("Java", _java_text)
     yield _checked("Spark", _spark_text)
     for problem in missing_windows_tools(os.environ, platform=sys.platform):
@@ -74,6 +80,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     for problem in folder_faults(settings):
         yield Check("Folders", "missing", problem)
     yield from _store(settings)
+    yield from _spark_values(settings)
     yield from _registry(settings)
 
 
@@ -111,6 +118,32 @@ def _store_text(store: ControlStore) -> str:
     for table in TABLES:
         store.read(table, {table.keys[0]: ""})
     return f"{store.address}, all five tables are there"
+
+
+def _spark_values(settings: Settings) -> Iterator[Check]:
+    """Name the value of each default of Spark, and the rows that replace it."""
+    try:
+        of_spark = read_spark_defaults(find_spark(os.environ), os.environ)
+        with opened_store(settings) as store:
+            rows = read_records(store, SysParam, {"environment": settings.env})
+    except (OrchError, OSError):
+        # The checks of Spark and of the store name it.
+        return
+    for default in SPARK_DEFAULTS:
+        value, source = default.value, "the default of every run"
+        if default.is_local_only:
+            source += " with a local master"
+        if default.name in of_spark:
+            value, source = of_spark[default.name], "spark-defaults.conf"
+        text = f"{default.name} is {value}, {source}"
+        own = sorted(
+            f"{row.param_value} for {row.key_name}"
+            for row in rows
+            if row.param_key == default.name and row.param_type == "spark"
+        )
+        yield Check(
+            "Spark default", "ok", f"{text}; by sys_params {', '.join(own)}" if own else text
+        )
 
 
 def _registry(settings: Settings) -> Iterator[Check]:

@@ -44,7 +44,7 @@ def set_up(settings: Settings, *, with_sample: bool) -> None:
         for sentence in changes or ["all five tables are there"]:
             console.print(f"  {sentence}")
         if with_sample:
-            for name, rows in sample_rows.sample_rows(settings.env).items():
+            for name, rows in sample_rows.sample_rows().items():
                 store.insert_ignore(TABLE_BY_NAME[name], rows)
             console.print(f"  sample rows of {sample_rows.JOB_ID} are there")
     _set_up_dagster(settings)

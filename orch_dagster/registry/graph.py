@@ -1,4 +1,4 @@
-"""Order, levels and cycles of a graph of plain ids, in a stable order."""
+"""Order, levels, cycles and width of a graph of plain ids, in a stable order."""
 
 from __future__ import annotations
 
@@ -57,6 +57,32 @@ def order(parents: Mapping[str, Iterable[str]]) -> Order:
         cycles=cycles,
         behind=tuple(sorted(set(stuck) - in_cycle)),
     )
+
+
+def width(parents: Mapping[str, Iterable[str]]) -> int:
+    """Return the most ids of which none waits for another, in a graph without cycles.
+
+    By Dilworth's theorem these are as many as the chains that cover the graph, which a maximum
+    matching of ids to later ones gives.
+
+    >>> width({"a": [], "b": ["a"], "c": ["a"], "d": ["b"]})
+    2
+    """
+    behind: dict[str, set[str]] = {}
+    for node in order(parents).ids:
+        above = set(parents[node])
+        behind[node] = above.union(*(behind[parent] for parent in above))
+    next_of: dict[str, str] = {}
+
+    def extends(node: str, seen: set[str]) -> bool:
+        for earlier in sorted(behind[node] - seen):
+            seen.add(earlier)
+            if earlier not in next_of or extends(next_of[earlier], seen):
+                next_of[earlier] = node
+                return True
+        return False
+
+    return len(behind) - sum(extends(node, set()) for node in behind)
 
 
 def _cycles(stuck: Mapping[str, set[str]]) -> tuple[tuple[str, ...], ...]:

@@ -11,7 +11,6 @@ from orch_dagster.control.tables import (
     JOB_DEPENDENCY,
     JOB_MASTER,
     PROCESS_CONTROL,
-    SYS_PARAMS,
     Row,
 )
 from orch_dagster.sample.contracts import CONTRACT_PATH, HOLDER_PATH
@@ -61,23 +60,9 @@ COMPARE_COLS = (
     "holder_address",
 )
 
-SPARK_SETTINGS: Mapping[str, str] = {
-    "spark.master": "local[2]",
-    "spark.driver.memory": "1g",
-    "spark.sql.shuffle.partitions": "4",
-    "spark.sql.session.timeZone": "UTC",
-    # A date or an amount that cannot be read fails the job instead of landing as null.
-    "spark.sql.ansi.enabled": "true",
-    # The folder biz_dt=2024-05-15 is read back as text, as it was written.
-    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
-}
 
-
-def sample_rows(environment: str = "DEV") -> dict[str, list[Row]]:
-    """Return the rows of `orch init --sample`: one job, one open date, no parent, six settings.
-
-    Args:
-        environment: The environment that the settings are for, as in ORCH_ENV.
+def sample_rows() -> dict[str, list[Row]]:
+    """Return the rows of `orch init --sample`: one job, one open date, no parent.
 
     Returns:
         Rows by table name, in the order to write them in.
@@ -86,16 +71,6 @@ def sample_rows(environment: str = "DEV") -> dict[str, list[Row]]:
         JOB_MASTER.name: [_job()],
         PROCESS_CONTROL.name: [_open_date(BIZ_DT)],
         JOB_DEPENDENCY.name: [_root()],
-        SYS_PARAMS.name: [
-            {
-                "param_key": key,
-                "environment": environment,
-                "key_name": "*",
-                "param_value": value,
-                "param_type": "spark",
-            }
-            for key, value in SPARK_SETTINGS.items()
-        ],
     }
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from framework.contract import variables
+from framework.contract.spark_defaults import (
+    JVM_TIME_ZONE,
+    PYTHON_TIME_ZONE,
+    TIME_ZONE,
+    spark_defaults,
+)
 from orch_dagster.control.secret_rows import is_own_variable
 from orch_dagster.spark.deployment import (
     AM_ENV,
     ATTEMPTS,
+    DEFAULT_MASTER,
     DEPLOY_MODE,
     MASTER,
     WAIT,
@@ -22,6 +31,7 @@ from orch_dagster.spark.deployment import (
     refuse_clashes,
 )
 from orch_dagster.spark.redaction import REDACTION, covering
+from orch_dagster.spark.spark_log import LOG_OPTION
 from orch_dagster.toolchain.errors import SubmitRefusedError
 
 Platform = Literal["linux", "darwin", "win32"]
@@ -29,8 +39,10 @@ Platform = Literal["linux", "darwin", "win32"]
 # Spark's off-heap code uses this package, which Java 17 hides.
 ADD_EXPORTS = "--add-exports java.base/sun.nio.ch=ALL-UNNAMED"
 _EXECUTOR_PATH = "spark.executorEnv.PYTHONPATH"
-_JAVA_OPTIONS = ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions")
+_DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
+_JAVA_OPTIONS = (_DRIVER_OPTIONS, "spark.executor.extraJavaOptions")
 _TAGS = "spark.yarn.tags"
+_TIME_ZONE = "TZ"
 _LISTS = {"spark.submit.pyFiles": "--py-files", "spark.files": "--files", "spark.jars": "--jars"}
 _CMD_SPECIAL = re.compile(r'[&|<>^%!"\r\n]')
 
@@ -54,6 +66,8 @@ class SubmitRequest:
         base_dir: The data root, a path or a URL.
         py_files: Archives that travel with the job; required in cluster mode.
         tags: More YARN tags, after the run's id.
+        default_master: The master where neither the job nor spark-defaults.conf names one.
+        log_config: The log4j file of a driver that runs here; None for Spark's own.
     """
 
     spark_home: str
@@ -82,6 +96,8 @@ class SubmitRequest:
     files: tuple[str, ...] = ()
     jars: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    default_master: str = DEFAULT_MASTER
+    log_config: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +125,9 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
         SubmitRefusedError: If the job's Spark properties clash with those of every run, or a path
             can't be passed on.
     """
-    deployment = deployment_of(request.spark_properties, request.spark_defaults)
+    deployment = deployment_of(
+        request.spark_properties, request.spark_defaults, request.default_master
+    )
     own_variables = (
         *variables.JOB_VARIABLES,
         *request.pipes_env,
@@ -139,6 +157,11 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
     )
 
 
+def with_warehouse(command: SubmitCommand, folder: Path) -> SubmitCommand:
+    """Return the command of a driver whose tables are in `folder`, if it runs on this machine."""
+    return replace(command, env={**command.env, variables.WAREHOUSE_DIR: str(folder)})
+
+
 def _argv(request: SubmitRequest, properties: dict[str, str], with_file: bool) -> tuple[str, ...]:
     argv = [request.spark_submit]
     for name, option in ((MASTER, "--master"), (DEPLOY_MODE, "--deploy-mode")):
@@ -159,9 +182,11 @@ def _argv(request: SubmitRequest, properties: dict[str, str], with_file: bool) -
 def _properties(
     request: SubmitRequest, deployment: Deployment, platform: Platform
 ) -> dict[str, str]:
-    """Return all properties: the job's own, with those of every run on top or merged in."""
+    """Return all properties: defaults, the job's own, those of every run on top or merged in."""
     of_job = request.spark_properties
+    defaults = spark_defaults(deployment.master).items()
     merged = {
+        **{name: value for name, value in defaults if name not in request.spark_defaults},
         "spark.app.name": request.app_name,
         **of_job,
         MASTER: deployment.master,
@@ -169,7 +194,15 @@ def _properties(
         _EXECUTOR_PATH: _executor_path(request, deployment, platform),
     }
     for name in _JAVA_OPTIONS:
-        parts = (ADD_EXPORTS, request.spark_defaults.get(name, ""), of_job.get(name, ""))
+        # Of two values, Java takes the last: the job's own.
+        parts = [
+            ADD_EXPORTS,
+            JVM_TIME_ZONE,
+            request.spark_defaults.get(name, ""),
+            of_job.get(name, ""),
+        ]
+        if name == _DRIVER_OPTIONS and request.log_config and not deployment.is_cluster:
+            parts.insert(2, LOG_OPTION + _file_uri(request.log_config, platform))
         merged[name] = " ".join(part.strip() for part in parts if part.strip())
     shipped = _shipped_files(request, deployment, platform)
     for name, of_run in zip(_LISTS, (request.py_files, shipped, request.jars), strict=True):
@@ -215,11 +248,19 @@ def _driver_variables(request: SubmitRequest, platform: Platform) -> dict[str, s
         del of_job[variables.PARAMS_FILE]
     in_container = {AM_ENV + name: value for name, value in of_job.items()}
     in_container |= container_variables(request.variables)
+    in_container.setdefault(
+        AM_ENV + _TIME_ZONE, properties.get(AM_ENV + _TIME_ZONE) or _python_zone(request)
+    )
     for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"):
         in_container[AM_ENV + name] = properties.get(AM_ENV + name) or properties.get(
             "spark.pyspark.python", request.python
         )
     return in_container
+
+
+def _python_zone(request: SubmitRequest) -> str:
+    """Return the driver's TZ: that of the executors, so that Python agrees with itself."""
+    return _of_job(request, PYTHON_TIME_ZONE) or TIME_ZONE
 
 
 def _secret_variables(request: SubmitRequest) -> dict[str, str]:
@@ -251,6 +292,7 @@ def _environment(request: SubmitRequest, deployment: Deployment) -> dict[str, st
     if deployment.is_cluster:
         return env
     env |= {
+        _TIME_ZONE: _python_zone(request),
         **request.variables,
         "PYTHONPATH": request.framework_dir,
         **({variables.PARAMS_FILE: request.params_file} if request.params_file else {}),
@@ -297,6 +339,13 @@ def _list_entries(of_run: Iterable[str], of_job: str) -> str:
 def _base_name(path: str, platform: Platform) -> str:
     separators = r"[/\\]" if platform == "win32" else "/"
     return re.split(separators, path.partition("#")[2] or path)[-1]
+
+
+def _file_uri(path: str, platform: Platform) -> str:
+    """Return the URI of an absolute path of that system; it has no space."""
+    if platform == "win32":
+        return "file:///" + quote(path.replace("\\", "/"), safe="/:")
+    return "file://" + quote(path)
 
 
 def _refuse_for_cmd(request: SubmitRequest) -> None:

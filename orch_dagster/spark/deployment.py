@@ -47,13 +47,15 @@ class Deployment:
         return self.deploy_mode == "cluster"
 
 
-def deployment_of(properties: Mapping[str, str], defaults: Mapping[str, str]) -> Deployment:
+def deployment_of(
+    properties: Mapping[str, str], defaults: Mapping[str, str], default_master: str
+) -> Deployment:
     """Read master and deploy mode: a job's own, else spark-defaults.conf, else local and client.
 
     Raises:
         SubmitRefusedError: If one is unknown, or the two can't be combined.
     """
-    master = (properties.get(MASTER) or defaults.get(MASTER) or DEFAULT_MASTER).strip()
+    master = (properties.get(MASTER) or defaults.get(MASTER) or default_master).strip()
     mode = (properties.get(DEPLOY_MODE) or defaults.get(DEPLOY_MODE) or "client").strip().lower()
     if mode not in ("client", "cluster"):
         raise SubmitRefusedError(

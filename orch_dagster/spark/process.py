@@ -87,12 +87,14 @@ class Surroundings:
         environ: The variables below those of `command.env`; by default this process's.
         cwd: The command's working folder; by default this process's.
         remove: Absolute path of a file to remove at the end, even if this process is killed.
+        folder: Absolute path of a folder to remove at the end, in the same way.
         unread: Absolute path of a file to remove only if this process is killed.
     """
 
     environ: Mapping[str, str] | None = None
     cwd: Path | None = None
     remove: Path | None = None
+    folder: Path | None = None
     unread: Path | None = None
 
 
@@ -155,7 +157,11 @@ class SupervisedProcess:
         self._argv = command.argv
         self._env = {**environ, **command.env}
         self._cwd = surroundings.cwd
-        files = {"remove": surroundings.remove, "unread": surroundings.unread}
+        files = {
+            "remove": surroundings.remove,
+            "folder": surroundings.folder,
+            "unread": surroundings.unread,
+        }
         # Each is an option of the supervisor.
         self._files = [f"--{name}={file}" for name, file in files.items() if file is not None]
         self._splitter = LineSplitter(mask=mask)

@@ -17,9 +17,11 @@ from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.files import write_atomically
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, build_command
+from orch_dagster.spark.cores import available_cores, local_master
 from orch_dagster.spark.py_files import framework_archive, pipes_archive
+from orch_dagster.spark.spark_log import has_log_config, log_config
 from orch_dagster.toolchain.errors import SubmitRefusedError
-from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
+from orch_dagster.toolchain.find import SparkHome, find_java, find_spark, read_spark_defaults
 from orch_dagster.toolchain.jars import kudu_jar
 from orch_dagster.toolchain.properties import format_properties
 
@@ -37,6 +39,7 @@ class JobSubmit:
         params_file: The run's own copy of the bundle.
         properties_file: Where properties go that can't stand in argv.
         log_file: The run's log.
+        side_by_side: The most jobs of the run that run at once, this one with them.
     """
 
     bundle: ParamBundle
@@ -44,6 +47,7 @@ class JobSubmit:
     params_file: Path
     properties_file: Path
     log_file: Path
+    side_by_side: int = 1
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,7 @@ def prepare_job(
         secret_options=secrets.option_names,
         pipes_env=pipes_env,
         jars=_jars(bundle, settings, environ),
+        default_master=local_master(job.side_by_side, available_cores()),
     )
     return _written(request)
 
@@ -173,8 +178,16 @@ def _common_request(settings: Settings, environ: Mapping[str, str]) -> SubmitReq
         sql_dir=str(settings.hql_dir),
         properties_file="",
         spark_defaults=read_spark_defaults(spark, environ),
+        log_config=_log_config(settings, spark, environ),
         py_files=(str(framework_archive(settings.jobs_dir, cache)), str(pipes_archive(cache))),
     )
+
+
+def _log_config(settings: Settings, spark: SparkHome, environ: Mapping[str, str]) -> str | None:
+    if has_log_config(spark.conf_dir(environ)):
+        return None
+    # Absolute: the job has another working folder.
+    return str(log_config(settings.state_dir / "work").absolute())
 
 
 def _written(request: SubmitRequest) -> SubmitCommand:

@@ -1,7 +1,7 @@
 """Run a command and leave none of its processes behind; process.py starts this as a program.
 
-    python -I -S supervisor.py --grace SECONDS --parent PID --remove FILE --unread FILE --
-        COMMAND ARGUMENT...
+    python -I -S supervisor.py --grace SECONDS --parent PID --remove FILE --folder FOLDER
+        --unread FILE -- COMMAND ARGUMENT...
 
 stdin is the control pipe. At its end (the orchestrator closed it or died, even by SIGKILL) or at
 any line, the supervisor ends all processes that the command started: TERM, a bounded wait, KILL. It
@@ -13,8 +13,9 @@ stderr, by inheritance. stderr is the supervisor's own: at the end it writes one
 
 and exits with the same code; a death by signal n is 128 + n. `left` are processes that survived
 even KILL (of another user, or stuck in the kernel). Before that it removes the file of --remove,
-which may hold secrets of the command. The file of --unread, which the command wrote for the
-orchestrator, may hold secrets too, and is removed if the orchestrator is dead.
+which may hold secrets of the command, and the folder of --folder. The file of --unread, which the
+command wrote for the orchestrator, may hold secrets too, and is removed if the orchestrator is
+dead.
 
 Linux: a child subreaper, which finds every descendant, in whatever session. macOS: the command's
 process group. Windows: a Job Object that dies with the supervisor; a JVM on Windows handles no
@@ -35,6 +36,7 @@ import json
 import os
 import queue
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -250,6 +252,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--grace", type=float, default=5.0, help="seconds between TERM and KILL")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="whose death ends it all")
     parser.add_argument("--remove", type=Path, help="a file that nobody needs afterwards")
+    parser.add_argument("--folder", type=Path, help="a folder that nobody needs afterwards")
     parser.add_argument("--unread", type=Path, help="a file that only the parent needs")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args(arguments)
@@ -264,6 +267,8 @@ def main(arguments: Sequence[str]) -> int:
         # ValueError if an argument has a NUL.
         report = {"ended": "not_started", "exit_code": NOT_STARTED, "error": str(error)}
     _remove(options.remove)
+    if options.folder is not None:
+        shutil.rmtree(options.folder, ignore_errors=True)
     try:
         os.write(2, json.dumps(report).encode() + b"\n")
     except OSError:

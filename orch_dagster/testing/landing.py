@@ -91,7 +91,10 @@ class Landing:
         spark = session_with(self.spark, bundle.params_of_type("spark"))
         params_file = write_bundle(bundle, folder / "params")
         environment = {**self._variables(), variables.PARAMS_FILE: str(params_file)}
-        reports = run_script(spark, self._script(job), environment)
+        from framework.catalog import tables_of_its_own
+
+        with tables_of_its_own(spark):
+            reports = run_script(spark, self._script(job), environment)
         return _landed(spark, bundle, reports)
 
     def hql(
@@ -118,7 +121,8 @@ class Landing:
             KitError: If the kit can't do what is asked.
             HqlError: If the file is missing, a variable is not set, or Spark refuses a statement.
         """
-        from framework.hql import exec_hql
+        from framework.catalog import tables_of_its_own
+        from framework.hql import exec_hql, load_script
 
         run_id, folder = self._new_run()
         day, environment = _iso(biz_dt), self._settings.env
@@ -129,8 +133,12 @@ class Landing:
         for name, each in given.items():
             _place(name, None, file)
             self._rows_in(spark, each, folder, name).createOrReplaceTempView(name)
-        with environment_of(self._variables()):
-            return Result.of(exec_hql(spark, file, filled))
+        with environment_of(self._variables()), tables_of_its_own(spark):
+            frame = exec_hql(spark, file, filled)
+            if len(load_script(file).statements) > 1:
+                # It may read a table of the file's own, which is about to go.
+                frame = frame.localCheckpoint()
+            return Result.of(frame)
 
     def _rows_in(self, spark: SparkSession, given: Given, folder: Path, name: str) -> DataFrame:
         """Return the given rows as a frame of this session."""

@@ -55,11 +55,17 @@ def landing(
     tmp_path: Path,
     landing_spark: SparkSession,
     landing_registry: Sequence[Path | Mapping[str, Sequence[Row]]],
-) -> Landing:
-    """Return a Landing, which runs jobs and HQL files on what the test gives."""
+) -> Iterator[Landing]:
+    """Yield a Landing, which runs jobs and HQL files on what the test gives.
+
+    Tables that the test creates are dropped at its end.
+    """
+    from framework.catalog import tables_of_its_own
+
     rows, settings = read_rows(landing_registry), load_settings()
     spark = session_with(landing_spark, {})
-    return Landing(spark, tmp_path / "landing", rows=rows, settings=settings)
+    with tables_of_its_own(spark):
+        yield Landing(spark, tmp_path / "landing", rows=rows, settings=settings)
 
 
 def _require_framework(jobs_dir: Path) -> None:

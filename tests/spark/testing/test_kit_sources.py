@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from orch_dagster.kit import KitError, Landing
+from orch_dagster.testing.script import environment_of
 
 pytestmark = pytest.mark.spark
 
@@ -132,3 +133,40 @@ def test_a_source_that_cannot_be_given_so_says_how(landing: Landing, tmp_path: P
         with pytest.raises(KitError) as refused:
             landing.job(JOB, biz_dt=DATE, context=context(source), **given)
         assert said in str(refused.value)
+
+
+def test_no_run_sees_the_tables_of_another(hql_dir: Path, landing: Landing) -> None:
+    hql = "CREATE TABLE kit_staged USING orc AS SELECT id FROM row1;\nSELECT id FROM kit_staged"
+    (hql_dir / "t.hql").write_text(hql)
+    source = {"format": "csv", "path": "in.csv", "options": {"header": True}}
+    for id_ in ("1", "2"):
+        result = landing.hql("t.hql", biz_dt=DATE, row1=f"id\n{id_}\n")
+        assert result.rows == [{"id": id_}]
+        assert [row.id for row in result.frame.collect()] == [id_]
+        landed = landing.job(
+            JOB, biz_dt=DATE, context=context(source, hql="t.hql"), row1=f"id\n{id_}\n"
+        )
+        assert landed.rows == [{"id": id_, "biz_dt": DATE}]
+    assert not landing.spark.catalog.tableExists("kit_staged")
+    (hql_dir / "bad.hql").write_text(
+        "CREATE TABLE kit_staged USING orc AS SELECT raise_error(id) AS id FROM row1; SELECT 1"
+    )
+    with pytest.raises(Exception, match="no such id"):
+        landing.hql("bad.hql", biz_dt=DATE, row1="id\nno such id\n")
+    assert landing.hql("t.hql", biz_dt=DATE, row1="id\n3\n").rows == [{"id": "3"}]
+
+
+def test_a_script_sees_the_times_of_runs(
+    hql_dir: Path, landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        (hql_dir / "t.hql").write_text("SELECT current_timezone() AS zone")
+        assert landing.hql("t.hql", biz_dt=DATE).rows == [{"zone": "UTC"}]
+        with environment_of({}):
+            assert datetime.fromtimestamp(0) == datetime(1970, 1, 1)
+        assert datetime.fromtimestamp(0) == datetime(1970, 1, 1, 9)
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -41,7 +41,7 @@ def test_jobs_params_and_log_as_json(sample: Path) -> None:
     assert [row["job_name"] for row in json.loads(orch("jobs", "--json").output)] == [JOB]
     params = json.loads(orch("params", JOB, "--biz-dt", "2024-05-15", "--json").output)
     assert params["metadata"]["biz_dts"] == ["2024-05-15"]
-    assert len(params["sys_params"]) == 6
+    assert params["sys_params"] == []
     assert json.loads(orch("log", "--json").output) == []
 
 

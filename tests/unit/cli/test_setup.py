@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from framework.contract.spark_defaults import SPARK_DEFAULTS
 from orch_dagster.cli.main import main
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
@@ -53,7 +54,7 @@ class TestInit:
     def test_the_sample(self, there: ControlStore, sample: Path) -> None:
         assert [row["job_id"] for row in there.read(JOB_MASTER)] == ["JOB_1001"]
         assert [row["biz_dt"] for row in there.read(PROCESS_CONTROL)] == ["2024-05-15"]
-        assert len(there.read(SYS_PARAMS, {"param_type": "spark"})) == 6
+        assert there.read(SYS_PARAMS) == []
         assert len(list((sample / "data").rglob("*.csv"))) == 2
 
     def test_the_sample_a_second_time_leaves_what_was_changed(
@@ -66,13 +67,6 @@ class TestInit:
         assert orch("init", "--sample").exit_code == 0
         assert [there.read(table) for table in TABLES] == rows
         assert {path: path.read_bytes() for path in before} == before
-
-    def test_the_sample_is_for_the_environment(
-        self, home: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("ORCH_ENV", "UAT")
-        assert orch("init", "--sample").exit_code == 0
-        assert len(orch_json("params", JOB, "--biz-dt", "2024-05-15")["sys_params"]) == 6
 
     def test_a_word_of_the_users_in_env_stays(self, home: Path) -> None:
         (home / ".env").write_text("MY=1\nDAGSTER_HOME=/elsewhere")
@@ -203,6 +197,26 @@ class TestDoctor:
 
         assert found["Control store"][0][0] == "ok"
         assert found["Registry"] == [("ok", "valid jobs: 1")]
+
+    def test_the_defaults_of_spark_and_who_replaces_them(
+        self, there: ControlStore, sample: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        zone, ansi = "spark.sql.session.timeZone", "spark.sql.ansi.enabled"
+        for key_name, value in (("*", "Asia/Tokyo"), ("gels_fpms", "Asia/Seoul")):
+            row = {"key_name": key_name, "param_key": zone, "param_value": value}
+            there.upsert(SYS_PARAMS, [{**row, "environment": "DEV", "param_type": "spark"}])
+        (sample / "spark-defaults.conf").write_text(f"{ansi} false\n")
+        monkeypatch.setenv("SPARK_CONF_DIR", str(sample))
+        lines = self.states(orch("doctor", "--json"))["Spark default"]
+
+        assert {state for state, _ in lines} == {"ok"}
+        of_property = {text.partition(" is ")[0]: text for _, text in lines}
+        assert of_property.keys() == {each.name for each in SPARK_DEFAULTS}
+        assert of_property[zone] == (
+            f"{zone} is UTC, the default of every run; "
+            "by sys_params Asia/Seoul for gels_fpms, Asia/Tokyo for *"
+        )
+        assert of_property[ansi] == f"{ansi} is false, spark-defaults.conf"
 
     def test_every_finding(self, there: ControlStore) -> None:
         there.upsert(

@@ -12,6 +12,7 @@ import pytest
 import framework
 import framework.errors
 from framework.contract.formats import FORMATS
+from framework.contract.spark_defaults import SPARK_DEFAULTS
 from framework.contract.system_settings import SYSTEM_SETTINGS
 from orch_dagster.cli.main import main
 from orch_dagster.registry.context_params import BadRecords, ContextParams, Sink, Source
@@ -61,6 +62,16 @@ def test_every_format_is_told_with_its_traits() -> None:
     table = "\n".join(rows)
     text = (DOCS / "reference" / "context-params.md").read_text(encoding="utf-8")
     assert table in text, table
+
+
+def test_the_reference_has_every_default_of_spark_as_it_is_declared() -> None:
+    """On a failure the table wanted is in the message."""
+    rows = ["| property | default | masters | effect |", "|---|---|---|---|"]
+    for each in SPARK_DEFAULTS:
+        masters = "local[…]" if each.is_local_only else "all"
+        rows.append(f"| `{each.name}` | `{each.value}` | {masters} | {each.text} |")
+    table = "\n".join(rows)
+    assert table in (DOCS / "reference" / "spark-defaults.md").read_text(encoding="utf-8"), table
 
 
 def test_the_reference_has_every_setting_as_it_is_declared() -> None:

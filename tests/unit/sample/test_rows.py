@@ -15,7 +15,6 @@ def test_rows_fit_the_tables() -> None:
         "job_master": 1,
         "process_control": 1,
         "job_dependency": 1,
-        "sys_params": 6,
     }
 
 
@@ -28,10 +27,3 @@ def test_job_points_at_files_that_exist() -> None:
     assert (params.entity, params.source_system) == ("GELS", "FPMS")
     assert len(params.sources) == 2
     assert params.sinks[0].partition_cols == ("biz_dt",)
-
-
-def test_settings_are_for_the_environment_asked_for() -> None:
-    rows = sample_rows("PROD")["sys_params"]
-
-    assert {row["environment"] for row in rows} == {"PROD"}
-    assert {row["param_type"] for row in rows} == {"spark"}

@@ -141,6 +141,46 @@ def test_master_and_mode_of_spark_defaults_hold_where_the_job_names_none() -> No
     assert "LOG_FILE" not in command.env
 
 
+def conf_of(request: SubmitRequest) -> tuple[dict[str, str], SubmitCommand]:
+    command = build_command(request, "linux")
+    pairs = zip(command.argv, command.argv[1:], strict=False)
+    return dict(value.split("=", 1) for option, value in pairs if option == "--conf"), command
+
+
+@pytest.mark.parametrize("where", MASTERS)
+def test_defaults_hold_where_nobody_sets_a_property(where: str) -> None:
+    request = replace(request_for("linux"), spark_properties=MASTERS[where], spark_defaults={})
+    conf, command = conf_of(request)
+    assert conf["spark.sql.session.timeZone"] == conf["spark.executorEnv.TZ"] == "UTC"
+    assert conf["spark.sql.ansi.enabled"] == "true"
+    assert conf["spark.sql.sources.partitionColumnTypeInference.enabled"] == "false"
+    assert conf.get("spark.sql.shuffle.partitions") == ("4" if where == "local" else None)
+    for name in ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"):
+        assert conf[name] == f"{ADD_EXPORTS} -Duser.timezone=UTC"
+    if where == "yarn-cluster":
+        assert conf["spark.yarn.appMasterEnv.TZ"] == "UTC"
+    else:
+        assert command.env["TZ"] == "UTC"
+
+
+def test_a_property_of_the_job_wins_and_then_one_of_spark_defaults() -> None:
+    zone, ansi = "spark.sql.session.timeZone", "spark.sql.ansi.enabled"
+    options = "spark.driver.extraJavaOptions"
+    request = replace(
+        request_for("linux"),
+        spark_properties={zone: "Asia/Tokyo", options: "-Duser.timezone=Asia/Tokyo"},
+        spark_defaults={zone: "Asia/Seoul", ansi: "false", "spark.executorEnv.TZ": "Asia/Seoul"},
+    )
+    conf, command = conf_of(request)
+    assert conf[zone] == "Asia/Tokyo"
+    assert conf[options].endswith("-Duser.timezone=UTC -Duser.timezone=Asia/Tokyo")
+    # spark-submit itself reads spark-defaults.conf.
+    assert not {ansi, "spark.executorEnv.TZ"} & conf.keys()
+    assert command.env["TZ"] == "Asia/Seoul"
+    conf, _ = conf_of(replace(request, spark_properties={}))
+    assert zone not in conf
+
+
 def test_a_job_without_a_log_file_gets_no_variable() -> None:
     command = build_command(replace(request_for("linux"), log_file=None), "linux")
     assert "LOG_FILE" not in command.env

@@ -188,7 +188,7 @@ def test_secrets_are_masked_and_named_wrong_ones_refused(
     assert "spark.master becomes a part of a command line" in refused
     assert "PATH can't be a secret" in refused
     assert len(process.commands) == 1
-    files = [file for file in Path(settings.home).rglob("*") if file.is_file()]
+    files = [file for file in settings.params_dir.rglob("*") if file.is_file()]
     assert not [file for file in files if file.suffix in (".properties", ".jsonl")]
 
 
