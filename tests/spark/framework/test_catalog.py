@@ -21,8 +21,8 @@ pytestmark = pytest.mark.spark
 def create_and_fail(spark: SparkSession) -> None:
     with tables_of_its_own(spark):
         for statement in (
-            "CREATE DATABASE `own``db`",
-            "CREATE TABLE `own``db`.t (x INT) USING orc",
+            "CREATE DATABASE own_db",
+            "CREATE TABLE own_db.t (x INT) USING orc",
             "CREATE TABLE own_table USING orc AS SELECT 1 x",
             "CREATE VIEW own_view AS SELECT x FROM own_table",
             "CREATE FUNCTION own_function AS 'org.apache.hadoop.hive.ql.udf.generic.X'",

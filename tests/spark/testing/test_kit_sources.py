@@ -149,7 +149,9 @@ def test_no_run_sees_the_tables_of_another(hql_dir: Path, landing: Landing) -> N
         assert landed.rows == [{"id": id_, "biz_dt": DATE}]
     assert not landing.spark.catalog.tableExists("kit_staged")
     (hql_dir / "bad.hql").write_text(
-        "CREATE TABLE kit_staged USING orc AS SELECT raise_error(id) AS id FROM row1; SELECT 1"
+        "CREATE TABLE kit_staged USING orc AS "
+        "SELECT CAST(raise_error(id) AS INT) AS id FROM row1;\n"
+        "SELECT 1"
     )
     with pytest.raises(Exception, match="no such id"):
         landing.hql("bad.hql", biz_dt=DATE, row1="id\nno such id\n")

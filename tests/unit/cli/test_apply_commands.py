@@ -50,7 +50,10 @@ def ok(*words: str) -> str:
 
 @pytest.fixture
 def files(sample: Path) -> Path:
-    """A file of the sample's group: its job, and a child."""
+    """A file of the sample's group: its job, and a child; the store has a row for all jobs too."""
+    of_all = {**secret("hunter4"), "key_name": "*"}
+    with opened_store(load_settings()) as store:
+        store.upsert(SYS_PARAMS, [of_all])
     file = sample / "rows.yaml"
     rows = {
         "job_master": [*SAMPLE["job_master"], CHILD],
@@ -160,9 +163,9 @@ def test_prune_shows_first_and_then_removes(files: Path) -> None:
     assert "remove job_master (job_id=JOB_2)" in done
     assert "note: sys_params: rows of these groups that only the store has stay" in done
     assert "JOB_2" not in ok("export")
-    # The sample's settings of *, and the secret of JOB_1001, as no file names sys_params.
+    # That of *, and the secret of JOB_1001, as no file names sys_params.
     with opened_store(load_settings()) as store:
-        assert len(store.read(SYS_PARAMS)) == len(SAMPLE["sys_params"]) + 1
+        assert len(store.read(SYS_PARAMS)) == 2
 
 
 def test_rename(files: Path) -> None:
@@ -190,7 +193,7 @@ def test_remove(files: Path) -> None:
     with opened_store(load_settings()) as store:
         rows = read_tables(store)
     assert [len(rows[name]) for name in ("job_master", "job_dependency")] == [0, 0]
-    assert (len(rows["sys_params"]), len(rows["process_control"])) == (6, 1)
+    assert (len(rows["sys_params"]), len(rows["process_control"])) == (1, 1)
 
 
 def test_export(files: Path, tmp_path: Path) -> None:
