@@ -190,10 +190,11 @@ class _Job:
 
 def _side_by_side(context: dg.OpExecutionContext, settings: Settings) -> int:
     """Return the most jobs of the run that run at once."""
-    steps = planned_steps(context.instance, plan_of_run(context.run))
+    planned = planned_steps(context.instance, plan_of_run(context.run))
+    upstream = {key: step.upstream for key, step in planned.items()}
     config = cast(dict[str, Any], context.run.run_config).get("execution") or {}
     configured = (config.get("config") or {}).get("max_concurrent")
-    return min(width(steps), configured or settings.max_concurrent_jobs)
+    return min(width(upstream), configured or settings.max_concurrent_jobs)
 
 
 def _landed(job: _Job, outcome: Outcome) -> dict[str, Metadata]:
