@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -31,7 +32,6 @@ SET spark.sql.shuffle.partitions = 3;
 SINK = {"format": "orc", "path": "out/orc", "partition_cols": ["biz_dt"]}
 CONTEXT = {
     "sources": [{"format": "csv", "path": "in.csv", "options": {"header": True}}],
-    "hql": "t.hql",
     "sinks": [SINK, {**SINK, "format": "parquet", "path": "out/parquet"}],
 }
 
@@ -44,6 +44,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     (made.folder / "hql" / "t.hql").write_text(HQL, encoding="utf-8")
     (made.folder / "in.csv").write_text("id,at\n0,\n1,2024-05-15 12:00:00\n", encoding="utf-8")
     made.environ |= {"TZ": "Asia/Tokyo", "ORCH_HQL_DIR": str(made.folder / "hql")}
+    rows = json.loads((made.folder / "rows.yaml").read_text(encoding="utf-8"))
+    rows["job_master"][0]["context_params"]["hql"] = "t.hql"
+    (made.folder / "rows.yaml").write_text(json.dumps(rows), encoding="utf-8")
+    made.here("apply", "rows.yaml")
     for _ in range(2):
         made.orch("run", JOB, "--biz-dt", BIZ_DT)
     return made
