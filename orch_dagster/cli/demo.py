@@ -31,7 +31,7 @@ def demo(ctx: click.Context) -> None:
     settings = load_settings()
     set_up(settings, with_sample=True)
     biz_dt = sample_rows.BIZ_DT.isoformat()
-    ctx.invoke(run, job=sample_rows.JOB_NAME, biz_dt=biz_dt, is_json=False)
+    ctx.invoke(run, job=sample_rows.JOB_NAME, biz_dts=(biz_dt,), is_json=False)
     _show_landing(settings, biz_dt)
 
 
