@@ -34,7 +34,7 @@ def read_source(
     options have Spark's enforceSchema.
 
     Partition columns that a landing wrote have the types that were landed, unless `schema` has
-    others, or the session turns Spark's inference of their types off; biz_dt is a date.
+    others; biz_dt is a text, or a date where the session has Spark infer the types of partitions.
 
     Raises:
         HeaderError: If the header of a CSV file is not the schema's, or without a schema another

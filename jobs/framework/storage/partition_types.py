@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _FILE = "_partition_types-"
 _VERSION = 1
-_INFERENCE = "spark.sql.sources.partitionColumnTypeInference.enabled"
 _INTEGRALS = ("tinyint", "smallint", "int", "bigint")
 # Another landing may swap the dates between a listing and the reading.
 _ATTEMPTS = 5
@@ -38,7 +37,7 @@ def write_partition_types(
 ) -> None:
     """Write the types of the sink's partition columns to the staged folder of a date.
 
-    biz_dt is left out: its folders are ISO dates, which Spark reads as such.
+    biz_dt is left out: its folders are ISO dates, a text or a date as the session has it.
 
     Raises:
         OSError: If the file system failed.
@@ -63,7 +62,7 @@ def with_landed_types(
 ) -> DataFrame:
     """Return the rows of a location with its partition columns in the types that were landed.
 
-    Those of dates that tell none stay as Spark infers them, except that a column which is null
+    Those of dates that tell none stay as Spark reads them, except that a column which is null
     throughout becomes a string. Dates with different types get one that holds the values of all.
 
     Args:
@@ -81,7 +80,7 @@ def with_landed_types(
 
     spark = rows.sparkSession
     columns = [each for each in _partition_columns(rows) if each.name.lower() != BIZ_DT]
-    if not columns or str(spark.conf.get(_INFERENCE)).lower() == "false":
+    if not columns:
         return rows
     given = explicit()
     inferred = {each.name: each.dataType for each in columns if each.name.lower() not in given}
@@ -131,7 +130,7 @@ def _common(inferred: DataType, landed: Collection[DataType], *, is_complete: bo
     """Return a type that holds the values of all dates without loss.
 
     Args:
-        inferred: Spark's type.
+        inferred: Spark's type: a string, where its inference is off.
         landed: The types of the dates that tell them.
         is_complete: Whether all dates do.
     """

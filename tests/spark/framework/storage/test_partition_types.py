@@ -16,7 +16,7 @@ from tests.landing_home import Home, sink
 from tests.samples import DATE
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = pytest.mark.spark
 
@@ -33,6 +33,13 @@ def put(home: Home, values: str, biz_dt: str = DATE, *, format: str = "orc") -> 
 
 def branches(rows: DataFrame) -> list[Any]:
     return [row.branch for row in rows.orderBy("id", "biz_dt").collect()]
+
+
+def inferring(home: Home) -> SparkSession:
+    """A session in which Spark infers the types of partitions, as it does by its own default."""
+    session = home.spark.newSession()
+    session.conf.set("spark.sql.sources.partitionColumnTypeInference.enabled", "true")
+    return session
 
 
 def records(home: Home) -> list[Path]:
@@ -82,10 +89,11 @@ def test_any_path_to_it_gives_its_types(numbered: Home, path: str, options: dict
         assert ("biz_dt" in rows.columns) == (path != f"out/t/biz_dt={DATE}" or bool(options))
 
 
-def test_biz_dt_stays_a_date(numbered: Home) -> None:
-    assert read_orc(numbered.spark, "out/t").dtypes == [
-        ("id", "int"), ("biz_dt", "date"), ("branch", "string")
-    ]  # fmt: skip
+def test_biz_dt_is_a_text_and_a_date_where_spark_infers(numbered: Home) -> None:
+    for session, biz_dt in ((numbered.spark, "string"), (inferring(numbered), "date")):
+        assert read_orc(session, "out/t").dtypes == [
+            ("id", "int"), ("biz_dt", biz_dt), ("branch", "string")
+        ]  # fmt: skip
 
 
 def test_a_sink_with_the_date_in_its_path(home: Home) -> None:
@@ -143,9 +151,10 @@ def test_nulls_of_a_date_that_tells_no_types_can_be_read(home: Home) -> None:
     assert (branches(rows), dict(rows.dtypes)["branch"]) == ([None], "string")
 
 
-def test_what_tells_no_types_is_read_as_spark_infers_it(numbered: Home) -> None:
+def test_what_tells_no_types_is_a_text_unless_spark_infers(numbered: Home) -> None:
     forget(numbered, DATE)
-    assert branches(read_orc(numbered.spark, "out/t")) == [1, 1, 1]
+    assert branches(read_orc(numbered.spark, "out/t")) == BRANCHES
+    assert branches(read_orc(inferring(numbered), "out/t")) == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +178,7 @@ def test_dates_of_different_types(
     if not tells:
         forget(home, OTHER)
     put(home, f"(2, {later})")
-    assert branches(read_orc(home.spark, "out/t")) == expected
+    assert branches(read_orc(inferring(home), "out/t")) == expected
 
 
 def test_a_schema_of_the_users_own_wins(numbered: Home) -> None:
@@ -181,11 +190,12 @@ def test_a_schema_of_the_users_own_wins(numbered: Home) -> None:
     assert read("id BIGINT") == BRANCHES
 
 
-def test_a_session_without_inference_reads_texts(home: Home) -> None:
-    put(home, "(1, 7)")
-    session = home.spark.newSession()
-    session.conf.set("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
-    assert branches(read_orc(session, "out/t")) == ["7"]
+def test_a_date_that_tells_no_types_makes_texts_of_all(home: Home) -> None:
+    put(home, "(1, 7)", OTHER)
+    put(home, "(2, 8)")
+    assert branches(read_orc(home.spark, "out/t")) == [7, 8]
+    forget(home, OTHER)
+    assert branches(read_orc(home.spark, "out/t")) == ["7", "8"]
 
 
 def test_a_landing_replaces_the_types_with_the_rows(numbered: Home) -> None:
