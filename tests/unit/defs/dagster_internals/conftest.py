@@ -19,7 +19,7 @@ QUIET = {
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def instance_home(tmp_path: Path) -> Path:
     """An instance's folder, with signs that a file's URI has its own use for."""
     folder = tmp_path / "50% of #1"
     folder.mkdir()
@@ -27,9 +27,9 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stored(home: Path) -> Iterator[DagsterInstance]:
+def stored(instance_home: Path) -> Iterator[DagsterInstance]:
     """An instance in files, for another one to read them too."""
-    with DagsterInstance.local_temp(str(home), QUIET) as made:
+    with DagsterInstance.local_temp(str(instance_home), QUIET) as made:
         yield made
 
 

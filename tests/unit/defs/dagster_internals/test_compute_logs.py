@@ -17,9 +17,9 @@ from orch_dagster.defs.dagster_internals.compute_logs import (
 
 
 @pytest.fixture
-def instance(home: Path) -> Iterator[DagsterInstance]:
+def instance(instance_home: Path) -> Iterator[DagsterInstance]:
     """An instance whose logs are files of its own."""
-    with DagsterInstance.local_temp(str(home)) as made:
+    with DagsterInstance.local_temp(str(instance_home)) as made:
         yield made
 
 

@@ -12,11 +12,11 @@ from orch_dagster.defs.dagster_internals.cursor_values import (
 )
 
 
-def test_a_text_is_there_for_another_instance(stored: DagsterInstance, home: Path) -> None:
+def test_a_text_is_there_for_another_instance(stored: DagsterInstance, instance_home: Path) -> None:
     write_cursor_value(stored, "one", "first")
     write_cursor_value(stored, "one", "second")
     write_cursor_value(stored, "two", "")
-    with DagsterInstance.local_temp(str(home)) as other:
+    with DagsterInstance.local_temp(str(instance_home)) as other:
         assert read_cursor_values(other, ["one", "two", "three"]) == {"one": "second", "two": ""}
 
 

@@ -14,7 +14,7 @@ from orch_dagster.defs.dagster_internals.engine_events import (
 
 
 def test_an_event_is_there_for_everyone_when_the_call_is_over(
-    stored: DagsterInstance, home: Path
+    stored: DagsterInstance, instance_home: Path
 ) -> None:
     @dg.job
     def job() -> None:
@@ -24,7 +24,7 @@ def test_an_event_is_there_for_everyone_when_the_call_is_over(
     metadata = {"report": dg.MetadataValue.json({"ends": {"2024-05-15": "completed"}})}
     write_engine_event(stored, run, "first", "first ended", metadata)
 
-    with DagsterInstance.local_temp(str(home)) as other:
+    with DagsterInstance.local_temp(str(instance_home)) as other:
         (entry,) = other.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
     event = entry.dagster_event
     assert event is not None

@@ -32,32 +32,34 @@ def a_run(instance: DagsterInstance) -> DagsterRun:
     return run
 
 
-def files(home: Path) -> set[str]:
-    return {path.name for path in home.rglob("*.db*")}
+def files(instance_home: Path) -> set[str]:
+    return {path.name for path in instance_home.rglob("*.db*")}
 
 
 def test_a_file_gives_what_dagster_gives(
-    stored: DagsterInstance, home: Path, monkeypatch: pytest.MonkeyPatch
+    stored: DagsterInstance, instance_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, other = a_run(stored), a_run(stored)
     wanted = {one: stored.all_logs(one, of_type=KINDS) for one in (run.run_id, other.run_id)}
-    before = files(home)
-    with DagsterInstance.local_temp(str(home)) as new:
+    before = files(instance_home)
+    with DagsterInstance.local_temp(str(instance_home)) as new:
         # Dagster's own way is the slow one.
         monkeypatch.setattr(new, "all_logs", None)
         for run_id, entries in wanted.items():
             assert len(entries) == 4
             assert events_of_run(new, run_id, KINDS) == entries
-    assert files(home) == before
+    assert files(instance_home) == before
 
 
 def test_a_run_without_a_file_has_no_events(stored: DagsterInstance) -> None:
     assert events_of_run(stored, "a-run", KINDS) == []
 
 
-def test_of_a_file_that_cannot_be_read_dagster_says_so(stored: DagsterInstance, home: Path) -> None:
+def test_of_a_file_that_cannot_be_read_dagster_says_so(
+    stored: DagsterInstance, instance_home: Path
+) -> None:
     run = a_run(stored)
-    (path,) = home.rglob(f"{run.run_id}.db")
+    (path,) = instance_home.rglob(f"{run.run_id}.db")
     path.write_bytes(b"no database" * 100)
     with pytest.raises(DatabaseError, match="not a database"):
         events_of_run(stored, run.run_id, KINDS)
@@ -65,10 +67,10 @@ def test_of_a_file_that_cannot_be_read_dagster_says_so(stored: DagsterInstance, 
 
 @pytest.mark.parametrize("event", ["no JSON", "{}", '{"__class__": "Unknown"}'])
 def test_of_an_event_that_cannot_be_read_dagster_names_the_run(
-    stored: DagsterInstance, home: Path, event: str
+    stored: DagsterInstance, instance_home: Path, event: str
 ) -> None:
     run = a_run(stored)
-    (path,) = home.rglob(f"{run.run_id}.db")
+    (path,) = instance_home.rglob(f"{run.run_id}.db")
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
         file.execute("UPDATE event_logs SET event = ? WHERE id = 2", (event,))
     with pytest.raises(DagsterEventLogInvalidForRun, match=run.run_id):
