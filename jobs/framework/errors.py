@@ -188,6 +188,31 @@ class CheckFailedError(PublishError):
         )
 
 
+class DamagedTextError(PublishError):
+    """Texts hold NUL or U+FFFD (`damaged` None: unknown), and checks.text is `refuse`."""
+
+    def __init__(self, title: str, damaged: Mapping[str, int] | None) -> None:
+        self.damaged = damaged
+        problem = "whether texts are damaged is unknown" if damaged is None else damage_of(damaged)
+        super().__init__(
+            f"{title}: {problem}; nothing was published, the old data is in place. Correct the "
+            "encoding of the source, or deliver its files again; or set the sys_param checks.text "
+            "(param_type system) to report, which publishes and only reports."
+        )
+
+
+def damage_of(damaged: Mapping[str, int]) -> str:
+    """Say which columns hold traces of a wrong encoding.
+
+    >>> damage_of({"name": 3})
+    'texts hold NUL or U+FFFD, as those of another encoding do: name (3 rows)'
+    """
+    listed = ", ".join(
+        f"{name} ({count} row{'' if count == 1 else 's'})" for name, count in damaged.items()
+    )
+    return f"texts hold NUL or U+FFFD, as those of another encoding do: {listed}"
+
+
 class SchemaDriftError(PublishError):
     """The result has other columns than the last landing, and schema.drift is `refuse`."""
 

@@ -117,6 +117,7 @@ def land_date(spark: SparkSession, params: JobParams, plan: Plan) -> report.Land
         rejected_path=next((each.folder for each in rejected if each.row_count), None),
         drift=loaded.findings.drift,
         checks=loaded.findings.checks,
+        damaged_text=loaded.damaged_text,
     )
     report.landing(landed)
     log.info(

@@ -13,6 +13,7 @@ from framework.contract.formats import KUDU, format_of
 from framework.contract.system_settings import (
     CHECKS_BLOCKING,
     CHECKS_SOURCE_FILES,
+    CHECKS_TEXT,
     SCHEMA_DRIFT,
 )
 from framework.errors import ParamsError
@@ -32,7 +33,8 @@ Mode = Literal["overwrite", "append"]
 
 # sys_params of param_type system that a landing reads.
 SETTINGS = {
-    setting.key: setting for setting in (CHECKS_BLOCKING, CHECKS_SOURCE_FILES, SCHEMA_DRIFT)
+    setting.key: setting
+    for setting in (CHECKS_BLOCKING, CHECKS_SOURCE_FILES, CHECKS_TEXT, SCHEMA_DRIFT)
 }
 
 
@@ -138,6 +140,16 @@ class JobParams:
     def source_files_are_refused(self) -> bool:
         """Return whether a date with files of another content than their source says is refused."""
         return self.system.get(CHECKS_SOURCE_FILES.key) != "report"
+
+    @property
+    def text_is_checked(self) -> bool:
+        """Return whether the texts that land are looked at for NUL and U+FFFD."""
+        return self.system.get(CHECKS_TEXT.key, CHECKS_TEXT.default) != CHECKS_TEXT.default
+
+    @property
+    def damaged_text_is_refused(self) -> bool:
+        """Return whether a date whose texts hold NUL or U+FFFD is not published."""
+        return self.system.get(CHECKS_TEXT.key) == "refuse"
 
     @property
     def drift_is_refused(self) -> bool:

@@ -170,7 +170,8 @@ class LandingReport:
 
     `rows_read` is the number of rows that the sources' scans gave (None: unknown), `rejected_rows`
     that of bad records among them (None: not quarantined), which are in `rejected_path`. `drift`
-    is None if there is no landing to compare the columns with.
+    is None if there is no landing to compare the columns with. `damaged_text` has by column the
+    number of rows with NUL or U+FFFD in it (None: unknown, or not looked at).
     """
 
     KIND: ClassVar = "landing"
@@ -186,6 +187,7 @@ class LandingReport:
     rejected_path: str | None = None
     drift: Drift | None = None
     checks: tuple[CheckResult, ...] = ()
+    damaged_text: Mapping[str, int] | None = None
 
     @property
     def started(self) -> datetime:
@@ -222,6 +224,7 @@ class LandingReport:
                 rejected_path=fields.optional_text("rejected_path"),
                 drift=_drift(drift) if drift else None,
                 checks=_checks(fields.objects("checks", missing_is_empty=True)),
+                damaged_text=_counts(fields.optional_object("damaged_text")),
             )
 
 
@@ -299,6 +302,10 @@ def _checks(objects: Sequence[Fields]) -> tuple[CheckResult, ...]:
         )
         for check in objects
     )
+
+
+def _counts(fields: Fields | None) -> Mapping[str, int] | None:
+    return None if fields is None else {name: fields.count(name) for name in fields.value}
 
 
 def _sink(fields: Fields) -> SinkReport:

@@ -207,6 +207,14 @@ CHECKS_SOURCE_FILES = SystemSetting(
     "another way than their names say, is not landed; `report`: it is only logged, as a warning",
     "in the run",
 )
+CHECKS_TEXT = SystemSetting(
+    "checks.text",
+    choice("off", "report", "refuse"),
+    "off",
+    "`refuse`: a date whose texts hold NUL or U+FFFD, as those of a wrong encoding do, is not "
+    "published; `report`: the rows are only counted and reported; `off`: nobody looks",
+    "in the run",
+)
 SCHEMA_DRIFT = SystemSetting(
     "schema.drift",
     choice("report", "refuse"),
@@ -226,6 +234,7 @@ _ALL: Sequence[SystemSetting[Any]] = (
     RETRY_DELAY,
     CHECKS_BLOCKING,
     CHECKS_SOURCE_FILES,
+    CHECKS_TEXT,
     SCHEMA_DRIFT,
 )
 SYSTEM_SETTINGS: Mapping[str, SystemSetting[Any]] = {setting.key: setting for setting in _ALL}

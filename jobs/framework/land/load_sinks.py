@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from framework.check.damaged_text import TextWatch
 from framework.check.run_checks import Findings, StagedSink, run_checks
 from framework.contract.paths import parent
-from framework.errors import EmptyResultError, LockedError, PublishError
+from framework.errors import (
+    DamagedTextError,
+    EmptyResultError,
+    LockedError,
+    PublishError,
+    damage_of,
+)
 from framework.hql import QueryResult
 from framework.land.staging import Staged, shape, stage
 from framework.logging import get_logger
@@ -31,10 +38,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadedSinks:
-    """The rows of each sink, in their order, and the findings of the checks."""
+    """The rows of each sink, in their order, and the findings of the checks.
+
+    `damaged_text` has by column the number of rows with NUL or U+FFFD in it; None if
+    it is unknown or nobody looked.
+    """
 
     sinks: tuple[Staged, ...]
     findings: Findings
+    damaged_text: Mapping[str, int] | None
 
 
 def load_sinks(
@@ -67,9 +79,14 @@ def load_sinks(
     has_files = any(planned.place for planned in plan.sinks)
     with _read_once(result, len(plan.sinks) > 1 or not has_files):
         row_count = None
+        # The rows of one pass: all sinks get the same.
+        place = next((n for n, planned in enumerate(plan.sinks) if planned.place), 0)
+        watch = TextWatch(shaped[place]) if params.text_is_checked else None
+        if watch:
+            shaped[place] = watch.watched
         if not has_files:
             with scans.counted():
-                row_count = result.count()
+                row_count = shaped[place].count() if watch else result.count()
         fs = RoutedFileSystem(spark)
         with _published(spark, fs, params, plan, rejected) as current:
             sinks, staged = _stage_all(spark, fs, plan, shaped, current, scans)
@@ -80,6 +97,7 @@ def load_sinks(
                     f"{params.job_name} {plan.biz_dt}: the result has no rows, nothing was "
                     f"published. {why_empty(fs, plan.sources, scans.row_count)}"
                 )
+            damaged_text = _checked_text(params, plan, watch)
             findings = run_checks(spark, fs, params, plan, sinks, result)
             # Tables come before the swap, so that no folder has changed if one fails.
             for planned, rows in zip(plan.sinks, shaped, strict=True):
@@ -95,7 +113,22 @@ def load_sinks(
             for planned, rows in zip(plan.sinks, shaped, strict=True)
         ),
         findings=findings,
+        damaged_text=damaged_text,
     )
+
+
+def _checked_text(
+    params: JobParams, plan: Plan, watch: TextWatch | None
+) -> Mapping[str, int] | None:
+    if watch is None:
+        return None
+    damaged = watch.damaged()
+    title = f"{params.job_name} {plan.biz_dt}"
+    if params.damaged_text_is_refused and (damaged is None or damaged):
+        raise DamagedTextError(title, damaged)
+    if damaged:
+        get_logger("framework.verify").warning("%s: %s", title, damage_of(damaged))
+    return damaged
 
 
 @contextmanager

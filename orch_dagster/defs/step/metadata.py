@@ -51,6 +51,8 @@ def landing_metadata(landing: LandingReport | None) -> dict[str, dg.MetadataValu
         metadata["rejected_path"] = dg.MetadataValue.path(landing.rejected_path)
     if landing.drift and landing.drift.has_changes:
         metadata["schema_drift"] = dg.MetadataValue.json(_drift(landing.drift))
+    if landing.damaged_text:
+        metadata["damaged_text"] = dg.MetadataValue.json(dict(landing.damaged_text))
     metadata["duration_s"] = dg.MetadataValue.float(float(landing.duration_s))
     metadata["size_bytes"] = dg.MetadataValue.int(
         sum(sink.size_bytes or 0 for sink in landing.sinks)

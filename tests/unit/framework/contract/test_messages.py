@@ -63,6 +63,7 @@ LANDING = st.builds(
     ).map(lambda at: at.isoformat(timespec="milliseconds")),
     duration_s=st.floats(0, 1e9),
     rows_read=st.none() | COUNT,
+    damaged_text=st.none() | st.dictionaries(TEXT, COUNT, max_size=3),
     rejected_rows=st.none() | COUNT,
     rejected_path=st.none() | TEXT,
     drift=st.none()
@@ -139,7 +140,7 @@ def test_a_landing_of_an_older_framework_is_read() -> None:
     assert landing.ended - landing.started == timedelta(seconds=2)
 
 
-def test_the_bytes_on_the_wire_are_those_of_the_version_before() -> None:
+def test_the_bytes_on_the_wire_are_these() -> None:
     check = CheckResult("key_unique", False, True, {"duplicate_keys": 2, "examples": ["a"]})
     drift = Drift("2024-05-14", ({"name": "a", "type": "int"},), (), ())
     sinks = (SinkReport("/t", "orc", 1, 9), SinkReport("t", "kudu", None, None))
@@ -156,7 +157,7 @@ def test_the_bytes_on_the_wire_are_those_of_the_version_before() -> None:
             ChecksReport("2024-05-15", (check,)),
             LandingReport(
                 "2024-05-15", 2, columns, sinks, "2024-05-15T00:00:00.000+00:00", 1.5,
-                3, 1, "/r", drift, (check,),
+                3, 1, "/r", drift, (check,), {"a": 1},
             ),
             FailureReport("2024-05-16", "ValueError", "no", ("  File",)),
         )
@@ -172,7 +173,7 @@ def test_the_bytes_on_the_wire_are_those_of_the_version_before() -> None:
         '"started_at": "2024-05-15T00:00:00.000+00:00", "duration_s": 1.5, "rows_read": 3, '
         '"rejected_rows": 1, "rejected_path": "/r", "drift": {"against": "2024-05-14", '
         '"added": [{"name": "a", "type": "int"}], "missing": [], "changed": []}, '
-        '"checks": [' + of_check + "]}",
+        '"checks": [' + of_check + '], "damaged_text": {"a": 1}}',
         '{"kind": "failure", "biz_dt": "2024-05-16", "name": "ValueError", "message": "no", '
         '"stack": ["  File"]}',
     ]  # fmt: skip
