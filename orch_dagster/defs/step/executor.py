@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -59,7 +59,7 @@ class LivenessGuard:
         self._next_heartbeat_s = time.monotonic() + HEARTBEAT_S
         self._tags = process_tags()
         # Before the run may write any row: rows of a run that is deleted are judged by the file.
-        write_process(params_dir, run_id, self._tags)
+        self._write_process(self._tags)
         tag_run(instance, run_id, self._tags)
 
     def reason_to_end(self) -> AbandonedRunError | None:
@@ -78,8 +78,8 @@ class LivenessGuard:
             return True
         self._next_heartbeat_s = time.monotonic() + HEARTBEAT_S
         heartbeat = heartbeat_tags()
+        self._write_process({**self._tags, **heartbeat})
         try:
-            write_process(self._params_dir, self._run_id, {**self._tags, **heartbeat})
             tag_run(self._instance, self._run_id, heartbeat)
         except DagsterRunNotFoundError:
             return False
@@ -87,6 +87,14 @@ class LivenessGuard:
             # The job is unharmed, and the next heartbeat may be written.
             self._warn(f"the run could not write its heartbeat: {error}")
         return True
+
+    def _write_process(self, tags: Mapping[str, str]) -> None:
+        try:
+            write_process(self._params_dir, self._run_id, tags)
+        except OSError as error:
+            # Only a run that is deleted needs the file; its jobs fail by themselves where theirs
+            # can't be written, each with its row.
+            self._warn(f"the run could not write the file that names its process: {error}")
 
 
 def thread_executor(max_concurrent: int, params_dir: Path) -> dg.ExecutorDefinition:

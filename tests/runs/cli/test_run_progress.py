@@ -207,7 +207,8 @@ def test_an_ended_run_is_followed_at_once(home: Home, screen: str) -> None:
 def test_the_row_made_anew_is_the_same(home: Home, screen: str) -> None:
     assert screen
     before = home.orch("log", "--json").stdout
-    assert home.json("log", "rebuild") == {"runs": 1, "rows": 1, "written": 0, "died": []}
+    done = {"runs": 1, "rows": 1, "written": 0, "died": [], "unknown": []}
+    assert home.json("log", "rebuild") == done
     store = open_store(STORE_URL, home.folder)
     store.delete(EXECUTION_LOG, store.read(EXECUTION_LOG))
     store.close()

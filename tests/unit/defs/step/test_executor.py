@@ -108,6 +108,19 @@ def test_the_process_is_named_in_a_file_too(
     assert tags(instance, run_id)[HEARTBEAT_TAG] == "1716000000"
 
 
+def test_a_file_that_can_not_be_written_keeps_no_heartbeat_back(
+    tmp_path: Path, instance: DagsterInstance, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "HEARTBEAT_S", 0.0)
+    (tmp_path / "params").write_text("")
+    said: list[str] = []
+    guard = LivenessGuard(tmp_path / "params", instance, run_id, said.append)
+    monkeypatch.setattr(executor, "heartbeat_tags", lambda: {HEARTBEAT_TAG: "1716000000"})
+    assert guard.reason_to_end() is None
+    assert tags(instance, run_id)[HEARTBEAT_TAG] == "1716000000"
+    assert ["the file that names its process" in each for each in said] == [True, True]
+
+
 def test_a_run_that_is_deleted_ends(
     tmp_path: Path, instance: DagsterInstance, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
