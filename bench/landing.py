@@ -109,8 +109,7 @@ def main() -> None:
         subprocess.run(sample, check=True, capture_output=True)
         widen(home, rows)
         argv, environment = bare_command(home, JOB_NAME, days[1])
-        memory = f"spark.driver.memory={DRIVER_MEMORY}"
-        argv = [memory if each.startswith("spark.driver.memory=") else each for each in argv]
+        argv = [*argv[:-1], "--conf", f"spark.driver.memory={DRIVER_MEMORY}", argv[-1]]
         plain = home / "plain.py"
         plain.write_text(PLAIN, encoding="utf-8")
         without = {"business_keys": None, "compare_cols": None}
