@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from framework.contract.append import open_append, write_all
 from framework.contract.log_line import format_line
+from framework.contract.params_file import WAREHOUSE_SUFFIX
 
 # Polled, as every system reports a growing file in another way.
 _LOOK_EVERY_S = 0.5
@@ -148,13 +150,17 @@ def old_params(params_dir: Path, before: datetime, unfinished: Collection[str]) 
 
 
 def remove(paths: Iterable[Path]) -> Removal:
-    """Remove files, and folders of files; go on after one that can't be removed."""
+    """Remove files, and folders of files and tables; go on after one that can't be removed."""
     removed, failed = 0, dict[Path, OSError]()
     for path in paths:
         try:
             if path.is_dir():
-                for file in _entries(path):
-                    file.unlink()
+                for entry in _entries(path):
+                    # Left where the supervisor died too.
+                    if entry.name.endswith(WAREHOUSE_SUFFIX) and entry.is_dir():
+                        shutil.rmtree(entry)
+                    else:
+                        entry.unlink()
                 path.rmdir()
             else:
                 path.unlink()

@@ -99,13 +99,14 @@ class JobAnalysis:
         self, session: SparkSession, name: str, planned: PlannedSource, found: list[Finding]
     ) -> bool:
         """Make a source an empty view; return whether its columns are known."""
+        from py4j.protocol import Py4JJavaError
         from pyspark.errors import PySparkException
 
         source = planned.source
         where = f"{planned.view} ({source.format} {planned.location})"
         try:
             schema = self._schema(session, planned)
-        except (PySparkException, FrameworkError) as error:
+        except (PySparkException, Py4JJavaError, FrameworkError, OSError) as error:
             reason = str(error).strip()
             is_fault = source.schema is not None
             text = f"{where}: its schema is refused: {reason}"

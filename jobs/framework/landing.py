@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,12 @@ from framework.plan import Plan, PlannedSink, PlannedSource, plan_landing
 from framework.read.scan_metrics import Scans
 from framework.read.source_files import require_sources
 from framework.read.sources import opened_sources, query
-from framework.session import get_spark, is_running, session_of_its_own
+from framework.session import (
+    get_spark,
+    has_tables_of_run,
+    is_running,
+    session_of_its_own,
+)
 from framework.storage.routed import RoutedFileSystem
 
 if TYPE_CHECKING:
@@ -77,7 +82,7 @@ def _land_all(params: JobParams) -> None:
                     if len(plans) == 1:
                         _land_checked(spark, params, plan)
                         continue
-                    with tables_of_its_own(spark):
+                    with tables_of_its_own(spark) if has_tables_of_run(spark) else nullcontext():
                         _land_checked(session_of_its_own(spark), params, plan)
     dates.raise_failed()
 

@@ -66,6 +66,14 @@ def _warehouse_of_run() -> str | None:
     return for_spark(as_location(folder)) if is_shared and is_ours else None
 
 
+def has_tables_of_run(spark: SparkSession) -> bool:
+    """Return whether the session's tables are to go with the run: the job keeps them nowhere."""
+    folder = os.environ.get(WAREHOUSE_DIR)
+    warehouse = str(spark.conf.get(_WAREHOUSE)).rstrip("/")
+    # By the name, which has no signs that Spark would encode.
+    return not folder or warehouse.rpartition("/")[2] == as_location(folder).rpartition("/")[2]
+
+
 def is_running(spark: SparkSession) -> bool:
     """Return whether the session's application still runs."""
     from py4j.protocol import Py4JError

@@ -16,6 +16,7 @@ from orch_dagster.registry.changes import RowChange
 _MISSING = object()
 # A password within a value: in a URL before its host, or given as an option of it.
 _IN_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+(?=@)")
+_IN_ORACLE = re.compile(r"(?i)(?<=:thin:)([^/\s@]*)/[^\s@]+(?=@)")
 _IN_OPTION = re.compile(
     r"(?i)((?:password|passwd|pwd|secret|token|api[._-]?key)\s*[=:]\s*)[^\s&;,]+"
 )
@@ -126,5 +127,6 @@ def _masked(key: str, value: Any, patterns: Sequence[str]) -> Any:
     if is_secret(key, value, patterns) and not is_secret_ref(str(value)):
         return MASK
     if isinstance(value, str):
-        return _IN_OPTION.sub(rf"\1{MASK}", _IN_URL.sub(rf"\1:{MASK}", value))
+        shown = _IN_ORACLE.sub(rf"\1/{MASK}", _IN_URL.sub(rf"\1:{MASK}", value))
+        return _IN_OPTION.sub(rf"\1{MASK}", shown)
     return value

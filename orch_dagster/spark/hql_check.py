@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from framework.contract.paths import as_location, for_spark
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_atomically
@@ -101,7 +102,8 @@ def check_hql(
 
 def _request(file: Path, settings: Settings, environ: Mapping[str, str]) -> SubmitRequest:
     spark = find_spark(environ)
-    warehouse = (file.parent / "warehouse").absolute().as_uri()
+    # Not as a URI: Hadoop takes its %20 for three signs.
+    warehouse = for_spark(as_location(str(file.parent / "warehouse")))
     return SubmitRequest(
         spark_home=str(spark.home),
         spark_submit=str(spark.submit),

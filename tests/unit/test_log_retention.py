@@ -75,6 +75,9 @@ def test_before_anything_ran(tmp_path: Path) -> None:
 
 def test_files_and_folders_are_gone_and_the_rest_stays(tmp_path: Path) -> None:
     files = [log(tmp_path / "logs", OLD, 31), params(tmp_path / "params", OLD, 31)]
+    table = files[1] / "job.warehouse" / "t"
+    table.mkdir(parents=True)
+    (table / "part-0.orc").write_text("")
     stays = log(tmp_path / "logs", NEW, 29)
 
     removal = remove([*files, tmp_path / "somebody was faster"])

@@ -39,12 +39,18 @@ class TextWatch:
 
     def damaged(self) -> Mapping[str, int] | None:
         """Return by column how many rows of the pass have such a text, or None if unknown."""
+        from py4j.protocol import Py4JJavaError
+
         if not self._columns:
             return {}
         frame: Any = self.watched
         # Spark tells the counts by its listeners, which it serves with a delay.
-        frame.sparkSession.sparkContext._jsc.sc().listenerBus().waitUntilEmpty()
         observation: Any = self._observation
+        try:
+            frame.sparkSession.sparkContext._jsc.sc().listenerBus().waitUntilEmpty()
+        except Py4JJavaError as error:
+            # It waits for 10 s at most.
+            get_logger("framework.verify").warning("Spark's listeners are late: %s", error)
         if not observation._jo.future().isCompleted():
             get_logger("framework.verify").warning("whether texts are damaged is unknown")
             return None

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from framework.contract.formats import AVRO, CSV, JSON, ORC, PARQUET, Format, format_of
 
@@ -60,12 +60,13 @@ _KINDS = (
     _Kind(b"PK\x05\x06", "an empty zip archive", _UNPACK),
     _Kind(b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
     _Kind(b"Rar!\x1a\x07", "a rar archive", _UNPACK),
-    _Kind(b"PAR1", "Parquet", "give the source the format parquet"),
     _Kind(b"Obj\x01", "Avro", "give the source the format avro"),
     _Kind(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook (.xls)", "deliver it as csv"),
     _Kind(b"%PDF-", "a PDF", "deliver it as csv"),
 )
 _BZIP2 = _Kind(b"BZh", "bzip2", "name it .bz2")
+_PARQUET = _Kind(b"PAR1", "Parquet", "give the source the format parquet")
+_PARQUET_HEADER = 64
 _ORC = _Kind(b"ORC", "ORC", "give the source the format orc")
 _WORKBOOK = _Kind(
     b"PK", "an Excel workbook (.xlsx)", "deliver it as csv, or read it by format excel"
@@ -337,27 +338,39 @@ def _kind(data: bytes) -> _Kind | None:
     # Text may begin with these letters.
     if data.startswith(_ORC.start) and data[3:4] < b"\t":
         return _ORC
+    if data.startswith(_PARQUET.start) and min(data[4:_PARQUET_HEADER], default=9) < ord("\t"):
+        return _PARQUET
     if data[_TAR_MARK] == b"ustar":
         return _TAR
     return next((kind for kind in _KINDS if data.startswith(kind.start)), None)
 
 
 def _unzipped(wbits: int) -> Callable[[bytes], bytes | None]:
-    def unzip(data: bytes) -> bytes | None:
-        try:
-            return zlib.decompressobj(wbits).decompress(data, HEAD_BYTES)
-        except zlib.error:
-            # Damage is for Spark's codec to tell.
-            return None
-
-    return unzip
+    return lambda data: _unpacked(data, lambda: zlib.decompressobj(wbits))
 
 
 def _unbzipped(data: bytes) -> bytes | None:
-    try:
-        return bz2.BZ2Decompressor().decompress(data, HEAD_BYTES)
-    except OSError:
-        return None
+    return _unpacked(data, bz2.BZ2Decompressor)
+
+
+def _unpacked(data: bytes, member: Callable[[], _Member]) -> bytes | None:
+    """Unpack the first bytes of a file, which may hold several packed ones, end to end."""
+    text = b""
+    # Damage is for Spark's codec to tell.
+    with contextlib.suppress(zlib.error, OSError):
+        while data and len(text) < HEAD_BYTES:
+            each = member()
+            text += each.decompress(data, HEAD_BYTES - len(text))
+            data = each.unused_data
+        return text
+    return text or None
+
+
+class _Member(Protocol):
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
 _GZIP_WBITS = 31

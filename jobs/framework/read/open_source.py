@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from framework.contract.context_params import spelled
 from framework.contract.formats import CSV, format_of
 from framework.contract.paths import base_location, for_spark, resolve
 from framework.params import table_options
@@ -44,7 +45,8 @@ def read_source(
             `env:NAME` and that variable is not set.
         PartitionTypesError: If a file with the types of partition columns can't be read.
     """
-    given = resolved(options)
+    # Scripts give values such as True, which Spark's reader takes too.
+    given = spelled(resolved(options))
     reader = spark.read.format(format).options(**given)
     if schema:
         reader = reader.schema(schema)

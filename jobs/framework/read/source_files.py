@@ -36,10 +36,11 @@ _MOST_HEADS, _MOST_HEADS_ELSEWHERE = 2_000, 32
 _AT_ONCE = 8
 _SHOWN_FILES = 5
 
-# Names that no one delivers: of Spark, of tools, of landings.
+# Names that hold no rows: of Spark, of tools, of landings, and signs that a delivery is complete.
 _NO_DATA = re.compile(
     r"_SUCCESS|_(committed|started)_.*|_(common_)?metadata|_temporary|_landing|_rejected"
     r"|_partition_types-.*|_delta_log|_spark_metadata|\.hoodie|\.DS_Store|.*\.crc"
+    r"|_[A-Z]+|_(?i:manifest|control)(\..*)?"
 )
 _FILTERS = ("pathglobfilter", "modifiedbefore", "modifiedafter")
 _INFERRED = ("csv", "json", "orc", "parquet", "avro")
@@ -188,6 +189,11 @@ class SourceLook:
             return Emptiness(f"{_shown(files.read)} has a header and no records", True)
         return None
 
+    @property
+    def has_time_filter(self) -> bool:
+        """Return whether an option on times may leave out files that were looked at."""
+        return any(name.lower() in _FILTERS[1:] for name in self._options)
+
     def may_be_filtered(self) -> Emptiness | None:
         """Return the options on times that may leave files out, None if there are none."""
         names = [name for name in self._options if name.lower() in _FILTERS[1:]]
@@ -225,7 +231,11 @@ class SourceLook:
         else:
             parts = entry.location.removeprefix(root).strip("/").split("/")
         if any(_is_hidden(part) for part in parts):
-            is_data = entry.size_bytes and not any(_NO_DATA.fullmatch(part) for part in parts)
+            is_data = (
+                entry.size_bytes
+                and self._is_chosen(parts[-1])
+                and not any(_NO_DATA.fullmatch(part) for part in parts)
+            )
             return "hidden" if is_data else None
         if not self._is_chosen(parts[-1]):
             return "filtered"
@@ -264,9 +274,10 @@ def require_sources(
         look = SourceLook(fs, planned)
         faults += [f"{planned.view}: {fault}" for fault in look.faults()]
         content = [f"{planned.view}: {fault}" for fault in look.content_faults()]
-        if refuses_content:
+        is_refused = refuses_content and not look.has_time_filter
+        if is_refused:
             faults += content
-        warnings = [*look.warnings(), *([] if refuses_content else content)]
+        warnings = [*look.warnings(), *([] if is_refused else content)]
         for warning in warnings:
             get_logger("framework.sources").warning("%s", warning)
     if faults:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _SPECIAL = re.compile(r"[*?\[\]{}\\]")
 _BRACES = re.compile(r"(?<!\\)\{((?:[^{}\\]|\\.)*)\}")
 _ESCAPED = re.compile(r"\\(.)")
+_STARS = re.compile(r"(?<!\\)\*{2,}")
 
 
 def has_pattern(location: str) -> bool:
@@ -99,9 +100,11 @@ def name_matches(name: str, pattern: str) -> bool:
 
 
 def as_glob(pattern: str) -> str:
-    """Return a pattern in the spelling of Python's glob, which has no `\\`.
+    """Return a pattern in the spelling of Python's glob, which has no `\\`; `**` is `*` to Hadoop.
 
     >>> as_glob(r"a\\[1\\]*"), as_glob("[^a]?")
     ('a[[]1[]]*', '[!a]?')
+    >>> as_glob("a**.csv")
+    'a*.csv'
     """
-    return _ESCAPED.sub(r"[\1]", pattern).replace("[^", "[!")
+    return _ESCAPED.sub(r"[\1]", _STARS.sub("*", pattern)).replace("[^", "[!")

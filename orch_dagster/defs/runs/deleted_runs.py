@@ -69,7 +69,6 @@ def end_deleted_runs(
     Raises:
         UnknownRunError: If `gone` names a run that has no such row, several, or one that lives.
         StoreError: If the store can't be read or written; a second call is safe.
-        OrchError: If the file that names a process can't be read.
     """
     rows = _started_rows(store, since)
     missing = {row.run_id for row in rows if row.run_id} - _existing(instance, rows)

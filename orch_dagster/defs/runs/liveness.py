@@ -77,20 +77,15 @@ def write_process(params_dir: Path, run_id: str, tags: Mapping[str, str]) -> Non
 
 
 def read_process(params_dir: Path, run_id: str) -> dict[str, str] | None:
-    """Return the tags of a run's process, or None if this home has no such file.
+    """Return the tags of a run's process, or None if no file of this home tells them.
 
-    Raises:
-        OrchError: If the file can't be read.
+    A file that can't be read, of another user or damaged, tells nothing: the process is unknown.
     """
     path = params_dir / run_id / _PROCESS_FILE
     try:
         return cast(dict[str, str], json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except (OSError, ValueError):
         return None
-    except (OSError, ValueError) as error:
-        raise OrchError(f"{path}, which names the process of a run, can't be read: {error}") from (
-            error
-        )
 
 
 def _started_s(pid: int) -> float:

@@ -19,6 +19,7 @@ from dagster import (
 )
 from pydantic import Field
 
+from framework.contract.params_file import WAREHOUSE_SUFFIX
 from framework.contract.secret_names import SPARK_PREFIX
 from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.bundle.secrets import SecretError, Secrets
@@ -187,7 +188,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             # Before it exists, as it may hold secrets.
             stack.callback(submission.properties_file.unlink, missing_ok=True)
             command = submission.prepare(session.get_bootstrap_env_vars())
-            warehouse = submission.properties_file.with_suffix(".warehouse").absolute()
+            warehouse = submission.properties_file.with_suffix(WAREHOUSE_SUFFIX).absolute()
             # Of an earlier attempt whose supervisor was killed.
             shutil.rmtree(warehouse, ignore_errors=True)
             command = with_warehouse(command, warehouse)

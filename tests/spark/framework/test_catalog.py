@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from framework.catalog import tables_of_its_own
+from framework.session import has_tables_of_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,3 +72,14 @@ def test_each_of_several_dates_has_tables_of_its_own(
     landing._land_all(parse_params(document(biz_dts=days, hql="x.hql"), "p.json"))  # pyright: ignore[reportPrivateUsage]
     assert home.rows() == [("14", days[0]), ("15", days[1])]
     assert not home.spark.catalog.tableExists("of_a_date")
+
+
+def test_a_warehouse_that_the_job_sets_keeps_its_tables(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert has_tables_of_run(spark)
+    warehouse = str(spark.conf.get("spark.sql.warehouse.dir"))
+    monkeypatch.setenv("JOB_WAREHOUSE_DIR", "/params of/run/" + warehouse.rpartition("/")[2])
+    assert has_tables_of_run(spark)
+    monkeypatch.setenv("JOB_WAREHOUSE_DIR", "/params of/run/job.warehouse")
+    assert not has_tables_of_run(spark)

@@ -138,6 +138,14 @@ def test_what_is_not_known_is_a_note(checked: Checked) -> None:
     assert [(line, is_note) for line, _, is_note in checked.at(hql)] == [(1, True), (2, True)]
 
 
+def test_a_file_that_can_not_be_read_leaves_its_columns_unknown(checked: Checked) -> None:
+    (checked.root / "in").mkdir()
+    (checked.root / "in" / "cut.parquet").write_bytes(b"PAR1 and no footer")
+    (finding,) = checked.job("SELECT a FROM row1", sources=[{"format": "parquet", "path": "in"}])
+    assert finding.is_note
+    assert finding.text.startswith("the schema of row1 (parquet ")
+
+
 def test_what_the_job_would_refuse_besides_is_found(checked: Checked) -> None:
     (finding,) = checked.job(None, sources=[{**CSV, "schema": "id INTT"}])
     assert finding.text.startswith("row1 (csv ")

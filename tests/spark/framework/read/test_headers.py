@@ -243,6 +243,8 @@ def test_readers_of_scripts_compare_headers_too(
         read_csv(spark, "a.csv", schema=SCHEMA, options={"header": "true"})
     options = {"header": "true", "enforceSchema": "true"}
     assert read_csv(spark, "a.csv", schema=SCHEMA, options=options).count() == 1
+    as_it_is: dict[str, Any] = {**options, "header": True}
+    assert read_csv(spark, "a.csv", schema=SCHEMA, options=as_it_is).count() == 1
 
 
 def test_a_file_that_goes_before_its_header_is_read(home: Home) -> None:

@@ -165,6 +165,24 @@ def test_hidden_names_are_refused_even_where_no_rows_are_right(
     assert home.rows() == ROWS
 
 
+@pytest.mark.parametrize("name", ["_DONE", "_MANIFEST", "_manifest.json", "_Control.txt"])
+def test_signs_that_a_delivery_is_complete_are_no_rows(land: Land, home: Home, name: str) -> None:
+    assert land({f"in/{name}": b"1 file"}, "in", allow_empty=True) == []
+
+
+def test_hidden_names_that_a_filter_leaves_out_are_not_missed(land: Land, home: Home) -> None:
+    files = {"in/_rows.txt": b"1 row"}
+    assert land(files, "in", allow_empty=True, options={"pathGlobFilter": "*.csv"}) == []
+
+
+def test_content_that_a_filter_on_times_may_leave_out_is_only_warned_of(
+    land: Land, home: Home
+) -> None:
+    files = {"in/a.csv": TEXT.encode("latin-1")}
+    options = {"header": "true", "modifiedBefore": "2000-01-01T00:00:00"}
+    assert land(files, "in", allow_empty=True, options=options) == []
+
+
 def test_a_hidden_folder_on_the_way(land: Land, home: Home) -> None:
     files = {"in/_late/a.csv": TEXT.encode()}
     assert "in/_late/a.csv: Spark skips" in refusal(SourceFilesError, land, files, "in")

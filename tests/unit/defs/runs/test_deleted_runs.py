@@ -130,6 +130,9 @@ def test_a_run_that_nothing_here_knows_is_unknown_until_somebody_says_it_is_over
 
     assert look(location, params) == (0, 2)
     assert statuses(location.store) == {"first": "Started"}
+    (params / run.run_id).mkdir(parents=True)
+    (params / run.run_id / "run.process.json").write_text("{cut")
+    assert look(location, params) == (0, 2)
     assert look(location, params, gone=(run.run_id[:8],)) == (1, 1)
     of_run = {row["run_id"]: row["status"] for row in location.store.read(EXECUTION_LOG)}
     assert of_run == {run.run_id: f"Failed: {DECLARED_GONE}", other.run_id: "Started"}

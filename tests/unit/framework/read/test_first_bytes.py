@@ -67,6 +67,7 @@ def tarred() -> bytes:
         (b"id,name\n1,A\0n\n", {}),
         (b"ORC,name\n1,Ann\n", {}),
         (b"BZh91,name\n1,Ann\n", {}),
+        (b"PAR1_CODE,name\n1,Ann\n", {}),
         (b"", {}),
         # The last character of what is read is cut.
         (b"x" * (HEAD_BYTES - 1) + "ö".encode(), {}),
@@ -209,6 +210,8 @@ def test_formats_with_columns() -> None:
         ("a", b"\xff\xfe", True),
         ("a", b"\n \r\n\t", True),
         ("a.gz", gzip.compress(b"\n"), True),
+        ("a.gz", gzip.compress(b"") + gzip.compress(b"id\n1\n"), False),
+        ("a.bz2", bz2.compress(b"") + bz2.compress(b"id\n1\n"), False),
         ("a", b"id\n", False),
         ("a", b" " * (HEAD_BYTES + 1), False),
         ("a.zst", b"\x28\xb5\x2f\xfd", False),
@@ -221,6 +224,8 @@ def test_blank(name: str, data: bytes, expected: bool) -> None:
 def test_a_header_and_records_of_nothing() -> None:
     assert has_header_only(head(b"id,name\r\n\n"), "csv", {"header": "true"})
     assert not has_header_only(head(b"id,name\n"), "csv", {})
+    packed = gzip.compress(b"id\n") + gzip.compress(b"1\n")
+    assert not has_header_only(head(packed, "a.gz"), "csv", {"header": "true"})
     assert not has_header_only(head(b"id\n1\n"), "csv", {"header": "true"})
     assert lands_nulls_only(head(b"{}\n{}\n"), "json", {}) == "{}, a record without fields"
     assert lands_nulls_only(head(b"\xef\xbb\xbf"), "json", {"multiLine": "true"})
