@@ -62,6 +62,11 @@ def _place_in_order(item: pytest.Item) -> tuple[int, bool]:
     return _TIERS.index(tier) if tier in _TIERS else len(_TIERS), item.path.name not in _LONGEST
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: those of an archive hold the time, and workers must agree."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail what is skipped in CI without a reason that holds there too."""
