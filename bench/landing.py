@@ -21,6 +21,7 @@ import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from run_overhead import bare_command
 
@@ -56,7 +57,9 @@ def widen(home: Path, rows: int) -> None:
     """Replace the extracts of both days by wide ones in several files, with repeated contracts."""
     from pyspark.sql import SparkSession, functions
 
-    builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+    # The stubs take the builder for a property of the class.
+    new: Any = SparkSession.builder
+    builder = new.master("local[2]").config("spark.ui.enabled", "false")
     spark = builder.config("spark.driver.memory", DRIVER_MEMORY).getOrCreate()
     for day in DAYS:
         for path in (CONTRACT_PATH, HOLDER_PATH):

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -131,7 +131,7 @@ def seconds_to_step(environment: dict[str, str], job: str) -> float:
 
 
 @contextmanager
-def registry_of(jobs: int) -> Iterator[tuple[dict[str, str], str]]:
+def registry_of(jobs: int) -> Generator[tuple[dict[str, str], str]]:
     """Create a home with that many jobs; yield its environment and the name of one job."""
     with tempfile.TemporaryDirectory() as folder:
         dagster_home = str(Path(folder) / ".orch" / "dagster")

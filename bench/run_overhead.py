@@ -42,7 +42,7 @@ def bare_command(home: Path, job_name: str, biz_dt: str) -> tuple[list[str], dic
     store.close()
     params = home / "bench.json"
     params.write_text(bundle.to_json(), encoding="utf-8")
-    job = JobSubmit(bundle, Secrets(), params, home / "bench.log")
+    job = JobSubmit(bundle, Secrets(), params, home / "bench.properties", home / "bench.log")
     command = prepare_job(job, settings, pipes_env={})
     return list(command.argv), {**os.environ, **command.env}
 
