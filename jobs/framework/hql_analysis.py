@@ -31,7 +31,7 @@ _WITHOUT_COLUMNS = ("DropTable", "DropView", "UncacheTable", "CacheTable", "Refr
 
 @dataclass
 class Analysis:
-    """What the analysis of a file found.
+    """The findings of the analysis of a file.
 
     Attributes:
         result: The columns of the last query; None if they are not known.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from framework.contract import variables
 from framework.contract.context_params import BIZ_DT
 from framework.contract.formats import format_of
+from framework.contract.hql_finding import HqlFinding
 from framework.contract.paths import base_location, is_local
 from framework.errors import FrameworkError, HqlError, ParamsError
 from framework.hql_analysis import analyze_script
@@ -33,25 +34,6 @@ if TYPE_CHECKING:
 _SESSION_PROPERTY = "spark.sql."
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A finding on a job.
-
-    Attributes:
-        job_name: The job.
-        text: The fault, or what is not known.
-        file: The HQL file; None if the finding is not about one.
-        line: Its line, if known.
-        is_note: True if it is no fault.
-    """
-
-    job_name: str
-    text: str
-    file: str | None = None
-    line: int | None = None
-    is_note: bool = False
-
-
 @dataclass
 class JobAnalysis:
     """The analysis of jobs, each of which may read what an earlier one lands.
@@ -67,19 +49,19 @@ class JobAnalysis:
     def __post_init__(self) -> None:
         self._landed: dict[tuple[str, str], tuple[PlannedSink, StructType]] = {}
 
-    def findings(self, document: Any) -> list[Finding]:
+    def findings(self, document: Any) -> list[HqlFinding]:
         """Analyze one job by its params document."""
         name = str(document["metadata"]["job_name"])
         try:
             params = parse_params(document, name)
             plan = plan_landing(params, params.biz_dt, self.base)
         except ParamsError as error:
-            return [Finding(name, problem) for problem in error.problems]
+            return [HqlFinding(name, problem) for problem in error.problems]
         except HqlError as error:
             return [_of_hql(name, error)]
         session = session_of_its_own(self.spark)
         _set_properties(session, document)
-        found: list[Finding] = []
+        found: list[HqlFinding] = []
         is_known = [self._open(session, name, each, found) for each in plan.sources]
         if not all(is_known):
             return found
@@ -96,7 +78,7 @@ class JobAnalysis:
         return found
 
     def _open(
-        self, session: SparkSession, name: str, planned: PlannedSource, found: list[Finding]
+        self, session: SparkSession, name: str, planned: PlannedSource, found: list[HqlFinding]
     ) -> bool:
         """Make a source an empty view; return whether its columns are known."""
         from py4j.protocol import Py4JJavaError
@@ -111,12 +93,14 @@ class JobAnalysis:
             is_fault = source.schema is not None
             text = f"{where}: its schema is refused: {reason}"
             found.append(
-                Finding(name, text if is_fault else _unknown(where, reason), is_note=not is_fault)
+                HqlFinding(
+                    name, text if is_fault else _unknown(where, reason), is_note=not is_fault
+                )
             )
             return False
         if schema is None:
             reason = "it has no `schema`, no job lands it, and there are no such files here"
-            found.append(Finding(name, _unknown(where, reason), is_note=True))
+            found.append(HqlFinding(name, _unknown(where, reason), is_note=True))
             return False
         session.createDataFrame([], schema).createOrReplaceTempView(planned.view)
         return True
@@ -155,7 +139,7 @@ class JobAnalysis:
 
     def _land(
         self, session: SparkSession, name: str, plan: Plan, result: StructType
-    ) -> Iterator[Finding]:
+    ) -> Iterator[HqlFinding]:
         """Remember the columns of each sink as they are read back."""
         from pyspark.sql.types import DateType, StructField
 
@@ -164,7 +148,7 @@ class JobAnalysis:
             try:
                 shaped = shape(rows, planned, plan.biz_dt.isoformat()).schema
             except FrameworkError as error:
-                yield Finding(name, str(error))
+                yield HqlFinding(name, str(error))
                 continue
             if planned.place and not format_of(planned.sink.format).tells_columns:
                 continue
@@ -187,11 +171,11 @@ def _with(schema: StructType, fields: Sequence[Any]) -> StructType:
     return type(schema)([*schema.fields, *fields])
 
 
-def _of_hql(name: str, error: HqlError, *, is_note: bool = False) -> Finding:
+def _of_hql(name: str, error: HqlError, *, is_note: bool = False) -> HqlFinding:
     where = f"{error.file}{'' if error.line is None else f':{error.line}'}: "
     # Spark adds the plan of the query.
     text = str(error).removeprefix(where).partition(";\n")[0]
-    return Finding(name, text, error.file, error.line, is_note)
+    return HqlFinding(name, text, error.file, error.line, is_note)
 
 
 def _set_properties(session: SparkSession, document: Mapping[str, Any]) -> None:

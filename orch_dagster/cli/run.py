@@ -22,7 +22,7 @@ from orch_dagster.registry.location import Location, load_location
 from orch_dagster.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from dagster._core.definitions.reconstruct import ReconstructableJob  # noqa: TID251 - a type
+    from orch_dagster.defs.dagster_internals.repository_jobs import ReconstructableJob
 
 _INVOCATION_TAG = "orch/invocation"
 

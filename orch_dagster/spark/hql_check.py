@@ -7,10 +7,10 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from framework.contract.hql_finding import HqlFinding
 from framework.contract.paths import as_location, for_spark
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.errors import OrchError
@@ -37,30 +37,6 @@ _PROPERTIES = {
 
 class HqlCheckError(OrchError):
     """The process that analyzes ended without an answer."""
-
-
-@dataclass(frozen=True)
-class HqlFinding:
-    """A finding on the HQL of a job.
-
-    Attributes:
-        job_name: The job.
-        text: The fault, or what is not known.
-        file: The HQL file; None if the finding is not about one.
-        line: Its line, if known.
-        is_note: True if it is no fault.
-    """
-
-    job_name: str
-    text: str
-    file: str | None = None
-    line: int | None = None
-    is_note: bool = False
-
-    def __str__(self) -> str:
-        line = "" if self.line is None else f":{self.line}"
-        place = "" if self.file is None else f"{self.file}{line}: "
-        return f"{place}{self.job_name}: {self.text}"
 
 
 def check_hql(

@@ -47,7 +47,7 @@ _INFERRED = ("csv", "json", "orc", "parquet", "avro")
 
 
 class Emptiness(NamedTuple):
-    """Why a source has no rows; `is_certain` if its files really have none."""
+    """The reason why a source has no rows; `is_certain` if its files really have none."""
 
     text: str
     is_certain: bool

@@ -1,4 +1,4 @@
-"""Which business dates of a group are due now, from the control tables and the instance's runs."""
+"""Tell the due dates of a group, from the control tables and the instance's runs."""
 
 from __future__ import annotations
 

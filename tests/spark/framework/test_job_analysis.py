@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from framework.job_analysis import Finding, JobAnalysis
+from framework.contract.hql_finding import HqlFinding
+from framework.job_analysis import JobAnalysis
 from tests.samples import document
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Checked:
         sources: list[dict[str, Any]] | None = None,
         sinks: list[dict[str, Any]] | None = None,
         properties: dict[str, str] | None = None,
-    ) -> list[Finding]:
+    ) -> list[HqlFinding]:
         context: dict[str, Any] = {"sources": sources or [CSV]}
         context["sinks"] = sinks or [
             {**PARENT, "path": f"out/{name}", "partition_cols": ["biz_dt"]}
