@@ -15,8 +15,12 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR)
 
-_FILE_GONE = re.compile(r"File (?P<path>\S.*) does not exist")
-_NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|quota of .* is exceeded")
+_FILE = re.compile(r"File (?=\S)")
+_GONE = " does not exist"
+# Bounded, as searches for an end that never comes take time by the square of the text's length.
+_NO_SPACE = re.compile(
+    r"No space left on device|Disk quota exceeded|quota of .{1,500}? is exceeded"
+)
 # Java's causes may form a cycle.
 _MOST_CAUSES = 20
 
@@ -46,9 +50,8 @@ def explained(root: str) -> Generator[None]:
         yield
     except Py4JJavaError as error:
         for text in _texts(error.java_exception):
-            gone = _FILE_GONE.search(text)
-            if gone:
-                raise SourceGoneError(as_location(gone["path"])) from error
+            if path := _file_gone(text):
+                raise SourceGoneError(as_location(path)) from error
             if _NO_SPACE.search(text):
                 _close_abandoned_files()
                 raise PublishError(
@@ -57,6 +60,12 @@ def explained(root: str) -> Generator[None]:
                     "fit in memory (spark.local.dir), and start the job again"
                 ) from error
         raise
+
+
+def _file_gone(text: str) -> str | None:
+    """Return the path in `File <path> does not exist`, or None."""
+    start, end = _FILE.search(text), text.rfind(_GONE)
+    return text[start.end() : end] if start and start.end() < end else None
 
 
 def _close_abandoned_files() -> None:

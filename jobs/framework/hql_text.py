@@ -10,6 +10,7 @@ Spark substitutes `${name}` before it parses, inside strings too, and inserts ''
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -72,11 +73,12 @@ def split(text: str) -> tuple[Statement, ...]:
     """Return the statements of a file, without those that hold only comments and blanks."""
     statements: list[Statement] = []
     code: list[tuple[str, int]] = []
+    line_ends = [at for at, character in enumerate(text) if character == "\n"]
     start = 0
     for kind, piece, at in [*_scan(text), ("end", "", len(text))]:
         if kind == "end":
             if any(part.strip() for part, _ in code):
-                statements.append(_statement(text, start, at, code))
+                statements.append(_statement(text[start:at], start, code, line_ends))
             start, code = at + len(piece), []
         elif kind != "comment":
             code.append((piece, at))
@@ -111,8 +113,9 @@ def unset(statements: Collection[Statement], known: Collection[str]) -> Iterator
             names.add(statement.assigned)
 
 
-def _statement(text: str, start: int, end: int, code: list[tuple[str, int]]) -> Statement:
-    body = text[start:end]
+def _statement(
+    body: str, start: int, code: list[tuple[str, int]], line_ends: list[int]
+) -> Statement:
     begin = start + len(body) - len(body.lstrip())
     variables: list[Variable] = []
     for run, at in _joined(code):
@@ -123,10 +126,10 @@ def _statement(text: str, start: int, end: int, code: list[tuple[str, int]]) -> 
                     text=spark[0] if spark else match[0],
                     prefix=(spark["prefix"] or "") if spark else "",
                     name=spark["name"] if spark else "",
-                    line=_line(text, at + match.start()),
+                    line=_line(line_ends, at + match.start()),
                 )
             )
-    return Statement(text[begin:end].rstrip(), _line(text, begin), tuple(variables))
+    return Statement(body.strip(), _line(line_ends, begin), tuple(variables))
 
 
 def _joined(code: list[tuple[str, int]]) -> Iterator[tuple[str, int]]:
@@ -166,5 +169,5 @@ def _comment_end(text: str, start: int) -> int:
     return len(text)
 
 
-def _line(text: str, offset: int) -> int:
-    return text.count("\n", 0, offset) + 1
+def _line(line_ends: list[int], offset: int) -> int:
+    return bisect_left(line_ends, offset) + 1

@@ -16,7 +16,9 @@ from orch_dagster.registry.changes import RowChange
 _MISSING = object()
 # A password within a value: in a URL before its host, or given as an option of it.
 _IN_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+(?=@)")
-_IN_ORACLE = re.compile(r"(?i)(?<=:thin:)([^/\s@]*)/[^\s@]+(?=@)")
+# Each word up to its @, so that a long value is searched once.
+_UP_TO_HOST = re.compile(r"[^\s@]+@?")
+_ORACLE = re.compile(r"(?i):thin:")
 _IN_OPTION = re.compile(
     r"(?i)((?:password|passwd|pwd|secret|token|api[._-]?key)\s*[=:]\s*)[^\s&;,]+"
 )
@@ -127,6 +129,13 @@ def _masked(key: str, value: Any, patterns: Sequence[str]) -> Any:
     if is_secret(key, value, patterns) and not is_secret_ref(str(value)):
         return MASK
     if isinstance(value, str):
-        shown = _IN_ORACLE.sub(rf"\1/{MASK}", _IN_URL.sub(rf"\1:{MASK}", value))
+        shown = _UP_TO_HOST.sub(_without_oracle_login, _IN_URL.sub(rf"\1:{MASK}", value))
         return _IN_OPTION.sub(rf"\1{MASK}", shown)
     return value
+
+
+def _without_oracle_login(word: re.Match[str]) -> str:
+    """Mask the password of `…:thin:user/password@`."""
+    text, driver = word[0], _ORACLE.search(word[0])
+    start = text.find("/", driver.end()) + 1 if driver else 0
+    return f"{text[:start]}{MASK}@" if start and text[start:-1] and text[-1] == "@" else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from framework.contract.causes import deepest_first, without_frames
 from orch_dagster.text import clip_utf8
@@ -20,7 +20,11 @@ _FOREIGN_ARCHIVE = re.compile(r"(pyspark|py4j-.*|framework-.*|dagster_pipes-.*)\
 _PYTHON_LIBRARY = re.compile(r"python3\.\d+")
 _FRAME = re.compile(r'\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
 # It is alone on its line, or ends a Java message that contains a worker's traceback.
-_TRACEBACK = re.compile(r"(\S+\.PythonException: )?Traceback \(most recent call last\):\s*$")
+_TRACEBACK = re.compile(
+    r"(?:(?<!\S)\S+\.PythonException: )?Traceback \(most recent call last\):\s*$"
+)
+# A tail may hold thousands, and each is followed to its end.
+_MOST_TRACEBACKS = 100
 _CAUSED_BY = "Caused by: "
 _JAVA_FRAME = re.compile(r"\s+at [\w.$/<>]+\(|\s*\.\.\. \d+ (more|elided)")
 _LOG_LINE = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d [A-Z]+ ")
@@ -117,12 +121,12 @@ def last_traceback(tail: str) -> str | None:
 def printed_exception(tail: str) -> tuple[str, str, list[str]] | None:
     """Return type, message and stack of the last Python traceback of an output, or None."""
     lines = tail.splitlines()
-    for start in reversed(range(len(lines))):
-        if _TRACEBACK.search(lines[start]):
-            exception = _read_traceback(lines[start + 1 :])
-            # None if a log line of another process has split the traceback.
-            if exception is not None:
-                return exception
+    starts = (n for n in reversed(range(len(lines))) if _TRACEBACK.search(lines[n]))
+    for start in islice(starts, _MOST_TRACEBACKS):
+        exception = _read_traceback(lines[start + 1 :])
+        # None if a log line of another process has split the traceback.
+        if exception is not None:
+            return exception
     return None
 
 

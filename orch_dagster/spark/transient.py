@@ -12,8 +12,9 @@ _OF_THE_JVM = frozenset({"Py4JJavaError", "Py4JNetworkError", "UnknownException"
 _LOST_EXECUTOR = re.compile(r"ExecutorLostFailure|Lost executor|executor \S+ exited|Worker lost")
 _PORT_IN_USE = re.compile(r"BindException|Address already in use")
 _STORE_TIMEOUT = re.compile(
-    r"org\.apache\.kudu\.client\.\w+: .*(cannot complete before timeout|[Tt]imed out)"
-    r"|SQLTransient\w*Exception|SQLTimeoutException|SQLRecoverableException"
+    # With bounds, as a text may repeat the beginning thousands of times without the end.
+    r"org\.apache\.kudu\.client\.\w+: .{,4000}(cannot complete before timeout|[Tt]imed out)"
+    r"|SQLTransient\w{,100}Exception|SQLTimeoutException|SQLRecoverableException"
     r"|SocketTimeoutException|ConnectException: Connection refused|Connection reset"
 )
 _CAUSES = {

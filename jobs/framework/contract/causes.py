@@ -15,12 +15,20 @@ CARRIERS = frozenset({"Py4JJavaError", "PythonException", "UnknownException"})
 _DEEPEST_CHARACTERS = 280
 _SENTENCE_CHARACTERS = 180
 _ELLIPSIS = "…"
+# A message may quote a plan or a record of any length, and its causes may be thousands. What an
+# outer exception says is at its beginning, and the deepest cause at its end.
+_HEAD_CHARACTERS, _TAIL_CHARACTERS = 32_768, 98_304
+_MOST_CAUSES = 50
 
 _CAUSED_BY = "Caused by: "
 _JAVA_FRAME = re.compile(r"\s+at [\w.$/<>]+\(|\s*\.\.\. \d+ (more|elided)")
 _PYTHON_FRAME = re.compile(r'\s*File "[^"]+", line \d+')
 # It is alone on its line, or ends a Java message that contains a worker's traceback.
-_TRACEBACK = re.compile(r"(\S+\.PythonException: )?Traceback \(most recent call last\):\s*$")
+# The patterns below begin a class only where its text begins: a search that tries every place of a
+# long word takes time by the square of its length.
+_TRACEBACK = re.compile(
+    r"(?:(?<!\S)\S+\.PythonException: )?Traceback \(most recent call last\):\s*$"
+)
 # Marks below a fragment of SQL or Python, suppressed exceptions, links of chains, lines of a log.
 # The driver's stack is followed by the task's causes again.
 _ASIDE = re.compile(
@@ -29,16 +37,18 @@ _ASIDE = re.compile(
     r"|The above exception was the direct cause of"
     r"|\d\d/\d\d/\d\d \d\d:\d\d:\d\d (TRACE|DEBUG|INFO|WARN) "
 )
+_SPARK_EXCEPTION = r"(?:(?<![\w.])[\w.]+\.)?SparkException: "
 _PREAMBLE = re.compile(
-    r"An error occurred while calling \S+\.(?:\s*:\s+|\s+|$)(?:Trace:\s+)?"
+    r"An error occurred while calling \S{1,200}\.(?:\s*:\s+|\s+|$)(?:Trace:\s+)?"
     r"|An exception was thrown from the Python worker\. Please see the stack trace below\.\s*"
-    r"|(?:(?:[\w.]+\.)?SparkException: )?Job aborted due to stage failure:\s*"
-    r"|Task \d+ in stage [\d.]+ failed \d+ times?, most recent failure:\s*"
-    r"|Lost task [\d.]+ in stage [\d.]+ \(TID \d+\) \([^)]*\):\s*"
-    r"|\d\d/\d\d/\d\d \d\d:\d\d:\d\d ERROR \S+: |Exception in thread \"[^\"]*\" "
-    r"|Exception in task [\d.]+ in stage [\d.]+ \(TID \d+\)\s*"
-    r"|Uncaught exception in thread Thread\[[^\]]*\]\s*"
-    r"|(?:[\w.]+\.)?SparkException: (?:Job aborted\.|Writing job aborted\.?|Exception thrown in "
+    rf"|(?:{_SPARK_EXCEPTION})?Job aborted due to stage failure:\s*"
+    r"|Task \d{1,9} in stage [\d.]{1,30} failed \d{1,9} times?, most recent failure:\s*"
+    r"|Lost task [\d.]{1,30} in stage [\d.]{1,30} \(TID \d{1,19}\) \([^)]{0,300}\):\s*"
+    r"|\d\d/\d\d/\d\d \d\d:\d\d:\d\d ERROR \S{1,200}: "
+    r"|Exception in thread \"[^\"]{0,300}\" "
+    r"|Exception in task [\d.]{1,30} in stage [\d.]{1,30} \(TID \d{1,19}\)\s*"
+    r"|Uncaught exception in thread Thread\[[^\]]{0,300}\]\s*"
+    rf"|{_SPARK_EXCEPTION}(?:Job aborted\.|Writing job aborted\.?|Exception thrown in "
     r"awaitResult:)\s*$"
 )
 # The fragment of SQL that failed.
@@ -63,6 +73,7 @@ def deepest_first(name: str, message: str) -> str:
         name: The exception's type.
         message: Its text, which may begin with its type.
     """
+    message = _bounded(message)
     own = re.compile(rf"(?:\w+\.)*{re.escape(name)}(?::\s*|\s*$)")
     blocks = _blocks(own.sub("", message, count=1) if own.match(message) else message)
     texts = [text for text in (_PREAMBLE.sub("", each).strip() for each in blocks) if text]
@@ -71,6 +82,8 @@ def deepest_first(name: str, message: str) -> str:
         return f"{name}: {text}" if text else name
     if name not in CARRIERS:
         texts[0] = f"{name}: {texts[0]}"
+    # The outermost one stays, as its type is the one that was raised.
+    texts = [*texts[:1], *texts[1:][-_MOST_CAUSES:]]
     parts = _distinct(texts[::-1])
     if len(parts) > 1:
         parts[0] = _short(parts[0])
@@ -79,7 +92,18 @@ def deepest_first(name: str, message: str) -> str:
 
 def without_frames(message: str) -> list[str]:
     """Return a message's lines without the stack frames of Java and Python."""
-    return [line for block in _split(message) for line in block]
+    return [line for block in _split(_bounded(message)) for line in block]
+
+
+def _bounded(message: str) -> str:
+    """Leave out the middle of a message that is too long, at ends of lines if there are any."""
+    if len(message) <= _HEAD_CHARACTERS + _TAIL_CHARACTERS:
+        return message
+    head, tail = message[:_HEAD_CHARACTERS], message[-_TAIL_CHARACTERS:]
+    if (end := head.rfind("\n", _HEAD_CHARACTERS // 2)) > 0:
+        head = head[:end]
+    tail = tail[tail.find("\n", 0, _TAIL_CHARACTERS // 2) + 1 :]
+    return f"{head}{_ELLIPSIS}\n{tail}"
 
 
 def _blocks(message: str) -> list[str]:

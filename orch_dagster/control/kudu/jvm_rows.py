@@ -116,5 +116,5 @@ def error_text(error: Any) -> str:
 def _without_trace(text: str) -> str:
     """Remove the trace of the call and names of classes, meant for the client's developers."""
     text = re.split(r": (?:KuduRpc|ScanRequest|Batch)[({]", text, maxsplit=1)[0]
-    text = re.sub(r"Exceptions received: \[|\b(?:\w+\.)+\w+Exception: ", "", text)
+    text = re.sub(r"Exceptions received: \[|(?<![\w.])(?:\w+\.)+\w+Exception: ", "", text)
     return text.removesuffix("]")
