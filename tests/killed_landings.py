@@ -8,7 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from framework.publish.journal import decode, journal_location
+from framework.publish.decoding import decode
+from framework.publish.journal import journal_location
 from tests.held_landings import JOB, KINDS, POINTS_FILE, TABLES, biz_dt_of, day_after, fill
 
 # Every step of publishing, by the function at work there.
@@ -106,7 +107,7 @@ class Dates:
         if not journal.exists():
             return self._content(biz_dt)
         try:
-            state = decode(journal.read_bytes()).state
+            state = decode(journal.read_bytes(), journal.as_posix()).state
         except ValueError:
             os.utime(journal, (0, 0))
             return self._content(biz_dt)

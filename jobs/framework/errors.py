@@ -163,6 +163,31 @@ class LockedError(PublishError):
         super().__init__(problem)
 
 
+class JournalError(PublishError):
+    """The journal at `journal` can't be obeyed; nothing was moved or deleted.
+
+    Args:
+        journal: Its location.
+        fault: What is wrong with it, or with what lies beside it.
+        is_newer: Whether a newer version of the framework wrote it.
+    """
+
+    def __init__(self, journal: str, fault: str, *, is_newer: bool = False) -> None:
+        self.journal = journal
+        folder = journal.rpartition("/")[0]
+        remedy = (
+            "Recover it with the version of the framework that wrote it"
+            if is_newer
+            else "Look whether the date is whole in each sink; where it is not, move its data back "
+            f"from the `old-` or `new-` folder below {folder}, or below the like folder beside "
+            "that sink. Then delete these folders"
+        )
+        super().__init__(
+            f"it is unknown what an earlier landing has done, so nothing was moved or deleted: "
+            f"{fault}. {remedy} (journal: {journal})"
+        )
+
+
 class EmptyResultError(PublishError):
     """The result has no rows and the job does not set allow_empty."""
 

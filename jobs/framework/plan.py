@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from framework.contract.context_params import BIZ_DT
@@ -20,11 +20,12 @@ class Place:
     """The folder `target` that one sink replaces; `below` is its path inside the staging folder.
 
     For a table partitioned by biz_dt, `below` is the `biz_dt=..` folder of the staged table; for a
-    folder of one date it is empty.
+    folder of one date it is empty. `base` is the data root.
     """
 
     target: str
     below: str = ""
+    base: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Plan:
     sinks: tuple[PlannedSink, ...]
     script: Script | None
     variables: dict[str, str]
+    base: str = field(default="", compare=False)
 
     @property
     def rejected(self) -> tuple[str, ...]:
@@ -108,13 +110,14 @@ def plan_landing(params: JobParams, biz_dt: date, base: str) -> Plan:
             PlannedSink(
                 sink,
                 place.root,
-                Place(place.target, place.folder) if place.target else None,
+                Place(place.target, place.folder, base) if place.target else None,
                 resolve(base, sink.path) if place.target else "",
             )
             for sink, place in zip(params.sinks, places.sinks, strict=True)
         ),
         script=load_script(params.hql) if params.hql else None,
         variables=_variables(params, dates),
+        base=base,
     )
 
 

@@ -118,7 +118,14 @@ class Recovery:
         if not specs:
             return []
         request = {
-            "jobs": [{"job_name": spec.job_name, "sinks": _file_sinks(spec)} for spec in specs],
+            "jobs": [
+                {
+                    "job_name": spec.job_name,
+                    "sinks": _file_sinks(spec),
+                    "rejected": _folders_of_rejected(spec),
+                }
+                for spec in specs
+            ],
             "biz_dt": self.biz_dt,
             "gone_hosts": self.gone_hosts,
             "with_session": properties is not None,
@@ -199,6 +206,11 @@ def _file_sinks(spec: JobSpec) -> list[dict[str, Any]]:
         for sink in spec.context.sinks
         if sink.is_staged
     ]
+
+
+def _folders_of_rejected(spec: JobSpec) -> list[str]:
+    records = (source.bad_records for source in spec.context.sources)
+    return [each.path for each in records if each and each.path]
 
 
 def _failed(specs: Collection[JobSpec], error: Exception) -> list[Finding]:

@@ -17,6 +17,7 @@ _URL = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<rest>/.*)$")
 _AUTHORITY = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:(//[^/]*)?")
 # Relative and already normal, so that `resolve` need not normalize it.
 _PLAIN = re.compile(r"[^./\\:][^/\\:]*(/[^./\\:][^/\\:]*)*")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _WINDOWS_DRIVE = re.compile(r"^/[A-Za-z]:/")
 
 
@@ -54,9 +55,43 @@ def resolve(base: str, path: str) -> str:
     return join(base, path.rstrip("/"))
 
 
+def is_absolute(path: str) -> bool:
+    """Return whether a path is a location: absolute, or a URL.
+
+    >>> is_absolute("C:/data"), is_absolute("s3a://b/x"), is_absolute("../x")
+    (True, True, False)
+    """
+    return path.startswith("/") or _ABSOLUTE.match(path) is not None
+
+
+def relative_to(location: str, folder: str) -> str | None:
+    """Return the path from a folder to a location, None if they are on different file systems.
+
+    >>> relative_to("hdfs://nn/t/d=1", "hdfs://nn/t/_x"), relative_to("D:/t", "C:/t")
+    ('../d=1', None)
+    """
+    start, path = _split(location)
+    folder_start, folder_path = _split(folder)
+    return None if start != folder_start else posixpath.relpath(path, folder_path)
+
+
+def from_folder(folder: str, path: str) -> str:
+    """Return the location at which a path leads from a folder; a location stays as it is.
+
+    >>> from_folder("hdfs://nn/t/_x", "../d=1"), from_folder("/t", "../../../u")
+    ('hdfs://nn/t/d=1', '/u')
+    """
+    if is_absolute(path):
+        start, path = _split(path)
+        return start + posixpath.normpath(path)
+    start, folder_path = _split(folder)
+    return start + posixpath.normpath(f"{folder_path}/{path}")
+
+
 def is_within(location: str, folder: str) -> bool:
     """Return whether a location is the folder or anywhere below it."""
-    return f"{_as_hadoop_reads(location)}/".startswith(f"{_as_hadoop_reads(folder)}/")
+    within = _as_hadoop_reads(folder).rstrip("/")
+    return f"{_as_hadoop_reads(location)}/".startswith(f"{within}/")
 
 
 def is_local(location: str) -> bool:
@@ -82,6 +117,13 @@ def join(location: str, *names: str) -> str:
 def parent(location: str) -> str:
     """Return the location of the folder that holds `location`."""
     return location.rstrip("/").rpartition("/")[0]
+
+
+def _split(location: str) -> tuple[str, str]:
+    """Return a location's file system (a URL's start or a drive, else empty) and its path."""
+    drive = re.match(r"[A-Za-z]:(?=/)", location)
+    start = drive.end() if drive else path_start(location)
+    return location[:start], location[start:]
 
 
 def _normal(path: Path) -> str:

@@ -13,6 +13,7 @@ from framework.contract.paths import parent
 from framework.errors import (
     DamagedTextError,
     EmptyResultError,
+    JournalError,
     LockedError,
     PublishError,
     damage_of,
@@ -146,7 +147,7 @@ def _published(
     places = [planned.place for planned in plan.sinks if planned.place]
     full = {each.folder for each in rejected if each.row_count}
     folders = [folder for folder in plan.rejected if folder in full or fs.exists(folder)]
-    swapped = [*places, *map(Place, folders)]
+    swapped = [*places, *(Place(folder, base=plan.base) for folder in folders)]
     if not swapped:
         yield ()
         return
@@ -159,7 +160,7 @@ def _published(
             stage_rejected(fs, rejected, folders, current.staging[len(places) :])
             yield current.staging[: len(places)]
             current.commit()
-    except LockedError:
+    except (LockedError, JournalError):
         # The folders there belong to another landing.
         folders.clear()
         raise

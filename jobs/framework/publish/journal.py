@@ -6,19 +6,32 @@ It is one JSON file per job and date, and also the lock (see lock.py). States:
     swapping   decided: the moves are being carried out  a crash here is rolled forward
     reverting  a move failed: they are being undone      a crash here is rolled back
     done       the new data is in place                  only leftovers are removed
+
+Its paths start at its own folder, so that a copied data folder is recovered in the copy. Those of
+sinks outside of the data root are absolute, and obeyed only where the journal was written.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from framework.contract.paths import join, parent
+from framework.contract.paths import (
+    from_folder,
+    is_absolute,
+    is_within,
+    join,
+    parent,
+    relative_to,
+)
 from framework.publish.processes import LockOwner
 
 FOLDER = "_landing"
 FILE = "journal.json"
+VERSION = 2
+WRITTEN_AT = "written_at"
+PATHS = ("work", "new", "old", "target")
 
 State = Literal["staging", "swapping", "reverting", "done"]
 STATES: tuple[State, ...] = ("staging", "swapping", "reverting", "done")
@@ -40,38 +53,51 @@ class Move:
 
 @dataclass(frozen=True)
 class Journal:
-    """The content of a journal file."""
+    """The content of a journal file.
+
+    Attributes:
+        job_name: The job.
+        biz_dt: The date.
+        owner: The landing's process.
+        state: How far it got.
+        moves: Its moves; the first one's target is beside the journal.
+        roots: The folders in which targets may lie, the data root first; empty: any. The file does
+            not have them.
+    """
 
     job_name: str
     biz_dt: str
     owner: LockOwner
     state: State = "staging"
     moves: tuple[Move, ...] = field(default=())
+    roots: tuple[str, ...] = field(default=(), compare=False)
 
     def encode(self) -> bytes:
         """Return the content of the journal's file."""
-        return json.dumps({"version": 1, **asdict(self)}, indent=1).encode()
+        document: dict[str, Any] = {
+            "version": VERSION,
+            "job_name": self.job_name,
+            "biz_dt": self.biz_dt,
+            "owner": asdict(self.owner),
+            "state": self.state,
+            "moves": [self._encoded(move) for move in self.moves],
+        }
+        if any(is_absolute(move["target"]) for move in document["moves"]):
+            document[WRITTEN_AT] = from_folder(self._folder, ".")
+        return json.dumps(document, indent=1).encode()
 
+    @property
+    def _folder(self) -> str:
+        return landing_folder(self.moves[0].target, self.job_name, self.biz_dt)
 
-def decode(data: bytes) -> Journal:
-    """Return the journal in `data`.
-
-    Raises:
-        ValueError: If the bytes are not a journal (a write was cut off, for example).
-    """
-    try:
-        document = cast("dict[str, Any]", json.loads(data))
-        if document["state"] not in STATES:
-            raise ValueError(f"unknown state {document['state']!r}")
-        return Journal(
-            job_name=document["job_name"],
-            biz_dt=document["biz_dt"],
-            owner=LockOwner(**document["owner"]),
-            state=document["state"],
-            moves=tuple(Move(**move) for move in document["moves"]),
+    def _encoded(self, move: Move) -> dict[str, Any]:
+        document = asdict(move)
+        tree = parent(self.moves[0].target)
+        is_copied_along = is_within(move.target, tree) or all(
+            is_within(each, root) for each in (move.target, tree) for root in self.roots[:1]
         )
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"not a journal: {error!r}") from error
+        paths = {name: relative_to(document[name], self._folder) for name in PATHS}
+        return document | paths if is_copied_along and None not in paths.values() else document
 
 
 def landing_folder(target: str, job_name: str, biz_dt: str) -> str:

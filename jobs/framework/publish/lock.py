@@ -11,14 +11,15 @@ from datetime import datetime, timedelta, timezone
 
 from framework.contract.paths import join, parent
 from framework.contract.process_identity import ProcessProbe
-from framework.errors import LockedError
-from framework.publish.journal import FILE, Journal, decode
+from framework.errors import JournalError, LockedError
+from framework.publish.decoding import MAX_BYTES, JournalFaultError, TornJournalError, decode
+from framework.publish.journal import FILE, Journal, landing_folder
 from framework.publish.processes import LockOwner
 from framework.publish.swap import remove_empty_parents
 from framework.storage.filesystem import FileSystem
 
-# A journal is written right after its creation, so one that is still unreadable after this time
-# was cut off by a crash, before anything was touched.
+# A journal is written right after its creation, so one that is still torn after this time was cut
+# off by a crash.
 TORN_AFTER = timedelta(seconds=60)
 _ATTEMPTS = 5
 
@@ -77,6 +78,7 @@ def holding(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) -> 
 
     Raises:
         LockedError: If another landing of the same job and date holds it.
+        JournalError: If the journal that is there can't be obeyed.
         OSError: If the file system failed.
     """
     with _held_guard:
@@ -181,20 +183,40 @@ def _claim(
 def _read(fs: FileSystem, location: str, mine: Journal) -> tuple[Journal, bytes] | None:
     """Return the journal and its content, or None if it is gone.
 
-    A torn one reads as the journal of a dead landing that moved nothing.
+    A torn one reads as the journal of a dead landing without moves: it is written before the
+    landing's folders are made, so none may lie beside it.
     """
     try:
-        data = fs.read_bytes(location)
+        data = fs.read_head(location, MAX_BYTES + 1)
         modified = fs.modified(location)
     except FileNotFoundError:
         return None
     try:
-        return decode(data), data
-    except ValueError as error:
+        return decode(data, location, mine.roots), data
+    except JournalFaultError as error:
+        raise JournalError(location, str(error), is_newer=error.is_newer) from error
+    except TornJournalError as error:
         if datetime.now(tz=timezone.utc) - modified < TORN_AFTER:
             raise LockedError(
                 location,
                 f"{location} is unreadable and was written less than {TORN_AFTER.seconds} s ago: "
                 "a landing is just starting, or was cut off; start the job again in a minute",
             ) from error
-        return replace(mine, owner=replace(mine.owner, run_id="unknown")), data
+        # A claim to take over lies beside the folders of the landing that it takes over.
+        left = [] if location.rpartition("/")[2] != FILE else folders_left(fs, location, mine)
+        if left:
+            raise JournalError(
+                location, f"the journal is damaged, and a landing left {', '.join(left)}"
+            ) from error
+        return replace(mine, owner=replace(mine.owner, run_id="unknown"), moves=()), data
+
+
+def folders_left(fs: FileSystem, location: str, mine: Journal) -> list[str]:
+    """Return the folders of landings beside the journal and beside the targets of `mine`."""
+    beside = [landing_folder(move.target, mine.job_name, mine.biz_dt) for move in mine.moves]
+    return [
+        join(folder, name)
+        for folder in dict.fromkeys([parent(location), *beside])
+        for name in fs.names(folder)
+        if not name.startswith(FILE)
+    ]

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from framework.contract.paths import join, parent
-from framework.errors import PublishError
+from framework.errors import JournalError, PublishError
 from framework.failures import remedy
 from framework.logging import get_logger
 from framework.plan import Place
@@ -150,10 +150,12 @@ def publication(
 
     Raises:
         LockedError: If another landing of the same job and date runs.
-        PublishError: If an earlier landing's leftovers can't be recovered.
+        PublishError: If an earlier landing's leftovers can't be recovered, or (a JournalError)
+            it is unknown what that landing has done.
     """
     location = journal_location(places[0].target, job_name, biz_dt)
-    mine = Journal(job_name, biz_dt, me, moves=_moves(places, me, job_name, biz_dt))
+    moves = _moves(places, me, job_name, biz_dt)
+    mine = Journal(job_name, biz_dt, me, moves=moves, roots=_roots(places))
     with ExitStack() as stack:
         try:
             check = lock.OwnerCheck(me, look)
@@ -185,6 +187,7 @@ def recover(
     me: LockOwner,
     look: ProcessProbe,
     gone_hosts: Collection[str] = (),
+    roots: Sequence[str] = (),
 ) -> str | None:
     """Finish or roll back the landing that left a journal at `location`, if its owner is gone.
 
@@ -196,17 +199,19 @@ def recover(
         me: This process.
         look: Inspects the processes of this host.
         gone_hosts: Other hosts whose processes are known to be gone.
+        roots: The folders in which targets may lie, the data root first; empty: any.
 
     Returns:
         What was done, in a sentence; None if no journal existed.
 
     Raises:
         LockedError: If the landing runs, or can't be checked from here.
-        PublishError: If the file system failed; trying again is safe.
+        PublishError: If the file system failed, and trying again is safe; or (a JournalError) if
+            it is unknown what the landing has done.
     """
     folder = parent(location)
     job_name, biz_dt = folder.split("/")[-2:]
-    probe = Journal(job_name, biz_dt, me)
+    probe = Journal(job_name, biz_dt, me, roots=tuple(roots))
     check = lock.OwnerCheck(me, look, frozenset(gone_hosts))
     try:
         if not fs.exists(folder):
@@ -232,6 +237,16 @@ def _recover_for(fs: FileSystem, location: str, mine: Journal, earlier: Journal)
 
 
 def _recover(fs: FileSystem, location: str, journal: Journal) -> str:
+    """Finish or roll back a dead landing, and say what has become of its date.
+
+    Raises:
+        JournalError: If the folders contradict the journal; none was touched.
+        OSError: If the file system failed.
+    """
+    if faults := swap.faults(fs, journal):
+        raise JournalError(
+            location, f"the journal's state is {journal.state}, but {'; '.join(faults)}"
+        )
     title = f"{journal.job_name} {journal.biz_dt}"
     if journal.state == "swapping":
         swap.apply(fs, journal.moves)
@@ -242,6 +257,13 @@ def _recover(fs: FileSystem, location: str, journal: Journal) -> str:
     swap.cleanup(fs, journal)
     if journal.state in ("swapping", "done"):
         return f"{title}: rolled forward, its new data is in place"
+    if not journal.moves:
+        left = lock.folders_left(fs, location, journal)
+        stays = f"; {', '.join(left)} of another landing stays" if left else ""
+        return f"{title}: rolled back, it had not moved anything{stays}"
+    missing = [move.target for move in journal.moves if not fs.exists(move.target)]
+    if missing:
+        return f"{title}: rolled back, and as before it there is no {' and no '.join(missing)}"
     return f"{title}: rolled back, its old data is in place"
 
 
@@ -256,6 +278,11 @@ def _close_failed(current: Publication) -> None:
         get_logger("framework.publish").error(
             "staging could not be removed, the next landing removes it: %s", error
         )
+
+
+def _roots(places: Sequence[Place]) -> tuple[str, ...]:
+    base = places[0].base
+    return (base, *(parent(place.target) for place in places)) if base else ()
 
 
 def _moves(places: Sequence[Place], me: LockOwner, job_name: str, biz_dt: str) -> tuple[Move, ...]:

@@ -47,10 +47,14 @@ class FileSink:
 
 @dataclass(frozen=True)
 class Job:
-    """A job and its file sinks, at least one, in the order of its context_params."""
+    """A job and its file sinks, at least one, in the order of its context_params.
+
+    `rejected` has the paths of its folders for bad records that have one of their own.
+    """
 
     job_name: str
     sinks: tuple[FileSink, ...]
+    rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,10 @@ class Recovery:
 
     def _recovered(self, job: Job, biz_dt: str, journal: str) -> Finding | None:
         title = f"{job.job_name} {biz_dt}"
+        paths = (*(sink.path for sink in job.sinks), *job.rejected)
+        roots = (self.base, *(resolve(self.base, _fixed_part(path)) for path in paths))
         try:
-            text = recover(self.fs, journal, self.me, self.look, self.gone_hosts)
+            text = recover(self.fs, journal, self.me, self.look, self.gone_hosts, roots)
         except LockedError as error:
             return Finding(job.job_name, biz_dt, "held", f"{title}: {error}")
         except PublishError as error:
@@ -129,9 +135,9 @@ class Recovery:
 def main() -> None:
     """Carry out the request in the file of JOB_PARAMS_FILE, and write the answer beside it.
 
-    The request is {"jobs": [{"job_name", "sinks": [{"path", "partition_cols"}]}], "biz_dt": ..,
-    "gone_hosts": [..], "with_session": ..}; the answer, in a file of the same name with .found
-    added, is a list of findings.
+    The request is {"jobs": [{"job_name", "sinks": [{"path", "partition_cols"}], "rejected": [..]}],
+    "biz_dt": .., "gone_hosts": [..], "with_session": ..}; the answer, in a file of the same name
+    with .found added, is a list of findings.
     """
     file = Path(os.environ[variables.PARAMS_FILE])
     request: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -160,7 +166,7 @@ def main() -> None:
 
 def _job(request: Mapping[str, Any]) -> Job:
     sinks = (FileSink(sink["path"], tuple(sink["partition_cols"])) for sink in request["sinks"])
-    return Job(request["job_name"], tuple(sinks))
+    return Job(request["job_name"], tuple(sinks), tuple(request.get("rejected", ())))
 
 
 def _is_local(job: Job, base: str) -> bool:
@@ -187,6 +193,20 @@ def _without_journal(job: Job, biz_dt: str, folder: str) -> Finding:
         f"{job.job_name} {biz_dt}: {folder} has no journal, so its state is unknown. If the date's "
         f"own folder is complete, delete this one; else copy the missing files from it",
     )
+
+
+def _fixed_part(path: str) -> str:
+    """Return the folders of a path before its first placeholder.
+
+    >>> _fixed_part("/land/t_{biz_dt}/x"), _fixed_part("out/t"), _fixed_part("{biz_dt}")
+    ('/land', 'out/t', '.')
+    """
+    head = ""
+    for text, name, _, _ in Formatter().parse(path):
+        head += text
+        if name is not None:
+            return head.rpartition("/")[0] or ("/" if head.startswith("/") else ".")
+    return head
 
 
 def _pattern(path: str, biz_dt: str | None) -> str:

@@ -9,9 +9,45 @@ A move is in one of three positions, distinguished by the folders that exist:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from framework.contract.paths import parent
-from framework.publish.journal import Journal, Move
+from framework.publish.journal import Journal, Move, State
 from framework.storage.filesystem import FileSystem
+
+# Whether target, new and old exist, by position; with and without a target before the landing.
+_ON_ITS_WAY: Mapping[bool, tuple[tuple[bool, bool, bool], ...]] = {
+    True: ((True, True, False), (False, True, True), (True, False, True)),
+    False: ((False, True, False), (True, False, False)),
+}
+
+
+def faults(fs: FileSystem, journal: Journal) -> list[str]:
+    """Return what of the folders contradicts the journal's state, without a change.
+
+    Raises:
+        OSError: If the file system failed.
+    """
+    found: list[str] = []
+    for move in journal.moves:
+        paths = (move.target, move.new, move.old)
+        exist = (fs.exists(paths[0]), fs.exists(paths[1]), fs.exists(paths[2]))
+        if not _fits(journal.state, move, exist):
+            named = [
+                f"{path} {'exists' if is_there else 'is missing'}"
+                for path, is_there in zip(paths, exist, strict=True)
+            ]
+            found.append(f"{', '.join(named[:2])} and {named[2]}")
+    return found
+
+
+def _fits(state: State, move: Move, exist: tuple[bool, bool, bool]) -> bool:
+    target, new, old = exist
+    if state == "staging":
+        return not old and (target or not move.had_target)
+    if state == "done":
+        return target and not new
+    return exist in _ON_ITS_WAY[move.had_target]
 
 
 def apply(fs: FileSystem, moves: tuple[Move, ...]) -> None:
@@ -35,14 +71,20 @@ def revert(fs: FileSystem, moves: tuple[Move, ...]) -> None:
     If an `old` that should exist is gone, the new data stays, as it is the only copy.
 
     Raises:
-        OSError: If a move failed.
+        OSError: If a move failed, or an `old` is gone.
     """
+    gone: list[str] = []
     for move in moves:
         swapped = not fs.exists(move.new) and fs.exists(move.target)
         if swapped and (not move.had_target or fs.exists(move.old)):
+            fs.make_dirs(parent(move.new))
             fs.rename(move.target, move.new)
+        elif swapped:
+            gone.append(move.old)
         if move.had_target and fs.exists(move.old):
             fs.rename(move.old, move.target)
+    if gone:
+        raise FileNotFoundError(f"the old data is gone: {', '.join(gone)}")
 
 
 def cleanup(fs: FileSystem, journal: Journal) -> None:

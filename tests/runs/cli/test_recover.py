@@ -63,7 +63,7 @@ def test_each_landing_is_a_sentence(sample: Path) -> None:
     for biz_dt in ("2024-05-14", "2024-05-15", "2024-05-16"):
         leave(sample, biz_dt, DEAD)
     one = orch("recover", JOB_NAME, "--biz-dt", "2024-05-16")
-    assert one.output == f"{JOB_NAME} 2024-05-16: rolled back, its old data is in place\n"
+    assert one.output == f"{JOB_NAME} 2024-05-16: rolled back, it had not moved anything\n"
     # A group's name stands for its jobs.
     both = orch("recover", "gels_fpms")
     assert [line.split(":")[0] for line in both.output.splitlines()] == [

@@ -48,7 +48,7 @@ def test_a_job_that_needs_spark_waits_for_no_local_one_nor_they_for_it(
     environ = {**os.environ, "JAVA_HOME": str(home / "no java")}
     found = Recovery(settings, environ).recover(jobs, spark_properties)
 
-    text = f"{jobs[1].job_name} {DATE}: rolled back, its old data is in place"
+    text = f"{jobs[1].job_name} {DATE}: rolled back, it had not moved anything"
     near, lost, far = found
     assert near == Finding(jobs[1].job_name, DATE, "recovered", text)
     assert (lost.job_name, lost.outcome) == (jobs[2].job_name, "failed")

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from framework.errors import LockedError, PublishError
+from framework.contract.paths import parent
+from framework.errors import JournalError, LockedError, PublishError
 from framework.plan import Place
-from framework.publish import lock
-from framework.publish.journal import Journal, Move, decode, journal_location
+from framework.publish import lock, swap
+from framework.publish.decoding import decode
+from framework.publish.journal import Journal, Move, journal_location
 from framework.publish.lock import OwnerCheck
 from framework.publish.processes import LockOwner, ProcessInfo
 from framework.publish.publication import publication, recover
@@ -88,7 +90,7 @@ class Tables:
         if not journal.exists():
             return self.content()
         try:
-            state = decode(journal.read_bytes()).state
+            state = decode(journal.read_bytes(), journal.as_posix()).state
         except ValueError:
             return {before}
         return {before if state in ("staging", "reverting") else "new"}
@@ -237,7 +239,10 @@ def test_a_kill_while_a_failed_swap_is_undone_keeps_the_old_data(tmp_path: Path)
                 failure(tables, fs, DEAD)
             except Killed:
                 journal = Path(tables.journal)
-                undoing += journal.exists() and decode(journal.read_bytes()).state == "reverting"
+                undoing += (
+                    journal.exists()
+                    and decode(journal.read_bytes(), journal.as_posix()).state == "reverting"
+                )
             expected = tables.after_recovery("old")
             recover(LocalFileSystem(), tables.journal, ME, look)
             assert tables.content() == expected, (first, second)
@@ -287,13 +292,17 @@ def test_a_folder_that_cannot_be_made_is_not_taken_for_a_lock(tmp_path: Path) ->
         tables.land(LocalFileSystem(), ME)
 
 
-def test_new_data_stays_where_the_old_is_lost(tmp_path: Path) -> None:
+def test_data_stays_whose_age_is_unknown_as_the_other_is_lost(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
     target = tables.places[0].target
-    work = (tmp_path / "work").as_posix()
+    work = f"{parent(tables.journal)}/run-1"
     move = Move(work, f"{work}/new-0", f"{work}/old-0", target, had_target=True)
     left_by(tables, DEAD, state="reverting", moves=(move,))
-    recover(LocalFileSystem(), tables.journal, ME, look)
+    with pytest.raises(JournalError, match=f"reverting, but {target} exists, .*new-0 is missing"):
+        recover(LocalFileSystem(), tables.journal, ME, look)
+    assert Path(target, "part-0").read_text() == "old"
+    with pytest.raises(FileNotFoundError, match=r"the old data is gone: .*old-0"):
+        swap.revert(LocalFileSystem(), (move,))
     assert Path(target, "part-0").read_text() == "old"
 
 
@@ -431,7 +440,7 @@ def test_one_of_many_takes_over_a_dead_owner(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert len(won) == 1
-        assert decode(Path(tables.journal).read_bytes()).owner.pid == won[0]
+        assert decode(Path(tables.journal).read_bytes(), tables.journal).owner.pid == won[0]
 
 
 def test_a_late_look_at_a_dead_takers_claim_never_breaks_a_living_one(tmp_path: Path) -> None:
@@ -450,8 +459,8 @@ def test_a_late_look_at_a_dead_takers_claim_never_breaks_a_living_one(tmp_path: 
     class Slow(LocalFileSystem):
         others = 1
 
-        def read_bytes(self, location: str) -> bytes:
-            data = super().read_bytes(location)
+        def read_head(self, location: str, size_bytes: int) -> bytes:
+            data = super().read_head(location, size_bytes)
             if location == claim and self.others:
                 self.others -= 1
                 lock._acquire(LocalFileSystem(), tables.journal, b, OwnerCheck(b.owner, running))
@@ -460,7 +469,7 @@ def test_a_late_look_at_a_dead_takers_claim_never_breaks_a_living_one(tmp_path: 
     a = Journal(JOB, DATE, LockOwner("run-10", "here", 10, 5))
     with pytest.raises(LockedError, match="run-11"):
         lock._acquire(Slow(), tables.journal, a, OwnerCheck(a.owner, running))
-    assert decode(Path(tables.journal).read_bytes()).owner == b.owner
+    assert decode(Path(tables.journal).read_bytes(), tables.journal).owner == b.owner
     assert list(Path(tables.journal).parent.iterdir()) == [Path(tables.journal)]
 
 
@@ -477,7 +486,7 @@ def test_who_waited_for_the_takeover_finds_the_new_owner(tmp_path: Path) -> None
 
     with pytest.raises(LockedError, match="run-9"):
         tables.land(Slow(), replace(ME, pid=4))
-    assert decode(Path(tables.journal).read_bytes()) == winner
+    assert decode(Path(tables.journal).read_bytes(), tables.journal) == winner
 
 
 def test_half_a_journal_update_is_cleared_away_with_it(tmp_path: Path) -> None:
@@ -499,4 +508,4 @@ def test_recover_says_what_it_did(tmp_path: Path) -> None:
     assert recover(LocalFileSystem(), tables.journal, ME, look) is None
     left_by(tables, DEAD)
     done = recover(LocalFileSystem(), tables.journal, ME, look)
-    assert done == "job 2024-05-15: rolled back, its old data is in place"
+    assert done == "job 2024-05-15: rolled back, it had not moved anything"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from framework.publish.journal import Journal, State, journal_location, landing_folder
+from framework.contract.paths import parent
+from framework.publish.journal import Journal, Move, State, journal_location, landing_folder
 from framework.publish.processes import LockOwner, ProcessInfo
 from framework.publish.recovery import FileSink, Finding, Job, Recovery
 from framework.storage.local import LocalFileSystem
@@ -25,9 +26,15 @@ def look(pid: int) -> ProcessInfo | None:
 
 
 def left(root: Path, target: str, biz_dt: str, owner: LockOwner, state: State = "staging") -> Path:
-    """A journal as a landing leaves it; returns it."""
-    journal = journal_location((root / target).as_posix(), JOB, biz_dt)
-    LocalFileSystem().create_exclusive(journal, Journal(JOB, biz_dt, owner, state).encode())
+    """A journal as a landing leaves it, beside the data of its state; returns it."""
+    folder = root / target
+    journal = journal_location(folder.as_posix(), JOB, biz_dt)
+    work = f"{parent(journal)}/{owner.run_id}"
+    move = Move(work, f"{work}/new-0", f"{work}/old-0", folder.as_posix(), state == "done")
+    for each in (folder, Path(move.old if state == "done" else move.new)):
+        each.mkdir(parents=True, exist_ok=True)
+    content = Journal(JOB, biz_dt, owner, state, (move,)).encode()
+    LocalFileSystem().create_exclusive(journal, content)
     return Path(journal)
 
 
