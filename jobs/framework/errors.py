@@ -188,6 +188,17 @@ class JournalError(PublishError):
         )
 
 
+class LockLostError(LockedError):
+    """Another landing took the journal at `journal` over from a landing that still runs."""
+
+    def __init__(self, journal: str, holder: str) -> None:
+        super().__init__(
+            journal,
+            f"this landing lost its lock to {holder}, so it changes nothing any more (lock: "
+            f"{journal})",
+        )
+
+
 class EmptyResultError(PublishError):
     """The result has no rows and the job does not set allow_empty."""
 

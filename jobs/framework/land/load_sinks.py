@@ -29,7 +29,7 @@ from framework.publish.swap import remove_empty_parents
 from framework.read.bad_records import Rejected, stage_rejected
 from framework.read.scan_metrics import Scans
 from framework.read.source_files import why_empty
-from framework.storage.filesystem import FileSystem
+from framework.storage.filesystem import FileSystem, Usage
 from framework.storage.routed import RoutedFileSystem
 from framework.writers import append_to_table
 
@@ -89,8 +89,10 @@ def load_sinks(
             with scans.counted():
                 row_count = shaped[place].count() if watch else result.count()
         fs = RoutedFileSystem(spark)
-        with _published(spark, fs, params, plan, rejected) as current:
-            sinks, staged = _stage_all(spark, fs, plan, shaped, current, scans)
+        counted: dict[str, Usage] = {}
+        with _published(spark, fs, params, plan, rejected, counted) as folders:
+            sinks, staged = _stage_all(spark, fs, plan, shaped, folders, scans)
+            counted |= {folder: fs.content(folder) for folder in folders}
             if row_count is None:
                 row_count = staged[0].row_count
             if row_count == 0 and not params.allow_empty:
@@ -139,10 +141,12 @@ def _published(
     params: JobParams,
     plan: Plan,
     rejected: Sequence[Rejected],
+    counted: Mapping[str, Usage],
 ) -> Generator[tuple[str, ...]]:
     """Yield the staging folders of the file sinks, and swap in what the block wrote there.
 
-    The bad records are swapped too, and replace those of an earlier landing of the date.
+    The bad records are swapped too, and replace those of an earlier landing of the date. The block
+    adds the content of each folder to `counted`; none is published if one has changed since.
     """
     places = [planned.place for planned in plan.sinks if planned.place]
     full = {each.folder for each in rejected if each.row_count}
@@ -159,7 +163,7 @@ def _published(
         ) as current:
             stage_rejected(fs, rejected, folders, current.staging[len(places) :])
             yield current.staging[: len(places)]
-            current.commit()
+            current.commit(counted)
     except (LockedError, JournalError):
         # The folders there belong to another landing.
         folders.clear()

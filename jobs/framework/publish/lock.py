@@ -11,7 +11,8 @@ from datetime import datetime, timedelta, timezone
 
 from framework.contract.paths import join, parent
 from framework.contract.process_identity import ProcessProbe
-from framework.errors import JournalError, LockedError
+from framework.errors import JournalError, LockedError, LockLostError
+from framework.logging import get_logger
 from framework.publish.decoding import MAX_BYTES, JournalFaultError, TornJournalError, decode
 from framework.publish.journal import FILE, Journal, landing_folder
 from framework.publish.processes import LockOwner
@@ -48,24 +49,32 @@ class OwnerCheck:
         Raises:
             LockedError: If the owner runs, or can't be checked from here.
         """
-        if owner.host != self.me.host:
+        reach = owner.reach_from(self.me)
+        if reach == "ended":
+            return
+        if reach == "unknown":
             if owner.host in self.gone_hosts:
                 return
-            job_name, biz_dt = location.split("/")[-3:-1]
-            application = owner.application_id
-            ask = f"`yarn application -status {application}`, or " if application else ""
-            raise LockedError(
-                location,
-                f"held by {owner}, which can't be checked from {self.me.host}. Check it there "
-                f"({ask}look for process {owner.pid}); if it is gone, run this job there, or "
-                f"`orch recover {job_name} --biz-dt {biz_dt} --gone {owner.host}` "
-                f"(lock: {location})",
-            )
+            raise LockedError(location, self._unknown(location, owner))
         if not owner.same_process(self.me) and owner.is_running(self.look):
             raise LockedError(
                 location,
                 f"being landed by {owner}: wait for it or cancel it (lock: {location})",
             )
+
+    def _unknown(self, location: str, owner: LockOwner) -> str:
+        job_name, biz_dt = location.split("/")[-3:-1]
+        application = owner.application_id
+        ask = f"`yarn application -status {application}`, or " if application else ""
+        where = f"from {self.me.host}"
+        if owner.host == self.me.host:
+            where = "from here: another container or machine of the same name has it"
+        return (
+            f"held by {owner}, which can't be checked {where}. Check it there "
+            f"({ask}look for process {owner.pid}); if it is gone, run this job there, or "
+            f"`orch recover {job_name} --biz-dt {biz_dt} --gone {owner.host}` "
+            f"(lock: {location})"
+        )
 
 
 @contextmanager
@@ -105,16 +114,62 @@ def _acquire(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) ->
         except FileNotFoundError:
             # A landing that just ended has removed the empty folder.
             continue
+        except OSError:
+            _withdraw(fs, location, mine.owner)
+            raise
         return mine
     raise LockedError(location, f"other landings keep taking {location}; start the job again")
 
 
-def release(fs: FileSystem, location: str) -> None:
+def _withdraw(fs: FileSystem, location: str, owner: LockOwner) -> None:
+    """Delete a journal that may have been created although that failed, if it is this landing's."""
+    try:
+        release(fs, location, owner)
+    except LockLostError:
+        # Nobody's, another landing's, or cut off: a later landing sees to it.
+        return
+    except OSError as error:
+        get_logger("framework.publish").warning(
+            "%s may have been created, and is kept until this process ends: %s", location, error
+        )
+
+
+def confirm(fs: FileSystem, location: str, owner: LockOwner) -> None:
+    """Read the journal again and make sure that it is still this landing's.
+
+    Raises:
+        LockLostError: If another landing took it over, or it is gone.
+        OSError: If it can't be read.
+    """
+    try:
+        holder = decode(fs.read_bytes(location), location).owner
+    except FileNotFoundError as error:
+        raise LockLostError(location, "nobody any more") from error
+    except ValueError as error:
+        raise LockLostError(location, f"a journal that can't be read ({error})") from error
+    if holder.token != owner.token:
+        raise LockLostError(location, str(holder))
+
+
+def update(fs: FileSystem, location: str, journal: Journal) -> None:
+    """Replace the journal, if it is still of the same owner.
+
+    Raises:
+        LockLostError: If it is not; it stays as it is.
+        OSError: If it can't be read or written.
+    """
+    confirm(fs, location, journal.owner)
+    fs.write_atomic(location, journal.encode())
+
+
+def release(fs: FileSystem, location: str, owner: LockOwner) -> None:
     """Delete the journal, so that others may land the job and date.
 
     Raises:
-        OSError: If the journal can't be deleted.
+        LockLostError: If it is not this landing's any more; it stays as it is.
+        OSError: If the journal can't be read or deleted.
     """
+    confirm(fs, location, owner)
     folder = parent(location)
     for name in fs.names(folder):
         # A partial update, and claims to take over. A running taker notices that its claim and the
@@ -131,6 +186,9 @@ def _take_over(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) 
     if current is None:
         return None
     journal, content = current
+    if mine.owner.token and journal.owner.token == mine.owner.token:
+        # Its creation was reported as failed, and had succeeded.
+        return mine
     check.refuse_if_held(location, journal.owner)
     claims: list[str] = []
     try:
@@ -208,7 +266,8 @@ def _read(fs: FileSystem, location: str, mine: Journal) -> tuple[Journal, bytes]
             raise JournalError(
                 location, f"the journal is damaged, and a landing left {', '.join(left)}"
             ) from error
-        return replace(mine, owner=replace(mine.owner, run_id="unknown"), moves=()), data
+        unknown = replace(mine.owner, run_id="unknown", token=None)
+        return replace(mine, owner=unknown, moves=()), data
 
 
 def folders_left(fs: FileSystem, location: str, mine: Journal) -> list[str]:

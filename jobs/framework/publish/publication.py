@@ -9,19 +9,19 @@ Leaving the block without a commit, or with an exception, rolls back.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from framework.contract.paths import join, parent
-from framework.errors import JournalError, PublishError
+from framework.errors import JournalError, LockLostError, PublishError
 from framework.failures import remedy
 from framework.logging import get_logger
 from framework.plan import Place
 from framework.publish import lock, swap
 from framework.publish.journal import Journal, Move, State, journal_location, landing_folder
 from framework.publish.processes import LockOwner, ProcessProbe
-from framework.storage.filesystem import FileSystem
+from framework.storage.filesystem import FileSystem, Usage
 
 
 class Publication:
@@ -38,14 +38,20 @@ class Publication:
         """True once the new folders are in place."""
         return self._journal.state == "done"
 
-    def commit(self) -> None:
+    def commit(self, counted: Mapping[str, Usage] | None = None) -> None:
         """Swap the staged folders in, all of them or none.
 
+        Args:
+            counted: The content of staging folders, as counted by `FileSystem.content` when they
+                were complete. None is published if one has changed since.
+
         Raises:
+            LockLostError: If another landing took the lock over; nothing was published.
             PublishError: If nothing was published and the old folders are back, or if even that
                 failed and the state is unknown until the next landing. The text says which.
         """
         try:
+            self._count_again(counted or {})
             moves = tuple(self._checked(move) for move in self._journal.moves)
             for move in moves:
                 self._fs.make_durable(move.new)
@@ -73,8 +79,9 @@ class Publication:
         """
         if self._journal.state != "staging":
             return
+        # The folders are this landing's alone, whoever has the lock.
         swap.cleanup(self._fs, self._journal)
-        lock.release(self._fs, self._location)
+        lock.release(self._fs, self._location, self._journal.owner)
 
     def finish(self) -> None:
         """Remove the old folders and the journal.
@@ -84,13 +91,25 @@ class Publication:
         """
         try:
             swap.cleanup(self._fs, self._journal)
-            lock.release(self._fs, self._location)
-        except OSError as error:
+            lock.release(self._fs, self._location, self._journal.owner)
+        except (OSError, LockLostError) as error:
             get_logger("framework.publish").warning(
                 "%s has landed, but leftovers beside it stay until its next landing: %s",
                 self._title(),
                 error,
             )
+
+    def _count_again(self, counted: Mapping[str, Usage]) -> None:
+        for folder, usage in counted.items():
+            found = self._fs.content(folder)
+            if found != usage:
+                # Who took the lock over has removed what it found.
+                lock.confirm(self._fs, self._location, self._journal.owner)
+                raise FileNotFoundError(
+                    f"{folder} held {usage.files} files of {usage.size_bytes} bytes when it was "
+                    f"checked, and now {found.files} of {found.size_bytes}: something else than "
+                    "this landing changes files there"
+                )
 
     def _checked(self, move: Move) -> Move:
         if not self._fs.exists(move.new):
@@ -105,7 +124,7 @@ class Publication:
             self._enter("reverting")
             swap.revert(self._fs, self._journal.moves)
             self._enter("staging")
-        except OSError as error:
+        except (OSError, LockLostError) as error:
             raise PublishError(
                 f"{self._title()}: unknown whether published. The swap stopped ({cause!r}) and "
                 f"could not be undone ({error}); the next landing of this job and date "
@@ -115,6 +134,7 @@ class Publication:
     def _enter(self, state: State, moves: tuple[Move, ...] | None = None) -> None:
         journal = replace(self._journal, state=state, moves=moves or self._journal.moves)
         before = self._journal
+        lock.confirm(self._fs, self._location, before.owner)
         if state in ("swapping", "reverting"):
             # A write that fails may have taken effect, so it counts as done until the file is read:
             # else a folder could be deleted that a recovery would move.
@@ -154,6 +174,7 @@ def publication(
             it is unknown what that landing has done.
     """
     location = journal_location(places[0].target, job_name, biz_dt)
+    me = me.with_token()
     moves = _moves(places, me, job_name, biz_dt)
     mine = Journal(job_name, biz_dt, me, moves=moves, roots=_roots(places))
     with ExitStack() as stack:
@@ -211,7 +232,7 @@ def recover(
     """
     folder = parent(location)
     job_name, biz_dt = folder.split("/")[-2:]
-    probe = Journal(job_name, biz_dt, me, roots=tuple(roots))
+    probe = Journal(job_name, biz_dt, me.with_token(), roots=tuple(roots))
     check = lock.OwnerCheck(me, look, frozenset(gone_hosts))
     try:
         if not fs.exists(folder):
@@ -219,7 +240,7 @@ def recover(
             return None
         with lock.holding(fs, location, probe, check) as earlier:
             done = _recover(fs, location, earlier)
-            lock.release(fs, location)
+            lock.release(fs, location, probe.owner)
     except OSError as error:
         raise PublishError(f"can't recover {location}: {error}; try again") from error
     return None if earlier is probe else done
@@ -233,7 +254,7 @@ def _recover_for(fs: FileSystem, location: str, mine: Journal, earlier: Journal)
     """Finish or roll back a dead landing, and replace its journal by `mine`."""
     done = _recover(fs, location, earlier)
     get_logger("framework.publish").warning("an earlier landing was cut off: %s", done)
-    fs.write_atomic(location, mine.encode())
+    lock.update(fs, location, mine)
 
 
 def _recover(fs: FileSystem, location: str, journal: Journal) -> str:
@@ -250,10 +271,10 @@ def _recover(fs: FileSystem, location: str, journal: Journal) -> str:
     title = f"{journal.job_name} {journal.biz_dt}"
     if journal.state == "swapping":
         swap.apply(fs, journal.moves)
-        fs.write_atomic(location, replace(journal, state="done").encode())
+        lock.update(fs, location, replace(journal, state="done"))
     elif journal.state == "reverting":
         swap.revert(fs, journal.moves)
-        fs.write_atomic(location, replace(journal, state="staging").encode())
+        lock.update(fs, location, replace(journal, state="staging"))
     swap.cleanup(fs, journal)
     if journal.state in ("swapping", "done"):
         return f"{title}: rolled forward, its new data is in place"
@@ -274,7 +295,7 @@ def _close_failed(current: Publication) -> None:
         return
     try:
         current.roll_back()
-    except OSError as error:
+    except (OSError, LockLostError) as error:
         get_logger("framework.publish").error(
             "staging could not be removed, the next landing removes it: %s", error
         )
@@ -288,8 +309,9 @@ def _roots(places: Sequence[Place]) -> tuple[str, ...]:
 def _moves(places: Sequence[Place], me: LockOwner, job_name: str, biz_dt: str) -> tuple[Move, ...]:
     moves: list[Move] = []
     for index, place in enumerate(places):
-        # With the whole run id, Spark's attempt files below would exceed Windows' 260 characters.
-        work = join(landing_folder(place.target, job_name, biz_dt), me.run_id[:8])
+        # No other landing's, and short: Spark's attempt files are below it, and Windows takes 260
+        # characters.
+        work = join(landing_folder(place.target, job_name, biz_dt), str(me.token)[:8])
         staged = join(work, f"new-{index}")
         moves.append(
             Move(

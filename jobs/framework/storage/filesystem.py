@@ -12,7 +12,7 @@ HIDDEN = ("_", ".")
 
 
 class Usage(NamedTuple):
-    """The data files of a folder; names that begin with `_` or `.` are not data."""
+    """Files of a folder and all below it."""
 
     files: int
     size_bytes: int
@@ -89,5 +89,9 @@ class FileSystem(Protocol):
         ...
 
     def usage(self, location: str) -> Usage:
-        """Count the data files below a folder."""
+        """Count the data files below a folder; names that begin with `_` or `.` are not data."""
+        ...
+
+    def content(self, location: str) -> Usage:
+        """Count all files below a folder, at little cost; none if it does not exist."""
         ...

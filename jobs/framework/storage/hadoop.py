@@ -184,6 +184,16 @@ class HadoopFileSystem:
             sizes = list(_sizes(fs, path))
         return Usage(len(sizes), sum(sizes))
 
+    def content(self, location: str) -> Usage:
+        path, fs = self._open(location)
+        try:
+            with _as_os_error(f"count the files of {location}"):
+                # One request; a listing would be a round trip to the JVM for each file.
+                summary = fs.getContentSummary(path)
+                return Usage(int(summary.getFileCount()), int(summary.getLength()))
+        except FileNotFoundError:
+            return Usage(0, 0)
+
     def _path(self, location: str) -> Any:
         return self._jvm.org.apache.hadoop.fs.Path(for_spark(location))
 

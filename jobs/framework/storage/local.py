@@ -134,6 +134,14 @@ class LocalFileSystem:
             sizes.extend((Path(folder) / name).stat().st_size for name in shown)
         return Usage(len(sizes), sum(sizes))
 
+    def content(self, location: str) -> Usage:
+        sizes = [
+            (Path(folder) / name).lstat().st_size
+            for folder, _, files in os.walk(location)
+            for name in files
+        ]
+        return Usage(len(sizes), sum(sizes))
+
 
 def _write_durably(descriptor: int, data: bytes) -> None:
     write_all(descriptor, data)

@@ -84,3 +84,6 @@ class RoutedFileSystem:
 
     def usage(self, location: str) -> Usage:
         return self.of(location).usage(location)
+
+    def content(self, location: str) -> Usage:
+        return self.of(location).content(location)
