@@ -103,6 +103,12 @@ class FileSystemContract:
             fs.create_exclusive(join(root, "t", name), b"x" * size)
         assert fs.usage(join(root, "t")) == Usage(files=2, size_bytes=7)
 
+    def test_content_counts_hidden_files_too(self, fs: FileSystem, root: str) -> None:
+        for name in ("t/a/part-0", "t/a/_SUCCESS", "t/.b/c"):
+            fs.create_exclusive(join(root, name), b"xy")
+        assert fs.content(join(root, "t")) == Usage(files=3, size_bytes=6)
+        assert fs.content(join(root, "missing")) == Usage(files=0, size_bytes=0)
+
     def test_files_below_a_folder(self, fs: FileSystem, root: str) -> None:
         for name in ("in/b", "in/_x/c", "in/a b#%"):
             fs.create_exclusive(join(root, name), name.encode())

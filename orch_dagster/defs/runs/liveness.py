@@ -1,8 +1,8 @@
 """The process of a run, named by the run's tags, and whether it is gone.
 
-A process of this host is looked up by its pid; one of another host is judged by its heartbeat.
-The same tags are in a file beside the run's parameters, as a run that is deleted in Dagster loses
-its own.
+A process of this host is looked up by its pid; one of another host, or of another container or
+machine of the same name, is judged by its heartbeat. The same tags are in a file beside the run's
+parameters, as a run that is deleted in Dagster loses its own.
 """
 
 from __future__ import annotations
@@ -13,10 +13,18 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
-from framework.contract.process_identity import ProcessInfo, is_same_start, psutil_probe
+from framework.contract.process_identity import (
+    PidSpace,
+    ProcessInfo,
+    is_same_start,
+    psutil_probe,
+    reach,
+    this_pid_space,
+)
 from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_atomically
@@ -24,6 +32,7 @@ from orch_dagster.files import write_atomically
 HOST_TAG = "orch/host"
 PID_TAG = "orch/pid"
 PID_STARTED_TAG = "orch/pid_started"
+PID_SPACE_TAG = "orch/pid_space"
 HEARTBEAT_TAG = "orch/heartbeat"
 HEARTBEAT_S = 30.0
 
@@ -38,6 +47,7 @@ def process_tags() -> dict[str, str]:
         HOST_TAG: socket.gethostname(),
         PID_TAG: str(pid),
         PID_STARTED_TAG: f"{_started_s(pid):.2f}",
+        **_space_tags(),
         **heartbeat_tags(),
     }
 
@@ -52,12 +62,16 @@ def is_process_gone(tags: Mapping[str, str], heartbeat_timeout_s: float = math.i
 
     Args:
         tags: The run's tags.
-        heartbeat_timeout_s: Seconds without a heartbeat after which a process of another host
-            counts as gone; by default it never does.
+        heartbeat_timeout_s: Seconds without a heartbeat after which a process that can't be looked
+            up from here counts as gone; by default it never does.
     """
     if PID_TAG not in tags:
         return False
-    if tags.get(HOST_TAG) != socket.gethostname():
+    host, space = tags.get(HOST_TAG, ""), _space_of(tags)
+    found = reach(host, space, socket.gethostname(), this_pid_space())
+    if found == "ended":
+        return True
+    if found == "unknown":
         return (
             HEARTBEAT_TAG in tags and time.time() - float(tags[HEARTBEAT_TAG]) > heartbeat_timeout_s
         )
@@ -86,6 +100,23 @@ def read_process(params_dir: Path, run_id: str) -> dict[str, str] | None:
         return cast(dict[str, str], json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
+
+
+def _space_tags() -> dict[str, str]:
+    space = this_pid_space()
+    return {PID_SPACE_TAG: json.dumps(asdict(space))} if space else {}
+
+
+def _space_of(tags: Mapping[str, str]) -> PidSpace | None:
+    """Return where the pid of the tags belongs; None if an older version or platform set them."""
+    text = tags.get(PID_SPACE_TAG)
+    if not text:
+        return None
+    try:
+        return PidSpace(**json.loads(text))
+    except (ValueError, TypeError):
+        # A newer version's: no place that can be looked into.
+        return PidSpace("", "")
 
 
 def _started_s(pid: int) -> float:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
+from dataclasses import asdict
 
 import psutil
 import pytest
 
+from framework.contract.process_identity import PidSpace
+from orch_dagster.defs.runs import liveness
 from orch_dagster.defs.runs.liveness import (
     HEARTBEAT_TAG,
     HOST_TAG,
+    PID_SPACE_TAG,
     PID_STARTED_TAG,
     PID_TAG,
     is_process_gone,
@@ -35,6 +40,43 @@ def test_a_process_of_another_host_is_dead_after_a_silence() -> None:
     assert is_process_gone({**tags, **long_ago}, heartbeat_timeout_s=60)
     # Of this host the process itself is looked at.
     assert not is_process_gone({**process_tags(), **long_ago}, heartbeat_timeout_s=60)
+
+
+@pytest.mark.parametrize(
+    ("space", "is_boot"),
+    [
+        ({"namespace": "pid:[1]"}, False),
+        ({"boot_id": "other", "namespace": "pid:[1]"}, False),
+        ({"boot_id": "other", "machine": "other"}, False),
+        ({"boot_id": "other"}, True),
+    ],
+    ids=["another container", "a container elsewhere", "another machine", "booted since"],
+)
+def test_a_pid_means_a_process_only_in_its_boot_and_namespace(
+    monkeypatch: pytest.MonkeyPatch, space: dict[str, str], is_boot: bool
+) -> None:
+    here = PidSpace("boot", "pid:[4026531836]", "machine")
+    monkeypatch.setattr(liveness, "this_pid_space", lambda: here)
+    tags = {**process_tags(), PID_SPACE_TAG: json.dumps({**asdict(here), **space})}
+    # Whatever process has the pid here, or none.
+    for pid in (tags[PID_TAG], "4194305"):
+        of_pid = {**tags, PID_TAG: pid}
+        assert is_process_gone(of_pid, heartbeat_timeout_s=60) is is_boot
+        silent = {**of_pid, HEARTBEAT_TAG: str(time.time() - 61)}
+        assert is_process_gone(silent, heartbeat_timeout_s=60)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"boot_id": "b", "cell": 1}'])
+def test_tags_of_a_newer_version_are_judged_by_the_heartbeat(text: str) -> None:
+    tags = {**process_tags(), PID_SPACE_TAG: text, PID_TAG: "4194305"}
+    assert not is_process_gone(tags, heartbeat_timeout_s=60)
+
+
+def test_tags_of_the_version_before_are_looked_up() -> None:
+    tags = process_tags()
+    tags.pop(PID_SPACE_TAG, None)
+    assert not is_process_gone(tags)
+    assert is_process_gone({**tags, PID_TAG: "4194305"})
 
 
 def test_a_pid_that_is_used_again_is_another_process() -> None:

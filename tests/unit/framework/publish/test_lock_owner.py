@@ -18,7 +18,6 @@ from framework.publish.journal import Journal, journal_location
 from framework.publish.lock import OwnerCheck
 from framework.publish.processes import LockOwner, ProcessInfo, psutil_probe, this_process
 from framework.publish.publication import Publication, publication, recover
-from framework.storage.filesystem import Usage
 from framework.storage.local import LocalFileSystem
 
 JOB, DATE = "job", "2024-05-15"
@@ -255,14 +254,6 @@ def test_staged_files_are_counted_again(table: Table, change: str) -> None:
         table.land(step=meddle)
     assert table.content() == ["old", "old"]
     assert not table.journal.exists()
-
-
-def test_content_counts_hidden_files_too(tmp_path: Path) -> None:
-    fs = LocalFileSystem()
-    assert fs.content((tmp_path / "missing").as_posix()) == Usage(0, 0)
-    for name in ("a/part-0", "a/_SUCCESS", ".b/c"):
-        fs.create_exclusive((tmp_path / name).as_posix(), b"xy")
-    assert fs.content(tmp_path.as_posix()) == Usage(3, 6)
 
 
 class ReplyLost(LocalFileSystem):
