@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import errno
 import re
+import secrets
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -20,6 +22,8 @@ from framework.storage.patterns import has_pattern, with_literal_start
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# Half of the time after which a partial journal counts as torn (see publish/lock.py).
+_OWN_PARTIAL_S = 30.0
 # The servers of these refuse a non-recursive delete of a folder that is not empty. For others
 # Hadoop's client checks before it deletes, and could delete a new child too.
 _SAFE_EMPTY_DELETE = ("hdfs", "viewfs", "webhdfs")
@@ -118,12 +122,15 @@ class HadoopFileSystem:
         path, fs = self._open(location)
         with _as_os_error(f"create {location}"):
             fs.mkdirs(path.getParent())
+            began_s = time.monotonic()
             stream = fs.create(path, False)
             try:
                 self._write(stream, data)
             except Py4JJavaError:
-                # Without space, the partial file would look like a journal in the making.
-                fs.delete(path, False)
+                # Without space, the partial file would look like a journal in the making. After a
+                # while another landing may take it for a torn one, and put its own in its place.
+                if time.monotonic() - began_s < _OWN_PARTIAL_S:
+                    fs.delete(path, False)
                 raise
 
     def read_bytes(self, location: str) -> bytes:
@@ -142,10 +149,11 @@ class HadoopFileSystem:
         return datetime.fromtimestamp(modified_ms / 1000, tz=timezone.utc)
 
     def write_atomic(self, location: str, data: bytes) -> None:
-        temporary = location + ".tmp"
+        # Of this writer alone: another one may take the same journal over.
+        temporary = f"{location}.tmp-{secrets.token_hex(4)}"
         path, fs = self._open(temporary)
         with _as_os_error(f"write {location}"):
-            self._write(fs.create(path, True), data)
+            self._write(fs.create(path, False), data)
             self._rename(fs, path, self._path(location), "OVERWRITE")
 
     def make_durable(self, location: str) -> None:

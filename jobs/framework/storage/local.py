@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -69,12 +70,16 @@ class LocalFileSystem:
         # Mode x is O_CREAT with O_EXCL, which is atomic on every platform.
         self.make_dirs(parent(location))
         file = Path(location).open("xb")  # noqa: SIM115 - to tell its errors from a write's
+        created = os.fstat(file.fileno())
         try:
             with file:
                 _write_durably(file.fileno(), data)
         except OSError:
-            # On a full disk, the partial file would look like a journal in the making.
-            Path(location).unlink(missing_ok=True)
+            # On a full disk, the partial file would look like a journal in the making. Another
+            # landing may have replaced it meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(created, Path(location).stat()):
+                    Path(location).unlink()
             raise
         _sync_folder(parent(location))
 
@@ -85,8 +90,9 @@ class LocalFileSystem:
         return datetime.fromtimestamp(Path(location).stat().st_mtime, tz=timezone.utc)
 
     def write_atomic(self, location: str, data: bytes) -> None:
-        temporary = Path(location + ".tmp")
-        with temporary.open("wb") as file:
+        # Of this writer alone: another one may take the same journal over.
+        temporary = Path(f"{location}.tmp-{secrets.token_hex(4)}")
+        with temporary.open("xb") as file:
             _write_durably(file.fileno(), data)
         temporary.replace(location)
         _sync_folder(parent(location))

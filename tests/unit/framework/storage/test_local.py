@@ -1,0 +1,63 @@
+"""What the local file system does when a write fails and another landing comes between."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from framework.storage.local import LocalFileSystem
+
+
+def failing_sync(monkeypatch: pytest.MonkeyPatch, before: Callable[[], None]) -> None:
+    def fsync(_: int) -> None:
+        before()
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+def test_a_file_that_cannot_be_created_whole_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "journal.json"
+    failing_sync(monkeypatch, lambda: None)
+    with pytest.raises(OSError, match="no space left"):
+        LocalFileSystem().create_exclusive(file.as_posix(), b"mine")
+    assert not file.exists()
+
+
+def test_a_file_of_another_in_its_place_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, other = tmp_path / "journal.json", tmp_path / "other"
+    other.write_bytes(b"another landing's")
+    failing_sync(monkeypatch, lambda: os.replace(other, file))  # noqa: PTH105
+    with pytest.raises(OSError, match="no space left"):
+        LocalFileSystem().create_exclusive(file.as_posix(), b"mine")
+    assert file.read_bytes() == b"another landing's"
+
+
+def test_two_writers_of_a_file_never_mix(tmp_path: Path) -> None:
+    file = tmp_path / "journal.json"
+    contents = [letter * 100_000 for letter in (b"a", b"b", b"c")]
+    file.write_bytes(contents[0])
+    gate = threading.Barrier(3)
+    seen: set[bytes] = set()
+
+    def write(content: bytes) -> None:
+        gate.wait()
+        for _ in range(20):
+            LocalFileSystem().write_atomic(file.as_posix(), content)
+            seen.add(file.read_bytes())
+
+    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen <= set(contents)
+    assert [path.name for path in tmp_path.iterdir()] == ["journal.json"]
