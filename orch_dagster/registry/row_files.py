@@ -5,88 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
 from orch_dagster.control.tables import EXECUTION_LOG, TABLE_BY_NAME, TABLES, Row
+from orch_dagster.registry.row_loader import MAX_FILE_BYTES, RowLoader, without_tabs
 
 APPLIED_TABLES = tuple(table for table in TABLES if table is not EXECUTION_LOG)
 
-_NULL = "tag:yaml.org,2002:null"
-_TEXT = "tag:yaml.org,2002:str"
-_INDEX = re.compile(r"\[(\d+)\]\.?")
+MOST_CHARACTERS = 2_000
 
-
-class _Loader(yaml.SafeLoader):
-    """A YAML loader that keeps values as they are spelled.
-
-    Keys are text. Dates stay text, so that an invalid one is a finding like any other. A
-    param_value stays text too, as 010 and 1.10 would lose digits as numbers. A key that is given
-    twice is refused; in YAML the last one wins.
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._flattened: set[yaml.MappingNode] = set()
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Construct a value; refuse one that contradicts its tag, with its line."""
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, LookupError) as error:
-            tag = str(node.tag).replace("tag:yaml.org,2002:", "!!")
-            raise yaml.constructor.ConstructorError(
-                None, None, f"a value does not fit its tag {tag} ({error})", node.start_mark
-            ) from error
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Merge what `<<` names, once a node, and drop what the node itself gives otherwise."""
-        # A node that another one merges is flattened before it is constructed.
-        if node in self._flattened:
-            return
-        self._flattened.add(node)
-        _refuse_key_given_twice(node)
-        super().flatten_mapping(node)
-        pairs = {str(key.value): (key, value) for key, value in node.value}
-        node.value = [_as_spelled(key, value) for key, value in pairs.values()]
-
-
-def _refuse_key_given_twice(node: yaml.MappingNode) -> None:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        name = str(key.value)
-        if name in seen:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {name} is given twice", key.start_mark
-            )
-        seen.add(name)
-
-
-def _as_spelled(key: yaml.Node, value: yaml.Node) -> tuple[yaml.Node, yaml.Node]:
-    if key.value == "param_value" and value.tag != _NULL:
-        value = _as_text(value)
-    return _as_text(key), value
-
-
-def _as_text(node: yaml.Node) -> yaml.Node:
-    """Return a scalar as text; a copy, as the node may have other places by an alias."""
-    if not isinstance(node, yaml.ScalarNode):
-        return node
-    return yaml.ScalarNode(_TEXT, node.value, node.start_mark, node.end_mark, node.style)
-
-
-def _construct_text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
-    text = loader.construct_scalar(node)
-    # JSON escapes a character beyond U+FFFF as two halves.
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
-
-
-_Loader.add_constructor(_TEXT, _construct_text)
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _construct_text)
+_INDEX = re.compile(r"\[(\d{1,9})\]\.?")
+_SEPARATOR = re.compile(r"[.\[]")
 
 
 @dataclass(frozen=True)
@@ -94,7 +29,7 @@ class Problem:
     """A fault that keeps files from being applied.
 
     Attributes:
-        text: The fault and the remedy.
+        text: The fault and the remedy, cut to MOST_CHARACTERS.
         file: The file that it is in; None for a row of the store.
         line: The line in the file, from 1; None for the file as a whole.
     """
@@ -102,6 +37,11 @@ class Problem:
     text: str
     file: Path | None = None
     line: int | None = None
+
+    def __post_init__(self) -> None:
+        # A fault may quote a key or a value, which may be as long as a file.
+        if len(self.text) > MOST_CHARACTERS:
+            object.__setattr__(self, "text", f"{self.text[: MOST_CHARACTERS - 1]}…")
 
     def __str__(self) -> str:
         return located(self.text, self.file, self.line)
@@ -156,12 +96,17 @@ def read_files(files: Sequence[Path]) -> RowFiles:
     """Read the rows of YAML files; JSON is YAML too."""
     row_files = RowFiles()
     for file in files:
-        content = file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            text = f"larger than {MAX_FILE_BYTES} bytes; write several files"
+            row_files.problems.append(Problem(text, file))
+            continue
         try:
-            loader = _Loader(_without_tabs(content.decode("utf-8-sig")))
+            loader = RowLoader(without_tabs(content.decode("utf-8-sig")))
             node = loader.get_single_node()
             document: Any = None if node is None else loader.construct_document(node)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+        except (yaml.YAMLError, ValueError) as error:
             # A ValueError says that it is not UTF-8.
             text = f"not usable YAML in UTF-8: {error}"
             row_files.problems.append(Problem(text, file, _line_of_error(error, content)))
@@ -170,11 +115,10 @@ def read_files(files: Sequence[Path]) -> RowFiles:
             text = "the top level must be a mapping of table names"
             row_files.problems.append(Problem(text, file))
             continue
-        nodes = {str(key.value): (key, value) for key, value in node.value}
-        for name, listed in cast(dict[str, Any], document).items():
-            key, node_of_rows = nodes[str(name)]
+        tables = cast(dict[str, Any], document).items()
+        for (name, listed), (key, value) in zip(tables, node.value, strict=True):
             try:
-                rows = _rows(name, listed, node_of_rows, file)
+                rows = _rows(name, listed, value, file)
             except _NotRowsError as error:
                 row_files.problems.append(Problem(str(error), file, key.start_mark.line + 1))
             else:
@@ -185,21 +129,9 @@ def read_files(files: Sequence[Path]) -> RowFiles:
 def reads_as(text: str, column: str) -> bool:
     """Return whether a mapping, as YAML, becomes that text of a column."""
     try:
-        return _as_column(_Loader(text).get_single_data()) == column
-    except (yaml.YAMLError, ValueError, RecursionError):
+        return _as_column(RowLoader(text).get_single_data()) == column
+    except (yaml.YAMLError, ValueError):
         return False
-
-
-def _without_tabs(text: str) -> str:
-    """Return JSON without the tabs between its values, which YAML refuses; other texts as is."""
-    if "\t" not in text:
-        return text
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    # No text of JSON holds a tab.
-    return text.replace("\t", " ")
 
 
 def _line_of_error(error: Exception, content: bytes) -> int | None:
@@ -225,13 +157,24 @@ def _rows(name: str, listed: Any, node: yaml.Node, file: Path) -> list[FileRow]:
         raise _NotRowsError(f"{name}: must be a list of rows, each a mapping")
     try:
         rows = [_plain(row) for row in cast(list[dict[str, Any]], listed)]
-    except (ValueError, RecursionError) as error:
-        raise _NotRowsError(f"{name}: a value contains itself ({error})") from error
+    except ValueError as error:
+        raise _NotRowsError(f"{name}: {error}") from error
     return [FileRow(row, file, each) for row, each in zip(rows, node.value, strict=True)]
 
 
 def _as_column(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return json.dumps(value, ensure_ascii=False, default=_refuse)
+
+
+def _refuse(value: object) -> str:
+    """Refuse what only YAML has.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(
+        f"a value is a {type(value).__name__}, which JSON does not have: {value!r:.50}"
+    )
 
 
 def _plain(row: Mapping[str, Any]) -> Row:
@@ -253,12 +196,12 @@ def _line(node: yaml.Node, place: str, line: int) -> int:
     if not place:
         return line
     if isinstance(node, yaml.MappingNode):
-        # A prefix and not a split at dots: an option's name may have dots. The longest one, as
-        # another option's name may be its beginning.
-        for key, value in sorted(node.value, key=lambda pair: -len(str(pair[0].value))):
-            subplace = place.removeprefix(str(key.value))
-            if place.startswith(str(key.value)) and subplace[:1] in ("", ".", "["):
-                return _line(value, subplace.removeprefix("."), key.start_mark.line)
+        pairs = _pairs(node)
+        for name in _beginnings(place):
+            if name in pairs:
+                key, value = pairs[name]
+                rest = place[len(name) :].removeprefix(".")
+                return _line(value, rest, key.start_mark.line)
     elif isinstance(node, yaml.SequenceNode):
         if (index := _INDEX.match(place)) and int(index[1]) < len(node.value):
             item = node.value[int(index[1])]
@@ -268,13 +211,35 @@ def _line(node: yaml.Node, place: str, line: int) -> int:
     return line
 
 
+def _beginnings(place: str) -> Iterator[str]:
+    """Yield what the first name of a place may be, the longest first.
+
+    An option's name may have dots, and another option's name may be its beginning.
+    """
+    yield place
+    for end in reversed([separator.start() for separator in _SEPARATOR.finditer(place)]):
+        yield place[:end]
+
+
+# A file's findings come row by row, each with several places in it.
+@lru_cache(maxsize=64)
+def _pairs(node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    """Return the keys and values of a mapping by the keys' texts."""
+    return {str(key.value): (key, value) for key, value in node.value}
+
+
 def _line_in_text(node: yaml.ScalarNode, place: str, line: int) -> int:
     """Find the line of a place in a scalar's JSON; only a block scalar keeps its lines."""
-    if node.style != "|":
-        return line
-    try:
-        inner = yaml.compose(_without_tabs(node.value), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError):
+    if node.style != "|" or (inner := _inner(node)) is None:
         return line
     first = node.start_mark.line + 1
-    return first + _line(inner, place, line - first) if inner else line
+    return first + _line(inner, place, line - first)
+
+
+@lru_cache(maxsize=64)
+def _inner(node: yaml.ScalarNode) -> yaml.Node | None:
+    """Return the nodes of a scalar's JSON, or None if it is none."""
+    try:
+        return RowLoader(without_tabs(node.value)).get_single_node()
+    except yaml.YAMLError:
+        return None
