@@ -142,14 +142,14 @@ class JobParams:
         return self.system.get(CHECKS_SOURCE_FILES.key) != "report"
 
     @property
-    def text_is_checked(self) -> bool:
-        """Return whether the texts that land are looked at for NUL and U+FFFD."""
-        return self.system.get(CHECKS_TEXT.key, CHECKS_TEXT.default) != CHECKS_TEXT.default
+    def text_check(self) -> str:
+        """Return how the texts that land are looked at for NUL and U+FFFD."""
+        return self.system.get(CHECKS_TEXT.key, CHECKS_TEXT.default)
 
     @property
     def damaged_text_is_refused(self) -> bool:
         """Return whether a date whose texts hold NUL or U+FFFD is not published."""
-        return self.system.get(CHECKS_TEXT.key) == "refuse"
+        return self.text_check == "refuse"
 
     @property
     def drift_is_refused(self) -> bool:

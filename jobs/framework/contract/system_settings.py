@@ -209,10 +209,11 @@ CHECKS_SOURCE_FILES = SystemSetting(
 )
 CHECKS_TEXT = SystemSetting(
     "checks.text",
-    choice("off", "report", "refuse"),
-    "off",
+    choice("sources", "report", "refuse", "off"),
+    "sources",
     "`refuse`: a date whose texts hold NUL or U+FFFD, as those of a wrong encoding do, is not "
-    "published; `report`: the rows are only counted and reported; `off`: nobody looks",
+    "published; `report`: such rows are only counted and reported; `sources`: they are counted "
+    "where the bytes of a local text file hold such characters; `off`: nobody looks",
     "in the run",
 )
 SCHEMA_DRIFT = SystemSetting(

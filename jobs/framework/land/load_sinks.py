@@ -27,6 +27,7 @@ from framework.publish.processes import jvm_probe, this_process
 from framework.publish.publication import publication
 from framework.publish.swap import remove_empty_parents
 from framework.read.bad_records import Rejected, stage_rejected
+from framework.read.damaged_bytes import damaged_files
 from framework.read.scan_metrics import Scans
 from framework.read.source_files import why_empty
 from framework.storage.filesystem import FileSystem, Usage
@@ -76,19 +77,19 @@ def load_sinks(
         SourceGoneError: If a source's file disappeared.
     """
     result = query.rows
+    fs = RoutedFileSystem(spark)
     shaped = [shape(result, planned, plan.biz_dt.isoformat()) for planned in plan.sinks]
     has_files = any(planned.place for planned in plan.sinks)
     with _read_once(result, len(plan.sinks) > 1 or not has_files):
         row_count = None
         # The rows of one pass: all sinks get the same.
         place = next((n for n, planned in enumerate(plan.sinks) if planned.place), 0)
-        watch = TextWatch(shaped[place]) if params.text_is_checked else None
+        watch = TextWatch(shaped[place]) if _may_be_damaged(fs, params, plan) else None
         if watch:
             shaped[place] = watch.watched
         if not has_files:
             with scans.counted():
                 row_count = shaped[place].count() if watch else result.count()
-        fs = RoutedFileSystem(spark)
         counted: dict[str, Usage] = {}
         with _published(spark, fs, params, plan, rejected, counted) as folders:
             sinks, staged = _stage_all(spark, fs, plan, shaped, folders, scans)
@@ -118,6 +119,16 @@ def load_sinks(
         findings=findings,
         damaged_text=damaged_text,
     )
+
+
+def _may_be_damaged(fs: FileSystem, params: JobParams, plan: Plan) -> bool:
+    """Return whether to count damaged texts, which costs more than a look at the files' bytes."""
+    if params.text_check != "sources":
+        return params.text_check != "off"
+    damaged = list(damaged_files(fs, plan.sources))
+    for each in damaged:
+        get_logger("framework.sources").warning("%s, which lands as it is", each)
+    return bool(damaged)
 
 
 def _checked_text(

@@ -79,7 +79,7 @@ _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
 _MOST_BLOCK = 4
 # The share of zero bytes in UTF-16: half of a Latin text, few of others.
 _LATIN_SHARE, _LEAST_SHARE = 0.25, 0.02
-_CODEC_SUFFIXES = (".gz", ".bz2", ".deflate", ".zst", ".lz4", ".snappy")
+CODEC_SUFFIXES = (".gz", ".bz2", ".deflate", ".zst", ".lz4", ".snappy")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Head:
         unpack = _UNPACKERS.get(_suffix(self.location))
         if unpack is not None:
             return unpack(self.data)
-        return None if _suffix(self.location) in _CODEC_SUFFIXES else self.data
+        return None if _suffix(self.location) in CODEC_SUFFIXES else self.data
 
     @property
     def whole_text(self) -> bytes | None:
@@ -181,7 +181,7 @@ def content_fault(head: Head, form: str, options: Mapping[str, str]) -> str | No
 def _packing_fault(head: Head) -> str | None:
     """Return why the name of a text file does not fit how it is packed."""
     suffix, kind = _suffix(head.location), _kind(head.data)
-    if suffix not in _CODEC_SUFFIXES:
+    if suffix not in CODEC_SUFFIXES:
         if kind is None:
             return None
         hint = ", which its name does not say" if kind.remedy.startswith("name ") else ""
@@ -384,7 +384,7 @@ _UNPACKERS: Mapping[str, Callable[[bytes], bytes | None]] = {
 def _suffix(location: str) -> str:
     """Return the suffix of a codec as Hadoop finds it: it tells capitals apart."""
     name = location.rpartition("/")[2]
-    return next((suffix for suffix in _CODEC_SUFFIXES if name.endswith(suffix)), "")
+    return next((suffix for suffix in CODEC_SUFFIXES if name.endswith(suffix)), "")
 
 
 def _codec(name: str) -> str | None:

@@ -36,11 +36,19 @@ def test_they_are_counted_by_column(home: Home, sinks: list[dict[str, object]]) 
     assert told["damaged_text"] == {"name": 2, "no.te": 2}
 
 
-def test_bytes_that_are_no_text_beyond_the_first_ones(home: Home) -> None:
+def test_bytes_that_are_no_text_beyond_the_first_ones(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = "".join(f"{number},Zoe\n" for number in range(10_000))
-    home.source(f"id,name\n{rows}10000,Zo\xeb\n", encoding="iso-8859-1")
+    home.source(f"id,name\n{rows}")
     assert home.land().damaged_text is None
-    assert home.land(system=REPORT).damaged_text == {"name": 1}
+    home.source(f"id,name\n{rows}10000,Zo\xeb\n", encoding="iso-8859-1")
+    assert home.land(system={"checks.text": "off"}).damaged_text is None
+    assert home.land().damaged_text == {"name": 1}
+    assert "csv, line 10002 holds U+FFFD (a character that was lost" in capsys.readouterr().err
+    assert home.land(hql="SELECT id FROM row1").damaged_text == {}
+    with pytest.raises(DamagedTextError, match=r"name \(1 row\); nothing was"):
+        home.land(hql="SELECT * FROM row1", system=REFUSE)
 
 
 def test_they_are_refused_where_asked(home: Home) -> None:

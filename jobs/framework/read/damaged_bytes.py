@@ -1,0 +1,118 @@
+"""Find in whole text files what lands as NUL or U+FFFD, the traces of a wrong encoding.
+
+Only files that Python opens are searched, so that it costs little beside Spark's own reading.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import IO, Any
+
+from framework.contract.formats import JSON, format_of
+from framework.contract.paths import is_local
+from framework.errors import SourceGoneError
+from framework.logging import get_logger
+from framework.plan import PlannedSource
+from framework.read.first_bytes import CODEC_SUFFIXES
+from framework.read.source_files import SourceLook
+from framework.storage.filesystem import FileSystem
+
+_CHUNK_BYTES = 1 << 20
+_LOST = "U+FFFD (a character that was lost, or bytes of another encoding)"
+_TRACES = {"\0": "NUL", "\ufffd": _LOST}
+_JSON_TRACES = {
+    trace: f"the escape {trace}" for trace in ("\\u0000", "\\ufffd", "\\uFFFD", "\\uFffd")
+}
+_LONGEST = max(map(len, (*_TRACES, *_JSON_TRACES)))
+_OPENERS: Mapping[str, Callable[[str, str], Any]] = {"": open, ".gz": gzip.open}
+
+
+def damaged_files(fs: FileSystem, sources: Sequence[PlannedSource]) -> Iterator[str]:
+    """Yield for each damaged file of local sources in csv, json or text its place and the damage.
+
+    Files elsewhere, and those in other packings than gzip, are passed over.
+
+    Raises:
+        OSError: If a file can't be read.
+        SourceGoneError: If a file disappeared.
+    """
+    for planned in sources:
+        form = format_of(planned.source.format)
+        if form.is_table or not form.is_text or not is_local(planned.location):
+            continue
+        given = {name.lower(): value for name, value in planned.source.options.items()}
+        encoding = given.get("encoding") or given.get("charset") or "UTF-8"
+        traces = _TRACES | (_JSON_TRACES if form is JSON else {})
+        for file in SourceLook(fs, planned).files.read:
+            suffix = next((end for end in CODEC_SUFFIXES if file.location.endswith(end)), "")
+            if suffix in _OPENERS and _is_known(encoding):
+                try:
+                    with _OPENERS[suffix](file.location, "rb") as stream:
+                        found = first_damage(stream, encoding, traces)
+                except FileNotFoundError as error:
+                    raise SourceGoneError(file.location) from error
+                if found:
+                    yield f"{planned.view}: {file.location}, {found}"
+
+
+def first_damage(
+    stream: IO[bytes], encoding: str, traces: Mapping[str, str] = _TRACES
+) -> str | None:
+    r"""Return the first of `traces` in a text, with its line; None if there is none.
+
+    >>> import io
+    >>> first_damage(io.BytesIO(b"id,name\n1,Zo\xeb\n"), "UTF-8")
+    'line 2 holds U+FFFD (a character that was lost, or bytes of another encoding)'
+    """
+    try:
+        place = _first(_texts(stream, encoding), traces)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        # Spark's codec tells.
+        get_logger("framework.sources").debug("%s", error)
+        return None
+    if place is None:
+        return None
+    at, trace = place
+    stream.seek(0)
+    lines = 1
+    for text in _texts(stream, encoding):
+        lines += text.count("\n", 0, max(at, 0))
+        at -= len(text)
+        if at <= 0:
+            break
+    return f"line {lines} holds {traces[trace]}"
+
+
+def _first(texts: Iterable[str], traces: Iterable[str]) -> tuple[int, str] | None:
+    """Return where the first trace is, in characters from the start, and which it is."""
+    end, known = "", 0
+    for text in texts:
+        window = end + text
+        found = [(at, trace) for trace in traces if (at := window.find(trace)) >= 0]
+        if found:
+            at, trace = min(found)
+            return known - len(end) + at, trace
+        known += len(text)
+        # A trace may lie across two chunks.
+        end = window[1 - _LONGEST :]
+    return None
+
+
+def _texts(stream: IO[bytes], encoding: str) -> Iterator[str]:
+    """Yield a text in chunks, with U+FFFD for what is not of the encoding, as Java reads it."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    while chunk := stream.read(_CHUNK_BYTES):
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)
+
+
+def _is_known(encoding: str) -> bool:
+    """Return whether Python decodes an encoding; Java knows others."""
+    try:
+        b"a".decode(encoding, "replace")
+    except (LookupError, ValueError):
+        return False
+    return True
