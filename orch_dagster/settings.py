@@ -20,6 +20,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Two letters at least: C:/data is a path of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+# The names of Windows' variables may hold parentheses.
+_NAME_RULE = re.compile(r"-?[\w*?.()\[\]]+")
 
 
 class Settings(BaseSettings):
@@ -107,6 +109,12 @@ class Settings(BaseSettings):
         "in which one is found is a secret, see docs/how-to/secrets.md",
     )
 
+    job_env: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="JSON list of environment variables that jobs get, or after a `-` do not get, "
+        'such as ["-CI_*", "CI_BUILD"]; the last that matches decides, see docs/how-to/secrets.md',
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
@@ -120,7 +128,7 @@ class Settings(BaseSettings):
     def _from_home(cls, path: Path, info: ValidationInfo) -> Path:
         return (info.data.get("home", REPOSITORY) / _expanded(path)).resolve()
 
-    @field_validator("script_url_prefixes", "secret_patterns", mode="before")
+    @field_validator("script_url_prefixes", "secret_patterns", "job_env", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
         # Not left to pydantic-settings, which stops at the first variable that is not JSON.
@@ -135,6 +143,14 @@ class Settings(BaseSettings):
             except re.error as error:
                 raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
         return patterns
+
+    @field_validator("job_env")
+    @classmethod
+    def _names(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
+        for rule in rules:
+            if not _NAME_RULE.fullmatch(rule):
+                raise ValueError(f"{rule!r} is not a variable's name or pattern such as -CI_*")
+        return rules
 
     @field_validator("schedule_timezone")
     @classmethod

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
+from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
 from orch_dagster.bundle.bundle import (
     BundleRequest,
     BundleRows,
@@ -84,6 +85,15 @@ def fetch_sys_params(store: ControlStore, spec: JobSpec, environment: str) -> li
         StoreError: If the store can't be read.
     """
     return winning_params(spec.key_names, _sys_params(store, spec, environment))
+
+
+def fetch_secret_rows(store: ControlStore) -> list[SysParam]:
+    """Fetch the rows of param_type secret of every job and environment.
+
+    Raises:
+        StoreError: If the store can't be read.
+    """
+    return read_records(store, SysParam, {"param_type": SECRET_TYPE})
 
 
 def stamp_dates(store: ControlStore, spec: JobSpec, run_id: str, wanted: Sequence[str]) -> datetime:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from framework.contract.secret_names import (
     ENV,
     FILE,
     PARAM_TYPE,
     SPARK_PREFIX,
+    is_secret_ref,
 )
 from orch_dagster.bundle.bundle import ParamBundle
+from orch_dagster.bundle.job_environment import secret_variables
 from orch_dagster.bundle.redact import RedactedBundle
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.secret_rows import secret_ref_error
@@ -45,7 +49,8 @@ class Secrets:
         properties: Spark properties.
         variables: Environment variables of the driver.
         option_names: Options of sources and sinks that hold a secret.
-        mask: Redacts every secret of the job in a text.
+        mask: Redacts in a text every secret of the job, and every other that a row names.
+        of_others: The orchestrator's variables that hold secrets of other jobs only.
     """
 
     # repr=False keeps the secrets out of tracebacks and logs.
@@ -53,10 +58,14 @@ class Secrets:
     variables: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     option_names: frozenset[str] = frozenset()
     mask: Masker = field(default_factory=Masker)
+    of_others: frozenset[str] = frozenset()
 
 
 def resolve_secrets(
-    redacted: RedactedBundle, settings: Settings, environ: Mapping[str, str]
+    redacted: RedactedBundle,
+    settings: Settings,
+    environ: Mapping[str, str],
+    all_rows: Sequence[SysParam] = (),
 ) -> Secrets:
     """Resolve the secrets of a run.
 
@@ -64,6 +73,7 @@ def resolve_secrets(
         redacted: The job's parameters, and the secrets that were taken out of them.
         settings: Its home is where `file:PATH` starts.
         environ: The variables that `env:NAME` refers to.
+        all_rows: The rows of param_type secret of every job.
 
     Raises:
         SecretError: If a secret can't be resolved, a key can't be a secret's, or an option refers
@@ -84,8 +94,34 @@ def resolve_secrets(
         properties={**redacted.properties, **properties},
         variables={**variables, **redacted.variables},
         option_names=redacted.option_names,
-        mask=Masker([*resolved.values(), *taken]),
+        mask=Masker([*resolved.values(), *taken, *values_to_mask(all_rows, settings, environ)]),
+        of_others=secret_variables(all_rows) - secret_variables(redacted.bundle.sys_params),
     )
+
+
+def values_to_mask(
+    rows: Iterable[SysParam], settings: Settings, environ: Mapping[str, str]
+) -> list[str]:
+    """Return what no run may show: the secrets of all rows, and the control store's password."""
+    values = control_passwords(settings.control_url)
+    for row in rows:
+        value = row.param_value or ""
+        if row.param_type != PARAM_TYPE:
+            continue
+        if not is_secret_ref(value):
+            # Somebody has put the secret itself there.
+            values.append(value)
+            continue
+        # The run that needs a missing one names it; here nobody has it, so none can be shown.
+        with suppress(ValueError):
+            values.append(_value(value, settings.home, environ))
+    return values
+
+
+def control_passwords(url: str) -> list[str]:
+    """Return the password of ORCH_CONTROL_URL, as it is and as the URL spells it."""
+    spelled = re.match(r"[^/]*://[^/@:]*:([^/@]*)@", url)
+    return [unquote(spelled[1]), spelled[1]] if spelled else []
 
 
 def secret_properties(

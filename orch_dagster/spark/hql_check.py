@@ -13,6 +13,7 @@ from typing import cast
 from framework.contract.hql_finding import HqlFinding
 from framework.contract.paths import as_location, for_spark
 from orch_dagster.bundle.bundle import ParamBundle
+from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_atomically
 from orch_dagster.settings import Settings
@@ -67,7 +68,7 @@ def check_hql(
             on_line=lambda _: None,
             stop=threading.Event(),
             limits=Limits(settings.timeout_minutes * 60, settings.stop_grace_s),
-            surroundings=Surroundings(environ, file.parent),
+            surroundings=Surroundings(job_environment(environ, settings.job_env), file.parent),
         )
         answer = file.with_name(f"{file.name}.found")
         if end.exit_code != 0 or not answer.is_file():

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from framework.contract import variables
+from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_atomically
 from orch_dagster.registry.jobs import JobSpec
@@ -151,7 +152,9 @@ class Recovery:
             on_line=lambda _: None,
             stop=threading.Event(),
             limits=Limits(self.settings.timeout_minutes * 60, self.settings.stop_grace_s),
-            surroundings=Surroundings(self.environ, file.parent),
+            surroundings=Surroundings(
+                job_environment(self.environ, self.settings.job_env), file.parent
+            ),
         )
         answer = file.with_name(f"{file.name}.found")
         if end.exit_code != 0 or not answer.is_file():

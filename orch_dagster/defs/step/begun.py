@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ import dagster as dg
 
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.redact import RedactedBundle
+from orch_dagster.control.records import SysParam
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.step.attempt import Attempt
 from orch_dagster.defs.step.log_writer import ExecutionLogWriter, StepRun, first_report
@@ -70,10 +71,12 @@ class StepParams:
     Attributes:
         redacted: The parameters of the dates that can land now, and the secrets taken out of them.
         file: The run's copy of them, for the job.
+        secret_rows: The rows of param_type secret of every job.
     """
 
     redacted: RedactedBundle
     file: Path
+    secret_rows: Sequence[SysParam] = ()
 
     @property
     def bundle(self) -> ParamBundle:

@@ -7,9 +7,16 @@ from dataclasses import replace
 import dagster as dg
 
 from orch_dagster.bundle.bundle import ParamBundle, write_bundle
-from orch_dagster.bundle.fetch import dates_without_parents, fetch_bundle, stamp_dates, with_stamp
+from orch_dagster.bundle.fetch import (
+    dates_without_parents,
+    fetch_bundle,
+    fetch_secret_rows,
+    stamp_dates,
+    with_stamp,
+)
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.bundle.retries import retries_of
+from orch_dagster.control.records import SysParam
 from orch_dagster.control.store import ControlStore, with_retries
 from orch_dagster.defs.step.attempt import retries_last_time
 from orch_dagster.defs.step.begun import BegunStep, StepParams
@@ -39,7 +46,9 @@ def load_params(step: BegunStep, store: ControlStore, settings: Settings) -> Beg
 def _load(step: BegunStep, store: ControlStore, settings: Settings) -> BegunStep:
     if step.request.fault:
         raise step.request.fault
-    bundle, waiting = with_retries(lambda: _read(step, store, settings), warn=step.warn)
+    bundle, waiting, secret_rows = with_retries(
+        lambda: _read(step, store, settings), warn=step.warn
+    )
     ready = bundle.without(waiting)
     if not ready.biz_dts:
         raise NotReadyError("; ".join(waiting.values()))
@@ -52,13 +61,13 @@ def _load(step: BegunStep, store: ControlStore, settings: Settings) -> BegunStep
         step.warn(f"skipped, because they are not open: {', '.join(bundle.skipped)}")
     if waiting:
         step.writer.fail(waiting)
-    return replace(step, attempt=attempt, loaded=StepParams(redacted, path))
+    return replace(step, attempt=attempt, loaded=StepParams(redacted, path, secret_rows))
 
 
 def _read(
     step: BegunStep, store: ControlStore, settings: Settings
-) -> tuple[ParamBundle, dict[str, str]]:
-    """Return the bundle, and the reasons of its dates that wait for parents outside the run."""
+) -> tuple[ParamBundle, dict[str, str], list[SysParam]]:
+    """Return the bundle, why dates of it wait for parents outside the run, and all secret rows."""
     request, wanted = step.request, step.writer.report.biz_dts
     stamped_at = stamp_dates(store, request.spec, request.run_id, wanted)
     bundle = fetch_bundle(
@@ -66,7 +75,7 @@ def _read(
     )
     outside = request.parents_outside
     waiting = dates_without_parents(store, request.spec, outside, bundle.biz_dts)
-    return with_stamp(bundle, stamped_at), waiting
+    return with_stamp(bundle, stamped_at), waiting, fetch_secret_rows(store)
 
 
 def _failed(step: BegunStep, settings: Settings, error: OrchError | OSError) -> Exception:

@@ -11,6 +11,7 @@ from typing import IO, Any, Protocol, cast
 import dagster as dg
 from dagster import DagsterExecutionInterruptedError, PipesSession
 
+from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.bundle.secrets import Secrets, resolve_secrets
 from orch_dagster.defs.checks import check_results
 from orch_dagster.defs.dagster_internals.compute_logs import open_stderr, stderr_path
@@ -97,7 +98,9 @@ def _run(job: _Job) -> _JobEnd:
     metadata = dict(step.log_metadata)
     secrets = Secrets()
     try:
-        secrets = resolve_secrets(step.params.redacted, settings, os.environ)
+        secrets = resolve_secrets(
+            step.params.redacted, settings, os.environ, step.params.secret_rows
+        )
         outcome, reported = job.submit(secrets)
         metadata = {**reported, **metadata, **job.metadata()}
         return _JobEnd(outcome, metadata, _landed(job, outcome))
@@ -155,6 +158,7 @@ class _Job:
                     on_line=lambda line: _add_line(line, step.run_log, stream),
                     mask=secrets.mask,
                     timeout_s=timeout_s,
+                    environ=job_environment(os.environ, self.settings.job_env, secrets.of_others),
                 ),
                 self.settings,
             )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -22,13 +23,18 @@ from pydantic import Field
 from framework.contract.params_file import WAREHOUSE_SUFFIX
 from framework.contract.secret_names import SPARK_PREFIX
 from orch_dagster.bundle.bundle import run_folder
-from orch_dagster.bundle.secrets import SecretError, Secrets
+from orch_dagster.bundle.fetch import fetch_secret_rows
+from orch_dagster.bundle.job_environment import job_environment, secret_variables
+from orch_dagster.bundle.secrets import SecretError, Secrets, values_to_mask
+from orch_dagster.control.connect import opened_store
+from orch_dagster.control.records import SysParam
 from orch_dagster.control.secret_rows import key_fault
 from orch_dagster.defs.step.executor import current_stop
 from orch_dagster.defs.step.job_messages import ChannelMessages
 from orch_dagster.defs.step.message_file import MessageFile, context_injector
 from orch_dagster.defs.step.metadata import job_metadata
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
+from orch_dagster.errors import PermanentStoreError, TransientStoreError
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.spark.command import with_warehouse
 from orch_dagster.spark.outcome import Outcome
@@ -138,7 +144,8 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
         # A random part, as a step may run several scripts.
         name = f"{op_context.op.name}-{uuid.uuid4().hex[:8]}"
         base = run_folder(settings.params_dir, op_context.run_id) / name
-        secrets = _secrets(options.secrets)
+        of_jobs = _secret_rows(settings, op_context.log.warning)
+        secrets = _secrets(options.secrets, values_to_mask(of_jobs, settings, os.environ))
         submit = ScriptSubmit(
             script=script,
             app_name=op_context.op.name,
@@ -161,6 +168,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             on_line=_print,
             mask=secrets.mask,
             timeout_s=minutes * 60,
+            environ=job_environment(os.environ, settings.job_env, secret_variables(of_jobs)),
             extras=extras,
         )
         end = self.submit(op_context, submission, settings)
@@ -199,6 +207,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
                 stop=stop,
                 limits=Limits(submission.timeout_s, settings.stop_grace_s),
                 surroundings=Surroundings(
+                    environ=submission.environ,
                     cwd=work_dir,
                     remove=submission.properties_file,
                     folder=warehouse,
@@ -217,8 +226,21 @@ def _op_context(context: Context) -> OpExecutionContext:
     return context.op_execution_context if is_asset else context
 
 
-def _secrets(values: Mapping[str, str]) -> Secrets:
-    """Split secrets into properties and variables.
+def _secret_rows(settings: Settings, warn: Callable[[str], object]) -> list[SysParam]:
+    """Return the secret rows of jobs, none if the store has no tables or does not answer."""
+    try:
+        with opened_store(settings) as store:
+            return fetch_secret_rows(store)
+    except TransientStoreError as error:
+        warn(f"the secrets of jobs can't be kept from this script and masked: {error}")
+    except PermanentStoreError:
+        # The project has no landing jobs, or none that could run.
+        pass
+    return []
+
+
+def _secrets(values: Mapping[str, str], of_jobs: Sequence[str]) -> Secrets:
+    """Split secrets into properties and variables; mask those of jobs too.
 
     Raises:
         SecretError: If a key can't hold a secret.
@@ -229,7 +251,7 @@ def _secrets(values: Mapping[str, str]) -> Secrets:
     return Secrets(
         properties={key: value for key, value in values.items() if key.startswith(SPARK_PREFIX)},
         variables={key: value for key, value in values.items() if not key.startswith(SPARK_PREFIX)},
-        mask=Masker(values.values()),
+        mask=Masker([*values.values(), *of_jobs]),
     )
 
 

@@ -27,6 +27,7 @@ class Submission:
         on_line: Called with each line of the job's output, in the calling thread.
         mask: Masks secrets in messages and output.
         timeout_s: Seconds after which the job is stopped; None for no limit.
+        environ: The variables that the job inherits, below those of the command.
         extras: The extras of the job's Pipes context.
     """
 
@@ -37,6 +38,7 @@ class Submission:
     on_line: Callable[[str], None]
     mask: Masker
     timeout_s: float | None
+    environ: Mapping[str, str]
     extras: Mapping[str, Any] | None = None
 
 

@@ -23,8 +23,10 @@ USER = "lander3e1d"
 LOGIN = "-----BEGIN LOGIN-----\nbG9naW4gb2YgdGhl\nIGRhdGFiYXNl/9+8\n-----END LOGIN-----"
 PASSWORD = "literal-Pa$$word"
 TOKEN = "token-in-sys-params"
+# Of a job in another environment, which this one happens to print.
+OTHER = "of-another-job-5a1c"
 # What is left of each, however it is spelt; of several lines, of each one.
-PARTS = ["7c9a41", USER, *LOGIN.splitlines()]
+PARTS = ["7c9a41", USER, "5a1c", *LOGIN.splitlines()]
 # The user wrote these two into the control store, where they stay.
 LITERALS = [PASSWORD, TOKEN]
 
@@ -41,6 +43,10 @@ login = os.environ["DB_LOGIN"]
 print("code is", code)
 print(login)
 print(repr(login), json.dumps(code), urllib.parse.quote(code), "x" * 65_530 + login[:40])
+inherited = sorted(os.environ)
+of_parent = Path(f"/proc/{{os.getppid()}}/environ")
+inherited.append(of_parent.read_text(errors="replace") if of_parent.exists() else "")
+print("another job has", "of-another-job-5a" + "1c")
 print("token", params.system["api.token"], flush=True)
 get_logger("job").info("code %s, login %s", code, login)
 source, sink = params.sources[0], params.sinks[0]
@@ -53,7 +59,7 @@ pages = [api + "/environment", api + "/sql?details=true", api + "/jobs", root + 
 for number, page in enumerate(pages):
     with urllib.request.urlopen(page, timeout=20) as answer:
         (shown / f"page-{{number}}.txt").write_bytes(answer.read())
-(shown / "told").write_text(json.dumps([code, login, rows.count()]))
+(shown / "told").write_text(json.dumps([code, login, rows.count(), inherited]))
 until = time.monotonic() + 60
 while not (shown / "seen").exists() and time.monotonic() < until:
     time.sleep(0.05)
@@ -103,11 +109,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         *({"param_key": k, "param_value": v, "param_type": "secret"} for k, v in places.items()),
         {"param_key": "api.token", "param_value": TOKEN, "param_type": "system"},
     ]
+    of_other = {"environment": "PROD", "key_name": "*", "param_key": "OTHER_LOGIN"}
+    rows.append({**of_other, "param_value": "env:OTHER_PW", "param_type": "secret"})
     more = {"sys_params": [{**keys, **row} for row in rows]}
     (made.folder / "more.yaml").write_text(json.dumps(more), encoding="utf-8")
     made.orch("apply", "more.yaml")
     (made.folder / "login").write_text(f"{LOGIN}\n", encoding="utf-8")
-    made.environ |= {"VAULT": CODE, "DB_USER": USER}
+    made.environ |= {"VAULT": CODE, "DB_USER": USER, "OTHER_PW": OTHER, "CRM_MODE": "full"}
     return made
 
 
@@ -163,10 +171,17 @@ def told(home: Home) -> Told:
 
 def test_the_job_has_them(told: Told) -> None:
     assert told.exit_code == 1, told.printed
-    assert json.loads((told.shown / "told").read_text()) == [CODE, LOGIN, 2]
+    assert json.loads((told.shown / "told").read_text())[:3] == [CODE, LOGIN, 2]
     written = json.loads((told.home.folder / "params" / f"{JOB}.json").read_text())
     options = written["job_master"]["context_params"]["sinks"][0]["options"]
     assert (options["user"], options["password"]) == ("env:DB_USER", "env:JOB_SECRET_1")
+
+
+def test_it_has_the_teams_variables_and_nobody_elses(told: Told) -> None:
+    *names, of_parent = json.loads((told.shown / "told").read_text())[3]
+    assert {"PATH", "CRM_MODE", "VAULT", "DB_LOGIN", "ORCH_HOME"} <= {*names}
+    assert not {"OTHER_PW", "ORCH_CONTROL_URL", "DAGSTER_HOME"} & {*names}
+    assert "OTHER_PW=" not in of_parent
 
 
 def test_nothing_but_the_job_has_them(told: Told) -> None:
@@ -205,6 +220,7 @@ def test_what_it_printed_and_logged_is_masked(told: Told) -> None:
     assert told.log.count("[spark] ******\n") >= len(LOGIN.splitlines())
     assert "[job] code ******, login ******\n" in told.log
     assert "[spark] token ******\n" in told.log
+    assert "[spark] another job has ******\n" in told.log
     assert told.row["error_message"].startswith("RuntimeError: refused ****** with ****** (job.py:")
     (stderr,) = (told.home.folder / ".orch").rglob("*.err")
     assert "code is ******\n" in stderr.read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from orch_dagster.bundle.secrets import (
     MAX_BYTES,
     SecretError,
     Secrets,
+    control_passwords,
     resolve_secrets,
     secret_properties,
 )
@@ -174,6 +175,45 @@ def test_a_literal_that_no_variable_can_hold_is_refused(settings: Settings) -> N
             {},
         )
     assert "hunter" not in str(caught.value)
+
+
+def rows_of_all(*places: tuple[str, str]) -> list[SysParam]:
+    """Secret rows of another job, of another environment."""
+    return [SysParam(key, "PROD", "other_job", place, "secret") for key, place in places]
+
+
+def test_what_any_row_names_is_masked_and_kept_from_the_job(settings: Settings, home: Path) -> None:
+    (home / "of-another").write_text("from a file\n", encoding="utf-8")
+    bundle = bundle_of(("spark.hadoop.x", "env:SHARED", "secret"))
+    others = rows_of_all(
+        ("A", "env:OTHER"), ("B", "file:of-another"), ("C", "env:SHARED"), ("D", "by-sql"),
+        ("E", "env:NOT_SET"), ("F", "file:absent"),
+    )  # fmt: skip
+    found = resolve_secrets(
+        redact_bundle(bundle, settings.secret_patterns),
+        settings,
+        {"OTHER": "of-other", "SHARED": "of-both"},
+        others,
+    )
+    assert found.mask("of-other, from a file, of-both, by-sql") == ", ".join(["******"] * 4)
+    assert found.properties == {"spark.hadoop.x": "of-both"}
+    assert found.variables == {}
+    # The job names SHARED itself, and a script may read it there.
+    assert found.of_others == {"OTHER", "NOT_SET"}
+
+
+@pytest.mark.parametrize(
+    ("url", "passwords"),
+    [
+        ("postgresql+psycopg://orch:p%40ss%2Fw@db:5432/control", ["p@ss/w", "p%40ss%2Fw"]),
+        ("postgresql+psycopg://orch:plain@db/control", ["plain", "plain"]),
+        ("postgresql+psycopg://orch@db/control", []),
+        ("sqlite:///.orch/a:b@c.db", []),
+        ("kudu://one:7051,two:7051", []),
+    ],
+)
+def test_the_password_of_the_control_store_is_found(url: str, passwords: list[str]) -> None:
+    assert control_passwords(url) == passwords
 
 
 def test_recovery_has_those_of_spark_alone(settings: Settings) -> None:

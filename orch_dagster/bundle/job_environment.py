@@ -1,0 +1,83 @@
+"""The environment of a job's process: the orchestrator's own, without what is not the job's.
+
+A job keeps what it does not name anywhere, such as the credentials of a cloud, as scripts read
+those. It never gets what only the orchestrator needs, or what belongs to another job.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from fnmatch import fnmatchcase
+
+from framework.contract.secret_names import PARAM_TYPE, variable_of
+from orch_dagster.control.records import SysParam
+
+WITHHELD = ("-ORCH_CONTROL_URL", "-DAGSTER_*")
+"""The rules of every job, before those of ORCH_JOB_ENV: the control store and Dagster itself."""
+
+_ALL_BUT_NEEDED = "-*"
+# What starts Python, Java and Spark, and finds a user's files, on any system.
+_NEEDED = (
+    *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TZ"),
+    *("TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "DYLD_*", "VIRTUAL_ENV", "CONDA_PREFIX"),
+    *("JAVA_HOME", "JAVA_TOOL_OPTIONS", "SPARK_*", "PYSPARK_*", "PYTHON*", "HADOOP_*", "YARN_*"),
+    *("HIVE_*", "KRB5*"),
+    *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "USERPROFILE", "USERNAME"),
+    *("APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES*", "NUMBER_OF_PROCESSORS"),
+    "PROCESSOR_*",
+)
+
+
+def job_environment(
+    environ: Mapping[str, str],
+    rules: Iterable[str] = (),
+    secret_variables: Collection[str] = (),
+    platform: str = sys.platform,
+) -> dict[str, str]:
+    """Return the variables of the orchestrator that a job's process inherits.
+
+    >>> job_environment({"PATH": "/bin", "ORCH_CONTROL_URL": "x", "AWS_REGION": "y"}, ["-AWS_*"])
+    {'PATH': '/bin'}
+
+    Args:
+        environ: The orchestrator's environment.
+        rules: ORCH_JOB_ENV: patterns of names to pass on, or after a `-` to withhold; the last
+            that matches decides. `-*` spares what programs need to start.
+        secret_variables: The variables of other jobs' secrets.
+        platform: As sys.platform has it; Windows ignores the case of names.
+    """
+    is_windows = platform == "win32"
+
+    def spelled(name: str) -> str:
+        return name.upper() if is_windows else name
+
+    # A reference names a variable of letters, digits and _, which is its own pattern.
+    withheld = [f"-{name}" for name in secret_variables]
+    all_rules = [spelled(rule) for rule in (*WITHHELD, *withheld, *rules)]
+    return {
+        name: value for name, value in environ.items() if _is_passed_on(spelled(name), all_rules)
+    }
+
+
+def secret_variables(rows: Iterable[SysParam]) -> frozenset[str]:
+    """Return the environment variables that rows of param_type secret name."""
+    return frozenset(
+        name
+        for row in rows
+        if row.param_type == PARAM_TYPE and (name := variable_of(row.param_value)) is not None
+    )
+
+
+def _is_passed_on(name: str, rules: Iterable[str]) -> bool:
+    is_passed_on = True
+    for rule in rules:
+        if rule == _ALL_BUT_NEEDED:
+            is_passed_on = is_passed_on and _is_needed(name)
+        elif fnmatchcase(name, rule.removeprefix("-")):
+            is_passed_on = not rule.startswith("-")
+    return is_passed_on
+
+
+def _is_needed(name: str) -> bool:
+    return any(fnmatchcase(name.upper(), pattern) for pattern in _NEEDED)
