@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from framework.contract.secret_names import KEY_PATTERNS
 from framework.contract.system_settings import is_time_zone
 from orch_dagster.errors import SettingsError
+from orch_dagster.referenced_files import ReferencedFiles
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -115,6 +116,12 @@ class Settings(BaseSettings):
         'such as ["-CI_*", "CI_BUILD"]; the last that matches decides, see docs/how-to/secrets.md',
     )
 
+    secret_dirs: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="JSON list of folders besides ORCH_HOME whose files secrets and calendars may "
+        "name by `file:PATH`, such as /run/secrets; or their paths, separated as those of PATH",
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
@@ -133,6 +140,19 @@ class Settings(BaseSettings):
     def _from_json(cls, value: object) -> object:
         # Not left to pydantic-settings, which stops at the first variable that is not JSON.
         return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("secret_dirs", mode="before")
+    @classmethod
+    def _paths(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        is_json = value.lstrip().startswith("[")
+        return json.loads(value) if is_json else [path for path in value.split(os.pathsep) if path]
+
+    @field_validator("secret_dirs")
+    @classmethod
+    def _folders_from_home(cls, paths: tuple[Path, ...], info: ValidationInfo) -> tuple[Path, ...]:
+        return tuple(cls._from_home(path, info) for path in paths)
 
     @field_validator("secret_patterns")
     @classmethod
@@ -165,6 +185,11 @@ class Settings(BaseSettings):
         if _URL.match(self.data_root):
             return self.data_root
         return str(self.home / Path(self.data_root).expanduser())
+
+    @property
+    def referenced_files(self) -> ReferencedFiles:
+        """Return the files that rows may refer to by `file:PATH`."""
+        return ReferencedFiles(self.home, self.secret_dirs)
 
     @property
     def is_on_kudu(self) -> bool:

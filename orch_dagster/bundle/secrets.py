@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import unquote
 
 from framework.contract.secret_names import (
@@ -23,11 +22,9 @@ from orch_dagster.control.records import SysParam
 from orch_dagster.control.secret_rows import secret_ref_error
 from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS
 from orch_dagster.errors import OrchError
+from orch_dagster.referenced_files import ReferencedFiles
 from orch_dagster.settings import Settings
 from orch_dagster.text import Masker
-
-# Between the limits for an environment variable: 32 KiB on Windows, 128 KiB on Linux.
-MAX_BYTES = 64 * 1024
 
 Fault = tuple[str, str]
 """A place, and what is wrong there."""
@@ -71,7 +68,7 @@ def resolve_secrets(
 
     Args:
         redacted: The job's parameters, and the secrets that were taken out of them.
-        settings: Its home is where `file:PATH` starts.
+        settings: They say where the files of `file:PATH` may be.
         environ: The variables that `env:NAME` refers to.
         all_rows: The rows of param_type secret of every job.
 
@@ -80,7 +77,7 @@ def resolve_secrets(
             to no secret; names them all.
     """
     faults: list[Fault] = []
-    resolved = _values(redacted.bundle.sys_params, settings.home, environ, faults)
+    resolved = _values(redacted.bundle.sys_params, settings.referenced_files, environ, faults)
     faults += _option_faults(redacted)
     if any(not _can_be_passed_on(value) for value in redacted.variables.values()):
         where = _job(redacted.bundle)
@@ -114,7 +111,7 @@ def values_to_mask(
             continue
         # The run that needs a missing one names it; here nobody has it, so none can be shown.
         with suppress(ValueError):
-            values.append(_value(value, settings.home, environ))
+            values.append(_value(value, settings.referenced_files, environ))
     return values
 
 
@@ -134,7 +131,7 @@ def secret_properties(
     """
     faults: list[Fault] = []
     spark_rows = [row for row in rows if row.param_key.startswith(SPARK_PREFIX)]
-    properties = _values(spark_rows, settings.home, environ, faults)
+    properties = _values(spark_rows, settings.referenced_files, environ, faults)
     if faults:
         raise SecretError(faults)
     return properties
@@ -144,7 +141,10 @@ _NOT_PASSED = "holds a NUL character or bytes that are not UTF-8, which can't be
 
 
 def _values(
-    rows: Iterable[SysParam], home: Path, environ: Mapping[str, str], faults: list[Fault]
+    rows: Iterable[SysParam],
+    files: ReferencedFiles,
+    environ: Mapping[str, str],
+    faults: list[Fault],
 ) -> dict[str, str]:
     """Return param_key to the secret of each row of param_type secret; collect the faults."""
     values: dict[str, str] = {}
@@ -156,13 +156,13 @@ def _values(
             faults.append((where, fault))
             continue
         try:
-            values[row.param_key] = _value(row.param_value or "", home, environ)
+            values[row.param_key] = _value(row.param_value or "", files, environ)
         except ValueError as error:
             faults.append((where, str(error)))
     return values
 
 
-def _value(reference: str, home: Path, environ: Mapping[str, str]) -> str:
+def _value(reference: str, files: ReferencedFiles, environ: Mapping[str, str]) -> str:
     """Return the secret of a reference.
 
     Raises:
@@ -177,7 +177,10 @@ def _value(reference: str, home: Path, environ: Mapping[str, str]) -> str:
                 f"run: set it for every process of Dagster and for orch"
             )
     else:
-        value = _content(home / reference.removeprefix(FILE).strip())
+        name = reference.removeprefix(FILE).strip()
+        value = files.read(name).rstrip("\r\n")
+        if not value:
+            raise ValueError(f"{files.home / name} is empty: put the secret there")
     if not _can_be_passed_on(value):
         raise ValueError(f"{reference} {_NOT_PASSED}")
     return value
@@ -186,29 +189,6 @@ def _value(reference: str, home: Path, environ: Mapping[str, str]) -> str:
 def _can_be_passed_on(value: str) -> bool:
     """Return whether a variable and a property can hold the value, and a mask can find it."""
     return not re.search("[\0\ud800-\udfff]", value)
-
-
-def _content(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            # A wrong path may name a file without an end, such as /dev/zero.
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ValueError(
-            f"{path} can't be read ({error.strerror}): put the secret there, readable by the user "
-            f"who runs the job, or correct param_value"
-        ) from error
-    if len(content) > MAX_BYTES:
-        raise ValueError(f"{path} is longer than {MAX_BYTES} bytes: is it the right file?")
-    try:
-        # utf-8-sig drops the byte order mark of Windows editors.
-        text = content.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError:
-        # The decoder's message would show a byte of the secret.
-        raise ValueError(f"{path} is not text in UTF-8: keep the secret as text") from None
-    if not text:
-        raise ValueError(f"{path} is empty: put the secret there")
-    return text
 
 
 def _option_faults(redacted: RedactedBundle) -> Iterator[Fault]:

@@ -20,7 +20,7 @@ from orch_dagster.control.connect import opened_store
 from orch_dagster.control.kudu.diagnose import diagnose
 from orch_dagster.control.kudu.store import KuduStore
 from orch_dagster.control.records import SysParam, read_records
-from orch_dagster.control.secret_rows import secret_ref_error
+from orch_dagster.control.secret_rows import secret_place_error
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import SPARK_TYPE, system_fault
 from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS, TABLES
@@ -183,7 +183,9 @@ def _sys_param_findings(settings: Settings) -> list[Finding]:
         is_unknown = row.param_key not in SYSTEM_SETTINGS or row.param_type != PARAM_TYPE
         reason, is_warning = None, False
         if row.param_type == SECRET_TYPE:
-            reason = secret_ref_error(row.param_key, row.param_value or "")
+            reason = secret_place_error(
+                row.param_key, row.param_value or "", settings.referenced_files
+            )
         elif is_unknown or not row.param_key.startswith("schedule."):
             fault = system_fault(row, check)
             is_of_spark = row.param_type == SPARK_TYPE

@@ -9,7 +9,7 @@ from orch_dagster.settings import Settings
 
 def setting_check(settings: Settings) -> SettingCheck:
     """Return the check of a value in this home."""
-    return lambda key, value: setting_error(key, value, settings.home, _is_cron)
+    return lambda key, value: setting_error(key, value, settings.referenced_files, _is_cron)
 
 
 def _is_cron(text: str) -> bool:

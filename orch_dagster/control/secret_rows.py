@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from framework.contract import variables
-from framework.contract.secret_names import SPARK_PREFIX, is_secret_ref, is_variable
+from framework.contract.secret_names import FILE, SPARK_PREFIX, is_secret_ref, is_variable
+from orch_dagster.referenced_files import ReferencedFiles
 
 # Properties that become an argument of spark-submit or of its JVMs, or that the UI shows.
 _PARTS_OF_COMMAND = re.compile(
@@ -29,6 +30,13 @@ _NO_PLACE = (
 def secret_ref_error(key: str, value: str) -> str | None:
     """Return what is wrong with param_key and param_value of a secret, None if nothing is."""
     return key_fault(key) or (None if is_secret_ref(value) else _NO_PLACE)
+
+
+def secret_place_error(key: str, value: str, files: ReferencedFiles) -> str | None:
+    """Return the same, or why the file that the value names may not be read."""
+    if (error := secret_ref_error(key, value)) or not value.startswith(FILE):
+        return error
+    return files.place_fault(value.removeprefix(FILE).strip())
 
 
 def is_part_of_command(name: str) -> bool:

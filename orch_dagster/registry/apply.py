@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framework.contract.secret_names import PARAM_TYPE
-from orch_dagster.control.secret_rows import secret_ref_error
+from orch_dagster.control.secret_rows import secret_place_error
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import SettingCheck, check_value
 from orch_dagster.control.tables import (
@@ -20,6 +20,7 @@ from orch_dagster.control.tables import (
     row_problems,
 )
 from orch_dagster.errors import OrchError
+from orch_dagster.referenced_files import ReferencedFiles
 from orch_dagster.registry.changes import TableChange
 from orch_dagster.registry.jobs import Finding
 from orch_dagster.registry.plan import Plan, plan_new_name, plan_removal, plan_rows
@@ -102,7 +103,7 @@ def plan_files(
         name: [_texts(TABLE_BY_NAME[name], row) for row in given]
         for name, given in row_files.rows().items()
     }
-    problems = [*row_files.problems, *_row_problems(row_files.tables)]
+    problems = [*row_files.problems, *_row_problems(row_files.tables, settings.referenced_files)]
     rows_by_key = _rows_by_key(row_files.tables)
     plan = plan_rows(read_tables(store), rows, prune=prune, environment=settings.env)
     given = {str(row["job_id"]) for row in rows.get(JOB_MASTER.name, ())}
@@ -205,7 +206,9 @@ def _located(finding: Finding, rows: Mapping[tuple[str, str], FileRow]) -> FileF
     return FileFinding(**vars(finding), file=row.file, line=row.line(finding.place))
 
 
-def _row_problems(tables: Mapping[str, Sequence[FileRow]]) -> Iterator[Problem]:
+def _row_problems(
+    tables: Mapping[str, Sequence[FileRow]], files: ReferencedFiles
+) -> Iterator[Problem]:
     for name, rows in tables.items():
         table = TABLE_BY_NAME[name]
         seen: set[str] = set()
@@ -214,17 +217,17 @@ def _row_problems(tables: Mapping[str, Sequence[FileRow]]) -> Iterator[Problem]:
             if (key := table.key_text(each.row)) in seen:
                 faults.append(("", f"{name} ({key}): the key is given twice"))
             seen.add(key)
-            if table is SYS_PARAMS and (fault := _secret_fault(each.row)):
+            if table is SYS_PARAMS and (fault := _secret_fault(each.row, files)):
                 faults.append(("param_value", f"{name} ({key}): {fault}"))
             for column, text in faults:
                 yield Problem(text, each.file, each.line(column))
 
 
-def _secret_fault(row: Row) -> str | None:
+def _secret_fault(row: Row, files: ReferencedFiles) -> str | None:
     """Return what is wrong with a secret's row, such as that it holds the secret itself."""
     if row.get("param_type") != PARAM_TYPE or "param_value" not in row:
         return None
-    return secret_ref_error(str(row.get("param_key")), str(row["param_value"] or ""))
+    return secret_place_error(str(row.get("param_key")), str(row["param_value"] or ""), files)
 
 
 def _texts(table: Table, row: Row) -> Row:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
+from framework.contract.calendar_days import CalendarError
 from framework.contract.system_settings import (
     PARAM_TYPE,
     SCHEDULE_CALENDAR,
@@ -19,6 +19,7 @@ from orch_dagster.control.records import SysParam, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.errors import OrchError
+from orch_dagster.referenced_files import ReferencedFiles
 from orch_dagster.schedule.calendar import Calendar, parse_calendar
 from orch_dagster.schedule.schedules import Schedule
 from orch_dagster.settings import Settings
@@ -75,15 +76,17 @@ def fetch_tick_params(store: ControlStore, schedule: Schedule, settings: Setting
         "key_name": list(schedule.key_names),
         "param_type": PARAM_TYPE,
     }
-    return tick_params(schedule.winning(read_records(store, SysParam, where)), settings.home)
+    return tick_params(
+        schedule.winning(read_records(store, SysParam, where)), settings.referenced_files
+    )
 
 
-def tick_params(winning: Mapping[str, SysParam], home: Path) -> TickParams:
+def tick_params(winning: Mapping[str, SysParam], files: ReferencedFiles) -> TickParams:
     """Read the settings of a tick.
 
     Args:
         winning: The row that applies for each param_key, as Schedule.winning returns it.
-        home: ORCH_HOME, where the path of a calendar starts.
+        files: The files that a calendar may be in.
 
     Raises:
         TickParamError: If values can't be used; names every such row, and why.
@@ -97,13 +100,13 @@ def tick_params(winning: Mapping[str, SysParam], home: Path) -> TickParams:
             return otherwise
         try:
             return parse(row.param_value or "")
-        except (ValueError, OSError) as error:
+        except ValueError as error:
             faults.append((row, str(error)))
             return otherwise
 
     params = TickParams(
         calendar=value(
-            SCHEDULE_CALENDAR.key, lambda text: read_calendar(text, home), default.calendar
+            SCHEDULE_CALENDAR.key, lambda text: read_calendar(text, files), default.calendar
         ),
         offset=value(SCHEDULE_OFFSET.key, SCHEDULE_OFFSET.parse, default.offset),
         catchup=value(SCHEDULE_CATCHUP.key, SCHEDULE_CATCHUP.parse, default.catchup),
@@ -114,14 +117,14 @@ def tick_params(winning: Mapping[str, SysParam], home: Path) -> TickParams:
 
 
 def setting_error(
-    key: str, value: str | None, home: Path, is_cron: Callable[[str], bool]
+    key: str, value: str | None, files: ReferencedFiles, is_cron: Callable[[str], bool]
 ) -> str | None:
     """Return what is wrong with the value of any setting of sys_params, None if nothing is.
 
     Args:
         key: A param_key of SYSTEM_SETTINGS.
         value: The param_value.
-        home: ORCH_HOME, where the path of a calendar starts.
+        files: The files that a calendar may be in.
         is_cron: Returns whether Dagster accepts a text as a cron schedule.
     """
     error = SYSTEM_SETTINGS[key].error(value)
@@ -131,25 +134,22 @@ def setting_error(
         return NOT_A_CRON.format(value)
     if key == SCHEDULE_CALENDAR.key:
         try:
-            read_calendar(value, home)
-        except (ValueError, OSError) as reason:
+            read_calendar(value, files)
+        except ValueError as reason:
             return str(reason)
     return None
 
 
-def read_calendar(text: str, home: Path) -> Calendar:
+def read_calendar(text: str, files: ReferencedFiles) -> Calendar:
     """Read the calendar that a value spells, or whose file it names.
 
     Raises:
-        ValueError: If something in it can't be read, or the file is not text.
-        OSError: If the file can't be read.
+        ValueError: If something in it can't be read, or the file can't; shows nothing of a file.
     """
     days_or_path = SCHEDULE_CALENDAR.parse(text)
     if not isinstance(days_or_path, str):
         return Calendar.of(days_or_path)
-    path = home / Path(days_or_path)
     try:
-        # utf-8-sig drops the byte order mark of Windows editors.
-        return parse_calendar(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        return parse_calendar(files.read(days_or_path))
+    except CalendarError as error:
+        raise ValueError(f"{files.home / days_or_path}: {error.without_words}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -21,6 +21,7 @@ WEEKDAYS: Sequence[str] = (
 MONDAY_TO_FRIDAY = frozenset(range(5))
 
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_LISTED_LINES = 10
 _BETWEEN_WORDS = re.compile(r"[,\s]+")
 # A word that begins so is meant as weekdays, and may be misspelt.
 _LIKE_WEEKDAYS = re.compile("mon|tue|wed|thu|fri|sat|sun", re.IGNORECASE)
@@ -41,6 +42,23 @@ class CalendarDays:
     working_days: frozenset[date] = frozenset()
 
 
+class CalendarError(ValueError):
+    """A calendar can't be read.
+
+    Args:
+        faults: Each kind of fault, with the words that have it.
+        lines: The lines of all of these words.
+    """
+
+    def __init__(self, faults: Mapping[str, Sequence[str]], lines: Iterable[int]) -> None:
+        super().__init__("; ".join(f"{kind}: {', '.join(words)}" for kind, words in faults.items()))
+        numbers = sorted(set(lines))
+        listed = ", ".join(map(str, numbers[:_LISTED_LINES]))
+        more = f" and {len(numbers) - _LISTED_LINES} more" if len(numbers) > _LISTED_LINES else ""
+        self.without_words = f"{', '.join(faults)}, in line {listed}{more}"
+        """The same without the words, as a file may be another than a calendar."""
+
+
 def calendar_days(text: str) -> CalendarDays:
     """Read words, separated by commas or white space; `#` begins a comment of its line.
 
@@ -51,30 +69,35 @@ def calendar_days(text: str) -> CalendarDays:
     [0, 1, 2, 3, 6]
 
     Raises:
-        ValueError: If something can't be read, or a date is both; names all of it, with its lines.
+        CalendarError: If something can't be read, or a date is both; names all of it, with its
+            lines.
     """
     weekdays: set[int] = set()
     holidays: set[date] = set()
     working_days: set[date] = set()
     not_dates: list[str] = []
     not_weekdays: list[str] = []
+    lines: list[int] = []
+    line_of: dict[date, int] = {}
     for number, word in _words(text):
         is_working = word.startswith("+")
         if (day := _date(word.removeprefix("+"))) is not None:
             (working_days if is_working else holidays).add(day)
+            line_of[day] = number
         elif (of_week := _weekdays(word)) is not None:
             weekdays |= of_week
         else:
             faults = not_weekdays if _LIKE_WEEKDAYS.match(word) else not_dates
             faults.append(f"{word!r} in line {number}")
-    both = sorted(day.isoformat() for day in holidays & working_days)
+            lines.append(number)
+    both = sorted(holidays & working_days)
     kinds = {
         "not dates such as 2024-05-01": not_dates,
         "not weekdays such as sat or sun-thu": not_weekdays,
-        "both a holiday and a working day": both,
+        "both a holiday and a working day": [day.isoformat() for day in both],
     }
-    if reasons := [f"{kind}: {', '.join(words)}" for kind, words in kinds.items() if words]:
-        raise ValueError("; ".join(reasons))
+    if faulty := {kind: words for kind, words in kinds.items() if words}:
+        raise CalendarError(faulty, [*lines, *(line_of[day] for day in both)])
     return CalendarDays(
         frozenset(weekdays) or MONDAY_TO_FRIDAY, frozenset(holidays), frozenset(working_days)
     )

@@ -68,8 +68,8 @@ def schedule_findings(location: Location) -> list[Finding]:
 def _fault(row: SysParam, location: Location) -> str | None:
     if row.param_key not in SYSTEM_SETTINGS:
         return None
-    home = location.settings.home
-    reason = setting_error(row.param_key, row.param_value, home, is_cron_schedule)
+    files = location.settings.referenced_files
+    reason = setting_error(row.param_key, row.param_value, files, is_cron_schedule)
     if reason is None:
         return None
     is_of_load = SYSTEM_SETTINGS[row.param_key].read == SCHEDULE_CRON.read

@@ -8,7 +8,6 @@ import pytest
 
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.bundle.secrets import (
-    MAX_BYTES,
     SecretError,
     Secrets,
     control_passwords,
@@ -19,6 +18,7 @@ from orch_dagster.control.records import SysParam
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.errors import SettingsError
+from orch_dagster.referenced_files import MAX_BYTES
 from orch_dagster.registry.apply import ApplyError, apply_files
 from orch_dagster.settings import Settings, load_settings
 from tests.unit.bundle.test_redact import bundle_of
@@ -47,12 +47,14 @@ def test_they_come_from_the_environment_and_from_files_of_the_home(
     (home / "conf").mkdir()
     (home / "conf" / "key").write_bytes("\ufeffline 1\r\nline ü\r\n".encode())
     elsewhere = tmp_path / "elsewhere"
-    elsewhere.write_text("from elsewhere", encoding="utf-8")
+    elsewhere.mkdir()
+    (elsewhere / "key").write_text("from elsewhere", encoding="utf-8")
+    settings = settings.model_copy(update={"secret_dirs": (elsewhere,)})
     found = resolved(
         settings,
         ("DB_PASSWORD", "env:DB_PW"),
         ("KEY", "file:conf/key"),
-        ("spark.hadoop.x", f"file:{elsewhere}"),
+        ("spark.hadoop.x", f"file:{elsewhere / 'key'}"),
         DB_PW="hunter2 \n",
     )
     assert found.variables == {"DB_PASSWORD": "hunter2 \n", "KEY": "line 1\r\nline ü"}
@@ -100,7 +102,7 @@ def test_everything_that_is_not_there_is_named_at_once(settings: Settings, home:
     assert "not text in UTF-8" in faults[4]
     assert "NUL character" in faults[5]
     assert f"longer than {MAX_BYTES} bytes" in faults[6]
-    assert f"{home} can't be read" in faults[7]
+    assert f"{home} is not a regular file" in faults[7]
 
 
 @pytest.mark.parametrize("value", ["hunter2", "env:hunter 2", "file:", "vault:x", "", " env:A"])
@@ -241,13 +243,15 @@ def test_apply_stores_no_secret(settings: Settings, store: ControlStore, tmp_pat
     file = tmp_path / "rows.yaml"
     row = "{{param_key: {}, environment: DEV, key_name: '*', param_value: {}, param_type: secret}}"
     bad = [row.format("A", "hunter2"), row.format("db.x", "env:X"), row.format("B", "env:B")]
+    bad.append(row.format("C", f"file:{tmp_path / 'elsewhere'}"))
     file.write_text("sys_params:\n" + "".join(f"  - {each}\n" for each in bad), encoding="utf-8")
     with pytest.raises(ApplyError) as caught:
         apply_files([file], store, settings)
     assert [problem.text.split(")")[0] for problem in caught.value.problems] == [
-        f"sys_params (param_key={key}, environment=DEV, key_name=*" for key in ("A", "db.x")
+        f"sys_params (param_key={key}, environment=DEV, key_name=*" for key in ("A", "db.x", "C")
     ]
     assert "hunter2" not in str(caught.value)
+    assert "list its folder in ORCH_SECRET_DIRS" in str(caught.value)
     assert store.read(SYS_PARAMS) == []
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orch_dagster.control.records import SysParam
+from orch_dagster.referenced_files import ReferencedFiles
 from orch_dagster.schedule.calendar import Calendar
 from orch_dagster.schedule.settings import TickParamError, TickParams, setting_error, tick_params
 
@@ -18,11 +19,12 @@ def param(key: str, value: str | None) -> SysParam:
 
 def read(home: Path, **values: str) -> TickParams:
     rows = [param(key, value) for key, value in values.items()]
-    return tick_params({row.param_key: row for row in rows}, home)
+    return tick_params({row.param_key: row for row in rows}, ReferencedFiles(home))
 
 
 def error(home: Path, key: str, value: str | None) -> str | None:
-    return setting_error(f"schedule.{key}", value, home, lambda text: text == "0 2 * * *")
+    files = ReferencedFiles(home)
+    return setting_error(f"schedule.{key}", value, files, lambda text: text == "0 2 * * *")
 
 
 def test_what_holds_where_nothing_is_said(tmp_path: Path) -> None:
@@ -45,6 +47,10 @@ def test_a_calendar_in_a_file_of_the_home(tmp_path: Path) -> None:
     expected = {date(2024, 5, 1), date(2024, 10, 26)}
     assert read(tmp_path, calendar="file:conf/holidays.txt").calendar.holidays == expected
     assert read(tmp_path / "conf", calendar=f"file:{file}").calendar.holidays == expected
+    with pytest.raises(
+        TickParamError, match=r"holidays\.txt is outside ORCH_HOME .*ORCH_SECRET_DIRS"
+    ):
+        read(tmp_path / "other", calendar=f"file:{file}")
 
 
 @pytest.mark.parametrize(
@@ -75,13 +81,15 @@ def test_a_bad_value_is_named_with_its_row(
 
 
 def test_a_file_that_is_no_calendar_is_named_with_the_line(tmp_path: Path) -> None:
-    (tmp_path / "days.txt").write_text("2024-05-01\n1 May 2025\n")
+    (tmp_path / "days.txt").write_text("2024-05-01\n1 May 2025\nroot:x:0:0\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe2\0")
     with pytest.raises(
-        TickParamError, match=r"days\.txt: not dates .*'1' in line 2, 'May' in line 2"
-    ):
+        TickParamError, match=r"days\.txt: not dates such as 2024-05-01, in line 2, 3$"
+    ) as raised:
         read(tmp_path, calendar="file:days.txt")
-    with pytest.raises(TickParamError, match=r"binary: 'utf-8' codec"):
+    # It may be another file, and hold what nobody may see.
+    assert "May" not in str(raised.value)
+    with pytest.raises(TickParamError, match=r"binary is not text in UTF-8"):
         read(tmp_path, calendar="file:binary")
 
 
