@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import urllib.parse
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework import secrets as of_jobs
-from framework.contract.masking import MASK, SHORTEST, SHORTEST_LINE
+from framework.contract.masking import MASK, SHORTEST, SHORTEST_LINE, secret_forms
 from orch_dagster.text import Masker
 
 KEY_FILE = "-----BEGIN KEY-----\nabcdefgh\n1234567/+=\nshort\n-----END KEY-----\n"
@@ -38,10 +41,33 @@ KEY_FILE = "-----BEGIN KEY-----\nabcdefgh\n1234567/+=\nshort\n-----END KEY-----\
         (['say "no" \\ é'], json.dumps('say "no" \\ é', ensure_ascii=False), '"******"'),
         (["it's \\ mine"], repr("it's \\ mine"), '"******"'),
         (["****"], "****", "******"),
+        (["a b&c/d"], "x=a%20b%26c/d&y=a%20b%26c%2fd", "x=******&y=******"),
+        (["<p'q\"&>"], html.escape("<p'q\"&>"), "******"),
+        (["<p'q\"&>"], "&lt;p&#39;q&#34;&amp;&gt; &lt;p'q\"&amp;&gt;", "****** ******"),
+        (["jdbc:x://h/d?password=p%40ss1"], "wrong password p@ss1, p%40ss1",
+         "wrong password ******, ******"),
     ],
 )  # fmt: skip
 def test_what_is_masked(secrets: list[str], text: str, masked: str) -> None:
     assert Masker(secrets)(text) == masked
+
+
+@pytest.mark.parametrize("secret", ["hunter2", "p\xe4ss?>~\x7f", "abcde", KEY_FILE])
+@pytest.mark.parametrize("before", ["", "u", "us", "user:", "admin:"])
+@pytest.mark.parametrize("after", ["", "!", "\n"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_base64_is_masked_wherever_the_secret_stands(
+    secret: str, before: str, after: str, encode: Callable[[bytes], bytes]
+) -> None:
+    encoded = encode(f"{before}{secret}{after}".encode()).decode()
+    masked = Masker([secret])(f"Basic {encoded}.")
+    assert MASK in masked
+    # At most the characters that hold bits of what is beside it are left.
+    assert len(masked) <= len(f"Basic {MASK}.") + len(f"{before}{after}") * 4 / 3 + 6
+
+
+def test_short_words_are_no_base64() -> None:
+    assert secret_forms(["abcd"]) == ("abcd",)
 
 
 def test_lines_and_values_are_told_apart_by_length() -> None:

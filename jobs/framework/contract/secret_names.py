@@ -1,4 +1,4 @@
-"""The keys that hold secrets, and the references to secrets that values may hold."""
+"""The keys and values that hold secrets, and the references to secrets that values may hold."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SPARK_PREFIX = "spark."
 SPARK_REDACTION_DEFAULT = "(?i)secret|password|token|access[.]?key"
 """The default of Spark 3.5 for spark.redaction.regex."""
 
-# The first four are Spark's; `credential` only at the end, as Hadoop's keys of classes and paths
-# have it in the middle.
+# The first four are Spark's. Some only at the end, as keys of classes, paths and sizes have them in
+# the middle (`credential`, `encryption.key`), and as words in others (`bypass`, `sas` of sasl).
 KEY_PATTERNS = (
     "secret",
     "password",
@@ -31,9 +31,27 @@ KEY_PATTERNS = (
     "api[._-]?key",
     "private[._-]?key",
     "credentials?$",
+    "(account|shared|storage|master|subscription)[._-]?key",
+    "(encryption|keystore)[._-]?key([._-]list)?$",
+    "(^|[._-])sas([._-]|key|url|uri|$)",
+    "conn(ection)?[._-]?str(ing)?$",
+    "pwd",
+    "(?<!by)pass$",
+    "jaas",
+    "auth[._-]user[._-]info",
+    "(^|[._-])authorization$",
+    "signature$",
 )
 """Regular expressions that are searched for in keys, ignoring case."""
 
+# What holds a password whatever its key: a URL with user and password, and the fields of a
+# connection string.
+_IN_VALUE = re.compile(
+    r"://[^/\s:@?#]*:([^/\s@]+)@"
+    r"|(?:^|[;?&,\s])(?:password|passwd|pwd|passphrase|account_?key|shared_?access_?(?:key|signature)"
+    r"|access_?token|client_?secret|secret_?key|sas_?token|sig)\s*=\s*([^\s;&,]+)",
+    re.IGNORECASE,
+)
 # Values that tell whether there is a secret, not what it is.
 _NO_SECRETS = ("", "true", "false")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -43,15 +61,28 @@ _MOVED = re.compile(rf"{ENV}{MOVED_SECRET_PREFIX}\d+", re.ASCII)
 def is_secret(
     key: str, value: str | int | float | bool, patterns: Iterable[str] = KEY_PATTERNS
 ) -> bool:
-    """Return whether a value is a secret, as its key matches one of the regular expressions.
+    """Return whether a value is a secret: by its key, or as it holds a password itself.
 
     A value that only tells whether there is a secret is not one: true, false, nothing.
 
     >>> is_secret("db.password", "hunter2"), is_secret("use.password", "true")
     (True, False)
+    >>> is_secret("url", "jdbc:x://h/d?user=u&password=p"), is_secret("uri", "mongodb://u:p@h/d")
+    (True, True)
     """
-    may_hold_one = not isinstance(value, bool) and str(value).strip().lower() not in _NO_SECRETS
-    return may_hold_one and any(re.search(pattern, key, re.IGNORECASE) for pattern in patterns)
+    if isinstance(value, bool) or str(value).strip().lower() in _NO_SECRETS:
+        return False
+    is_by_key = any(re.search(pattern, key, re.IGNORECASE) for pattern in patterns)
+    return is_by_key or _IN_VALUE.search(str(value)) is not None
+
+
+def passwords_in(value: str) -> list[str]:
+    """Return the passwords that a URL or a connection string holds, as it spells them.
+
+    >>> passwords_in("Endpoint=sb://h/;SharedAccessKey=a+b=;Timeout=3")
+    ['a+b=']
+    """
+    return [match[1] or match[2] for match in _IN_VALUE.finditer(value)]
 
 
 def is_variable(name: str) -> bool:

@@ -21,7 +21,7 @@ from dagster import (
 from pydantic import Field
 
 from framework.contract.params_file import WAREHOUSE_SUFFIX
-from framework.contract.secret_names import SPARK_PREFIX
+from framework.contract.secret_names import SPARK_PREFIX, is_secret
 from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.bundle.fetch import fetch_secret_rows
 from orch_dagster.bundle.job_environment import job_environment, secret_variables
@@ -144,15 +144,18 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
         # A random part, as a step may run several scripts.
         name = f"{op_context.op.name}-{uuid.uuid4().hex[:8]}"
         base = run_folder(settings.params_dir, op_context.run_id) / name
+        properties = {**self.properties, **options.properties}
         of_jobs = _secret_rows(settings, op_context.log.warning)
-        secrets = _secrets(options.secrets, values_to_mask(of_jobs, settings, os.environ))
+        to_mask = values_to_mask(of_jobs, settings, os.environ)
+        to_mask += [v for k, v in properties.items() if is_secret(k, v, settings.secret_patterns)]
+        secrets = _secrets(options.secrets, to_mask)
         submit = ScriptSubmit(
             script=script,
             app_name=op_context.op.name,
             run_id=op_context.run_id,
             properties_file=base.with_suffix(".properties"),
             arguments=tuple(arguments),
-            properties={**self.properties, **options.properties},
+            properties=properties,
             variables=options.variables,
             secrets=secrets,
             py_files=tuple(options.py_files),
@@ -239,8 +242,8 @@ def _secret_rows(settings: Settings, warn: Callable[[str], object]) -> list[SysP
     return []
 
 
-def _secrets(values: Mapping[str, str], of_jobs: Sequence[str]) -> Secrets:
-    """Split secrets into properties and variables; mask those of jobs too.
+def _secrets(values: Mapping[str, str], to_mask: Sequence[str]) -> Secrets:
+    """Split secrets into properties and variables; mask more values with them.
 
     Raises:
         SecretError: If a key can't hold a secret.
@@ -251,7 +254,7 @@ def _secrets(values: Mapping[str, str], of_jobs: Sequence[str]) -> Secrets:
     return Secrets(
         properties={key: value for key, value in values.items() if key.startswith(SPARK_PREFIX)},
         variables={key: value for key, value in values.items() if not key.startswith(SPARK_PREFIX)},
-        mask=Masker([*values.values(), *of_jobs]),
+        mask=Masker([*values.values(), *to_mask]),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from framework.contract.secret_names import KEY_PATTERNS, is_secret, is_secret_ref
+from framework.contract.secret_names import KEY_PATTERNS, is_secret, is_secret_ref, passwords_in
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.control.records import SysParam
@@ -62,6 +62,13 @@ def test_a_spark_property_is_hidden_since_the_job_has_it_from_spark() -> None:
     assert bundle.params_of_type("spark")["spark.x.password"] == "one"
 
 
+def test_a_url_with_a_password_is_moved_as_a_whole() -> None:
+    url = "jdbc:postgresql://h/db?user=u&password=hunter2"
+    redacted = redact_bundle(bundle_of(sink={"url": url, "user": "u"}), KEY_PATTERNS)
+    assert redacted.bundle.spec.context.sinks[0].options == {"url": "env:JOB_SECRET_1", "user": "u"}
+    assert redacted.variables == {"JOB_SECRET_1": url}
+
+
 def test_where_a_secret_is_may_be_shown_and_the_secret_in_its_place_not() -> None:
     redacted = redact_bundle(
         bundle_of(
@@ -96,6 +103,12 @@ def test_options_that_refer_are_found_with_their_place() -> None:
         "password", "sfPassword", "spark.hadoop.fs.s3a.secret.key", "fs.s3a.access.key",
         "accessKey", "access_key", "oauth.token", "passwd", "DB_PASSWD", "sslPassphrase", "api-key",
         "apikey", "pem_private_key", "credentials", "credential",
+        "spark.hadoop.fs.azure.account.key.acme.dfs.core.windows.net", "accountKey", "sharedKey",
+        "spark.hadoop.fs.azure.sas.raw.acme.blob.core.windows.net", "sas", "sasUrl", "storage_key",
+        "kafka.sasl.jaas.config", "eventhubs.connectionString", "conn_str", "pwd", "db.pwd",
+        "userPwd", "es.net.http.auth.pass", "dbpass", "kafka.ssl.keystore.key",
+        "kafka.basic.auth.user.info", "spark.hadoop.fs.s3a.encryption.key", "url.signature",
+        "spark.hadoop.parquet.encryption.key.list", "http.Authorization",
     ],
 )  # fmt: skip
 def test_keys_of_secrets(key: str) -> None:
@@ -107,10 +120,37 @@ def test_keys_of_secrets(key: str) -> None:
     [
         "user", "header", "spark.hadoop.fs.s3a.aws.credentials.provider", "dbtable", "keyspace",
         "spark.hadoop.security.credential.provider.path", "partitionColumn",
+        "spark.io.encryption.keySizeBits", "kafka.sasl.mechanism", "bypass", "primaryKey",
+        "spark.sql.session.timeZone", "kafka.ssl.keystore.location", "signatureVersion",
     ],
 )  # fmt: skip
 def test_other_keys(key: str) -> None:
     assert not is_secret(key, "x", KEY_PATTERNS)
+
+
+@pytest.mark.parametrize(
+    ("value", "passwords"),
+    [
+        ("jdbc:postgresql://h/db?user=u&password=p%40ss", ["p%40ss"]),
+        ("jdbc:sqlserver://h;databaseName=d;user=u;Password = a+b ;encrypt=true", ["a+b"]),
+        ("mongodb://u:p@h:27017/d", ["p"]),
+        ("http://:p@proxy", ["p"]),
+        ("DefaultEndpointsProtocol=https;AccountName=a;AccountKey=k+/9==;x=y", ["k+/9=="]),
+        ("https://a.blob.core.windows.net/c?sv=2022&sig=s%3D&se=2030", ["s%3D"]),
+        ("jdbc:postgresql://h:5432/db?user=u", []),
+        ("hdfs://h:8020/a@b", []),
+        ("signal=1;passwordFile=/x", []),
+        ("password=", []),
+        ("://" * 20_000 + "sig=" * 20_000, None),
+    ],
+)
+def test_a_password_within_a_value_makes_it_a_secret(
+    value: str, passwords: list[str] | None
+) -> None:
+    """None: whatever they are, they are found in no time."""
+    found = passwords_in(value)
+    assert passwords is None or found == passwords
+    assert is_secret("url", value, []) == bool(found)
 
 
 @pytest.mark.parametrize("value", [True, False, "true", "FALSE", "", " "])
