@@ -107,10 +107,11 @@ def log(
 def rebuild(since: datetime | None, gone: tuple[str, ...], is_json: bool) -> None:
     """Write the rows of execution_log that are missing or differ from Dagster's event log.
 
-    Runs whose process is gone are failed first, also those that were deleted in Dagster. Correct
-    rows are not written.
+    Runs whose process is gone are failed first, also those that were deleted in Dagster, and what
+    they left that may hold secrets is removed. Correct rows are not written.
     """
     from orch_dagster.defs.runs.deleted_runs import end_deleted_runs, unknown_text
+    from orch_dagster.defs.runs.leftovers import remove_all_leftovers
     from orch_dagster.defs.runs.rebuild import rebuild as rebuild_rows
 
     settings = load_settings()
@@ -121,6 +122,8 @@ def rebuild(since: datetime | None, gone: tuple[str, ...], is_json: bool) -> Non
             instance, store, settings.params_dir, timeout_s, since=since, gone=gone
         )
         result = rebuild_rows(instance, store, job_ids, since, timeout_s, deleted)
+        for sentence in remove_all_leftovers(instance, settings):
+            click.echo(sentence, err=True)
     if is_json:
         unknown = [
             {name: getattr(row, name) for name in ("job_name", "biz_dt", "run_id")}

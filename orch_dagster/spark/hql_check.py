@@ -14,6 +14,7 @@ from framework.contract.hql_finding import HqlFinding
 from framework.contract.paths import as_location, for_spark
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.job_environment import job_environment
+from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_atomically
 from orch_dagster.settings import Settings
@@ -68,7 +69,11 @@ def check_hql(
             on_line=lambda _: None,
             stop=threading.Event(),
             limits=Limits(settings.timeout_minutes * 60, settings.stop_grace_s),
-            surroundings=Surroundings(job_environment(environ, settings.job_env), file.parent),
+            surroundings=Surroundings(
+                job_environment(environ, settings.job_env),
+                file.parent,
+                remove=file.with_suffix(PROPERTIES_SUFFIX),
+            ),
         )
         answer = file.with_name(f"{file.name}.found")
         if end.exit_code != 0 or not answer.is_file():
@@ -94,7 +99,7 @@ def _request(file: Path, settings: Settings, environ: Mapping[str, str]) -> Subm
         log_file=None,
         base_dir=settings.base_dir,
         sql_dir=str(settings.hql_dir),
-        properties_file=str(file.with_suffix(".properties")),
+        properties_file=str(file.with_suffix(PROPERTIES_SUFFIX)),
         spark_properties={**_PROPERTIES, "spark.sql.warehouse.dir": warehouse},
         spark_defaults=read_spark_defaults(spark, environ),
     )

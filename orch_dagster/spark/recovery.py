@@ -19,6 +19,7 @@ from typing import Any, TypeAlias, cast
 
 from framework.contract import variables
 from orch_dagster.bundle.job_environment import job_environment
+from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_atomically
 from orch_dagster.registry.jobs import JobSpec
@@ -153,7 +154,9 @@ class Recovery:
             stop=threading.Event(),
             limits=Limits(self.settings.timeout_minutes * 60, self.settings.stop_grace_s),
             surroundings=Surroundings(
-                job_environment(self.environ, self.settings.job_env), file.parent
+                job_environment(self.environ, self.settings.job_env),
+                file.parent,
+                remove=file.with_suffix(PROPERTIES_SUFFIX),
             ),
         )
         answer = file.with_name(f"{file.name}.found")
@@ -195,7 +198,7 @@ class Recovery:
             log_file=None,
             base_dir=self.settings.base_dir,
             sql_dir=str(self.settings.hql_dir),
-            properties_file=str(file.with_suffix(".properties")),
+            properties_file=str(file.with_suffix(PROPERTIES_SUFFIX)),
             spark_properties={**properties, **secrets},
             secret_properties=frozenset(secrets),
             spark_defaults=read_spark_defaults(spark, self.environ),

@@ -25,6 +25,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
 from orch_dagster.defs.runs.deleted_runs import DeletedRunsWatch
 from orch_dagster.defs.runs.history import RUN_ENDS, HistoryReader
+from orch_dagster.defs.runs.leftovers import remove_leftovers_of
 from orch_dagster.defs.runs.retention import OldLogs
 from orch_dagster.defs.schedule.reprocess_runs import settle_reprocess
 from orch_dagster.execution_log import RunHistory, project, write_rows
@@ -75,6 +76,12 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
             cursor, ended = project_ended_runs(
                 instance, store, location.job_ids, _read_cursor(context.cursor)
             )
+            ended_runs = [each.run for each in ended]
+            # Also those that were failed above.
+            for sentence in remove_leftovers_of(
+                ended_runs, settings.params_dir, settings.heartbeat_timeout_s
+            ):
+                context.log.warning(sentence)
             for sentence in deleted_runs.look(instance, store):
                 context.log.warning(sentence)
             for sentence in keep_process_dts(store, location, ended):

@@ -11,6 +11,7 @@ import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus
 
 from orch_dagster.defs.dagster_internals.compute_logs import local_log_folder
+from orch_dagster.defs.runs.leftovers import remove_all_leftovers
 from orch_dagster.run_log import old_logs, old_params, remove, run_start_of
 from orch_dagster.settings import Settings
 
@@ -32,18 +33,32 @@ class OldLogs:
         self._clock = clock
         self._next_s = float("-inf")
         self._named: set[Path] = set()
+        self._named_secrets: set[str] = set()
 
     def remove(self, instance: DagsterInstance) -> list[str]:
         """Remove the old files of ended runs, if an hour has passed since the last time.
 
+        What runs of any age left that may hold secrets is removed too, once they are dead.
+
         Returns:
-            A sentence that counts them, and one for each file that could not be removed for the
-            first time.
+            A sentence that counts the old files, and one for each file that could not be removed
+            for the first time.
         """
         days = self._settings.log_retention_days
-        if not days or self._clock() < self._next_s:
+        if self._clock() < self._next_s:
             return []
         self._next_s = self._clock() + _EVERY_S
+        left = [each for each in self._secrets_left(instance) if each not in self._named_secrets]
+        self._named_secrets |= {*left}
+        return [*left, *(self._remove_old(instance, days) if days else [])]
+
+    def _secrets_left(self, instance: DagsterInstance) -> list[str]:
+        try:
+            return remove_all_leftovers(instance, self._settings)
+        except OSError as error:
+            return [f"could not look for what killed runs left: {error}"]
+
+    def _remove_old(self, instance: DagsterInstance, days: int) -> list[str]:
         running = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
         unfinished = {record.dagster_run.run_id for record in running}
         before = datetime.now(timezone.utc) - timedelta(days=days)

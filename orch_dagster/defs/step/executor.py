@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orch_dagster.defs.dagster_internals.run_changes import tag_run
 from orch_dagster.defs.dagster_internals.thread_executor import ThreadExecutor, current_stop
+from orch_dagster.defs.runs.leftovers import remove_leftovers_of_unfinished
 from orch_dagster.defs.runs.liveness import (
     HEARTBEAT_S,
     heartbeat_tags,
@@ -35,6 +36,8 @@ class AbandonedRunError(OrchError):
 
 class LivenessGuard:
     """Tags a run with its process and with heartbeats, and ends it when nobody can follow it.
+
+    First it removes what earlier runs left that were killed with their supervisors.
 
     That is when its code server died, or the run was deleted in Dagster.
 
@@ -61,6 +64,8 @@ class LivenessGuard:
         # Before the run may write any row: rows of a run that is deleted are judged by the file.
         self._write_process(self._tags)
         tag_run(instance, run_id, self._tags)
+        for sentence in remove_leftovers_of_unfinished(instance, params_dir):
+            warn(sentence)
 
     def reason_to_end(self) -> AbandonedRunError | None:
         """Send a heartbeat if one is due, and return why the run must end, or None."""

@@ -12,6 +12,7 @@ import dagster as dg
 from dagster import DagsterExecutionInterruptedError, PipesSession
 
 from orch_dagster.bundle.job_environment import job_environment
+from orch_dagster.bundle.leftovers import MESSAGES_SUFFIX, PROPERTIES_SUFFIX
 from orch_dagster.bundle.secrets import Secrets, resolve_secrets
 from orch_dagster.defs.checks import check_results
 from orch_dagster.defs.dagster_internals.compute_logs import open_stderr, stderr_path
@@ -152,7 +153,7 @@ class _Job:
                 self.context,
                 Submission(
                     prepare=lambda pipes_env: self._prepare(secrets, pipes_env),
-                    messages=step.params.file.with_suffix(".messages.jsonl"),
+                    messages=step.params.file.with_suffix(MESSAGES_SUFFIX),
                     properties_file=self._properties_file,
                     on_message=self.messages,
                     on_line=lambda line: _add_line(line, step.run_log, stream),
@@ -175,7 +176,7 @@ class _Job:
 
     @property
     def _properties_file(self) -> Path:
-        return self.step.params.file.with_suffix(".properties")
+        return self.step.params.file.with_suffix(PROPERTIES_SUFFIX)
 
     def _prepare(self, secrets: Secrets, pipes_env: Mapping[str, str]) -> SubmitCommand:
         params, log = self.step.params, self.step.run_log

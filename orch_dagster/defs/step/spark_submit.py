@@ -25,6 +25,7 @@ from framework.contract.secret_names import SPARK_PREFIX, is_secret
 from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.bundle.fetch import fetch_secret_rows
 from orch_dagster.bundle.job_environment import job_environment, secret_variables
+from orch_dagster.bundle.leftovers import MESSAGES_SUFFIX, PROPERTIES_SUFFIX
 from orch_dagster.bundle.secrets import SecretError, Secrets, values_to_mask
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.records import SysParam
@@ -153,7 +154,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             script=script,
             app_name=op_context.op.name,
             run_id=op_context.run_id,
-            properties_file=base.with_suffix(".properties"),
+            properties_file=base.with_suffix(PROPERTIES_SUFFIX),
             arguments=tuple(arguments),
             properties=properties,
             variables=options.variables,
@@ -165,7 +166,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
         messages = ChannelMessages(StageTeller(context.log.info))
         submission = Submission(
             prepare=lambda pipes_env: prepare_script(submit, settings, pipes_env),
-            messages=base.with_suffix(".messages.jsonl"),
+            messages=base.with_suffix(MESSAGES_SUFFIX),
             properties_file=submit.properties_file,
             on_message=messages,
             on_line=_print,

@@ -1,0 +1,80 @@
+"""Remove what a killed run leaves beside its parameters, which may hold secrets.
+
+Its supervisor removes them, unless it was killed too.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from framework.contract.params_file import WAREHOUSE_SUFFIX
+
+PROPERTIES_SUFFIX = ".properties"
+"""The end of the name of a file of Spark properties, which Spark reads when it starts."""
+
+MESSAGES_SUFFIX = ".messages.jsonl"
+"""The end of the name of a job's message file, whose messages are not masked yet."""
+
+_SUFFIXES = (PROPERTIES_SUFFIX, MESSAGES_SUFFIX, WAREHOUSE_SUFFIX)
+
+
+def remove_leftovers(params_dir: Path, run_id: str) -> list[str]:
+    """Remove the leftovers of a run whose process is gone.
+
+    Returns:
+        A sentence for each one that can't be removed.
+    """
+    return remove_all(path for path in _entries(params_dir / run_id) if _is_leftover(path))
+
+
+def has_leftovers(folder: Path) -> bool:
+    """Return whether a folder ``params/<run_id>`` has files that a run removes at its end."""
+    return any(_is_leftover(path) for path in _entries(folder))
+
+
+def old_properties(folders: Iterable[Path], before_s: float) -> Iterator[Path]:
+    """Yield the files of Spark properties in these folders whose last change is older.
+
+    Args:
+        folders: ``params/<run_id>`` and the like.
+        before_s: Seconds since 1970.
+    """
+    for folder in folders:
+        for path in _entries(folder):
+            if PROPERTIES_SUFFIX in path.suffixes and _is_older(path, before_s):
+                yield path
+
+
+def remove_all(paths: Iterable[Path]) -> list[str]:
+    """Remove files and folders; return a sentence for each one that can't be removed."""
+    failed: list[str] = []
+    for path in paths:
+        try:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            failed.append(f"could not remove what a killed run left, and may hold secrets: {error}")
+    return failed
+
+
+def _is_leftover(path: Path) -> bool:
+    # A file that was being written has more after its suffix.
+    return path.name.endswith(_SUFFIXES) or PROPERTIES_SUFFIX in path.suffixes
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _is_older(path: Path, before_s: float) -> bool:
+    try:
+        return path.lstat().st_mtime < before_s
+    except FileNotFoundError:
+        return False

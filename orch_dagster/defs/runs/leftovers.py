@@ -1,0 +1,83 @@
+"""Remove what runs that are found dead left beside their parameters, which may hold secrets."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+import dagster as dg
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+
+from orch_dagster.bundle.leftovers import (
+    has_leftovers,
+    old_properties,
+    remove_all,
+    remove_leftovers,
+)
+from orch_dagster.defs.runs.liveness import PID_TAG, is_process_gone, read_process
+from orch_dagster.settings import Settings
+
+_BEGUN = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+# Spark reads its properties when it starts, so an older file is nobody's.
+_UNREAD_S = 3600.0
+
+
+def remove_leftovers_of(
+    runs: Iterable[DagsterRun], params_dir: Path, heartbeat_timeout_s: float = math.inf
+) -> list[str]:
+    """Remove the leftovers of those of these runs whose process is gone, as is_process_gone tells.
+
+    Returns:
+        A sentence for each one that can't be removed.
+    """
+    return [
+        sentence
+        for run in runs
+        if is_process_gone(run.tags, heartbeat_timeout_s)
+        for sentence in remove_leftovers(params_dir, run.run_id)
+    ]
+
+
+def remove_leftovers_of_unfinished(instance: DagsterInstance, params_dir: Path) -> list[str]:
+    """Remove those of this host's runs that Dagster takes for unfinished; see remove_leftovers_of.
+
+    Nobody may look for dead runs here, as without a daemon no sensor does.
+    """
+    begun = instance.get_run_records(dg.RunsFilter(statuses=_BEGUN))
+    return remove_leftovers_of((record.dagster_run for record in begun), params_dir)
+
+
+def remove_all_leftovers(instance: DagsterInstance, settings: Settings) -> list[str]:
+    """Remove those of every run of this home whose process is gone, also of deleted runs.
+
+    Where nothing names the process of a run, its files of Spark properties are removed after an
+    hour, and so are those of an `orch recover` or `orch check` that was killed.
+
+    Returns:
+        A sentence for each one that can't be removed.
+    """
+    params_dir, unknown = settings.params_dir, list[Path]()
+    failed: list[str] = []
+    for folder in _folders(params_dir):
+        if not has_leftovers(folder):
+            continue
+        run = instance.get_run_by_id(folder.name)
+        is_tagged = run is not None and PID_TAG in run.tags
+        tags = run.tags if run and is_tagged else read_process(params_dir, folder.name)
+        if tags is None:
+            unknown.append(folder)
+        elif is_process_gone(tags, settings.heartbeat_timeout_s):
+            failed += remove_leftovers(params_dir, folder.name)
+    of_commands = chain(settings.state_dir.glob("recover-*"), settings.state_dir.glob("check-*"))
+    old = old_properties(chain(unknown, of_commands), time.time() - _UNREAD_S)
+    return failed + remove_all(old)
+
+
+def _folders(params_dir: Path) -> Iterator[Path]:
+    try:
+        yield from (path for path in params_dir.iterdir() if path.is_dir())
+    except FileNotFoundError:
+        return
