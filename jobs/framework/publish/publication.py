@@ -271,12 +271,14 @@ def _recover(fs: FileSystem, location: str, journal: Journal) -> str:
     title = f"{journal.job_name} {journal.biz_dt}"
     if journal.state == "swapping":
         swap.apply(fs, journal.moves)
-        lock.update(fs, location, replace(journal, state="done"))
+        journal = replace(journal, state="done")
+        lock.update(fs, location, journal)
     elif journal.state == "reverting":
         swap.revert(fs, journal.moves)
-        lock.update(fs, location, replace(journal, state="staging"))
+        journal = replace(journal, state="staging")
+        lock.update(fs, location, journal)
     swap.cleanup(fs, journal)
-    if journal.state in ("swapping", "done"):
+    if journal.state == "done":
         return f"{title}: rolled forward, its new data is in place"
     if not journal.moves:
         left = lock.folders_left(fs, location, journal)

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from framework.contract.paths import parent
+from framework.contract.paths import join, parent
 from framework.publish.journal import Journal, Move, State
 from framework.storage.filesystem import FileSystem
+
+REPLACED = "_replaced"
 
 # Whether target, new and old exist, by position; with and without a target before the landing.
 _ON_ITS_WAY: Mapping[bool, tuple[tuple[bool, bool, bool], ...]] = {
@@ -90,12 +92,30 @@ def revert(fs: FileSystem, moves: tuple[Move, ...]) -> None:
 def cleanup(fs: FileSystem, journal: Journal) -> None:
     """Delete the run's folders beside the targets; call it once no `old` is needed any more.
 
+    Where the new data may not be on disk yet, a replaced folder is kept until the next landing of
+    the date.
+
     Raises:
-        OSError: If a folder can't be deleted.
+        OSError: If a folder can't be deleted or kept.
     """
+    for move in journal.moves if journal.state == "done" else ():
+        if not fs.can_make_durable(move.target) and fs.exists(move.old):
+            kept = kept_folder(journal, move)
+            fs.delete(kept)
+            fs.make_dirs(parent(kept))
+            fs.rename(move.old, kept)
     for work in dict.fromkeys(move.work for move in journal.moves):
         fs.delete(work)
         remove_empty_parents(fs, parent(work))
+
+
+def kept_folder(journal: Journal, move: Move) -> str:
+    """Return where the folder is kept that a move replaced.
+
+    Each name begins with an underscore, since a pattern such as `table/*` finds the first.
+    """
+    names = (journal.job_name, journal.biz_dt, move.old.rpartition("/")[2])
+    return join(parent(move.target), REPLACED, *(f"_{name}" for name in names))
 
 
 def remove_empty_parents(fs: FileSystem, folder: str, levels: int = 3) -> None:

@@ -39,7 +39,7 @@ _SHOWN_FILES = 5
 # Names that hold no rows: of Spark, of tools, of landings, and signs that a delivery is complete.
 _NO_DATA = re.compile(
     r"_SUCCESS|_(committed|started)_.*|_(common_)?metadata|_temporary|_landing|_rejected"
-    r"|_partition_types-.*|_delta_log|_spark_metadata|\.hoodie|\.DS_Store|.*\.crc"
+    r"|_replaced|_old-\d+|_partition_types-.*|_delta_log|_spark_metadata|\.hoodie|\.DS_Store|.*\.crc"
     r"|_[A-Z]+|_(?i:manifest|control)(\..*)?"
 )
 _FILTERS = ("pathglobfilter", "modifiedbefore", "modifiedafter")

@@ -76,6 +76,10 @@ class FileSystem(Protocol):
         """Flush a folder and all below it to disk, so that they survive a loss of power."""
         ...
 
+    def can_make_durable(self, location: str) -> bool:
+        """Return whether `make_durable` keeps its promise where the location is."""
+        ...
+
     def rename(self, source: str, target: str) -> None:
         """Move a file or folder within a file system; raise FileExistsError if `target` exists."""
         ...

@@ -27,6 +27,9 @@ _OWN_PARTIAL_S = 30.0
 # The servers of these refuse a non-recursive delete of a folder that is not empty. For others
 # Hadoop's client checks before it deletes, and could delete a new child too.
 _SAFE_EMPTY_DELETE = ("hdfs", "viewfs", "webhdfs")
+_HDFS = (*_SAFE_EMPTY_DELETE, "swebhdfs")
+# An option of the data nodes, which clients see in the cluster's hdfs-site.xml.
+_SYNC_ON_CLOSE = "dfs.datanode.synconclose"
 # HDFS raises the last two for a file that another client, which may have died, has not closed.
 _EXISTS = (
     "FileAlreadyExistsException",
@@ -157,7 +160,16 @@ class HadoopFileSystem:
             self._rename(fs, path, self._path(location), "OVERWRITE")
 
     def make_durable(self, location: str) -> None:
-        """Do nothing: Spark's writers closed their files, and the servers keep closed files."""
+        """Do nothing: Spark's writers closed their files, and object stores keep closed files.
+
+        HDFS has them in the memory of its data nodes. Spark can't be told to sync them, and to open
+        them again for that would sync only the last block of each.
+        """
+
+    def can_make_durable(self, location: str) -> bool:
+        _, fs = self._open(location)
+        with _as_os_error(f"reach the file system of {location}"):
+            return fs.getScheme() not in _HDFS or bool(self._conf.getBoolean(_SYNC_ON_CLOSE, False))
 
     def rename(self, source: str, target: str) -> None:
         path, fs = self._open(source)

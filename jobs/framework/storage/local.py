@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from framework.contract.append import write_all
-from framework.contract.paths import parent
+from framework.contract.paths import is_local, parent
 from framework.storage.filesystem import HIDDEN, FileEntry, Usage
 from framework.storage.patterns import (
     alternatives,
@@ -104,6 +104,9 @@ class LocalFileSystem:
                 with (Path(folder) / name).open("r+b") as file:
                     os.fsync(file.fileno())
             _sync_folder(folder)
+
+    def can_make_durable(self, location: str) -> bool:
+        return is_local(location)
 
     def rename(self, source: str, target: str) -> None:
         # POSIX silently replaces an empty folder.

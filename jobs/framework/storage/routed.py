@@ -72,6 +72,9 @@ class RoutedFileSystem:
     def make_durable(self, location: str) -> None:
         self.of(location).make_durable(location)
 
+    def can_make_durable(self, location: str) -> bool:
+        return self.of(location).can_make_durable(location)
+
     def rename(self, source: str, target: str) -> None:
         # Both are on the same file system.
         self.of(source).rename(source, target)

@@ -131,9 +131,13 @@ class Table:
         return [self.fs.read_bytes(join(self.place.target, name)) for name in names]
 
     def others(self) -> tuple[list[str], bytes, Any]:
-        """What lies beside the date, with content and modification time of the neighbour."""
+        """What lies beside the date, with content and modification time of the neighbour.
+
+        Without the folders that landings replaced.
+        """
         file = join(self.root, NEIGHBOUR, "part-0")
-        beside = [name for name in self.fs.names(self.root) if name != self.folder]
+        ours = (self.folder, "_replaced")
+        beside = [name for name in self.fs.names(self.root) if name not in ours]
         return beside, self.fs.read_bytes(file), self.fs.modified(file)
 
 
@@ -162,6 +166,26 @@ def test_a_crash_at_any_operation_is_recovered_to_old_or_new_whole(
         assert table.others() == table.before, faulty.hit
     assert seen == {b"old", b"new"}
     assert len(points) > 10
+
+
+def test_a_replaced_folder_is_kept_unless_data_nodes_sync_what_is_closed(
+    fs: HadoopFileSystem, root: str
+) -> None:
+    table = Table(fs, root)
+    kept = join(root, "_replaced", f"_{JOB}", f"_{DATE}", "_old-0", "part-0")
+    for before, text in ((b"old", b"one"), (b"one", b"two")):
+        table.land(fs, ME, text)
+        assert table.content() == [text]
+        assert fs.read_bytes(kept) == before
+    option = "dfs.datanode.synconclose"
+    fs._conf.setBoolean(option, True)
+    try:
+        table.land(fs, ME, b"three")
+    finally:
+        fs._conf.unset(option)
+    assert table.content() == [b"three"]
+    assert fs.read_bytes(kept) == b"one"
+    assert fs.names(root) == ["_replaced", NEIGHBOUR, table.folder]
 
 
 def test_a_second_landing_of_the_date_is_refused_naming_the_first(
@@ -235,7 +259,7 @@ def test_a_job_lands_replaces_and_lands_nothing_when_it_may(
     assert rows() == ["3"]
     assert land(b"id\n", allow_empty=True) == 0
     assert rows() == []
-    assert fs.names(join(root, "out/t")) == [f"biz_dt={DATE}"]
+    assert fs.names(join(root, "out/t")) == ["_replaced", f"biz_dt={DATE}"]
 
 
 KILLING = """
@@ -285,4 +309,4 @@ def test_a_run_lands_on_hdfs_and_recover_finishes_one_whose_driver_was_killed(
         "text": f"{job} {DATE}: rolled forward, its new data is in place",
     }
     assert landed() == ["2"]
-    assert fs.names(table) == [f"biz_dt={DATE}"]
+    assert fs.names(table) == ["_replaced", f"biz_dt={DATE}"]
