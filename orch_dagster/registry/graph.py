@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+MOST_EXACT = 300
 
 
 @dataclass(frozen=True)
@@ -62,20 +64,49 @@ def order(parents: Mapping[str, Iterable[str]]) -> Order:
 def width(parents: Mapping[str, Iterable[str]]) -> int:
     """Return the most ids of which none waits for another, in a graph without cycles.
 
-    By Dilworth's theorem these are as many as the chains that cover the graph, which a maximum
-    matching of ids to later ones gives.
+    By Dilworth's theorem these are as many as the chains that cover the graph. Of a graph of more
+    than MOST_EXACT ids, whose chains take long to find, it may return some more.
 
     >>> width({"a": [], "b": ["a"], "c": ["a"], "d": ["b"]})
     2
     """
+    ordered = order(parents)
+    # The ids of a level wait for none of each other.
+    least = max(Counter(ordered.levels.values()).values(), default=0)
+    most = _chains(ordered.ids, parents)
+    if least == most or len(ordered.ids) > MOST_EXACT:
+        return most
+    return _fewest_chains(ordered.ids, parents)
+
+
+def _chains(ids: Iterable[str], parents: Mapping[str, Iterable[str]]) -> int:
+    """Return the number of chains that cover the graph, each id after the first free parent."""
+    ends: set[str] = set()
+    chains = 0
+    for node in ids:
+        before = min(ends.intersection(parents[node]), default=None)
+        if before is None:
+            chains += 1
+        else:
+            ends.remove(before)
+        ends.add(node)
+    return chains
+
+
+def _fewest_chains(ids: Iterable[str], parents: Mapping[str, Iterable[str]]) -> int:
+    """Return the fewest chains that cover the graph, by a maximum matching of ids to later ones."""
     behind: dict[str, set[str]] = {}
-    for node in order(parents).ids:
+    for node in ids:
         above = set(parents[node])
         behind[node] = above.union(*(behind[parent] for parent in above))
     next_of: dict[str, str] = {}
 
+    # As deep as there are ids at most.
     def extends(node: str, seen: set[str]) -> bool:
         for earlier in sorted(behind[node] - seen):
+            # A deeper call may have seen it.
+            if earlier in seen:
+                continue
             seen.add(earlier)
             if earlier not in next_of or extends(next_of[earlier], seen):
                 next_of[earlier] = node

@@ -24,6 +24,7 @@ from orch_dagster.registry.context_params import (
     context_warnings,
     parse_context_params,
 )
+from orch_dagster.registry.some_of import MOST_NAMES, some_of, some_sorted
 
 # Dagster's own rule for names of jobs and ops (dagster._core.definitions.utils).
 _VALID_NAME = re.compile(r"[A-Za-z0-9_]+")
@@ -32,6 +33,9 @@ _RESERVED_NAMES = frozenset(
     | {"int", "str", "float", "bool", "input", "output", "type"}
     | set(keyword.kwlist)
 )
+
+# Dagster goes along a chain by recursion, in its servers and commands; Python's limit is 1,000.
+MAX_LEVELS = 500
 
 _ON_SOME_DATES = (
     "only on a date whose start_dt and end_dt in process_control make it so, which its run refuses"
@@ -172,10 +176,13 @@ def build_registry(
     parents = _valid_parents(specs, masters, dependencies, findings)
     ordered = graph.order(parents)
     findings += _graph_findings(ordered, specs)
+    findings += _depth_findings(ordered)
     findings += _level_warnings(ordered, dependencies)
     findings += _root_warnings(parents, dependencies)
     jobs: dict[str, JobSpec] = {}
     for job_id in ordered.ids:
+        if ordered.levels[job_id] >= MAX_LEVELS:
+            continue
         spec = specs[job_id]
         jobs[spec.job_name] = JobSpec(
             job_id,
@@ -241,8 +248,9 @@ def _valid_specs(
         # Each with its place in the row.
         reasons = [("job_name", fault) for fault in _name_faults(name)]
         if name and len(same_name := by_folded_name[name.lower()]) > 1:
-            others = [f"{m.job_name} ({m.job_id})" for m in same_name if m is not master]
-            clash = f"job_name {name} is not unique, ignoring case: see {', '.join(others)}"
+            others = (f"{m.job_name} ({m.job_id})" for m in same_name if m is not master)
+            listed = some_of(others, len(same_name) - 1)
+            clash = f"job_name {name} is not unique, ignoring case: see {listed}"
             reasons.append(("job_name", clash))
         if not master.script_path:
             reasons.append(("script_path", "script_path is empty; give a file under jobs/"))
@@ -284,6 +292,10 @@ def _without_group_clashes(
     groups: dict[str, set[GroupKey]] = defaultdict(set)
     for spec in specs.values():
         groups[spec.group.name].add(spec.group)
+    listed = {
+        name: some_of((f"{a!r} {b!r}" for a, b in sorted(pairs)), len(pairs), " and ")
+        for name, pairs in groups.items()
+    }
     kept: dict[str, JobSpec] = {}
     for job_id, spec in specs.items():
         name = spec.group.name
@@ -292,9 +304,9 @@ def _without_group_clashes(
                 f"entity and source_system make the group {name!r}; "
                 f"they may hold only letters, digits and underscores"
             )
-        elif len(pairs := groups[name]) > 1:
-            listed = " and ".join(f"{entity!r} {system!r}" for entity, system in sorted(pairs))
-            reason = f"two groups would have the name {name}: {listed}; rename one"
+        elif len(groups[name]) > 1:
+            number = "two" if len(groups[name]) == 2 else f"{len(groups[name]):,}"
+            reason = f"{number} groups would have the name {name}: {listed[name]}; rename one"
         elif spec.job_name.lower() in groups:
             reason = f"job_name {spec.job_name} is the name of a group's job; choose another"
         else:
@@ -366,13 +378,31 @@ def _dependency_fault(row: JobDependency, known: Mapping[str, JobMaster]) -> str
 
 def _graph_findings(ordered: graph.Order, specs: Mapping[str, JobSpec]) -> Iterable[Finding]:
     for cycle in ordered.cycles:
-        path = " waits for ".join([*cycle, cycle[0]])
+        reason = f"a cycle: {_path(cycle)}; remove one of the rows"
         for job_id in cycle:
             key = f"dependent_job_id={job_id}, dependent_job_name={specs[job_id].job_name}"
-            reason = f"a cycle: {path}; remove one of the rows"
             yield Finding(JOB_DEPENDENCY.name, key, reason, job_id)
     for job_id in ordered.behind:
         yield _of_job(job_id, "waits for a cycle, so it can never run; break the cycle first")
+
+
+def _depth_findings(ordered: graph.Order) -> Iterable[Finding]:
+    for job_id, level in ordered.levels.items():
+        if level >= MAX_LEVELS:
+            yield _of_job(
+                job_id,
+                f"waits for a chain of {level:,} jobs, and Dagster can't build a job of a chain "
+                f"longer than {MAX_LEVELS}; take parents away",
+            )
+
+
+def _path(cycle: Sequence[str]) -> str:
+    """Spell a cycle out, or its beginning and its end if it is long."""
+    ids = [*cycle, cycle[0]]
+    if len(cycle) > MOST_NAMES:
+        left_out = len(cycle) - MOST_NAMES
+        ids = [*cycle[: MOST_NAMES // 2], f"… ({left_out:,} more) …", *ids[-MOST_NAMES // 2 - 1 :]]
+    return " waits for ".join(ids)
 
 
 def _level_warnings(
@@ -392,6 +422,6 @@ def _root_warnings(
         if not row.parent_job_id and (waits_for := parents.get(row.dependent_job_id)):
             reason = (
                 f"says that the job is a root, but other rows give it a parent, and it waits for "
-                f"{', '.join(sorted(waits_for))}; remove this row or those"
+                f"{some_sorted(waits_for)}; remove this row or those"
             )
             yield _of_edge(row, reason, is_warning=True)

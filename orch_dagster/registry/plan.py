@@ -21,6 +21,7 @@ from orch_dagster.control.tables import (
 from orch_dagster.registry.changes import KeyedRows, Rows, TableChange, keyed, table_change
 from orch_dagster.registry.jobs import Finding
 from orch_dagster.registry.prune import PruneScope, without_jobs
+from orch_dagster.registry.some_of import some_sorted
 
 PLANNED_TABLES = tuple(table for table in TABLES if table is not EXECUTION_LOG)
 
@@ -208,8 +209,8 @@ def _replace_roots(after: KeyedRows, wanted: KeyedRows) -> list[Finding]:
         Finding(
             JOB_DEPENDENCY.name,
             of_job[""],
-            f"the job is given as a root (no parent) and with {', '.join(sorted({*of_job} - {''}))}"
-            f" as parent; keep one of the two",
+            f"the job is given as a root (no parent) and with {some_sorted({*of_job} - {''})} as "
+            f"parent; keep one of the two",
             job_id,
         )
         for job_id, of_job in parents.items()
@@ -239,7 +240,7 @@ def _children_left(removed: Collection[str], after: KeyedRows) -> list[Finding]:
         Finding(
             JOB_MASTER.name,
             f"job_id={job_id}",
-            f"can't be removed, as {', '.join(sorted(waiting))} waits for it; remove that row of "
+            f"can't be removed, as {some_sorted(waiting)} waits for it; remove that row of "
             f"job_dependency first, or remove both jobs together",
             job_id,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -124,12 +124,18 @@ class PruneScope:
             # A given row of a removed job is a fault to find, not a row to remove.
             rows[name] |= {key: after[name][key] for key in given_rows}
         notes: list[str] = []
-        for table, may_prune in ((JOB_DEPENDENCY, self._has_edge), (SYS_PARAMS, self._has_setting)):
+        groups = _groups_of_names(rows[JOB_MASTER.name].values())
+        for table in (JOB_DEPENDENCY, SYS_PARAMS):
             given = self.wanted.get(table.name)
             extra = {
                 key
                 for key, row in rows[table.name].items()
-                if key not in (given or {}) and may_prune(row, rows)
+                if key not in (given or {})
+                and (
+                    self._has_edge(row, rows)
+                    if table is JOB_DEPENDENCY
+                    else self._has_setting(row, groups)
+                )
             }
             if given is not None:
                 kept = rows[table.name].items()
@@ -150,14 +156,24 @@ class PruneScope:
         # Of a job that is gone, such as after a removal that was cut off.
         return group_of_name(row["dependent_job_name"]) in self.groups
 
-    def _has_setting(self, row: Row, rows: KeyedRows) -> bool:
-        """Return whether a row of sys_params is of these groups or their jobs."""
+    def _has_setting(self, row: Row, groups: Mapping[object, set[str | None]]) -> bool:
+        """Return whether a row of sys_params is of these groups or their jobs.
+
+        Args:
+            row: The row.
+            groups: The groups of the jobs of each job_name.
+        """
         if row["environment"] not in self.environments:
             return False
         if row["key_name"] in self.groups:
             return True
-        masters = rows[JOB_MASTER.name].values()
-        named = [each for each in masters if each.get("job_name") == row["key_name"]]
-        if named:
-            return any(group_of(each) in self.groups for each in named)
+        if named := groups.get(row["key_name"]):
+            return not self.groups.isdisjoint(named)
         return group_of_name(row["key_name"]) in self.groups
+
+
+def _groups_of_names(masters: Iterable[Row]) -> Mapping[object, set[str | None]]:
+    groups: dict[object, set[str | None]] = {}
+    for master in masters:
+        groups.setdefault(master.get("job_name"), set()).add(group_of(master))
+    return groups

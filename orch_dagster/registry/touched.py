@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.tables import (
@@ -17,6 +18,9 @@ from orch_dagster.control.tables import (
 from orch_dagster.registry.plan import Plan
 from orch_dagster.registry.prune import group_of
 
+# All names of all jobs of a chain would take the square of its length.
+MOST_DOWNSTREAM = 50
+
 
 @dataclass(frozen=True)
 class TouchedJob:
@@ -26,9 +30,11 @@ class TouchedJob:
         job_id: The job.
         job_name: Its name, once the plan is written.
         is_removed: Whether the plan removes it.
-        downstream: The names of the jobs that wait for it, however far.
+        downstream: The names of the jobs that wait for it, however far, the nearest first; of
+            many, MOST_DOWNSTREAM.
         open_dates: The open dates of its group that the change concerns, in order.
         landed: Those of them that it has completed.
+        has_more_downstream: Whether more jobs wait for it than `downstream` names.
     """
 
     job_id: str
@@ -37,12 +43,14 @@ class TouchedJob:
     downstream: tuple[str, ...]
     open_dates: tuple[str, ...]
     landed: tuple[str, ...] = ()
+    has_more_downstream: bool = False
 
     def sentence(self) -> str:
         """Return what the change means for the job."""
         parts: list[str] = []
         if self.downstream:
-            parts.append(f"downstream: {', '.join(self.downstream)}")
+            more = " and more" if self.has_more_downstream else ""
+            parts.append(f"downstream: {', '.join(self.downstream)}{more}")
         dates = len(self.open_dates)
         if dates and self.is_removed:
             parts.append(f"open dates that stay in process_control: {_range(self.open_dates)}")
@@ -83,13 +91,15 @@ def touched_jobs(plan: Plan) -> list[TouchedJob]:
     for job_id, some_dates in sorted(_touched_dates(plan, masters).items()):
         row = masters[job_id]
         of_group = dates[group_of(row) or ""]
+        below = list(islice(_downstream(job_id, children), MOST_DOWNSTREAM + 1))
         touched.append(
             TouchedJob(
                 job_id,
                 names[job_id],
                 job_id in plan.removed,
-                tuple(names.get(each, each) for each in _downstream(job_id, children)),
+                tuple(names.get(each, each) for each in below[:MOST_DOWNSTREAM]),
                 tuple(sorted(of_group if some_dates is None else of_group & some_dates)),
+                has_more_downstream=len(below) > MOST_DOWNSTREAM,
             )
         )
     return touched

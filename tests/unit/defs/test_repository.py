@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import sys
 from dataclasses import replace
 
 import dagster as dg
@@ -16,8 +17,9 @@ from dagster_shared.serdes import serialize_value
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS
 from orch_dagster.defs.repository import ControlTables
+from orch_dagster.registry.jobs import MAX_LEVELS
 from orch_dagster.settings import Settings
-from tests.code_location import Located, schedule_param
+from tests.code_location import Located, add_jobs, schedule_param
 
 
 def snapshot(location: ControlTables) -> RepositorySnap:
@@ -55,6 +57,25 @@ def test_of_many_rows_only_the_sources_jobs_are_listed(
     location = located()
     assert {job.name for job in location.get_all_jobs()} == {"gels_fpms", "__ASSET_JOB"}
     assert location.get_job("job_2").name == "job_2"
+
+
+def test_a_chain_as_long_as_may_be_loads(located: Located, store: ControlStore) -> None:
+    """Dagster goes along it by recursion, and the servers have frames of their own below."""
+    names = [f"chain_{n}" for n in range(MAX_LEVELS + 1)]
+    add_jobs(
+        store,
+        "LONG",
+        {name: names[place - 1 : place] if place else [] for place, name in enumerate(names)},
+    )
+    location = located()
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit - 200)
+    try:
+        snap = snapshot(location)
+    finally:
+        sys.setrecursionlimit(limit)
+    keys = {node.asset_key.path[-1] for node in snap.asset_nodes}
+    assert keys == {"job_1", "job_2", *names[:-1]}
 
 
 def test_an_unknown_job_is_named(located: Located) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orch_dagster.registry.graph import order
+from orch_dagster.registry.graph import MOST_EXACT, order, width
+from tests.growth import assert_linear
 
 Parents = dict[str, set[str]]
 
@@ -153,3 +156,36 @@ class TestOrder:
         dice.shuffle(items)
 
         assert order(dict(items)) == first
+
+
+class TestWidth:
+    @pytest.mark.parametrize(
+        ("parents", "expected"),
+        [
+            (lambda n: {str(i): {str(i - 1)} if i else set[str]() for i in range(n)}, 1),
+            (lambda n: {str(i): {str(i - 2)} if i > 1 else set[str]() for i in range(n)}, 2),
+        ],
+        ids=["a chain", "two chains"],
+    )
+    def test_long_chains_take_time_by_their_length(
+        self, parents: Callable[[int], Parents], expected: int
+    ) -> None:
+        assert width(parents(5_000)) == expected
+        assert_linear(lambda size: lambda: width(parents(size)), 2_000)
+
+    @given(acyclic_graphs())
+    def test_it_is_the_most_that_wait_for_none_of_each_other(self, parents: Parents) -> None:
+        above = {node: ancestors(parents, node) for node in parents}
+        assert width(parents) == max(
+            count
+            for count in range(len(parents) + 1)
+            for some in itertools.combinations(sorted(parents), count)
+            if not any(one in above[other] for one in some for other in some)
+        )
+
+    def test_beyond_what_is_exact_it_is_never_too_small(self) -> None:
+        """Two levels of a half each; an id of the second waits for one of the first."""
+        half = MOST_EXACT
+        parents = {f"a{n}": set[str]() for n in range(half)}
+        parents |= {f"b{n}": {f"a{n // 2}"} for n in range(half)}
+        assert width(parents) >= half + half // 2
