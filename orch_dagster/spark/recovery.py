@@ -88,11 +88,13 @@ class Recovery:
         """Recover the landings of all of these jobs, even if some fail.
 
         Args:
-            specs: The jobs; those without file sinks have nothing to recover.
+            specs: The jobs; those without folders of their own have nothing to recover.
             spark_properties: Returns a job's own Spark properties.
             secrets: Returns those of them that are secrets, which are never shown.
         """
-        by_name = {spec.job_name: spec for spec in specs if _file_sinks(spec)}
+        by_name = {
+            spec.job_name: spec for spec in specs if _file_sinks(spec) or _folders_of_rejected(spec)
+        }
         local = self._recovered(list(by_name.values()), None, {})
         remote = [by_name[each.job_name] for each in local if each.outcome == "needs_session"]
         findings = [each for each in local if each.outcome != "needs_session"]

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from framework.contract import variables
 from framework.contract.paths import base_location, is_local, join, parent, resolve
+from framework.contract.places import REJECTED
 from framework.contract.process_identity import ProcessProbe
 from framework.errors import LockedError, PublishError
 from framework.plan import BIZ_DT
@@ -47,14 +48,35 @@ class FileSink:
 
 @dataclass(frozen=True)
 class Job:
-    """A job and its file sinks, at least one, in the order of its context_params.
+    """A job and its file sinks, in the order of its context_params.
 
-    `rejected` has the paths of its folders for bad records that have one of their own.
+    `rejected` has the paths of bad_records that have one; without, they are beside the first sink.
     """
 
     job_name: str
     sinks: tuple[FileSink, ...]
     rejected: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return all paths, which may have placeholders."""
+        return (*(sink.path for sink in self.sinks), *self.rejected)
+
+    @property
+    def with_journals(self) -> tuple[FileSink, ...]:
+        """Return where a landing's journal may lie: beside the first that it replaces."""
+        return self.sinks[:1] or self._tables_of_rejected
+
+    @property
+    def all_sinks(self) -> tuple[FileSink, ...]:
+        """Return the sinks, and the tables of bad records as such."""
+        return (*self.sinks, *self._tables_of_rejected)
+
+    @property
+    def _tables_of_rejected(self) -> tuple[FileSink, ...]:
+        beside = [join(_beside(sink, sink.path), REJECTED) for sink in self.sinks[:1]]
+        roots = dict.fromkeys([*beside, *self.rejected])
+        return tuple(FileSink(join(root, self.job_name), (BIZ_DT,)) for root in roots)
 
 
 @dataclass(frozen=True)
@@ -90,11 +112,12 @@ class Recovery:
     def findings(self, job: Job) -> Iterator[Finding]:
         """Recover the job's cut-off landings; go on after one that fails."""
         try:
-            for folder, biz_dt in self._left_at(job, job.sinks[0], self.biz_dt):
-                finding = self._recovered(job, biz_dt, join(folder, FILE))
-                if finding:
-                    yield finding
-            for sink in job.sinks:
+            for sink in job.with_journals:
+                for folder, biz_dt in self._left_at(job, sink, self.biz_dt):
+                    finding = self._recovered(job, biz_dt, join(folder, FILE))
+                    if finding:
+                        yield finding
+            for sink in job.all_sinks:
                 for folder, biz_dt in self._left_at(job, sink, self.biz_dt):
                     if not self._has_journal(job, biz_dt):
                         yield _without_journal(job, biz_dt, folder)
@@ -103,8 +126,7 @@ class Recovery:
 
     def _recovered(self, job: Job, biz_dt: str, journal: str) -> Finding | None:
         title = f"{job.job_name} {biz_dt}"
-        paths = (*(sink.path for sink in job.sinks), *job.rejected)
-        roots = (self.base, *(resolve(self.base, _fixed_part(path)) for path in paths))
+        roots = (self.base, *(resolve(self.base, _fixed_part(path)) for path in job.paths))
         try:
             text = recover(self.fs, journal, self.me, self.look, self.gone_hosts, roots)
         except LockedError as error:
@@ -115,13 +137,15 @@ class Recovery:
 
     def _has_journal(self, job: Job, biz_dt: str) -> bool:
         """Return whether a landing runs, began since, or could not be recovered."""
-        folders = self._left_at(job, job.sinks[0], biz_dt)
-        return any(self.fs.exists(join(folder, FILE)) for folder, _ in folders)
+        return any(
+            self.fs.exists(join(folder, FILE))
+            for sink in job.with_journals
+            for folder, _ in self._left_at(job, sink, biz_dt)
+        )
 
     def _left_at(self, job: Job, sink: FileSink, biz_dt: str | None) -> Iterator[tuple[str, str]]:
         """Yield the folders that landings left beside a sink, each with its date."""
-        root = resolve(self.base, _pattern(sink.path, biz_dt))
-        beside = root if sink.partition_cols[:1] == (BIZ_DT,) else parent(root)
+        beside = _beside(sink, resolve(self.base, _pattern(sink.path, biz_dt)))
         for folder in _expanded(self.fs, join(beside, FOLDER, job.job_name)):
             names = [name for name in self.fs.names(folder) if _ISO.fullmatch(name)]
             if not names:
@@ -170,7 +194,7 @@ def _job(request: Mapping[str, Any]) -> Job:
 
 
 def _is_local(job: Job, base: str) -> bool:
-    return all(is_local(resolve(base, sink.path)) for sink in job.sinks)
+    return all(is_local(resolve(base, path)) for path in job.paths)
 
 
 @contextmanager
@@ -193,6 +217,11 @@ def _without_journal(job: Job, biz_dt: str, folder: str) -> Finding:
         f"{job.job_name} {biz_dt}: {folder} has no journal, so its state is unknown. If the date's "
         f"own folder is complete, delete this one; else copy the missing files from it",
     )
+
+
+def _beside(sink: FileSink, root: str) -> str:
+    """Return the folder of the date's folder below a sink's root."""
+    return root if sink.partition_cols[:1] == (BIZ_DT,) else parent(root) or "."
 
 
 def _fixed_part(path: str) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from itertools import islice
@@ -49,6 +50,9 @@ class LocalFileSystem:
         return list(islice(_files_below(location), most))
 
     def read_head(self, location: str, size_bytes: int) -> bytes:
+        # To open a pipe would wait for a writer.
+        if not stat.S_ISREG(Path(location).stat().st_mode):
+            raise OSError(f"{location} is not a regular file")
         with Path(location).open("rb") as file:
             return file.read(size_bytes)
 

@@ -10,7 +10,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -478,10 +478,24 @@ def test_a_claim_is_none_of_the_landings_folders(tmp_path: Path) -> None:
     assert left.recover() == f"{JOB} {DATE}: rolled forward, its new data is in place"
 
 
-def test_one_that_is_a_folder_fails_in_a_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "make",
+    [
+        Path.mkdir,
+        pytest.param(
+            lambda path: os.mkfifo(path),
+            marks=pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes"),
+        ),
+        lambda path: path.symlink_to(path),
+    ],
+    ids=["folder", "pipe", "loop"],
+)
+def test_one_that_is_not_a_file_fails_in_a_sentence(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
     left = Disk(tmp_path, "between")
     left.journal.unlink()
-    left.journal.mkdir()
+    make(left.journal)
     for attempt in (left.recover, left.land):
         with pytest.raises(PublishError, match=r"journal\.json"):
             attempt()

@@ -121,6 +121,31 @@ def test_a_folder_without_its_journal_is_named_and_kept(tmp_path: Path) -> None:
     assert old.exists()
 
 
+@pytest.mark.parametrize(
+    "path", ["rejected", "rejected/{biz_dt:%Y}", "/absolute", "{biz_dt}"], ids=str
+)
+def test_a_job_of_tables_is_recovered_beside_its_bad_records(tmp_path: Path, path: str) -> None:
+    path = path.replace("/absolute", f"{tmp_path}/elsewhere")
+    root = path.replace("{biz_dt:%Y}", "2024").replace("{biz_dt}", DATE)
+    journal = left(tmp_path, f"{root}/{JOB}/biz_dt={DATE}", DATE, DEAD, "done")
+    recovery = Recovery(LocalFileSystem(), tmp_path.as_posix(), ME, look)
+    (finding,) = recovery.findings(Job(JOB, (), (path,)))
+    assert finding.text == f"{JOB} {DATE}: rolled forward, its new data is in place"
+    assert not journal.parents[2].exists()
+    assert list(recovery.findings(Job(JOB, (), (path,)))) == []
+
+
+@pytest.mark.parametrize("sink", [BY_DATE, FileSink("out/t/{biz_dt}", ())], ids=["column", "path"])
+def test_what_lies_beside_bad_records_without_a_journal_is_named(
+    tmp_path: Path, sink: FileSink
+) -> None:
+    folder = tmp_path / "out/t/_rejected" / JOB / "_landing" / JOB / DATE
+    (folder / "run-1" / "old-0").mkdir(parents=True)
+    (finding,) = found(tmp_path, sink)
+    assert (finding.biz_dt, finding.outcome) == (DATE, "failed")
+    assert f"{folder} has no journal" in finding.text
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a folder in the way is no error there")
 def test_what_fails_is_named_with_its_place_and_stops_no_other(tmp_path: Path) -> None:
     journal = left(tmp_path, "out/t/x", DATE, DEAD)
