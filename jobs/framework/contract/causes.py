@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 
+# The type of a landing's failure whose date another landing holds.
+LOCKED = "LockedError"
+
 # These carry an exception of the JVM or of a Python worker, and say nothing themselves.
 CARRIERS = frozenset({"Py4JJavaError", "PythonException", "UnknownException"})
 

@@ -10,10 +10,17 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from dagster import DagsterRunStatus, RunRecord
 
+from framework.contract.causes import LOCKED
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
-from orch_dagster.control.records import COMPLETED, ExecutionLog, ProcessControl, read_records
+from orch_dagster.control.records import (
+    COMPLETED,
+    FAILED_PREFIX,
+    ExecutionLog,
+    ProcessControl,
+    read_records,
+)
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
 from orch_dagster.defs.partitions import last_biz_dt, run_key_of, tags_of
@@ -95,7 +102,7 @@ class _Tick:
             for row in of_group:
                 reason = (
                     self._not_a_partition(row)
-                    or why_not_now(row, attempts[row.biz_dt])
+                    or why_not_now(row, attempts[row.biz_dt], self._now)
                     or self._runs_beside(group, row.biz_dt, opened)
                 )
                 if reason:
@@ -146,14 +153,28 @@ class _Tick:
         was_held = not settled and (
             biz_dt in self._runs.held_up(record) or self._parents_came_later(record, group, biz_dt)
         )
+        was_held = was_held and not completed_by(self._store, group, biz_dt, [run.run_id])
+        is_locked = not settled and not was_held and self._found_locked(record, group, biz_dt)
         return Attempt(
             run_id=run.run_id,
             is_over=True,
             reprocess_dt=asked.reprocess_dt,
             row_run_id=asked.row_run_id,
             is_settled=settled,
-            was_held=was_held and not completed_by(self._store, group, biz_dt, [run.run_id]),
+            was_held=was_held,
+            locked_at=ended_at(record) if is_locked else None,
         )
+
+    def _found_locked(self, record: RunRecord, group: Group, biz_dt: str) -> bool:
+        """Tell whether a run's jobs of the group failed on a date's lock and on nothing else."""
+        run = record.dagster_run
+        if run.status is not DagsterRunStatus.FAILURE:
+            return False
+        where = {"run_id": run.run_id, "biz_dt": biz_dt, "job_id": list(group.job_ids)}
+        rows = read_records(self._store, ExecutionLog, where, ["status"])
+        failed = [row.status for row in rows if (row.status or "").startswith(FAILED_PREFIX)]
+        found_locked = f"{FAILED_PREFIX}{LOCKED}: "
+        return bool(failed) and all((status or "").startswith(found_locked) for status in failed)
 
     def _parents_came_later(self, record: RunRecord, group: Group, biz_dt: str) -> bool:
         """Tell whether a failed run had to do without parents of other groups, which came since."""
@@ -230,7 +251,7 @@ def _run_key(
         for text in (
             row.reprocess_dt or "",
             row.run_id or "",
-            *(each.run_id for each in attempts[row.biz_dt] if each.was_held),
+            *(each.run_id for each in attempts[row.biz_dt] if each.is_tried_again),
         )
     ]
     return run_key_of(group.name, [row.biz_dt for row in rows], *others)

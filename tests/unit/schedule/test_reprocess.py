@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 from orch_dagster.control.group import GroupKey
@@ -10,6 +12,7 @@ from orch_dagster.registry.context_params import ContextParams
 from orch_dagster.registry.jobs import JobSpec, Registry
 from orch_dagster.schedule.reprocess import Attempt, downstream, due_rows, why_not_now
 
+NOW = datetime(2024, 6, 1, 12, 0, tzinfo=timezone.utc)
 TODAY = {GroupKey("GELS", "FPMS"): "2024-06-01", GroupKey("ACME", "CRM"): "2024-05-31"}
 
 
@@ -24,9 +27,17 @@ def row(
 
 
 def tried(
-    run_id: str, reprocess_dt: str | None = "2024-06-01", row_run_id: str = "", **state: bool
+    run_id: str,
+    reprocess_dt: str | None = "2024-06-01",
+    row_run_id: str = "",
+    *,
+    is_over: bool = True,
+    is_settled: bool = False,
+    locked_min: int | None = None,
 ) -> Attempt:
-    return Attempt(run_id, state.pop("is_over", True), reprocess_dt, row_run_id, **state)
+    """A run; with `locked_min` it ended so many minutes ago, on a lock from outside."""
+    at = None if locked_min is None else NOW - timedelta(minutes=locked_min)
+    return Attempt(run_id, is_over, reprocess_dt, row_run_id, is_settled, locked_at=at)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +60,25 @@ def tried(
         ("x", [tried("x", "2024-05-31", "old")], None),
         # All was completed, and the same value was given anew.
         ("x", [tried("x", row_run_id="old", is_settled=True)], None),
+        # A process that no run of the instance is held the date: it is tried again, ever later.
+        (
+            "x",
+            [tried("x", locked_min=4)],
+            "a process outside this instance held the date's lock; "
+            "it is requested again at 2024-06-01 12:01 UTC",
+        ),
+        ("x", [tried("x", locked_min=5)], None),
+        ("y", [tried("y", locked_min=9), tried("x", locked_min=30)], "a process outside"),
+        ("y", [tried("y", locked_min=10), tried("x", locked_min=30)], None),
+        ("y", [tried("y", row_run_id="x"), tried("x", locked_min=30)], "run y was requested"),
+        ("y", [tried("y", "2024-05-31", locked_min=1)], None),
+        ("y", [tried("z", None, is_over=False), tried("y", locked_min=9)], "run z of that date"),
     ],
 )
 def test_whether_it_is_asked_for(
     run_id: str | None, attempts: list[Attempt], expected: str | None
 ) -> None:
-    reason = why_not_now(row("2024-06-01", run_id), attempts)
+    reason = why_not_now(row("2024-06-01", run_id), attempts, NOW)
     assert reason is None if expected is None else str(reason).startswith(expected)
 
 

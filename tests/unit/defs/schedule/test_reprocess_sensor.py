@@ -15,6 +15,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, PROCESS_CONTROL, SYS_PARAMS
 from orch_dagster.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from orch_dagster.errors import PermanentStoreError
+from orch_dagster.schedule import reprocess
 from tests.code_location import add_jobs, open_date, schedule_param
 from tests.played_runs import Played, dates_of
 
@@ -232,6 +233,46 @@ def test_one_that_was_held_and_then_fails_by_itself_is_not_asked_for_again(
     (again,) = dagster.requests(SENSOR)
     # It never gets to its stamp, so the row is as it was.
     dagster.end(dagster.launch("gels_fpms", again), ok=False)
+    assert "has not completed all jobs" in dagster.reason(SENSOR)
+
+
+LOCKED_OUT = "LockedError: first 2024-05-15: being landed by run r of another home: wait for it"
+
+
+def test_a_date_that_a_process_outside_held_is_asked_for_again_later(
+    chain: ControlStore, played: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dagster = played()
+    set_row(chain, reprocess_dt=TODAY)
+    keys: list[str | None] = []
+    requests = dagster.requests(SENSOR)
+    for message in (LOCKED_OUT, LOCKED_OUT, "ValueError: no rows"):
+        (request,) = requests
+        keys.append(request.run_key)
+        run = dagster.launch("gels_fpms", request)
+        dagster.begin(run, "first").end_all("failed", message)
+        dagster.end(run, ok=False)
+        if message is LOCKED_OUT:
+            assert "a process outside this instance held the" in dagster.reason(SENSOR)
+            monkeypatch.setattr(reprocess, "_LONGEST_PAUSE", timedelta(0))
+            requests = dagster.requests(SENSOR)
+            monkeypatch.setattr(reprocess, "_LONGEST_PAUSE", timedelta(hours=6))
+    # The last time it is its own fault.
+    assert "has not completed all jobs" in dagster.reason(SENSOR)
+    assert len({*keys}) == 3
+
+
+def test_one_that_was_locked_out_beside_a_fault_of_its_own_is_not_asked_for_again(
+    chain: ControlStore, played: Load
+) -> None:
+    add_jobs(chain, "FPMS", {"aside": []})
+    dagster = played()
+    set_row(chain, reprocess_dt=TODAY)
+    (request,) = dagster.requests(SENSOR)
+    run = dagster.launch("gels_fpms", request)
+    dagster.begin(run, "first").end_all("failed", LOCKED_OUT)
+    dagster.step(run, "aside", "failed")
+    dagster.end(run, ok=False)
     assert "has not completed all jobs" in dagster.reason(SENSOR)
 
 
