@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from framework.contract.business_dates import date_fault
 from framework.contract.secret_names import KEY_PATTERNS
 from framework.contract.system_settings import is_time_zone
 from orch_dagster.errors import SettingsError
@@ -171,6 +172,13 @@ class Settings(BaseSettings):
             if not _NAME_RULE.fullmatch(rule):
                 raise ValueError(f"{rule!r} is not a variable's name or pattern such as -CI_*")
         return rules
+
+    @field_validator("first_biz_dt")
+    @classmethod
+    def _in_range(cls, day: date | None) -> date | None:
+        if day and (fault := date_fault(day.isoformat())):
+            raise ValueError(fault)
+        return day
 
     @field_validator("schedule_timezone")
     @classmethod

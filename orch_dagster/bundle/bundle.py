@@ -11,6 +11,7 @@ from typing import Any
 
 from framework.contract.params_file import VERSION
 from orch_dagster.control.records import JobDependency, ProcessControl, SysParam
+from orch_dagster.control.stored_rows import BadRow
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.errors import NotReadyError
 from orch_dagster.files import write_atomically
@@ -109,11 +110,13 @@ class BundleRows:
         dependencies: The job's rows of job_dependency.
         process_control: The rows of the job's group; this run's dates are already stamped.
         sys_params: The environment's rows for the job, its group and ``*``.
+        set_aside: Rows of process_control that can't be used.
     """
 
     dependencies: Iterable[JobDependency]
     process_control: Sequence[ProcessControl]
     sys_params: Iterable[SysParam]
+    set_aside: Sequence[BadRow] = ()
 
 
 def assemble(spec: JobSpec, request: BundleRequest, rows: BundleRows) -> ParamBundle:
@@ -126,7 +129,7 @@ def assemble(spec: JobSpec, request: BundleRequest, rows: BundleRows) -> ParamBu
     is_open = {row.biz_dt for row in process_control}
     biz_dts = tuple(biz_dt for biz_dt in wanted if biz_dt in is_open)
     if not biz_dts:
-        raise NotReadyError(_not_open(spec, wanted))
+        raise NotReadyError(_not_open(spec, wanted, rows.set_aside))
     of_run = set(biz_dts)
     newest_first = sorted(process_control, key=lambda row: row.biz_dt, reverse=True)
     return ParamBundle(
@@ -145,7 +148,12 @@ def assemble(spec: JobSpec, request: BundleRequest, rows: BundleRows) -> ParamBu
     )
 
 
-def _not_open(spec: JobSpec, wanted: Sequence[str]) -> str:
+def _not_open(spec: JobSpec, wanted: Sequence[str], set_aside: Sequence[BadRow]) -> str:
+    if bad := [row for row in set_aside if row.text("biz_dt") in wanted]:
+        return (
+            f"the business date is not open: {'; '.join(map(str, bad))}. Write the row anew, or "
+            f"remove it (`orch doctor` names the command) and open the date again"
+        )
     group = spec.group
     key = PROCESS_CONTROL.key_text({**group.columns, "biz_dt": wanted[0]})
     if len(wanted) > 1:

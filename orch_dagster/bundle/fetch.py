@@ -22,6 +22,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (
     JOB_MASTER,
     PROCESS_CONTROL,
+    SYS_PARAMS,
     Row,
 )
 from orch_dagster.errors import NotReadyError
@@ -46,7 +47,7 @@ def fetch_bundle(
         environment: ORCH_ENV.
 
     Raises:
-        NotReadyError: If the job's row is missing, or no date is open.
+        NotReadyError: If the job's row is missing, no date is open, or a setting can't be used.
         StoreError: If the store can't be read.
     """
     if not store.read(JOB_MASTER, {"job_id": spec.job_id}, columns=["job_id"]):
@@ -56,7 +57,8 @@ def fetch_bundle(
         )
     dependencies = read_records(store, JobDependency, {"dependent_job_id": spec.job_id})
     params = _sys_params(store, spec, environment)
-    dates = read_records(store, ProcessControl, spec.group.columns)
+    dates = store.read_stored(PROCESS_CONTROL, spec.group.columns)
+    dates.warn()
     return assemble(
         spec,
         BundleRequest(
@@ -65,7 +67,12 @@ def fetch_bundle(
             environment=environment,
             generated_at=datetime.now(timezone.utc),
         ),
-        BundleRows(dependencies=dependencies, process_control=dates, sys_params=params),
+        BundleRows(
+            dependencies=dependencies,
+            process_control=[ProcessControl.from_row(row) for row in dates.rows],
+            sys_params=params,
+            set_aside=dates.bad,
+        ),
     )
 
 
@@ -131,6 +138,18 @@ def dates_without_parents(
 
 
 def _sys_params(store: ControlStore, spec: JobSpec, environment: str) -> list[SysParam]:
-    """Read the environment's rows for the job, its group and ``*``."""
+    """Read the environment's rows for the job, its group and ``*``.
+
+    Raises:
+        NotReadyError: If a row for the job or its group can't be used. One for all jobs is only
+            set aside: it would stop every job.
+    """
     where = {"environment": environment, "key_name": spec.key_names}
-    return read_records(store, SysParam, where)
+    stored = store.read_stored(SYS_PARAMS, where)
+    stored.warn()
+    if own := [row for row in stored.bad if row.text("key_name") != "*" and row.text("param_key")]:
+        raise NotReadyError(
+            f"{'; '.join(map(str, own))}. The job does not run without its setting: write the row "
+            f"anew, or remove it (`orch doctor` names the command)"
+        )
+    return [SysParam.from_row(row) for row in stored.rows]

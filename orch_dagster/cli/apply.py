@@ -12,6 +12,7 @@ import click
 
 from orch_dagster.cli.arguments import as_json
 from orch_dagster.cli.output import console, print_json, print_rows
+from orch_dagster.cli.set_aside import remove_set_aside
 from orch_dagster.cli.setting_check import setting_check
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
@@ -143,17 +144,29 @@ def rename(job: str, new_name: str, dry_run: bool, is_json: bool) -> None:
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, required=True)
+@click.argument("jobs", nargs=-1)
+@click.option(
+    "--set-aside",
+    "handles",
+    multiple=True,
+    metavar="HANDLE",
+    help="Remove this row, which is set aside; `orch doctor` names it.",
+)
 @_dry_run
 @as_json
-def remove(jobs: tuple[str, ...], dry_run: bool, is_json: bool) -> None:
+def remove(jobs: tuple[str, ...], handles: tuple[str, ...], dry_run: bool, is_json: bool) -> None:
     """Remove JOBS, given by name or job_id, with their rows of job_dependency and sys_params.
 
     Refused if a job that stays waits for one of them. Their rows of execution_log, the open dates
     of their group and what they landed stay.
     """
+    if bool(jobs) == bool(handles):
+        raise click.UsageError("give JOBS or --set-aside, one of the two")
     settings = load_settings()
     with opened_store(settings) as store:
+        if handles:
+            remove_set_aside(store, handles, dry_run=dry_run, is_json=is_json)
+            return
         job_ids = [_job_id(store, job) for job in jobs]
         checked = plan_remove(store, settings, job_ids)
         _finish(checked, store, settings, dry_run=dry_run, is_json=is_json)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from orch_dagster.control.tables import is_iso_date
+from framework.contract.business_dates import date_fault
 from orch_dagster.registry.location import Location, load_location
 from orch_dagster.settings import Settings
 
@@ -18,8 +18,8 @@ class _BizDt(click.ParamType[str]):
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not is_iso_date(str(value)):
-            self.fail(f"{value!r} is not a date such as 2024-05-15", param, ctx)
+        if fault := date_fault(str(value)):
+            self.fail(f"{value!r} {fault}", param, ctx)
         return str(value)
 
 

@@ -29,6 +29,7 @@ from orch_dagster.registry.hql_files import hql_findings
 from orch_dagster.registry.jobs import Finding
 from orch_dagster.registry.location import load_location
 from orch_dagster.registry.prune import key_name_fault, key_names
+from orch_dagster.registry.set_aside import set_aside_finding
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.toolchain.find import (
     find_java,
@@ -158,15 +159,26 @@ def _registry(settings: Settings) -> Iterator[Check]:
     # Imported late, as it loads Dagster, which alone can check a cron schedule.
     from orch_dagster.defs.schedule.definitions import schedule_findings
 
-    findings = [*location.registry.findings, *schedule_findings(location)]
+    findings = [*_set_aside(settings), *location.registry.findings, *schedule_findings(location)]
     findings += hql_findings(location.registry.jobs.values(), settings.hql_dir)
     if location.notice is None:
         try:
             findings += _sys_param_findings(settings)
         except OrchError as error:
             yield Check("Registry", "missing", str(error))
-    for finding in findings:
+    for finding in dict.fromkeys(findings):
         yield Check("Registry", "warning" if finding.is_warning else "missing", str(finding))
+
+
+def _set_aside(settings: Settings) -> list[Finding]:
+    """Return a finding for each row of the five tables that can't be used."""
+    try:
+        with opened_store(settings) as store:
+            bad = [row for table in TABLES for row in store.bad_rows(table)]
+    except OrchError:
+        # The check of the store names it.
+        return []
+    return [set_aside_finding(row, {}) for row in bad]
 
 
 def _sys_param_findings(settings: Settings) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 # The exit code of shells after Ctrl-C.
 _INTERRUPTED = 130
 _NAMED_AT_MOST = 20
+_MICROS = re.compile(r"[0-9]{1,20}(?=_)")
 
 
 class _Moment(click.ParamType[datetime]):
@@ -173,8 +175,8 @@ def _filters(store: ControlStore, job: str | None) -> list[dict[str, Value]]:
 def _age(row: Row) -> tuple[int, str, str]:
     """Return the sort key of a row: the run's creation, by the row's id, then the step's start."""
     row_id = str(row["id"])
-    created = row_id.partition("_")[0]
-    return int(created) if created.isdigit() else 0, str(row["start_time"] or ""), row_id
+    created = _MICROS.match(row_id)
+    return int(created[0]) if created else 0, str(row["start_time"] or ""), row_id
 
 
 def _follow(settings: Settings, start: str) -> int:

@@ -11,9 +11,9 @@ from orch_dagster.cli.output import console, print_json, print_rows
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.open_dates import newest_row, opened_row
-from orch_dagster.control.records import ProcessControl, read_records
+from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.tables import PROCESS_CONTROL
-from orch_dagster.errors import UnknownJobError
+from orch_dagster.errors import OrchError, UnknownJobError
 from orch_dagster.registry.jobs import Group, JobSpec, Registry
 from orch_dagster.settings import load_settings
 
@@ -27,7 +27,13 @@ def open_date(entity: str, source_system: str, biz_dt: str) -> None:
     settings = load_settings()
     group = _group_as_spelled(loaded(settings).registry, entity, source_system)
     with opened_store(settings) as store:
-        rows = read_records(store, ProcessControl, group.columns)
+        stored = store.read_stored(PROCESS_CONTROL, group.columns)
+        if bad := [row for row in stored.bad if row.text("biz_dt") == biz_dt]:
+            raise OrchError(
+                f"{bad[0]}; write the row anew, or remove it with "
+                f"`orch remove --set-aside {bad[0].handle}`"
+            )
+        rows = [ProcessControl.from_row(row) for row in stored.rows]
         if any(row.biz_dt == biz_dt for row in rows):
             console.print(
                 f"{PROCESS_CONTROL.key_text({**group.columns, 'biz_dt': biz_dt})} is open."

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,15 @@ from typing_extensions import override
 from orch_dagster.control.legacy_key import refuse_second_parents
 from orch_dagster.control.sql_errors import explained
 from orch_dagster.control.store import ControlStore, Where
+from orch_dagster.control.stored_rows import BadRow, StoredRows, row_judge, split_rows
 from orch_dagster.control.tables import (
     JOB_DEPENDENCY,
     TABLES,
     Kind,
-    Row,
     Table,
     Value,
     check_rows,
-    from_micros,
+    time_or_value,
     to_micros,
 )
 from orch_dagster.errors import PermanentStoreError
@@ -49,8 +50,8 @@ class UtcMicros(TypeDecorator[datetime]):
         return None if value is None else to_micros(value)
 
     def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """Convert microseconds to an aware datetime."""
-        return None if value is None else from_micros(value)
+        """Convert microseconds to an aware datetime; leave what is none to the check of the row."""
+        return value if value is None else time_or_value(value)
 
 
 SQL_TYPES: Mapping[Kind, type[TypeEngine[Any]]] = {
@@ -123,11 +124,12 @@ class SqlStore(ControlStore):
         return [f"added column {table.name}.{column.name}" for column in missing]
 
     @override
-    def read(
+    def read_stored(
         self, table: Table, where: Where | None = None, columns: Sequence[str] | None = None
-    ) -> list[Row]:
+    ) -> StoredRows:
         sql = self._tables[table.name]
-        picked = [self._value(table, name).label(name) for name in (columns or table.names)]
+        names = columns or table.names
+        picked = [self._value(table, name).label(name) for name in names]
         query = sa.select(*picked).order_by(*(self._by_bytes(sql.c[name]) for name in table.keys))
         for name, wanted in (where or {}).items():
             column = self._value(table, name)
@@ -137,7 +139,35 @@ class SqlStore(ControlStore):
             else:
                 query = query.where(column == wanted)
         with self._begin(table) as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(query).mappings()
+            return split_rows(table, (dict(row) for row in rows), names)
+
+    @override
+    def bad_rows(self, table: Table) -> list[BadRow]:
+        judge = row_judge(table, table.names)
+        query = sa.select(*(self._value(table, name).label(name) for name in table.names))
+        with self._begin(table) as connection:
+            # A log of years is not held in memory.
+            streamed = connection.execution_options(yield_per=_ROWS_PER_STATEMENT).execute(query)
+            found = (judge(dict(row)) for row in streamed.mappings())
+            return [row for row in found if row is not None]
+
+    @override
+    def remove_stored(self, row: BadRow) -> bool:
+        table = row.table
+        is_row = sa.and_(*(self._is_cell(table, name, row.cells[name]) for name in table.keys))
+        with self._begin(table, write=True) as connection:
+            return bool(
+                connection.execute(sa.delete(self._tables[table.name]).where(is_row)).rowcount
+            )
+
+    def _is_cell(self, table: Table, name: str, value: Any) -> sa.ColumnElement[bool]:
+        """Return the condition that a column has a value, which may be none of its kind."""
+        column = self._value(table, name)
+        if isinstance(value, str) and not _is_utf8(value):
+            stored = value.encode("utf-8", "surrogateescape")
+            return sa.cast(column, sa.LargeBinary) == sa.literal(stored, sa.LargeBinary)
+        return column == value
 
     def _value(self, table: Table, name: str) -> sa.ColumnElement[Any]:
         """Return the column to read; an older job_dependency may hold null for no parent."""
@@ -287,6 +317,8 @@ def _engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: object) -> None:  # pyright: ignore[reportUnusedFunction]
         connection.isolation_level = None
+        # A text that is not UTF-8 is found by the check of its row, and fails no query.
+        connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             # SQLite does not wait for this lock; the next connection tries again. A read-only
             # file keeps its mode.
@@ -299,6 +331,14 @@ def _engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _by_columns(

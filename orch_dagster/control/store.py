@@ -14,6 +14,7 @@ from tenacity import (
     wait_fixed,
 )
 
+from orch_dagster.control.stored_rows import BadRow, StoredRows
 from orch_dagster.control.tables import Row, Table, Value
 from orch_dagster.errors import TransientStoreError
 
@@ -50,8 +51,25 @@ class ControlStore(Protocol):
     ) -> list[Row]:
         """Return the rows that match, with the named columns (default: all), in key order.
 
-        Times come back as aware UTC datetimes.
+        Times come back as aware UTC datetimes. Rows with a value that their column can't have are
+        left out, each with a warning in the log.
         """
+        stored = self.read_stored(table, where, columns)
+        stored.warn()
+        return stored.rows
+
+    def read_stored(
+        self, table: Table, where: Where | None = None, columns: Sequence[str] | None = None
+    ) -> StoredRows:
+        """Return the same rows, and those that are left out."""
+        ...
+
+    def bad_rows(self, table: Table) -> list[BadRow]:
+        """Return every row of a table that is left out when rows are read."""
+        ...
+
+    def remove_stored(self, row: BadRow) -> bool:
+        """Delete a row that is set aside, read with its key; return whether it existed."""
         ...
 
     def insert_ignore(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import dagster as dg
 from dagster import DagsterRun
 
-from orch_dagster.control.tables import is_iso_date
+from framework.contract.business_dates import date_fault
 from orch_dagster.errors import NotReadyError
 from orch_dagster.schedule.backfill import days_of_range
 
@@ -49,8 +49,8 @@ def biz_dts_of(run: DagsterRun) -> tuple[str, ...]:
             f"""--tags '{{"{PARTITION_TAG}": "2024-05-15"}}'"""
         )
     for text in (first, last):
-        if not is_iso_date(text):
-            raise NotReadyError(f"{text!r} is not a business date; give one such as 2024-05-15")
+        if fault := date_fault(text):
+            raise NotReadyError(f"{text!r} is not a business date: it {fault}")
     if last < first:
         raise NotReadyError(f"the range of business dates {first} … {last} ends before it starts")
     days = days_of_range(first, last)

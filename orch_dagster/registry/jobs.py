@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -153,6 +153,8 @@ class Registry:
         return {key.name: Group(key, tuple(specs)) for key, specs in jobs.items()}
 
 
+_TABLES_OF_JOBS = (JOB_MASTER.name, JOB_DEPENDENCY.name)
+
 ScriptCheck = Callable[[str], str | None]
 """Takes a script_path and returns what is wrong with it, or None."""
 
@@ -162,6 +164,7 @@ def build_registry(
     dependencies: Sequence[JobDependency],
     check_script: ScriptCheck,
     data_root: str | None = None,
+    set_aside: Sequence[Finding] = (),
 ) -> Registry:
     """Turn the two tables into a registry.
 
@@ -170,10 +173,13 @@ def build_registry(
         dependencies: All rows of job_dependency.
         check_script: Returns what is wrong with a script_path, as ``script_check`` does.
         data_root: Where relative paths of context_params start; None if unknown.
+        set_aside: Findings on rows that are not among these, as they can't be used. A job with
+            such a row is quarantined: without one of its parents it would run too early.
     """
-    findings: list[Finding] = []
+    findings = [*set_aside]
     specs = _valid_specs(masters, check_script, data_root, findings)
-    parents = _valid_parents(specs, masters, dependencies, findings)
+    unusable = {each.job_id for each in set_aside if each.table in _TABLES_OF_JOBS} - {""}
+    parents = _valid_parents(specs, masters, dependencies, unusable, findings)
     ordered = graph.order(parents)
     findings += _graph_findings(ordered, specs)
     findings += _depth_findings(ordered)
@@ -320,12 +326,14 @@ def _valid_parents(
     specs: Mapping[str, JobSpec],
     masters: Sequence[JobMaster],
     dependencies: Sequence[JobDependency],
+    unusable: Collection[str],
     findings: list[Finding],
 ) -> dict[str, set[str]]:
     """Return the parents of each valid job; drop jobs whose parent is unknown or invalid."""
-    known = {master.job_id: master for master in masters}
+    known = {job_id: JobMaster(job_id) for job_id in unusable}
+    known |= {master.job_id: master for master in masters}
     parents: dict[str, set[str]] = {job_id: set() for job_id in specs}
-    faulty: set[str] = set()
+    faulty = {*unusable}
     for row in dependencies:
         if fault := _dependency_fault(row, known):
             findings.append(_of_edge(row, fault))
@@ -369,7 +377,7 @@ def _dependency_fault(row: JobDependency, known: Mapping[str, JobMaster]) -> str
     for role, job_id, name in pairs:
         if job_id not in known:
             return f"{role}_job_id {job_id} is not in job_master"
-        if name and known[job_id].job_name != name:
+        if name and known[job_id].job_name not in (None, name):
             return (
                 f"{role}_job_name is {name}, but job_master calls {job_id} {known[job_id].job_name}"
             )

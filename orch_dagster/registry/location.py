@@ -55,6 +55,7 @@ def load_location(settings: Settings) -> Location:
         rows.dependencies,
         script_check(settings.jobs_dir, settings.script_url_prefixes),
         settings.base_dir,
+        rows.set_aside,
     )
     first = settings.first_biz_dt.isoformat() if settings.first_biz_dt else rows.first_biz_dt
     return Location(

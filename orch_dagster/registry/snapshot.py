@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
 from orch_dagster.control.group import GroupKey
-from orch_dagster.control.records import JobDependency, JobMaster, SysParam, read_records
+from orch_dagster.control.records import JobDependency, JobMaster, SysParam
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (
+    JOB_DEPENDENCY,
+    JOB_MASTER,
     PROCESS_CONTROL,
+    SYS_PARAMS,
     is_iso_date,
 )
 from orch_dagster.errors import PermanentStoreError
 from orch_dagster.files import write_atomically
+from orch_dagster.registry.jobs import Finding
+from orch_dagster.registry.set_aside import set_aside_finding
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class RegistryRows:
         first_biz_dt: The earliest biz_dt of process_control, or None.
         read_at: When they were read, UTC.
         keyed_groups: The groups with business_keys in process_control.
+        set_aside: A finding for each row of these tables that can't be used.
     """
 
     store: str
@@ -42,35 +48,38 @@ class RegistryRows:
     first_biz_dt: str | None
     read_at: datetime
     keyed_groups: Sequence[GroupKey] = field(default_factory=list)
+    set_aside: Sequence[Finding] = field(default_factory=list[Finding])
 
 
 def read_rows(store: ControlStore, environment: str) -> RegistryRows:
     """Read the registry's rows from the store."""
     where = {"environment": environment, "param_type": "system"}
-    columns = ["entity", "source_system", "biz_dt", "business_keys"]
-    dates = store.read(PROCESS_CONTROL, columns=columns)
+    masters, dependencies = store.read_stored(JOB_MASTER), store.read_stored(JOB_DEPENDENCY)
+    # All columns, as a date whose row can't be used is not open.
+    dates = store.read_stored(PROCESS_CONTROL)
+    params = store.read_stored(SYS_PARAMS, where)
+    bad = [*masters.bad, *dependencies.bad, *dates.bad, *params.bad]
+    ids = {str(row["job_name"]): str(row["job_id"]) for row in masters.rows}
     return RegistryRows(
         store=store.address,
         environment=environment,
-        masters=read_records(store, JobMaster),
-        dependencies=read_records(store, JobDependency),
+        masters=[JobMaster.from_row(row) for row in masters.rows],
+        dependencies=[JobDependency.from_row(row) for row in dependencies.rows],
         schedule_params=[
-            row
-            for row in read_records(store, SysParam, where)
-            if row.param_key.startswith("schedule.")
+            SysParam.from_row(row)
+            for row in params.rows
+            if str(row["param_key"]).startswith("schedule.")
         ],
-        # A table that an earlier tool filled may hold anything.
-        first_biz_dt=min(
-            (day for row in dates if is_iso_date(day := str(row["biz_dt"]))), default=None
-        ),
+        first_biz_dt=min((str(row["biz_dt"]) for row in dates.rows), default=None),
         read_at=datetime.now(timezone.utc),
         keyed_groups=sorted(
             {
                 GroupKey(str(row["entity"]), str(row["source_system"]))
-                for row in dates
+                for row in dates.rows
                 if row["business_keys"]
             }
         ),
+        set_aside=[set_aside_finding(row, ids) for row in bad],
     )
 
 
@@ -85,6 +94,7 @@ def save(rows: RegistryRows, path: Path) -> None:
         "job_master": [row.to_row() for row in rows.masters],
         "job_dependency": [row.to_row() for row in rows.dependencies],
         "sys_params": [row.to_row() for row in rows.schedule_params],
+        "set_aside": [asdict(finding) for finding in rows.set_aside],
     }
     write_atomically(path, json.dumps(document, ensure_ascii=False))
 
@@ -103,10 +113,13 @@ def load(path: Path) -> RegistryRows | None:
             masters=[JobMaster.from_row(row) for row in document["job_master"]],
             dependencies=[JobDependency.from_row(row) for row in document["job_dependency"]],
             schedule_params=[SysParam.from_row(row) for row in document["sys_params"]],
-            first_biz_dt=document["first_biz_dt"],
+            first_biz_dt=first
+            if (first := document["first_biz_dt"]) and is_iso_date(first)
+            else None,
             read_at=datetime.fromisoformat(document["read_at"]),
-            # A snapshot of an older version has no such key.
+            # A snapshot of an older version has no such keys, and any first date.
             keyed_groups=[GroupKey(e, s) for e, s in document.get("keyed_sources", ())],
+            set_aside=[Finding(**each) for each in document.get("set_aside", ())],
         )
     except FileNotFoundError:
         return None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from framework.contract.business_dates import date_fault
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.tables import PROCESS_CONTROL, is_iso_date
@@ -108,10 +109,8 @@ def due_rows(
             continue
         where = f"{PROCESS_CONTROL.name} ({PROCESS_CONTROL.key_text(row.to_row())})"
         group_today = today.get(row.group)
-        if not is_iso_date(row.reprocess_dt):
-            faults.append(
-                f"{where}: reprocess_dt {row.reprocess_dt!r} is not a date such as 2024-05-15"
-            )
+        if fault := date_fault(row.reprocess_dt):
+            faults.append(f"{where}: reprocess_dt {row.reprocess_dt!r} {fault}")
         elif not is_iso_date(row.biz_dt):
             faults.append(
                 f"{where}: reprocess_dt is set, but biz_dt is not a date such as 2024-05-15"

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from framework.contract.business_dates import FIRST_DATE, LAST_DATE, date_fault
+
 WEEKDAYS: Sequence[str] = (
     "Monday",
     "Tuesday",
@@ -20,7 +22,6 @@ WEEKDAYS: Sequence[str] = (
 
 MONDAY_TO_FRIDAY = frozenset(range(5))
 
-_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LISTED_LINES = 10
 _BETWEEN_WORDS = re.compile(r"[,\s]+")
 # A word that begins so is meant as weekdays, and may be misspelt.
@@ -92,7 +93,7 @@ def calendar_days(text: str) -> CalendarDays:
             lines.append(number)
     both = sorted(holidays & working_days)
     kinds = {
-        "not dates such as 2024-05-01": not_dates,
+        f"not dates such as 2024-05-01, of {FIRST_DATE} to {LAST_DATE}": not_dates,
         "not weekdays such as sat or sun-thu": not_weekdays,
         "both a holiday and a working day": [day.isoformat() for day in both],
     }
@@ -110,12 +111,7 @@ def _words(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _date(word: str) -> date | None:
-    if not _ISO_DATE.fullmatch(word):
-        return None
-    try:
-        return date.fromisoformat(word)
-    except ValueError:
-        return None
+    return None if date_fault(word) else date.fromisoformat(word)
 
 
 def _weekdays(word: str) -> frozenset[int] | None:

@@ -12,7 +12,7 @@ from orch_dagster.control.tables import (
     Row,
     Table,
     Value,
-    from_micros,
+    time_or_value,
     to_micros,
 )
 
@@ -45,7 +45,7 @@ def to_row(table: Table, names: Sequence[str], cells: Sequence[Cell]) -> Row:
     for name, cell in zip(names, cells, strict=True):
         column = table.column(name)
         if column is not None and column.kind is Kind.TIMESTAMP and cell is not None:
-            row[name] = from_micros(int(cell))
+            row[name] = time_or_value(cell)
         elif table is JOB_DEPENDENCY and name == PARENT and cell is None:
             row[name] = ""
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from typing_extensions import override
 
@@ -34,8 +34,10 @@ from orch_dagster.control.kudu.schema import (
 )
 from orch_dagster.control.legacy_key import refuse_second_parents
 from orch_dagster.control.store import ControlStore, Where
+from orch_dagster.control.stored_rows import BadRow, StoredRows, split_rows
 from orch_dagster.control.tables import (
     TABLES,
+    Kind,
     Row,
     Table,
     Value,
@@ -119,9 +121,9 @@ class KuduStore(ControlStore):
         self._call(table, create)
 
     @override
-    def read(
+    def read_stored(
         self, table: Table, where: Where | None = None, columns: Sequence[str] | None = None
-    ) -> list[Row]:
+    ) -> StoredRows:
         wanted = tuple(columns or table.names)
         shape = self._shape(table, {*wanted, *(where or {})})
         predicates = {
@@ -132,7 +134,7 @@ class KuduStore(ControlStore):
             # In such a table null and '' mean the same, which a predicate can't express.
             parents = predicates.pop(PARENT, None)
         if () in (*predicates.values(), parents):
-            return []
+            return StoredRows()
         scanned = tuple(dict.fromkeys((*wanted, *table.keys)))
         cells = self._call(table, lambda driver: driver.scan(table.name, predicates, scanned))
         rows = [to_row(table, scanned, values) for values in cells]
@@ -140,7 +142,24 @@ class KuduStore(ControlStore):
             kept = parents if isinstance(parents, tuple) else (parents,)
             rows = [row for row in rows if row[PARENT] in kept]
         rows.sort(key=lambda row: tuple(str(row[name]).encode() for name in table.keys))
-        return rows if scanned == wanted else [{n: row[n] for n in wanted} for row in rows]
+        stored = split_rows(table, rows, scanned)
+        if scanned != wanted:
+            stored.rows[:] = [{name: row[name] for name in wanted} for row in stored.rows]
+        return stored
+
+    @override
+    def bad_rows(self, table: Table) -> list[BadRow]:
+        # Kudu's columns have their types, and their texts are short and UTF-8.
+        open_kinds = (Kind.DATE, Kind.TIMESTAMP, Kind.DOUBLE)
+        names = [column.name for column in table.columns if column.kind in open_kinds]
+        return self.read_stored(table, columns=[*table.keys, *names]).bad
+
+    @override
+    def remove_stored(self, row: BadRow) -> bool:
+        shape = self._shape(row.table, {*row.table.keys})
+        # Kudu's columns have their types, so what is wrong with a key is the text of a date.
+        key = {name: cast("Value", row.cells[name]) for name in shape.keys}
+        return not self._write_counting_absent(row.table, "delete", [key])
 
     @override
     def insert_ignore(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:

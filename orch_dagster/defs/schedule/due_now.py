@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from dagster import DagsterInstance, DagsterRun
 
 from orch_dagster.control.completions import completed
-from orch_dagster.control.records import ProcessControl, read_records
+from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import is_iso_date
+from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.defs.schedule.cursor import read_cursors
 from orch_dagster.defs.schedule.dated_runs import DatedRuns
 from orch_dagster.defs.schedule.definitions import by_biz_dt
@@ -101,9 +101,11 @@ class DueReader:
         """Return the open dates up to today, the jobs to run again, and warnings."""
         today = self._now.astimezone(ZoneInfo(time_zone(self._location, jobs.key_names)))
         today_iso = today.date().isoformat()
-        rows = read_records(self._store, ProcessControl, jobs.key.columns)
+        stored = self._store.read_stored(PROCESS_CONTROL, jobs.key.columns)
+        rows = [ProcessControl.from_row(row) for row in stored.rows]
         due, warnings = due_rows(rows, {jobs.key: today_iso})
-        opened = {row.biz_dt: row for row in rows if is_iso_date(row.biz_dt)}
+        warnings += map(str, stored.bad)
+        opened = {row.biz_dt: row for row in rows}
         opened = {day: row for day, row in opened.items() if day <= today_iso}
         again = {row.biz_dt: self._again(jobs, row) for row in due if row.biz_dt in opened}
         return opened, again, warnings

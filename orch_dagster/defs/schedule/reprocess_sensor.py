@@ -22,6 +22,7 @@ from orch_dagster.control.records import (
     read_records,
 )
 from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
 from orch_dagster.defs.partitions import last_biz_dt, run_key_of, tags_of
 from orch_dagster.defs.schedule.dated_runs import DatedRuns, ended_at
@@ -86,10 +87,12 @@ class _Tick:
 
     def requests(self) -> tuple[list[dg.RunRequest], list[str]]:
         """Return a request for each group with dates to run, and why other dates are not run."""
-        rows = read_records(self._store, ProcessControl, columns=["reprocess_dt", "run_id"])
+        columns = [*PROCESS_CONTROL.keys, "reprocess_dt", "run_id"]
+        stored = self._store.read_stored(PROCESS_CONTROL, columns=columns)
+        rows = [ProcessControl.from_row(row) for row in stored.rows]
         groups = {group.key: group for group in self._location.registry.groups.values()}
         due, warnings = due_rows(rows, self._today(groups.values()))
-        for warning in warnings:
+        for warning in [*warnings, *map(str, stored.bad)]:
             self._log.warning(warning)
         requests: list[dg.RunRequest] = []
         reasons: list[str] = []

@@ -14,9 +14,9 @@ from framework.contract.system_settings import SCHEDULE_CATCHUP
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.open_dates import newest_row, opened_row
-from orch_dagster.control.records import ProcessControl, read_records
+from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.store import ControlStore, with_retries
-from orch_dagster.control.tables import PROCESS_CONTROL, is_iso_date
+from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.defs.partitions import run_key_of
 from orch_dagster.defs.schedule.cursor import (
     WAITING_SENSOR,
@@ -145,14 +145,11 @@ class _Tick:
 
     def _rows(self) -> dict[str, ProcessControl]:
         """Return the open dates of the group."""
-        rows = read_records(self._store, ProcessControl, self._schedule.group.columns)
-        for row in rows:
-            if not is_iso_date(row.biz_dt):
-                key = PROCESS_CONTROL.key_text(row.to_row())
-                self._log.warning(
-                    f"{PROCESS_CONTROL.name} ({key}): biz_dt is not a date such as 2024-05-15"
-                )
-        return {row.biz_dt: row for row in rows if is_iso_date(row.biz_dt)}
+        stored = self._store.read_stored(PROCESS_CONTROL, self._schedule.group.columns)
+        for bad in stored.bad:
+            self._log.warning(str(bad))
+        rows = map(ProcessControl.from_row, stored.rows)
+        return {row.biz_dt: row for row in rows}
 
     def _due(self, facts: _TickFacts) -> DueDates:
         calendar, biz_dt, up_to = facts.params.calendar, facts.biz_dt, facts.up_to

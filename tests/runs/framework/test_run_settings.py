@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orch_dagster.control.tables import TABLES
+from tests.bad_rows import put_worst
 from tests.homes import BIZ_DT, Home, home_of_job
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ CONTEXT = {
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home on a host in Tokyo, whose job has run twice."""
+    """A home on a host in Tokyo, whose job has run twice, then beside the worst rows."""
     made = home_of_job(tmp_path_factory.mktemp("tokyo") / "home", JOB, SCRIPT, CONTEXT)
     (made.folder / "hql").mkdir()
     (made.folder / "hql" / "t.hql").write_text(HQL, encoding="utf-8")
@@ -48,8 +50,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     rows["job_master"][0]["context_params"]["hql"] = "t.hql"
     (made.folder / "rows.yaml").write_text(json.dumps(rows), encoding="utf-8")
     made.here("apply", "rows.yaml")
-    for _ in range(2):
-        made.orch("run", JOB, "--biz-dt", BIZ_DT)
+    made.orch("run", JOB, "--biz-dt", BIZ_DT)
+    for table in TABLES:
+        assert [*put_worst(made.folder / ".orch" / "control.db", table, null_keys=False)]
+    made.orch("run", JOB, "--biz-dt", BIZ_DT)
     return made
 
 

@@ -413,7 +413,7 @@ def test_a_row_that_cannot_be_asked_for_is_named_and_the_others_are(
 ) -> None:
     dagster = played()
     set_row(chain, reprocess_dt=TODAY)
-    open_date(chain, "FPMS", "2999-01-01", reprocess_dt=TODAY)
+    open_date(chain, "FPMS", "2199-01-01", reprocess_dt=TODAY)
     # Past the store, which would refuse.
     with sqlite3.connect(dagster.location.location.settings.state_dir / "control.db") as connection:
         connection.execute(
@@ -423,7 +423,7 @@ def test_a_row_that_cannot_be_asked_for_is_named_and_the_others_are(
     assert [request.partition_key for request in dagster.requests(SENSOR)] == [BIZ_DT]
     assert "biz_dt=2024-05-14): reprocess_dt 'soon' is not a date" in capsys.readouterr().err
     set_row(chain, reprocess_dt=None)
-    assert "2999-01-01: not among the partitions, 2024-05-15 to " in dagster.reason(SENSOR)
+    assert "2199-01-01: not among the partitions, 2024-05-15 to " in dagster.reason(SENSOR)
 
 
 def test_process_dt_is_written_when_the_last_job_of_the_source_completed(

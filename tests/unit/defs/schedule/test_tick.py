@@ -344,7 +344,7 @@ def test_dates_of_an_older_table_are_named_and_passed_over(
     assert dagster.dates(NAME, at(17)) == ["2024-05-16"]
     assert rows(chain)["2024-05-16"]["business_keys"] == "contract_no"
     said = capsys.readouterr().err
-    assert "biz_dt=31/12/2023): biz_dt is not a date such as 2024-05-15" in said
+    assert "biz_dt=31/12/2023): set aside, as column biz_dt: '31/12/2023' is not a date" in said
 
 
 def test_a_tick_that_lies_ahead_shows_and_opens_nothing(chain: ControlStore, played: Load) -> None:
