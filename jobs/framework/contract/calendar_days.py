@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from framework.contract.business_dates import FIRST_DATE, LAST_DATE, date_fault
+from framework.contract.business_dates import date_fault
 
 WEEKDAYS: Sequence[str] = (
     "Monday",
@@ -93,7 +93,7 @@ def calendar_days(text: str) -> CalendarDays:
             lines.append(number)
     both = sorted(holidays & working_days)
     kinds = {
-        f"not dates such as 2024-05-01, of {FIRST_DATE} to {LAST_DATE}": not_dates,
+        "not dates such as 2024-05-01": not_dates,
         "not weekdays such as sat or sun-thu": not_weekdays,
         "both a holiday and a working day": [day.isoformat() for day in both],
     }
