@@ -192,32 +192,34 @@ def _check_moves(journal: Journal, document: Mapping[str, Any], folder: str) -> 
     """Refuse moves of another place than the journal's, and those of what is not a landing's."""
     state = f"its state is {journal.state}"
     here = from_folder(folder, ".")
-    anchors = [_folder_of(journal, journal.moves[0])]
-    if any(is_absolute(move["target"]) for move in document["moves"][1:]):
-        written_at = document.get(WRITTEN_AT)
-        anchors.append(anchors[0] if document["version"] == _FIRST_VERSION else str(written_at))
-    for anchor in anchors:
-        if anchor != here:
-            raise JournalFaultError(
-                f"the journal was written at {_shown(anchor, _SHOWN_PATH)} and copied or moved to "
-                f"{here}, and it has absolute paths; {state}"
-            )
+    first, *others = [is_absolute(move["target"]) for move in document["moves"]]
+    beside = _folder_of(journal, journal.moves[0])
+    if first and beside != here:
+        raise JournalFaultError(f"{_copied(beside, here)}; {state}")
     tree = parent(journal.moves[0].target)
     for move in journal.moves:
-        is_inside = not journal.roots or any(
+        problem = ""
+        if journal.roots and not any(
             is_within(move.target, root) for root in (tree, *journal.roots)
-        )
-        if not is_inside or not _is_of_landing(journal, move):
-            problem = (
-                f"is not a move of a landing of {journal.job_name} {journal.biz_dt}"
-                if is_inside
-                else "leads outside of the data root and of the job's sinks"
-            )
-            raise JournalFaultError(
-                f"the journal's move of {_shown(move.target, _SHOWN_PATH)} {problem}; {state}"
-            )
+        ):
+            problem = "leads outside of the data root and of the job's sinks"
+        elif beside != here or not _is_of_landing(journal, move):
+            problem = f"is not a move of a landing of {journal.job_name} {journal.biz_dt} there"
+        if problem:
+            target = _shown(move.target, _SHOWN_PATH)
+            raise JournalFaultError(f"the journal's move of {target} {problem}; {state}")
     if len({move.target for move in journal.moves}) < len(journal.moves):
         raise JournalFaultError(f"the journal moves a folder twice; {state}")
+    written_at = document.get(WRITTEN_AT)
+    if any(others) and document["version"] != _FIRST_VERSION and written_at != here:
+        raise JournalFaultError(f"{_copied(written_at, here)}; {state}")
+
+
+def _copied(written_at: object, here: str) -> str:
+    return (
+        f"the journal was written at {_shown(written_at, _SHOWN_PATH)} and copied or moved to "
+        f"{here}, and it has absolute paths"
+    )
 
 
 def _is_of_landing(journal: Journal, move: Move) -> bool:

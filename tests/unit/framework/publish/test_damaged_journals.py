@@ -390,6 +390,8 @@ def test_a_move_of_what_is_not_the_landings_is_refused(
     left.write(changed(left.content, "moves", place, "target", value=path))
     for text in left.refusals():
         assert "its state is swapping" in text
+        if place and path in OUTSIDE:
+            assert "leads outside of the data root and of the job's sinks" in text
 
 
 @pytest.mark.parametrize("name", ["work", "new", "old"])
