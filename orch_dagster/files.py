@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
+
+# About what a database file grows by.
+_PROBE = b"\0" * (256 * 1024)
+_REMEDIES = {
+    errno.ENOSPC: "free space on its disk",
+    errno.EDQUOT: "free space, or have the quota of this user raised",
+    errno.EROFS: "have its file system mounted for writing, or choose another folder",
+    errno.EACCES: "give this user the right to write there",
+    errno.EPERM: "give this user the right to write there",
+}
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -21,3 +32,27 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_fault(folder: Path) -> str | None:
+    """Return why nothing can be written in a folder, with the remedy; None if something can.
+
+    Args:
+        folder: An absolute path; of a folder that is missing, the nearest one above is tried.
+    """
+    existing = next(each for each in (folder, *folder.parents) if each.is_dir())
+    try:
+        with tempfile.TemporaryFile(dir=existing, prefix=".orch-probe-") as probe:
+            probe.write(_PROBE)
+            probe.flush()
+    except OSError as error:
+        return f"nothing can be written in {existing}: {os_fault(error)}"
+    return None
+
+
+def os_fault(error: OSError) -> str:
+    """Return an error of the system in one sentence, with its path and its remedy."""
+    cause = error.strerror or str(error)
+    where = f"{error.filename}: " if isinstance(error.filename, str) and error.filename else ""
+    remedy = _REMEDIES.get(error.errno or 0)
+    return f"{where}{cause}; {remedy}" if remedy else f"{where}{cause}"

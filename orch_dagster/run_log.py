@@ -5,6 +5,7 @@ A run's parameters under ``params/`` expire with its log.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from framework.contract.append import open_append, write_all
+from framework.contract.append import is_full, open_append, write_all
 from framework.contract.log_line import format_line
 from framework.contract.params_file import WAREHOUSE_SUFFIX
 
@@ -26,30 +27,109 @@ _LOG = re.compile(r"job_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_(?P<start>.{1,8})\.log")
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+class Unkept:
+    """Counts output that is not kept, as its log has reached its largest size.
+
+    Args:
+        max_bytes: That size; 0 for no limit.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._limit = f"{max_bytes / 1_000_000:,g} MB (ORCH_LOG_MAX_MB)"
+        self._lines = 0
+        self._bytes = 0
+
+    def count(self, line: str) -> str | None:
+        """Count a line; return a sentence for the log if it is the first one."""
+        self._lines += 1
+        self._bytes += len(line.encode("utf-8", "replace")) + 1
+        if self._lines > 1:
+            return None
+        return (
+            f"the log has reached {self._limit}: what the job prints from here on is counted and "
+            "not kept"
+        )
+
+    def summary(self) -> str | None:
+        """Return what was not kept, or None."""
+        if not self._lines:
+            return None
+        return (
+            f"{self._lines:,} lines ({self._bytes:,} bytes) that the job printed are not in its "
+            f"log, which has reached {self._limit}"
+        )
+
+
 class RunLog:
     """A log file that several processes may share, as each line is one write.
 
+    A line that can't be written, on a full disk for instance, never ends the job: it is counted.
+
     Args:
         path: The file; its folder is created.
+        max_bytes: The size of the file from which on output of jobs is counted and not kept; 0 for
+            no limit. The orchestrator's own lines, which are few, are always kept.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_bytes: int = 0) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open_append(str(path))
+        self._max_bytes = max_bytes
+        self._unkept = Unkept(max_bytes)
+        self._unwritten = 0
+        self._error: OSError | None = None
+        self._is_torn = False
 
     def write(self, level: str, name: str, text: str) -> None:
-        """Add the text, a line for each of its lines.
+        """Add a message, its further lines indented, so that none looks like another message.
 
         Args:
             level: Such as INFO.
-            name: The logger: ``orch``, or ``spark`` for the child's output.
+            name: The logger.
             text: The message.
         """
         now = datetime.now(timezone.utc)
-        for line in text.splitlines() or [""]:
-            formatted = format_line(now, level, name, line) + "\n"
-            write_all(self._file, formatted.encode("utf-8", "replace"))
+        first, *further = text.splitlines() or [""]
+        for line in (first, *(f"    {line}" for line in further)):
+            self._append(format_line(now, level, name, line))
+
+    def add_output(self, name: str, line: str) -> bool:
+        """Add a line of a job's output; return whether the log has room for it."""
+        if is_full(self._file, self._max_bytes):
+            if sentence := self._unkept.count(line):
+                self.write("WARN", "orch", sentence)
+            return False
+        now = datetime.now(timezone.utc)
+        # A progress bar is one line with a return for each of its states.
+        for part in line.splitlines() or [""]:
+            self._append(format_line(now, "INFO", name, part))
+        return True
+
+    def losses(self) -> list[str]:
+        """Return a sentence on what was not kept, and one on what could not be written."""
+        sentences = [summary] if (summary := self._unkept.summary()) else []
+        if self._error:
+            sentences.append(
+                f"{self._unwritten:,} lines are not in {self.path}, which could not be written: "
+                f"{self._error.strerror or self._error}"
+            )
+        return sentences
+
+    def _append(self, line: str) -> None:
+        # A write that failed may have left half a line.
+        start = b"\n" if self._is_torn else b""
+        try:
+            write_all(self._file, start + line.encode("utf-8", "replace") + b"\n")
+        except OSError as error:
+            if error.errno == errno.EBADF:
+                # The log was closed before: a fault of the caller, not of the disk.
+                raise
+            self._is_torn = True
+            self._unwritten += 1
+            self._error = self._error or error
+        else:
+            self._is_torn = False
 
     def close(self) -> None:
         """Close the file."""

@@ -98,6 +98,13 @@ class Settings(BaseSettings):
         description="Days after which a run's log file, and its parameters under params/, are "
         "removed; 0 keeps all",
     )
+    log_max_mb: float = Field(
+        200,
+        ge=0,
+        allow_inf_nan=False,
+        description="The size of a run's log in MB from which on the output of its jobs is counted "
+        "and not kept; 0 keeps all",
+    )
     schedule_cron: str = Field(
         "0 2 * * *", description="A group's cron, unless sys_params have a schedule.cron"
     )
@@ -223,6 +230,16 @@ class Settings(BaseSettings):
     def logs_dir(self) -> Path:
         """Return the folder of the runs' log files."""
         return self.home / "logs"
+
+    @property
+    def kept_reports_dir(self) -> Path:
+        """Return the folder of steps' reports that Dagster's storage could not take."""
+        return self.state_dir / "kept"
+
+    @property
+    def log_max_bytes(self) -> int:
+        """Return the size from which on a run's log takes no output of jobs; 0 for no limit."""
+        return int(self.log_max_mb * 1_000_000)
 
 
 def _variable(loc: tuple[int | str, ...]) -> str:

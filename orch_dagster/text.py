@@ -1,15 +1,20 @@
-"""Redact secrets in texts, and cut texts to a length.
+"""Redact secrets in texts, cut texts to a length, and keep what others wrote from acting.
 
-The framework masks what a job logs by the same rule of the contract.
+The framework masks what a job logs, and shows it, by the same rules of the contract.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Container, Iterable
 from typing import Any, cast
 
 from framework.contract.masking import MASK, mask, secret_forms
+from framework.contract.visible import visible
+
+# Any other scheme, javascript: above all, may run something in the page.
+_LINK = re.compile(r"(https?://|/(?!/))\S*", re.IGNORECASE)
 
 
 class Masker:
@@ -48,12 +53,12 @@ class Masker:
 def clip_utf8(text: str, limit: int = 500) -> str:
     """Cut a text to one line of at most `limit` whole characters that every store can keep.
 
-    White space and control characters become single spaces, a lone surrogate becomes U+FFFD, and
-    a text that is cut ends with an ellipsis.
+    White space and control characters become single spaces, a lone surrogate becomes U+FFFD, what
+    turns the direction of text is spelled out, and a text that is cut ends with an ellipsis.
     """
     clean = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    visible = "".join(" " if unicodedata.category(c) == "Cc" else c for c in clean)
-    line = " ".join(visible.split())
+    plain = "".join(" " if unicodedata.category(c) == "Cc" else c for c in clean)
+    line = visible(" ".join(plain.split()))
     if len(line) <= limit:
         return line
     kept = line[: max(limit - 1, 0)]
@@ -61,3 +66,21 @@ def clip_utf8(text: str, limit: int = 500) -> str:
     while kept and unicodedata.combining(line[len(kept)]):
         kept = kept[:-1]
     return (kept.rstrip() + "…")[:limit]
+
+
+def is_link(url: str) -> bool:
+    """Return whether a page may link a URL that a job reported: http, https, or a page of Dagit."""
+    return _LINK.fullmatch(url) is not None and visible(url) == url
+
+
+def inert_markdown(text: str) -> str:
+    """Return a Markdown text whose images and HTML are shown as they are written.
+
+    Dagit drops scripts and unsafe links by itself, and would still load the images.
+
+    >>> print(inert_markdown("![x](http://h/p.png) <b> 1 < *2*"))
+    &#33;[x](http://h/p.png) &lt;b> 1 < *2*
+    """
+    shown = visible(text, keep="\t\n")
+    # References, as a backslash could itself be escaped by the one before it.
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", shown.replace("![", "&#33;["))

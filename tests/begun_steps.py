@@ -46,6 +46,9 @@ class KeptReports:
     def show_log(self, path: Path) -> LogMetadata:
         return {"log_file": dg.MetadataValue.path(str(path))}
 
+    def close(self) -> None:
+        """Nothing was reserved."""
+
 
 def spec(name: str = "job", **context: Any) -> JobSpec:
     """A job of GELS FPMS that lands one sink."""

@@ -41,6 +41,7 @@ _SKIPS_IN_CI = (
     "kudu-python is not installed",
     "Kudu has no rule by which a test could make it refuse one row",
     "no java on PATH",
+    "this system lets no test mount a file system",
 )
 
 
@@ -83,7 +84,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(autouse=True)
 def _no_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test is taken for a job that an orchestrator started."""
-    for name in ("LOG_FILE", "JOB_PARAMS_FILE", "JOB_BASE_DIR", "JOB_SQL_DIR"):
+    for name in ("LOG_FILE", "JOB_LOG_MAX_BYTES", "JOB_PARAMS_FILE", "JOB_BASE_DIR", "JOB_SQL_DIR"):
         monkeypatch.delenv(name, raising=False)
     for name in ("DAGSTER_PIPES_CONTEXT", "DAGSTER_PIPES_MESSAGES"):
         monkeypatch.delenv(name, raising=False)

@@ -22,6 +22,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import sqlalchemy as sa
@@ -336,11 +337,22 @@ def postgres_binaries() -> Path | None:
     return next((path.parent for path in candidates if (path.parent / "postgres").exists()), None)
 
 
-def _not_here(reason: str) -> None:
+def _not_here(reason: str) -> NoReturn:
     """Skip the test; in CI, where every service has to be there, fail it."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def need_postgres() -> Path:
+    """The folder of Postgres's programs; skips without them, which in CI fails."""
+    if importlib.util.find_spec("psycopg") is None:
+        _not_here("no Postgres driver: pip install 'orch_dagster[postgres]'")
+    binaries = postgres_binaries()
+    if binaries is None:
+        _not_here("no Postgres server: apt-get install postgresql")
+
+    return binaries
 
 
 def sqlite_place(request: pytest.FixtureRequest) -> StorePlace:
@@ -350,10 +362,7 @@ def sqlite_place(request: pytest.FixtureRequest) -> StorePlace:
 
 def postgres_place(request: pytest.FixtureRequest) -> StorePlace:
     """Postgres, where it and its driver are installed."""
-    if importlib.util.find_spec("psycopg") is None:
-        _not_here("no Postgres driver: pip install 'orch_dagster[postgres]'")
-    if postgres_binaries() is None:
-        _not_here("no Postgres server: apt-get install postgresql")
+    need_postgres()
     server: PostgresServer = request.getfixturevalue("postgres_server")
     return PostgresPlace(server, request.getfixturevalue("tmp_path"))
 

@@ -1,8 +1,9 @@
 """Log lines of a job, in the form of contract/log_line.py.
 
-All lines go to LOG_FILE, or to standard error if it is unset or can't be opened. A record is one
-write, so lines of several processes never mix; the further lines of a message or a traceback are
-indented by four spaces and follow the first. Secrets of the job are masked.
+All lines go to LOG_FILE, or to standard error if it is unset or can't be opened. They go there too
+once the file has reached its largest size, as the orchestrator counts there what the log does not
+keep. A record is one write, so lines of several processes never mix; the further lines of a message
+or a traceback are indented by four spaces and follow the first. Secrets of the job are masked.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from framework.contract import variables
-from framework.contract.append import open_append, write_all
-from framework.contract.log_line import format_line
+from framework.contract.append import is_full, open_append, write_all
+from framework.contract.log_line import format_line, log_text
 from framework.secrets import mask
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class LineFormatter(logging.Formatter):
         time = datetime.fromtimestamp(record.created, tz=timezone.utc)
         level = _LEVELS.get(record.levelname, record.levelname)
         head = format_line(time, level, record.name, first)
-        return "\n".join([head, *(f"    {line}" for line in further)])
+        return "\n".join([head, *(f"    {log_text(line)}" for line in further)])
 
     def _text(self, record: logging.LogRecord) -> str:
         parts = [record.getMessage()]
@@ -46,11 +47,17 @@ class LineFormatter(logging.Formatter):
 
 
 class LineHandler(logging.Handler):
-    """A handler that writes a record by one system call, to LOG_FILE or to standard error."""
+    """A handler that writes a record by one system call, to LOG_FILE or to standard error.
 
-    def __init__(self, path: str | None) -> None:
+    Args:
+        path: LOG_FILE, or None.
+        max_bytes: The size of LOG_FILE from which on lines go to standard error; 0 for no limit.
+    """
+
+    def __init__(self, path: str | None, max_bytes: int = 0) -> None:
         super().__init__()
         self.path = path
+        self._max_bytes = max_bytes
         self.problem: OSError | None = None
         self._descriptor: int | None = None
         self.setFormatter(LineFormatter())
@@ -64,7 +71,7 @@ class LineHandler(logging.Handler):
         """Write the record; report a failing write as `logging` does."""
         try:
             line = self.format(record) + "\n"
-            if self._descriptor is None:
+            if self._descriptor is None or is_full(self._descriptor, self._max_bytes):
                 sys.stderr.write(line)
                 sys.stderr.flush()
             else:
@@ -124,5 +131,5 @@ def _shared_handler() -> tuple[LineHandler, bool]:
         return _shared, False
     if _shared is not None:
         _shared.close()
-    _shared = LineHandler(path)
+    _shared = LineHandler(path, int(os.environ.get(variables.LOG_MAX_BYTES) or 0))
     return _shared, True

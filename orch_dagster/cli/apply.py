@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from orch_dagster.cli.arguments import as_json
-from orch_dagster.cli.output import console, print_json, print_rows
+from orch_dagster.cli.output import print_document, print_json, print_rows, say
 from orch_dagster.cli.set_aside import remove_set_aside
 from orch_dagster.cli.setting_check import setting_check
 from orch_dagster.control.completions import completed
@@ -103,7 +103,7 @@ def apply(files: tuple[Path, ...], prune: bool, is_json: bool) -> None:
     _print_warnings(done)
     for change in done.changes:
         for row in change.rows:
-            console.print(row.sentence())
+            say(row.sentence())
     _print_counts(done, "The files hold no rows.")
 
 
@@ -136,7 +136,7 @@ def rename(job: str, new_name: str, dry_run: bool, is_json: bool) -> None:
         checked = plan_rename(store, settings, job_id, old, new_name)
         _finish(checked, store, settings, dry_run=dry_run, is_json=is_json)
     if not is_json:
-        console.print(
+        say(
             f"The asset, op and job of {new_name} in Dagster are new ones after a reload: the "
             f"history of {old} stays under its name, as do params/ and logs/. Write the new name "
             f"into your files too."
@@ -192,10 +192,10 @@ def export(groups: tuple[str, ...], with_dates: bool, output: Path | None) -> No
         )
     text = to_yaml(export_rows(stored, names or None, with_dates=with_dates))
     if output is None:
-        click.echo(text, nl=False)
+        print_document(text)
     else:
         write_atomically(output, text)
-        console.print(f"Wrote {output}.")
+        say(f"Wrote {output}.")
 
 
 def _finish(
@@ -262,25 +262,25 @@ def _print_plan(checked: CheckedPlan, touched: Sequence[TouchedJob], settings: S
     _print_warnings(checked)
     for change in checked.changes:
         for row in change.rows:
-            console.print(f"{row.action} {row.table.name} ({row.key})")
+            say(f"{row.action} {row.table.name} ({row.key})")
             for value in value_changes(row, settings.secret_patterns):
-                console.print(f"    {value}")
+                say(f"    {value}")
     for job in touched:
-        console.print(job.sentence())
+        say(job.sentence())
     for row in _rows_of(checked.plan.prunable):
-        console.print(f"only in the store: {row.table.name} ({row.key})")
+        say(f"only in the store: {row.table.name} ({row.key})")
     if checked.plan.prunable:
-        console.print("Those rows stay; `--prune` removes them.")
+        say("Those rows stay; `--prune` removes them.")
     _print_counts(checked, "Nothing to do: the files hold no rows.")
     if checked.plan.is_empty:
-        console.print("Nothing to do.")
+        say("Nothing to do.")
 
 
 def _print_warnings(checked: CheckedPlan) -> None:
     for warning in checked.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     for note in checked.plan.notes:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
 
 
 def _print_counts(checked: CheckedPlan, none: str) -> None:

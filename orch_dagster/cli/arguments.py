@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from framework.contract.business_dates import date_fault
+from orch_dagster.cli.output import say
 from orch_dagster.registry.location import Location, load_location
 from orch_dagster.settings import Settings
 
@@ -35,5 +36,5 @@ def loaded(settings: Settings) -> Location:
     """Load the location of the settings, and print a warning if it comes from an old snapshot."""
     location = load_location(settings)
     if location.notice:
-        click.echo(f"warning: {location.notice}", err=True)
+        say(f"warning: {location.notice}", err=True)
     return location

@@ -16,7 +16,7 @@ from framework.storage.routed import RoutedFileSystem
 from orch_dagster.bundle.bundle import BundleRequest, BundleRows, ParamBundle, assemble
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.cli.arguments import as_json, loaded
-from orch_dagster.cli.output import console, print_json
+from orch_dagster.cli.output import print_json, say
 from orch_dagster.cli.registry import find_jobs
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.open_dates import newest_row, opened_row
@@ -52,9 +52,9 @@ def check(jobs: tuple[str, ...], is_json: bool) -> None:
         print_json([asdict(each) for each in shown])
     else:
         for each in shown:
-            console.print(f"{'note: ' if each.is_note else ''}{each}")
+            say(f"{'note: ' if each.is_note else ''}{each}")
         checked = sum(spec.job_name in wanted for spec in specs)
-        console.print(f"jobs: {checked}, faults: {len(faults)}, notes: {len(shown) - len(faults)}")
+        say(f"jobs: {checked}, faults: {len(faults)}, notes: {len(shown) - len(faults)}")
     if faults:
         sys.exit(1)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from orch_dagster.cli.output import console, print_rows
+from orch_dagster.cli.output import console, print_rows, say
 from orch_dagster.cli.setup import set_up
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.tables import EXECUTION_LOG
@@ -40,16 +40,19 @@ def _show_landing(settings: Settings, biz_dt: str) -> None:
     path = f"{settings.base_dir}/{sample_rows.CONTEXT_PARAMS['sinks'][0]['path']}/biz_dt={biz_dt}"
     with console.status("Reading the ORC back …"):
         count, columns = _read_orc(path)
-    console.print(f"\nORC      {path}")
-    console.print(f"Rows     {count:,}")
+    say("")
+    say(f"ORC      {path}")
+    say(f"Rows     {count:,}")
     print_rows(columns, list(columns[0]), "No columns.")
     with opened_store(settings) as store:
         log = store.read(EXECUTION_LOG, {"job_id": sample_rows.JOB_ID, "biz_dt": biz_dt})
     newest = max(log, key=lambda row: str(row["id"]))
-    console.print("\nexecution_log")
+    say("")
+    say("execution_log")
     for name, value in newest.items():
-        console.print(f"  {name:<14}{'' if value is None else value}")
-    console.print(f"\nOpen Dagit:  {_installed('dagster')} dev     (then http://localhost:3000)")
+        say(f"  {name:<14}{'' if value is None else value}")
+    say("")
+    say(f"Open Dagit:  {_installed('dagster')} dev     (then http://localhost:3000)")
 
 
 def _installed(name: str) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
 from framework.contract.spark_defaults import SPARK_DEFAULTS
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS
+from framework.contract.visible import visible
 from orch_dagster.cli.arguments import as_json
 from orch_dagster.cli.output import console, print_json
 from orch_dagster.cli.setting_check import setting_check
@@ -25,6 +26,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import SPARK_TYPE, system_fault
 from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS, TABLES
 from orch_dagster.errors import OrchError
+from orch_dagster.files import write_fault
 from orch_dagster.registry.hql_files import hql_findings
 from orch_dagster.registry.jobs import Finding
 from orch_dagster.registry.location import load_location
@@ -66,8 +68,8 @@ def doctor(is_json: bool) -> None:
         print_json([asdict(check) for check in checks])
     else:
         for check in checks:
-            mark = Text(f"{check.state:<7}", style=_STYLES[check.state])
-            console.print(mark, f"{check.name}: {check.text}")
+            mark = (f"{check.state:<7}", _STYLES[check.state])
+            console.print(Text.assemble(mark, visible(f" {check.name}: {check.text}")))
     if any(check.state == "missing" for check in checks):
         sys.exit(1)
 
@@ -80,6 +82,8 @@ def examine(settings: Settings) -> Iterator[Check]:
         yield Check("Hadoop for Windows", "missing", problem)
     for problem in folder_faults(settings):
         yield Check("Folders", "missing", problem)
+    if fault := write_fault(settings.home):
+        yield Check("Folders", "missing", fault)
     yield from _store(settings)
     yield from _spark_values(settings)
     yield from _registry(settings)

@@ -8,7 +8,7 @@ import click
 
 from orch_dagster.cli.arguments import as_json, loaded
 from orch_dagster.cli.instance import opened_instance
-from orch_dagster.cli.output import print_json, print_rows
+from orch_dagster.cli.output import print_json, print_rows, say
 from orch_dagster.cli.registry import find_jobs
 from orch_dagster.control.connect import opened_store
 from orch_dagster.registry.jobs import Group
@@ -64,9 +64,9 @@ def read_due(reader: DueReader, group: Group) -> list[DueDate]:
     """Return the due dates of a group's jobs; print on stderr what else there is to know."""
     now = reader.read(group)
     for warning in now.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     for schedule, count in now.remaining.items():
-        click.echo(
+        say(
             f"{schedule}: {count} more business days are not open; they are due when these have "
             f"been opened (schedule.catchup)",
             err=True,

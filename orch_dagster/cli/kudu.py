@@ -10,7 +10,7 @@ from datetime import timedelta
 import click
 
 from orch_dagster.cli.arguments import as_json
-from orch_dagster.cli.output import console, print_json, print_rows
+from orch_dagster.cli.output import print_json, print_rows, say
 from orch_dagster.local_kudu import cluster
 from orch_dagster.local_kudu.place import place_of
 from orch_dagster.local_kudu.ports import DEFAULT_PORT, FIRST_PORT, LAST_PORT, ROLES
@@ -33,17 +33,17 @@ def up(port: int | None) -> None:
 
     The tablet server's port is the master's minus one; each web page's port is 1000 higher.
     """
-    ports, started = cluster.up(load_settings().home, port, os.environ, console.print)
-    console.print("Kudu is up." if started else "Kudu is already up.")
+    ports, started = cluster.up(load_settings().home, port, os.environ, say)
+    say("Kudu is up." if started else "Kudu is already up.")
     for role in ROLES:
-        console.print(f"  {role:<7} {ports.address(role)}, web page {ports.web_url(role)}")
-    console.print(
+        say(f"  {role:<7} {ports.address(role)}, web page {ports.web_url(role)}")
+    say(
         "Use it for tests only, as the README of these binaries says: "
         "never in production, never with real data."
     )
-    console.print("Next:")
-    console.print(f"  export ORCH_CONTROL_URL={ports.control_url}")
-    console.print("  orch init --sample")
+    say("Next:")
+    say(f"  export ORCH_CONTROL_URL={ports.control_url}")
+    say("  orch init --sample")
 
 
 @kudu.command()
@@ -52,11 +52,11 @@ def down() -> None:
     settings = load_settings()
     stopped = cluster.down(settings.home)
     if not stopped:
-        console.print("No local Kudu was running.")
+        say("No local Kudu was running.")
         return
     for daemon in stopped:
-        console.print(f"Stopped {daemon.name} (pid {daemon.pid}).")
-    console.print(f"The data stays in {place_of(settings.home).data}")
+        say(f"Stopped {daemon.name} (pid {daemon.pid}).")
+    say(f"The data stays in {place_of(settings.home).data}")
 
 
 @kudu.command()
@@ -74,7 +74,7 @@ def status(is_json: bool) -> None:
         print_rows(
             rows, ["daemon", "state", "pid", "address", "web page", "uptime", "log"], none=""
         )
-        console.print(
+        say(
             f"Ready: {cluster_status.control_url}"
             if cluster_status.ready
             else f"Not ready: {cluster_status.reason}"

@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
 from orch_dagster.cli.instance import opened_instance
-from orch_dagster.cli.output import console, print_json, print_rows
+from orch_dagster.cli.output import print_json, print_lines, print_rows, say
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.store import ControlStore, Where
 from orch_dagster.control.tables import EXECUTION_LOG, JOB_MASTER, Row, Value
@@ -113,19 +113,21 @@ def rebuild(since: datetime | None, gone: tuple[str, ...], is_json: bool) -> Non
     they left that may hold secrets is removed. Correct rows are not written.
     """
     from orch_dagster.defs.runs.deleted_runs import end_deleted_runs, unknown_text
+    from orch_dagster.defs.runs.kept_reports import send_kept_reports
     from orch_dagster.defs.runs.leftovers import remove_all_leftovers
     from orch_dagster.defs.runs.rebuild import rebuild as rebuild_rows
 
     settings = load_settings()
     job_ids = loaded(settings).job_ids
     with opened_store(settings) as store, opened_instance(settings) as instance:
+        send_kept_reports(instance, settings.kept_reports_dir)
         timeout_s = settings.heartbeat_timeout_s
         deleted = end_deleted_runs(
             instance, store, settings.params_dir, timeout_s, since=since, gone=gone
         )
         result = rebuild_rows(instance, store, job_ids, since, timeout_s, deleted)
         for sentence in remove_all_leftovers(instance, settings):
-            click.echo(sentence, err=True)
+            say(sentence, err=True)
     if is_json:
         unknown = [
             {name: getattr(row, name) for name in ("job_name", "biz_dt", "run_id")}
@@ -134,12 +136,12 @@ def rebuild(since: datetime | None, gone: tuple[str, ...], is_json: bool) -> Non
         print_json({**asdict(result), "unknown": unknown})
         return
     for run_id in result.died:
-        console.print(f"failed run {run_id}: its process is gone")
+        say(f"failed run {run_id}: its process is gone")
     for row in result.unknown[:_NAMED_AT_MOST]:
-        console.print(f"unknown: {unknown_text(row)}")
+        say(f"unknown: {unknown_text(row)}")
     if len(result.unknown) > _NAMED_AT_MOST:
-        console.print(f"unknown: {len(result.unknown) - _NAMED_AT_MOST} more such rows")
-    console.print(f"runs: {result.runs}, rows: {result.rows}, rows written: {result.written}")
+        say(f"unknown: {len(result.unknown) - _NAMED_AT_MOST} more such rows")
+    say(f"runs: {result.runs}, rows: {result.rows}, rows written: {result.written}")
 
 
 def _show(
@@ -214,7 +216,7 @@ def _follow(settings: Settings, start: str) -> int:
             if not path.exists():
                 _report_missing_log(settings, record.dagster_run, path)
             for text in follow(path, lambda: end(instance, run_id) is not None):
-                click.echo(text, nl=False)
+                print_lines(text)
             return 0 if end(instance, run_id) is DagsterRunStatus.SUCCESS else 1
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -229,4 +231,4 @@ def _report_missing_log(settings: Settings, run: DagsterRun, path: Path) -> None
             f"run {run.run_id} has ended and has no log {path}: it started no job, or the log was "
             f"removed ({kept})"
         )
-    click.echo(f"run {run.run_id} has started no job yet; its log will be {path}", err=True)
+    say(f"run {run.run_id} has started no job yet; its log will be {path}", err=True)

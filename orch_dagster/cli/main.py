@@ -20,6 +20,8 @@ from orch_dagster.cli import (
     run,
     setup,
 )
+from orch_dagster.cli.output import say_error
+from orch_dagster.cli.unusable import unusable
 from orch_dagster.errors import OrchError
 from orch_dagster.toolchain.dagster_version import check_dagster_version
 
@@ -37,7 +39,13 @@ class _Group(click.Group):
         except OrchError as error:
             if ctx.params.get("trace"):
                 raise
-            click.echo(f"orch: {error}", err=True)
+            say_error(str(error))
+            sys.exit(1)
+        except Exception as error:
+            reason = unusable(error)
+            if reason is None or ctx.params.get("trace"):
+                raise
+            say_error(reason)
             sys.exit(1)
 
 

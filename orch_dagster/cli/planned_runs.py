@@ -9,6 +9,7 @@ import click
 
 from orch_dagster.cli.due import due_reader, read_due, why_waiting
 from orch_dagster.cli.instance import opened_instance
+from orch_dagster.cli.output import say
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import ProcessControl, read_records
@@ -108,12 +109,12 @@ def planned_runs(location: Location, job: str, group: Group, asked: DatesAsked) 
             f"`orch open {entity} {source_system} {dates.not_open[0]}`"
         )
     if dates.not_open:
-        click.echo(f"skipped, because they are not open: {', '.join(dates.not_open)}", err=True)
+        say(f"skipped, because they are not open: {', '.join(dates.not_open)}", err=True)
     if dates.completed:
-        click.echo(f"skipped, because they have completed: {', '.join(dates.completed)}", err=True)
+        say(f"skipped, because they have completed: {', '.join(dates.completed)}", err=True)
     for day in dates.to_run:
         if day in held:
-            click.echo(f"skipped: {day}: run {held[day]} of that date has not ended", err=True)
+            say(f"skipped: {day}: run {held[day]} of that date has not ended", err=True)
     if not dates.to_run and not dates.completed:
         raise NotReadyError(
             f"no business date from {days[0]} to {days[-1]} is open; open one with "
@@ -132,7 +133,7 @@ def open_dates(store: ControlStore, group: Group, biz_dts: Sequence[str]) -> Non
     rows = read_records(store, ProcessControl, group.key.columns)
     new = [opened_row(group.key, day, newest_row(rows)).to_row() for day in biz_dts]
     store.insert_ignore(PROCESS_CONTROL, new)
-    click.echo(f"opened: {', '.join(biz_dts)}", err=True)
+    say(f"opened: {', '.join(biz_dts)}", err=True)
 
 
 def _of_due(location: Location, job: str, group: Group, asked: DatesAsked) -> list[PlannedRun]:
@@ -141,10 +142,10 @@ def _of_due(location: Location, job: str, group: Group, asked: DatesAsked) -> li
         due = read_due(due_reader(location, instance, store), group)
     due = [each for each in due if asked.has(each.biz_dt)]
     if not due:
-        click.echo("no date is due", err=True)
+        say("no date is due", err=True)
     for each in due:
         if waits := why_waiting(each):
-            click.echo(f"left out: {each.biz_dt}: {waits}", err=True)
+            say(f"left out: {each.biz_dt}: {waits}", err=True)
     return [_of_dates(job, group, dates) for dates in runs_of(due, settings.dates_per_run)]
 
 

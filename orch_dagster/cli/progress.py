@@ -7,7 +7,6 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -21,6 +20,8 @@ from rich.progress import (
 from rich.text import Text
 from typing_extensions import override
 
+from framework.contract.visible import visible
+from orch_dagster.cli import output
 from orch_dagster.spark.progress import Stage, watched_by
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def progress(
         run_tags: Tags that identify the run.
         job_name: The name of the job or group.
     """
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    console = output.new_console(to_stderr=True)
     over = threading.Event()
     with Bars(console, job_name) as bars, watched_by(bars.stages):
         printer = _EventPrinter(instance, run_tags, console, bars)
@@ -65,13 +66,13 @@ class _Clipped(ProgressColumn):
     @override
     def render(self, task: Task) -> Text:
         text = task.fields.get(self._field, task.description)
-        return Text(str(text), no_wrap=True, overflow="ellipsis")
+        return Text(visible(str(text)), no_wrap=True, overflow="ellipsis")
 
 
 class Bars:
     """A bar for each job that runs, with the tasks of its active stages; only at a terminal."""
 
-    def __init__(self, console: Console, job_name: str) -> None:
+    def __init__(self, console: output.Console, job_name: str) -> None:
         columns = [
             SpinnerColumn(),
             _Clipped("description"),
@@ -134,7 +135,11 @@ class _EventPrinter:
     """Follows one run's events and prints those of interest to people."""
 
     def __init__(
-        self, instance: DagsterInstance, run_tags: Mapping[str, str], console: Console, bars: Bars
+        self,
+        instance: DagsterInstance,
+        run_tags: Mapping[str, str],
+        console: output.Console,
+        bars: Bars,
     ) -> None:
         self._instance = instance
         self._run_tags = run_tags
@@ -145,9 +150,15 @@ class _EventPrinter:
 
     def print_until(self, over: threading.Event) -> None:
         """Print new events until the run is over, and once more then."""
-        while not over.wait(_POLL_S):
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            while not over.wait(_POLL_S):
+                self._print_new()
             self._print_new()
-        self._print_new()
+        except (SQLAlchemyError, OSError):
+            # Progress is only shown; the run itself says why Dagster's storage can't be used.
+            return
 
     def _print_new(self) -> None:
         import dagster as dg
@@ -180,7 +191,7 @@ class _EventPrinter:
             else:
                 self._bars.begun(event.step_key)
             if sentence := _sentence(event):
-                self._console.print(sentence)
+                self._console.print(visible(sentence))
 
 
 def _sentence(event: object) -> str:

@@ -12,7 +12,7 @@ import click
 from orch_dagster.bundle.fetch import fetch_spark_properties, fetch_sys_params
 from orch_dagster.bundle.secrets import secret_properties
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
-from orch_dagster.cli.output import console, print_json
+from orch_dagster.cli.output import print_json, say
 from orch_dagster.cli.registry import find_jobs
 from orch_dagster.control.connect import opened_store
 from orch_dagster.registry.jobs import JobSpec
@@ -57,8 +57,8 @@ def recover(
         print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            console.print(finding.text)
+            say(finding.text)
         if not findings:
-            console.print(f"Nothing to recover: no landing was cut off (jobs: {len(specs)}).")
+            say(f"Nothing to recover: no landing was cut off (jobs: {len(specs)}).")
     if any(finding.outcome != "recovered" for finding in findings):
         sys.exit(1)

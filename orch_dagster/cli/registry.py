@@ -7,7 +7,7 @@ import click
 from orch_dagster.bundle.fetch import fetch_bundle
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
-from orch_dagster.cli.output import console, print_json, print_rows
+from orch_dagster.cli.output import print_json, print_json_text, print_rows, say
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.open_dates import newest_row, opened_row
@@ -35,13 +35,11 @@ def open_date(entity: str, source_system: str, biz_dt: str) -> None:
             )
         rows = [ProcessControl.from_row(row) for row in stored.rows]
         if any(row.biz_dt == biz_dt for row in rows):
-            console.print(
-                f"{PROCESS_CONTROL.key_text({**group.columns, 'biz_dt': biz_dt})} is open."
-            )
+            say(f"{PROCESS_CONTROL.key_text({**group.columns, 'biz_dt': biz_dt})} is open.")
             return
         row = opened_row(group, biz_dt, newest_row(rows))
         store.insert_ignore(PROCESS_CONTROL, [row.to_row()])
-    console.print(f"Opened {PROCESS_CONTROL.key_text(row.to_row())}.")
+    say(f"Opened {PROCESS_CONTROL.key_text(row.to_row())}.")
 
 
 def _group_as_spelled(registry: Registry, entity: str, source_system: str) -> GroupKey:
@@ -75,7 +73,7 @@ def jobs(is_json: bool) -> None:
     print_rows(shown, ["job_id", "job_name", "group", "waits_for", "script"], "No valid job.")
     errors = [finding for finding in registry.findings if not finding.is_warning]
     if errors:
-        click.echo(f"{len(errors)} findings on quarantined rows; see `orch doctor`", err=True)
+        say(f"{len(errors)} findings on quarantined rows; see `orch doctor`", err=True)
 
 
 @click.command()
@@ -93,16 +91,16 @@ def params(job: str, biz_dt: str, is_json: bool) -> None:
         read = fetch_bundle(store, spec, run_id="", wanted=[biz_dt], environment=settings.env)
     bundle = redact_bundle(read, settings.secret_patterns).bundle
     if is_json:
-        click.echo(bundle.to_json(), nl=False)
+        print_json_text(bundle.to_json())
         return
     window = bundle.process_control[0]
-    console.print(f"{spec.job_name} ({spec.job_id}) for {biz_dt}")
-    console.print(f"window {window.start_dt} to {window.end_dt}")
-    console.print(f"script {spec.script_path}, hql {spec.context.hql or 'none'}")
+    say(f"{spec.job_name} ({spec.job_id}) for {biz_dt}")
+    say(f"window {window.start_dt} to {window.end_dt}")
+    say(f"script {spec.script_path}, hql {spec.context.hql or 'none'}")
     for number, source in enumerate(spec.context.sources, start=1):
-        console.print(f"row{number} {source.format} {source.path}")
+        say(f"row{number} {source.format} {source.path}")
     for sink in spec.context.sinks:
-        console.print(f"sink {sink.format} {sink.path} by {', '.join(sink.partition_cols)}")
+        say(f"sink {sink.format} {sink.path} by {', '.join(sink.partition_cols)}")
     columns = ["param_key", "param_value", "param_type", "key_name"]
     print_rows([row.to_row() for row in bundle.sys_params], columns, "No sys_params.")
 

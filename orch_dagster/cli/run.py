@@ -93,6 +93,7 @@ def _execute(location: Location, group: Group, planned: PlannedRun) -> tuple[str
     """
     import dagster as dg
 
+    from orch_dagster.defs.dagster_internals.quiet_events import quiet_events
     from orch_dagster.defs.runs.log_sensor import finish_run
     from orch_dagster.defs.translator import asset_key
 
@@ -102,6 +103,7 @@ def _execute(location: Location, group: Group, planned: PlannedRun) -> tuple[str
     job = _dagster_job(group, planned)
     invocation = {_INVOCATION_TAG: uuid.uuid4().hex}
     with opened_instance(settings) as instance, progress(instance, invocation, planned.job):
+        quiet_events(instance)
         result = dg.execute_job(
             job,
             instance=instance,

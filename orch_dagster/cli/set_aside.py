@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orch_dagster.cli.output import console, print_json
+from orch_dagster.cli.output import print_json, say
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import TABLES
 from orch_dagster.errors import OrchError
@@ -36,4 +36,4 @@ def remove_set_aside(
         )
         return
     for row in rows:
-        console.print(f"{'would remove' if dry_run else 'removed'} {row.table.name} ({row.key})")
+        say(f"{'would remove' if dry_run else 'removed'} {row.table.name} ({row.key})")

@@ -9,7 +9,7 @@ import click
 
 from orch_dagster.cli.arguments import BIZ_DT
 from orch_dagster.cli.instance import opened_instance
-from orch_dagster.cli.output import console
+from orch_dagster.cli.output import say
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.tables import TABLE_BY_NAME
 from orch_dagster.files import write_atomically
@@ -40,19 +40,19 @@ def set_up(settings: Settings, *, with_sample: bool) -> None:
     check_folders(settings)
     with opened_store(settings) as store:
         changes = store.ensure_tables()
-        console.print(f"Control store {store.address}")
+        say(f"Control store {store.address}")
         for sentence in changes or ["all five tables are there"]:
-            console.print(f"  {sentence}")
+            say(f"  {sentence}")
         if with_sample:
             for name, rows in sample_rows.sample_rows().items():
                 store.insert_ignore(TABLE_BY_NAME[name], rows)
-            console.print(f"  sample rows of {sample_rows.JOB_ID} are there")
+            say(f"  sample rows of {sample_rows.JOB_ID} are there")
     _set_up_dagster(settings)
     if with_sample:
         biz_dt = sample_rows.BIZ_DT
         group = sample_rows.ENTITY, sample_rows.SOURCE_SYSTEM
         for path in _write(settings, *group, biz_dt, biz_dt):
-            console.print(f"  extract {path}")
+            say(f"  extract {path}")
 
 
 def _set_up_dagster(settings: Settings) -> None:
@@ -72,7 +72,7 @@ def _set_up_dagster(settings: Settings) -> None:
     missing = [line for line in lines if line.partition("=")[0] not in names]
     if missing:
         write_atomically(env, "\n".join([*existing, *missing]) + "\n")
-    console.print(f"Dagster instance {settings.dagster_home}, named in {env}")
+    say(f"Dagster instance {settings.dagster_home}, named in {env}")
 
 
 @click.command()
@@ -88,7 +88,7 @@ def sample(entity: str, source_system: str, first: str, last: str) -> None:
     if end < start:
         raise click.BadParameter(f"--to {last} is before --from {first}")
     for path in _write(load_settings(), entity.upper(), source_system.upper(), start, end):
-        console.print(str(path))
+        say(str(path))
 
 
 def _write(

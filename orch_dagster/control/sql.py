@@ -85,6 +85,8 @@ class SqlStore(ControlStore):
         self._metadata = sa.MetaData()
         self._tables = {table.name: _sql_table(table, self._metadata) for table in TABLES}
         self._engine = _engine(url)
+        is_file = url.get_backend_name() == "sqlite" and url.database
+        self._folder = Path(url.database or "").parent if is_file else None
 
     @property
     def address(self) -> str:
@@ -304,7 +306,8 @@ class SqlStore(ControlStore):
             with engine.begin() as connection:
                 yield connection
         except exc.SQLAlchemyError as error:
-            raise explained(error, self.address, table.name if table else None) from error
+            name = table.name if table else None
+            raise explained(error, self.address, name, self._folder) from error
 
 
 def _engine(url: URL) -> Engine:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import exc
 
 from orch_dagster.errors import PermanentStoreError, StoreError, TransientStoreError
+from orch_dagster.files import write_fault
 
 # Permanent errors by their text, with the remedy: the connection errors of psycopg and sqlite3
 # carry no code.
@@ -25,17 +28,26 @@ _PERMANENT = (
 )
 
 
-def explained(error: exc.SQLAlchemyError, store: str, table: str | None) -> StoreError:
+# SQLite's words for a file, or one beside it, that can't be written, whatever the reason.
+_FILE_SIGNS = ("unable to open database", "disk I/O error", "disk is full", "readonly database")
+
+
+def explained(
+    error: exc.SQLAlchemyError, store: str, table: str | None, folder: Path | None = None
+) -> StoreError:
     """Return the store error for an error of SQLAlchemy, with its remedy.
 
     Args:
         error: The error that SQLAlchemy raised.
         store: The store's address, without its password.
         table: The table in question, or None.
+        folder: The folder of an embedded store, which is looked at.
     """
     cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
     if isinstance(error, exc.NoSuchTableError):
         cause = f"no such table: {cause}"
+    if folder and any(sign in cause for sign in _FILE_SIGNS) and (fault := write_fault(folder)):
+        return PermanentStoreError(f"{cause}; {fault}", store=store, table=table)
     for signs, remedy in _PERMANENT:
         if any(sign in cause for sign in signs):
             return PermanentStoreError(f"{cause}; {remedy}", store=store, table=table)

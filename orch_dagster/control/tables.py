@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from framework.contract.business_dates import date_fault
+from framework.contract.visible import visible
 from orch_dagster.errors import RowError
 
 Value: TypeAlias = str | int | float | datetime | None
@@ -68,7 +69,7 @@ class Table:
 
     def key_text(self, row: Mapping[str, Value]) -> str:
         """Return the row's key for a message, such as ``entity=GELS, biz_dt=2024-05-15``."""
-        return ", ".join(f"{name}={row.get(name)}" for name in self.keys)
+        return visible(", ".join(f"{name}={row.get(name)}" for name in self.keys))
 
 
 def _key(name: str, comment: str, kind: Kind = Kind.TEXT) -> Column:

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from framework.contract.visible import visible
 from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.text import inert_markdown
 
 # Dagster accepts no more as the last part of a tag's key, and a format may be a class name.
 _TAG_VALUE = re.compile(r"[a-z0-9_.-]{1,48}")
@@ -35,7 +37,7 @@ def group_name(spec: JobSpec) -> str:
 
 def description(spec: JobSpec) -> str:
     """Return the description that Dagit shows of the job."""
-    return spec.comments or f"Landing job {spec.job_id}"
+    return inert_markdown(spec.comments or f"Landing job {spec.job_id}")
 
 
 def op_tags(spec: JobSpec, store_address: str) -> Mapping[str, str]:
@@ -71,7 +73,7 @@ def definition_metadata(spec: JobSpec) -> Mapping[str, str]:
         "sources": ", ".join(f"{source.format} {source.path}" for source in context.sources),
         "sinks": ", ".join(f"{sink.format} {sink.path}" for sink in context.sinks),
     }
-    return {name: value for name, value in metadata.items() if value}
+    return {name: visible(value) for name, value in metadata.items() if value}
 
 
 def parent_input(number: int) -> str:

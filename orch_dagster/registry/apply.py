@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framework.contract.secret_names import PARAM_TYPE
+from framework.contract.visible import visible
 from orch_dagster.control.secret_rows import secret_place_error
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import SettingCheck, check_value
@@ -39,7 +40,8 @@ class ApplyError(OrchError):
     """The files can't be applied and nothing was written; the text has a line for each problem."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("nothing was applied:\n" + "\n".join(f"  {each}" for each in problems))
+        lines = [f"  {visible(str(each))}" for each in problems]
+        super().__init__("\n".join(["nothing was applied:", *lines]))
         self.problems = tuple(problems)
 
     def as_rows(self) -> list[dict[str, object]]:

@@ -63,6 +63,7 @@ class SubmitRequest:
         variables: More environment variables of the driver.
         params_file: The run's parameters; None for a script without them.
         log_file: The run's log; None for a job that has to log to stderr.
+        log_max_bytes: The size of the log from which on the job logs to stderr; 0 for no limit.
         base_dir: The data root, a path or a URL.
         py_files: Archives that travel with the job; required in cluster mode.
         tags: More YARN tags, after the run's id.
@@ -98,6 +99,7 @@ class SubmitRequest:
     tags: tuple[str, ...] = ()
     default_master: str = DEFAULT_MASTER
     log_config: str | None = None
+    log_max_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -303,6 +305,8 @@ def _environment(request: SubmitRequest, deployment: Deployment) -> dict[str, st
     }
     if request.log_file is not None:
         env[variables.LOG_FILE] = request.log_file
+        if request.log_max_bytes:
+            env[variables.LOG_MAX_BYTES] = str(request.log_max_bytes)
     return env
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from framework.contract.messages import ProgressReport
+from framework.contract.visible import visible
 
 # Close in the first minutes, yet only a few hundred lines in a day.
 _TELL_EVERY_S = 10.0
@@ -66,7 +67,9 @@ def stages_of(report: ProgressReport) -> list[Stage]:
 
 
 def _readable(name: str) -> str:
-    return "" if name.startswith(_NO_NAME) else _FOLDERS.sub("", name.removesuffix(_NO_PLACE))
+    if name.startswith(_NO_NAME):
+        return ""
+    return visible(_FOLDERS.sub("", name.removesuffix(_NO_PLACE)))
 
 
 @dataclass

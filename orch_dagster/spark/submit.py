@@ -111,6 +111,7 @@ def prepare_job(
         run_id=bundle.run_id,
         params_file=str(job.params_file),
         log_file=str(job.log_file),
+        log_max_bytes=settings.log_max_bytes,
         properties_file=str(job.properties_file),
         hql_file=_hql(bundle, settings.hql_dir),
         spark_properties=properties,

@@ -51,6 +51,11 @@ else:
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
+def is_full(descriptor: int, max_bytes: int) -> bool:
+    """Return whether a file has reached its largest size; 0 stands for no limit."""
+    return max_bytes > 0 and os.fstat(descriptor).st_size >= max_bytes
+
+
 def write_all(descriptor: int, data: bytes) -> None:
     """Write `data` by one system call; only a short write (disk nearly full) needs another.
 

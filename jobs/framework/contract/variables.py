@@ -5,6 +5,9 @@ from __future__ import annotations
 LOG_FILE = "LOG_FILE"
 """The run's log, to which the job appends; without it, the job logs to standard error."""
 
+LOG_MAX_BYTES = "JOB_LOG_MAX_BYTES"
+"""The size of LOG_FILE from which on the job logs to standard error, which is counted."""
+
 PARAMS_FILE = "JOB_PARAMS_FILE"
 """The job's parameters as JSON."""
 
@@ -29,5 +32,5 @@ PIPES_CONTEXT = "DAGSTER_PIPES_CONTEXT"
 PIPES_MESSAGES = "DAGSTER_PIPES_MESSAGES"
 """Dagster Pipes' own: where messages go."""
 
-JOB_VARIABLES = (LOG_FILE, PARAMS_FILE, BASE_DIR, SQL_DIR, WAREHOUSE_DIR)
+JOB_VARIABLES = (LOG_FILE, LOG_MAX_BYTES, PARAMS_FILE, BASE_DIR, SQL_DIR, WAREHOUSE_DIR)
 """The variables of every job, beside those of Pipes and of secrets."""

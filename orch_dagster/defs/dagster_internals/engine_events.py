@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from dagster._core.events import EngineEventData
 
+from framework.contract.visible import visible
+
 if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, DagsterRun, MetadataValue
 
@@ -26,7 +28,7 @@ def write_engine_event(
 ) -> None:
     """Write an event of the step into the run's log before this returns."""
     instance.report_engine_event(
-        message,
+        visible(message),
         dagster_run=run,
         engine_event_data=EngineEventData(metadata=metadata),
         step_key=step_key,

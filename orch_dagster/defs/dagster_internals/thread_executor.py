@@ -128,7 +128,9 @@ class _RunningSteps:
         thread.join()
 
     def end_all(self) -> None:
-        self.stop()
+        for _, stop in self.threads.values():
+            # With its fault, if it has one.
+            stop.set()
         for key in list(self.threads):
             self.join(key)
 
@@ -153,6 +155,11 @@ class _PlanLoop:
                 yield from self._handle_message()
                 if self.ending is None:
                     yield from self.active.plan_events_iterator(self.steps.context)
+        except Exception as error:
+            # An event that Dagster's storage can't take, above all: nobody asked for the stop.
+            cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+            self.steps.stop(f"the run can't go on: {cause}")
+            raise
         finally:
             # No step may outlive its run, also after an error of Dagster or a closed generator.
             self.steps.end_all()

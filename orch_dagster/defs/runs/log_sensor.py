@@ -19,12 +19,14 @@ from dagster import (
     RunStatusChangeRecordsFilter,
 )
 
+from framework.contract.visible import visible
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
 from orch_dagster.defs.runs.deleted_runs import DeletedRunsWatch
 from orch_dagster.defs.runs.history import RUN_ENDS, HistoryReader
+from orch_dagster.defs.runs.kept_reports import send_kept_reports
 from orch_dagster.defs.runs.leftovers import remove_leftovers_of
 from orch_dagster.defs.runs.retention import OldLogs
 from orch_dagster.defs.schedule.reprocess_runs import settle_reprocess
@@ -69,6 +71,7 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
     )
     def execution_log(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance = context.instance
+        sent = send_kept_reports(instance, settings.kept_reports_dir)
         failed = fail_dead_runs(instance, location.job_ids, settings.heartbeat_timeout_s)
         for sentence in old_logs.remove(instance):
             context.log.info(sentence)
@@ -83,9 +86,12 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
             ):
                 context.log.warning(sentence)
             for sentence in deleted_runs.look(instance, store):
-                context.log.warning(sentence)
+                context.log.warning(visible(sentence))
             for sentence in keep_process_dts(store, location, ended):
-                context.log.info(sentence)
+                context.log.info(visible(sentence))
+            for run_id in sent:
+                # It may have ended in an earlier tick.
+                finish_run(instance, store, location, run_id)
             for ended_run in ended:
                 settle_reprocess(instance, store, location, ended_run.run)
         # After the writes, so that a tick that fails is repeated by the next.

@@ -11,6 +11,7 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunRecord
 
 from framework.contract.causes import LOCKED
+from framework.contract.visible import visible
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
@@ -93,7 +94,7 @@ class _Tick:
         groups = {group.key: group for group in self._location.registry.groups.values()}
         due, warnings = due_rows(rows, self._today(groups.values()))
         for warning in [*warnings, *map(str, stored.bad)]:
-            self._log.warning(warning)
+            self._log.warning(visible(warning))
         requests: list[dg.RunRequest] = []
         reasons: list[str] = []
         for key in dict.fromkeys(row.group for row in due):

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import dagster as dg
 
+from framework.contract.visible import visible
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.redact import RedactedBundle
 from orch_dagster.control.records import SysParam
@@ -20,8 +21,11 @@ from orch_dagster.errors import NotReadyError
 from orch_dagster.execution_log import StepReport
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.run_log import RunLog, run_log_path
+from orch_dagster.settings import Settings
 from orch_dagster.text import Masker
 
+# The metadata that links the log where Dagit shows it.
+SHOWN_LOG = "log"
 LogMetadata = Mapping[str, dg.MetadataValue[Any]]
 
 
@@ -37,6 +41,7 @@ class StepRequest:
         attempt: The attempt, with the reports of earlier ones.
         parents_outside: Parents of the job that the run does not execute.
         fault: Why the run's dates can't be used.
+        is_alone: Whether the run has no other job, whose output its log would hold too.
     """
 
     spec: JobSpec
@@ -46,6 +51,7 @@ class StepRequest:
     attempt: Attempt
     parents_outside: tuple[JobSpec, ...] = ()
     fault: NotReadyError | None = None
+    is_alone: bool = True
 
 
 class StepReporter(Protocol):
@@ -61,6 +67,10 @@ class StepReporter(Protocol):
 
     def show_log(self, path: Path) -> LogMetadata:
         """Show the run's log; return its metadata, for the step's events."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what was reserved for reports of the step, which has ended."""
         ...
 
 
@@ -95,6 +105,7 @@ class BegunStep:
         run_log: The run's log file.
         log_metadata: The path of that file, for the step's events.
         warn: Shows a warning on the run's page and adds it to the log.
+        reporter: Reports the step on its run's page.
         loaded: The parameters, once loaded.
     """
 
@@ -104,12 +115,23 @@ class BegunStep:
     run_log: RunLog
     log_metadata: LogMetadata
     warn: Callable[[str], None]
+    reporter: StepReporter
     loaded: StepParams | None = None
 
     @property
     def job_name(self) -> str:
         """The job's name, which is also the step's key."""
         return self.request.spec.job_name
+
+    @property
+    def output_name(self) -> str:
+        """The name under which the run's log has the job's output."""
+        return "spark" if self.request.is_alone else f"spark {self.job_name}"
+
+    @property
+    def is_log_shown(self) -> bool:
+        """Whether Dagit shows the run's log on the step's page."""
+        return SHOWN_LOG in self.log_metadata
 
     @property
     def params(self) -> StepParams:
@@ -126,6 +148,15 @@ class BegunStep:
         self.run_log.write(level, "orch", f"{self.job_name} {status}: {message or 'landed'}")
         self.writer.end_all(status, message)
 
+    def close_log(self) -> None:
+        """Warn of what the run's log does not hold, and close it."""
+        try:
+            for sentence in self.run_log.losses():
+                self.warn(sentence)
+        finally:
+            self.run_log.close()
+            self.reporter.close()
+
     def report_crash(self, error: BaseException, mask: Masker | None = None) -> None:
         """Report the end of a step that an interrupt or an unexpected error ends; close its log."""
         interrupted = isinstance(error, KeyboardInterrupt | dg.DagsterExecutionInterruptedError)
@@ -133,23 +164,23 @@ class BegunStep:
         try:
             self.report_end("canceled" if interrupted else "failed", (mask or Masker())(reason))
         finally:
-            self.run_log.close()
+            self.close_log()
 
 
 def begin_step(
-    request: StepRequest, reporter: StepReporter, store: ControlStore, logs_dir: Path
+    request: StepRequest, reporter: StepReporter, store: ControlStore, settings: Settings
 ) -> BegunStep:
     """Open the run's log and report that the step has begun.
 
     Raises:
         dagster.Failure: The log file can't be written.
     """
-    path = run_log_path(logs_dir, request.run_id, request.created_at)
+    path = run_log_path(settings.logs_dir, request.run_id, request.created_at)
     try:
-        run_log = RunLog(path)
+        run_log = RunLog(path, settings.log_max_bytes)
     except OSError as error:
         _started_writer(request, reporter, store, reporter.warn).end_all("failed", str(error))
-        raise dg.Failure(str(error), allow_retries=False) from error
+        raise dg.Failure(visible(str(error)), allow_retries=False) from error
 
     def warn(text: str) -> None:
         reporter.warn(text)
@@ -162,8 +193,9 @@ def begin_step(
         run_log.write("INFO", "orch", f"{request.spec.job_name} started for {dates}")
     except BaseException:
         run_log.close()
+        reporter.close()
         raise
-    return BegunStep(request, request.attempt, writer, run_log, log_metadata, warn)
+    return BegunStep(request, request.attempt, writer, run_log, log_metadata, warn, reporter)
 
 
 def _started_writer(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
 from dagster import RunRecord
 
+from framework.contract.visible import visible
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.dagster_internals.step_context import CurrentStep, current_step
 from orch_dagster.defs.partitions import biz_dts_of
 from orch_dagster.defs.resources import store_of
 from orch_dagster.defs.runs.history import report_step
+from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS, KeptReports
 from orch_dagster.defs.step.attempt import attempt_of
 from orch_dagster.defs.step.begun import BegunStep, LogMetadata, StepRequest, begin_step
 from orch_dagster.defs.step.load_params import load_params
@@ -21,6 +24,7 @@ from orch_dagster.errors import NotReadyError
 from orch_dagster.execution_log import StepReport
 from orch_dagster.registry.jobs import Registry
 from orch_dagster.registry.location import Location
+from orch_dagster.settings import Settings
 
 
 class ParamBundleIOManager(dg.IOManager):
@@ -42,27 +46,66 @@ class ParamBundleIOManager(dg.IOManager):
         """Begin the step and load its parameters; `load_params` says what it raises."""
         current, settings = current_step(context), self._location.settings
         request = step_request(current, self._location.registry)
-        step = begin_step(request, DagsterReporter(current), self._store, settings.logs_dir)
+        reporter = DagsterReporter(current, settings, len(request.biz_dts))
+        step = begin_step(request, reporter, self._store, settings)
         return load_params(step, self._store, settings)
 
 
 class DagsterReporter:
-    """A StepReporter that writes into Dagster's instance."""
+    """A StepReporter that writes into Dagster's instance.
 
-    def __init__(self, step: CurrentStep) -> None:
+    If the instance can't be written, its disk being full or its storage deleted, the reports are
+    kept in a file, from which the sensor and `orch log rebuild` write them later.
+
+    Args:
+        step: The step.
+        settings: The settings of the home.
+        dates: How many dates the step lands.
+    """
+
+    def __init__(self, step: CurrentStep, settings: Settings, dates: int) -> None:
         self._step = step
+        self._settings = settings
+        self._is_unusable = False
+        self._kept: KeptReports | None = None
+        # Without it, the step fails by itself where it writes its parameters.
+        with suppress(OSError):
+            self._kept = KeptReports(
+                settings.kept_reports_dir, step.run.run_id, step.op_name, dates
+            )
 
     def report(self, report: StepReport, message: str) -> None:
-        """Write the report into the run's event log, at once."""
-        report_step(self._step.instance, self._step.run, report, message)
+        """Write the report into the run's event log, at once; keep it if that fails."""
+        try:
+            report_step(self._step.instance, self._step.run, report, message)
+        except STORAGE_ERRORS:
+            self._is_unusable = True
+            # The row of execution_log may still be written: its store is another.
+            if self._kept is not None:
+                self._kept.keep(report)
 
     def warn(self, text: str) -> None:
         """Show a warning among the step's lines."""
-        self._step.log.warning(text)
+        if self._is_unusable:
+            # Nobody could read it there; the run's log has it.
+            return
+        try:
+            self._step.log.warning(visible(text))
+        except STORAGE_ERRORS:
+            self._is_unusable = True
 
     def show_log(self, path: Path) -> LogMetadata:
         """Show the run's log; return its metadata, for the step's events."""
-        return show_run_log(self._step.instance, self._step.run, self._step.op_name, path)
+        try:
+            return show_run_log(self._step.instance, self._step.run, self._step.op_name, path)
+        except STORAGE_ERRORS:
+            self._is_unusable = True
+            return {"log_file": dg.MetadataValue.path(str(path))}
+
+    def close(self) -> None:
+        """Remove the file for kept reports if it has none."""
+        if self._kept is not None:
+            self._kept.close()
 
 
 def step_request(step: CurrentStep, registry: Registry) -> StepRequest:
@@ -88,6 +131,7 @@ def step_request(step: CurrentStep, registry: Registry) -> StepRequest:
             parent for parent in registry.parents_of(spec) if parent.job_name not in step.ops_in_run
         ),
         fault=fault,
+        is_alone=len(step.ops_in_run) == 1,
     )
 
 

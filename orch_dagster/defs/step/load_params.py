@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import dagster as dg
 
+from framework.contract.visible import visible
 from orch_dagster.bundle.bundle import ParamBundle, write_bundle
 from orch_dagster.bundle.fetch import (
     dates_without_parents,
@@ -89,9 +90,9 @@ def _failed(step: BegunStep, settings: Settings, error: OrchError | OSError) -> 
             text, to_raise = attempt.next(reason)
             step.warn(text)
         else:
-            to_raise = dg.Failure(reason, metadata=step.log_metadata, allow_retries=False)
+            to_raise = dg.Failure(visible(reason), metadata=step.log_metadata, allow_retries=False)
             step.writer.end_all("failed", reason)
             step.run_log.write("ERROR", "orch", reason)
     finally:
-        step.run_log.close()
+        step.close_log()
     return to_raise

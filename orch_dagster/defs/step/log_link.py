@@ -12,6 +12,7 @@ from dagster import DagsterInstance, DagsterRun
 
 from orch_dagster.defs.dagster_internals.compute_logs import local_stdout
 from orch_dagster.defs.dagster_internals.engine_events import write_engine_event
+from orch_dagster.defs.step.begun import SHOWN_LOG
 
 
 def show_run_log(
@@ -21,7 +22,7 @@ def show_run_log(
 
     Dagit serves only files of its own log folder, so the log is linked there as the step's stdout,
     which nothing else writes. If that fails (another disk, logs in a cloud), only the path is
-    reported.
+    reported, and the job's output is copied to the step's stderr.
 
     Args:
         instance: The instance of the run.
@@ -35,7 +36,7 @@ def show_run_log(
     metadata: dict[str, dg.MetadataValue[Any]] = {"log_file": dg.MetadataValue.path(str(log_file))}
     stdout = local_stdout(instance, run.run_id, job_name)
     if stdout and _is_linked(log_file, stdout.path):
-        metadata["log"] = dg.MetadataValue.url(stdout.url)
+        metadata[SHOWN_LOG] = dg.MetadataValue.url(stdout.url)
     write_engine_event(instance, run, job_name, f"{job_name} logs to {log_file}", metadata)
     return metadata
 
@@ -43,6 +44,7 @@ def show_run_log(
 def _is_linked(log_file: Path, second_name: Path) -> bool:
     with suppress(OSError):
         second_name.parent.mkdir(parents=True, exist_ok=True)
+        # Dagit refuses a symbolic link, so another disk needs a copy.
         os.link(log_file, second_name)
     # An earlier attempt may have linked it.
     with suppress(OSError):

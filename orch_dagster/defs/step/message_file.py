@@ -15,8 +15,10 @@ from dagster import PipesFileMessageReader, PipesMessageHandler
 from typing_extensions import override
 
 from framework.contract.messages import ProgressReport, is_message
+from framework.contract.visible import visible
 from orch_dagster.defs.dagster_internals.tail_file import tail_file
-from orch_dagster.text import Masker
+from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS
+from orch_dagster.text import Masker, inert_markdown, is_link
 
 # The values of these keys are fixed words, which a secret may happen to equal.
 _WORDS = frozenset(
@@ -95,8 +97,14 @@ class _ListeningHandler:
         masked = self._mask.all_of(message, _WORDS)
         self._listen(masked)
         # Dagster would keep progress in memory until the step ends, which may take a day.
-        if not _is_progress(masked):
-            self._handler.handle_message(masked)
+        if _is_progress(masked):
+            return
+        try:
+            self._handler.handle_message(cast(Any, inert(masked)))
+        except STORAGE_ERRORS:
+            # It logs what it is given. The listener has heard the message, and must hear the next:
+            # whether the job landed depends on it.
+            return
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._handler, name)
@@ -105,6 +113,34 @@ class _ListeningHandler:
 def _is_progress(message: Mapping[str, Any]) -> bool:
     payload = (message.get("params") or {}).get("payload")
     return is_message(payload, ProgressReport)
+
+
+def inert(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a script's message so that Dagster shows its texts and links, and nothing acts."""
+    params = message.get("params")
+    if not isinstance(params, dict):
+        return message
+    shown = cast("dict[str, Any]", params).copy()
+    for name in ("message", "text"):
+        if message.get("method") in ("log", "log_external_stream") and name in shown:
+            shown[name] = visible(str(shown[name]), keep="\t\n")
+    if isinstance(metadata := shown.get("metadata"), dict):
+        entries = cast("dict[str, Any]", metadata).items()
+        shown["metadata"] = {name: _inert_entry(entry) for name, entry in entries}
+    return {**message, "params": shown}
+
+
+def _inert_entry(entry: Any) -> Any:
+    """Return an entry of metadata whose link only opens a page and whose Markdown loads nothing."""
+    if not isinstance(entry, dict):
+        return entry
+    value, type_ = cast("dict[str, Any]", entry).get("raw_value"), entry.get("type")
+    if not isinstance(value, str):
+        return cast("dict[str, Any]", entry)
+    if type_ == "url" and not is_link(value):
+        type_ = "text"
+    text = inert_markdown(value) if type_ == "md" else visible(value, keep="\t\n")
+    return {**entry, "raw_value": text, "type": type_}
 
 
 def context_injector() -> dg.PipesEnvContextInjector:

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from framework.contract.messages import ApplicationReport, Drift, LandingReport
+from orch_dagster.text import is_link
 
 
 def job_metadata(
@@ -25,7 +26,7 @@ def job_metadata(
         metadata["spark_log"] = dg.MetadataValue.path(str(spark_log))
     if application and application.spark_app_id:
         metadata["spark_app_id"] = dg.MetadataValue.text(application.spark_app_id)
-    if application and application.spark_ui:
+    if application and application.spark_ui and is_link(application.spark_ui):
         metadata["spark_ui"] = dg.MetadataValue.url(application.spark_ui)
     return metadata
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import dagster as dg
 
@@ -25,9 +24,7 @@ def step_progress(
 
     def log_line(line: str) -> None:
         context.log.info(line)
-        # Progress is only shown; a full disk fails the job's own lines.
-        with suppress(OSError):
-            step.run_log.write("INFO", "orch", f"{job_name}: {line}")
+        step.run_log.write("INFO", "orch", f"{job_name}: {line}")
 
     teller = StageTeller(log_line)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
 import dagster as dg
 from dagster import DagsterExecutionInterruptedError, PipesSession
+from sqlalchemy.exc import SQLAlchemyError
 
+from framework.contract.log_line import log_text
+from framework.contract.visible import visible
 from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.bundle.leftovers import MESSAGES_SUFFIX, PROPERTIES_SUFFIX
 from orch_dagster.bundle.secrets import Secrets, resolve_secrets
@@ -19,6 +23,7 @@ from orch_dagster.defs.dagster_internals.compute_logs import open_stderr, stderr
 from orch_dagster.defs.dagster_internals.observed_output import observed_output
 from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
 from orch_dagster.defs.partitions import PARTITION_TAG
+from orch_dagster.defs.runs.kept_reports import storage_fault
 from orch_dagster.defs.step.begun import BegunStep
 from orch_dagster.defs.step.job_messages import JobMessages
 from orch_dagster.defs.step.metadata import job_metadata, landing_metadata
@@ -27,7 +32,6 @@ from orch_dagster.defs.step.spark_submit import SparkSubmitClient
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import OrchError
 from orch_dagster.registry.graph import width
-from orch_dagster.run_log import RunLog
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.outcome import Outcome
@@ -79,7 +83,7 @@ def run_job(
     retry = _retry(step, messages, end.outcome)
     if retry is None:
         step.report_end(end.outcome.status, end.outcome.message)
-    step.run_log.close()
+    step.close_log()
     yield from check_results(checks, messages.checks)
     yield from _events(job, end, retry)
 
@@ -107,6 +111,9 @@ def _run(job: _Job) -> _JobEnd:
         return _JobEnd(outcome, metadata, _landed(job, outcome))
     except (OrchError, OSError) as error:
         return _JobEnd(Outcome("failed", secrets.mask(str(error))), metadata)
+    except SQLAlchemyError as error:
+        reason = storage_fault(error, settings.dagster_home)
+        return _JobEnd(Outcome("failed", secrets.mask(reason)), metadata)
     except BaseException as error:
         # By now the process tree has ended, so the row can say why.
         step.report_crash(error, secrets.mask)
@@ -124,7 +131,7 @@ def _events(job: _Job, end: _JobEnd, retry: dg.RetryRequested | None) -> Iterato
     if retry is not None:
         raise retry
     if failure := _failure(job.step, outcome, end.landed):
-        raise dg.Failure(failure, metadata=end.metadata, allow_retries=False)
+        raise dg.Failure(visible(failure), metadata=end.metadata, allow_retries=False)
     if is_of_one_date:
         (of_date,) = end.landed.values()
         yield dg.MaterializeResult(metadata={**end.metadata, **of_date})
@@ -148,7 +155,8 @@ class _Job:
         step, spec = self.step, self.step.params.bundle.spec
         timeout_s = (spec.context.timeout_minutes or self.settings.timeout_minutes) * 60
         run = self.context.instance, self.context.run_id, self.context.op.name
-        with open_stderr(*run) as stream:
+        # Once on disk: only a log that Dagit can't show is copied to where it shows the step's.
+        with nullcontext() if step.is_log_shown else open_stderr(*run) as stream:
             end = self.client.submit(
                 self.context,
                 Submission(
@@ -156,7 +164,7 @@ class _Job:
                     messages=step.params.file.with_suffix(MESSAGES_SUFFIX),
                     properties_file=self._properties_file,
                     on_message=self.messages,
-                    on_line=lambda line: _add_line(line, step.run_log, stream),
+                    on_line=lambda line: _add_line(line, step, stream),
                     mask=secrets.mask,
                     timeout_s=timeout_s,
                     environ=job_environment(os.environ, self.settings.job_env, secrets.of_others),
@@ -172,7 +180,8 @@ class _Job:
     def metadata(self) -> Metadata:
         """Return the metadata that all dates of the job share."""
         run = self.context.instance, self.context.run_id, self.context.op.name
-        return job_metadata(self.messages.application, stderr_path(*run))
+        spark_log = None if self.step.is_log_shown else stderr_path(*run)
+        return job_metadata(self.messages.application, spark_log)
 
     @property
     def _properties_file(self) -> Path:
@@ -259,10 +268,10 @@ def _with_reported(outcome: Outcome, session: PipesSession) -> tuple[Outcome, Me
     return outcome, metadata
 
 
-def _add_line(line: str, log: RunLog, stream: IO[Any] | None) -> None:
-    """Add a line of the job's output to the run's log and to the step's stderr."""
-    log.write("INFO", "spark", line)
-    if stream is not None:
-        stream.write(line + "\n")
+def _add_line(line: str, step: BegunStep, stream: IO[Any] | None) -> None:
+    """Add a line of the job's output to the run's log, and to the step's stderr if it is open."""
+    is_kept = step.run_log.add_output(step.output_name, line)
+    if is_kept and stream is not None:
+        stream.write(log_text(line) + "\n")
         # Flushed, so that Dagit shows it now and a kill loses nothing.
         stream.flush()

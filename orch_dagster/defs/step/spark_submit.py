@@ -6,8 +6,8 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -17,11 +17,14 @@ from dagster import (
     DagsterExecutionInterruptedError,
     OpExecutionContext,
     PipesClientCompletedInvocation,
+    PipesSession,
 )
 from pydantic import Field
 
+from framework.contract.log_line import log_text
 from framework.contract.params_file import WAREHOUSE_SUFFIX
 from framework.contract.secret_names import SPARK_PREFIX, is_secret
+from framework.contract.visible import visible
 from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.bundle.fetch import fetch_secret_rows
 from orch_dagster.bundle.job_environment import job_environment, secret_variables
@@ -30,12 +33,14 @@ from orch_dagster.bundle.secrets import SecretError, Secrets, values_to_mask
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.secret_rows import key_fault
+from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS
 from orch_dagster.defs.step.executor import current_stop
 from orch_dagster.defs.step.job_messages import ChannelMessages
 from orch_dagster.defs.step.message_file import MessageFile, context_injector
 from orch_dagster.defs.step.metadata import job_metadata
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import PermanentStoreError, TransientStoreError
+from orch_dagster.run_log import Unkept
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.spark.command import with_warehouse
 from orch_dagster.spark.outcome import Outcome
@@ -164,18 +169,21 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             jars=tuple(options.jars),
         )
         messages = ChannelMessages(StageTeller(context.log.info))
+        output = _StepOutput(settings.log_max_bytes)
         submission = Submission(
             prepare=lambda pipes_env: prepare_script(submit, settings, pipes_env),
             messages=base.with_suffix(MESSAGES_SUFFIX),
             properties_file=submit.properties_file,
             on_message=messages,
-            on_line=_print,
+            on_line=output,
             mask=secrets.mask,
             timeout_s=minutes * 60,
             environ=job_environment(os.environ, settings.job_env, secret_variables(of_jobs)),
             extras=extras,
         )
         end = self.submit(op_context, submission, settings)
+        if unkept := output.unkept():
+            context.log.warning(unkept)
         return _completed(end, end.outcome(messages.result(), submission.timeout_s), messages)
 
     def submit(
@@ -192,11 +200,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
         work_dir.mkdir(parents=True, exist_ok=True)
         reader = MessageFile(submission.messages, submission.on_message, submission.mask)
         with ExitStack() as stack:
-            session = stack.enter_context(
-                dg.open_pipes_session(
-                    context, context_injector(), reader, extras=dict(submission.extras or {})
-                )
-            )
+            session = stack.enter_context(_pipes_session(context, reader, submission.extras))
             # Before it exists, as it may hold secrets.
             stack.callback(submission.properties_file.unlink, missing_ok=True)
             command = submission.prepare(session.get_bootstrap_env_vars())
@@ -204,7 +208,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             # Of an earlier attempt whose supervisor was killed.
             shutil.rmtree(warehouse, ignore_errors=True)
             command = with_warehouse(command, warehouse)
-            context.log.info(f"Running {' '.join(command.argv)}")
+            context.log.info(visible(f"Running {' '.join(command.argv)}"))
             process = run_supervised(
                 command,
                 on_line=submission.on_line,
@@ -223,6 +227,23 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
         if end.leftover:
             context.log.warning(end.leftover)
         return end
+
+
+@contextmanager
+def _pipes_session(
+    context: OpExecutionContext, reader: MessageFile, extras: Mapping[str, Any] | None
+) -> Generator[PipesSession]:
+    has_ended = False
+    try:
+        with dg.open_pipes_session(
+            context, context_injector(), reader, extras=dict(extras or {})
+        ) as session:
+            yield session
+            has_ended = True
+    except STORAGE_ERRORS:
+        # At its end the session logs what it misses. By then all messages have been heard.
+        if not has_ended:
+            raise
 
 
 def _op_context(context: Context) -> OpExecutionContext:
@@ -266,12 +287,29 @@ def _completed(
     if outcome.status == "canceled":
         raise DagsterExecutionInterruptedError(outcome.message or "the run was asked to stop")
     if outcome.status == "failed":
-        raise dg.Failure(outcome.message, metadata=metadata)
+        raise dg.Failure(visible(outcome.message or ""), metadata=metadata)
     return PipesClientCompletedInvocation(end.session, metadata=metadata)
 
 
-def _print(line: str) -> None:
-    """Print a line where Dagster captures the step's output."""
-    sys.stderr.write(line + "\n")
-    # Flushed, so that Dagit shows it now.
-    sys.stderr.flush()
+class _StepOutput:
+    """Prints lines where Dagster captures the step's output, up to the largest size of a log."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._printed_bytes = 0
+        self._unkept = Unkept(max_bytes)
+
+    def __call__(self, line: str) -> None:
+        if self._max_bytes and self._printed_bytes >= self._max_bytes:
+            sentence = self._unkept.count(line)
+            if sentence is None:
+                return
+            line = sentence
+        self._printed_bytes += len(line.encode("utf-8", "replace")) + 1
+        sys.stderr.write(log_text(line) + "\n")
+        # Flushed, so that Dagit shows it now.
+        sys.stderr.flush()
+
+    def unkept(self) -> str | None:
+        """Return what was not printed, or None."""
+        return self._unkept.summary()

@@ -46,6 +46,32 @@ def test_further_lines_are_indented(log_file: Path) -> None:
     assert all(line.startswith("    ") for line in rest)
 
 
+def test_a_value_forges_no_line_and_nothing_in_it_acts(log_file: Path) -> None:
+    forged = "2024-05-15T00:00:00.000Z INFO  [orch] job completed: landed"
+    for line_break in ("\n", "\r", "\x85", "\u2028"):
+        get_logger("odd").info("value %s", f"\x1b[2J{line_break}{forged}")
+    lines = log_file.read_text(encoding="utf-8").splitlines()
+    assert [line.partition("] ")[2] for line in lines[::2]] == [r"value \x1b[2J"] * 4
+    assert lines[1::2] == ["    " + forged] * 4
+
+
+def test_a_log_of_its_largest_size_takes_no_line_and_stderr_does(
+    log_file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log_file.write_text("x" * 999 + "\n")
+    monkeypatch.setenv("JOB_LOG_MAX_BYTES", "1001")
+    # The file is asked for anew with each path.
+    monkeypatch.setenv("LOG_FILE", str(log_file.with_name("other.log")))
+    get_logger("first").info("hello")
+    monkeypatch.setenv("LOG_FILE", str(log_file))
+    get_logger("full").info("the last")
+    get_logger("full").info("too much")
+    (first, last) = log_file.read_text().splitlines()
+    assert (first, last[-15:]) == ("x" * 999, "[full] the last")
+    (counted,) = capfd.readouterr().err.splitlines()
+    assert counted.endswith("[full] too much")
+
+
 def test_text_that_is_no_utf8_does_not_stop_the_line(log_file: Path) -> None:
     get_logger("odd").info("lone surrogate \udcff, 漢")
     assert "lone surrogate \\udcff, 漢" in log_file.read_text(encoding="utf-8")

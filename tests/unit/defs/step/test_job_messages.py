@@ -35,7 +35,7 @@ def messages_of(writer: ExecutionLogWriter, *biz_dts: str, may_retry: bool = Fal
 def writer_of(
     store: ControlStore, settings: Settings, reporter: KeptReports, *biz_dts: str
 ) -> ExecutionLogWriter:
-    step = begin_step(request(*biz_dts), reporter, store, settings.logs_dir)
+    step = begin_step(request(*biz_dts), reporter, store, settings)
     step.run_log.close()
     return step.writer
 

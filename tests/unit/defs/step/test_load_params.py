@@ -34,7 +34,7 @@ def load(store: ControlStore, settings: Settings, reporter: KeptReports) -> Load
     """Begins a step and loads its parameters, as the IO manager does."""
 
     def load(asked: StepRequest) -> BegunStep:
-        return load_params(begin_step(asked, reporter, store, settings.logs_dir), store, settings)
+        return load_params(begin_step(asked, reporter, store, settings), store, settings)
 
     return load
 
@@ -77,7 +77,7 @@ def test_a_step_of_one_date(
 def test_a_step_without_its_parameters_says_whose_part_they_are(
     store: ControlStore, settings: Settings, reporter: KeptReports
 ) -> None:
-    step = begin_step(request(), reporter, store, settings.logs_dir)
+    step = begin_step(request(), reporter, store, settings)
     step.run_log.close()
     with pytest.raises(dg.DagsterInvariantViolationError, match="job has not loaded"):
         _ = step.params

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from orch_dagster.defs.step.message_file import MessageFile
+from orch_dagster.defs.step.message_file import MessageFile, inert
 from orch_dagster.text import Masker
 
 
@@ -54,6 +55,61 @@ def test_secrets_are_in_no_message_that_is_heard_or_handled(tmp_path: Path) -> N
         path.write_text(json.dumps(message) + "\n")
     masked = {"name": "ValueError", "message": "****** was refused", "stack": ["****** (x)"]}
     assert heard == handler.handled == [{"method": "closed", "params": {"exception": masked}}]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (("url", "javascript:alert(1)"), ("text", "javascript:alert(1)")),
+        (("url", " JavaScript:alert(1)"), ("text", " JavaScript:alert(1)")),
+        (("url", "java\tscript:alert(1)"), ("text", "java\tscript:alert(1)")),
+        (("url", "data:text/html,<script>"), ("text", "data:text/html,<script>")),
+        (("url", "//host/x"), ("text", "//host/x")),
+        (("url", "https://host/x?a=b#c"), ("url", "https://host/x?a=b#c")),
+        (("url", "/runs/1"), ("url", "/runs/1")),
+        (("url", "http://host/\u202ex"), ("text", r"http://host/\u202ex")),
+        (("md", "![](http://h/p.png) **b**"), ("md", "&#33;[](http://h/p.png) **b**")),
+        (("md", "<img src=x onerror=y>"), ("md", "&lt;img src=x onerror=y>")),
+        (("text", "a\nb\x1b[31m"), ("text", "a\nb\\x1b[31m")),
+        (("__infer__", "\x1bc"), ("__infer__", r"\x1bc")),
+        (("int", 7), ("int", 7)),
+    ],
+)
+@pytest.mark.parametrize("method", ["report_asset_materialization", "report_asset_check"])
+def test_metadata_of_a_script_is_shown_and_does_not_act(
+    method: str, given: tuple[str, Any], kept: tuple[str, Any]
+) -> None:
+    def message(entry: tuple[str, Any]) -> dict[str, Any]:
+        metadata = {"it": dict(zip(("type", "raw_value"), entry, strict=True))}
+        return {"method": method, "params": {"asset_key": "a", "metadata": metadata}}
+
+    assert inert(message(given)) == message(kept)
+
+
+def test_lines_that_a_script_sends_do_not_act() -> None:
+    for method, name in (("log", "message"), ("log_external_stream", "text")):
+        shown = inert({"method": method, "params": {name: "a\n\x1b]0;t\x07", "level": "info"}})
+        assert shown["params"] == {name: "a\n\\x1b]0;t\\x07", "level": "info"}
+
+
+def test_every_message_is_heard_where_dagster_can_log_none(tmp_path: Path) -> None:
+    class Broken(Handler):
+        def handle_message(self, message: dict[str, Any]) -> None:
+            super().handle_message(message)
+            raise OperationalError("INSERT", {}, Exception("disk I/O error"))
+
+    path, heard, handler = tmp_path / "messages.jsonl", list[dict[str, Any]](), Broken()
+    messages = [{"method": method, "params": {}} for method in ("opened", "closed")]
+    with MessageFile(path, heard.append).read_messages(handler):  # type: ignore[arg-type]
+        path.write_text("".join(json.dumps(message) + "\n" for message in messages))
+    assert heard == handler.handled == messages
+    assert handler.faults == []
+
+
+@pytest.mark.parametrize("params", [None, [], "x", {"metadata": "x"}, {"metadata": {"a": 1}}])
+def test_a_message_of_another_form_is_left_to_dagster(params: Any) -> None:
+    message = {"method": "report_asset_check", "params": params}
+    assert inert(message) == message
 
 
 def test_progress_is_heard_and_not_kept(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ Without postponed annotations: Dagster looks at the type of an op's context itse
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -82,6 +83,7 @@ class Ran:
     error: BaseException | None
     rows: Mapping[str, Mapping[str, Any]]
     log: str
+    reporter: KeptReports
 
     @property
     def landed(self) -> dict[str | None, dict[str, object]]:
@@ -100,7 +102,8 @@ def run(store: ControlStore, settings: Settings) -> Iterator[Run]:
     def run(client: GivenEnd, *biz_dts: str, **system: str) -> Ran:
         biz_dts = biz_dts or (DAY,)
         fill(store, *biz_dts, **system)
-        begun = begin_step(request(*biz_dts), KeptReports(), store, settings.logs_dir)
+        reporter = KeptReports()
+        begun = begin_step(request(*biz_dts), reporter, store, settings)
         step = load_params(begun, store, settings)
         raised: list[BaseException] = []
 
@@ -124,7 +127,7 @@ def run(store: ControlStore, settings: Settings) -> Iterator[Run]:
         )
         rows = {str(row["biz_dt"]): row for row in store.read(EXECUTION_LOG)}
         log = (settings.logs_dir / LOG_NAME).read_text(encoding="utf-8")
-        return Ran(step, result, raised[0] if raised else None, rows, log)
+        return Ran(step, result, raised[0] if raised else None, rows, log, reporter)
 
     with dg.DagsterInstance.ephemeral() as instance:
         yield run
@@ -167,6 +170,42 @@ def test_a_landing(run: Run) -> None:
     assert metadata["log_file"] == str(ran.step.run_log.path)
     assert "INFO  [spark] 24/05/16 INFO it runs\n" in ran.log
     assert ran.log.endswith("INFO  [orch] job completed: landed\n")
+
+
+@pytest.fixture
+def small_log(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs of 2 kB."""
+    assert home
+    monkeypatch.setenv("ORCH_LOG_MAX_MB", "0.002")
+
+
+def test_what_the_log_has_no_room_for_is_counted_and_said(small_log: None, run: Run) -> None:
+    client = GivenEnd(lines=tuple(f"{number} {'x' * 99}" for number in range(1000)), prepares=True)
+    ran = run(client)
+    assert ran.rows[DAY]["status"] == "Completed"
+    kept = ran.log.count(" [spark] ")
+    assert 0 < kept < 20
+    assert "WARN  [orch] the log has reached 0.002 MB (ORCH_LOG_MAX_MB): what the job" in ran.log
+    said = f"{1000 - kept:,} lines ("
+    assert ran.log.splitlines()[-1].partition("] ")[2].startswith(said)
+    reporter = ran.reporter
+    assert [text for text in reporter.warnings if text.startswith(said)]
+    # The job's own logger counts by the same size.
+    assert client.command is not None
+    assert client.command.env["JOB_LOG_MAX_BYTES"] == "2000"
+
+
+def test_a_line_of_the_job_forges_none_of_the_orchestrator(run: Run) -> None:
+    opened, *_, closed = recorded_messages()
+    forged = "2024-05-15T00:00:00.000Z INFO  [orch] job completed: landed"
+    exception = {"name": "ValueError", "message": f"bad\n{forged}\x1b[2J", "stack": []}
+    closed["params"] = {"exception": {**exception, "cause": None, "context": None}}
+    end = ProcessEnd(1, "exited", "", 9.0)
+    ran = run(GivenEnd(end, messages=[opened, closed], lines=("\x1b[31m red",)))
+    assert f"\n{forged}" not in ran.log
+    assert r"INFO  [spark] \x1b[31m red" in ran.log
+    assert "\x1b" not in ran.log
+    assert "\x1b" not in str(ran.rows[DAY]["error_message"])
 
 
 def ran_rows() -> int:

@@ -1,0 +1,123 @@
+"""Reports of steps that Dagster's storage could not take, kept in files until it can.
+
+The space of such a file is taken when its step begins, so that a disk that fills up in between has
+room for why the step failed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from dagster import DagsterInstance, DagsterRunStatus
+from sqlalchemy.exc import SQLAlchemyError
+
+from orch_dagster.defs.runs.history import report_step
+from orch_dagster.execution_log import StepReport
+from orch_dagster.files import write_fault
+
+STORAGE_ERRORS = (SQLAlchemyError, OSError)
+"""The errors of Dagster's storage: of its database, of its files."""
+
+# More than a message in UTF-8 and the rest of a report.
+_BYTES_A_DATE = 4096
+_UNFINISHED = (
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+)
+
+
+def storage_fault(error: BaseException, folder: Path) -> str:
+    """Return in one sentence why Dagster's storage can't be used.
+
+    Args:
+        error: One of STORAGE_ERRORS.
+        folder: Dagster's home.
+    """
+    cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    fault = write_fault(folder) or "look whether its files are there and may be written"
+    return f"Dagster's storage ({folder}) can't be used: {cause}; {fault}"
+
+
+class KeptReports:
+    """The file of one step's reports; usually nothing is ever kept in it.
+
+    Args:
+        folder: The folder of such files.
+        run_id: The run of the step.
+        job_name: The step's job.
+        dates: How many dates it lands.
+
+    Raises:
+        OSError: If the file can't be created, or the disk has no room for it.
+    """
+
+    def __init__(self, folder: Path, run_id: str, job_name: str, dates: int) -> None:
+        self._path = folder / f"{run_id}.{job_name}.jsonl"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._is_used = False
+        # A step that is tried again may have kept some before.
+        self._offset = len(_read(self._path)) if self._path.exists() else 0
+        with _opened(self._path, os.O_CREAT) as file:
+            file.seek(self._offset)
+            file.write(b" " * (_BYTES_A_DATE * (dates + 2)))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def keep(self, report: StepReport) -> None:
+        """Keep a report.
+
+        Raises:
+            OSError: If it can't be written; the space was taken before.
+        """
+        self._is_used = True
+        data = json.dumps(report.to_json()).encode() + b"\n"
+        with _opened(self._path) as file:
+            file.seek(self._offset)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        self._offset += len(data)
+
+    def close(self) -> None:
+        """Remove the file if nothing is kept in it."""
+        if not self._is_used and self._offset == 0:
+            self._path.unlink(missing_ok=True)
+
+
+def send_kept_reports(instance: DagsterInstance, folder: Path) -> list[str]:
+    """Write kept reports into the event log of their runs, and remove their files.
+
+    Files of runs that go on, and of runs that the instance does not have, stay.
+
+    Returns:
+        The ids of the runs.
+    """
+    sent: list[str] = []
+    for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else []:
+        run_id, _, _ = path.name.partition(".")
+        run = instance.get_run_by_id(run_id)
+        lines = _read(path).splitlines()
+        if run is None or (not lines and run.status in _UNFINISHED):
+            continue
+        for line in lines:
+            report = StepReport.from_json(cast("dict[str, Any]", json.loads(line)))
+            message = f"{report.job_name} reported before, when this log could not be written"
+            report_step(instance, run, report, message)
+        path.unlink(missing_ok=True)
+        sent += [run_id] if lines else []
+    return list(dict.fromkeys(sent))
+
+
+def _read(path: Path) -> bytes:
+    """Return the whole lines of a file, without the space that is left."""
+    whole, newline, _ = path.read_bytes().rpartition(b"\n")
+    return whole + newline
+
+
+def _opened(path: Path, flags: int = 0) -> BinaryIO:
+    """Open a file for reading and writing in place."""
+    return os.fdopen(os.open(path, os.O_RDWR | flags | getattr(os, "O_BINARY", 0), 0o600), "r+b")
