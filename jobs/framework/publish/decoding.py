@@ -13,6 +13,7 @@ from framework.contract.context_params import BIZ_DT
 from framework.contract.paths import from_folder, is_absolute, is_within, parent
 from framework.publish.journal import (
     FOLDER,
+    LANDING,
     PATHS,
     STATES,
     VERSION,
@@ -74,7 +75,7 @@ def decode(data: bytes, location: str, roots: Sequence[str] = ()) -> Journal:
             f"the journal's version is {version}, and this framework reads up to {VERSION}",
             is_newer=True,
         )
-    _check_keys(document, {*_NEEDED, WRITTEN_AT}, _NEEDED, "the journal")
+    _check_keys(document, {*_NEEDED, WRITTEN_AT, LANDING}, _NEEDED, "the journal")
     state = document["state"]
     if state not in STATES:
         raise JournalFaultError(f"the journal's state is {_shown(state)}, which is unknown")
@@ -86,6 +87,7 @@ def decode(data: bytes, location: str, roots: Sequence[str] = ()) -> Journal:
         state=state,
         moves=_moves(document["moves"], folder),
         roots=tuple(roots),
+        landing=_text(document[LANDING], "the journal's landing") if LANDING in document else None,
     )
     if [journal.job_name, journal.biz_dt] != folder.split("/")[-2:]:
         raise JournalFaultError(

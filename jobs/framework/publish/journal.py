@@ -30,7 +30,10 @@ from framework.publish.processes import LockOwner
 FOLDER = "_landing"
 FILE = "journal.json"
 VERSION = 2
+# In the place of a job's name in the path of a target's lock; no job has a name with a dot.
+TARGETS = ".targets"
 WRITTEN_AT = "written_at"
+LANDING = "landing"
 PATHS = ("work", "new", "old", "target")
 
 State = Literal["staging", "swapping", "reverting", "done"]
@@ -61,6 +64,8 @@ class Journal:
         owner: The landing's process.
         state: How far it got.
         moves: Its moves; the first one's target is beside the journal.
+        landing: Of a target's lock (see targets.py): the path from its folder to the journal of the
+            landing that has it.
         roots: The folders in which targets may lie, the data root first; empty: any. The file does
             not have them.
     """
@@ -71,6 +76,7 @@ class Journal:
     state: State = "staging"
     moves: tuple[Move, ...] = field(default=())
     roots: tuple[str, ...] = field(default=(), compare=False)
+    landing: str | None = None
 
     def encode(self) -> bytes:
         """Return the content of the journal's file."""
@@ -84,7 +90,13 @@ class Journal:
         }
         if any(is_absolute(move["target"]) for move in document["moves"]):
             document[WRITTEN_AT] = from_folder(self._folder, ".")
+        if self.landing:
+            document[LANDING] = self.landing
         return json.dumps(document, indent=1).encode()
+
+    def landing_at(self, location: str) -> str:
+        """Return the journal of the landing that has the lock at `location`."""
+        return from_folder(parent(location), self.landing or location.rpartition("/")[2])
 
     @property
     def _folder(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -14,7 +14,7 @@ from framework.contract.process_identity import ProcessProbe
 from framework.errors import JournalError, LockedError, LockLostError
 from framework.logging import get_logger
 from framework.publish.decoding import MAX_BYTES, JournalFaultError, TornJournalError, decode
-from framework.publish.journal import FILE, Journal, landing_folder
+from framework.publish.journal import FILE, FOLDER, Journal, landing_folder
 from framework.publish.processes import LockOwner
 from framework.publish.swap import remove_empty_parents
 from framework.storage.filesystem import FileSystem
@@ -25,7 +25,7 @@ TORN_AFTER = timedelta(seconds=60)
 _ATTEMPTS = 5
 
 # The threads of a process share its pid, so the journal's owner does not exclude them.
-_held: set[str] = set()
+_held: dict[str, str] = {}
 _held_guard = threading.Lock()
 
 
@@ -43,47 +43,73 @@ class OwnerCheck:
     look: ProcessProbe
     gone_hosts: frozenset[str] = frozenset()
 
-    def refuse_if_held(self, location: str, owner: LockOwner) -> None:
+    def refuse_if_held(self, location: str, journal: Journal) -> None:
         """Refuse the lock unless its owner is gone.
 
         Raises:
             LockedError: If the owner runs, or can't be checked from here.
         """
+        owner = journal.owner
         reach = owner.reach_from(self.me)
         if reach == "ended":
             return
         if reach == "unknown":
             if owner.host in self.gone_hosts:
                 return
-            raise LockedError(location, self._unknown(location, owner))
+            raise LockedError(location, self._unknown(location, journal))
         if not owner.same_process(self.me) and owner.is_running(self.look):
             raise LockedError(
                 location,
-                f"being landed by {owner}: wait for it or cancel it (lock: {location})",
+                f"{_subject(location, journal)}being landed by {owner}: wait for it or cancel it "
+                f"(lock: {location})",
             )
 
-    def _unknown(self, location: str, owner: LockOwner) -> str:
-        job_name, biz_dt = location.split("/")[-3:-1]
+    def _unknown(self, location: str, journal: Journal) -> str:
+        owner = journal.owner
+        job_name, biz_dt = journal.landing_at(location).split("/")[-3:-1]
         application = owner.application_id
         ask = f"`yarn application -status {application}`, or " if application else ""
         where = f"from {self.me.host}"
         if owner.host == self.me.host:
             where = "from here: another container or machine of the same name has it"
         return (
-            f"held by {owner}, which can't be checked {where}. Check it there "
-            f"({ask}look for process {owner.pid}); if it is gone, run this job there, or "
-            f"`orch recover {job_name} --biz-dt {biz_dt} --gone {owner.host}` "
+            f"{_subject(location, journal)}held by {owner}, which can't be checked {where}. "
+            f"Check it there ({ask}look for process {owner.pid}); if it is gone, run this job "
+            f"there, or `orch recover {job_name} --biz-dt {biz_dt} --gone {owner.host}` "
             f"(lock: {location})"
         )
 
 
+def _subject(location: str, journal: Journal) -> str:
+    """Return what a target's lock is about; nothing for a journal, which its job and date tell."""
+    if not journal.landing:
+        return ""
+    target = join(location.rpartition(f"/{FOLDER}/")[0], journal.biz_dt)
+    job_name, biz_dt = journal.landing_at(location).split("/")[-3:-1]
+    return f"{target} is a target of {job_name} {biz_dt} too, "
+
+
 @contextmanager
-def holding(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) -> Generator[Journal]:
+def holding(
+    fs: FileSystem,
+    location: str,
+    mine: Journal,
+    check: OwnerCheck,
+    settle: Callable[[str, Journal], None] | None = None,
+) -> Generator[Journal]:
     """Make `mine` the journal at `location` for a block; yield the journal to recover first.
 
     That is `mine` if the lock was free, else the dead owner's state and moves with this process as
     the owner. The block has to release the journal; one that it leaves is recovered by a later
     landing, possibly of this process.
+
+    Args:
+        fs: The file system.
+        location: The journal.
+        mine: Its content while the block holds it.
+        check: Checks the owner of a journal that is there.
+        settle: Recovers what a dead owner left, before its journal is taken over; then nothing of
+            that journal is kept.
 
     Raises:
         LockedError: If another landing of the same job and date holds it.
@@ -92,22 +118,30 @@ def holding(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) -> 
     """
     with _held_guard:
         if location in _held:
-            raise LockedError(location, f"this process is landing it already: {location}")
-        _held.add(location)
+            raise LockedError(
+                location, f"{_held[location]}this process is landing it already: {location}"
+            )
+        _held[location] = _subject(location, mine)
     try:
-        yield _acquire(fs, location, mine, check)
+        yield _acquire(fs, location, mine, check, settle)
     finally:
-        _held.discard(location)
+        _held.pop(location, None)
 
 
-def _acquire(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) -> Journal:
+def _acquire(
+    fs: FileSystem,
+    location: str,
+    mine: Journal,
+    check: OwnerCheck,
+    settle: Callable[[str, Journal], None] | None = None,
+) -> Journal:
     for _ in range(_ATTEMPTS):
         # Separately, so that its errors are not taken for those of an existing journal.
         fs.make_dirs(parent(location))
         try:
             fs.create_exclusive(location, mine.encode())
         except FileExistsError:
-            taken = _take_over(fs, location, mine, check)
+            taken = _take_over(fs, location, mine, check, settle)
             if taken is None:
                 continue
             mine = taken
@@ -162,14 +196,20 @@ def update(fs: FileSystem, location: str, journal: Journal) -> None:
     fs.write_atomic(location, journal.encode())
 
 
-def release(fs: FileSystem, location: str, owner: LockOwner) -> None:
+def release(fs: FileSystem, location: str, owner: LockOwner | None) -> None:
     """Delete the journal, so that others may land the job and date.
+
+    Args:
+        fs: The file system.
+        location: The journal.
+        owner: Whose it has to be; None if it is known to be nobody else's.
 
     Raises:
         LockLostError: If it is not this landing's any more; it stays as it is.
         OSError: If the journal can't be read or deleted.
     """
-    confirm(fs, location, owner)
+    if owner:
+        confirm(fs, location, owner)
     folder = parent(location)
     for name in fs.names(folder):
         # A partial update, and claims to take over. A running taker notices that its claim and the
@@ -180,25 +220,33 @@ def release(fs: FileSystem, location: str, owner: LockOwner) -> None:
     remove_empty_parents(fs, folder)
 
 
-def _take_over(fs: FileSystem, location: str, mine: Journal, check: OwnerCheck) -> Journal | None:
+def _take_over(
+    fs: FileSystem,
+    location: str,
+    mine: Journal,
+    check: OwnerCheck,
+    settle: Callable[[str, Journal], None] | None,
+) -> Journal | None:
     """Return the journal with this process as the owner, or None if it changed meanwhile."""
-    current = _read(fs, location, mine)
+    current = read(fs, location, mine)
     if current is None:
         return None
     journal, content = current
     if mine.owner.token and journal.owner.token == mine.owner.token:
         # Its creation was reported as failed, and had succeeded.
         return mine
-    check.refuse_if_held(location, journal.owner)
+    check.refuse_if_held(location, journal)
+    if settle:
+        settle(location, journal)
     claims: list[str] = []
     try:
         if not _claim(fs, location, content, mine, check, claims):
             return None
         # Another taker may have finished before this claim: the journal then has a new owner.
-        current = _read(fs, location, mine)
+        current = read(fs, location, mine)
         if current is None or current[1] != content:
             return None
-        taken = replace(journal, owner=mine.owner)
+        taken = mine if settle else replace(journal, owner=mine.owner)
         fs.write_atomic(location, taken.encode())
         return taken
     finally:
@@ -225,10 +273,10 @@ def _claim(
         try:
             fs.create_exclusive(claim, replace(mine, moves=()).encode())
         except FileExistsError:
-            taker = _read(fs, claim, mine)
+            taker = read(fs, claim, mine)
             if taker is None:
                 return False
-            check.refuse_if_held(claim, taker[0].owner)
+            check.refuse_if_held(claim, taker[0])
             name.update(taker[1])
             claims.append(claim)
             continue
@@ -238,7 +286,7 @@ def _claim(
         return True
 
 
-def _read(fs: FileSystem, location: str, mine: Journal) -> tuple[Journal, bytes] | None:
+def read(fs: FileSystem, location: str, mine: Journal) -> tuple[Journal, bytes] | None:
     """Return the journal and its content, or None if it is gone.
 
     A torn one reads as the journal of a dead landing without moves: it is written before the
@@ -247,7 +295,7 @@ def _read(fs: FileSystem, location: str, mine: Journal) -> tuple[Journal, bytes]
     try:
         data = fs.read_head(location, MAX_BYTES + 1)
         modified = fs.modified(location)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         return decode(data, location, mine.roots), data

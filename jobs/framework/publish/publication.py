@@ -18,7 +18,7 @@ from framework.errors import JournalError, LockLostError, PublishError
 from framework.failures import remedy
 from framework.logging import get_logger
 from framework.plan import Place
-from framework.publish import lock, swap
+from framework.publish import lock, swap, targets
 from framework.publish.journal import Journal, Move, State, journal_location, landing_folder
 from framework.publish.processes import LockOwner, ProcessProbe
 from framework.storage.filesystem import FileSystem, Usage
@@ -31,12 +31,33 @@ class Publication:
         self._fs = fs
         self._location = location
         self._journal = journal
+        self._locks: list[str] = []
         self.staging = tuple(join(move.work, f"new-{i}") for i, move in enumerate(journal.moves))
 
     @property
     def is_committed(self) -> bool:
         """True once the new folders are in place."""
         return self._journal.state == "done"
+
+    def lock_targets(self, check: lock.OwnerCheck, stack: ExitStack) -> None:
+        """Lock the folders that are replaced, for all jobs.
+
+        Raises:
+            LockedError: If a landing of another job replaces one of them, or one around or inside.
+            PublishError: If what such a landing left can't be recovered.
+        """
+
+        def recover_other(landing: str) -> str | None:
+            roots = self._journal.roots
+            return recover(self._fs, landing, check.me, check.look, check.gone_hosts, roots)
+
+        locks = targets.TargetLocks(self._fs, self._location, self._journal, check, recover_other)
+        try:
+            for target in locks.targets:
+                self._locks.append(locks.acquire(target, stack))
+            locks.refuse_overlaps()
+        except OSError as error:
+            raise _not_prepared(self._location, error) from error
 
     def commit(self, counted: Mapping[str, Usage] | None = None) -> None:
         """Swap the staged folders in, all of them or none.
@@ -52,6 +73,7 @@ class Publication:
         """
         try:
             self._count_again(counted or {})
+            targets.confirm(self._fs, self._locks, self._journal)
             moves = tuple(self._checked(move) for move in self._journal.moves)
             for move in moves:
                 self._fs.make_durable(move.new)
@@ -81,7 +103,7 @@ class Publication:
             return
         # The folders are this landing's alone, whoever has the lock.
         swap.cleanup(self._fs, self._journal)
-        lock.release(self._fs, self._location, self._journal.owner)
+        self._release()
 
     def finish(self) -> None:
         """Remove the old folders and the journal.
@@ -91,13 +113,22 @@ class Publication:
         """
         try:
             swap.cleanup(self._fs, self._journal)
-            lock.release(self._fs, self._location, self._journal.owner)
+            self._release()
         except (OSError, LockLostError) as error:
             get_logger("framework.publish").warning(
                 "%s has landed, but leftovers beside it stay until its next landing: %s",
                 self._title(),
                 error,
             )
+
+    def _release(self) -> None:
+        """Release all locks, the journal last: who finds it finds the others by it."""
+        for location in self._locks:
+            try:
+                lock.release(self._fs, location, self._journal.owner)
+            except LockLostError as error:
+                get_logger("framework.publish").warning("%s: %s", self._title(), error)
+        lock.release(self._fs, self._location, self._journal.owner)
 
     def _count_again(self, counted: Mapping[str, Usage]) -> None:
         for folder, usage in counted.items():
@@ -169,7 +200,7 @@ def publication(
     """Lock a job and date, recover what an earlier landing left, and create staging folders.
 
     Raises:
-        LockedError: If another landing of the same job and date runs.
+        LockedError: If another landing of the same job and date runs, or one of the same folder.
         PublishError: If an earlier landing's leftovers can't be recovered, or (a JournalError)
             it is unknown what that landing has done.
     """
@@ -187,6 +218,7 @@ def publication(
             raise _not_prepared(location, error) from error
         current = Publication(fs, location, mine)
         try:
+            current.lock_targets(check, stack)
             try:
                 for move in mine.moves:
                     fs.make_dirs(move.work)
@@ -240,6 +272,7 @@ def recover(
             return None
         with lock.holding(fs, location, probe, check) as earlier:
             done = _recover(fs, location, earlier)
+            targets.forget(fs, location, earlier)
             lock.release(fs, location, probe.owner)
     except OSError as error:
         raise PublishError(f"can't recover {location}: {error}; try again") from error
@@ -253,6 +286,7 @@ def _not_prepared(location: str, error: OSError) -> PublishError:
 def _recover_for(fs: FileSystem, location: str, mine: Journal, earlier: Journal) -> None:
     """Finish or roll back a dead landing, and replace its journal by `mine`."""
     done = _recover(fs, location, earlier)
+    targets.forget(fs, location, earlier)
     get_logger("framework.publish").warning("an earlier landing was cut off: %s", done)
     lock.update(fs, location, mine)
 
