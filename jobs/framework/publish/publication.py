@@ -78,7 +78,7 @@ class Publication:
             for move in moves:
                 self._fs.make_durable(move.new)
             self._enter("swapping", moves)
-            swap.apply(self._fs, moves)
+            swap.apply(self._fs, moves, is_first=True)
             self._enter("done")
         except OSError as error:
             self._revert(error)

@@ -52,14 +52,16 @@ def _fits(state: State, move: Move, exist: tuple[bool, bool, bool]) -> bool:
     return exist in _ON_ITS_WAY[move.had_target]
 
 
-def apply(fs: FileSystem, moves: tuple[Move, ...]) -> None:
-    """Move every `new` to its target; it may be repeated.
+def apply(fs: FileSystem, moves: tuple[Move, ...], *, is_first: bool = False) -> None:
+    """Move every `new` to its target; it may be repeated, and then `is_first` is false.
 
     Raises:
         OSError: If a move failed, or another process created a target meanwhile.
     """
     for move in moves:
         if not fs.exists(move.new):
+            if is_first:
+                raise FileNotFoundError(f"{move.new} is gone, which another landing has removed")
             continue
         if move.had_target and not fs.exists(move.old):
             fs.rename(move.target, move.old)

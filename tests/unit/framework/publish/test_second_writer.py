@@ -1,0 +1,191 @@
+"""A second landing comes between an operation of the first and the reply to it.
+
+The first one lives, and the second believes that it is gone, as after `--gone`. At each operation,
+also of those that only look, the reply is lost or not, and so are the checks after it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.contract.paths import parent
+from framework.errors import PublishError
+from framework.plan import Place
+from framework.publish import lock
+from framework.publish.journal import journal_location
+from framework.publish.processes import LockOwner, ProcessInfo
+from framework.publish.publication import publication, recover
+from framework.storage.filesystem import FileSystem
+from framework.storage.local import LocalFileSystem
+from tests.faulty import CHANGING
+
+DATE = "2024-05-15"
+FIRST, SECOND = LockOwner("run-1", "here", 1, 1_000_000), LockOwner("run-2", "here", 2, 2_000_000)
+LOOKING = ("exists", "read_bytes", "read_head", "names", "content")
+
+
+def look(pid: int) -> ProcessInfo | None:
+    """The first one's process looks dead."""
+    return ProcessInfo(2_000_000) if pid == 2 else None
+
+
+@pytest.fixture(autouse=True)
+def _other_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unseen(dict[str, str]):
+        def __contains__(self, _: object) -> bool:
+            return False
+
+    monkeypatch.setattr(lock, "_held", Unseen())
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+class Interrupted:
+    """A file system in which `meanwhile` happens after operation number `at`.
+
+    If `lost` is not None, the reply to it is lost, and so are those to so many operations after it.
+    """
+
+    def __init__(
+        self,
+        at: int,
+        lost: int | None,
+        meanwhile: Callable[[], None],
+        real: FileSystem | None = None,
+    ) -> None:
+        self.real = real or LocalFileSystem()
+        self.at = at
+        self.lost = lost
+        self.meanwhile = meanwhile
+        self.count = 0
+        self.hit = ""
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self.real, name)
+        if name not in (*CHANGING, *LOOKING):
+            return real
+
+        def call(location: str, *rest: Any) -> Any:
+            self.count += 1
+            if self.lost is not None and self.at < self.count <= self.at + self.lost:
+                raise OSError("no reply either")
+            try:
+                result = real(location, *rest)
+            finally:
+                if self.count == self.at:
+                    self.hit = f"{name} {location}"
+                    self.meanwhile()
+            if self.lost is not None and self.count == self.at:
+                raise OSError("no reply")
+            return result
+
+        return call
+
+
+class LikeHdfs(LocalFileSystem):
+    """It makes the folder of a file that is written."""
+
+    def write_atomic(self, location: str, data: bytes) -> None:
+        self.make_dirs(parent(location))
+        super().write_atomic(location, data)
+
+
+class Tables:
+    """A date in two tables."""
+
+    def __init__(self, root: Path) -> None:
+        self.targets = [root / table / f"biz_dt={DATE}" for table in "ab"]
+        self.places = [Place(target.as_posix()) for target in self.targets]
+        for target in self.targets:
+            self.fill(target, "old")
+
+    @staticmethod
+    def fill(folder: Path, text: str) -> None:
+        for part in range(2):
+            LocalFileSystem().create_exclusive((folder / f"part-{part}").as_posix(), text.encode())
+
+    def land(self, job_name: str, fs: FileSystem, me: LockOwner, text: str) -> str:
+        """Land, and return what is said if it fails."""
+        try:
+            with publication(fs, self.places, job_name, DATE, me, look) as current:
+                for folder in current.staging:
+                    self.fill(Path(folder), text)
+                current.commit()
+        except PublishError as error:
+            return str(error)
+        return ""
+
+    def content(self) -> set[str]:
+        return {
+            ", ".join(part.read_text() for part in sorted(target.glob("part-*")))
+            for target in self.targets
+        }
+
+
+def operations(root: Path) -> int:
+    fs = Interrupted(-1, None, lambda: None)
+    assert Tables(root).land("job", fs, FIRST, "first") == ""  # type: ignore[arg-type]
+    return fs.count
+
+
+@pytest.mark.parametrize("job_name", ["job", "other"])
+@pytest.mark.parametrize(
+    ("lost", "real"),
+    [
+        (None, LocalFileSystem()),
+        (None, LikeHdfs()),
+        (0, LikeHdfs()),
+        (1, LocalFileSystem()),
+        (10**6, LikeHdfs()),
+    ],
+    ids=["between", "between, hdfs", "reply lost, hdfs", "check lost", "all lost, hdfs"],
+)
+def test_what_a_second_landing_published_stays_whole(
+    tmp_path: Path, job_name: str, lost: int | None, real: FileSystem
+) -> None:
+    seen: set[str] = set()
+    # With every check lost too, the first can't know that it landed.
+    for at in range(1, operations(tmp_path / "count") + 1):
+        tables = Tables(tmp_path / str(at))
+        journal = journal_location(tables.places[0].target, "job", DATE)
+        said: list[str] = []
+        states: list[str] = []
+
+        def second(
+            tables: Tables = tables,
+            journal: str = journal,
+            said: list[str] = said,
+            states: list[str] = states,
+        ) -> None:
+            there = Path(journal).exists()
+            states.append(json.loads(Path(journal).read_bytes())["state"] if there else "none")
+            said.append(tables.land(job_name, LocalFileSystem(), SECOND, "second"))
+
+        fs = Interrupted(at, lost, second, real)
+        first_said = tables.land("job", fs, FIRST, "first")  # type: ignore[arg-type]
+        content = tables.content()
+        where = (fs.hit, states, said, first_said)
+        if said != [""]:
+            # It was refused; the date is whole once what is left is recovered.
+            assert "no reply" not in said[0], where
+            for job in {"job", job_name}:
+                location = journal_location(tables.places[0].target, job, DATE)
+                recover(LocalFileSystem(), location, SECOND, look)
+            assert tables.content() in ({"old, old"}, {"first, first"}), where
+        elif first_said:
+            assert content == {"second, second"}, where
+            seen.add("lost")
+        elif content == {"first, first"}:
+            # It locked the folders after the second had landed.
+            assert states == ["none"] or (job_name != "job" and states == ["staging"]), where
+        else:
+            # It had been noted as landed before, or the second finished its swap first.
+            assert content == {"second, second"}, where
+            assert states in (["done"], ["none"], ["swapping"]), where
+            seen.add("landed")
+    assert seen >= {"lost", "landed"}
