@@ -202,7 +202,7 @@ def test_a_source_that_disappears_while_it_is_read(home: Home) -> None:
 
     def create_exclusive(self: LocalFileSystem, location: str, data: bytes) -> Any:
         """The lock: Spark has looked at the source and not read it yet."""
-        home.source.unlink()
+        home.source.unlink(missing_ok=True)
         return real(self, location, data)
 
     with home.patch.context() as patch:
