@@ -1,11 +1,13 @@
-"""Columns by name, whatever characters the names hold."""
+"""Columns by name, whatever characters the names hold, and schemas."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column
+    from pyspark.sql import Column, SparkSession
+    from pyspark.sql.types import StructType
 
 
 def column(*path: str) -> Column:
@@ -18,3 +20,20 @@ def column(*path: str) -> Column:
 def quoted(name: str) -> str:
     """Quote a name for SQL."""
     return "`" + name.replace("`", "``") + "`"
+
+
+def schema_of(spark: SparkSession, ddl: str) -> StructType:
+    """Parse a schema in Spark's DDL, as its readers do.
+
+    Raises:
+        pyspark.errors.ParseException: If Spark can't parse it.
+    """
+    session: Any = spark
+    return as_struct(session._jvm.org.apache.spark.sql.types.StructType.fromDDL(ddl))
+
+
+def as_struct(schema: Any) -> StructType:
+    """Return a schema of the JVM as Python's."""
+    from pyspark.sql.types import StructType
+
+    return StructType.fromJson(json.loads(schema.json()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from framework.params_loader import load_params
 from framework.plan import Plan, PlannedSink, PlannedSource, plan_landing
 from framework.read.scan_metrics import Scans
 from framework.read.source_files import require_sources
+from framework.read.source_look import SourceLook
 from framework.read.sources import opened_sources, query
 from framework.session import (
     get_spark,
@@ -65,35 +66,46 @@ def run_landing() -> None:
 
 def _land_all(params: JobParams) -> None:
     dates = Dates(params.biz_dts)
-    plans: list[Plan] = []
+    plans: list[tuple[Plan, dict[str, SourceLook]]] = []
     for biz_dt in params.biz_dts:
         with dates.one(biz_dt):
             plan = plan_landing(params, biz_dt, base_location())
-            _require_sources(
-                RoutedFileSystem(), params, [s for s in plan.sources if is_local(s.location)]
-            )
-            plans.append(plan)
+            local = [each for each in plan.sources if is_local(each.location)]
+            plans.append((plan, _require_sources(RoutedFileSystem(), params, local)))
     if plans:
         with _session() as spark:
             _require_kudu_masters(spark, params)
-            for plan in plans:
+            for plan, looks in plans:
                 with dates.one(plan.biz_dt, lambda: is_running(spark)):
                     # Views, tables and settings of one date's HQL must not reach the next date.
                     if len(plans) == 1:
-                        _land_checked(spark, params, plan)
+                        _land_checked(spark, params, plan, looks)
                         continue
                     with tables_of_its_own(spark) if has_tables_of_run(spark) else nullcontext():
-                        _land_checked(session_of_its_own(spark), params, plan)
+                        _land_checked(session_of_its_own(spark), params, plan, looks)
     dates.raise_failed()
 
 
-def _land_checked(spark: SparkSession, params: JobParams, plan: Plan) -> None:
-    _require_all(spark, params, plan)
-    land_date(spark, params, plan)
+def _land_checked(
+    spark: SparkSession, params: JobParams, plan: Plan, local: Mapping[str, SourceLook]
+) -> None:
+    elsewhere = _require_all(spark, params, plan)
+    land_date(spark, params, plan, {**local, **elsewhere})
 
 
-def land_date(spark: SparkSession, params: JobParams, plan: Plan) -> report.LandingReport:
+def land_date(
+    spark: SparkSession,
+    params: JobParams,
+    plan: Plan,
+    looks: Mapping[str, SourceLook] | None = None,
+) -> report.LandingReport:
     """Land one date and report it.
+
+    Args:
+        spark: The session.
+        params: The job's parameters.
+        plan: The date's plan.
+        looks: The looks at the files of its views, which are not repeated; None if nobody looked.
 
     Raises:
         BadRecordsError: If too many records of a source do not fit its schema.
@@ -105,7 +117,7 @@ def land_date(spark: SparkSession, params: JobParams, plan: Plan) -> report.Land
     started_at, started = datetime.now(tz=timezone.utc), time.monotonic()
     log.info("%s %s: landing", params.job_name, plan.biz_dt)
     scans = Scans(spark)
-    with opened_sources(spark, plan, scans) as rejected:
+    with opened_sources(spark, plan, scans, looks or {}) as rejected:
         with scans.counted():
             result = query(spark, plan)
         loaded = load_sinks(spark, params, plan, result, rejected, scans)
@@ -137,8 +149,8 @@ def land_date(spark: SparkSession, params: JobParams, plan: Plan) -> report.Land
 
 def _require_sources(
     fs: RoutedFileSystem, params: JobParams, sources: Sequence[PlannedSource]
-) -> None:
-    require_sources(fs, sources, refuses_content=params.source_files_are_refused)
+) -> dict[str, SourceLook]:
+    return require_sources(fs, sources, refuses_content=params.source_files_are_refused)
 
 
 def _require_kudu_masters(spark: SparkSession, params: JobParams) -> None:
@@ -155,12 +167,13 @@ def _require_kudu_masters(spark: SparkSession, params: JobParams) -> None:
         raise ParamsError(f"{params.file}, job_master.context_params", problems)
 
 
-def _require_all(spark: SparkSession, params: JobParams, plan: Plan) -> None:
+def _require_all(spark: SparkSession, params: JobParams, plan: Plan) -> dict[str, SourceLook]:
     """Check what needs a session: sources on other file systems, variables of the HQL."""
     elsewhere = [each for each in plan.sources if not is_local(each.location)]
-    _require_sources(RoutedFileSystem(spark), params, elsewhere)
+    looks = _require_sources(RoutedFileSystem(spark), params, elsewhere)
     if plan.script:
         check_variables(spark, plan.script, plan.variables)
+    return looks
 
 
 @contextmanager

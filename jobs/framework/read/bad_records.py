@@ -14,6 +14,7 @@ from framework.params import BadRecords
 from framework.plan import PlannedSource
 from framework.read.null_tokens import RAW, read_records
 from framework.read.scan_metrics import Scans
+from framework.read.source_look import SourceLook
 from framework.read.strict_formats import PARSER_POLICY
 from framework.storage.filesystem import FileSystem
 from framework.writers import write_dataset
@@ -37,7 +38,12 @@ class Rejected:
 
 @contextmanager
 def fitting_records(
-    spark: SparkSession, planned: PlannedSource, bad_records: BadRecords, folder: str, scans: Scans
+    spark: SparkSession,
+    planned: PlannedSource,
+    bad_records: BadRecords,
+    folder: str,
+    scans: Scans,
+    look: SourceLook | None = None,
 ) -> Generator[tuple[DataFrame, Rejected]]:
     """Yield the rows of the records that fit, and the bad records.
 
@@ -51,7 +57,7 @@ def fitting_records(
     from pyspark.sql import functions
 
     is_bad = column(RAW).isNotNull()
-    rows = read_records(spark, planned, with_raw=True)
+    rows = read_records(spark, planned, with_raw=True, look=look)
     rows = rows.withColumn(_FILE, functions.when(is_bad, functions.input_file_name()))
     rows.persist()
     try:

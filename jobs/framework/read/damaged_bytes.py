@@ -16,8 +16,8 @@ from framework.contract.paths import is_local
 from framework.errors import SourceGoneError
 from framework.logging import get_logger
 from framework.plan import PlannedSource
-from framework.read.first_bytes import CODEC_SUFFIXES
-from framework.read.source_files import SourceLook
+from framework.read.file_listing import list_files
+from framework.read.packing import CODEC_SUFFIXES
 from framework.storage.filesystem import FileSystem
 
 _CHUNK_BYTES = 1 << 20
@@ -46,7 +46,7 @@ def damaged_files(fs: FileSystem, sources: Sequence[PlannedSource]) -> Iterator[
         given = {name.lower(): value for name, value in planned.source.options.items()}
         encoding = given.get("encoding") or given.get("charset") or "UTF-8"
         traces = _TRACES | (_JSON_TRACES if form is JSON else {})
-        for file in SourceLook(fs, planned).files.read:
+        for file in list_files(fs, planned.location, planned.source.options).read:
             suffix = next((end for end in CODEC_SUFFIXES if file.location.endswith(end)), "")
             if suffix in _OPENERS and _is_known(encoding):
                 try:

@@ -6,7 +6,6 @@ without its header line, would land under the wrong names.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from framework.errors import HeaderError
 from framework.read.header_text import HeaderText
-from framework.storage.file_heads import FileHeads, location_of
+from framework.read.opened_files import OpenedFiles
+from framework.storage.file_heads import AT_ONCE, FileHeads, location_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 # The option that says, if it is given, how Spark treats headers.
 ENFORCE = "enforceSchema"
 
-# Files read side by side, where each is a request to a server or a codec to set up.
-_AT_ONCE = 16
 _CORRUPT = "columnNameOfCorruptRecord"
 
 
@@ -45,40 +43,31 @@ class Layout:
     files: tuple[str, ...] | None
 
 
-def check_headers(
-    spark: SparkSession,
-    rows: DataFrame,
-    location: str,
-    options: Mapping[str, str],
-    *,
-    has_schema: bool,
-) -> None:
+def check_headers(opened: OpenedFiles, heads: FileHeads, *, has_schema: bool) -> None:
     """Refuse files whose header differs from the schema, or from each other without a schema.
 
     Raises:
         HeaderError: If a header differs in names, their order or their number.
         SourceGoneError: If a file disappeared.
     """
-    given = {name.lower(): value for name, value in options.items()}
+    given = {name.lower(): value for name, value in opened.options.items()}
     if given.get("header", "").lower() != "true" or ENFORCE.lower() in given:
         return
-    index = _file_index(rows)
-    files = _files(spark, index)
-    if not has_schema and len(files) <= 1:
+    if not has_schema and len(opened.urls) <= 1:
         return
-    headers = _read_headers(spark, files, options)
+    headers = _read_headers(opened, heads)
     if not headers:
         return
-    fold = _fold(spark)
+    fold = _fold(opened.rows.sparkSession)
     if has_schema:
-        wanted = tuple(field.name.strip() for field in _data_fields(spark, rows, index, options))
+        wanted = tuple(field.name.strip() for field in _data_fields(opened))
     else:
         wanted = headers[0].names
     other = [each for each in headers if _folded(each.names, fold) != _folded(wanted, fold)]
     if other:
         known = set(_folded(wanted, fold))
         raise HeaderError(
-            location,
+            opened.location,
             wanted if has_schema else None,
             [
                 _shown(each, "" if known & set(_folded(each.names, fold)) else _NO_HEADER)
@@ -90,14 +79,7 @@ def check_headers(
 _NO_HEADER = "shares no name with it, and may be a row of a file without a header"
 
 
-def layouts(
-    spark: SparkSession,
-    rows: DataFrame,
-    location: str,
-    options: Mapping[str, str],
-    *,
-    has_schema: bool,
-) -> list[Layout]:
+def layouts(opened: OpenedFiles, heads: FileHeads, *, has_schema: bool) -> list[Layout]:
     """Return the schemas that read each file of a source by the names in its own header.
 
     Columns of a file that the schema does not name get a name that no schema has, and are left out
@@ -109,13 +91,15 @@ def layouts(
     """
     from pyspark.sql.types import StringType, StructField, StructType
 
-    index, fold = _file_index(rows), _fold(spark)
-    headers = _read_headers(spark, _files(spark, index), options)
-    fields = _data_fields(spark, rows, index, options)
+    fold = _fold(opened.rows.sparkSession)
+    headers = _read_headers(opened, heads)
+    fields = _data_fields(opened)
     if headers and not has_schema:
         fields = [StructField(name, StringType()) for name in headers[0].names]
     names = {field.name for field in fields}
-    others = [] if not has_schema else [each for each in rows.schema if each.name not in names]
+    others = (
+        [] if not has_schema else [each for each in opened.rows.schema if each.name not in names]
+    )
     faults: list[str] = []
     found: list[Layout] = []
     for header in headers:
@@ -130,15 +114,10 @@ def layouts(
         ]
         found.append(Layout(StructType([*ordered, *others]), header.files))
     if faults:
-        raise HeaderError(location, [field.name for field in fields], faults, by_name=True)
+        raise HeaderError(opened.location, [field.name for field in fields], faults, by_name=True)
     if len(found) == 1:
         return [Layout(found[0].schema, None)]
     return found or [Layout(StructType([*fields, *others]), None)]
-
-
-def partition_names(rows: DataFrame) -> set[str]:
-    """Return the names of the columns that come from the names of folders."""
-    return set(_file_index(rows).partitionSchema().fieldNames())
 
 
 def of_files(rows: DataFrame, files: Sequence[str]) -> DataFrame:
@@ -159,14 +138,15 @@ def _name_faults(wanted: Mapping[str, StructField], places: Sequence[str]) -> st
     )  # fmt: skip
 
 
-def _read_headers(
-    spark: SparkSession, files: Sequence[str], options: Mapping[str, str]
-) -> list[Header]:
+def _read_headers(opened: OpenedFiles, heads: FileHeads) -> list[Header]:
     """Return the distinct headers, in the order of their first file; empty files have none."""
-    text, heads = HeaderText(spark, options), FileHeads(spark, options)
+    files = opened.urls
+    text = HeaderText(opened.rows.sparkSession, opened.options)
     slow = [url for url in files if not heads.is_quick(url)]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        read = dict(zip(slow, pool.map(partial(text.find, heads), slow), strict=True))
+    read: dict[str, str] = {}
+    if slow:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            read = dict(zip(slow, pool.map(partial(text.find, heads), slow), strict=True))
     by_text: dict[str, list[str]] = {}
     for url in files:
         found = read[url] if url in read else text.find(heads, url)
@@ -178,32 +158,13 @@ def _read_headers(
     return [Header(names, tuple(urls)) for names, urls in by_names.items()]
 
 
-def _file_index(rows: DataFrame) -> Any:
-    """Return Spark's list of a source's files, as it made it when the source was opened."""
-    frame: Any = rows
-    relation = frame._jdf.queryExecution().analyzed().collectLeaves().head()
-    if str(relation.nodeName()) == "LogicalRelation":
-        return relation.relation().location()
-    # A session may read csv by Spark's second interface for sources.
-    return relation.table().fileIndex()
-
-
-def _files(spark: SparkSession, index: Any) -> list[str]:
-    session: Any = spark
-    # As one text, since each item of a Java array would be a call.
-    mapper = session._jvm.com.fasterxml.jackson.databind.ObjectMapper()
-    # Sorted, as Spark lists folders side by side.
-    return sorted(json.loads(mapper.writeValueAsString(index.inputFiles())))
-
-
-def _data_fields(
-    spark: SparkSession, rows: DataFrame, index: Any, options: Mapping[str, str]
-) -> list[StructField]:
+def _data_fields(opened: OpenedFiles) -> list[StructField]:
     """Return the columns that are in the files: none of folders, none for bad records."""
-    given = {name.lower(): value for name, value in options.items()}
-    corrupt = given.get(_CORRUPT.lower()) or spark.conf.get(f"spark.sql.{_CORRUPT}")
-    left_out = {*index.partitionSchema().fieldNames(), corrupt}
-    return [field for field in rows.schema if field.name not in left_out]
+    given = {name.lower(): value for name, value in opened.options.items()}
+    conf = opened.rows.sparkSession.conf
+    corrupt = given.get(_CORRUPT.lower()) or conf.get(f"spark.sql.{_CORRUPT}")
+    left_out = {*opened.partition_names, corrupt}
+    return [field for field in opened.rows.schema if field.name not in left_out]
 
 
 def _fold(spark: SparkSession) -> Any:

@@ -7,24 +7,30 @@ Spark's own parser again, so that dates and numbers are read the same way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
-from framework.columns import column
+from framework.columns import column, schema_of
 from framework.contract.context_params import BY_NAME
 from framework.plan import PlannedSource
 from framework.read.exact_values import with_inexact_records, with_spare_digits, written_as
-from framework.read.headers import ENFORCE, layouts, of_files, partition_names
-from framework.read.open_source import read_source
+from framework.read.headers import ENFORCE, layouts, of_files
+from framework.read.open_source import open_source
+from framework.read.opened_files import OpenedFiles, partition_names
+from framework.read.source_look import SourceLook
 from framework.read.strict_formats import with_strict_formats
 from framework.secrets import resolved
+from framework.storage.file_heads import FileHeads
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
     from pyspark.sql.types import StructField, StructType
 
 RAW = "_raw_record"
+
+# Opens the source with a schema and options, by their names.
+_Open = Callable[..., "DataFrame"]
 
 _TEXTS = "_texts"
 _VALUES = "_values"
@@ -46,7 +52,13 @@ _BETWEEN = {
 }
 
 
-def read_records(spark: SparkSession, planned: PlannedSource, *, with_raw: bool) -> DataFrame:
+def read_records(
+    spark: SparkSession,
+    planned: PlannedSource,
+    *,
+    with_raw: bool,
+    look: SourceLook | None = None,
+) -> DataFrame:
     """Read a source lazily, except for the header if there is no schema.
 
     Args:
@@ -55,6 +67,7 @@ def read_records(spark: SparkSession, planned: PlannedSource, *, with_raw: bool)
         with_raw: Whether to add a last column RAW with the text of a record that does not fit the
             schema, else null. It needs a schema, and is right only if all columns are read, as
             Spark parses no others.
+        look: The look at its files, None if nobody looked.
     """
     from pyspark.sql import DataFrame
 
@@ -65,25 +78,30 @@ def read_records(spark: SparkSession, planned: PlannedSource, *, with_raw: bool)
     if source.columns:
         # Spark then takes cells by place and leaves the header unread.
         options[ENFORCE] = "true"
-    schema = spark.createDataFrame([], source.schema).schema if source.schema else None
+    schema = schema_of(spark, source.schema) if source.schema else None
+    read: _Open = partial(open_source, spark, source.format, planned.location)
     if source.columns != BY_NAME:
-        return _read(spark, planned, options, schema, with_raw=with_raw)
-    opened = read_source(spark, source.format, planned.location, schema=schema, options=options)
+        read = partial(read, look=look)
+        return _read(read, planned, options, schema, with_raw=with_raw)
+    rows = read(schema=schema, options=options, look=look)
+    given = resolved(options)
     found = layouts(
-        spark, opened, planned.location, resolved(options), has_schema=schema is not None
+        OpenedFiles(rows, planned.location, given),
+        FileHeads(spark, given, look.starts if look else None),
+        has_schema=schema is not None,
     )
     parts = [
-        _read(spark, planned, options, each.schema, with_raw=with_raw, files=each.files)
+        _read(read, planned, options, each.schema, with_raw=with_raw, files=each.files)
         for each in found
     ]
     # Each has the columns in its own order, and those that the schema does not name.
-    names = [*opened.columns, *([RAW] if with_raw else [])] if schema else parts[0].columns
+    names = [*rows.columns, *([RAW] if with_raw else [])] if schema else parts[0].columns
     selected = [part.select([column(name) for name in names]) for part in parts]
     return reduce(DataFrame.union, selected)
 
 
 def _read(
-    spark: SparkSession,
+    read: _Open,
     planned: PlannedSource,
     options: dict[str, str],
     schema: StructType | None,
@@ -109,7 +127,7 @@ def _read(
             options["columnPruning"] = "false"
             read_as = with_spare_digits(schema)
         read_as = StructType([*(read_as or schema), StructField(RAW, StringType())])
-    rows = read_source(spark, source.format, planned.location, schema=read_as, options=options)
+    rows = read(schema=read_as, options=options)
     # A record holds no columns of folders.
     in_folders = partition_names(rows) if with_raw or reparses else set[str]()
     if files is not None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from framework.columns import schema_of
 from framework.contract.context_params import spelled
 from framework.contract.formats import CSV, format_of
 from framework.contract.paths import base_location, for_spark, resolve
 from framework.params import table_options
 from framework.read.headers import check_headers
+from framework.read.opened_files import OpenedFiles
+from framework.read.source_look import SourceLook
 from framework.secrets import resolved
+from framework.storage.file_heads import FileHeads
 from framework.storage.partition_types import with_landed_types
 from framework.storage.patterns import as_read
 from framework.storage.routed import RoutedFileSystem
@@ -45,6 +49,24 @@ def read_source(
             `env:NAME` and that variable is not set.
         PartitionTypesError: If a file with the types of partition columns can't be read.
     """
+    return open_source(spark, format, path, schema=schema, options=options)
+
+
+def open_source(
+    spark: SparkSession,
+    format: str,
+    path: str,
+    *,
+    schema: str | StructType | None = None,
+    options: Mapping[str, str] | None = None,
+    look: SourceLook | None = None,
+) -> DataFrame:
+    """Read as read_source does, and check files that a landing's look at them left out.
+
+    Raises:
+        SourceFilesError: If such files can't be read as they are; names all.
+        SourceGoneError: If a file disappeared.
+    """
     # Scripts give values such as True, which Spark's reader takes too.
     given = spelled(resolved(options))
     reader = spark.read.format(format).options(**given)
@@ -56,8 +78,14 @@ def read_source(
     pattern, switches = as_read(RoutedFileSystem(spark), location)
     reader = reader.options(**switches)
     rows = reader.load(for_spark(pattern))
+    opened = OpenedFiles(rows, location, given)
+    heads = FileHeads(spark, given, look.starts if look else None)
+    if look:
+        look.check_others(opened, heads)
     if format_of(format) is CSV:
-        check_headers(spark, rows, location, given, has_schema=bool(schema))
+        check_headers(opened, heads, has_schema=bool(schema))
+    if format_of(format).is_text and not opened.partition_names:
+        return rows
     return with_landed_types(
         rows,
         location,
@@ -67,4 +95,5 @@ def read_source(
 
 
 def _names(spark: SparkSession, schema: str | StructType) -> list[str]:
-    return [name.lower() for name in spark.createDataFrame([], schema).columns]
+    parsed = schema_of(spark, schema) if isinstance(schema, str) else schema
+    return [name.lower() for name in parsed.names]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from framework.plan import Plan
 from framework.read.bad_records import Rejected, fitting_records
 from framework.read.null_tokens import read_records
 from framework.read.scan_metrics import Scans
+from framework.read.source_look import SourceLook
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -18,24 +19,34 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened_sources(
-    spark: SparkSession, plan: Plan, scans: Scans
+    spark: SparkSession, plan: Plan, scans: Scans, looks: Mapping[str, SourceLook]
 ) -> Generator[tuple[Rejected, ...]]:
     """Open the views for a block, and yield the bad records of sources that quarantine them.
 
+    Args:
+        spark: The session.
+        plan: The date's plan.
+        scans: The counter of the rows that are read.
+        looks: The looks at the files of the views, of those that were looked at.
+
     Raises:
         BadRecordsError: If too many records of a source do not fit its schema.
+        HeaderError: If the header of a CSV file is not the schema's.
+        SourceFilesError: If a source's files would be read as something else.
         SourceGoneError: If a source's file disappeared.
     """
     all_rejected: list[Rejected] = []
     with ExitStack() as stack:
         for planned in plan.sources:
-            bad_records = planned.source.bad_records
+            bad_records, look = planned.source.bad_records, looks.get(planned.view)
             if bad_records and planned.rejected:
-                fitting = fitting_records(spark, planned, bad_records, planned.rejected, scans)
+                fitting = fitting_records(
+                    spark, planned, bad_records, planned.rejected, scans, look
+                )
                 rows, rejected = stack.enter_context(fitting)
                 all_rejected.append(rejected)
             else:
-                rows = read_records(spark, planned, with_raw=False)
+                rows = read_records(spark, planned, with_raw=False, look=look)
             rows.createOrReplaceTempView(planned.view)
         yield tuple(all_rejected)
 

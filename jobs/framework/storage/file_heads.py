@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from framework.contract.paths import as_location, is_local
@@ -19,6 +19,8 @@ from framework.logging import get_logger
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# Files read side by side, where each is a request to a server or a codec to set up.
+AT_ONCE = 16
 
 # Hadoop picks the codec by the suffix, in lower case.
 _OPENERS: Mapping[str, Callable[[str, str], Any]] = {
@@ -29,31 +31,69 @@ _OPENERS: Mapping[str, Callable[[str, str], Any]] = {
 _DAMAGED = (OSError, EOFError, zlib.error)
 
 
+class Start(NamedTuple):
+    """The first bytes of a file, uncompressed; with `is_whole` there are no more."""
+
+    text: bytes
+    is_whole: bool
+
+
 class FileHeads:
-    """A reader of the first bytes of files, uncompressed, by the URLs that Spark gives.
+    """A reader of the first bytes of files by the URLs that Spark gives.
 
     Python opens local files, if it knows how they are compressed. All others are read through
     Hadoop in the driver's JVM, with the reader's options, which may hold a file system's
     credentials.
+
+    Args:
+        spark: The session.
+        options: The reader's options.
+        known: What was read of files before, by location; the caller may add to it.
     """
 
-    def __init__(self, spark: SparkSession, options: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        spark: SparkSession,
+        options: Mapping[str, str],
+        known: Mapping[str, Start] | None = None,
+    ) -> None:
         self._spark: Any = spark
         self._options = dict(options)
+        self._known = {} if known is None else known
 
     def is_quick(self, url: str) -> bool:
         """Return whether a file is read without the JVM."""
         location = location_of(url)
+        if location in self._known:
+            return True
         return is_local(location) and PurePosixPath(location).suffix in _OPENERS
 
-    def read(self, url: str, size: int) -> bytes:
-        """Return the first `size` bytes of a file, or all that it has.
+    def raw(self, url: str, size: int) -> bytes:
+        """Return the first `size` bytes of a file as it is stored.
 
         Raises:
             SourceGoneError: If the file is gone.
         """
-        if self.is_quick(url):
-            location = location_of(url)
+        location = location_of(url)
+        if not is_local(location):
+            return self._through_hadoop(url, size, unpacks=False)
+        try:
+            with Path(location).open("rb") as file:
+                return file.read(size)
+        except FileNotFoundError as error:
+            raise SourceGoneError(location) from error
+
+    def read(self, url: str, size: int) -> bytes:
+        """Return the first `size` bytes of a file, uncompressed, or all that it has.
+
+        Raises:
+            SourceGoneError: If the file is gone.
+        """
+        location = location_of(url)
+        start = self._known.get(location)
+        if start and (start.is_whole or len(start.text) >= size):
+            return start.text[:size]
+        if is_local(location) and PurePosixPath(location).suffix in _OPENERS:
             try:
                 with _OPENERS[PurePosixPath(location).suffix](location, "rb") as file:
                     return file.read(size)
@@ -62,9 +102,9 @@ class FileHeads:
             except _DAMAGED as error:
                 # Spark's codec decides, and names the fault as it would in its tasks.
                 get_logger("framework.file_heads").debug("%s: %s", location, error)
-        return self._through_hadoop(url, size)
+        return self._through_hadoop(url, size, unpacks=True)
 
-    def _through_hadoop(self, url: str, size: int) -> bytes:
+    def _through_hadoop(self, url: str, size: int, *, unpacks: bool) -> bytes:
         from py4j.protocol import Py4JJavaError
 
         java = self._java
@@ -76,7 +116,7 @@ class FileHeads:
                 raise SourceGoneError(location_of(url)) from error
             raise
         try:
-            codec = java.codecs.getCodec(path)
+            codec = java.codecs.getCodec(path) if unpacks else None
             content = stream if codec is None else codec.createInputStream(stream)
             return bytes(java.to_bytes(java.bounded(content, size)))
         finally:

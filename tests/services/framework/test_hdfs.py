@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 import uuid
@@ -16,13 +17,20 @@ from pyspark.java_gateway import launch_gateway
 
 from framework import landing
 from framework.contract.paths import join
-from framework.errors import EmptyResultError, LockedError, PublishError
+from framework.errors import (
+    EmptyResultError,
+    HeaderError,
+    LockedError,
+    PublishError,
+    SourceFilesError,
+)
 from framework.params_loader import parse_params
 from framework.plan import Place, plan_landing
 from framework.publish import lock
 from framework.publish.journal import Journal, journal_location
 from framework.publish.processes import LockOwner, psutil_probe, this_process
 from framework.publish.publication import publication, recover
+from framework.read import file_listing
 from framework.storage.filesystem import FileSystem
 from framework.storage.hadoop import HadoopFileSystem
 from tests.faulty import FaultyFileSystem, Killed
@@ -260,6 +268,40 @@ def test_a_job_lands_replaces_and_lands_nothing_when_it_may(
     assert land(b"id\n", allow_empty=True) == 0
     assert rows() == []
     assert fs.names(join(root, "out/t")) == ["_replaced", f"biz_dt={DATE}"]
+
+
+@pytest.mark.parametrize("listed", [256, 2])
+def test_first_bytes_and_headers_of_every_file(
+    spark: SparkSession, fs: FileSystem, root: str, monkeypatch: pytest.MonkeyPatch, listed: int
+) -> None:
+    """Whether the landing lists all files itself, or leaves most of them to Spark's listing."""
+    monkeypatch.setattr(file_listing, "_MOST_FILES_ELSEWHERE", listed)
+    given: dict[str, Any] = {"format": "csv", "path": "in", "options": {"header": True}}
+    given["schema"] = "id STRING, name STRING"
+
+    def land(**files: bytes) -> list[tuple[str, str]]:
+        for name, data in files.items():
+            location = join(root, "in", name.replace("_", "."))
+            fs.delete(location)
+            fs.create_exclusive(location, data)
+        params = parse_params(document(sources=[given]), "p.json")
+        landing._land_checked(spark, params, plan_landing(params, params.biz_dt, root), {})
+        rows = spark.read.orc(join(root, "out/t")).orderBy("id").collect()
+        return [(row.id, row.name) for row in rows]
+
+    text = b"id,name\n%d,Ann\n"
+    good = {f"{name}_csv": text % number for number, name in enumerate("abcd")}
+    packed = gzip.compress(text % 9)
+    assert land(**good, e_csv_gz=packed) == [(str(n), "Ann") for n in (0, 1, 2, 3, 9)]
+    with pytest.raises(SourceFilesError) as refused:
+        land(c_csv=packed, d_csv="id,name\n3,Bö\n".encode("utf-16"))
+    assert refused.value.faults == (
+        f"row1: {root}/in/c.csv is gzip, which its name does not say: name it .gz",
+        f"row1: {root}/in/d.csv is UTF-16LE: give the source the options encoding: UTF-16 and "
+        "multiLine: true",
+    )
+    with pytest.raises(HeaderError, match=r"/in/d\.csv and 1 more: name, id\n"):
+        land(c_csv=text % 2, d_csv=b"name,id\nAnn,3\n", e_csv_gz=gzip.compress(b"name,id\n"))
 
 
 KILLING = """

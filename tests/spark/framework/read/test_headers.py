@@ -249,10 +249,17 @@ def test_readers_of_scripts_compare_headers_too(
 
 def test_a_file_that_goes_before_its_header_is_read(home: Home) -> None:
     from framework.read.headers import check_headers
+    from framework.read.opened_files import OpenedFiles
+    from framework.storage.file_heads import FileHeads
 
-    home.source(SWAPPED)
-    file = home.root / "in" / f"{DATE}.csv"
-    rows = home.spark.read.schema(SCHEMA).csv(file.as_uri())
-    file.unlink()
-    with pytest.raises(SourceGoneError, match=file.name):
-        check_headers(home.spark, rows, "in", {"header": "true"}, has_schema=True)
+    # Spark lists the files of folders that are columns.
+    files = [home.root / "in" / f"day={day}" / "a.csv" for day in (1, 2)]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_text(SWAPPED)
+    options = {"header": "true"}
+    rows = home.spark.read.schema(SCHEMA).csv((home.root / "in").as_uri())
+    files[1].unlink()
+    opened = OpenedFiles(rows, (home.root / "in").as_posix(), options)
+    with pytest.raises(SourceGoneError, match=r"day=2/a\.csv"):
+        check_headers(opened, FileHeads(home.spark, options), has_schema=True)

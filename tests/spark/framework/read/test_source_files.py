@@ -15,9 +15,12 @@ from framework import landing
 from framework.errors import (
     EmptyResultError,
     FrameworkError,
+    HeaderError,
     SourceFilesError,
     SourceNotFoundError,
 )
+from framework.read import file_listing
+from framework.storage import file_heads
 from tests.landing_home import Home
 from tests.samples import DATE, document
 
@@ -181,6 +184,65 @@ def test_content_that_a_filter_on_times_may_leave_out_is_only_warned_of(
     files = {"in/a.csv": TEXT.encode("latin-1")}
     options = {"header": "true", "modifiedBefore": "2000-01-01T00:00:00"}
     assert land(files, "in", allow_empty=True, options=options) == []
+
+
+def test_content_that_a_filter_on_times_leaves_in_is_refused(land: Land, home: Home) -> None:
+    files = {"in/a.csv": TEXT.encode("latin-1")}
+    options = {"modifiedAfter": "2000-01-01T00:00:00"}
+    found = refusal(SourceFilesError, land, files, options=options)
+    assert "in/a.csv is not UTF-8, from character 18 on" in found
+
+
+@pytest.mark.parametrize(
+    ("form", "good", "bad", "expected"),
+    [
+        ("csv", TEXT.encode(), gzip.compress(TEXT.encode()), "is gzip, which its name does not"),
+        ("json", LINES.encode(), LINES.encode("utf-16"), "is UTF-16LE: "),
+        ("json", LINES.encode(), b"{}", "is empty but for {}"),
+        ("text", TEXT.encode(), TEXT.encode("latin-1"), "is not UTF-8, from character 18 on"),
+    ],
+)
+def test_files_that_only_spark_lists_are_looked_at_too(
+    land: Land,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+    good: bytes,
+    bad: bytes,
+    expected: str,
+) -> None:
+    monkeypatch.setattr(file_listing, "_MOST_FILES", 2)
+    files = {"in/a.x": good, "in/b.x": good, "in/c.x": bad, "in/d.x": good, "in/e.x": bad}
+    schema = "value STRING" if form == "text" else SCHEMA
+    found = refusal(SourceFilesError, land, files, format=form, schema=schema)
+    folder = (home.root / "in").as_posix()
+    first, *lines = found.splitlines()
+    assert first.startswith("2 of the sources' files can't be read as they are; nothing was")
+    for name, line in zip("ce", lines, strict=True):
+        assert line.startswith(f"  - row1: {folder}/{name}.x {expected}")
+    assert not (home.root / "out").exists()
+
+
+def test_headers_of_files_that_only_spark_lists(
+    land: Land, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_listing, "_MOST_FILES", 2)
+    files = {f"in/{name}.csv": TEXT.encode() for name in "abcd"}
+    assert land(files, hql="SELECT DISTINCT * FROM row1") == ROWS
+    found = refusal(HeaderError, land, {"in/d.csv": b"name,id\nAnn,1\n"})
+    assert f"  - {(home.root / 'in/d.csv').as_posix()}: name, id" in found
+
+
+def test_the_first_bytes_are_read_once_for_the_header_too(
+    land: Land, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> bytes:
+        raise AssertionError("read again")
+
+    monkeypatch.setattr(file_heads.FileHeads, "_through_hadoop", fail)
+    monkeypatch.setattr(file_heads, "_OPENERS", {})
+    packed = gzip.compress(b"id,name\n")
+    assert land({"in/a.csv": TEXT.encode(), "in/b.csv.gz": packed}) == ROWS
 
 
 def test_a_hidden_folder_on_the_way(land: Land, home: Home) -> None:
