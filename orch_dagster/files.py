@@ -1,10 +1,11 @@
-"""Write files whole or not at all."""
+"""Write files whole or not at all, and create folders and files for their owner alone."""
 
 from __future__ import annotations
 
 import errno
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 # About what a database file grows by.
@@ -16,11 +17,37 @@ _REMEDIES = {
     errno.EACCES: "give this user the right to write there",
     errno.EPERM: "give this user the right to write there",
 }
+STATE_DIR = ".orch"
+"""The folder of ORCH_HOME that holds the embedded store, the snapshot and Dagster's instance."""
+
+
+def make_private(folder: Path) -> None:
+    """Create a folder for its owner alone, whatever the umask; one that is there stays as it is.
+
+    Missing folders above it are created too; those from STATE_DIR on are private as well.
+    """
+    if folder.is_dir():
+        return
+    if STATE_DIR in folder.parent.parts:
+        make_private(folder.parent)
+    else:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def create_private(file: Path) -> None:
+    """Create an empty file for its owner alone, whatever the umask, unless it is there.
+
+    Where it can't be created nothing happens: what opens it next says why.
+    """
+    make_private(file.parent)
+    with suppress(OSError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a file whole or not at all, readable by its owner only on systems with modes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     # mkstemp makes the file with mode 0600.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

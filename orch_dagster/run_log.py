@@ -18,6 +18,7 @@ from pathlib import Path
 from framework.contract.append import is_full, open_append, write_all
 from framework.contract.log_line import format_line
 from framework.contract.params_file import WAREHOUSE_SUFFIX
+from orch_dagster.files import make_private
 
 # Polled, as every system reports a growing file in another way.
 _LOOK_EVERY_S = 0.5
@@ -73,7 +74,7 @@ class RunLog:
 
     def __init__(self, path: Path, max_bytes: int = 0) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         self._file = open_append(str(path))
         self._max_bytes = max_bytes
         self._unkept = Unkept(max_bytes)

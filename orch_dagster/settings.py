@@ -16,6 +16,7 @@ from framework.contract.business_dates import date_fault
 from framework.contract.secret_names import KEY_PATTERNS
 from framework.contract.system_settings import is_time_zone
 from orch_dagster.errors import SettingsError
+from orch_dagster.files import STATE_DIR
 from orch_dagster.referenced_files import ReferencedFiles
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -214,7 +215,7 @@ class Settings(BaseSettings):
     @property
     def state_dir(self) -> Path:
         """Return the folder of the embedded store, the snapshot and Dagster's instance."""
-        return self.home / ".orch"
+        return self.home / STATE_DIR
 
     @property
     def dagster_home(self) -> Path:

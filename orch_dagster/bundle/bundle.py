@@ -14,7 +14,7 @@ from orch_dagster.control.records import JobDependency, ProcessControl, SysParam
 from orch_dagster.control.stored_rows import BadRow
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.errors import NotReadyError
-from orch_dagster.files import write_atomically
+from orch_dagster.files import make_private, write_atomically
 from orch_dagster.registry.jobs import JobSpec
 
 
@@ -223,7 +223,8 @@ def run_folder(params_dir: Path, run_id: str) -> Path:
     Only its owner can read it, as messages are not redacted yet.
     """
     folder = params_dir / run_id
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(params_dir)
+    make_private(folder)
     return folder
 
 

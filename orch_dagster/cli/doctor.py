@@ -17,7 +17,7 @@ from framework.contract.visible import visible
 from orch_dagster.cli.arguments import as_json
 from orch_dagster.cli.output import console, print_json
 from orch_dagster.cli.setting_check import setting_check
-from orch_dagster.control.connect import opened_store
+from orch_dagster.control.connect import opened_store, store_file
 from orch_dagster.control.kudu.diagnose import diagnose
 from orch_dagster.control.kudu.store import KuduStore
 from orch_dagster.control.records import SysParam, read_records
@@ -39,7 +39,7 @@ from orch_dagster.toolchain.find import (
     missing_windows_tools,
     read_spark_defaults,
 )
-from orch_dagster.toolchain.folder_check import folder_faults
+from orch_dagster.toolchain.folder_check import folder_faults, open_to_others
 
 _STYLES = {"ok": "green", "warning": "yellow", "missing": "red"}
 
@@ -84,6 +84,7 @@ def examine(settings: Settings) -> Iterator[Check]:
         yield Check("Folders", "missing", problem)
     if fault := write_fault(settings.home):
         yield Check("Folders", "missing", fault)
+    yield from _rights(settings)
     yield from _store(settings)
     yield from _spark_values(settings)
     yield from _registry(settings)
@@ -104,6 +105,22 @@ def _java_text() -> str:
 def _spark_text() -> str:
     spark = find_spark(os.environ)
     return f"{spark.version} at {spark.home} (by {spark.source})"
+
+
+def _rights(settings: Settings) -> Iterator[Check]:
+    if sys.platform == "win32":
+        text = "not checked on Windows: give ORCH_HOME itself to the user of Dagster alone"
+        yield Check("Rights", "ok", text)
+        return
+    folders = (settings.state_dir, settings.params_dir, settings.logs_dir)
+    database = store_file(settings)
+    problems = list(open_to_others(folders, [database] if database else []))
+    for problem in problems:
+        yield Check("Rights", "warning", problem)
+    if not problems:
+        yield Check(
+            "Rights", "ok", ".orch/, params/, logs/ and the control store's file are private"
+        )
 
 
 def _store(settings: Settings) -> Iterator[Check]:

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from orch_dagster.files import make_private
 from orch_dagster.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +23,6 @@ def opened_instance(settings: Settings) -> Generator[DagsterInstance]:
 
     wait_for_sqlite_locks()
     os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home))
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    make_private(settings.dagster_home)
     with dg.DagsterInstance.get() as instance:
         yield instance

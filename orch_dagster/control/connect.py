@@ -30,6 +30,16 @@ def opened_store(settings: Settings) -> Generator[ControlStore]:
         yield store
 
 
+def store_file(settings: Settings) -> Path | None:
+    """Return the file of a store in SQLite, None for any other store."""
+    try:
+        parsed = make_url(settings.control_url)
+    except (ArgumentError, ValueError):
+        return None
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return settings.home / str(parsed.database) if is_file else None
+
+
 def open_store(url: str, home: Path) -> ControlStore:
     """Return the store of a URL; it connects at its first call.
 

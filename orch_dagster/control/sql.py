@@ -33,6 +33,7 @@ from orch_dagster.control.tables import (
     to_micros,
 )
 from orch_dagster.errors import PermanentStoreError
+from orch_dagster.files import create_private
 
 # SQLite allows 32,766 variables in a statement; the widest table has 12 columns.
 _ROWS_PER_STATEMENT = 1_000
@@ -96,7 +97,7 @@ class SqlStore(ControlStore):
     @override
     def ensure_tables(self) -> list[str]:
         if self._url.get_backend_name() == "sqlite" and self._url.database:
-            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+            create_private(Path(self._url.database))
         done: list[str] = []
         with self._begin(write=True) as connection:
             inspector = sa.inspect(connection)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from orch_dagster.files import make_private
 from orch_dagster.local_kudu.daemons import find_process, poll, running_of, spawn, stop
 from orch_dagster.local_kudu.errors import LocalKuduError
 from orch_dagster.local_kudu.place import Place, place_of
@@ -142,7 +143,7 @@ def unpack(jar: Path, folder: Path) -> None:
     Raises:
         LocalKuduError: If the artifact is incomplete, or the disk is full.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_private(folder.parent)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpack-") as scratch:
         try:
             with zipfile.ZipFile(jar) as archive:
@@ -271,7 +272,7 @@ def _alone(place: Place) -> Generator[None]:
     # Windows has no fcntl, and no daemons of Kudu either.
     import fcntl
 
-    place.root.mkdir(parents=True, exist_ok=True)
+    make_private(place.root)
     with (place.root / "lock").open("w") as lock:
 
         def is_acquired() -> bool:

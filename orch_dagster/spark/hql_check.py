@@ -16,7 +16,7 @@ from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
 from orch_dagster.errors import OrchError
-from orch_dagster.files import write_atomically
+from orch_dagster.files import make_private, write_atomically
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import Platform, SubmitRequest, build_command
 from orch_dagster.spark.deployment import DEPLOY_MODE, MASTER
@@ -55,7 +55,7 @@ def check_hql(
         HqlCheckError: If the process failed.
         SparkError: If Java or Spark is missing.
     """
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    make_private(settings.state_dir)
     with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="check-") as folder:
         file = Path(folder) / "asked.json"
         documents = [json.loads(bundle.to_json()) for bundle in bundles]

@@ -10,6 +10,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from orch_dagster.files import make_private
 from orch_dagster.toolchain.errors import PackageMissingError
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -74,7 +75,7 @@ def _zip_bytes(package: Path) -> bytes:
 
 
 def _write_once(target: Path, data: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_private(target.parent)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -21,7 +21,7 @@ from framework.contract import variables
 from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
 from orch_dagster.errors import OrchError
-from orch_dagster.files import write_atomically
+from orch_dagster.files import make_private, write_atomically
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, build_command
@@ -134,7 +134,7 @@ class Recovery:
             "gone_hosts": self.gone_hosts,
             "with_session": properties is not None,
         }
-        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
+        make_private(self.settings.state_dir)
         with tempfile.TemporaryDirectory(dir=self.settings.state_dir, prefix="recover-") as folder:
             file = Path(folder) / "asked.json"
             write_atomically(file, json.dumps(request))

@@ -1,10 +1,13 @@
-"""Find the characters in a folder's path that Spark, Hadoop or Dagster take for something else."""
+"""Check the folders of a home: signs in their paths that Spark or Dagster misreads, and rights."""
 
 from __future__ import annotations
 
 import re
+import shlex
+import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Literal
 
 from orch_dagster.errors import SettingsError
@@ -69,6 +72,27 @@ def folder_faults(settings: Settings, platform: str = sys.platform) -> Iterator[
                 f"{variable}: {path!r} {fault}, which Spark or Dagster takes for something else "
                 f"than a name: choose a folder without"
             )
+
+
+def open_to_others(folders: Iterable[Path], files: Iterable[Path]) -> Iterator[str]:
+    """Yield a sentence for each of these, if it is there, that other users of the machine can use.
+
+    Always empty on Windows, where a folder inherits who may use it.
+    """
+    if sys.platform == "win32":
+        return
+    for paths, right in ((folders, "700"), (files, "600")):
+        for path in paths:
+            try:
+                mode = stat.S_IMODE(path.stat().st_mode)
+            except OSError:
+                # Missing, or out of this user's reach: other checks name it.
+                continue
+            if mode & 0o077:
+                yield (
+                    f"other users may read or change {path} (mode {mode:o}), which holds what only "
+                    f"its owner should see: chmod {right} {shlex.quote(str(path))}"
+                )
 
 
 def check_folders(settings: Settings) -> None:

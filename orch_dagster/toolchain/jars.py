@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
+from orch_dagster.files import make_private
 from orch_dagster.toolchain.errors import JarError
 from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
 
@@ -98,7 +99,7 @@ def fetch_artifact(artifact: Artifact, folder: Path, environ: Mapping[str, str])
     ivy = next(iter(sorted((spark.home / "jars").glob("ivy-*.jar"))), None)
     if ivy is None:
         raise JarError(f"{spark.home / 'jars'} has no ivy-*.jar to fetch jars with; {by_hand}")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
         module = Path(scratch) / "ivy.xml"
         module.write_text(_ivy_module(artifact), encoding="utf-8")

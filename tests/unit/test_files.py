@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from orch_dagster.files import write_atomically
+from orch_dagster.bundle.bundle import run_folder
+from orch_dagster.control.connect import open_store
+from orch_dagster.files import make_private, write_atomically
+from orch_dagster.run_log import RunLog
+from orch_dagster.settings import Settings
 
 
 def test_the_text_in_utf_8_with_its_own_line_ends(tmp_path: Path) -> None:
@@ -28,6 +33,47 @@ def test_only_the_owner_reads_it(tmp_path: Path) -> None:
     write_atomically(path, "new")
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.fixture
+def no_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+@pytest.mark.usefixtures("no_umask")
+def test_a_home_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    settings = Settings(home=home)  # pyright: ignore[reportCallIssue]
+    make_private(settings.dagster_home / "storage")
+    store = open_store(settings.control_url, home)
+    store.ensure_tables()
+    store.close()
+    run_folder(settings.params_dir, "run-1")
+    RunLog(settings.logs_dir / "job.log").close()
+
+    modes = {
+        path.relative_to(home).as_posix(): f"{stat.S_IMODE(path.stat().st_mode):o}"
+        for path in home.rglob("*")
+    }
+    assert modes == {
+        ".orch": "700",
+        ".orch/dagster": "700",
+        ".orch/dagster/storage": "700",
+        ".orch/control.db": "600",
+        "params": "700",
+        "params/run-1": "700",
+        "logs": "700",
+        "logs/job.log": "600",
+    }
+    # What is landed there is for others to read.
+    assert stat.S_IMODE(home.stat().st_mode) == 0o777
+    # Somebody may have opened a folder on purpose.
+    settings.logs_dir.chmod(0o750)
+    make_private(settings.logs_dir)
+    assert stat.S_IMODE(settings.logs_dir.stat().st_mode) == 0o750
 
 
 def test_a_write_that_fails_leaves_the_old_text_and_nothing_else(tmp_path: Path) -> None:

@@ -43,12 +43,12 @@ if sys.platform == "win32":
 else:
 
     def open_append(path: str) -> int:
-        """Open `path` for appending and return its descriptor.
+        """Open `path` for appending, created for its owner alone, and return its descriptor.
 
         Raises:
             OSError: If the file can't be opened.
         """
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def is_full(descriptor: int, max_bytes: int) -> bool:

@@ -40,6 +40,7 @@ from orch_dagster.defs.step.message_file import MessageFile, context_injector
 from orch_dagster.defs.step.metadata import job_metadata
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import PermanentStoreError, TransientStoreError
+from orch_dagster.files import make_private
 from orch_dagster.run_log import Unkept
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.spark.command import with_warehouse
@@ -197,7 +198,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
         """
         stop = current_stop()
         work_dir = settings.state_dir / "work"
-        work_dir.mkdir(parents=True, exist_ok=True)
+        make_private(work_dir)
         reader = MessageFile(submission.messages, submission.on_message, submission.mask)
         with ExitStack() as stack:
             session = stack.enter_context(_pipes_session(context, reader, submission.extras))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,24 @@ class TestDoctor:
 
         assert found["Control store"][0][0] == "ok"
         assert found["Registry"] == [("ok", "valid jobs: 1")]
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+    def test_what_other_users_may_see(self, sample: Path) -> None:
+        (sample / "logs").mkdir()
+        (sample / "logs").chmod(0o755)
+        database = sample / ".orch" / "control.db"
+        database.chmod(0o640)
+        rights = self.states(orch("doctor", "--json"))["Rights"]
+
+        assert [state for state, _ in rights] == ["warning", "warning"]
+        assert rights[0][1].endswith(
+            f"(mode 755), which holds what only its owner should see: chmod 700 {sample / 'logs'}"
+        )
+        assert rights[1][1].endswith(f"chmod 600 {database}")
+        (sample / "logs").chmod(0o700)
+        database.chmod(0o600)
+        ((state, text),) = self.states(orch("doctor", "--json"))["Rights"]
+        assert (state, "are private" in text) == ("ok", True)
 
     def test_the_defaults_of_spark_and_who_replaces_them(
         self, there: ControlStore, sample: Path, monkeypatch: pytest.MonkeyPatch
