@@ -153,8 +153,8 @@ def _spark_values(settings: Settings) -> Iterator[Check]:
         return
     for default in SPARK_DEFAULTS:
         value, source = default.value, "the default of every run"
-        if default.is_local_only:
-            source += " with a local master"
+        if default.masters:
+            source += f" with a master {default.masters_text}"
         if default.name in of_spark:
             value, source = of_spark[default.name], "spark-defaults.conf"
         text = f"{default.name} is {value}, {source}"

@@ -12,6 +12,8 @@ from urllib.parse import quote
 from framework.contract import variables
 from framework.contract.spark_defaults import (
     JVM_TIME_ZONE,
+    LOCAL_IP,
+    LOOPBACK,
     PYTHON_TIME_ZONE,
     TIME_ZONE,
     spark_defaults,
@@ -69,6 +71,7 @@ class SubmitRequest:
         tags: More YARN tags, after the run's id.
         default_master: The master where neither the job nor spark-defaults.conf names one.
         log_config: The log4j file of a driver that runs here; None for Spark's own.
+        local_ip: The SPARK_LOCAL_IP of the environment, '' if it has none.
     """
 
     spark_home: str
@@ -100,6 +103,7 @@ class SubmitRequest:
     default_master: str = DEFAULT_MASTER
     log_config: str | None = None
     log_max_bytes: int = 0
+    local_ip: str = ""
 
 
 @dataclass(frozen=True)
@@ -293,6 +297,8 @@ def _environment(request: SubmitRequest, deployment: Deployment) -> dict[str, st
     }
     if deployment.is_cluster:
         return env
+    if deployment.is_local and not request.local_ip:
+        env[LOCAL_IP] = LOOPBACK
     env |= {
         _TIME_ZONE: _python_zone(request),
         **request.variables,

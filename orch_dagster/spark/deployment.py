@@ -37,6 +37,11 @@ class Deployment:
     deploy_mode: str
 
     @property
+    def is_local(self) -> bool:
+        """True if driver and executors are one process of this machine."""
+        return self.master.startswith("local")
+
+    @property
     def is_yarn(self) -> bool:
         """True if YARN runs the executors."""
         return self.master == "yarn"

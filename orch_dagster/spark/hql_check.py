@@ -12,6 +12,7 @@ from typing import cast
 
 from framework.contract.hql_finding import HqlFinding
 from framework.contract.paths import as_location, for_spark
+from framework.contract.spark_defaults import LOCAL_IP
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
@@ -102,4 +103,5 @@ def _request(file: Path, settings: Settings, environ: Mapping[str, str]) -> Subm
         properties_file=str(file.with_suffix(PROPERTIES_SUFFIX)),
         spark_properties={**_PROPERTIES, "spark.sql.warehouse.dir": warehouse},
         spark_defaults=read_spark_defaults(spark, environ),
+        local_ip=environ.get(LOCAL_IP, ""),
     )

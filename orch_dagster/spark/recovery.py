@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from framework.contract import variables
+from framework.contract.spark_defaults import LOCAL_IP
 from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
 from orch_dagster.errors import OrchError
@@ -204,6 +205,7 @@ class Recovery:
             spark_properties={**properties, **secrets},
             secret_properties=frozenset(secrets),
             spark_defaults=read_spark_defaults(spark, self.environ),
+            local_ip=self.environ.get(LOCAL_IP, ""),
         )
         return build_command(request, cast(Platform, sys.platform))
 

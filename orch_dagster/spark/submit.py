@@ -11,6 +11,7 @@ from typing import cast
 
 from framework.contract.formats import KUDU, format_of
 from framework.contract.secret_names import is_secret
+from framework.contract.spark_defaults import LOCAL_IP
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.kudu.address import parse_address
@@ -180,6 +181,7 @@ def _common_request(settings: Settings, environ: Mapping[str, str]) -> SubmitReq
         properties_file="",
         spark_defaults=read_spark_defaults(spark, environ),
         log_config=_log_config(settings, spark, environ),
+        local_ip=environ.get(LOCAL_IP, ""),
         py_files=(str(framework_archive(settings.jobs_dir, cache)), str(pipes_archive(cache))),
     )
 

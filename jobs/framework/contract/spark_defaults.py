@@ -15,6 +15,12 @@ PYTHON_TIME_ZONE = "spark.executorEnv.TZ"
 JVM_TIME_ZONE = f"-Duser.timezone={TIME_ZONE}"
 """The Java option for what ignores the session's zone: ORC's times, JDBC drivers, java.util."""
 
+LOCAL_IP = "SPARK_LOCAL_IP"
+"""The variable by which Spark chooses the address on which its driver and its UI listen."""
+
+LOOPBACK = "127.0.0.1"
+"""The value of LOCAL_IP with a local master, whose driver nobody else has to reach."""
+
 
 @dataclass(frozen=True)
 class SparkDefault:
@@ -24,13 +30,18 @@ class SparkDefault:
         name: The property.
         value: Its value.
         text: Its effect.
-        is_local_only: Whether it holds for masters `local[..]` only.
+        masters: The beginnings of the masters that it holds for; none for every master.
     """
 
     name: str
     value: str
     text: str
-    is_local_only: bool = False
+    masters: tuple[str, ...] = ()
+
+    @property
+    def masters_text(self) -> str:
+        """Return the masters that it holds for, as the reference shows them."""
+        return ", ".join(f"{each}…" for each in self.masters) or "all"
 
 
 SPARK_DEFAULTS: Sequence[SparkDefault] = (
@@ -60,12 +71,22 @@ SPARK_DEFAULTS: Sequence[SparkDefault] = (
         "spark.sql.shuffle.partitions",
         "4",
         "Spark's 200 are for clusters; on one machine they only cost time",
-        is_local_only=True,
+        masters=("local",),
+    ),
+    SparkDefault(
+        "spark.ui.enabled",
+        "false",
+        "Spark's UI asks nobody for a password and listens on every address of the driver's host; "
+        "with a local master it listens on that host's loopback alone, on YARN behind its proxy",
+        masters=("spark://", "k8s://", "mesos://"),
     ),
 )
 
 
 def spark_defaults(master: str) -> dict[str, str]:
     """Return the default properties of a session with this master, by name."""
-    is_local = master.startswith("local")
-    return {each.name: each.value for each in SPARK_DEFAULTS if is_local or not each.is_local_only}
+    return {
+        each.name: each.value
+        for each in SPARK_DEFAULTS
+        if not each.masters or master.startswith(each.masters)
+    }

@@ -126,6 +126,7 @@ class Told:
         self.home = home
         self.shown = home.folder.parent / "shown"
         self.argv: set[str] = set()
+        self.listening: set[str] = set()
         with subprocess.Popen(
             ["orch", "run", JOB, "--biz-dt", BIZ_DT],
             env=home.environ,
@@ -149,6 +150,12 @@ class Told:
             for process in psutil.Process(orch.pid).children(recursive=True):
                 try:
                     self.argv.add("\0".join(process.cmdline()))
+                    if is_told:
+                        self.listening |= {
+                            each.laddr.ip
+                            for each in process.net_connections("inet")
+                            if each.status == psutil.CONN_LISTEN
+                        }
                 except psutil.Error:
                     continue
             if is_told:
@@ -213,6 +220,11 @@ def test_spark_says_that_it_hides_them(told: Told) -> None:
     events = "".join(path.read_text() for path in (told.shown / "events").iterdir())
     assert CODE_KEY in events
     assert "SparkListenerSQLExecutionStart" in events
+
+
+def test_its_ui_is_for_the_machine_alone(told: Told) -> None:
+    assert told.listening
+    assert {ip.removeprefix("::ffff:") for ip in told.listening} == {"127.0.0.1"}
 
 
 def test_what_it_printed_and_logged_is_masked(told: Told) -> None:

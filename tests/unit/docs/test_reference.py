@@ -68,8 +68,7 @@ def test_the_reference_has_every_default_of_spark_as_it_is_declared() -> None:
     """On a failure the table wanted is in the message."""
     rows = ["| property | default | masters | effect |", "|---|---|---|---|"]
     for each in SPARK_DEFAULTS:
-        masters = "local[…]" if each.is_local_only else "all"
-        rows.append(f"| `{each.name}` | `{each.value}` | {masters} | {each.text} |")
+        rows.append(f"| `{each.name}` | `{each.value}` | {each.masters_text} | {each.text} |")
     table = "\n".join(rows)
     assert table in (DOCS / "reference" / "spark-defaults.md").read_text(encoding="utf-8"), table
 
