@@ -29,7 +29,7 @@ from orch_dagster.registry.apply import (
 )
 from orch_dagster.registry.change_text import value_changes
 from orch_dagster.registry.changes import RowChange, TableChange
-from orch_dagster.registry.export import export_rows, to_yaml
+from orch_dagster.registry.export import export_rows, literal_secrets, to_yaml
 from orch_dagster.registry.prune import group_of
 from orch_dagster.registry.touched import TouchedJob, touched_jobs
 from orch_dagster.registry.write import read_tables, write_plan
@@ -181,8 +181,12 @@ def remove(jobs: tuple[str, ...], handles: tuple[str, ...], dry_run: bool, is_js
     help="Write this file instead of standard output.",
 )
 def export(groups: tuple[str, ...], with_dates: bool, output: Path | None) -> None:
-    """Write the rows of GROUPS, by default all rows, as YAML that `orch apply` reads back."""
-    with opened_store(load_settings()) as store:
+    """Write the rows of GROUPS, by default all rows, as YAML that `orch apply` reads back.
+
+    Refused if a row of param_type secret holds the secret itself.
+    """
+    settings = load_settings()
+    with opened_store(settings) as store:
         stored = read_tables(store)
     known = {name for row in stored[JOB_MASTER.name] if (name := group_of(row))}
     names = {group.lower() for group in groups}
@@ -190,7 +194,10 @@ def export(groups: tuple[str, ...], with_dates: bool, output: Path | None) -> No
         raise UnknownJobError(
             f"no group {', '.join(unknown)}: the rows of job_master have {', '.join(sorted(known))}"
         )
-    text = to_yaml(export_rows(stored, names or None, with_dates=with_dates))
+    rows = export_rows(stored, names or None, with_dates=with_dates)
+    for place in literal_secrets(rows, settings.secret_patterns):
+        click.echo(f"warning: {place} is a secret, and exported as the table has it", err=True)
+    text = to_yaml(rows)
     if output is None:
         print_document(text)
     else:

@@ -48,6 +48,12 @@ def ok(*words: str) -> str:
     return done.output
 
 
+def exported(*words: str) -> str:
+    done = orch("export", *words)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
 @pytest.fixture
 def files(sample: Path) -> Path:
     """A file of the sample's group: its job, and a child; the store has a row for all jobs too."""
@@ -78,7 +84,7 @@ def edited(file: Path, old: str, new: str) -> str:
 
 
 def test_a_plan_shows_old_and_new_and_what_it_touches(files: Path) -> None:
-    before = ok("export")
+    before = exported()
     shown = ok("plan", edited(files, "comments: Insurance contracts", "comments: The contracts"))
     assert "change job_master (job_id=JOB_1001)\n" in shown
     assert '    comments: "Insurance contracts of FPMS' in shown
@@ -88,7 +94,7 @@ def test_a_plan_shows_old_and_new_and_what_it_touches(files: Path) -> None:
         f"open dates: 2024-05-15; none of them landed yet" in shown
     )
     assert "Nothing to do" not in shown
-    assert ok("export") == before
+    assert exported() == before
 
 
 def test_landed_dates_are_named(files: Path) -> None:
@@ -162,20 +168,20 @@ def test_prune_shows_first_and_then_removes(files: Path) -> None:
     done = ok("apply", "--prune", str(files))
     assert "remove job_master (job_id=JOB_2)" in done
     assert "note: sys_params: rows of these groups that only the store has stay" in done
-    assert "JOB_2" not in ok("export")
+    assert "JOB_2" not in exported()
     # That of *, and the secret of JOB_1001, as no file names sys_params.
     with opened_store(load_settings()) as store:
         assert len(store.read(SYS_PARAMS)) == 2
 
 
 def test_rename(files: Path) -> None:
-    before = ok("export")
+    before = exported()
     shown = ok("rename", JOB_NAME, "etl_lnd_gels_fpms_t_new", "--dry-run")
-    assert ok("export") == before
+    assert exported() == before
     assert f'    job_name: "{JOB_NAME}" -> "etl_lnd_gels_fpms_t_new"' in shown
     assert f"the history of {JOB_NAME} stays under its name" in shown
     assert ok("rename", "JOB_1001", "etl_lnd_gels_fpms_t_new") == shown
-    names = yaml.safe_load(ok("export"))
+    names = yaml.safe_load(exported())
     assert names["job_master"][0]["job_name"] == "etl_lnd_gels_fpms_t_new"
     assert names["job_dependency"][1]["parent_job_name"] == "etl_lnd_gels_fpms_t_new"
     assert {row["key_name"] for row in names["sys_params"]} == {"*", "etl_lnd_gels_fpms_t_new"}
@@ -198,10 +204,14 @@ def test_remove(files: Path) -> None:
 
 def test_export(files: Path, tmp_path: Path) -> None:
     file = tmp_path / "gels.yaml"
-    assert ok("export", "GELS_FPMS", "--dates", "--output", str(file)) == f"Wrote {file}.\n"
+    assert exported("GELS_FPMS", "--dates", "--output", str(file)) == f"Wrote {file}.\n"
     rows = yaml.safe_load(file.read_text())
     assert [*rows] == ["job_master", "job_dependency", "sys_params", "process_control"]
     assert [row["key_name"] for row in rows["sys_params"]] == [JOB_NAME]
     assert "Nothing to do." in ok("plan", "--prune", str(file))
+    warned = orch("export").stderr
+    for place in ("options.url", "options.password"):
+        assert f"(job_id=JOB_2): sources[0].{place} is a secret" in warned
+    assert "hunter" not in warned
     unknown = orch("export", "acme_crm")
     assert (unknown.exit_code, "no group acme_crm" in unknown.output) == (1, True)

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from framework.contract.secret_names import KEY_PATTERNS
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER, TABLE_BY_NAME, Row, row_problems
 from orch_dagster.registry.apply import apply_files
-from orch_dagster.registry.export import export_rows, to_yaml
+from orch_dagster.registry.export import ExportError, export_rows, literal_secrets, to_yaml
 from orch_dagster.registry.row_files import read_files
 from orch_dagster.registry.write import read_tables
 from orch_dagster.sample.rows import sample_rows
@@ -153,3 +154,59 @@ def test_a_group_has_what_belongs_to_its_jobs() -> None:
         ("ACME", False)
     ]
     assert "process_control" not in export_rows(stored, None, with_dates=False)
+
+
+def test_a_secret_that_somebody_wrote_by_sql_is_not_exported() -> None:
+    def param(key: str, value: str | None, kind: str = "secret", name: str = "*") -> Row:
+        keys = {"param_key": key, "environment": "PROD", "key_name": name}
+        return {**keys, "param_value": value, "param_type": kind}
+
+    rows = [param("A", "hunter2"), param("B", "env:B"), param("C", None), param("D", "file:d")]
+    stored = {"job_master": [], "job_dependency": [], "sys_params": rows}
+    with pytest.raises(ExportError) as caught:
+        export_rows(stored, None, with_dates=False)
+    said = str(caught.value)
+    for key, is_named in {"A": True, "B": False, "C": True, "D": False}.items():
+        assert (f"(param_key={key}, environment=PROD, key_name=*)" in said) == is_named
+    assert "hunter2" not in said
+    # Of another group than the wanted ones, they are not exported anyway.
+    assert export_rows(stored, {"acme_crm"}, with_dates=False)["sys_params"] == []
+
+
+def test_secrets_by_their_key_are_named_as_they_stay_where_they_were_written() -> None:
+    context = {
+        "sources": [{"options": {"password": "hunter2", "user": "u", "token": "env:T"}}],
+        "sinks": [{"options": {"url": "jdbc:x://h?password=hunter2"}}, {}],
+    }
+    rows: dict[str, list[Row]] = {
+        "job_master": [
+            {"job_id": "1", "context_params": json.dumps(context)},
+            # What has no options is for doctor to name.
+            *(
+                {"job_id": text, "context_params": text}
+                for text in ("{", "[]", "", '{"sinks": [1]}')
+            ),
+        ],
+        "job_dependency": [],
+        "sys_params": [
+            {
+                "param_key": "spark.x.password",
+                "environment": "E",
+                "key_name": "*",
+                "param_value": "hunter2",
+                "param_type": "spark",
+            },
+            {
+                "param_key": "spark.y",
+                "environment": "E",
+                "key_name": "*",
+                "param_value": "y",
+                "param_type": "spark",
+            },
+        ],
+    }
+    assert literal_secrets(rows, KEY_PATTERNS) == [
+        "sys_params (param_key=spark.x.password, environment=E, key_name=*)",
+        "job_master (job_id=1): sources[0].options.password",
+        "job_master (job_id=1): sinks[0].options.url",
+    ]
