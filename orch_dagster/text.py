@@ -16,6 +16,9 @@ from framework.contract.visible import visible
 # Any other scheme, javascript: above all, may run something in the page.
 _LINK = re.compile(r"(https?://|/(?!/))\S*", re.IGNORECASE)
 
+# What each line of a log begins with may equal a secret, and has to stay.
+_OF_LOG_LINES = re.compile(rb"[-0-9:.TZ]+|\*+")
+
 
 class Masker:
     """A mask that replaces each secret in a text by `******`.
@@ -26,6 +29,9 @@ class Masker:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._forms = secret_forms(values)
+        self.longest = max(
+            (len(form.encode("utf-8", "replace")) for form in self._forms), default=0
+        )
         self._in_bytes = [form.encode("utf-8", "replace") for form in self._forms]
 
     def __call__(self, text: str) -> str:
@@ -37,6 +43,15 @@ class Masker:
         for form in self._in_bytes:
             data = data.replace(form, MASK.encode())
         return data
+
+    def places_in(self, data: bytes) -> list[tuple[int, int]]:
+        """Return start and end of each secret in bytes of UTF-8, where the mask is another."""
+        return [
+            (match.start(), match.end())
+            for form in self._in_bytes
+            if form in data and not _OF_LOG_LINES.fullmatch(form)
+            for match in re.finditer(re.escape(form), data)
+        ]
 
     def all_of(self, value: Any, keep: Container[str] = ()) -> Any:
         """Return a JSON value with its texts masked, except keys and the values under `keep`."""

@@ -25,6 +25,7 @@ from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_st
 from orch_dagster.defs.partitions import PARTITION_TAG
 from orch_dagster.defs.runs.kept_reports import storage_fault
 from orch_dagster.defs.step.begun import BegunStep
+from orch_dagster.defs.step.hidden_secrets import hide_secrets
 from orch_dagster.defs.step.job_messages import JobMessages
 from orch_dagster.defs.step.metadata import job_metadata, landing_metadata
 from orch_dagster.defs.step.progress import step_progress
@@ -152,6 +153,17 @@ class _Job:
 
     def submit(self, secrets: Secrets) -> tuple[Outcome, Metadata]:
         """Run the job; return its outcome and the metadata that its script reported."""
+        log = self.step.run_log.path
+        size = log.stat().st_size
+        try:
+            return self._submit(secrets)
+        finally:
+            try:
+                hide_secrets(log, secrets.mask, size)
+            except OSError as error:
+                self.step.warn(f"the log may hold secrets of other jobs: {error}")
+
+    def _submit(self, secrets: Secrets) -> tuple[Outcome, Metadata]:
         step, spec = self.step, self.step.params.bundle.spec
         timeout_s = (spec.context.timeout_minutes or self.settings.timeout_minutes) * 60
         run = self.context.instance, self.context.run_id, self.context.op.name

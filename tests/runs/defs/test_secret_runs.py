@@ -47,6 +47,7 @@ inherited = sorted(os.environ)
 of_parent = Path(f"/proc/{{os.getppid()}}/environ")
 inherited.append(of_parent.read_text(errors="replace") if of_parent.exists() else "")
 print("another job has", "of-another-job-5a" + "1c")
+get_logger("job").info("another job has %s", "of-another-job-5a" + "1c")
 print("token", params.system["api.token"], flush=True)
 get_logger("job").info("code %s, login %s", code, login)
 source, sink = params.sources[0], params.sinks[0]
@@ -233,6 +234,7 @@ def test_what_it_printed_and_logged_is_masked(told: Told) -> None:
     assert "[job] code ******, login ******\n" in told.log
     assert "[spark] token ******\n" in told.log
     assert "[spark] another job has ******\n" in told.log
+    assert f"[job] another job has {'*' * len(OTHER)}\n" in told.log
     assert told.row["error_message"].startswith("RuntimeError: refused ****** with ****** (job.py:")
     # Dagit shows the same file: nothing is written a second time.
     assert list((told.home.folder / ".orch").rglob("*.err")) == []
