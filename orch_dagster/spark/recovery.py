@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from framework.contract import variables
+from framework.contract.secret_names import is_secret
 from framework.contract.spark_defaults import LOCAL_IP
 from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
@@ -143,7 +144,8 @@ class Recovery:
                 command = (
                     self._submit(file, properties, secrets) if properties else self._python(file)
                 )
-                mask = Masker(secrets.values())
+                by_key = self._secret_by_key(properties or {})
+                mask = Masker([*secrets.values(), *by_key.values()])
                 return [Finding(**each) for each in self._answer(command, file, mask)]
             except (OrchError, OSError) as error:
                 return _failed(specs, error)
@@ -184,6 +186,11 @@ class Recovery:
             properties_file="",
         )
 
+    def _secret_by_key(self, properties: Mapping[str, str]) -> dict[str, str]:
+        """Return the properties that are secrets by their key or value."""
+        patterns = self.settings.secret_patterns
+        return {k: v for k, v in properties.items() if is_secret(k, v, patterns)}
+
     def _submit(
         self, file: Path, properties: Mapping[str, str], secrets: Mapping[str, str]
     ) -> SubmitCommand:
@@ -203,7 +210,7 @@ class Recovery:
             sql_dir=str(self.settings.hql_dir),
             properties_file=str(file.with_suffix(PROPERTIES_SUFFIX)),
             spark_properties={**properties, **secrets},
-            secret_properties=frozenset(secrets),
+            secret_properties=frozenset({*secrets, *self._secret_by_key(properties)}),
             spark_defaults=read_spark_defaults(spark, self.environ),
             local_ip=self.environ.get(LOCAL_IP, ""),
         )

@@ -66,8 +66,12 @@ def test_secrets_of_its_session_are_in_no_argument_and_no_answer(
     secret = {"spark.hadoop.vault.code": "code-of-the-vault"}
     recovery = Recovery(settings, os.environ)
     # What it would start: nothing of the way to the other file system is there.
-    command = recovery._submit(home / "asked.json", {"spark.master": "local[1]"}, secret)  # pyright: ignore[reportPrivateUsage]
+    azure = "spark.hadoop.fs.azure.account.key.a.dfs.core.windows.net"
+    own = {"spark.master": "local[1]", azure: "key-of-azure"}
+    command = recovery._submit(home / "asked.json", own, secret)  # pyright: ignore[reportPrivateUsage]
     assert "code-of-the-vault" not in " ".join(command.argv)
+    assert "key-of-azure" not in " ".join(command.argv)
+    assert command.properties[azure] == "key-of-azure"
     assert command.properties["spark.hadoop.vault.code"] == "code-of-the-vault"
 
     def not_there(_: JobSpec) -> dict[str, str]:

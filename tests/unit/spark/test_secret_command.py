@@ -8,10 +8,16 @@ from dataclasses import replace
 import pytest
 
 from framework.contract.secret_names import SPARK_REDACTION_DEFAULT
+from orch_dagster.bundle.redact import redact_bundle
+from orch_dagster.bundle.secrets import resolve_secrets
+from orch_dagster.control.records import SysParam
+from orch_dagster.settings import Settings
 from orch_dagster.spark.command import Platform, SubmitCommand, build_command
 from orch_dagster.spark.deployment import AM_ENV
 from orch_dagster.spark.redaction import REDACTION, covering
+from orch_dagster.spark.submit import JobSubmit, prepare_job
 from orch_dagster.toolchain.errors import SubmitRefusedError
+from tests.bundles import job_bundle
 from tests.unit.spark.test_command import MASTERS, request_for
 
 SECRETS = ["vault-code", "hunter2"]
@@ -97,3 +103,31 @@ def test_a_name_is_covered_as_spark_spells_it(name: str, key: str) -> None:
 def test_other_names_are_not(key: str) -> None:
     regex = covering("none of these", ["spark.hadoop.vault.code", "user"])
     assert not re.search(regex, key)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("spark.hadoop.fs.azure.account.key.acme.dfs.core.windows.net", "of-azure-1=="),
+        ("spark.hadoop.fs.azure.sas.raw.acme.blob.core.windows.net", "sv=2022&sp=r"),
+        ("spark.kafka.sasl.jaas.config", "org.x.PlainLoginModule required;"),
+        ("spark.my.connectionString", "Endpoint=sb://h/;Key=k1"),
+        ("spark.my.pwd", "of-my-pwd"),
+        ("spark.my.sharedKey", "of-my-key"),
+        ("spark.mongodb.read.connection.uri", "mongodb://u:of-mongo@h/db"),
+        ("spark.jars", "https://u:of-nexus@nexus/a.jar"),
+    ],
+)
+def test_a_secret_by_its_key_or_value_is_in_no_argument(
+    settings: Settings, key: str, value: str
+) -> None:
+    bundle = job_bundle({"sources": [], "sinks": []}, [SysParam(key, "DEV", "*", value, "spark")])
+    redacted = redact_bundle(bundle, settings.secret_patterns)
+    assert value not in redacted.bundle.to_json()
+    secrets = resolve_secrets(redacted, settings, {})
+    home = settings.home
+    files = home / "p.json", home / "p.properties", home / "job.log"
+    command = prepare_job(JobSubmit(redacted.bundle, secrets, *files), settings, pipes_env={})
+    assert value not in " ".join(command.argv)
+    assert value in command.properties[key]
+    assert secrets.mask(f"it is {value}") == "it is ******"
