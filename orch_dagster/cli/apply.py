@@ -196,7 +196,7 @@ def export(groups: tuple[str, ...], with_dates: bool, output: Path | None) -> No
         )
     rows = export_rows(stored, names or None, with_dates=with_dates)
     for place in literal_secrets(rows, settings.secret_patterns):
-        click.echo(f"warning: {place} is a secret, and exported as the table has it", err=True)
+        say(f"warning: {place} is a secret, and exported as the table has it", err=True)
     text = to_yaml(rows)
     if output is None:
         print_document(text)

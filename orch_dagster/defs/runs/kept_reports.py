@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orch_dagster.defs.runs.history import report_step
 from orch_dagster.execution_log import StepReport
-from orch_dagster.files import write_fault
+from orch_dagster.files import make_private, write_fault
 
 STORAGE_ERRORS = (SQLAlchemyError, OSError)
 """The errors of Dagster's storage: of its database, of its files."""
@@ -57,7 +57,7 @@ class KeptReports:
 
     def __init__(self, folder: Path, run_id: str, job_name: str, dates: int) -> None:
         self._path = folder / f"{run_id}.{job_name}.jsonl"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         self._is_used = False
         # A step that is tried again may have kept some before.
         self._offset = len(_read(self._path)) if self._path.exists() else 0
