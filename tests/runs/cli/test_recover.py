@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import psutil
@@ -104,3 +105,23 @@ def test_an_unknown_job_and_a_framework_that_is_none_are_one_line(
     assert failed.exit_code == 1
     assert "No module named 'of_another_version'" in failed.output
     assert len(failed.output.splitlines()) == 1
+
+
+def test_what_is_unknown_is_said_in_a_line_and_stays(sample: Path) -> None:
+    damaged, newer = (leave(sample, biz_dt, DEAD) for biz_dt in ("2024-05-15", "2024-05-16"))
+    damaged.write_bytes(damaged.read_bytes()[:50])
+    os.utime(damaged, (0, 0))
+    old = damaged.parent / "run-1" / "old-0" / "part-0"
+    old.parent.mkdir(parents=True)
+    old.write_text("perhaps the only copy")
+    newer.write_bytes(newer.read_bytes().replace(b'"version": 2', b'"version": 3'))
+    done = orch("recover", "--json")
+    first, second = json.loads(done.output)
+    assert done.exit_code == 1
+    assert {first["outcome"], second["outcome"]} == {"failed"}
+    assert f"the journal is damaged, and a landing left {damaged.parent}/run-1" in first["text"]
+    assert "the journal's version is 3, and this framework reads up to 2" in second["text"]
+    assert old.exists()
+    assert damaged.exists()
+    assert newer.exists()
+    assert len(orch("recover").output.splitlines()) == 2
