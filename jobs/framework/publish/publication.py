@@ -10,7 +10,7 @@ Leaving the block without a commit, or with an exception, rolls back.
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
 from framework.contract.paths import join, parent
@@ -82,6 +82,9 @@ class Publication:
             self._enter("done")
         except OSError as error:
             self._revert(error)
+            # Without an answer, nobody else is known to have the lock.
+            with suppress(OSError):
+                lock.confirm(self._fs, self._location, self._journal.owner)
             raise PublishError(
                 f"{self._title()} was not published, the old data is in place: "
                 f"{error}{remedy(error)}"
@@ -331,7 +334,9 @@ def _close_failed(current: Publication) -> None:
         return
     try:
         current.roll_back()
-    except (OSError, LockLostError) as error:
+    except LockLostError as error:
+        get_logger("framework.publish").error("%s", error)
+    except OSError as error:
         get_logger("framework.publish").error(
             "staging could not be removed, the next landing removes it: %s", error
         )
