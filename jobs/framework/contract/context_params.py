@@ -14,6 +14,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from framework.contract import placeholders
+from framework.contract.date_paths import dates_of_one_folder
 from framework.contract.formats import CSV, FORMATS, Format, format_fault, format_of
 from framework.contract.validation import Node, Option
 
@@ -26,8 +27,6 @@ _JOB_NAME = re.compile(
     r"etl_lnd_(?P<entity>[a-z0-9]+)_(?P<source_system>[a-z0-9]+)_.+", re.IGNORECASE
 )
 _A_DAY = date(2024, 5, 15)
-# The next day, and the same day of another month and of another year.
-_OTHER_DAYS = (date(2024, 5, 16), date(2024, 6, 15), date(2025, 5, 15))
 # JSON can spell it, but UTF-8 can't.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -363,23 +362,13 @@ def _date_faults(sink: Sink) -> Iterator[tuple[str, str]]:
         return
     if BIZ_DT in sink.partition_cols:
         yield "partition_cols", f"{BIZ_DT} must come first, is in {list(sink.partition_cols)}"
-    elif not _is_for_one_date(sink.path):
+    elif pair := dates_of_one_folder(sink.path):
+        are_named = f", as {pair[0]} and {pair[1]}" if f"{{{BIZ_DT}" in sink.path else ""
         yield (
             "path",
             f"put {BIZ_DT} first in partition_cols, or the whole of it, as {{{BIZ_DT}}} is, into "
-            f"the path {sink.path!r}: else one date would replace another",
+            f"the path {sink.path!r}: else one date would replace another{are_named}",
         )
-
-
-def _is_for_one_date(path: str) -> bool:
-    """Return whether the next day, and a date a month or a year off, have other paths."""
-    paths = [_of_date(path, day) for day in (_A_DAY, *_OTHER_DAYS)]
-    return paths[0] not in paths[1:]
-
-
-def _of_date(path: str, day: date) -> str:
-    """Fill in a date; keep the window's dates fixed, as several dates may share a window."""
-    return placeholders.fill(path, {BIZ_DT: day, "start_dt": _A_DAY, "end_dt": _A_DAY})
 
 
 def _hql(node: Node) -> str | None:

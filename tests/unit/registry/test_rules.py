@@ -70,7 +70,8 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
     "one date for another": (
         {"sinks": [{"format": "orc", "path": "out/{biz_dt:%Y%m}"}]},
         "sinks[0].path: put biz_dt first in partition_cols, or the whole of it, as {biz_dt} is, "
-        "into the path 'out/{biz_dt:%Y%m}': else one date would replace another",
+        "into the path 'out/{biz_dt:%Y%m}': else one date would replace another, as 1900-01-01 and "
+        "1900-01-02",
     ),
     "biz_dt that is not first": (
         {"sinks": [{**SINK, "partition_cols": ["region", "biz_dt"]}]},
