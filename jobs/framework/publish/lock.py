@@ -277,7 +277,8 @@ def _claim(
             if taker is None:
                 return False
             check.refuse_if_held(claim, taker[0])
-            name.update(taker[1])
+            # An empty one too, which a kill before its write leaves, leads to another name.
+            name.update(claim.encode() + taker[1])
             claims.append(claim)
             continue
         except FileNotFoundError:

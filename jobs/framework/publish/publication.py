@@ -75,8 +75,8 @@ class Publication:
             self._count_again(counted or {})
             targets.confirm(self._fs, self._locks, self._journal)
             moves = tuple(self._checked(move) for move in self._journal.moves)
-            for move in moves:
-                self._fs.make_durable(move.new)
+            for work in dict.fromkeys(move.work for move in moves):
+                self._fs.make_durable(work)
             self._enter("swapping", moves)
             swap.apply(self._fs, moves, is_first=True)
             self._enter("done")
@@ -308,12 +308,10 @@ def _recover(fs: FileSystem, location: str, journal: Journal) -> str:
     title = f"{journal.job_name} {journal.biz_dt}"
     if journal.state == "swapping":
         swap.apply(fs, journal.moves)
-        journal = replace(journal, state="done")
-        lock.update(fs, location, journal)
+        journal = _settle(fs, location, replace(journal, state="done"))
     elif journal.state == "reverting":
         swap.revert(fs, journal.moves)
-        journal = replace(journal, state="staging")
-        lock.update(fs, location, journal)
+        journal = _settle(fs, location, replace(journal, state="staging"))
     swap.cleanup(fs, journal)
     if journal.state == "done":
         return f"{title}: rolled forward, its new data is in place"
@@ -325,6 +323,18 @@ def _recover(fs: FileSystem, location: str, journal: Journal) -> str:
     if missing:
         return f"{title}: rolled back, and as before it there is no {' and no '.join(missing)}"
     return f"{title}: rolled back, its old data is in place"
+
+
+def _settle(fs: FileSystem, location: str, journal: Journal) -> Journal:
+    """Make the moves durable, and then `journal` the journal; return it.
+
+    The dead landing may have been killed between a move and its flush.
+    """
+    for move in journal.moves:
+        if fs.exists(move.target):
+            fs.make_durable(move.target)
+    lock.update(fs, location, journal)
+    return journal
 
 
 def _close_failed(current: Publication) -> None:

@@ -119,7 +119,11 @@ class Recovery:
                         yield finding
             for sink in job.all_sinks:
                 for folder, biz_dt in self._left_at(job, sink, self.biz_dt):
-                    if not self._has_journal(job, biz_dt):
+                    if self._has_journal(job, biz_dt):
+                        continue
+                    # The journal's removal may have survived a cut of power, and this one's not.
+                    remove_empty_parents(self.fs, folder)
+                    if self.fs.exists(folder):
                         yield _without_journal(job, biz_dt, folder)
         except OSError as error:
             yield Finding(job.job_name, None, "failed", f"{job.job_name}: {error}; try again")

@@ -73,7 +73,7 @@ class FileSystem(Protocol):
         ...
 
     def make_durable(self, location: str) -> None:
-        """Flush a folder and all below it to disk, so that they survive a loss of power."""
+        """Flush a folder, all below it and its own name, so that they survive a loss of power."""
         ...
 
     def can_make_durable(self, location: str) -> bool:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import stat
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 
-from framework.contract.append import write_all
 from framework.contract.paths import is_local, parent
+from framework.storage.disk import Disk
 from framework.storage.filesystem import HIDDEN, FileEntry, Usage
 from framework.storage.patterns import (
     alternatives,
@@ -26,7 +25,14 @@ _MAKE_DIRS_ATTEMPTS = 100
 
 
 class LocalFileSystem:
-    """The local file system, through the standard library."""
+    """The local file system, through the standard library.
+
+    Args:
+        disk: Carries out the changes.
+    """
+
+    def __init__(self, disk: Disk | None = None) -> None:
+        self._disk = disk or Disk()
 
     def exists(self, location: str) -> bool:
         return Path(location).exists()
@@ -66,26 +72,41 @@ class LocalFileSystem:
         for _ in range(_MAKE_DIRS_ATTEMPTS - 1):
             # Another landing may remove the empty parent before this folder is created.
             with contextlib.suppress(FileNotFoundError):
-                Path(location).mkdir(parents=True, exist_ok=True)
+                self._make_dirs(Path(location))
                 return
-        Path(location).mkdir(parents=True, exist_ok=True)
+        self._make_dirs(Path(location))
+
+    def _make_dirs(self, folder: Path) -> None:
+        """Create the folders from the top down, each flushed before the next."""
+        missing: list[Path] = []
+        while not folder.is_dir() and folder != folder.parent:
+            missing.append(folder)
+            folder = folder.parent
+        # A landing that was killed may have created it without flushing it; one in a folder that
+        # can't be read was not created by a landing.
+        with contextlib.suppress(PermissionError):
+            self._disk.sync_folder(folder.parent.as_posix())
+        for created in reversed(missing):
+            self._disk.make_folder(created.as_posix())
+            self._disk.sync_folder(created.parent.as_posix())
 
     def create_exclusive(self, location: str, data: bytes) -> None:
         # Mode x is O_CREAT with O_EXCL, which is atomic on every platform.
         self.make_dirs(parent(location))
-        file = Path(location).open("xb")  # noqa: SIM115 - to tell its errors from a write's
+        file = self._disk.open(location, "xb")
         created = os.fstat(file.fileno())
         try:
             with file:
-                _write_durably(file.fileno(), data)
+                self._disk.write(file, data)
+                self._disk.sync(file)
         except OSError:
             # On a full disk, the partial file would look like a journal in the making. Another
             # landing may have replaced it meanwhile.
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(created, Path(location).stat()):
-                    Path(location).unlink()
+                    self._disk.unlink(location)
             raise
-        _sync_folder(parent(location))
+        self._disk.sync_folder(parent(location))
 
     def read_bytes(self, location: str) -> bytes:
         return Path(location).read_bytes()
@@ -95,19 +116,21 @@ class LocalFileSystem:
 
     def write_atomic(self, location: str, data: bytes) -> None:
         # Of this writer alone: another one may take the same journal over.
-        temporary = Path(f"{location}.tmp-{secrets.token_hex(4)}")
-        with temporary.open("xb") as file:
-            _write_durably(file.fileno(), data)
-        temporary.replace(location)
-        _sync_folder(parent(location))
+        temporary = f"{location}.tmp-{secrets.token_hex(4)}"
+        with self._disk.open(temporary, "xb") as file:
+            self._disk.write(file, data)
+            self._disk.sync(file)
+        self._disk.replace(temporary, location)
+        self._disk.sync_folder(parent(location))
 
     def make_durable(self, location: str) -> None:
         for folder, _, files in os.walk(location):
             for name in files:
                 # Windows flushes only files that were opened for writing.
-                with (Path(folder) / name).open("r+b") as file:
-                    os.fsync(file.fileno())
-            _sync_folder(folder)
+                with self._disk.open(f"{folder}/{name}", "r+b") as file:
+                    self._disk.sync(file)
+            self._disk.sync_folder(folder)
+        self._disk.sync_folder(parent(location))
 
     def can_make_durable(self, location: str) -> bool:
         return is_local(location)
@@ -116,24 +139,27 @@ class LocalFileSystem:
         # POSIX silently replaces an empty folder.
         if self.exists(target):
             raise FileExistsError(f"{target} exists, {source} can't be renamed to it")
-        Path(source).rename(target)
-        _sync_folder(parent(target))
+        self._disk.rename(source, target)
+        self._disk.sync_folder(parent(target))
 
     def delete(self, location: str) -> None:
         path = Path(location)
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            self._disk.remove_tree(location)
         else:
             # NotADirectoryError: a parent is a file, so nothing exists below it.
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                path.unlink()
+                self._disk.unlink(location)
+        # Also if it was missing: a process may have been killed before it flushed that.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            self._disk.sync_folder(parent(location))
 
     def remove_empty_dir(self, location: str) -> bool:
         path = Path(location)
         if not path.is_dir():
             return not path.exists()
         try:
-            path.rmdir()
+            self._disk.remove_folder(location)
         except OSError:
             # It is not empty, or another landing removed it; the error codes differ by platform.
             return not path.exists()
@@ -156,11 +182,6 @@ class LocalFileSystem:
         return Usage(len(sizes), sum(sizes))
 
 
-def _write_durably(descriptor: int, data: bytes) -> None:
-    write_all(descriptor, data)
-    os.fsync(descriptor)
-
-
 def _files_below(folder: str) -> Iterator[FileEntry]:
     # As Spark, which follows links.
     for parent_folder, folders, names in os.walk(folder, followlinks=True):
@@ -170,14 +191,3 @@ def _files_below(folder: str) -> Iterator[FileEntry]:
             # A file may go while others are listed, and a link may lead nowhere.
             with contextlib.suppress(FileNotFoundError):
                 yield FileEntry(path.as_posix(), path.stat().st_size)
-
-
-def _sync_folder(folder: str) -> None:
-    # Windows can't open a folder; NTFS journals its entries itself.
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

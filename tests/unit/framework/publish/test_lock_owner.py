@@ -201,6 +201,7 @@ class Losing(LocalFileSystem):
     """The lock is taken over just before the state is noted that `state` names."""
 
     def __init__(self, table: Table, state: str) -> None:
+        super().__init__()
         self.table = table
         self.state = state
 
@@ -260,6 +261,7 @@ class ReplyLost(LocalFileSystem):
     """The journal is created, and the reply to that is lost; `meanwhile` comes before a check."""
 
     def __init__(self, meanwhile: Callable[[], None] | None = None, *, dead: bool = False) -> None:
+        super().__init__()
         self.meanwhile = meanwhile
         self.dead = dead
 

@@ -473,6 +473,19 @@ def test_a_late_look_at_a_dead_takers_claim_never_breaks_a_living_one(tmp_path: 
     assert list(Path(tables.journal).parent.iterdir()) == [Path(tables.journal)]
 
 
+def test_a_claim_that_was_never_written_is_passed(tmp_path: Path) -> None:
+    """Its taker was killed between its creation and its write."""
+    tables = Tables(tmp_path)
+    left_by(tables, DEAD)
+    digest = hashlib.sha256(Path(tables.journal).read_bytes()).hexdigest()[:12]
+    claim = Path(f"{tables.journal}.takeover-{digest}")
+    claim.touch()
+    os.utime(claim, (0, 0))
+    tables.land(LocalFileSystem(), ME)
+    assert tables.content() == {"new"}
+    assert tables.leftovers() == []
+
+
 def test_who_waited_for_the_takeover_finds_the_new_owner(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
     left_by(tables, DEAD)

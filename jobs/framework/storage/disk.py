@@ -1,0 +1,65 @@
+"""The calls by which the local file system changes a disk and flushes it, one at a time.
+
+What is not flushed may be lost with the power: a file's content, and the entry of a file or folder
+in the folder that holds it. Tests put another disk in this one's place, which forgets it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from framework.contract.append import write_all
+
+
+class Disk:
+    """A local disk, through the standard library."""
+
+    def open(self, location: str, mode: Literal["xb", "wb", "r+b"]) -> BinaryIO:
+        """Open a file: a new one (xb), emptied (wb) or as it is (r+b), without a buffer."""
+        return Path(location).open(mode, buffering=0)
+
+    def write(self, file: BinaryIO, data: bytes) -> None:
+        """Write to an open file."""
+        write_all(file.fileno(), data)
+
+    def sync(self, file: BinaryIO) -> None:
+        """Flush the content of an open file."""
+        os.fsync(file.fileno())
+
+    def sync_folder(self, location: str) -> None:
+        """Flush the entries of a folder: what was made in it, renamed or removed."""
+        # Windows can't open a folder; NTFS journals its entries itself.
+        if os.name == "nt":
+            return
+        descriptor = os.open(location, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def make_folder(self, location: str) -> None:
+        """Create a folder, unless it exists."""
+        Path(location).mkdir(exist_ok=True)
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename a file or folder."""
+        Path(source).rename(target)
+
+    def replace(self, source: str, target: str) -> None:
+        """Rename a file, over another one if that exists."""
+        Path(source).replace(target)
+
+    def unlink(self, location: str) -> None:
+        """Delete a file."""
+        Path(location).unlink()
+
+    def remove_folder(self, location: str) -> None:
+        """Delete an empty folder."""
+        Path(location).rmdir()
+
+    def remove_tree(self, location: str) -> None:
+        """Delete a folder with its content."""
+        shutil.rmtree(location)
