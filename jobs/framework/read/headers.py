@@ -55,7 +55,7 @@ def check_headers(opened: OpenedFiles, heads: FileHeads, *, has_schema: bool) ->
         return
     if not has_schema and len(opened.urls) <= 1:
         return
-    headers = _read_headers(opened, heads)
+    headers = _read_headers(opened, opened.urls, heads)
     if not headers:
         return
     fold = _fold(opened.rows.sparkSession)
@@ -92,7 +92,8 @@ def layouts(opened: OpenedFiles, heads: FileHeads, *, has_schema: bool) -> list[
     from pyspark.sql.types import StringType, StructField, StructType
 
     fold = _fold(opened.rows.sparkSession)
-    headers = _read_headers(opened, heads)
+    # Spark selects the files of each header by its own URLs.
+    headers = _read_headers(opened, opened.spark_urls, heads)
     fields = _data_fields(opened)
     if headers and not has_schema:
         fields = [StructField(name, StringType()) for name in headers[0].names]
@@ -138,9 +139,8 @@ def _name_faults(wanted: Mapping[str, StructField], places: Sequence[str]) -> st
     )  # fmt: skip
 
 
-def _read_headers(opened: OpenedFiles, heads: FileHeads) -> list[Header]:
+def _read_headers(opened: OpenedFiles, files: Sequence[str], heads: FileHeads) -> list[Header]:
     """Return the distinct headers, in the order of their first file; empty files have none."""
-    files = opened.urls
     text = HeaderText(opened.rows.sparkSession, opened.options)
     slow = [url for url in files if not heads.is_quick(url)]
     read: dict[str, str] = {}

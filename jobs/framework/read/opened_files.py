@@ -33,9 +33,17 @@ class OpenedFiles:
 
     @cached_property
     def urls(self) -> list[str]:
-        """Return the encoded URLs of all files that Spark reads, in the order of their names."""
+        """Return the encoded URLs of all files that Spark reads, in the order of their names.
+
+        Those of files that are listed here are encoded in another way than Spark's.
+        """
         if self._listed:
             return sorted(Path(file.location).as_uri() for file in self._listed.read)
+        return self.spark_urls
+
+    @cached_property
+    def spark_urls(self) -> list[str]:
+        """Return the encoded URLs of all files that Spark reads, as it compares them."""
         session: Any = self.rows.sparkSession
         files = _file_index(self.rows).inputFiles()
         # As one text, since each item of a Java array would be a call; no URL holds a line end.

@@ -196,6 +196,15 @@ def test_by_name_finds_columns_among_others_and_keeps_bad_records(home: Home) ->
         home.land(sources=[{**given, "bad_records": {"limit": 1}}])
 
 
+def test_by_name_with_signs_that_are_encoded_in_several_ways(home: Home) -> None:
+    odd = ("a@1+(2),b&$;'!~.csv", "ö %41#.csv")
+    for name, text in zip(odd, (SWAPPED, "gross,id,net\n100.00,2,80.00\n"), strict=True):
+        (home.root / "in").mkdir(exist_ok=True)
+        (home.root / "in" / name).write_text(text)
+    home.land(sources=[source("in", columns="by_name")])
+    assert values(home) == [RIGHT, ("2", *RIGHT[1:])]
+
+
 def test_by_name_refuses_what_it_can_not_find(home: Home) -> None:
     put(home, a="id,gross,gross\n1,2,3\n", b="id,gross,net\n1,2,3\n")
     with pytest.raises(HeaderError, match=r"a.csv: id, gross, gross \(lacks net; has twice gross"):
