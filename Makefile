@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: install demo test test-services test-endurance test-all test-dagster-range lint coverage check
-.PHONY: record chaos bench
+.PHONY: record chaos short-runs bench
 
 install: $(VENV)/.installed
 
@@ -63,6 +63,11 @@ record: install
 chaos: export CHAOS_RUNS := $(or $(CHAOS_RUNS),500)
 chaos: install
 	$(BIN)/python -m pytest -s tests/endurance/chaos tests/endurance/defs/test_kill_publish.py
+
+# 10,000 short runs on SQLite, Postgres and Kudu; SHORT_SEED repeats a drawing.
+short-runs: export SHORT_RUNS := $(or $(SHORT_RUNS),10000)
+short-runs: install
+	$(BIN)/python -m pytest -s tests/endurance/short_runs
 
 bench: install
 	$(BIN)/python bench/registry_load.py 1000 10000

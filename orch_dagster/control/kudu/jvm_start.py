@@ -9,7 +9,8 @@ from threading import Lock
 from typing import Any
 
 from orch_dagster.control.kudu.driver import KuduCallError
-from orch_dagster.toolchain.find import find_java, find_spark
+from orch_dagster.toolchain.errors import SparkHomeError
+from orch_dagster.toolchain.find import SPARK_REMEDY, find_java, find_spark
 from orch_dagster.toolchain.jars import kudu_jar
 
 _STARTING = Lock()
@@ -68,7 +69,10 @@ def running_jvm(home: Path) -> Any:
 
 def _slf4j() -> Path:
     """Return the logging API that the client needs, from Spark's own jars."""
-    return max((find_spark(os.environ).home / "jars").glob("slf4j-api-*.jar"))
+    folder = find_spark(os.environ).home / "jars"
+    if jars := sorted(folder.glob("slf4j-api-*.jar")):
+        return jars[-1]
+    raise SparkHomeError(f"{folder} has no slf4j-api jar: {SPARK_REMEDY}", home=str(folder.parent))
 
 
 def _start_logging_silently(jpype: Any) -> None:

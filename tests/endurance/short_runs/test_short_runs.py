@@ -83,6 +83,8 @@ def _open_dates(home: Home) -> list[str]:
     (home.folder / "dates.yaml").write_text(json.dumps(rows))
     for words in (["init"], ["apply", "rows.yaml"], ["apply", "dates.yaml"]):
         home.here(*words)
+    # The registry as it is kept for workers that start while the store is away.
+    home.orch("jobs")
     return days
 
 

@@ -6,12 +6,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 import pytest
 from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
+from sqlalchemy.exc import OperationalError
 
 from orch_dagster.defs.dagster_internals.thread_executor import ThreadExecutor, current_stop
 
@@ -198,6 +200,33 @@ def test_a_guard_ends_the_run_and_its_steps_know_why(instance: DagsterInstance) 
     assert faults == ["nobody waits for this run"]
     assert called == []
     assert status(instance, run_id) is DagsterRunStatus.FAILURE
+
+
+def test_a_run_whose_events_cannot_be_written_ends_and_its_steps_know_why(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults, begun, real = list[str | None](), threading.Event(), instance.handle_new_event
+    is_full = threading.Event()
+
+    def handle(event: Any, **more: Any) -> None:
+        if is_full.is_set():
+            raise OperationalError("INSERT", {}, Exception("database or disk is full\nmore"))
+        real(event, **more)
+
+    def waits() -> None:
+        begun.set()
+        stop = current_stop()
+        assert stop.wait(WAIT_S)
+        faults.append(stop.fault)
+
+    def ends() -> None:
+        assert begun.wait(WAIT_S)
+        is_full.set()
+
+    monkeypatch.setattr(instance, "handle_new_event", handle)
+    with pytest.raises(OperationalError, match="disk is full"):
+        run(job({"waits": waits, "ends": ends}), instance)
+    assert faults == ["the run can't go on: database or disk is full"]
 
 
 def test_a_guard_is_asked_for_as_long_as_steps_take_to_end(instance: DagsterInstance) -> None:
