@@ -33,6 +33,7 @@ class Process:
 
     def __init__(self) -> None:
         self.end: ProcessEnd = DONE
+        self.lines = ["a line of the script"]
         self.messages: list[dict[str, Any]] = []
         self.commands: list[SubmitCommand] = []
         self.options: list[Mapping[str, Any]] = []
@@ -42,7 +43,8 @@ class Process:
         self.options.append(options)
         text = "".join(json.dumps(message) + "\n" for message in self.messages)
         options["surroundings"].unread.write_text(text, encoding="utf-8")
-        options["on_line"]("a line of the script")
+        for line in self.lines:
+            options["on_line"](line)
         return self.end
 
 
@@ -119,6 +121,20 @@ def test_its_own_timeout_is_the_narrower(ask: Ask, process: Process, settings: S
 def test_the_scripts_output_is_the_steps(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
     assert ask().success
     assert "a line of the script\n" in capsys.readouterr().err
+
+
+def test_output_beyond_the_largest_size_of_a_log_is_counted(
+    ask: Ask, process: Process, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCH_LOG_MAX_MB", "0.001")
+    process.lines = [f"\x1b[31m {'x' * 92}"] * 100
+    assert ask().success
+    err = capsys.readouterr().err
+    # Of 99 bytes each.
+    assert err.count("x" * 92) == 11
+    assert "\x1b" not in err
+    assert "the log has reached 0.001 MB (ORCH_LOG_MAX_MB): what the job prints from" in err
+    assert "89 lines (8,811 bytes) that the job printed are not in its log" in err
 
 
 def test_what_the_script_reports_is_the_result(ask: Ask, process: Process) -> None:
