@@ -16,6 +16,8 @@ SettingCheck = Callable[[str, "str | None"], "str | None"]
 
 
 SPARK_TYPE = "spark"
+MASTER = "spark.master"
+DEPLOY_MODE = "spark.submit.deployMode"
 _PARAM_TYPES = (SPARK_TYPE, PARAM_TYPE, SECRET_TYPE)
 
 
@@ -68,7 +70,22 @@ def property_fault(name: str, value: str) -> str | None:
         return "has a space or an equals sign in its name"
     if "\x00" in value:
         return "has a NUL character in its value"
+    if value.strip() and name == DEPLOY_MODE and not is_deploy_mode(value):
+        return f"is {value[:60]!r}: set it to client or cluster"
+    if value.strip() and name == MASTER and not is_master(value):
+        return f"is {value[:60]!r}: set it to local[N], spark://HOST:PORT, yarn or k8s://URL"
     return None
+
+
+def is_deploy_mode(text: str) -> bool:
+    """Return whether spark-submit knows a deploy mode."""
+    return text.strip().lower() in ("client", "cluster")
+
+
+def is_master(text: str) -> bool:
+    """Return whether spark-submit knows a master of this form."""
+    master = text.strip()
+    return master == "yarn" or master.startswith(("local", "spark://", "k8s://", "mesos://"))
 
 
 def _type_fault(param_type: str) -> SysParamFault | None:

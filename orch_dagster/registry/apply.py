@@ -219,6 +219,11 @@ def _row_problems(
             if (key := table.key_text(each.row)) in seen:
                 faults.append(("", f"{name} ({key}): the key is given twice"))
             seen.add(key)
+            faults += [
+                (column, f"{name} ({key}): key column {column} is empty")
+                for column in table.keys
+                if column != "parent_job_id" and str(each.row.get(column, "-")).strip() == ""
+            ]
             if table is SYS_PARAMS and (fault := _secret_fault(each.row, files)):
                 faults.append(("param_value", f"{name} ({key}): {fault}"))
             for column, text in faults:

@@ -34,6 +34,10 @@ _RESERVED_NAMES = frozenset(
     | set(keyword.kwlist)
 )
 
+# Names are those of files and folders, of which file systems take 255 bytes, with endings of ours.
+MAX_NAME_CHARACTERS = 200
+_TOO_LONG = f"more than {MAX_NAME_CHARACTERS}: files and folders are named after it"
+
 # Dagster goes along a chain by recursion, in its servers and commands; Python's limit is 1,000.
 MAX_LEVELS = 500
 
@@ -285,7 +289,10 @@ def _name_faults(name: str) -> list[str]:
     if not name:
         return ["job_name is empty"]
     if not _VALID_NAME.fullmatch(name):
-        return [f"job_name {name!r} may hold only letters, digits and underscores"]
+        shown = repr(name) if len(name) <= MAX_NAME_CHARACTERS else f"{name[:20]!r}…"
+        return [f"job_name {shown} may hold only letters, digits and underscores"]
+    if len(name) > MAX_NAME_CHARACTERS:
+        return [f"job_name {name[:20]}… has {len(name):,} characters, {_TOO_LONG}"]
     if name in _RESERVED_NAMES or name.startswith("__"):
         return [f"job_name {name} is reserved by Dagster"]
     return []
@@ -310,6 +317,8 @@ def _without_group_clashes(
                 f"entity and source_system make the group {name!r}; "
                 f"they may hold only letters, digits and underscores"
             )
+        elif len(name) > MAX_NAME_CHARACTERS:
+            reason = f"the group {name[:20]}… has {len(name):,} characters, {_TOO_LONG}"
         elif len(groups[name]) > 1:
             number = "two" if len(groups[name]) == 2 else f"{len(groups[name]):,}"
             reason = f"{number} groups would have the name {name}: {listed[name]}; rename one"

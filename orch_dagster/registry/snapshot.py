@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from orch_dagster.control.group import GroupKey
-from orch_dagster.control.records import JobDependency, JobMaster, SysParam
+from orch_dagster.control.records import JobDependency, JobMaster, R, SysParam
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (
     JOB_DEPENDENCY,
     JOB_MASTER,
     PROCESS_CONTROL,
     SYS_PARAMS,
+    Kind,
     is_iso_date,
+    shown,
 )
 from orch_dagster.errors import PermanentStoreError
 from orch_dagster.files import write_atomically
@@ -107,23 +110,24 @@ def load(path: Path) -> RegistryRows | None:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        first = document["first_biz_dt"]
         return RegistryRows(
-            store=document["store"],
-            environment=document["environment"],
-            masters=[JobMaster.from_row(row) for row in document["job_master"]],
-            dependencies=[JobDependency.from_row(row) for row in document["job_dependency"]],
-            schedule_params=[SysParam.from_row(row) for row in document["sys_params"]],
-            first_biz_dt=first
-            if (first := document["first_biz_dt"]) and is_iso_date(first)
-            else None,
-            read_at=datetime.fromisoformat(document["read_at"]),
+            store=_text(document["store"]),
+            environment=_text(document["environment"]),
+            masters=_records(JobMaster, document["job_master"]),
+            dependencies=_records(JobDependency, document["job_dependency"]),
+            schedule_params=_records(SysParam, document["sys_params"]),
+            first_biz_dt=first if first is not None and is_iso_date(_text(first)) else None,
+            read_at=_time(document["read_at"]),
             # A snapshot of an older version has no such keys, and any first date.
-            keyed_groups=[GroupKey(e, s) for e, s in document.get("keyed_sources", ())],
-            set_aside=[Finding(**each) for each in document.get("set_aside", ())],
+            keyed_groups=[
+                GroupKey(_text(e), _text(s)) for e, s in document.get("keyed_sources", ())
+            ],
+            set_aside=[_finding(each) for each in document.get("set_aside", ())],
         )
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PermanentStoreError(
             f"not a snapshot of the registry ({error}); delete the file", store=str(path)
         ) from error
@@ -133,3 +137,38 @@ def load(path: Path) -> RegistryRows | None:
             f"access to it or delete the file",
             store=str(path),
         ) from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{shown(value)} is not text")
+    return value
+
+
+def _time(value: object) -> datetime:
+    time = datetime.fromisoformat(_text(value))
+    if time.tzinfo is None:
+        raise ValueError(f"{value} has no time zone")
+    return time
+
+
+def _finding(row: Mapping[str, Any]) -> Finding:
+    for name, value in row.items():
+        if isinstance(value, bool) != (name == "is_warning"):
+            raise TypeError(f"{name} of a finding is {shown(value)}")
+        if name != "is_warning":
+            _text(value)
+    return Finding(**row)
+
+
+def _records(record: type[R], rows: Sequence[Mapping[str, Any]]) -> list[R]:
+    """Return the records of rows, refusing values of other types than the columns'."""
+    for row in rows:
+        for column in record.table.columns:
+            value = row.get(column.name)
+            if value is None and not column.key:
+                continue
+            kind = int if column.kind is Kind.INTEGER else str
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise TypeError(f"{column.name} of {record.table.name} is {shown(value)}")
+    return [record.from_row(row) for row in rows]

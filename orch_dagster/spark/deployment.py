@@ -7,11 +7,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from framework.contract.secret_names import SPARK_REDACTION_DEFAULT
-from orch_dagster.control.sys_params import property_fault
+from orch_dagster.control.sys_params import (
+    DEPLOY_MODE,
+    MASTER,
+    is_deploy_mode,
+    is_master,
+    property_fault,
+)
 from orch_dagster.toolchain.errors import SubmitRefusedError
 
-MASTER = "spark.master"
-DEPLOY_MODE = "spark.submit.deployMode"
 AM_ENV = "spark.yarn.appMasterEnv."
 WAIT = "spark.yarn.submit.waitAppCompletion"
 ATTEMPTS = "spark.yarn.maxAppAttempts"
@@ -62,11 +66,11 @@ def deployment_of(
     """
     master = (properties.get(MASTER) or defaults.get(MASTER) or default_master).strip()
     mode = (properties.get(DEPLOY_MODE) or defaults.get(DEPLOY_MODE) or "client").strip().lower()
-    if mode not in ("client", "cluster"):
+    if not is_deploy_mode(mode):
         raise SubmitRefusedError(
             f"{DEPLOY_MODE} is {mode!r}: set it to client or cluster", properties=(DEPLOY_MODE,)
         )
-    if master != "yarn" and not master.startswith(("local", "spark://", "k8s://", "mesos://")):
+    if not is_master(master):
         raise SubmitRefusedError(
             f"{MASTER} is {master!r}: set it to local[N], spark://HOST:PORT, yarn or k8s://URL",
             properties=(MASTER,),

@@ -212,6 +212,11 @@ class TestProblems:
         assert "key column source_system is missing or null" in problems[1]
         assert "key column biz_dt is missing or null" in problems[2]
 
+    @pytest.mark.parametrize("key", ["", " ", "\t"])
+    def test_an_empty_key(self, desk: Desk, key: str) -> None:
+        problems = desk.problems({"sys_params": [setting(key, "1"), setting("retry.max", "1")]})
+        assert any("key column param_key is empty" in each for each in problems)
+
     @pytest.mark.parametrize("value", [123, 1.5, True])
     @pytest.mark.parametrize("column", ["job_id", "job_name", "script_path", "context_params"])
     def test_a_number_where_text_belongs(self, desk: Desk, column: str, value: object) -> None:
@@ -395,6 +400,8 @@ class TestSettings:
     [
         ("executor.memory", "does not begin with 'spark.'"),
         ("spark.executor memory", "has a space or an equals sign in its name"),
+        ("spark.master", "is '1g': set it to local"),
+        ("spark.submit.deployMode", "is '1g': set it to client or cluster"),
     ],
 )
 def test_a_spark_property_that_no_run_could_use_is_refused(

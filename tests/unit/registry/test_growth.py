@@ -8,7 +8,7 @@ import pytest
 
 from orch_dagster.control.records import JobDependency, JobMaster
 from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, SYS_PARAMS, Row
-from orch_dagster.registry.jobs import MAX_LEVELS, Registry, build_registry
+from orch_dagster.registry.jobs import MAX_LEVELS, MAX_NAME_CHARACTERS, Registry, build_registry
 from orch_dagster.registry.plan import Plan, plan_removal, plan_rows
 from orch_dagster.registry.touched import MOST_DOWNSTREAM, touched_jobs
 from tests.growth import assert_linear
@@ -85,6 +85,17 @@ def test_a_cycle_is_named_by_its_beginning_and_its_end() -> None:
     assert "a cycle: J0 waits for J4999 waits for J4998 " in first.reason
     assert "… (4,990 more) …" in first.reason
     assert first.reason.endswith(" waits for J2 waits for J1 waits for J0; remove one of the rows")
+
+
+@pytest.mark.parametrize("length", [MAX_NAME_CHARACTERS + 1, 5_000])
+def test_a_name_that_no_file_can_have_is_quarantined(length: int) -> None:
+    long = "x" * length
+    registry = build(([master(1, long), master(2, "-" * length)], []))
+    assert [each.job_id for each in registry.findings if each.place == "job_name"] == ["J1", "J2"]
+    registry = build(([master(3, context=f'{{"entity": "{long}"}}')], []))
+    (finding,) = registry.findings
+    assert f"has {length + 2:,} characters, more than {MAX_NAME_CHARACTERS}" in finding.reason
+    assert len(str(finding)) < 200
 
 
 def test_a_chain_longer_than_dagster_can_build_is_quarantined_from_there_on() -> None:

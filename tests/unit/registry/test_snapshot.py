@@ -88,6 +88,37 @@ def test_one_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.M
         spoiled(job_master=1),
         spoiled(job_master=["x"]),
         spoiled(read_at="yesterday"),
+        spoiled(read_at="2024-05-15T00:00:00"),
+        spoiled(read_at=1),
+        spoiled(store=1),
+        spoiled(environment=["DEV"]),
+        spoiled(first_biz_dt=20240515),
+        spoiled(first_biz_dt=["2024-05-15"]),
+        spoiled(job_master={"job_id": "J1"}),
+        spoiled(job_master=[{"job_name": "j"}]),
+        spoiled(job_master=[{"job_id": 1}]),
+        spoiled(job_master=[{"job_id": "J1", "context_params": {"a": 1}}]),
+        spoiled(job_master=[{"job_id": "J1", "job_name": True}]),
+        spoiled(job_dependency=[{"dependent_job_id": "J1", "dependent_job_name": None}]),
+        spoiled(
+            job_dependency=[
+                {
+                    "dependent_job_id": "J",
+                    "dependent_job_name": "j",
+                    "parent_job_id": "",
+                    "dependency_level": "0",
+                }
+            ]
+        ),
+        spoiled(sys_params=[{"param_key": ["schedule.cron"], "environment": "E", "key_name": "*"}]),
+        spoiled(keyed_sources=[[1, 2]]),
+        spoiled(keyed_sources=["abc"]),
+        spoiled(keyed_sources=7),
+        spoiled(set_aside=[{"table": "job_master"}]),
+        spoiled(set_aside=[{"table": 1, "key": "k", "reason": "r", "job_id": "J"}]),
+        spoiled(set_aside=[7]),
+        "[" * 100_000,
+        '{"store": ' + "1" * 5_000 + "}",
         "\udcff",
     ],
 )
