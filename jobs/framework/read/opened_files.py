@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # Options by which Spark reads other files than their names tell, or columns from their folders.
-_CHOOSING = {"modifiedbefore", "modifiedafter", "basepath"}
+_CHOOSING = {"pathglobfilter", "modifiedbefore", "modifiedafter", "basepath"}
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,10 @@ class OpenedFiles:
 
     @cached_property
     def _listed(self) -> SourceFiles | None:
-        """Return the files if they are local and their names alone tell which Spark reads."""
+        """Return the files below a local path if their names alone tell which Spark reads."""
         is_plain = _CHOOSING.isdisjoint(name.lower() for name in self.options)
-        if not is_local(self.location) or not is_plain:
+        # What a pattern stands for, only Hadoop tells for sure.
+        if not (is_local(self.location) and is_plain and Path(self.location).exists()):
             return None
         listed = list_files(LocalFileSystem(), self.location, self.options)
         return None if listed.is_partial or listed.is_partitioned else listed
