@@ -22,7 +22,7 @@ from orch_dagster.control.records import SysParam
 from orch_dagster.control.secret_rows import secret_ref_error
 from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS
 from orch_dagster.errors import OrchError
-from orch_dagster.referenced_files import ReferencedFiles
+from orch_dagster.referenced_files import MAX_BYTES, ReferencedFiles
 from orch_dagster.settings import Settings
 from orch_dagster.text import Masker
 
@@ -106,8 +106,8 @@ def values_to_mask(
         if row.param_type != PARAM_TYPE:
             continue
         if not is_secret_ref(value):
-            # Somebody has put the secret itself there.
-            values.append(value)
+            # Somebody has put the secret itself there; a longer one is no password.
+            values += [value] if len(value) <= MAX_BYTES else []
             continue
         # The run that needs a missing one names it; here nobody has it, so none can be shown.
         with suppress(ValueError):

@@ -26,8 +26,11 @@ class LineSplitter:
     def feed(self, chunk: bytes) -> Iterator[str]:
         """Yield each complete line, without its line ending."""
         *lines, self._pending = (self._pending + chunk).split(b"\n")
+        together = b"\n".join(lines)
+        # Nearly always nothing is found, and one look at many lines is much cheaper than many.
+        mask = bytes if self._mask(together) == together else self._mask
         for line in lines:
-            yield from map(_text, self._pieces(self._mask(line).removesuffix(b"\r")))
+            yield from map(_text, self._pieces(mask(line).removesuffix(b"\r")))
         if len(self._pending) > 2 * self._max_bytes:
             # A secret that begins in the last pieces may continue in the next chunk.
             pieces = self._pieces(self._mask(self._pending))

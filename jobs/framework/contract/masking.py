@@ -47,20 +47,26 @@ def _forms(value: str) -> Iterator[str]:
     stripped = value.strip()
     if len(stripped) < SHORTEST:
         return
-    lines = [line.strip() for line in stripped.splitlines()]
-    parts = [line for line in lines if len(line) >= SHORTEST_LINE]
+    wholes = {value, stripped}
     for password in passwords_in(stripped):
-        parts += [each for each in (password, unquote(password)) if len(each) >= SHORTEST]
-    for text in (value, stripped, *parts):
+        wholes |= {each for each in (password, unquote(password)) if len(each) >= SHORTEST}
+    for text in wholes:
+        yield from _html_forms(text)
+        yield from _base64_forms(text.encode("utf-8", "replace"))
+    # Of the many lines of a key file only what a log or a URL makes of them, as each form costs.
+    lines = {line.strip() for line in stripped.splitlines()}
+    for text in wholes | {line for line in lines if len(line) >= SHORTEST_LINE}:
         yield text
         yield from (repr(text)[1:-1], json.dumps(text)[1:-1])
         yield json.dumps(text, ensure_ascii=False)[1:-1]
         for quoted in (quote(text, safe=""), quote(text), quote_plus(text)):
             yield from (quoted, _CODE.sub(lambda code: code[0].lower(), quoted))
-        escaped = html.escape(text)
-        yield from (escaped, escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;"))
-        yield html.escape(text, quote=False)
-        yield from _base64_forms(text.encode("utf-8", "replace"))
+
+
+def _html_forms(text: str) -> Iterator[str]:
+    escaped = html.escape(text)
+    yield from (escaped, escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;"))
+    yield html.escape(text, quote=False)
 
 
 def _base64_forms(data: bytes) -> Iterator[str]:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orch_dagster.spark.lines import LineSplitter, Tail
+from orch_dagster.text import Masker
 
 
 def split(chunks: list[bytes], max_bytes: int = 64) -> list[str]:
@@ -63,3 +64,12 @@ def test_a_line_without_an_end_is_not_kept_whole() -> None:
     assert [*splitter.feed(b"y" * 300)] == ["y" * 64] * 3
     assert [*splitter.feed(b"x" * 200)] == []
     assert [*splitter.flush()] == ["y" * 64, "y" * 44]
+
+
+def test_a_secret_among_many_lines_is_masked_alone() -> None:
+    lines = [f"line {number}" for number in range(1_000)]
+    lines[500] = "with hunter2 in it"
+    splitter = LineSplitter(mask=Masker(["hunter2", "line 7\nline 8"]).in_bytes)
+    found = list(splitter.feed("".join(f"{line}\n" for line in lines).encode()))
+    # Lines of one secret that are shorter than a line's limit are masked together only.
+    assert found == [*lines[:500], "with ****** in it", *lines[501:]]
