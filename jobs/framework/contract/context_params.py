@@ -14,6 +14,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from framework.contract import placeholders
+from framework.contract.braces import braces_fault
 from framework.contract.date_paths import dates_of_one_folder
 from framework.contract.formats import CSV, FORMATS, Format, format_fault, format_of
 from framework.contract.validation import Node, Option
@@ -267,10 +268,10 @@ def _path_fault(path: str) -> str | None:
     if "\0" in path:
         return f"holds a NUL, which no file system takes: {path!r}"
     try:
-        placeholders.fill(path, {BIZ_DT: _A_DAY, "start_dt": _A_DAY, "end_dt": _A_DAY})
+        filled = placeholders.fill(path, {BIZ_DT: _A_DAY, "start_dt": _A_DAY, "end_dt": _A_DAY})
     except ValueError as error:
         return str(error)
-    return None
+    return braces_fault(filled)
 
 
 def _bad_records(node: Node, *, is_row: bool) -> BadRecords | None:
@@ -350,8 +351,10 @@ def _sink_faults(sink: Sink, traits: Format) -> Iterator[tuple[str, str]]:
 
 
 def _path_option_faults(options: Mapping[str, Option], traits: Format) -> Iterator[tuple[str, str]]:
-    """Yield the options that name files, which Spark refuses beside a path."""
-    for name in options:
+    """Yield the options that name files, which Spark refuses beside a path, and odd patterns."""
+    for name, value in options.items():
+        if name.lower() == "pathglobfilter" and (fault := braces_fault(str(value))):
+            yield f"options.{name}", fault
         if traits.is_staged and name.lower() == "path":
             yield f"options.{name}", "leave it out: `path` names the files"
 
