@@ -105,7 +105,7 @@ class Publication:
         if self._journal.state != "staging":
             return
         # The folders are this landing's alone, whoever has the lock.
-        swap.cleanup(self._fs, self._journal)
+        swap.cleanup(self._fs, self._journal, is_own=True)
         self._release()
 
     def finish(self) -> None:

@@ -24,6 +24,10 @@ _ON_ITS_WAY: Mapping[bool, tuple[tuple[bool, bool, bool], ...]] = {
 }
 
 
+# What is appended to the name of a folder before it is deleted.
+_SET_ASIDE = ".gone"
+
+
 def faults(fs: FileSystem, journal: Journal) -> list[str]:
     """Return what of the folders contradicts the journal's state, without a change.
 
@@ -87,15 +91,17 @@ def revert(fs: FileSystem, moves: tuple[Move, ...]) -> None:
             gone.append(move.old)
         if move.had_target and fs.exists(move.old):
             fs.rename(move.old, move.target)
+        elif move.had_target and not fs.exists(move.target):
+            gone.append(move.old)
     if gone:
         raise FileNotFoundError(f"the old data is gone: {', '.join(gone)}")
 
 
-def cleanup(fs: FileSystem, journal: Journal) -> None:
+def cleanup(fs: FileSystem, journal: Journal, *, is_own: bool = False) -> None:
     """Delete the run's folders beside the targets; call it once no `old` is needed any more.
 
     Where the new data may not be on disk yet, a replaced folder is kept until the next landing of
-    the date.
+    the date. `is_own` says that the landing itself calls it, so that nobody else moves anything.
 
     Raises:
         OSError: If a folder can't be deleted or kept.
@@ -107,8 +113,28 @@ def cleanup(fs: FileSystem, journal: Journal) -> None:
             fs.make_dirs(parent(kept))
             fs.rename(move.old, kept)
     for work in dict.fromkeys(move.work for move in journal.moves):
-        fs.delete(work)
+        if is_own or journal.state == "done":
+            fs.delete(work)
+        else:
+            _discard(fs, work)
         remove_empty_parents(fs, parent(work))
+
+
+def _discard(fs: FileSystem, work: str) -> None:
+    """Delete a folder that holds no old data, as is seen once nothing can be moved into it.
+
+    The landing that made it may go on, although it was taken for gone.
+    """
+    set_aside = f"{work}{_SET_ASIDE}"
+    for folder in (set_aside, work):
+        if folder == work and fs.exists(work):
+            fs.rename(work, set_aside)
+        if kept := [name for name in fs.names(set_aside) if name.startswith("old-")]:
+            raise FileExistsError(
+                f"{set_aside} holds the old data of a date, {', '.join(kept)}, which a landing "
+                "moved there that was taken for gone; it stays"
+            )
+        fs.delete(set_aside)
 
 
 def kept_folder(journal: Journal, move: Move) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +56,13 @@ class Interrupted:
 
     def __init__(
         self,
-        at: int,
+        at: int | list[int],
         lost: int | None,
         meanwhile: Callable[[], None],
         real: FileSystem | None = None,
     ) -> None:
         self.real = real or LocalFileSystem()
-        self.at = at
+        self.at = [at] if isinstance(at, int) else at
         self.lost = lost
         self.meanwhile = meanwhile
         self.count = 0
@@ -73,15 +75,15 @@ class Interrupted:
 
         def call(location: str, *rest: Any) -> Any:
             self.count += 1
-            if self.lost is not None and self.at < self.count <= self.at + self.lost:
+            if self.lost is not None and self.at[0] < self.count <= self.at[0] + self.lost:
                 raise OSError("no reply either")
             try:
                 result = real(location, *rest)
             finally:
-                if self.count == self.at:
+                if self.count in self.at:
                     self.hit = f"{name} {location}"
                     self.meanwhile()
-            if self.lost is not None and self.count == self.at:
+            if self.lost is not None and self.count in self.at:
                 raise OSError("no reply")
             return result
 
@@ -97,10 +99,10 @@ class LikeHdfs(LocalFileSystem):
 
 
 class Tables:
-    """A date in two tables."""
+    """A date in two tables, or so many."""
 
-    def __init__(self, root: Path) -> None:
-        self.targets = [root / table / f"biz_dt={DATE}" for table in "ab"]
+    def __init__(self, root: Path, tables: str = "ab") -> None:
+        self.targets = [root / table / f"biz_dt={DATE}" for table in tables]
         self.places = [Place(target.as_posix()) for target in self.targets]
         for target in self.targets:
             self.fill(target, "old")
@@ -241,6 +243,88 @@ def test_a_first_landing_that_goes_on_within_the_seconds_destroys_nothing(
             assert content in ({"old, old"}, {"first, first"}, {"second, second"}), where
         seen.add((not said, not second_said))
     assert {(True, True), (False, True)} <= seen
+
+
+class Turns:
+    """Two threads of which one runs, until it gives way to the other or is over."""
+
+    def __init__(self) -> None:
+        self.turns = {True: threading.Semaphore(0), False: threading.Semaphore(0)}
+        self.over: set[bool] = set()
+
+    def give_way(self, *, is_first: bool) -> None:
+        if is_first not in self.over:
+            self.turns[not is_first].release()
+            assert self.turns[is_first].acquire(timeout=60)
+
+    def begin(self, *, is_first: bool) -> None:
+        assert self.turns[is_first].acquire(timeout=60)
+
+    def end(self, *, is_first: bool) -> None:
+        self.over.add(not is_first)
+        self.turns[not is_first].release()
+
+
+def interleaved(tables: Tables, first_at: list[int], second_at: int) -> tuple[str, str, str, str]:
+    """Commit, and give way to a recovery at some operations, as it does at one of its own.
+
+    Return the operation at which the recovery gave way, that at which the landing did last, and
+    what both say.
+    """
+    turns, said = Turns(), ["", ""]
+    first = Interrupted(first_at, None, partial(turns.give_way, is_first=True), LikeHdfs())
+    second = Interrupted(second_at, None, partial(turns.give_way, is_first=False))
+    journal = journal_location(tables.places[0].target, "job", DATE)
+
+    def recovering() -> None:
+        turns.begin(is_first=False)
+        try:
+            said[1] = recover(second, journal, SECOND, look) or ""  # type: ignore[arg-type]
+        except PublishError as error:
+            said[1] = str(error)
+        turns.end(is_first=False)
+
+    thread = threading.Thread(target=recovering)
+    thread.start()
+    try:
+        landing = publication(LikeHdfs(), tables.places, "job", DATE, FIRST, look)
+        with landing as current:
+            for folder in current.staging:
+                tables.fill(Path(folder), "first")
+            current._fs = first  # type: ignore[assignment]
+            current.commit()
+    except PublishError as error:
+        said[0] = str(error)
+    turns.end(is_first=True)
+    thread.join(60)
+    assert not thread.is_alive()
+    return second.hit, first.hit, said[0], said[1]
+
+
+def test_two_that_both_go_on_never_delete_the_only_copy(tmp_path: Path) -> None:
+    """The landing reads that it has the lock; then the recovery takes it; and both go on."""
+    reads = 4
+    outcomes: set[bool] = set()
+    for again_at in range(reads + 1, reads + 8):
+        second_at, where = 0, ("begin", "", "", "")
+        while where[0]:
+            second_at += 1
+            tables = Tables(tmp_path / f"{again_at}-{second_at}", "a")
+            where = interleaved(tables, [reads, again_at], second_at)
+            outcomes.add(tables.content() in ({"old, old"}, {"first, first"}))
+            if where[2].endswith("the old data is in place"):
+                assert tables.content() == {"old, old"}, where
+            for target in tables.targets:
+                parts = sorted(target.parent.rglob("part-*"))
+                whole = [text for text in ("old", "first") if text_parts(parts, text) >= 2]
+                assert whole, where
+                if "old" not in whole:
+                    assert tables.content() == {"first, first"}, where
+    assert True in outcomes
+
+
+def text_parts(parts: list[Path], text: str) -> int:
+    return sum(part.read_text() == text for part in parts)
 
 
 @contextmanager
