@@ -26,6 +26,7 @@ __all__ = [
     "ContextParamsError",
     "Sink",
     "Source",
+    "base_of",
     "context_warnings",
     "parse_context_params",
 ]
@@ -49,8 +50,9 @@ class ContextParamsError(OrchError):
 
 
 @cache
-def _base(data_root: str) -> str:
-    return as_location(data_root)
+def base_of(data_root: str | None) -> str:
+    """Return the location where relative paths start; some other one if it is unknown."""
+    return as_location(data_root or _SOME_ROOT)
 
 
 def parse_context_params(
@@ -83,9 +85,7 @@ def parse_context_params(
     context = read_context_params(node, is_row=True)
     is_whole = _is_whole(context, parsed)
     if is_whole:
-        faults += place_faults(
-            context.sources, context.sinks, job_name, _base(data_root or _SOME_ROOT)
-        )
+        faults += place_faults(context.sources, context.sinks, job_name, base_of(data_root))
     if faults:
         warnings = context_warnings(context, job_name, data_root) if is_whole else ()
         raise ContextParamsError(list(dict.fromkeys(faults)), warnings)
@@ -102,7 +102,7 @@ def context_warnings(
         job_name: The job's name.
         data_root: Where relative paths start; None if unknown.
     """
-    return window_faults(context.sources, context.sinks, job_name, _base(data_root or _SOME_ROOT))
+    return window_faults(context.sources, context.sinks, job_name, base_of(data_root))
 
 
 def _is_whole(context: ContextParams, parsed: Mapping[str, Any]) -> bool:

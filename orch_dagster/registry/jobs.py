@@ -24,6 +24,7 @@ from orch_dagster.registry.context_params import (
     context_warnings,
     parse_context_params,
 )
+from orch_dagster.registry.sink_clashes import sink_clashes
 from orch_dagster.registry.some_of import MOST_NAMES, some_of, some_sorted
 
 # Dagster's own rule for names of jobs and ops (dagster._core.definitions.utils).
@@ -282,7 +283,7 @@ def _valid_specs(
             specs[master.job_id] = JobSpec(
                 master.job_id, name, context, master.script_path or "", master.comments
             )
-    return _without_group_clashes(specs, findings)
+    return _without_sink_clashes(_without_group_clashes(specs, findings), data_root, findings)
 
 
 def _name_faults(name: str) -> list[str]:
@@ -296,6 +297,17 @@ def _name_faults(name: str) -> list[str]:
     if name in _RESERVED_NAMES or name.startswith("__"):
         return [f"job_name {name} is reserved by Dagster"]
     return []
+
+
+def _without_sink_clashes(
+    specs: dict[str, JobSpec], data_root: str | None, findings: list[Finding]
+) -> dict[str, JobSpec]:
+    """Drop jobs that would replace what other jobs land; both, as either's data may be gone."""
+    clashing: set[str] = set()
+    for job_id, number, reason in sink_clashes(specs, data_root):
+        findings.append(_of_context(job_id, f"sinks[{number}].path: {reason}"))
+        clashing.add(job_id)
+    return {job_id: spec for job_id, spec in specs.items() if job_id not in clashing}
 
 
 def _without_group_clashes(

@@ -90,8 +90,8 @@ def from_folder(folder: str, path: str) -> str:
 
 def is_within(location: str, folder: str) -> bool:
     """Return whether a location is the folder or anywhere below it."""
-    within = _as_hadoop_reads(folder).rstrip("/")
-    return f"{_as_hadoop_reads(location)}/".startswith(f"{within}/")
+    within = normal(folder).rstrip("/")
+    return f"{normal(location)}/".startswith(f"{within}/")
 
 
 def is_local(location: str) -> bool:
@@ -131,8 +131,12 @@ def _normal(path: Path) -> str:
     return Path(os.path.normpath(path)).as_posix()
 
 
-def _as_hadoop_reads(location: str) -> str:
-    """Return a URL without `..`, `.` and doubled slashes; a local path has none."""
+def normal(location: str) -> str:
+    """Return a location without `..`, `.` and doubled slashes, as Hadoop reads it.
+
+    >>> normal("hdfs://nn/a//b/../c"), normal("/a/b")
+    ('hdfs://nn/a/c', '/a/b')
+    """
     if is_local(location):
         return location
     authority = _AUTHORITY.match(location)

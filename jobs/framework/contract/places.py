@@ -9,7 +9,7 @@ from datetime import date
 
 from framework.contract import placeholders
 from framework.contract.context_params import BIZ_DT, Sink, Source
-from framework.contract.paths import is_within, join, parent, resolve
+from framework.contract.paths import is_within, join, normal, parent, resolve
 
 REJECTED = "_rejected"
 
@@ -119,6 +119,24 @@ def _are_apart(sources: Sequence[Source], sinks: Sequence[Sink], base: str) -> b
         if source.bad_records or path is None or path["head"] in heads:
             return False
     return not _PATTERN.search(base)
+
+
+def sample_targets(sinks: Sequence[Sink], job_name: str, base: str) -> Iterator[tuple[int, str]]:
+    """Yield the number of each sink of files, and the folder that it replaces on a sample date.
+
+    The window is that one day. Equal folders are equal texts, so that those of all jobs can be
+    compared.
+
+    Args:
+        sinks: The sinks of a job, without faults.
+        job_name: The job's name.
+        base: Where relative paths start, a location.
+    """
+    finder = _Finder(job_name, _SAMPLES[0], base, [])
+    for number, sink in enumerate(sinks):
+        place = finder.sink(sink, "") if sink.is_staged else None
+        if place and place.target:
+            yield number, normal(place.target)
 
 
 def find_places(
