@@ -6,21 +6,37 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from framework.contract.places import sample_targets
-from orch_dagster.registry.context_params import base_of
+from orch_dagster.registry.context_params import ContextParams, base_of
 from orch_dagster.registry.some_of import MOST_NAMES, some_of
 
-if TYPE_CHECKING:
-    from orch_dagster.registry.jobs import JobSpec
+
+class LandingJob(Protocol):
+    """A job as far as its sinks go."""
+
+    @property
+    def job_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def job_name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def context(self) -> ContextParams:
+        """Its context_params, without faults."""
+        ...
 
 
 @dataclass(frozen=True)
 class _Landing:
     """A sink of a job, and the folder that it replaces on a sample date."""
 
-    spec: JobSpec
+    spec: LandingJob
     number: int
     target: str
 
@@ -41,7 +57,7 @@ class _Below:
 
 
 def sink_clashes(
-    specs: Mapping[str, JobSpec], data_root: str | None
+    specs: Mapping[str, LandingJob], data_root: str | None
 ) -> Iterator[tuple[str, int, str]]:
     """Yield each sink that another job's sink would replace, or that would replace one.
 
