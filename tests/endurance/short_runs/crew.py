@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,8 +20,6 @@ NUMBER_TAG = "short/number"
 # A worker process is about three seconds dearer than a run.
 _STRUCK = {"job": 0.04, "supervisor": 0.03, "orchestrator": 0.012, "orchestrator, any time": 0.012}
 _MOMENTS = ("begin", "work", "landed", "reported", "closed")
-# About as long as a run.
-_RUN_S = 0.4
 
 
 @dataclass
@@ -30,7 +29,7 @@ class ShortRun:
     Attributes:
         number: Counted from 1.
         victim: Whom it kills; "" for none.
-        moment: At which of its steps, or after how many seconds.
+        moment: At which of its steps, or after which share of a run's time.
         is_over: Whether its worker said so.
     """
 
@@ -50,7 +49,7 @@ def draw_runs(dice: random.Random, count: int) -> list[ShortRun]:
             if 0 <= throw < share:
                 is_timed = victim.endswith("any time")
                 run.victim = victim
-                run.moment = f"{dice.uniform(0, _RUN_S):.3f}" if is_timed else dice.choice(_MOMENTS)
+                run.moment = f"{dice.random():.3f}" if is_timed else dice.choice(_MOMENTS)
             throw -= share
         runs.append(run)
     return runs
@@ -72,6 +71,7 @@ class Crew:
     dates: list[str]
     size: int
     started: int = 0
+    _run_s: float = 0.4
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run_all(self, runs: list[ShortRun]) -> None:
@@ -108,13 +108,18 @@ class Crew:
         assert worker.stdout is not None
         worker.stdin.write(f"{run.number} {biz_dt}\n")
         worker.stdin.flush()
-        timer = threading.Timer(float(run.moment), worker.kill) if is_timed else None
-        if timer:
+        timer = threading.Timer(0, worker.kill)
+        if is_timed:
+            # As long as the last run took, which depends on the machine.
+            timer = threading.Timer(float(run.moment) * self._run_s, worker.kill)
             timer.start()
+        began = time.monotonic()
         answer = worker.stdout.readline()
-        if timer:
+        if is_timed:
             # Killed in any case: after its run at the latest.
             timer.join()
+        elif not run.victim:
+            self._run_s = time.monotonic() - began
         order.unlink(missing_ok=True)
         run.is_over = bool(answer)
         assert not answer or answer.split()[0] == str(run.number)

@@ -163,8 +163,12 @@ def _row_faults(
         yield f"its {run.victim} was killed, and its row says Completed"
     if (row["attempts"], row["job_id"], row["job_name"]) != (1, "J", JOB):
         yield f"its row is another's: {row}"
-    if row["end_time"] is None or row["end_time"] < row["start_time"]:  # type: ignore[operator]
-        yield f"it ended at {row['end_time']} and began at {row['start_time']}"
+    start, end = row["start_time"], row["end_time"]
+    # A run that was killed before its step has no start.
+    if end is None or (start is None and not run.victim.startswith("orchestrator")):
+        yield f"it ended at {end} and began at {start}"
+    elif start is not None and end < start:  # type: ignore[operator]
+        yield f"it ended at {end}, before it began at {start}"
 
 
 def _end(rows: list[Row]) -> str:
