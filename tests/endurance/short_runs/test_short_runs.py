@@ -161,10 +161,10 @@ def _row_faults(
             yield f"no process was killed, and its row says {row['status']}"
     elif run.victim in ("job", "supervisor") and is_completed:
         yield f"its {run.victim} was killed, and its row says Completed"
-    if (row["attempts"], row["job_id"], row["job_name"]) != (1, "J", JOB):
-        yield f"its row is another's: {row}"
     start, end = row["start_time"], row["end_time"]
-    # A run that was killed before its step has no start.
+    # A run that was killed before its step has no start, and made no attempt.
+    if (row["attempts"], row["job_id"], row["job_name"]) != (int(start is not None), "J", JOB):
+        yield f"its row is another's: {row}"
     if end is None or (start is None and not run.victim.startswith("orchestrator")):
         yield f"it ended at {end} and began at {start}"
     elif start is not None and end < start:  # type: ignore[operator]
