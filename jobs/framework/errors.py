@@ -142,12 +142,14 @@ class BadRecordsError(FrameworkError):
 class HqlError(FrameworkError):
     """An HQL file is missing, can't be read as statements, or is refused by Spark.
 
-    `file` is the file's path, `line` counts from 1 in the file (None: the file as a whole).
+    `file` is the file's path, `line` counts from 1 in the file (None: the file as a whole),
+    `problem` is the text without both.
     """
 
     def __init__(self, file: str, line: int | None, problem: str) -> None:
         self.file = file
         self.line = line
+        self.problem = problem
         super().__init__(f"{file}{'' if line is None else f':{line}'}: {problem}")
 
 

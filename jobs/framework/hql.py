@@ -239,11 +239,11 @@ def named_line(script: Script, statement: hql_text.Statement) -> Generator[None]
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
-        line = statement.line + (_line_in_statement(error) or 1) - 1
+        line = statement.line + (line_in_statement(error) or 1) - 1
         raise HqlError(script.file, line, str(error).strip()) from error
 
 
-def _line_in_statement(error: Exception) -> int | None:
+def line_in_statement(error: Exception) -> int | None:
     """Return the line of the error within the statement, if Spark reports one."""
     origin: Any = getattr(error, "_origin", None)
     if origin is None:

@@ -54,6 +54,27 @@ def parse_plan(spark: SparkSession, text: str) -> Any:
         return parser.parsePlan(text)
 
 
+def is_expression(spark: SparkSession, text: str) -> bool:
+    """Return whether a part of a statement is an expression, which may stand for any other."""
+    from pyspark.errors import ParseException
+
+    session: Any = spark
+    with _active(spark):
+        try:
+            session._jsparkSession.sessionState().sqlParser().parseExpression(text)
+        except ParseException:
+            return False
+    return True
+
+
+def substituted(spark: SparkSession, text: str) -> str:
+    """Return a statement with the values of its variables, as Spark's parser replaces them."""
+    session: Any = spark
+    with _active(spark):
+        replacing = session._jvm.org.apache.spark.sql.internal.VariableSubstitution()
+        return str(replacing.substitute(text))
+
+
 def parsed_statement(plan: Any) -> ParsedStatement:
     """Return what a parsed plan is."""
     kind = kind_of(plan)

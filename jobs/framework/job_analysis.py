@@ -13,10 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framework.catalog import tables_of_its_own
+from framework.columns import schema_of
 from framework.contract import variables
 from framework.contract.context_params import BIZ_DT
 from framework.contract.formats import format_of
-from framework.contract.hql_finding import HqlFinding
+from framework.contract.hql_finding import HqlFinding, Unseen
 from framework.contract.paths import base_location, is_local
 from framework.errors import FrameworkError, HqlError, ParamsError
 from framework.hql_analysis import analyze_script
@@ -25,6 +27,7 @@ from framework.params_loader import parse_params
 from framework.plan import Plan, PlannedSink, PlannedSource, plan_landing
 from framework.read.null_tokens import read_records
 from framework.session import session_of_its_own
+from framework.stand_ins import StandIns, empty_frame
 from framework.storage.routed import RoutedFileSystem
 
 if TYPE_CHECKING:
@@ -48,9 +51,11 @@ class JobAnalysis:
 
     def __post_init__(self) -> None:
         self._landed: dict[tuple[str, str], tuple[PlannedSink, StructType]] = {}
+        # Why the columns of a sink are not known.
+        self._unknown: dict[tuple[str, str], str] = {}
 
-    def findings(self, document: Any) -> list[HqlFinding]:
-        """Analyze one job by its params document."""
+    def findings(self, document: Any, unseen: Unseen | None = None) -> list[HqlFinding]:
+        """Analyze one job by its params document, and by what can't be seen of it."""
         name = str(document["metadata"]["job_name"])
         try:
             params = parse_params(document, name)
@@ -61,26 +66,39 @@ class JobAnalysis:
             return [_of_hql(name, error)]
         session = session_of_its_own(self.spark)
         _set_properties(session, document)
+        with tables_of_its_own(self.spark):
+            return self._of_plan(session, name, plan, unseen or Unseen())
+
+    def _of_plan(
+        self, session: SparkSession, name: str, plan: Plan, unseen: Unseen
+    ) -> list[HqlFinding]:
+        tables = StandIns(session)
         found: list[HqlFinding] = []
-        is_known = [self._open(session, name, each, found) for each in plan.sources]
-        if not all(is_known):
-            return found
+        for each in plan.sources:
+            schema = self._open(session, name, each, found)
+            if schema is None:
+                tables.put_open([each.view], f"{each.view} is not known")
+            else:
+                tables.put([each.view], schema)
         result: StructType | None = None
         if plan.script is None:
-            result = session.table(plan.sources[0].view).schema
+            if not tables.unknown_in(plan.sources[0].view):
+                result = session.table(plan.sources[0].view).schema
         else:
-            analysis = analyze_script(session, plan.script, plan.variables)
-            found += [_of_hql(name, fault) for fault in analysis.faults]
-            found += [_of_hql(name, note, is_note=True) for note in analysis.notes]
+            analysis = analyze_script(session, plan.script, plan.variables, tables, unseen)
+            of_file = [_of_hql(name, fault) for fault in analysis.faults]
+            of_file += [_of_hql(name, note, is_note=True) for note in analysis.notes]
+            found += sorted(of_file, key=lambda each: each.line or 0)
             result = analysis.result
         if result is not None:
             found += self._land(session, name, plan, result)
+        self._note_unknown(name, plan)
         return found
 
     def _open(
         self, session: SparkSession, name: str, planned: PlannedSource, found: list[HqlFinding]
-    ) -> bool:
-        """Make a source an empty view; return whether its columns are known."""
+    ) -> StructType | None:
+        """Return the columns of a source, None if they are not known, which is a finding."""
         from py4j.protocol import Py4JJavaError
         from pyspark.errors import PySparkException
 
@@ -97,17 +115,36 @@ class JobAnalysis:
                     name, text if is_fault else _unknown(where, reason), is_note=not is_fault
                 )
             )
-            return False
+            return None
         if schema is None:
-            reason = "it has no `schema`, no job lands it, and there are no such files here"
+            reason = self._why_unknown(planned)
             found.append(HqlFinding(name, _unknown(where, reason), is_note=True))
-            return False
-        session.createDataFrame([], schema).createOrReplaceTempView(planned.view)
-        return True
+        return schema
+
+    def _why_unknown(self, planned: PlannedSource) -> str:
+        source, location = planned.source, f"{planned.location.rstrip('/')}/"
+        for (form, root), reason in self._unknown.items():
+            is_there = (
+                location == f"{root}/" if source.is_table else location.startswith(f"{root}/")
+            )
+            if form == source.format and is_there:
+                return reason
+        if source.is_table:
+            return f"it has no `schema`, no job lands it, and a check opens no {source.format}"
+        if is_local(planned.location):
+            return "it has no `schema`, no job lands it, and there are no such files here"
+        return "it has no `schema`, no job lands it, and a check reads local files only"
+
+    def _note_unknown(self, name: str, plan: Plan) -> None:
+        """Remember the sinks whose columns are not known, as the job has faults or unknowns."""
+        for planned in plan.sinks:
+            key = (planned.sink.format, planned.root.rstrip("/"))
+            if key not in self._landed:
+                self._unknown[key] = f"the findings on {name}, which lands it, leave them open"
 
     def _schema(self, session: SparkSession, planned: PlannedSource) -> StructType | None:
         source = planned.source
-        given = session.createDataFrame([], source.schema).schema if source.schema else None
+        given = schema_of(session, source.schema) if source.schema else None
         if source.is_table:
             landed = self._landed.get((source.format, planned.location))
             return given or (landed[1] if landed else None)
@@ -143,7 +180,7 @@ class JobAnalysis:
         """Remember the columns of each sink as they are read back."""
         from pyspark.sql.types import DateType, StructField
 
-        rows = session.createDataFrame([], result)
+        rows = empty_frame(session, result)
         for planned in plan.sinks:
             try:
                 shaped = shape(rows, planned, plan.biz_dt.isoformat()).schema
@@ -164,7 +201,7 @@ class JobAnalysis:
 
 
 def _unknown(where: str, reason: str) -> str:
-    return f"the schema of {where} is not known, so the HQL is not analyzed: {reason}"
+    return f"the schema of {where} is not known, so what is read of it is not checked: {reason}"
 
 
 def _with(schema: StructType, fields: Sequence[Any]) -> StructType:
@@ -172,9 +209,8 @@ def _with(schema: StructType, fields: Sequence[Any]) -> StructType:
 
 
 def _of_hql(name: str, error: HqlError, *, is_note: bool = False) -> HqlFinding:
-    where = f"{error.file}{'' if error.line is None else f':{error.line}'}: "
     # Spark adds the plan of the query.
-    text = str(error).removeprefix(where).partition(";\n")[0]
+    text = error.problem.partition(";\n")[0]
     return HqlFinding(name, text, error.file, error.line, is_note)
 
 
@@ -189,18 +225,23 @@ def _set_properties(session: SparkSession, document: Mapping[str, Any]) -> None:
 def main() -> None:
     """Analyze the jobs in the file of JOB_PARAMS_FILE, and write the findings beside it.
 
-    The request is a list of params documents, parents first; the answer, in a file of the same
-    name with .found added, is a list of findings.
+    The request is a list of `{document, unseen}`, parents first, of params documents and of what
+    can't be seen of their jobs; the answer, in a file of the same name with .found added, is a list
+    of findings.
     """
     from pyspark.sql import SparkSession
 
     file = Path(os.environ[variables.PARAMS_FILE])
-    documents: list[Any] = json.loads(file.read_text(encoding="utf-8"))
+    asked: list[Any] = json.loads(file.read_text(encoding="utf-8"))
     builder: Any = SparkSession.builder
     spark: SparkSession = builder.getOrCreate()
     try:
         analysis = JobAnalysis(spark, base_location())
-        findings = [each for document in documents for each in analysis.findings(document)]
+        findings = [
+            finding
+            for each in asked
+            for finding in analysis.findings(each["document"], Unseen(**each["unseen"]))
+        ]
     finally:
         spark.stop()
     answer = json.dumps([asdict(finding) for finding in findings])

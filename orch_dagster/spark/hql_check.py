@@ -7,10 +7,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
-from framework.contract.hql_finding import HqlFinding
+from framework.contract.hql_finding import HqlFinding, Unseen
 from framework.contract.paths import as_location, for_spark
 from framework.contract.spark_defaults import LOCAL_IP
 from orch_dagster.bundle.bundle import ParamBundle
@@ -23,6 +24,7 @@ from orch_dagster.spark.command import Platform, SubmitRequest, build_command
 from orch_dagster.spark.deployment import DEPLOY_MODE, MASTER
 from orch_dagster.spark.failure_text import last_failure
 from orch_dagster.spark.process import Limits, Surroundings, run_supervised
+from orch_dagster.spark.unseen import unseen_of
 from orch_dagster.text import clip_utf8
 from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
 from orch_dagster.toolchain.properties import format_properties
@@ -35,6 +37,10 @@ _PROPERTIES = {
     # Nothing of a check may reach a real catalog.
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.shuffle.partitions": "1",
+    # Names beyond the first 25 of a plan count too, as columns that a query asks for.
+    "spark.sql.debug.maxToStringFields": "10000",
+    # Half of a short process's time: code is compiled quickly, not well.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
 
 
@@ -59,9 +65,15 @@ def check_hql(
     make_private(settings.state_dir)
     with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="check-") as folder:
         file = Path(folder) / "asked.json"
-        documents = [json.loads(bundle.to_json()) for bundle in bundles]
-        write_atomically(file, json.dumps(documents))
         request = _request(file, settings, environ)
+        asked = [
+            {
+                "document": json.loads(bundle.to_json()),
+                "unseen": asdict(_unseen(bundle, settings, request.spark_defaults)),
+            }
+            for bundle in bundles
+        ]
+        write_atomically(file, json.dumps(asked))
         command = build_command(request, cast(Platform, sys.platform))
         if command.properties:
             write_atomically(Path(command.properties_file), format_properties(command.properties))
@@ -81,6 +93,12 @@ def check_hql(
             why = last_failure(end.tail) or f"exit code {end.exit_code}"
             raise HqlCheckError(f"not checked, as spark-submit failed: {clip_utf8(why)}")
         return [HqlFinding(**each) for each in json.loads(answer.read_text(encoding="utf-8"))]
+
+
+def _unseen(bundle: ParamBundle, settings: Settings, defaults: Mapping[str, str]) -> Unseen:
+    script = bundle.spec.script_path
+    file = None if "://" in script else settings.jobs_dir / script
+    return unseen_of({**defaults, **bundle.params_of_type("spark")}, file)
 
 
 def _request(file: Path, settings: Settings, environ: Mapping[str, str]) -> SubmitRequest:

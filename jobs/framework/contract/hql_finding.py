@@ -1,8 +1,21 @@
-"""A finding of `orch check`, as the process that analyzes writes it and the command reads it."""
+"""What the command `orch check` and the process that analyzes tell each other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What an analysis can't see of a job: the reasons why other functions or tables may be there.
+
+    Attributes:
+        functions: Why there may be functions besides Spark's; None if there are none.
+        tables: Why there may be tables besides those of the HQL file; None if there are none.
+    """
+
+    functions: str | None = None
+    tables: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from framework.contract.hql_finding import HqlFinding
+from framework.contract.hql_finding import HqlFinding, Unseen
 from framework.job_analysis import JobAnalysis
 from tests.samples import document
 
@@ -35,6 +35,7 @@ class Checked:
         sources: list[dict[str, Any]] | None = None,
         sinks: list[dict[str, Any]] | None = None,
         properties: dict[str, str] | None = None,
+        unseen: Unseen | None = None,
     ) -> list[HqlFinding]:
         context: dict[str, Any] = {"sources": sources or [CSV]}
         context["sinks"] = sinks or [
@@ -49,7 +50,7 @@ class Checked:
             {"param_key": key, "param_value": value, "param_type": "spark"}
             for key, value in (properties or {}).items()
         ]
-        return self.analysis.findings(given)
+        return self.analysis.findings(given, unseen)
 
     def at(self, hql: str, **more: Any) -> list[tuple[int | None, str, bool]]:
         """The line, the beginning and the kind of each finding on a file."""
@@ -130,13 +131,129 @@ def test_a_source_of_files_that_are_there_has_their_columns(checked: Checked) ->
     assert "`age` cannot be resolved" in finding.text
 
 
-def test_what_is_not_known_is_a_note(checked: Checked) -> None:
+def test_all_faults_of_a_statement_are_found(checked: Checked) -> None:
+    hql = (
+        "WITH c AS (\n"
+        "  SELECT id, nome, uper(branch) AS b FROM row1\n"
+        "), e AS (SELECT id FROM missing)\n"
+        "SELECT c.id, c.nome, c.b, date_add(d) AS d,\n"
+        "  (SELECT max(x) FROM row1) AS m\n"
+        "FROM c JOIN row1 r ON c.id = r.idd JOIN e ON e.id = c.id\n"
+        "WHERE c.nome > 1 AND r.d > 'x' AND year(r.id, 1) = 1\n"
+        "ORDER BY wrong"
+    )
+    found = checked.at(hql)
+    assert all(not is_note for *_, is_note in found)
+    kinds = [(line, text.partition("]")[0].partition(".")[0]) for line, text, _ in found]
+    assert sorted(kinds, key=lambda each: (each[0] or 0, each[1])) == [
+        (2, "[UNRESOLVED_COLUMN"), (2, "[UNRESOLVED_ROUTINE"), (3, "[TABLE_OR_VIEW_NOT_FOUND"),
+        (4, "[WRONG_NUM_ARGS"), (5, "[UNRESOLVED_COLUMN"), (6, "[UNRESOLVED_COLUMN"),
+        (7, "[WRONG_NUM_ARGS"), (8, "[UNRESOLVED_COLUMN"),
+    ]  # fmt: skip
+
+
+def test_a_clause_that_is_refused_hides_the_rest_and_makes_no_new_faults(checked: Checked) -> None:
+    hql = "SELECT row1.id, row_number() AS n\nFROM row1\nGROUP BY row1.id, wrong"
+    assert [text.partition("]")[0] for _, text, _ in checked.at(hql)] == [
+        "[WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE",
+    ]  # fmt: skip
+
+
+def test_a_function_that_gives_a_table_and_a_table_of_a_catalog(checked: Checked) -> None:
+    hql = "SELECT f.x, r.nope FROM row1 r JOIN rows_of(1) f ON f.id = r.id"
+    assert [is_note for *_, is_note in checked.at(hql)] == [False, False]
+    unseen = Unseen("the script may bring it", "spark.sql.catalog.c may bring it")
+    assert [is_note for *_, is_note in checked.at(hql, unseen=unseen)] == [False, True]
+    of_catalog = "SELECT x FROM c.db.t"
+    assert [is_note for *_, is_note in checked.at(of_catalog)] == [False]
+    assert [is_note for *_, is_note in checked.at(of_catalog, unseen=unseen)] == [True]
+
+
+def test_the_same_fault_in_two_places_is_found_twice(checked: Checked) -> None:
+    hql = (
+        "SELECT nome\nFROM row1\nWHERE nome = 'x'\n  AND ${hivevar:biz_dt} > '2024'\n  AND nome > 1"
+    )
+    assert [line for line, *_ in checked.at(hql)] == [1, 3, 5]
+
+
+def test_a_mended_part_makes_no_new_faults(checked: Checked) -> None:
+    """What is null in place of a fault fits nothing; that is no fault of the file's."""
+    hql = (
+        "CREATE TEMP VIEW v AS SELECT id, nome FROM row1;\n"
+        "SELECT explode(s) AS s FROM (SELECT split(nome, ',') AS s, nome AS n FROM v)\n"
+        "UNION ALL SELECT n FROM (SELECT explode(nome) AS n FROM v GROUP BY nome)"
+    )
+    assert [line for line, *_ in checked.at(hql)] == [1]
+
+
+def test_a_table_of_another_database_that_the_file_creates(checked: Checked) -> None:
+    hql = (
+        "CREATE DATABASE IF NOT EXISTS stage;\n"
+        "CREATE TABLE stage.t USING orc AS SELECT id, d FROM row1;\n"
+        "SELECT t.id, s.d,\n  s.nome FROM stage.t JOIN stage.t AS s ON t.id = s.id"
+    )
+    assert [(line, is_note) for line, _, is_note in checked.at(hql)] == [(4, False)]
+
+
+def test_what_is_not_known_is_a_note_and_the_rest_is_checked(checked: Checked) -> None:
     missing = {"format": "json", "path": "in/none.json"}
     (finding,) = checked.job("SELECT a FROM row1", sources=[missing])
     assert finding.is_note
     assert finding.text.startswith("the schema of row1 (json ")
-    hql = "CREATE FUNCTION f AS 'no.such.Class';\nSELECT f(id) AS id FROM row1"
-    assert [(line, is_note) for line, _, is_note in checked.at(hql)] == [(1, True), (2, True)]
+    assert "there are no such files here" in finding.text
+    hql = (
+        "WITH c AS (SELECT * FROM row1 WHERE x > 1)\n"
+        "SELECT c.x, y, k.id,\n"
+        "  k.nome, uper(z) AS z\n"
+        "FROM c JOIN row2 k ON k.id = c.id AND k.branch = c.`odd name` ORDER BY explode(c.w)"
+    )
+    found = checked.job(hql, sources=[missing, CSV])
+    assert [(each.line, each.is_note) for each in found] == [(None, True), (3, False), (3, False)]
+    assert [each.text.partition("]")[0] for each in found[1:]] == [
+        "[UNRESOLVED_ROUTINE", "[UNRESOLVED_COLUMN.WITH_SUGGESTION",
+    ]  # fmt: skip
+
+
+def test_functions_of_a_class_are_not_checked(checked: Checked) -> None:
+    hql = "CREATE FUNCTION f AS 'no.such.Class';\nSELECT f(id) AS id,\n  g(1) AS g FROM row1"
+    assert [(line, is_note) for line, _, is_note in checked.at(hql)] == [
+        (1, True), (2, True), (3, False),
+    ]  # fmt: skip
+
+
+def test_what_a_script_or_a_metastore_may_bring_is_not_checked(checked: Checked) -> None:
+    hql = (
+        "SELECT clean(m.name) AS a, m.other, r.nope,\n  n.x\n"
+        "FROM row1 r JOIN crm.customers m ON m.id = r.id JOIN names n ON n.id = m.id"
+    )
+    unseen = Unseen("the script may bring it", "spark.sql.catalog.c may bring it")
+    found = checked.job(hql, unseen=unseen)
+    assert [(each.line, each.is_note) for each in found] == [
+        (1, False), (1, True), (3, True), (3, True),
+    ]  # fmt: skip
+    assert "`nope` cannot be resolved" in found[0].text
+    assert [each.text for each in found[1:]] == [
+        "not checked: the function clean is not Spark's own, and the script may bring it",
+        "not checked: what is read from crm.customers, as spark.sql.catalog.c may bring it",
+        "not checked: what is read from names, as spark.sql.catalog.c may bring it",
+    ]
+    faults = checked.job(hql)
+    assert [each.is_note for each in faults] == [False] * 4
+
+
+def test_a_table_that_no_check_opens_is_named(checked: Checked) -> None:
+    kudu = {"format": "kudu", "path": "customers"}
+    (finding,) = checked.job("SELECT x FROM row1", sources=[kudu])
+    assert finding.is_note
+    assert "a check opens no kudu" in finding.text
+
+
+def test_a_child_of_a_job_with_faults_is_not_checked_and_says_why(checked: Checked) -> None:
+    assert len(checked.job("SELECT nope FROM row1", name="parent", sinks=[PARENT])) == 1
+    child = {"format": "orc", "path": "out/parent"}
+    (note,) = checked.job("SELECT any FROM row1", sources=[child])
+    assert note.is_note
+    assert "the findings on parent, which lands it, leave them open" in note.text
 
 
 def test_a_file_that_can_not_be_read_leaves_its_columns_unknown(checked: Checked) -> None:
