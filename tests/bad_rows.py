@@ -125,6 +125,8 @@ def put_worst(
                 is_bad = column.kind in kinds or (name == "null" and column.key)
                 if column.name in _STAMPS:
                     is_bad = name in _ONLY_BINARY
+                if column.name in ("start_dt", "end_dt") and name == "no text":
+                    is_bad = False
                 if table is JOB_DEPENDENCY and name == "null" and column.name != "dependent_job_id":
                     is_bad = False
                 yield column.name, name, is_bad

@@ -73,6 +73,23 @@ def test_a_row_is_judged_by_the_columns_that_are_read(
     ]
 
 
+def test_a_window_may_end_at_a_time_of_its_last_day(
+    store: ControlStore, settings: Settings
+) -> None:
+    """As runs have always read it, of a table that something else wrote."""
+    store.upsert(PROCESS_CONTROL, [GOOD_ROWS["process_control"] | {"last_update_ts": None}])
+    for end, is_taken in [
+        ("2024-05-15T23:59:59Z", True),
+        ("2024-05-15 23:59:59.999+08:00", True),
+        ("", True),
+        ("0204-05-15T23:59:59Z", False),
+        ("2024-05-15T", False),
+    ]:
+        with sqlite3.connect(settings.state_dir / "control.db") as connection:
+            connection.execute("UPDATE process_control SET end_dt = ?", [end])
+        assert [row["end_dt"] for row in store.read(PROCESS_CONTROL)] == [end] * is_taken
+
+
 def test_values_that_may_be_secret_are_not_shown(store: ControlStore, settings: Settings) -> None:
     store.upsert(JOB_MASTER, [GOOD_ROWS["job_master"]])
     with sqlite3.connect(settings.state_dir / "control.db") as connection:
