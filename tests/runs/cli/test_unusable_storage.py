@@ -74,9 +74,10 @@ def test_a_disk_that_a_run_fills_keeps_why_it_failed(disk: Path) -> None:
     assert sentence.startswith(f"orch: Dagster's storage ({dagster}) can't be used: ")
     assert "No space left on device; free space on its disk" in sentence
     (home.folder / "filler").unlink()
-    assert [row["status"] for row in home.log_rows(JOB)] == ["Started"]
+    # The store's file may have had room for one row more.
+    was_written = [row["status"] for row in home.log_rows(JOB)] != ["Started"]
 
-    assert home.json("log", "rebuild")["written"] == 1
+    assert home.json("log", "rebuild")["written"] == int(not was_written)
     (row,) = home.log_rows(JOB)
     assert row["status"].startswith("Failed: exit code 1: OSError: [Errno 28] No space left")
     assert row["spark_app_id"].startswith("local-")
