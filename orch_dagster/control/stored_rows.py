@@ -191,6 +191,11 @@ def _problem(table: Table, column: Column, value: object) -> str | None:
         return "is not UTF-8"
     if value is not None:
         return value_problem(column, value)
+    return None if may_be_null(table, column) else "is null in the key"
+
+
+def may_be_null(table: Table, column: Column) -> bool:
+    """Return whether a stored row can be used without a value in a column."""
     # Older tables of dependencies may leave out what names a job besides its id.
-    is_needed = column.key and (table is not JOB_DEPENDENCY or column.name == "dependent_job_id")
-    return "is null in the key" if is_needed else None
+    is_needed = table is not JOB_DEPENDENCY or column.name == "dependent_job_id"
+    return not (column.key and is_needed)

@@ -12,6 +12,7 @@ from typing import Any
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import JobDependency, JobMaster, R, SysParam
 from orch_dagster.control.store import ControlStore
+from orch_dagster.control.stored_rows import may_be_null
 from orch_dagster.control.tables import (
     JOB_DEPENDENCY,
     JOB_MASTER,
@@ -166,7 +167,7 @@ def _records(record: type[R], rows: Sequence[Mapping[str, Any]]) -> list[R]:
     for row in rows:
         for column in record.table.columns:
             value = row.get(column.name)
-            if value is None and not column.key:
+            if value is None and may_be_null(record.table, column):
                 continue
             kind = int if column.kind is Kind.INTEGER else str
             if not isinstance(value, kind) or isinstance(value, bool):
