@@ -236,9 +236,9 @@ class Proof:
         own = (*self.shape.targets, *self.shape.neighbours)
         rest = [p for p in tree if not any(f"{o}/".startswith(f"{p}/") or o in p for o in own)]
         if not is_landed:
-            # The locks of targets leave empty folders until the next landing.
+            # A target's lock, or its empty folder, may stay until the target's next landing.
             locks = {p for p in rest if f"/{FOLDER}/{TARGETS}/" in f"{p}/" or p.endswith(FOLDER)}
-            rest = [path for path in rest if path not in locks or tree[path] is not None]
+            rest = [path for path in rest if path not in locks]
         self._require(not rest, f"left over: {rest}")
 
     def _require(self, is_true: bool, text: str) -> None:
