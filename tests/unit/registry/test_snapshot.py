@@ -99,7 +99,7 @@ def test_one_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.M
         spoiled(job_master=[{"job_id": 1}]),
         spoiled(job_master=[{"job_id": "J1", "context_params": {"a": 1}}]),
         spoiled(job_master=[{"job_id": "J1", "job_name": True}]),
-        spoiled(job_dependency=[{"dependent_job_id": "J1", "dependent_job_name": None}]),
+        spoiled(job_dependency=[{"dependent_job_id": None, "dependent_job_name": "one"}]),
         spoiled(
             job_dependency=[
                 {
