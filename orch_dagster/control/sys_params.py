@@ -70,9 +70,9 @@ def property_fault(name: str, value: str) -> str | None:
         return "has a space or an equals sign in its name"
     if "\x00" in value:
         return "has a NUL character in its value"
-    if value.strip() and name == DEPLOY_MODE and not is_deploy_mode(value):
+    if value and name == DEPLOY_MODE and not is_deploy_mode(value):
         return f"is {value[:60]!r}: set it to client or cluster"
-    if value.strip() and name == MASTER and not is_master(value):
+    if value and name == MASTER and not is_master(value):
         return f"is {value[:60]!r}: set it to local[N], spark://HOST:PORT, yarn or k8s://URL"
     return None
 

@@ -86,9 +86,9 @@ def _column(change: RowChange, row: Row, name: str, patterns: Sequence[str]) -> 
 def _json_changes(old: object, new: object, patterns: Sequence[str]) -> list[ValueChange]:
     try:
         values: tuple[Any, Any] = (json.loads(str(old or "{}")), json.loads(str(new or "{}")))
+        changes = list(_differences("context_params", "", values, patterns))
     except (ValueError, RecursionError):
         return [ValueChange("context_params", "(differs)", "(differs)")]
-    changes = list(_differences("context_params", "", values, patterns))
     return changes or [ValueChange("context_params", "(the same JSON)", "(spelled otherwise)")]
 
 

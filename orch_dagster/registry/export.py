@@ -152,11 +152,12 @@ def _as_mapping(text: str) -> Any:
     """Return JSON of one line as a mapping, if YAML gives it back as the same text."""
     try:
         value = json.loads(text)
+        if not isinstance(value, dict) or json.dumps(value, ensure_ascii=False) != text:
+            return text
+        return value if reads_as(_dumped(value), text) else text
     except (ValueError, RecursionError):
+        # No JSON, or deeper than YAML can be written.
         return text
-    if not isinstance(value, dict) or json.dumps(value, ensure_ascii=False) != text:
-        return text
-    return value if reads_as(_dumped(value), text) else text
 
 
 class _Dumper(yaml.SafeDumper):

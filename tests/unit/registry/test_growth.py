@@ -7,7 +7,11 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from orch_dagster.control.records import JobDependency, JobMaster
+from orch_dagster.control.sys_params import property_fault
 from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, SYS_PARAMS, Row
+from orch_dagster.registry.change_text import value_changes
+from orch_dagster.registry.changes import RowChange
+from orch_dagster.registry.export import to_yaml
 from orch_dagster.registry.jobs import MAX_LEVELS, MAX_NAME_CHARACTERS, Registry, build_registry
 from orch_dagster.registry.plan import Plan, plan_removal, plan_rows
 from orch_dagster.registry.touched import MOST_DOWNSTREAM, touched_jobs
@@ -153,3 +157,12 @@ def test_a_job_that_many_wait_for_names_some_of_them() -> None:
     plan = plan_removal({JOB_MASTER.name: masters, JOB_DEPENDENCY.name: edges}, ["J0"])
     (refusal,) = plan.refusals
     assert "and 4,989 more waits for it" in refusal.reason
+
+
+@pytest.mark.parametrize("depth", [100, 400, 700, 990, 2_000])
+def test_json_of_any_depth_is_shown_and_exported(depth: int) -> None:
+    old, new = ('{"x": ' + "[" * depth + each + "]" * depth + "}" for each in "12")
+    row: Row = {"job_id": "J1", "job_name": "j", "context_params": old}
+    assert value_changes(RowChange(JOB_MASTER, row, {**row, "context_params": new}), ())
+    assert "J1" in to_yaml({JOB_MASTER.name: [row]})
+    assert property_fault("spark.submit.deployMode", " ") is not None
