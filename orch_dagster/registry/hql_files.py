@@ -57,4 +57,6 @@ def _fault(file: Path) -> str | None:
         return f"is not text in UTF-8 ({error.reason} at byte {error.start}): {file}"
     except OSError as error:
         return f"can't be read ({error.strerror}): {file}"
+    except ValueError:
+        return "holds a NUL, which no name of a file has"
     return None if text.strip() else f"holds no statement: {file}"

@@ -85,3 +85,10 @@ def test_doctor_names_a_file_that_is_missing_since(
     file.unlink()
     (text,) = named()
     assert f"folder/t.hql is not a file: {file}" in text
+
+
+def test_a_name_with_a_nul_is_refused(home: Path, store: ControlStore, here: Settings) -> None:
+    file = home / "rows.yaml"
+    file.write_text(ROWS.replace("folder/t.hql", '"a\\0b"'), encoding="utf-8")
+    with pytest.raises(ApplyError, match="holds a NUL, which no name of a file has"):
+        apply_files([file], store, here)
