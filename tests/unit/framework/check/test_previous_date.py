@@ -36,7 +36,7 @@ def put(root: Path, *folders: str) -> None:
         ("out/{biz_dt}", "out/%Y-%m-%d"),
         ("out/{biz_dt:%Y}/{biz_dt:%Y%m%d}", "out/%Y/%Y%m%d"),
         ("out/x{biz_dt:%Y/%m/%d}y/t", "out/x%Y/%m/%dy/t"),
-        ("out/{biz_dt:%y-%j}", "out/%y-%j"),
+        ("out/{biz_dt:%Y-%j}", "out/%Y-%j"),
     ],
 )
 def test_the_nearest_before_and_the_newest_after(tmp_path: Path, path: str, form: str) -> None:
