@@ -172,7 +172,7 @@ class ForgetfulDisk(Disk):
             state.take(event)
         yield from ((self.changes, tree) for tree in state.trees())
 
-    def open(self, location: str, mode: Literal["xb", "wb", "r+b"]) -> BinaryIO:
+    def open(self, location: str, mode: Literal["xb", "wb", "rb", "r+b"]) -> BinaryIO:
         self._live()
         file = super().open(location, mode)
         folder, name = self._place(location)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from framework.contract.context_params import BIZ_DT
 from framework.contract.paths import from_folder, is_absolute, is_within, parent
 from framework.publish.journal import (
+    FILE,
     FOLDER,
     LANDING,
     PATHS,
@@ -94,6 +95,8 @@ def decode(data: bytes, location: str, roots: Sequence[str] = ()) -> Journal:
             f"the journal is of {_shown(journal.job_name)} {_shown(journal.biz_dt)}, not of the "
             f"job and date of its folder; its state is {state}"
         )
+    if journal.landing and journal.landing_at(location).split("/")[-4::3] != [FOLDER, FILE]:
+        raise JournalFaultError(f"the lock leads to {_shown(journal.landing)}, which is no journal")
     if journal.moves:
         _check_moves(journal, document, folder)
     elif state != "staging":

@@ -132,7 +132,9 @@ class TargetLocks:
                 self._recover(location)
 
     def _around_and_inside(self, target: str) -> Iterator[str]:
-        start = path_start(target)
+        root = next(iter(self.mine.roots), None)
+        # Above the data root, the job may have no right to look.
+        start = len(root) if root and is_within(target, root) else path_start(target)
         folder = parent(target)
         while sum(each.isdigit() for each in folder[start:]) >= _DATE_DIGITS:
             yield target_lock(folder)

@@ -16,11 +16,13 @@ from framework.contract.paths import is_local
 from framework.errors import SourceGoneError
 from framework.logging import get_logger
 from framework.plan import PlannedSource
+from framework.read.encodings import WIDE_MARKS
 from framework.read.file_listing import list_files
 from framework.read.packing import CODEC_SUFFIXES
 from framework.storage.filesystem import FileSystem
 
 _CHUNK_BYTES = 1 << 20
+_MARK_BYTES = 4
 _LOST = "U+FFFD (a character that was lost, or bytes of another encoding)"
 _TRACES = {"\0": "NUL", "\ufffd": _LOST}
 _JSON_TRACES = {
@@ -103,7 +105,12 @@ def _first(texts: Iterable[str], traces: Iterable[str]) -> tuple[int, str] | Non
 
 def _texts(stream: IO[bytes], encoding: str) -> Iterator[str]:
     """Yield a text in chunks, with U+FFFD for what is not of the encoding, as Java reads it."""
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    name, mark = codecs.lookup(encoding).name, stream.read(_MARK_BYTES)
+    stream.seek(0)
+    if name in ("utf-16", "utf-32") and not mark.startswith(tuple(each for each, _ in WIDE_MARKS)):
+        # Java takes the big end first.
+        name += "-be"
+    decoder = codecs.getincrementaldecoder(name)("replace")
     while chunk := stream.read(_CHUNK_BYTES):
         yield decoder.decode(chunk)
     yield decoder.decode(b"", final=True)

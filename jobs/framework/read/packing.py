@@ -81,6 +81,9 @@ def unpacked(location: str, data: bytes) -> bytes | None:
 def packing_fault(location: str, data: bytes) -> str | None:
     """Return why the name of a text file does not fit how it is packed."""
     suffix, kind = _suffix(location), kind_of(data)
+    if not data:
+        # Cut down since it was listed.
+        return None
     if suffix not in CODEC_SUFFIXES:
         if kind is None:
             return None

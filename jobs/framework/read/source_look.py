@@ -23,7 +23,7 @@ from framework.read.first_bytes import (
     lands_nulls_only,
 )
 from framework.read.opened_files import OpenedFiles
-from framework.storage.file_heads import AT_ONCE, FileHeads, Start, location_of
+from framework.storage.file_heads import AT_ONCE, FileHeads, Start, changed_ns, location_of
 from framework.storage.filesystem import FileEntry, FileSystem
 
 # Of formats whose files Spark refuses itself if they are something else.
@@ -89,8 +89,9 @@ class SourceLook:
         """Return what the first bytes of the files tell; other formats than text: of some."""
 
         def look(file: FileEntry) -> FileLook:
+            changed = changed_ns(file.location)
             data = self._fs.read_head(file.location, HEAD_BYTES)
-            return self._look_at(Head(file.location, file.size_bytes, data))
+            return self._look_at(Head(file.location, file.size_bytes, data), changed)
 
         files, is_quick = self.files.read, is_local(self._planned.location)
         if not self._is_text:
@@ -147,10 +148,11 @@ class SourceLook:
         known = {look.location: look for look in self.looks}
 
         def look(url: str) -> FileLook:
+            changed = changed_ns(location_of(url))
             data = heads.raw(url, HEAD_BYTES)
             # Where the buffer is full the file may go on, and its size does not matter.
             size = len(data) if len(data) < HEAD_BYTES else HEAD_BYTES + 1
-            return self._look_at(Head(location_of(url), size, data))
+            return self._look_at(Head(location_of(url), size, data), changed)
 
         others = [url for url in opened.urls if location_of(url) not in known]
         looks = _mapped(look, others, is_quick=is_local(self._planned.location))
@@ -219,11 +221,11 @@ class SourceLook:
             if look.damage and not look.fault:
                 yield f"{look.location} holds {look.damage}, which lands as it is"
 
-    def _look_at(self, head: Head) -> FileLook:
+    def _look_at(self, head: Head, changed: int | None) -> FileLook:
         text = head.text
         if text is not None and len(self.starts) < _MOST_STARTS and format_of(self._form) is CSV:
             is_whole = head.whole_text is not None and len(text) <= _START_BYTES
-            self.starts[head.location] = Start(text[:_START_BYTES], is_whole)
+            self.starts[head.location] = Start(text[:_START_BYTES], is_whole, changed)
         return FileLook(
             head.location,
             head.size_bytes,

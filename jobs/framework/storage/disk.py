@@ -6,6 +6,7 @@ in the folder that holds it. Tests put another disk in this one's place, which f
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -17,8 +18,8 @@ from framework.contract.append import write_all
 class Disk:
     """A local disk, through the standard library."""
 
-    def open(self, location: str, mode: Literal["xb", "wb", "r+b"]) -> BinaryIO:
-        """Open a file: a new one (xb), emptied (wb) or as it is (r+b), without a buffer."""
+    def open(self, location: str, mode: Literal["xb", "wb", "rb", "r+b"]) -> BinaryIO:
+        """Open a file: a new one (xb), emptied (wb) or as it is (rb, r+b), without a buffer."""
         return Path(location).open(mode, buffering=0)
 
     def write(self, file: BinaryIO, data: bytes) -> None:
@@ -37,6 +38,10 @@ class Disk:
         descriptor = os.open(location, os.O_RDONLY)
         try:
             os.fsync(descriptor)
+        except OSError as error:
+            # File systems that can't flush a folder: automounters, some of networks.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+                raise
         finally:
             os.close(descriptor)
 

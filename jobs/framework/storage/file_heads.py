@@ -32,10 +32,22 @@ _DAMAGED = (OSError, EOFError, zlib.error)
 
 
 class Start(NamedTuple):
-    """The first bytes of a file, uncompressed; with `is_whole` there are no more."""
+    """The first bytes of a file, uncompressed; with `is_whole` there are no more.
+
+    `changed_ns` is when a local file had changed before they were read; None for others.
+    """
 
     text: bytes
     is_whole: bool
+    changed_ns: int | None = None
+
+
+def changed_ns(location: str) -> int | None:
+    """Return when a local file was changed, in nanoseconds since 1970; None if it tells nothing."""
+    try:
+        return Path(location).stat().st_mtime_ns if is_local(location) else None
+    except FileNotFoundError:
+        return None
 
 
 class FileHeads:
@@ -91,7 +103,9 @@ class FileHeads:
         """
         location = location_of(url)
         start = self._known.get(location)
-        if start and (start.is_whole or len(start.text) >= size):
+        # A file may have been delivered again since.
+        is_same = start is not None and start.changed_ns == changed_ns(location)
+        if start and is_same and (start.is_whole or len(start.text) >= size):
             return start.text[:size]
         if is_local(location) and PurePosixPath(location).suffix in _OPENERS:
             try:

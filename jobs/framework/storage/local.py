@@ -126,8 +126,9 @@ class LocalFileSystem:
     def make_durable(self, location: str) -> None:
         for folder, _, files in os.walk(location):
             for name in files:
-                # Windows flushes only files that were opened for writing.
-                with self._disk.open(f"{folder}/{name}", "r+b") as file:
+                # Windows flushes only files that were opened for writing, which others may forbid.
+                mode = "r+b" if os.name == "nt" else "rb"
+                with self._disk.open(f"{folder}/{name}", mode) as file:
                     self._disk.sync(file)
             self._disk.sync_folder(folder)
         self._disk.sync_folder(parent(location))

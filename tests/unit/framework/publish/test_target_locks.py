@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.errors import LockedError, LockLostError, PublishError
+from framework.errors import JournalError, LockedError, LockLostError, PublishError
 from framework.plan import Place
 from framework.publish import lock
 from framework.publish.journal import Journal, Move, journal_location, landing_folder
@@ -327,3 +328,17 @@ def test_a_lock_in_a_copied_folder_leads_to_the_journal_of_the_copy(tmp_path: Pa
     Job("other", B, copy / "b/t").land()
     assert content(copy / "b/t") == "other"
     assert sorted(path for path in root.rglob("*")) == before
+
+
+@pytest.mark.parametrize("landing", ["/j", "../../x.json", "../../one/2024-05-15/other.json"])
+def test_a_lock_that_leads_to_no_journal_is_refused(tmp_path: Path, landing: str) -> None:
+    target = tmp_path / "out/t"
+    with Job("one", B, target).landing():
+        at = Path(target_lock(target.as_posix()))
+        text = at.read_text()
+    document = json.loads(text)
+    document["landing"] = landing
+    at.parent.mkdir(parents=True)
+    at.write_text(json.dumps(document))
+    with pytest.raises(JournalError, match="the lock leads to"):
+        Job("other", B, target).land()

@@ -29,6 +29,8 @@ LOST = "holds U+FFFD (a character that was lost, or bytes of another encoding)"
         (b"a\0", "UTF-8", "line 1 holds NUL"),
         (b"a\0b\n\xe9", "UTF-8", "line 1 holds NUL"),
         ("id\nö\n".encode("utf-16"), "UTF-16", None),
+        ("id\nö\n".encode("utf-16-be"), "UTF-16", None),
+        ("id\nö\0\n".encode("utf-32-be"), "UTF-32", "line 2 holds NUL"),
         ("id\nö\0\n".encode("utf-16-le"), "UTF-16LE", "line 2 holds NUL"),
         ("顧客\n".encode("cp932") + b"\x81", "MS932", f"line 2 {LOST}"),
         # A character that the end of the file cuts.

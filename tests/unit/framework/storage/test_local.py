@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -61,3 +63,18 @@ def test_two_writers_of_a_file_never_mix(tmp_path: Path) -> None:
         thread.join()
     assert seen <= set(contents)
     assert [path.name for path in tmp_path.iterdir()] == ["journal.json"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no flush of a folder to fail")
+def test_a_folder_that_cannot_be_flushed_where_it_lies_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    fs, file = LocalFileSystem(), tmp_path / "a/b/journal.json"
+    fs.create_exclusive(file.as_posix(), b"x")
+    fs.make_durable((tmp_path / "a").as_posix())
+    assert file.read_bytes() == b"x"
