@@ -14,6 +14,7 @@ from orch_dagster.control.tables import (
     PROCESS_CONTROL,
     SYS_PARAMS,
     TABLES,
+    WINDOW,
     Kind,
     Table,
 )
@@ -125,7 +126,7 @@ def put_worst(
                 is_bad = column.kind in kinds or (name == "null" and column.key)
                 if column.name in _STAMPS:
                     is_bad = name in _ONLY_BINARY
-                if column.name in ("start_dt", "end_dt") and name == "no text":
+                if column.name in WINDOW and name in ("no text", "before 1900", "after 2200"):
                     is_bad = False
                 if table is JOB_DEPENDENCY and name == "null" and column.name != "dependent_job_id":
                     is_bad = False

@@ -24,9 +24,18 @@ def remove_leftovers(params_dir: Path, run_id: str) -> list[str]:
     """Remove the leftovers of a run whose process is gone.
 
     Returns:
-        A sentence for each one that can't be removed.
+        A sentence for each one that can't be removed, or one if its folder can't be read.
     """
-    return remove_all(path for path in _entries(params_dir / run_id) if _is_leftover(path))
+    try:
+        entries = _entries(params_dir / run_id)
+    except OSError as error:
+        return [unread_text(error)]
+    return remove_all(path for path in entries if _is_leftover(path))
+
+
+def unread_text(error: OSError) -> str:
+    """Return a sentence on a folder that can't be read."""
+    return f"could not look for what a killed run left: {error}"
 
 
 def has_leftovers(folder: Path) -> bool:

@@ -10,6 +10,7 @@ from datetime import date, datetime, timezone
 
 import click
 
+from framework.contract.business_dates import day_fault
 from framework.contract.paths import as_location, is_local, resolve
 from framework.contract.placeholders import fill
 from framework.storage.routed import RoutedFileSystem
@@ -22,7 +23,6 @@ from orch_dagster.control.connect import opened_store
 from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import ProcessControl, SysParam, read_records
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import is_iso_date
 from orch_dagster.registry.jobs import JobSpec, Registry
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.spark.hql_check import check_hql
@@ -108,4 +108,4 @@ def _has_sources(spec: JobSpec, row: ProcessControl, settings: Settings) -> bool
 
 
 def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text and is_iso_date(text) else None
+    return date.fromisoformat(text) if text and day_fault(text) is None else None

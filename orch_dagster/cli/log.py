@@ -120,8 +120,8 @@ def rebuild(since: datetime | None, gone: tuple[str, ...], is_json: bool) -> Non
     settings = load_settings()
     job_ids = loaded(settings).job_ids
     with opened_store(settings) as store, opened_instance(settings) as instance:
-        send_kept_reports(instance, settings.kept_reports_dir)
         timeout_s = settings.heartbeat_timeout_s
+        send_kept_reports(instance, settings.kept_reports_dir, timeout_s)
         deleted = end_deleted_runs(
             instance, store, settings.params_dir, timeout_s, since=since, gone=gone
         )

@@ -18,11 +18,12 @@ from typing import Any
 from orch_dagster.control.tables import (
     JOB_DEPENDENCY,
     MAX_CELL_BYTES,
+    WINDOW,
     Column,
     Kind,
     Row,
     Table,
-    is_iso_date,
+    date_test_of,
     shown,
     value_problem,
 )
@@ -31,7 +32,6 @@ _LOG = logging.getLogger("orch_dagster")
 
 # As Python reads bytes that are not UTF-8.
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
-_WINDOW = ("start_dt", "end_dt")
 _WITH_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d[\d:.]*(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _STAMPS = ("process_dt", "reprocess_dt")
 # Beyond these, a table is broken as a whole, and `orch doctor` has the rest.
@@ -121,11 +121,17 @@ def _is_plain_text(value: object) -> bool:
 # Quick tests that only values which a column can have pass; value_problem judges the others.
 _IS_PLAIN: Mapping[Kind, Callable[[Any], bool]] = {
     Kind.TEXT: _is_plain_text,
-    Kind.DATE: lambda value: type(value) is str and is_iso_date(value),
     Kind.INTEGER: lambda value: type(value) is int and -(2**63) <= value < 2**63,
     Kind.DOUBLE: lambda value: type(value) is float and math.isfinite(value),
     Kind.TIMESTAMP: lambda value: type(value) is datetime and value.tzinfo is timezone.utc,
 }
+
+
+def _plain_test(column: Column) -> Callable[[Any], bool]:
+    fault = date_test_of(column)
+    if fault is None:
+        return _IS_PLAIN[column.kind]
+    return lambda value: type(value) is str and fault(value) is None
 
 
 def _as_read(column: Column) -> Column:
@@ -144,7 +150,7 @@ def row_judge(table: Table, names: Sequence[str]) -> Callable[[dict[str, Any]], 
         names: The columns that they have.
     """
     columns = [_as_read(column) for column in table.columns if column.name in names]
-    tests = [(column.name, column.key, _IS_PLAIN[column.kind]) for column in columns]
+    tests = [(column.name, column.key, _plain_test(column)) for column in columns]
 
     def bad_row(cells: dict[str, Any]) -> BadRow | None:
         # Nearly all rows pass this, and many are read at once.
@@ -182,7 +188,7 @@ def split_rows(table: Table, rows: Iterable[dict[str, Any]], names: Sequence[str
 
 
 def _problem(table: Table, column: Column, value: object) -> str | None:
-    if column.name in _WINDOW and isinstance(value, str):
+    if column.name in WINDOW and isinstance(value, str):
         # As a run reads it: nothing, or the day of a time.
         if not value:
             return None

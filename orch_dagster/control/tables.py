@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import Any, TypeAlias
 
-from framework.contract.business_dates import date_fault
+from framework.contract.business_dates import date_fault, day_fault
 from framework.contract.visible import visible
 from orch_dagster.errors import RowError
 
@@ -107,6 +107,9 @@ PROCESS_CONTROL = Table(
     ),
     "The business dates that are open, by group",
 )
+
+WINDOW = ("start_dt", "end_dt")
+"""The columns of process_control that hold any day; its other dates lie within 1900 to 2200."""
 
 JOB_DEPENDENCY = Table(
     "job_dependency",
@@ -210,11 +213,19 @@ def _key_bytes(table: Table, row: Mapping[str, Value]) -> int:
     return sum(len(str(row[name]).encode()) + 2 for name in table.keys) - 2
 
 
+def date_test_of(column: Column) -> Callable[[str], str | None] | None:
+    """Return what says what is wrong with a date of a column, None for a column of no dates."""
+    if column.kind is not Kind.DATE:
+        return None
+    # An open window may begin at 0001-01-01 and end at 9999-12-31.
+    return day_fault if column.name in WINDOW else date_fault
+
+
 def value_problem(column: Column, value: object) -> str | None:
     """Return why a column can't have a value that is not null, or None if it can."""
     match column.kind:
         case Kind.TEXT | Kind.DATE:
-            return _text_problem(value, is_date=column.kind is Kind.DATE)
+            return _text_problem(value, date_test_of(column))
         case Kind.INTEGER:
             if isinstance(value, bool) or not isinstance(value, int):
                 return f"{shown(value)} is not a whole number"
@@ -233,7 +244,7 @@ def value_problem(column: Column, value: object) -> str | None:
     return None
 
 
-def _text_problem(value: object, *, is_date: bool) -> str | None:
+def _text_problem(value: object, date_test: Callable[[str], str | None] | None) -> str | None:
     if not isinstance(value, str):
         return f"{shown(value)} is not text"
     # A character has 4 bytes at most, so most texts need not be encoded.
@@ -244,7 +255,7 @@ def _text_problem(value: object, *, is_date: bool) -> str | None:
     is_plain = value.isascii() and "\0" not in value
     if not is_plain and (bad := _NEVER_IN_TEXT.search(value)):
         return f"holds {bad[0]!r}, which no store keeps"
-    if is_date and (fault := date_fault(value)):
+    if date_test and (fault := date_test(value)):
         return f"{shown(value)} {fault}"
     return None
 

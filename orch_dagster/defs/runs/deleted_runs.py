@@ -19,6 +19,7 @@ from dagster import DagsterInstance
 
 from orch_dagster.control.records import FAILED_PREFIX, STARTED, ExecutionLog, read_records
 from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import from_micros
 from orch_dagster.defs.runs.liveness import HEARTBEAT_TAG, is_process_gone, read_process
 from orch_dagster.errors import UnknownRunError
 from orch_dagster.execution_log import write_rows
@@ -101,7 +102,10 @@ def _started_rows(store: ControlStore, since: datetime | None) -> list[Execution
 def _created_at(row: ExecutionLog) -> datetime:
     """Return when the run of a row was created, by the row's id; the earliest time if unknown."""
     micros = row.id.partition("_")[0]
-    return datetime.fromtimestamp(int(micros) / 1e6 if micros.isdigit() else 0, tz=timezone.utc)
+    try:
+        return from_micros(int(micros))
+    except (ValueError, OverflowError):
+        return from_micros(0)
 
 
 def _existing(instance: DagsterInstance, rows: Iterable[ExecutionLog]) -> set[str]:

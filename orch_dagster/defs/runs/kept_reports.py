@@ -7,22 +7,29 @@ room for why the step failed.
 from __future__ import annotations
 
 import json
+import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from dagster import DagsterInstance, DagsterRunStatus
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from sqlalchemy.exc import SQLAlchemyError
 
 from orch_dagster.defs.runs.history import report_step
+from orch_dagster.defs.runs.liveness import is_process_gone
 from orch_dagster.execution_log import StepReport
 from orch_dagster.files import make_private, write_fault
+
+_LOG = logging.getLogger("orch_dagster")
 
 STORAGE_ERRORS = (SQLAlchemyError, OSError)
 """The errors of Dagster's storage: of its database, of its files."""
 
 # More than a message in UTF-8 and the rest of a report.
 _BYTES_A_DATE = 4096
+# What a line raises that something else wrote, or only a part of.
+_NO_REPORT = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _UNFINISHED = (
     DagsterRunStatus.STARTING,
     DagsterRunStatus.STARTED,
@@ -88,10 +95,18 @@ class KeptReports:
             self._path.unlink(missing_ok=True)
 
 
-def send_kept_reports(instance: DagsterInstance, folder: Path) -> list[str]:
+def send_kept_reports(
+    instance: DagsterInstance, folder: Path, heartbeat_timeout_s: float
+) -> list[str]:
     """Write kept reports into the event log of their runs, and remove their files.
 
-    Files of runs that go on, and of runs that the instance does not have, stay.
+    Files of runs that go on, and of runs that the instance does not have, stay. One with a line
+    that is no report is named `.bad` and left alone.
+
+    Args:
+        instance: The instance of the runs.
+        folder: The folder of such files.
+        heartbeat_timeout_s: As for is_process_gone.
 
     Returns:
         The ids of the runs.
@@ -101,15 +116,35 @@ def send_kept_reports(instance: DagsterInstance, folder: Path) -> list[str]:
         run_id, _, _ = path.name.partition(".")
         run = instance.get_run_by_id(run_id)
         lines = _read(path).splitlines()
-        if run is None or (not lines and run.status in _UNFINISHED):
+        if run is None or _goes_on(run, bool(lines), heartbeat_timeout_s):
             continue
-        for line in lines:
-            report = StepReport.from_json(cast("dict[str, Any]", json.loads(line)))
+        try:
+            reports = _parsed(lines)
+        except _NO_REPORT as error:
+            bad = path.replace(path.with_name(f"{path.name}.bad"))
+            _LOG.warning(
+                "%s can't be read, so what it keeps of run %s is not recorded: %r",
+                *(bad, run_id, error),
+            )
+            continue
+        for report in reports:
             message = f"{report.job_name} reported before, when this log could not be written"
             report_step(instance, run, report, message)
         path.unlink(missing_ok=True)
         sent += [run_id] if lines else []
     return list(dict.fromkeys(sent))
+
+
+def _goes_on(run: DagsterRun, has_lines: bool, heartbeat_timeout_s: float) -> bool:
+    """Return whether the step of a file may write to it yet."""
+    if run.status not in _UNFINISHED:
+        return False
+    # Its reason comes before the failure that says that its process is gone.
+    return not (has_lines and is_process_gone(run.tags, heartbeat_timeout_s))
+
+
+def _parsed(lines: Sequence[bytes]) -> list[StepReport]:
+    return [StepReport.from_json(cast("dict[str, Any]", json.loads(line))) for line in lines]
 
 
 def _read(path: Path) -> bytes:

@@ -16,6 +16,7 @@ from orch_dagster.bundle.leftovers import (
     old_properties,
     remove_all,
     remove_leftovers,
+    unread_text,
 )
 from orch_dagster.defs.runs.liveness import PID_TAG, is_process_gone, read_process
 from orch_dagster.settings import Settings
@@ -57,12 +58,16 @@ def remove_all_leftovers(instance: DagsterInstance, settings: Settings) -> list[
     hour, and so are those of an `orch recover` or `orch check` that was killed.
 
     Returns:
-        A sentence for each one that can't be removed.
+        A sentence for each one that can't be removed, and for each folder that can't be read.
     """
     params_dir, unknown = settings.params_dir, list[Path]()
     failed: list[str] = []
     for folder in _folders(params_dir):
-        if not has_leftovers(folder):
+        try:
+            if not has_leftovers(folder):
+                continue
+        except OSError as error:
+            failed.append(unread_text(error))
             continue
         run = instance.get_run_by_id(folder.name)
         is_tagged = run is not None and PID_TAG in run.tags
@@ -72,8 +77,15 @@ def remove_all_leftovers(instance: DagsterInstance, settings: Settings) -> list[
         elif is_process_gone(tags, settings.heartbeat_timeout_s):
             failed += remove_leftovers(params_dir, folder.name)
     of_commands = chain(settings.state_dir.glob("recover-*"), settings.state_dir.glob("check-*"))
-    old = old_properties(chain(unknown, of_commands), time.time() - _UNREAD_S)
-    return failed + remove_all(old)
+    before_s = time.time() - _UNREAD_S
+    for folder in chain(unknown, of_commands):
+        try:
+            old = [*old_properties([folder], before_s)]
+        except OSError as error:
+            failed.append(unread_text(error))
+        else:
+            failed += remove_all(old)
+    return failed
 
 
 def _folders(params_dir: Path) -> Iterator[Path]:

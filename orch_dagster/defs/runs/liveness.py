@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import socket
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from framework.contract.process_identity import (
     PidSpace,
@@ -38,6 +39,7 @@ HEARTBEAT_S = 30.0
 
 # The dot keeps it apart from the files of jobs, whose names have none.
 _PROCESS_FILE = "run.process.json"
+_NUMBER = re.compile(r"\d{1,11}(\.\d*)?", re.ASCII)
 
 
 def process_tags() -> dict[str, str]:
@@ -97,9 +99,23 @@ def read_process(params_dir: Path, run_id: str) -> dict[str, str] | None:
     """
     path = params_dir / run_id / _PROCESS_FILE
     try:
-        return cast(dict[str, str], json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        tags: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
+    return cast(dict[str, str], tags) if _are_tags(tags) else None
+
+
+def _are_tags(document: Any) -> bool:
+    """Return whether a document has the form of a process's tags."""
+    if not isinstance(document, dict):
+        return False
+    tags = cast(dict[str, Any], document)
+    numbers = (tags.get(PID_TAG), tags.get(PID_STARTED_TAG), tags.get(HEARTBEAT_TAG, "0"))
+    return (
+        all(isinstance(value, str) for value in tags.values())
+        and all(_NUMBER.fullmatch(str(number)) for number in numbers)
+        and tags[PID_TAG].isdigit()
+    )
 
 
 def _space_tags() -> dict[str, str]:

@@ -71,7 +71,7 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
     )
     def execution_log(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance = context.instance
-        sent = send_kept_reports(instance, settings.kept_reports_dir)
+        sent = send_kept_reports(instance, settings.kept_reports_dir, settings.heartbeat_timeout_s)
         failed = fail_dead_runs(instance, location.job_ids, settings.heartbeat_timeout_s)
         for sentence in old_logs.remove(instance):
             context.log.info(sentence)

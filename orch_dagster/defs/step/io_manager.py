@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from orch_dagster.execution_log import StepReport
 from orch_dagster.registry.jobs import Registry
 from orch_dagster.registry.location import Location
 from orch_dagster.settings import Settings
+
+_LOG = logging.getLogger("orch_dagster")
 
 
 class ParamBundleIOManager(dg.IOManager):
@@ -80,9 +83,16 @@ class DagsterReporter:
             report_step(self._step.instance, self._step.run, report, message)
         except STORAGE_ERRORS:
             self._is_unusable = True
+            self._keep(report)
+
+    def _keep(self, report: StepReport) -> None:
+        if self._kept is None:
+            return
+        try:
+            self._kept.keep(report)
+        except OSError as error:
             # The row of execution_log may still be written: its store is another.
-            if self._kept is not None:
-                self._kept.keep(report)
+            _LOG.warning("a report of %s can't be kept: %s", visible(report.job_name), error)
 
     def warn(self, text: str) -> None:
         """Show a warning among the step's lines."""

@@ -9,12 +9,14 @@ from datetime import datetime
 import pytest
 
 from orch_dagster.control.store import ControlStore
+from orch_dagster.control.stored_rows import row_judge
 from orch_dagster.control.tables import (
     JOB_MASTER,
     PROCESS_CONTROL,
     TABLES,
     Kind,
     Table,
+    row_problems,
 )
 from orch_dagster.settings import Settings
 from tests.bad_rows import GOOD_ROWS, loosen, put_worst
@@ -62,14 +64,14 @@ def test_a_row_is_judged_by_the_columns_that_are_read(
 ) -> None:
     store.upsert(PROCESS_CONTROL, [GOOD_ROWS["process_control"] | {"last_update_ts": None}])
     with sqlite3.connect(settings.state_dir / "control.db") as connection:
-        connection.execute("UPDATE process_control SET end_dt = '0204-05-15'")
+        connection.execute("UPDATE process_control SET end_dt = '2023-02-29'")
     assert store.read(PROCESS_CONTROL, columns=["biz_dt"]) == [{"biz_dt": "2024-05-15"}]
     assert caplog.messages == []
     for _ in range(2):
         assert store.read(PROCESS_CONTROL) == []
     assert caplog.messages == [
         "process_control (entity=BAD, source_system=ROWS, biz_dt=2024-05-15): set aside, as "
-        "column end_dt: '0204-05-15' lies outside 1900-01-01 to 2200-12-31"
+        "column end_dt: '2023-02-29' is not a date such as 2024-05-15"
     ]
 
 
@@ -82,12 +84,36 @@ def test_a_window_may_end_at_a_time_of_its_last_day(
         ("2024-05-15T23:59:59Z", True),
         ("2024-05-15 23:59:59.999+08:00", True),
         ("", True),
-        ("0204-05-15T23:59:59Z", False),
+        ("0001-01-01", True),
+        ("9999-12-31", True),
+        ("9999-12-31T23:59:59Z", True),
+        ("9999-12-32", False),
+        ("0000-01-01", False),
+        ("2023-02-29T23:59:59Z", False),
         ("2024-05-15T", False),
     ]:
         with sqlite3.connect(settings.state_dir / "control.db") as connection:
             connection.execute("UPDATE process_control SET end_dt = ?", [end])
         assert [row["end_dt"] for row in store.read(PROCESS_CONTROL)] == [end] * is_taken
+
+
+def test_apply_accepts_of_dates_what_load_accepts() -> None:
+    row = GOOD_ROWS["process_control"] | {"last_update_ts": None}
+    judge = row_judge(PROCESS_CONTROL, PROCESS_CONTROL.names)
+    for day, any_year, is_business in [
+        ("9999-12-31", True, False),
+        ("0001-01-01", True, False),
+        ("2024-05-15", True, True),
+        ("9999-12-32", False, False),
+    ]:
+        for name, is_taken in [
+            ("start_dt", any_year),
+            ("end_dt", any_year),
+            ("biz_dt", is_business),
+        ]:
+            with_day = {**row, name: day}
+            assert (judge(with_day) is None) is is_taken
+            assert ([*row_problems(PROCESS_CONTROL, with_day)] == []) is is_taken
 
 
 def test_values_that_may_be_secret_are_not_shown(store: ControlStore, settings: Settings) -> None:

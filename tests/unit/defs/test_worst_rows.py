@@ -166,7 +166,7 @@ def test_a_date_that_is_set_aside_is_not_opened_again(
     located: Located, settings: Settings, store: ControlStore
 ) -> None:
     assert located is not None
-    run_sql(settings.state_dir / "control.db", "UPDATE process_control SET start_dt = '1899-12-31'")
+    run_sql(settings.state_dir / "control.db", "UPDATE process_control SET start_dt = '2023-02-29'")
     result = CliRunner().invoke(main, ["open", "GELS", "FPMS", DAY], catch_exceptions=False)
     (row,) = store.bad_rows(PROCESS_CONTROL)
     assert result.exit_code == 1

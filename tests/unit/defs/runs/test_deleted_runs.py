@@ -140,6 +140,17 @@ def test_a_run_that_nothing_here_knows_is_unknown_until_somebody_says_it_is_over
         look(location, params, gone=(run.run_id,))
 
 
+@pytest.mark.parametrize("row_id", ["99999999999999999999_x", "²_x", "9" * 5000 + "_x", "x"])
+def test_a_row_whose_id_tells_no_time_is_of_the_earliest(
+    location: Played, params: Path, row_id: str
+) -> None:
+    begun(location, "first")
+    (row,) = location.store.read(EXECUTION_LOG)
+    location.store.upsert(EXECUTION_LOG, [{**row, "id": row_id, "run_id": "another"}])
+    assert look(location, params) == (0, 2)
+    assert look(location, params, since=datetime(2000, 1, 1, tzinfo=timezone.utc)) == (0, 1)
+
+
 def test_runs_that_dagster_has_are_left_to_their_events(location: Played, params: Path) -> None:
     run = location.start("first", DAY)
     location.begin(run, "first")

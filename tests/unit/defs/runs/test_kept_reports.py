@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.defs.runs.kept_reports import KeptReports, send_kept_reports, storage_fault
+from orch_dagster.defs.runs.liveness import PID_STARTED_TAG, process_tags
 from orch_dagster.defs.step import io_manager
 from orch_dagster.defs.step.io_manager import DagsterReporter
 from orch_dagster.defs.step.log_writer import ExecutionLogWriter, StepRun, first_report
@@ -103,6 +105,19 @@ def test_the_row_is_written_where_only_dagsters_storage_is_gone(
     assert rows(location) == [("Completed", None)]
 
 
+def test_the_row_is_written_though_its_report_cannot_be_kept(
+    location: Played, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, run = load_settings(), location.start("first", DAY)
+    log = begin(location, reporter_of(location, run, settings), run)
+    (file,) = settings.kept_reports_dir.iterdir()
+    file.unlink()
+    fail_writes(monkeypatch)
+    log.end_all("completed")
+    assert rows(location) == [("Completed", None)]
+    assert "a report of first can't be kept: " in caplog.text
+
+
 def test_a_run_that_ended_before_gets_its_reason_too(location: Played) -> None:
     settings, run = load_settings(), location.start("first", DAY)
     reporter = reporter_of(location, run, settings)
@@ -138,16 +153,45 @@ def test_files_of_runs_that_go_on_stay_and_blank_ones_of_ended_runs_go(location:
     folder, run = load_settings().kept_reports_dir, location.start("first", DAY)
     KeptReports(folder, run.run_id, "first", 1)
     KeptReports(folder, "unknown", "first", 1)
-    assert send_kept_reports(location.instance, folder) == []
+    assert send_kept_reports(location.instance, folder, math.inf) == []
     assert len(list(folder.iterdir())) == 2
     location.end(run)
-    assert send_kept_reports(location.instance, folder) == []
+    assert send_kept_reports(location.instance, folder, math.inf) == []
     assert [path.name for path in folder.iterdir()] == ["unknown.first.jsonl"]
+
+
+def test_a_file_with_reports_stays_until_its_run_is_over_or_its_process_gone(
+    location: Played,
+) -> None:
+    folder, run = load_settings().kept_reports_dir, location.start("first", DAY)
+    location.instance.add_run_tags(run.run_id, process_tags())
+    kept = KeptReports(folder, run.run_id, "first", 1)
+    for _ in range(2):
+        kept.keep(REPORT)
+        assert send_kept_reports(location.instance, folder, math.inf) == []
+    location.instance.add_run_tags(run.run_id, {PID_STARTED_TAG: "1.00"})
+    assert send_kept_reports(location.instance, folder, math.inf) == [run.run_id]
+    assert [*folder.iterdir()] == []
+
+
+@pytest.mark.parametrize("line", ["{}", "5", '{"job_name": ', '{"job_name": "first", "ends": 1}'])
+def test_a_damaged_file_is_put_aside_and_the_others_are_sent(
+    line: str, location: Played, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, run = load_settings().kept_reports_dir, location.start("first", DAY)
+    KeptReports(folder, run.run_id, "first", 1).keep(REPORT)
+    KeptReports(folder, run.run_id, "second", 1).keep(REPORT)
+    damaged = folder / f"{run.run_id}.first.jsonl"
+    damaged.write_bytes(damaged.read_bytes().rstrip(b" ") + line.encode() + b"\n")
+    location.end(run, ok=False)
+    assert send_kept_reports(location.instance, folder, math.inf) == [run.run_id]
+    assert [path.name for path in folder.iterdir()] == [f"{damaged.name}.bad"]
+    assert f"{damaged.name}.bad can't be read" in caplog.text
 
 
 def test_nothing_kept_is_nothing_to_send(tmp_path: Path) -> None:
     with DagsterInstance.ephemeral() as instance:
-        assert send_kept_reports(instance, tmp_path / "nowhere") == []
+        assert send_kept_reports(instance, tmp_path / "nowhere", math.inf) == []
 
 
 def test_a_fault_is_one_sentence(tmp_path: Path) -> None:

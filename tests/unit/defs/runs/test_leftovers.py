@@ -141,5 +141,33 @@ def test_what_cannot_be_removed_is_said(
     assert not (folder / "first.warehouse").exists()
 
 
+def test_a_folder_that_cannot_be_read_is_said_and_spares_the_others(
+    location: Played, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign, gone = (started(location, dead()) for _ in range(2))
+    refused, of_gone = (left_by(settings, run.run_id) for run in (foreign, gone))
+    command = settings.state_dir / "check-x1"
+    command.mkdir(parents=True)
+    iterdir = Path.iterdir
+
+    def refuse(path: Path) -> object:
+        if path in (refused, command):
+            raise PermissionError(13, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    said: list[str] = []
+    LivenessGuard(settings.params_dir, location.instance, started(location, {}).run_id, said.append)
+    said += remove_all_leftovers(location.instance, settings)
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert [sentence.partition(": ")[0] for sentence in said] == [
+        "could not look for what a killed run left"
+    ] * 3
+    assert [str(path) in said[at] for at, path in enumerate((refused, refused, command))] == [
+        True
+    ] * 3
+    assert [is_clean(folder) for folder in (refused, of_gone)] == [False, True]
+
+
 def test_a_run_without_a_folder(settings: Settings) -> None:
     assert remove_leftovers(settings.params_dir, "run-2") == []

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 import psutil
 import pytest
@@ -21,6 +22,8 @@ from orch_dagster.defs.runs.liveness import (
     PID_TAG,
     is_process_gone,
     process_tags,
+    read_process,
+    write_process,
 )
 
 
@@ -82,6 +85,26 @@ def test_tags_of_the_version_before_are_looked_up() -> None:
 def test_a_pid_that_is_used_again_is_another_process() -> None:
     tags = process_tags()
     assert is_process_gone({**tags, PID_STARTED_TAG: str(float(tags[PID_STARTED_TAG]) - 60)})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5",
+        "[]",
+        "{}",
+        '{"orch/pid": "x", "orch/pid_started": "1.00"}',
+        '{"orch/pid": "1"}',
+        '{"orch/pid": "1", "orch/pid_started": 1.0}',
+        '{"orch/pid": "1", "orch/pid_started": "1.00", "orch/heartbeat": "soon"}',
+        "[" * 100_000,
+    ],
+)
+def test_a_file_of_another_form_names_no_process(tmp_path: Path, text: str) -> None:
+    write_process(tmp_path, "run", process_tags())
+    assert read_process(tmp_path, "run") is not None
+    (tmp_path / "run" / "run.process.json").write_text(text)
+    assert read_process(tmp_path, "run") is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no clock moves a process's start")
