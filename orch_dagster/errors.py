@@ -37,6 +37,10 @@ class PermanentStoreError(StoreError):
     """A failure that a retry can't cure: a missing table, a bad value, a wrong address."""
 
 
+class MissingTableError(PermanentStoreError):
+    """The store has no such table yet, or there is no store: `orch init` creates both."""
+
+
 class RowError(OrchError):
     """Values do not fit their columns; raised before anything is sent to the store.
 

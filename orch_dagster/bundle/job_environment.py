@@ -53,7 +53,8 @@ def job_environment(
         return name.upper() if is_windows else name
 
     # A reference names a variable of letters, digits and _, which is its own pattern.
-    withheld = [f"-{name}" for name in secret_variables]
+    # One that programs need stays though a row of some job names it.
+    withheld = [f"-{name}" for name in secret_variables if spelled(name) not in _NEEDED]
     all_rules = [spelled(rule) for rule in (*WITHHELD, *withheld, *rules)]
     return {
         name: value for name, value in environ.items() if _is_passed_on(spelled(name), all_rules)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from framework.contract.secret_names import (
     ENV,
@@ -25,6 +25,9 @@ from orch_dagster.errors import OrchError
 from orch_dagster.referenced_files import MAX_BYTES, ReferencedFiles
 from orch_dagster.settings import Settings
 from orch_dagster.text import Masker
+
+# As SQLAlchemy reads a URL: before its @, where a slash may be too, and in its query.
+_URL_PASSWORD = re.compile(r"^[^/]*://[^/@:]*:([^@]*)@|[?&](?:ssl)?password=([^&]*)")
 
 Fault = tuple[str, str]
 """A place, and what is wrong there."""
@@ -116,9 +119,12 @@ def values_to_mask(
 
 
 def control_passwords(url: str) -> list[str]:
-    """Return the password of ORCH_CONTROL_URL, as it is and as the URL spells it."""
-    spelled = re.match(r"[^/]*://[^/@:]*:([^/@]*)@", url)
-    return [unquote(spelled[1]), spelled[1]] if spelled else []
+    """Return the passwords of ORCH_CONTROL_URL, each as it is and as the URL spells it."""
+    found: list[str] = []
+    for of_user, of_query in _URL_PASSWORD.findall(url):
+        found += [unquote(of_user), of_user] if of_user else []
+        found += [unquote_plus(of_query), of_query] if of_query else []
+    return found
 
 
 def secret_properties(

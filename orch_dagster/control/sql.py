@@ -91,8 +91,9 @@ class SqlStore(ControlStore):
 
     @property
     def address(self) -> str:
-        """The URL with its password hidden."""
-        return self._url.render_as_string(hide_password=True)
+        """The URL with its password hidden, and without those of its query."""
+        hidden = [key for key in self._url.query if "password" in key or "secret" in key]
+        return self._url.difference_update_query(hidden).render_as_string(hide_password=True)
 
     @override
     def ensure_tables(self) -> list[str]:

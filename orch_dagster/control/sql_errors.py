@@ -6,15 +6,22 @@ from pathlib import Path
 
 from sqlalchemy import exc
 
-from orch_dagster.errors import PermanentStoreError, StoreError, TransientStoreError
+from orch_dagster.errors import (
+    MissingTableError,
+    PermanentStoreError,
+    StoreError,
+    TransientStoreError,
+)
 from orch_dagster.files import write_fault
+
+_CREATE = "run `orch init`, which creates what is missing"
 
 # Permanent errors by their text, with the remedy: the connection errors of psycopg and sqlite3
 # carry no code.
 _PERMANENT = (
     (
         ("no such table", "no such column", "unable to open database"),
-        "run `orch init`, which creates what is missing",
+        _CREATE,
     ),
     (
         ("password authentication failed", "no password supplied", "no pg_hba.conf entry"),
@@ -22,7 +29,7 @@ _PERMANENT = (
     ),
     (('role "',), "create that user in Postgres, or name another in ORCH_CONTROL_URL"),
     (('database "',), "create that database in Postgres, or name another in ORCH_CONTROL_URL"),
-    (("does not exist",), "run `orch init`, which creates what is missing"),
+    (("does not exist",), _CREATE),
     (("readonly database", "read-only transaction"), "give this user the right to write there"),
     (("disk is full", "No space left", "could not extend file"), "free space on its disk"),
 )
@@ -50,7 +57,9 @@ def explained(
         return PermanentStoreError(f"{cause}; {fault}", store=store, table=table)
     for signs, remedy in _PERMANENT:
         if any(sign in cause for sign in signs):
-            return PermanentStoreError(f"{cause}; {remedy}", store=store, table=table)
+            is_missing = remedy == _CREATE and "column" not in cause
+            kind = MissingTableError if is_missing else PermanentStoreError
+            return kind(f"{cause}; {remedy}", store=store, table=table)
     if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError):
         remedy = "check that the store is up and reachable, and try again"
         return TransientStoreError(f"{cause}; {remedy}", store=store, table=table)

@@ -39,8 +39,9 @@ _PROPERTIES = {
     "spark.sql.shuffle.partitions": "1",
     # Names beyond the first 25 of a plan count too, as columns that a query asks for.
     "spark.sql.debug.maxToStringFields": "10000",
-    # Half of a short process's time: code is compiled quickly, not well.
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    # Half of a short process's time: code is compiled quickly, not well. No collector, as a JVM
+    # that is given two, such as by JAVA_TOOL_OPTIONS, does not start.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
 }
 
 

@@ -6,9 +6,16 @@ import re
 from collections.abc import Callable, Sequence
 
 from orch_dagster.control.kudu.probe import Answer, Probed
-from orch_dagster.errors import PermanentStoreError, StoreError, TransientStoreError
+from orch_dagster.errors import (
+    MissingTableError,
+    PermanentStoreError,
+    StoreError,
+    TransientStoreError,
+)
 
 LOGIN_REMEDY = "this cluster requires another login or encryption: see Security in docs/kudu.md"
+
+_CREATE = "run `orch init`, which creates what is missing"
 
 # The first match wins.
 _PERMANENT = (
@@ -16,7 +23,7 @@ _PERMANENT = (
         re.compile(r"Not authorized|requires authentication|GSS initiate|SASL|TLS encryption"),
         LOGIN_REMEDY,
     ),
-    (re.compile(r"^Not found"), "run `orch init`, which creates what is missing"),
+    (re.compile(r"^Not found"), _CREATE),
     (
         re.compile(r"^(Invalid argument|Already present|Not supported|Illegal state|Corruption)"),
         "if the table is not as `orch init` creates it, repair or rename it",
@@ -49,7 +56,8 @@ def explained(
     message = text + detail
     for sign, remedy in _PERMANENT:
         if sign.search(text):
-            return PermanentStoreError(f"{message}; {remedy}", store=store, table=table)
+            kind = MissingTableError if remedy == _CREATE else PermanentStoreError
+            return kind(f"{message}; {remedy}", store=store, table=table)
     if not _TRANSIENT.search(text):
         return PermanentStoreError(message, store=store, table=table)
     failed = [probed for probed in probe() if probed.answer is not Answer.KUDU]

@@ -28,10 +28,12 @@ def hide_secrets(log: Path, mask: Masker, start: int) -> int:
         OSError: If the log can't be read or written.
     """
     hidden = 0
+    # What others append from now on is theirs to hide, and may never end.
+    end = log.stat().st_size
     with log.open("r+b") as file:
         overlap, position = b"", start
         file.seek(start)
-        while block := file.read(_BLOCK_BYTES):
+        while block := file.read(max(min(_BLOCK_BYTES, end - position), 0)):
             data, begin = overlap + block, position - len(overlap)
             position += len(block)
             for first, last in mask.places_in(data):

@@ -39,7 +39,7 @@ from orch_dagster.defs.step.job_messages import ChannelMessages
 from orch_dagster.defs.step.message_file import MessageFile, context_injector
 from orch_dagster.defs.step.metadata import job_metadata
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
-from orch_dagster.errors import PermanentStoreError, TransientStoreError
+from orch_dagster.errors import MissingTableError, StoreError
 from orch_dagster.files import make_private
 from orch_dagster.run_log import Unkept
 from orch_dagster.settings import Settings, load_settings
@@ -257,12 +257,12 @@ def _secret_rows(settings: Settings, warn: Callable[[str], object]) -> list[SysP
     try:
         with opened_store(settings) as store:
             return fetch_secret_rows(store)
-    except TransientStoreError as error:
+    except MissingTableError:
+        # The project has no landing jobs.
+        return []
+    except StoreError as error:
         warn(f"the secrets of jobs can't be kept from this script and masked: {error}")
-    except PermanentStoreError:
-        # The project has no landing jobs, or none that could run.
-        pass
-    return []
+        return []
 
 
 def _secrets(values: Mapping[str, str], to_mask: Sequence[str]) -> Secrets:

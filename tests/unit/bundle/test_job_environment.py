@@ -45,6 +45,12 @@ def test_what_a_job_inherits(rules: list[str], names: list[str]) -> None:
     }
 
 
+def test_what_programs_need_is_not_withheld_as_another_jobs_secret() -> None:
+    environ = {"PATH": "/bin", "HOME": "/h", "SPARK_PW": "hunter2", "HADOOP_PW": "hunter2"}
+    assert job_environment(environ, (), {*environ}, "linux") == {"PATH": "/bin", "HOME": "/h"}
+    assert job_environment({"Path": "x"}, (), {"path"}, "win32") == {"Path": "x"}
+
+
 def test_windows_ignores_the_case_of_names() -> None:
     environ = {"PATH": "x", "SYSTEMROOT": "y", "OTHER_PW": "z", "CRM": "1"}
     kept = job_environment(environ, ["-*", "Crm"], {"Other_Pw"}, "win32")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,9 @@ def test_a_driver_that_is_not_installed_is_named_with_the_remedy(
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(SettingsError, match=r"pip install 'orch_dagster\[postgres\]'"):
         open_store("postgresql+psycopg://orch@localhost/orch", tmp_path)
+
+
+def test_an_address_shows_no_password_of_the_query(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://orch:pw1@db/c?sslmode=require&password=pw2&sslpassword=pw3"
+    with closing(open_store(url, tmp_path)) as store:
+        assert store.address == "postgresql+psycopg://orch:***@db/c?sslmode=require"

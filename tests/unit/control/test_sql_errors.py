@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import exc
 
 from orch_dagster.control.sql_errors import explained
-from orch_dagster.errors import PermanentStoreError, TransientStoreError
+from orch_dagster.errors import MissingTableError, PermanentStoreError, TransientStoreError
 
 
 def said(text: str) -> exc.OperationalError:
@@ -35,6 +35,7 @@ def said(text: str) -> exc.OperationalError:
 def test_what_another_try_would_meet_again(text: str, remedy: str) -> None:
     found = explained(said(text), "here", "job_master")
     assert isinstance(found, PermanentStoreError)
+    assert isinstance(found, MissingTableError) is ("orch init" in remedy)
     assert str(found).startswith(f"control store here, table job_master: {text[:10]}")
     assert remedy in str(found)
     assert "\n" not in str(found)

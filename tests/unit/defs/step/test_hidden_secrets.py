@@ -26,6 +26,30 @@ def test_a_secret_is_overwritten_where_it_stands(tmp_path: Path) -> None:
     assert hide_secrets(log, Masker(), 0) == 0
 
 
+def test_a_secret_of_digits_is_hidden(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("2024-05-15T00:00:00.000Z INFO [job] 48151623\n", encoding="utf-8")
+    assert hide_secrets(log, Masker(["48151623", "2024", "000000"]), 0) == 1
+    expected = "2024-05-15T00:00:00.000Z INFO [job] ********\n"
+    assert log.read_text(encoding="utf-8") == expected
+
+
+def test_what_others_append_meanwhile_is_theirs(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("hunter2 ", encoding="utf-8")
+
+    class Appending(Masker):
+        def places_in(self, data: bytes) -> list[tuple[int, int]]:
+            # Not for ever, as a fault would be.
+            if log.stat().st_size < 80:
+                with log.open("a") as file:
+                    file.write("hunter2 ")
+            return super().places_in(data)
+
+    assert hide_secrets(log, Appending(["hunter2"]), 0) == 1
+    assert log.read_text(encoding="utf-8") == "******* hunter2 "
+
+
 @pytest.mark.parametrize("block", [1, 2, 7, 64])
 def test_a_secret_across_blocks(
     block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

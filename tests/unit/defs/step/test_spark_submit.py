@@ -18,6 +18,7 @@ import pytest
 from pydantic import ValidationError
 
 from orch_dagster.bundle.secrets import Secrets
+from orch_dagster.errors import MissingTableError, PermanentStoreError
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.process import ProcessEnd
@@ -206,6 +207,24 @@ def test_secrets_are_masked_and_named_wrong_ones_refused(
     assert len(process.commands) == 1
     files = [file for file in settings.params_dir.rglob("*") if file.is_file()]
     assert not [file for file in files if file.suffix in (".properties", ".jsonl")]
+
+
+@pytest.mark.parametrize("kind", [PermanentStoreError, MissingTableError])
+def test_a_store_that_refuses_is_said_but_not_one_that_was_never_made(
+    kind: type[PermanentStoreError],
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(_: object) -> None:
+        raise kind("permission denied for table sys_params", store="here")
+
+    monkeypatch.setattr("orch_dagster.defs.step.spark_submit.fetch_secret_rows", refuse)
+    assert ask().success
+    is_said = "can't be kept from this script and masked: control store here" in (
+        capsys.readouterr().err
+    )
+    assert is_said is (kind is PermanentStoreError)
 
 
 def test_a_properties_file_is_removed_though_the_command_was_not_built(
