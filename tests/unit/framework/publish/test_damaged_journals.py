@@ -27,6 +27,8 @@ from framework.publish.publication import publication, recover
 from framework.publish.recovery import FileSink, Finding, Job, Recovery
 from framework.storage.local import LocalFileSystem
 
+pytestmark = pytest.mark.usefixtures("no_fsync")
+
 JOB, DATE = "etl_lnd_ins_sys_t", "2024-05-15"
 DAY = f"biz_dt={DATE}"
 ME = LockOwner("orch recover", "here", 2, 2_000_000)
@@ -38,11 +40,6 @@ DISKS = ("before", "between", "after")
 
 def look(pid: int) -> ProcessInfo | None:
     return ProcessInfo(2_000_000) if pid == 2 else None
-
-
-@pytest.fixture(autouse=True)
-def _no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 class Disk:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,8 @@ from framework.publish.publication import publication, recover
 from framework.storage.filesystem import FileSystem
 from framework.storage.local import LocalFileSystem
 from tests.faulty import FaultyFileSystem, Killed
+
+pytestmark = pytest.mark.usefixtures("no_fsync")
 
 JOB, DATE = "job", "2024-05-15"
 DAY = f"biz_dt={DATE}"
@@ -28,11 +29,6 @@ class Unsynced(LocalFileSystem):
 
     def can_make_durable(self, location: str) -> bool:
         return False
-
-
-@pytest.fixture(autouse=True)
-def _no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 def look(pid: int) -> ProcessInfo | None:

@@ -20,6 +20,8 @@ from framework.publish.processes import LockOwner, ProcessInfo, psutil_probe, th
 from framework.publish.publication import Publication, publication, recover
 from framework.storage.local import LocalFileSystem
 
+pytestmark = pytest.mark.usefixtures("no_fsync")
+
 JOB, DATE = "job", "2024-05-15"
 MACHINE, CONTAINER = "pid:[4026531836] time:[4026531834]", "pid:[4026532201] time:[4026531834]"
 ME = LockOwner("run-2", "here", 2, 2_000_000, None, 20_000, "boot-1", MACHINE, "m")
@@ -31,11 +33,6 @@ LEGACY = LockOwner("run-1", "here", 3, 3_000_000)
 def look(pid: int) -> ProcessInfo | None:
     """Processes 2 and 3 run."""
     return ProcessInfo(pid * 1_000_000, pid * 100.0, pid * 10_000) if pid in (2, 3) else None
-
-
-@pytest.fixture(autouse=True)
-def _no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 class Table:

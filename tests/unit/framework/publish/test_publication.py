@@ -23,6 +23,8 @@ from framework.storage.filesystem import FileSystem
 from framework.storage.local import LocalFileSystem
 from tests.faulty import FaultyFileSystem, Killed
 
+pytestmark = pytest.mark.usefixtures("no_fsync")
+
 JOB, DATE = "job", "2024-05-15"
 ME = LockOwner("run-2", "here", 2, 2_000_000)
 DEAD = LockOwner("run-1", "here", 1, 1_000_000)
@@ -31,12 +33,6 @@ DEAD = LockOwner("run-1", "here", 1, 1_000_000)
 def look(pid: int) -> ProcessInfo | None:
     """Only process 2 runs."""
     return ProcessInfo(2_000_000) if pid == 2 else None
-
-
-@pytest.fixture(autouse=True)
-def _no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of landings, and no loss of power among their faults: spare the disk."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 class Tables:

@@ -7,7 +7,6 @@ also of those that only look, the reply is lost or not, and so are the checks af
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -20,13 +19,14 @@ import pytest
 from framework.contract.paths import parent
 from framework.errors import PublishError
 from framework.plan import Place
-from framework.publish import lock
 from framework.publish.journal import journal_location
 from framework.publish.processes import LockOwner, ProcessInfo
 from framework.publish.publication import Publication, publication, recover
 from framework.storage.filesystem import FileSystem
 from framework.storage.local import LocalFileSystem
 from tests.faulty import CHANGING
+
+pytestmark = pytest.mark.usefixtures("no_fsync", "other_processes")
 
 DATE = "2024-05-15"
 FIRST, SECOND = LockOwner("run-1", "here", 1, 1_000_000), LockOwner("run-2", "here", 2, 2_000_000)
@@ -36,16 +36,6 @@ LOOKING = ("exists", "read_bytes", "read_head", "names", "content")
 def look(pid: int) -> ProcessInfo | None:
     """The first one's process looks dead."""
     return ProcessInfo(2_000_000) if pid == 2 else None
-
-
-@pytest.fixture(autouse=True)
-def _other_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Unseen(dict[str, str]):
-        def __contains__(self, _: object) -> bool:
-            return False
-
-    monkeypatch.setattr(lock, "_held", Unseen())
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 class Interrupted:

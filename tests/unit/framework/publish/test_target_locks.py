@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import threading
 from contextlib import AbstractContextManager
@@ -23,6 +22,8 @@ from framework.storage.filesystem import FileSystem
 from framework.storage.local import LocalFileSystem
 from tests.faulty import FaultyFileSystem, Killed
 
+pytestmark = pytest.mark.usefixtures("no_fsync", "other_processes")
+
 DATE = "2024-05-15"
 A, B = LockOwner("run-a", "here", 2, 2_000_000), LockOwner("run-b", "here", 3, 3_000_000)
 DEAD = LockOwner("run-1", "here", 1, 1_000_000)
@@ -32,22 +33,6 @@ FS = LocalFileSystem()
 def look(pid: int) -> ProcessInfo | None:
     """Processes 2 and 3 run."""
     return ProcessInfo(pid * 1_000_000) if pid in (2, 3) else None
-
-
-@pytest.fixture(autouse=True)
-def _no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-
-
-@pytest.fixture(autouse=True)
-def _processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Landings of other pids are in other processes, which do not see what this one holds."""
-
-    class Unseen(dict[str, str]):
-        def __contains__(self, _: object) -> bool:
-            return False
-
-    monkeypatch.setattr(lock, "_held", Unseen())
 
 
 class KilledInSwap(FaultyFileSystem):
