@@ -70,8 +70,8 @@ def _land_all(params: JobParams) -> None:
     for biz_dt in params.biz_dts:
         with dates.one(biz_dt):
             plan = plan_landing(params, biz_dt, base_location())
-            looks = _require_sources(RoutedFileSystem(), params, _local_sources(plan))
-            plans.append((plan, looks))
+            local = [each for each in plan.sources if is_local(each.location)]
+            plans.append((plan, _require_sources(RoutedFileSystem(), params, local)))
     if plans:
         with _session() as spark:
             _require_kudu_masters(spark, params)
@@ -81,10 +81,8 @@ def _land_all(params: JobParams) -> None:
                     if len(plans) == 1:
                         _land_checked(spark, params, plan, looks)
                         continue
-                    # The dates before may have taken hours.
-                    fresh = _require_sources(RoutedFileSystem(), params, _local_sources(plan))
                     with tables_of_its_own(spark) if has_tables_of_run(spark) else nullcontext():
-                        _land_checked(session_of_its_own(spark), params, plan, fresh)
+                        _land_checked(session_of_its_own(spark), params, plan, looks)
     dates.raise_failed()
 
 
@@ -153,10 +151,6 @@ def _require_sources(
     fs: RoutedFileSystem, params: JobParams, sources: Sequence[PlannedSource]
 ) -> dict[str, SourceLook]:
     return require_sources(fs, sources, refuses_content=params.source_files_are_refused)
-
-
-def _local_sources(plan: Plan) -> list[PlannedSource]:
-    return [each for each in plan.sources if is_local(each.location)]
 
 
 def _require_kudu_masters(spark: SparkSession, params: JobParams) -> None:

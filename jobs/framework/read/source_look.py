@@ -43,9 +43,14 @@ class Emptiness(NamedTuple):
 
 
 class FileLook(NamedTuple):
-    """What the first bytes of a file tell; `nulls` is what would land as a row of nulls."""
+    """The findings on the first bytes of a file.
+
+    `changed_ns` is when a local file had changed before they were read, `nulls` would land as a
+    row of nulls.
+    """
 
     location: str
+    changed_ns: int | None
     size_bytes: int
     is_blank: bool
     has_header_only: bool
@@ -136,8 +141,8 @@ class SourceLook:
     def check_others(self, opened: OpenedFiles, heads: FileHeads) -> None:
         """Look at the files that were not looked at, now that Spark has listed those it reads.
 
-        They are those beyond the first, and those that came since. Other formats than text are
-        left to Spark, which refuses what is not of the format.
+        They are those beyond the first, and those that came or were delivered again since. Other
+        formats than text are left to Spark, which refuses what is not of the format.
 
         Raises:
             SourceFilesError: If files can't be read as they are; names all.
@@ -145,7 +150,11 @@ class SourceLook:
         """
         if not self._is_text:
             return
-        known = {look.location: look for look in self.looks}
+        known = {
+            look.location: look
+            for look in self.looks
+            if look.changed_ns == changed_ns(look.location)
+        }
 
         def look(url: str) -> FileLook:
             changed = changed_ns(location_of(url))
@@ -228,6 +237,7 @@ class SourceLook:
             self.starts[head.location] = Start(text[:_START_BYTES], is_whole, changed)
         return FileLook(
             head.location,
+            changed,
             head.size_bytes,
             is_blank(head),
             has_header_only(head, self._form, self._options),

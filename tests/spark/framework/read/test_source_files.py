@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -231,6 +232,32 @@ def test_headers_of_files_that_only_spark_lists(
     assert land(files, hql="SELECT DISTINCT * FROM row1") == ROWS
     found = refusal(HeaderError, land, {"in/d.csv": b"name,id\nAnn,1\n"})
     assert f"  - {(home.root / 'in/d.csv').as_posix()}: name, id" in found
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "expected"),
+    [
+        (TEXT.encode("utf-16"), SourceFilesError, "is UTF-16LE: "),
+        (b"name,id\nAnn,1\n", HeaderError, "a.csv: name, id"),
+    ],
+)
+def test_a_file_that_is_delivered_again_while_spark_starts(
+    land: Land,
+    home: Home,
+    spark: SparkSession,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes,
+    error: type[FrameworkError],
+    expected: str,
+) -> None:
+    def started() -> SparkSession:
+        file = home.root / "in/a.csv"
+        file.write_bytes(content)
+        os.utime(file, ns=(0, 1))
+        return spark
+
+    monkeypatch.setattr(landing, "get_spark", started)
+    assert expected in refusal(error, land, {"in/a.csv": TEXT.encode()})
 
 
 def test_the_first_bytes_are_read_once_for_the_header_too(
