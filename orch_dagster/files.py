@@ -77,6 +77,18 @@ def write_fault(folder: Path) -> str | None:
     return None
 
 
+def storage_fault(error: BaseException, folder: Path) -> str:
+    """Return in one sentence why Dagster's storage can't be used.
+
+    Args:
+        error: An error of its database or its files.
+        folder: Dagster's home.
+    """
+    cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    fault = write_fault(folder) or "look whether its files are there and may be written"
+    return f"Dagster's storage ({folder}) can't be used: {cause}; {fault}"
+
+
 def os_fault(error: OSError) -> str:
     """Return an error of the system in one sentence, with its path and its remedy."""
     cause = error.strerror or str(error)

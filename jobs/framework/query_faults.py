@@ -51,7 +51,7 @@ class QueryFault:
 
 @dataclass
 class QueryFaults:
-    """What the analysis of a query found.
+    """The findings of the analysis of a query.
 
     Attributes:
         text: The statement with its variables and faults replaced, which Spark can analyze.
@@ -70,7 +70,7 @@ class QueryFaults:
 
 @dataclass(frozen=True)
 class _Refusal:
-    """What Spark refuses: the error's class, its text, and the place within the statement."""
+    """A refusal of Spark's: the error's class, its text, and the place within the statement."""
 
     kind: str
     text: str

@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from orch_dagster.files import os_fault, write_fault
+from orch_dagster.files import os_fault, storage_fault
 from orch_dagster.settings import load_settings
 
 
@@ -19,7 +19,5 @@ def unusable(error: BaseException) -> str | None:
 
     if not isinstance(error, SQLAlchemyError):
         return None
-    cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
     folder = Path(os.environ.get("DAGSTER_HOME") or load_settings().dagster_home)
-    fault = write_fault(folder) or "look whether its files are there and may be written"
-    return f"Dagster's storage ({folder}) can't be used: {cause}; {fault}"
+    return storage_fault(error, folder)

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and what keeps them from being written."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.control.connect import open_store
-from orch_dagster.files import make_private, write_atomically
+from orch_dagster.files import make_private, storage_fault, write_atomically
 from orch_dagster.run_log import RunLog
 from orch_dagster.settings import Settings
 
@@ -108,3 +109,11 @@ def test_readers_see_one_of_the_texts_and_no_other(tmp_path: Path) -> None:
         reader.join()
     assert seen
     assert set(seen) <= texts
+
+
+def test_a_fault_of_dagsters_storage_is_one_sentence(tmp_path: Path) -> None:
+    error = OperationalError("INSERT INTO t", {}, Exception("no such table: t\nmore"))
+    assert storage_fault(error, tmp_path) == (
+        f"Dagster's storage ({tmp_path}) can't be used: no such table: t; look whether its files "
+        "are there and may be written"
+    )

@@ -1,4 +1,4 @@
-"""Whether a path has a folder of its own for each business date."""
+"""Tell whether a path has a folder of its own for each business date."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def dates_of_one_folder(path: str) -> tuple[date, date] | None:
         path: A path with placeholders that `placeholders.fill` takes.
     """
     form = _strftime_form(path)
-    names = set(_DIRECTIVE.findall(form))
-    if not _has_dots(path) and names <= _FIXED_WIDTH and any(each <= names for each in _TELLING):
-        return None
     if _has_dots(path):
         return _first_pair(form, is_normalized=True)
+    names = set(_DIRECTIVE.findall(form))
+    if names <= _FIXED_WIDTH and any(each <= names for each in _TELLING):
+        return None
     # What comes before the first field and after the last one is the same on each date.
     first, last = form.find("%"), form.rfind("%")
     return _first_pair(form[first : last + 3] if first >= 0 else "", is_normalized=False)

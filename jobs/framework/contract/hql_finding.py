@@ -1,4 +1,4 @@
-"""What the command `orch check` and the process that analyzes tell each other."""
+"""Records that the command `orch check` and the process that analyzes exchange."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Unseen:
-    """What an analysis can't see of a job: the reasons why other functions or tables may be there.
+    """The reasons why a job may have functions or tables that its analysis can't see.
 
     Attributes:
         functions: Why there may be functions besides Spark's; None if there are none.

@@ -25,7 +25,7 @@ _MACHINE_NAMESPACE = "pid:[4026531836]"
 
 @dataclass(frozen=True)
 class PidSpace:
-    """Where a pid and the ticks of a start mean one process (Linux only).
+    """The boot and namespace in which a pid and the ticks of a start mean one process (Linux only).
 
     Attributes:
         boot_id: The kernel's id of its boot.

@@ -3,7 +3,8 @@
 The journal keeps apart the landings of one job and date. So that no two jobs replace one folder at
 a time, a lock lies beside each target: `_landing/.targets/<its name>/journal.json`, a journal
 without moves, whose `landing` is the path to the journal of the landing that has it. As it is found
-by the folder alone, it holds for all spellings of the path.
+by the folder alone, it holds for all spellings of a path that lead to that folder by the same
+letters; nothing is known of a file system that ignores their case.
 
 A landing that was cut off is recovered by who comes next to its target. So is one that replaces a
 folder around this one's target or inside of it.
@@ -31,7 +32,7 @@ from framework.publish.journal import (
 from framework.publish.swap import remove_empty_parents
 from framework.storage.filesystem import FileSystem
 
-# The date in the path of a target takes so many digits at least: 24136, with the day of the year.
+# The date in the path of a target takes so many digits at least: 2024 and 1, the day of the year.
 _DATE_DIGITS = 5
 # How far below a target the targets of other jobs are looked for, and in how many folders of each.
 _LEVELS = 3

@@ -16,9 +16,9 @@ from framework.contract.paths import is_local
 from framework.errors import SourceGoneError
 from framework.logging import get_logger
 from framework.plan import PlannedSource
-from framework.read.encodings import WIDE_MARKS
+from framework.read.encodings import WIDE_MARKS, encoding_of
 from framework.read.file_listing import list_files
-from framework.read.packing import CODEC_SUFFIXES
+from framework.read.packing import codec_suffix
 from framework.storage.filesystem import FileSystem
 
 _CHUNK_BYTES = 1 << 20
@@ -45,19 +45,21 @@ def damaged_files(fs: FileSystem, sources: Sequence[PlannedSource]) -> Iterator[
         form = format_of(planned.source.format)
         if form.is_table or not form.is_text or not is_local(planned.location):
             continue
-        given = {name.lower(): value for name, value in planned.source.options.items()}
-        encoding = given.get("encoding") or given.get("charset") or "UTF-8"
+        encoding = encoding_of(planned.source.options) or "UTF-8"
+        if not _is_known(encoding):
+            continue
         traces = _TRACES | (_JSON_TRACES if form is JSON else {})
         for file in list_files(fs, planned.location, planned.source.options).read:
-            suffix = next((end for end in CODEC_SUFFIXES if file.location.endswith(end)), "")
-            if suffix in _OPENERS and _is_known(encoding):
-                try:
-                    with _OPENERS[suffix](file.location, "rb") as stream:
-                        found = first_damage(stream, encoding, traces)
-                except FileNotFoundError as error:
-                    raise SourceGoneError(file.location) from error
-                if found:
-                    yield f"{planned.view}: {file.location}, {found}"
+            opener = _OPENERS.get(codec_suffix(file.location))
+            if opener is None:
+                continue
+            try:
+                with opener(file.location, "rb") as stream:
+                    found = first_damage(stream, encoding, traces)
+            except FileNotFoundError as error:
+                raise SourceGoneError(file.location) from error
+            if found:
+                yield f"{planned.view}: {file.location}, {found}"
 
 
 def first_damage(

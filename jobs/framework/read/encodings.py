@@ -31,9 +31,7 @@ def encoding_fault(
     text: bytes, is_whole: bool, traits: Format, options: Mapping[str, str]
 ) -> str | None:
     """Return why Spark would read a text wrong, with the remedy, or None."""
-    option = None
-    if traits in (CSV, JSON):
-        option = option_of(options, "encoding") or option_of(options, "charset")
+    option = encoding_of(options) if traits in (CSV, JSON) else None
     declared = _codec(option or "UTF-8")
     if declared is None:
         return None
@@ -155,6 +153,11 @@ def _shown(encoding: str) -> str:
     ('UTF-16LE', 'UTF-16')
     """
     return encoding.upper().replace("-LE", "LE").replace("-BE", "BE")
+
+
+def encoding_of(options: Mapping[str, str]) -> str | None:
+    """Return the encoding that the options name, by either of Spark's names, or None."""
+    return option_of(options, "encoding") or option_of(options, "charset")
 
 
 def option_of(options: Mapping[str, str], name: str) -> str | None:

@@ -71,7 +71,7 @@ def kind_of(data: bytes) -> Kind | None:
 
 def unpacked(location: str, data: bytes) -> bytes | None:
     """Return the first bytes of a file unpacked by its name; None if that needs Spark's codec."""
-    suffix = _suffix(location)
+    suffix = codec_suffix(location)
     unpack = _UNPACKERS.get(suffix)
     if unpack is not None:
         return unpack(data)
@@ -80,7 +80,7 @@ def unpacked(location: str, data: bytes) -> bytes | None:
 
 def packing_fault(location: str, data: bytes) -> str | None:
     """Return why the name of a text file does not fit how it is packed."""
-    suffix, kind = _suffix(location), kind_of(data)
+    suffix, kind = codec_suffix(location), kind_of(data)
     if not data:
         # Cut down since it was listed.
         return None
@@ -102,6 +102,12 @@ def packing_fault(location: str, data: bytes) -> str | None:
     if kind:
         return f"is {kind.name}, which its name does not say: {kind.remedy}"
     return f"is named {suffix}, but is not packed so: name it without {suffix}"
+
+
+def codec_suffix(location: str) -> str:
+    """Return the suffix of a codec as Hadoop finds it: it tells capitals apart."""
+    name = location.rpartition("/")[2]
+    return next((suffix for suffix in CODEC_SUFFIXES if name.endswith(suffix)), "")
 
 
 def _unzipped(wbits: int) -> Callable[[bytes], bytes | None]:
@@ -138,9 +144,3 @@ _UNPACKERS: Mapping[str, Callable[[bytes], bytes | None]] = {
     ".deflate": _unzipped(zlib.MAX_WBITS),
     ".bz2": _unbzipped,
 }
-
-
-def _suffix(location: str) -> str:
-    """Return the suffix of a codec as Hadoop finds it: it tells capitals apart."""
-    name = location.rpartition("/")[2]
-    return next((suffix for suffix in CODEC_SUFFIXES if name.endswith(suffix)), "")

@@ -14,7 +14,8 @@ from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_st
 from orch_dagster.defs.runs.history import ORCHESTRATOR_DIED
 from orch_dagster.defs.runs.liveness import PID_TAG, is_process_gone
 
-_UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+BEGUN = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING)
+"""The statuses of runs that have left the queue and have not ended."""
 
 
 def fail_dead_runs(
@@ -31,14 +32,14 @@ def fail_dead_runs(
     Returns:
         The ids of the failed runs.
     """
-    unfinished = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
+    unfinished = instance.get_run_records(dg.RunsFilter(statuses=BEGUN))
     failed: list[str] = []
     for record in unfinished:
         if not _has_died(instance, record, job_names, heartbeat_timeout_s):
             continue
         # Read again, as it may have succeeded since it was listed.
         run = instance.get_run_by_id(record.dagster_run.run_id)
-        if run is not None and run.status in _UNFINISHED:
+        if run is not None and run.status in BEGUN:
             fail_run(instance, run, ORCHESTRATOR_DIED)
             failed.append(run.run_id)
     return failed

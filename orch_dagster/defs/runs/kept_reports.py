@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster import DagsterInstance, DagsterRun
 from sqlalchemy.exc import SQLAlchemyError
 
+from orch_dagster.defs.runs.dead_runs import BEGUN
 from orch_dagster.defs.runs.history import report_step
 from orch_dagster.defs.runs.liveness import is_process_gone
 from orch_dagster.execution_log import StepReport
-from orch_dagster.files import make_private, write_fault
+from orch_dagster.files import make_private
 
 _LOG = logging.getLogger("orch_dagster")
 
@@ -30,23 +31,6 @@ STORAGE_ERRORS = (SQLAlchemyError, OSError)
 _BYTES_A_DATE = 4096
 # What a line raises that something else wrote, or only a part of.
 _NO_REPORT = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-_UNFINISHED = (
-    DagsterRunStatus.STARTING,
-    DagsterRunStatus.STARTED,
-    DagsterRunStatus.CANCELING,
-)
-
-
-def storage_fault(error: BaseException, folder: Path) -> str:
-    """Return in one sentence why Dagster's storage can't be used.
-
-    Args:
-        error: One of STORAGE_ERRORS.
-        folder: Dagster's home.
-    """
-    cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-    fault = write_fault(folder) or "look whether its files are there and may be written"
-    return f"Dagster's storage ({folder}) can't be used: {cause}; {fault}"
 
 
 class KeptReports:
@@ -137,7 +121,7 @@ def send_kept_reports(
 
 def _goes_on(run: DagsterRun, has_lines: bool, heartbeat_timeout_s: float) -> bool:
     """Return whether the step of a file may write to it yet."""
-    if run.status not in _UNFINISHED:
+    if run.status not in BEGUN:
         return False
     # Its reason comes before the failure that says that its process is gone.
     return not (has_lines and is_process_gone(run.tags, heartbeat_timeout_s))

@@ -125,12 +125,12 @@ class BegunStep:
 
     @property
     def output_name(self) -> str:
-        """The name under which the run's log has the job's output."""
+        """Return the name under which the run's log has the job's output."""
         return "spark" if self.request.is_alone else f"spark {self.job_name}"
 
     @property
     def is_log_shown(self) -> bool:
-        """Whether Dagit shows the run's log on the step's page."""
+        """Return whether Dagit shows the run's log on the step's page."""
         return SHOWN_LOG in self.log_metadata
 
     @property

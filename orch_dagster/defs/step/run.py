@@ -23,7 +23,6 @@ from orch_dagster.defs.dagster_internals.compute_logs import open_stderr, stderr
 from orch_dagster.defs.dagster_internals.observed_output import observed_output
 from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
 from orch_dagster.defs.partitions import PARTITION_TAG
-from orch_dagster.defs.runs.kept_reports import storage_fault
 from orch_dagster.defs.step.begun import BegunStep
 from orch_dagster.defs.step.hidden_secrets import hide_secrets
 from orch_dagster.defs.step.job_messages import JobMessages
@@ -32,6 +31,7 @@ from orch_dagster.defs.step.progress import step_progress
 from orch_dagster.defs.step.spark_submit import SparkSubmitClient
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import OrchError
+from orch_dagster.files import storage_fault
 from orch_dagster.registry.graph import width
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG
-from orch_dagster.defs.runs.kept_reports import KeptReports, send_kept_reports, storage_fault
+from orch_dagster.defs.runs.kept_reports import KeptReports, send_kept_reports
 from orch_dagster.defs.runs.liveness import PID_STARTED_TAG, process_tags
 from orch_dagster.defs.step import io_manager
 from orch_dagster.defs.step.io_manager import DagsterReporter
@@ -192,11 +192,3 @@ def test_a_damaged_file_is_put_aside_and_the_others_are_sent(
 def test_nothing_kept_is_nothing_to_send(tmp_path: Path) -> None:
     with DagsterInstance.ephemeral() as instance:
         assert send_kept_reports(instance, tmp_path / "nowhere", math.inf) == []
-
-
-def test_a_fault_is_one_sentence(tmp_path: Path) -> None:
-    error = OperationalError("INSERT INTO t", {}, Exception("no such table: t\nmore"))
-    assert storage_fault(error, tmp_path) == (
-        f"Dagster's storage ({tmp_path}) can't be used: no such table: t; look whether its files "
-        "are there and may be written"
-    )
