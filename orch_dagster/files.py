@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +20,11 @@ _REMEDIES = {
 }
 STATE_DIR = ".orch"
 """The folder of ORCH_HOME that holds the embedded store, the snapshot and Dagster's instance."""
+
+
+def first_file(folders: Iterable[Path], name: str) -> Path | None:
+    """Return the file of that relative path in the first of the folders that has it."""
+    return next((each / name for each in folders if (each / name).is_file()), None)
 
 
 def make_private(folder: Path) -> None:

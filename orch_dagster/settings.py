@@ -7,7 +7,7 @@ import os
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -16,14 +16,16 @@ from framework.contract.business_dates import date_fault
 from framework.contract.secret_names import KEY_PATTERNS
 from framework.contract.system_settings import is_time_zone
 from orch_dagster.errors import SettingsError
-from orch_dagster.files import STATE_DIR
+from orch_dagster.files import STATE_DIR, first_file
 from orch_dagster.referenced_files import ReferencedFiles
+from orch_dagster.shipped import SHIPPED
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Two letters at least: C:/data is a path of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 # The names of Windows' variables may hold parentheses.
+_UNSET = cast("Path", None)
 _NAME_RULE = re.compile(r"-?[\w*?.()\[\]]+")
 
 
@@ -50,14 +52,16 @@ class Settings(BaseSettings):
     )
     env: str = Field("DEV", description="The `environment` whose sys_params hold")
     jobs_dir: Path = Field(
-        REPOSITORY / "jobs",
-        description="Where script_path starts, relative to ORCH_HOME; if unset, the repository's "
-        "jobs/",
+        _UNSET,
+        validate_default=True,
+        description="Where script_path starts, relative to ORCH_HOME; if unset, its jobs/. What "
+        "is missing there is looked for among the jobs that ship with the package",
     )
     hql_dir: Path = Field(
-        REPOSITORY / "hql",
-        description="Where `hql` of context_params starts, relative to ORCH_HOME; if unset, the "
-        "repository's hql/",
+        _UNSET,
+        validate_default=True,
+        description="Where `hql` of context_params starts, relative to ORCH_HOME; if unset, its "
+        "hql/. What is missing there is looked for among the HQL that ships with the package",
     )
     first_biz_dt: date | None = Field(
         None, description="The first partition; if unset, the earliest biz_dt"
@@ -139,6 +143,15 @@ class Settings(BaseSettings):
             raise ValueError("give an absolute path: nothing may depend on the working folder")
         return home.resolve()
 
+    @field_validator("jobs_dir", "hql_dir", mode="before")
+    @classmethod
+    def _own_or_shipped(cls, path: object, info: ValidationInfo) -> object:
+        if path is not _UNSET:
+            return path
+        name = str(info.field_name).removesuffix("_dir")
+        own = info.data.get("home", REPOSITORY) / name
+        return own if own.is_dir() else SHIPPED / name
+
     @field_validator("jobs_dir", "hql_dir")
     @classmethod
     def _from_home(cls, path: Path, info: ValidationInfo) -> Path:
@@ -201,6 +214,35 @@ class Settings(BaseSettings):
         if _URL.match(self.data_root):
             return self.data_root
         return str(self.home / Path(self.data_root).expanduser())
+
+    @property
+    def jobs_path(self) -> tuple[Path, ...]:
+        """Return the folders in which scripts are looked for, the project's own first."""
+        return tuple(dict.fromkeys((self.jobs_dir, SHIPPED / "jobs")))
+
+    @property
+    def hql_path(self) -> tuple[Path, ...]:
+        """Return the folders in which HQL files are looked for, the project's own first."""
+        return tuple(dict.fromkeys((self.hql_dir, SHIPPED / "hql")))
+
+    @property
+    def framework_dir(self) -> Path:
+        """Return the folder that holds the package `framework`."""
+        holders = (each for each in self.jobs_path if (each / "framework").is_dir())
+        return next(holders, self.jobs_dir)
+
+    @property
+    def module_path(self) -> tuple[Path, ...]:
+        """Return the folders of the modules that scripts import."""
+        return tuple(dict.fromkeys((self.jobs_dir, self.framework_dir)))
+
+    def script_file(self, script: str) -> Path | None:
+        """Return the file of a script by its relative path, None if it is missing."""
+        return first_file(self.jobs_path, script)
+
+    def hql_file(self, hql: str) -> Path | None:
+        """Return an HQL file by its relative path, None if it is missing."""
+        return first_file(self.hql_path, hql)
 
     @property
     def referenced_files(self) -> ReferencedFiles:

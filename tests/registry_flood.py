@@ -267,7 +267,7 @@ class Flood:
         registry = build_registry(
             [JobMaster.from_row(row) for row in tables[JOB_MASTER.name]],
             [JobDependency.from_row(row) for row in tables[JOB_DEPENDENCY.name]],
-            script_check(self.settings.jobs_dir, self.settings.script_url_prefixes),
+            script_check(self.settings.jobs_path, self.settings.script_url_prefixes),
             self.settings.base_dir,
         )
         yield from (str(each) for each in registry.findings if not each.is_warning)
@@ -333,8 +333,8 @@ def _is_cron(text: str) -> bool:
 def _request(properties: Mapping[str, str]) -> SubmitRequest:
     return SubmitRequest(
         spark_home="/spark", spark_submit="/spark/bin/spark-submit", java_home="/java",
-        python="/python", script="/job.py", app_name="job", run_id="run", framework_dir="/jobs",
-        params_file="/p.json", log_file="/l.log", base_dir="/data", sql_dir="/hql",
+        python="/python", script="/job.py", app_name="job", run_id="run", module_path=("/jobs",),
+        params_file="/p.json", log_file="/l.log", base_dir="/data", sql_path=("/hql",),
         properties_file="/p.properties", spark_properties=properties,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework import hql_text
-from framework.contract.variables import SQL_DIR
+from framework.contract.variables import MORE_SQL_DIRS, SQL_DIR
 from framework.errors import HqlError
 from framework.hql_parse import ParsedStatement, parse_statement
 from framework.session import session_of_its_own
@@ -68,13 +68,15 @@ def exec_hql(
 def load_script(hql: str) -> Script:
     """Read and split an HQL file, without Spark.
 
-    If JOB_SQL_DIR does not have it, try its base name in the working folder, where YARN puts
-    shipped files.
+    If neither JOB_SQL_DIR nor JOB_MORE_SQL_DIRS have it, try its base name in the working folder,
+    where YARN puts shipped files.
 
     Raises:
         HqlError: If the file is missing, can't be read, or holds no statement.
     """
-    tried = [Path(os.environ.get(SQL_DIR) or ".") / hql, Path(Path(hql).name)]
+    more = os.environ.get(MORE_SQL_DIRS, "").split(os.pathsep)
+    folders = [os.environ.get(SQL_DIR) or ".", *filter(None, more)]
+    tried = [*(Path(folder) / hql for folder in folders), Path(Path(hql).name)]
     file = next((path.absolute() for path in tried if path.is_file()), None)
     if file is None:
         places = " or ".join(str(path.absolute()) for path in dict.fromkeys(tried))

@@ -181,7 +181,7 @@ def _registry(settings: Settings) -> Iterator[Check]:
     from orch_dagster.defs.schedule.definitions import schedule_findings
 
     findings = [*_set_aside(settings), *location.registry.findings, *schedule_findings(location)]
-    findings += hql_findings(location.registry.jobs.values(), settings.hql_dir)
+    findings += hql_findings(location.registry.jobs.values(), settings.hql_path)
     if location.notice is None:
         try:
             findings += _sys_param_findings(settings)

@@ -93,7 +93,7 @@ def plan_files(
     Args:
         files: Each a mapping of table names to lists of rows; context_params may be YAML too.
         store: The control store to compare with.
-        settings: Its jobs_dir is where scripts are looked up.
+        settings: Its jobs_path is where scripts are looked up.
         check_setting: Checks the values of sys_params of param_type system.
         prune: Also remove the rows of the files' groups that the files don't have.
 
@@ -127,7 +127,7 @@ def plan_rename(
 
     Args:
         store: The control store to compare with.
-        settings: Its jobs_dir is where scripts are looked up.
+        settings: Its jobs_path is where scripts are looked up.
         job_id: The job.
         old: The job_name until now.
         new: The job_name to give.

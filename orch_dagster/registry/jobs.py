@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import JobDependency, JobMaster
 from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER
+from orch_dagster.files import first_file
 from orch_dagster.registry import graph
 from orch_dagster.registry.context_params import (
     ContextParams,
@@ -210,8 +211,9 @@ def build_registry(
     )
 
 
-def script_check(jobs_dir: Path, url_prefixes: Sequence[str]) -> ScriptCheck:
-    """Make a ScriptCheck for scripts under a folder, or URLs under one of the prefixes."""
+def script_check(jobs_path: Sequence[Path], url_prefixes: Sequence[str]) -> ScriptCheck:
+    """Make a ScriptCheck for scripts under one of the folders, or URLs under a prefix."""
+    folders = " or ".join(map(str, jobs_path))
 
     @cache
     def check(script_path: str) -> str | None:
@@ -225,12 +227,12 @@ def script_check(jobs_dir: Path, url_prefixes: Sequence[str]) -> ScriptCheck:
             )
         posix, windows = PurePosixPath(script_path), PureWindowsPath(script_path)
         if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
-            return f"script_path {script_path} lies outside {jobs_dir}; give it relative to jobs/"
+            return f"script_path {script_path} lies outside {folders}; give it relative to jobs/"
         try:
-            is_file = (jobs_dir / script_path).is_file()
+            is_file = first_file(jobs_path, script_path) is not None
         except OSError as error:
             return f"script_path {script_path} can't be looked up: {error.strerror}"
-        return None if is_file else f"script_path {script_path} is not a file under {jobs_dir}"
+        return None if is_file else f"script_path {script_path} is not a file under {folders}"
 
     return check
 

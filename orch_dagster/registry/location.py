@@ -53,7 +53,7 @@ def load_location(settings: Settings) -> Location:
     registry = build_registry(
         rows.masters,
         rows.dependencies,
-        script_check(settings.jobs_dir, settings.script_url_prefixes),
+        script_check(settings.jobs_path, settings.script_url_prefixes),
         settings.base_dir,
         rows.set_aside,
     )

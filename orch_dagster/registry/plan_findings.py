@@ -27,7 +27,7 @@ def plan_findings(
     plan: Plan, given: Collection[str], store: ControlStore, settings: Settings
 ) -> list[Finding]:
     """Return the findings on the given jobs once the plan is written, and new ones on others."""
-    check_script = script_check(settings.jobs_dir, settings.script_url_prefixes)
+    check_script = script_check(settings.jobs_path, settings.script_url_prefixes)
 
     def findings(rows: Rows) -> tuple[Finding, ...]:
         return build_registry(
@@ -44,7 +44,7 @@ def plan_findings(
         *plan.refusals,
         *_unfinished(plan, store),
         *(each for each in findings(plan.after) if each.job_id in given or each not in before),
-        *hql_findings_of_rows(of_files, settings.hql_dir),
+        *hql_findings_of_rows(of_files, settings.hql_path),
     ]
 
 

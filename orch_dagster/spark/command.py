@@ -66,7 +66,9 @@ class SubmitRequest:
         params_file: The run's parameters; None for a script without them.
         log_file: The run's log; None for a job that has to log to stderr.
         log_max_bytes: The size of the log from which on the job logs to stderr; 0 for no limit.
+        module_path: The folders of the modules that the script imports, the framework among them.
         base_dir: The data root, a path or a URL.
+        sql_path: The folders of HQL files, in the order in which they are searched.
         py_files: Archives that travel with the job; required in cluster mode.
         tags: More YARN tags, after the run's id.
         default_master: The master where neither the job nor spark-defaults.conf names one.
@@ -81,11 +83,11 @@ class SubmitRequest:
     script: str
     app_name: str
     run_id: str
-    framework_dir: str
+    module_path: tuple[str, ...]
     params_file: str | None
     log_file: str | None
     base_dir: str
-    sql_dir: str
+    sql_path: tuple[str, ...]
     properties_file: str
     arguments: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -157,7 +159,7 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
         argv=_argv(
             request, {k: v for k, v in properties.items() if k not in in_file}, bool(in_file)
         ),
-        env=_environment(request, deployment),
+        env=_environment(request, deployment, platform),
         properties=written,
         properties_file=request.properties_file,
     )
@@ -234,8 +236,8 @@ def _executor_path(request: SubmitRequest, deployment: Deployment, platform: Pla
         folders = [_base_name(path, platform) for path in request.py_files] or ["."]
         separator = ":"
     else:
-        folders = [request.framework_dir]
-        separator = ";" if platform == "win32" else ":"
+        folders = list(request.module_path)
+        separator = _separator(platform)
     if of_job := _of_job(request, _EXECUTOR_PATH):
         folders.append(of_job)
     return separator.join(folders)
@@ -287,7 +289,9 @@ def _secret_properties(request: SubmitRequest, deployment: Deployment) -> dict[s
     return {REDACTION: covering(pattern, names), **in_container}
 
 
-def _environment(request: SubmitRequest, deployment: Deployment) -> dict[str, str]:
+def _environment(
+    request: SubmitRequest, deployment: Deployment, platform: Platform
+) -> dict[str, str]:
     env = {
         "SPARK_HOME": request.spark_home,
         "JAVA_HOME": request.java_home,
@@ -302,13 +306,15 @@ def _environment(request: SubmitRequest, deployment: Deployment) -> dict[str, st
     env |= {
         _TIME_ZONE: _python_zone(request),
         **request.variables,
-        "PYTHONPATH": request.framework_dir,
+        "PYTHONPATH": _separator(platform).join(request.module_path),
         **({variables.PARAMS_FILE: request.params_file} if request.params_file else {}),
         variables.BASE_DIR: request.base_dir,
-        variables.SQL_DIR: request.sql_dir,
+        variables.SQL_DIR: request.sql_path[0],
         **request.pipes_env,
         **_secret_variables(request),
     }
+    if more := request.sql_path[1:]:
+        env[variables.MORE_SQL_DIRS] = _separator(platform).join(more)
     if request.log_file is not None:
         env[variables.LOG_FILE] = request.log_file
         if request.log_max_bytes:
@@ -344,6 +350,10 @@ def _list_entries(of_run: Iterable[str], of_job: str) -> str:
             )
     entries += [entry.strip() for entry in of_job.split(",") if entry.strip()]
     return ",".join(dict.fromkeys(entries))
+
+
+def _separator(platform: Platform) -> str:
+    return ";" if platform == "win32" else ":"
 
 
 def _base_name(path: str, platform: Platform) -> str:

@@ -98,7 +98,7 @@ def check_hql(
 
 def _unseen(bundle: ParamBundle, settings: Settings, defaults: Mapping[str, str]) -> Unseen:
     script = bundle.spec.script_path
-    file = None if "://" in script else settings.jobs_dir / script
+    file = None if "://" in script else settings.script_file(script)
     return unseen_of({**defaults, **bundle.params_of_type("spark")}, file)
 
 
@@ -114,11 +114,11 @@ def _request(file: Path, settings: Settings, environ: Mapping[str, str]) -> Subm
         script=str(_SCRIPT),
         app_name="orch check",
         run_id="orch-check",
-        framework_dir=str(settings.jobs_dir),
+        module_path=tuple(map(str, settings.module_path)),
         params_file=str(file),
         log_file=None,
         base_dir=settings.base_dir,
-        sql_dir=str(settings.hql_dir),
+        sql_path=tuple(map(str, settings.hql_path)),
         properties_file=str(file.with_suffix(PROPERTIES_SUFFIX)),
         spark_properties={**_PROPERTIES, "spark.sql.warehouse.dir": warehouse},
         spark_defaults=read_spark_defaults(spark, environ),

@@ -1,13 +1,14 @@
 """Finish or roll back landings that were cut off, beside the sinks of jobs.
 
-The job framework of ORCH_JOBS_DIR recovers its own landings, in a separate process: plain Python if
-all of a job's sinks are local, else a spark-submit with the job's Spark properties, as the access
-to another file system may need them.
+The job framework that jobs run with recovers its own landings, in a separate process: plain Python
+if all of a job's sinks are local, else a spark-submit with the job's Spark properties, as the
+access to another file system may need them.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import threading
@@ -178,7 +179,7 @@ class Recovery:
         return SubmitCommand(
             argv=(sys.executable, str(_SCRIPT)),
             env={
-                "PYTHONPATH": str(self.settings.jobs_dir),
+                "PYTHONPATH": os.pathsep.join(map(str, self.settings.module_path)),
                 variables.PARAMS_FILE: str(file),
                 variables.BASE_DIR: self.settings.base_dir,
             },
@@ -203,11 +204,11 @@ class Recovery:
             script=str(_SCRIPT),
             app_name="orch recover",
             run_id="orch-recover",
-            framework_dir=str(self.settings.jobs_dir),
+            module_path=tuple(map(str, self.settings.module_path)),
             params_file=str(file),
             log_file=None,
             base_dir=self.settings.base_dir,
-            sql_dir=str(self.settings.hql_dir),
+            sql_path=tuple(map(str, self.settings.hql_path)),
             properties_file=str(file.with_suffix(PROPERTIES_SUFFIX)),
             spark_properties={**properties, **secrets},
             secret_properties=frozenset({*secrets, *self._secret_by_key(properties)}),

@@ -107,14 +107,14 @@ def prepare_job(
     properties = _properties(job, settings, common.spark_defaults)
     request = replace(
         common,
-        script=_script(bundle, settings.jobs_dir),
+        script=_script(bundle, settings),
         app_name=f"{bundle.spec.job_name} {' '.join(bundle.biz_dts)}",
         run_id=bundle.run_id,
         params_file=str(job.params_file),
         log_file=str(job.log_file),
         log_max_bytes=settings.log_max_bytes,
         properties_file=str(job.properties_file),
-        hql_file=_hql(bundle, settings.hql_dir),
+        hql_file=_hql(bundle, settings),
         spark_properties=properties,
         secret_properties=_secret_properties(properties, secrets, settings),
         secret_variables=secrets.variables,
@@ -142,9 +142,7 @@ def prepare_script(
     properties = {**script.properties, **script.secrets.properties}
     request = replace(
         common,
-        script=_script_path(
-            script.script, settings.jobs_dir, script.app_name, "give its absolute path"
-        ),
+        script=_script_path(script.script, settings, script.app_name, "give its absolute path"),
         app_name=script.app_name,
         run_id=script.run_id,
         properties_file=str(script.properties_file),
@@ -173,16 +171,16 @@ def _common_request(settings: Settings, environ: Mapping[str, str]) -> SubmitReq
         script="",
         app_name="",
         run_id="",
-        framework_dir=str(settings.jobs_dir),
+        module_path=tuple(map(str, settings.module_path)),
         params_file=None,
         log_file=None,
         base_dir=settings.base_dir,
-        sql_dir=str(settings.hql_dir),
+        sql_path=tuple(map(str, settings.hql_path)),
         properties_file="",
         spark_defaults=read_spark_defaults(spark, environ),
         log_config=_log_config(settings, spark, environ),
         local_ip=environ.get(LOCAL_IP, ""),
-        py_files=(str(framework_archive(settings.jobs_dir, cache)), str(pipes_archive(cache))),
+        py_files=(str(framework_archive(settings.framework_dir, cache)), str(pipes_archive(cache))),
     )
 
 
@@ -234,31 +232,32 @@ def _jars(bundle: ParamBundle, settings: Settings, environ: Mapping[str, str]) -
     return (str(kudu_jar(settings.home, environ).absolute()),) if _names_kudu(bundle) else ()
 
 
-def _script(bundle: ParamBundle, jobs_dir: Path) -> str:
+def _script(bundle: ParamBundle, settings: Settings) -> str:
     spec = bundle.spec
     remedy = f"correct script_path of job_master (job_id={spec.job_id})"
-    return _script_path(spec.script_path, jobs_dir, spec.job_name, remedy)
+    return _script_path(spec.script_path, settings, spec.job_name, remedy)
 
 
-def _script_path(script: str, jobs_dir: Path, owner: str, remedy: str) -> str:
+def _script_path(script: str, settings: Settings, owner: str, remedy: str) -> str:
     if "://" in script:
         return script
-    path = jobs_dir / script
-    if not path.is_file():
+    path = settings.script_file(script)
+    if path is None:
         raise SubmitRefusedError(
-            f"the script of {owner} is missing: {path}; put it there or {remedy}"
+            f"the script of {owner} is missing: {settings.jobs_dir / script}; put it there or "
+            f"{remedy}"
         )
     return str(path)
 
 
-def _hql(bundle: ParamBundle, hql_dir: Path) -> str | None:
+def _hql(bundle: ParamBundle, settings: Settings) -> str | None:
     name = bundle.spec.context.hql
     if not name:
         return None
-    path = hql_dir / name
-    if not path.is_file():
+    path = settings.hql_file(name)
+    if path is None:
         raise SubmitRefusedError(
-            f"the HQL of {bundle.spec.job_name} is missing: {path}; put it there or correct "
-            f"`hql` in context_params of job_master (job_id={bundle.spec.job_id})"
+            f"the HQL of {bundle.spec.job_name} is missing: {settings.hql_dir / name}; put it "
+            f"there or correct `hql` in context_params of job_master (job_id={bundle.spec.job_id})"
         )
     return str(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -182,7 +183,12 @@ class Landing:
         return f"kit-{self._runs}", folder
 
     def _variables(self) -> dict[str, str]:
-        return {variables.BASE_DIR: str(self.root), variables.SQL_DIR: str(self._settings.hql_dir)}
+        own, *more = map(str, self._settings.hql_path)
+        return {
+            variables.BASE_DIR: str(self.root),
+            variables.SQL_DIR: own,
+            variables.MORE_SQL_DIRS: os.pathsep.join(more),
+        }
 
     def _script(self, job: JobRows) -> Path | None:
         if not job.has_script:
@@ -192,7 +198,7 @@ class Landing:
                 f"{job.spec.job_name}: the script is at {job.spec.script_path}, and the kit runs "
                 "files of ORCH_JOBS_DIR only; give context= to run the landing without its script"
             )
-        return self._settings.jobs_dir / job.spec.script_path
+        return self._settings.script_file(job.spec.script_path)
 
     def _moved(self, job: JobRows, given: Mapping[str, Given], folder: Path) -> JobRows:
         """Return the job reading what is given, with all other places moved below `root`."""

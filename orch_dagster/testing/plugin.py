@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from orch_dagster.control.tables import Row
 from orch_dagster.errors import SettingsError
 from orch_dagster.settings import load_settings
-from orch_dagster.testing.errors import KitError
 from orch_dagster.testing.landing import Landing
 from orch_dagster.testing.registry import read_rows
 from orch_dagster.testing.spark import local_spark, session_with
@@ -23,13 +21,12 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """Put ORCH_JOBS_DIR on sys.path, as spark-submit does, so that tests can import `framework`."""
+    """Put the folders of jobs on sys.path, as spark-submit does, so that tests can import them."""
     try:
-        jobs_dir = str(load_settings().jobs_dir)
+        folders = [str(folder) for folder in load_settings().module_path]
     except SettingsError as error:
         raise pytest.UsageError(str(error)) from error
-    if jobs_dir not in sys.path:
-        sys.path.insert(0, jobs_dir)
+    sys.path[:0] = [folder for folder in folders if folder not in sys.path]
 
 
 @pytest.fixture(scope="session")
@@ -44,9 +41,8 @@ def landing_registry() -> Sequence[Path | Mapping[str, Sequence[Row]]]:
 @pytest.fixture(scope="session")
 def landing_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """Start the local Spark that all tests of the process share; override it to use your own."""
-    jobs_dir = load_settings().jobs_dir
-    _require_framework(jobs_dir)
-    with local_spark(tmp_path_factory.mktemp("landing_spark"), jobs_dir) as spark:
+    module_path = load_settings().module_path
+    with local_spark(tmp_path_factory.mktemp("landing_spark"), module_path) as spark:
         yield spark
 
 
@@ -66,11 +62,3 @@ def landing(
     spark = session_with(landing_spark, {})
     with tables_of_its_own(spark):
         yield Landing(spark, tmp_path / "landing", rows=rows, settings=settings)
-
-
-def _require_framework(jobs_dir: Path) -> None:
-    if importlib.util.find_spec("framework") is None:
-        raise KitError(
-            f"{jobs_dir} has no package framework: set ORCH_JOBS_DIR to the folder that holds it "
-            "and the jobs' scripts"
-        )

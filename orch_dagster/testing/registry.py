@@ -170,7 +170,7 @@ def job_rows(
         row = replace(row, context_params=json.dumps(context))
     masters = [row if master.job_name == job_name else master for master in masters]
     # Without dependencies, so that a job can be tested without its parents' rows.
-    check = script_check(settings.jobs_dir, settings.script_url_prefixes)
+    check = script_check(settings.jobs_path, settings.script_url_prefixes)
     registry = build_registry(masters, (), check)
     if job_name not in registry.jobs:
         faults = [str(each) for each in registry.findings if each.job_id == row.job_id]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ _APPLICATION_WIDE = ("CANNOT_MODIFY_CONFIG", "_LEGACY_ERROR_TEMP_1325")
 
 
 @contextmanager
-def local_spark(folder: Path, jobs_dir: Path) -> Generator[SparkSession]:
+def local_spark(folder: Path, module_path: Sequence[Path]) -> Generator[SparkSession]:
     """Start a Spark of two cores without a UI, with its own files below `folder`; stop it at exit.
 
     If a session runs in this process already, yield that one and leave it running.
@@ -48,7 +48,7 @@ def local_spark(folder: Path, jobs_dir: Path) -> Generator[SparkSession]:
             environment.setenv(_JVM_OPTIONS, _QUICK_START)
         # For the Python workers, which inherit it from the JVM.
         environment.setenv("TZ", TIME_ZONE)
-        spark = _started(folder, jobs_dir)
+        spark = _started(folder, module_path)
     try:
         spark.sparkContext.setLogLevel("ERROR")
         yield spark
@@ -56,7 +56,7 @@ def local_spark(folder: Path, jobs_dir: Path) -> Generator[SparkSession]:
         spark.stop()
 
 
-def _started(folder: Path, jobs_dir: Path) -> SparkSession:
+def _started(folder: Path, module_path: Sequence[Path]) -> SparkSession:
     from pyspark.sql import SparkSession
 
     from framework.contract.paths import as_location, for_spark
@@ -68,7 +68,7 @@ def _started(folder: Path, jobs_dir: Path) -> SparkSession:
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.executorEnv.PYTHONPATH": str(jobs_dir),
+        "spark.executorEnv.PYTHONPATH": os.pathsep.join(map(str, module_path)),
         "spark.driver.extraJavaOptions": JVM_TIME_ZONE,
         "spark.sql.warehouse.dir": for_spark(as_location(str(folder / "warehouse"))),
     }

@@ -9,7 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from orch_dagster.errors import SettingsError
+from orch_dagster.sample.rows import CONTEXT_PARAMS
 from orch_dagster.settings import REPOSITORY, Settings, load_settings
+from orch_dagster.shipped import SHIPPED
+
+SAMPLE_HQL = str(CONTEXT_PARAMS["hql"])
 
 
 def test_nothing_set_is_the_repository(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,3 +123,39 @@ def test_a_refused_value_is_named_by_the_variable_that_holds_it(
     monkeypatch.setenv(name, "60")
     with pytest.raises(SettingsError, match=rf"^{name}: .*greater than 60 \(got '60'\)$"):
         load_settings()
+
+
+class TestSearchPaths:
+    """The project's own folders first, then what ships with the package."""
+
+    def test_without_folders_of_its_own_a_home_has_what_ships(self, settings: Settings) -> None:
+        assert settings.jobs_path == settings.module_path == (SHIPPED / "jobs",)
+        assert settings.hql_path == (SHIPPED / "hql",)
+
+    @pytest.mark.parametrize("is_named", [False, True])
+    def test_folders_of_its_own_lose_nothing_that_ships(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch, is_named: bool
+    ) -> None:
+        jobs, hql = home / "jobs", home / "hql"
+        jobs.mkdir()
+        hql.mkdir()
+        if is_named:
+            monkeypatch.setenv("ORCH_JOBS_DIR", "jobs")
+            monkeypatch.setenv("ORCH_HQL_DIR", str(hql))
+        settings = load_settings()
+
+        assert settings.jobs_path == settings.module_path == (jobs, SHIPPED / "jobs")
+        assert settings.script_file("landing.py") == SHIPPED / "jobs" / "landing.py"
+        assert settings.hql_file(SAMPLE_HQL) == SHIPPED / "hql" / SAMPLE_HQL
+        assert settings.script_file("none.py") is settings.hql_file("none.hql") is None
+        (jobs / "landing.py").touch()
+        (hql / SAMPLE_HQL).touch()
+        assert settings.script_file("landing.py") == jobs / "landing.py"
+        assert settings.hql_file(SAMPLE_HQL) == hql / SAMPLE_HQL
+
+    def test_a_framework_of_its_own_is_the_one_that_scripts_import(self, home: Path) -> None:
+        (home / "jobs" / "framework").mkdir(parents=True)
+        settings = load_settings()
+
+        assert settings.framework_dir == home / "jobs"
+        assert settings.module_path == (home / "jobs",)

@@ -17,6 +17,9 @@ BASE_DIR = "JOB_BASE_DIR"
 SQL_DIR = "JOB_SQL_DIR"
 """The folder of HQL files."""
 
+MORE_SQL_DIRS = "JOB_MORE_SQL_DIRS"
+"""Folders of HQL files that are searched after JOB_SQL_DIR, separated as those of PATH."""
+
 WAREHOUSE_DIR = "JOB_WAREHOUSE_DIR"
 """The folder of the tables that the job creates, removed with its process."""
 
@@ -32,5 +35,13 @@ PIPES_CONTEXT = "DAGSTER_PIPES_CONTEXT"
 PIPES_MESSAGES = "DAGSTER_PIPES_MESSAGES"
 """Dagster Pipes' own: where messages go."""
 
-JOB_VARIABLES = (LOG_FILE, LOG_MAX_BYTES, PARAMS_FILE, BASE_DIR, SQL_DIR, WAREHOUSE_DIR)
+JOB_VARIABLES = (
+    LOG_FILE,
+    LOG_MAX_BYTES,
+    PARAMS_FILE,
+    BASE_DIR,
+    SQL_DIR,
+    MORE_SQL_DIRS,
+    WAREHOUSE_DIR,
+)
 """The variables of every job, beside those of Pipes and of secrets."""

@@ -61,11 +61,11 @@ class Job:
             script=str(script),
             app_name="a job & its name",
             run_id="r1",
-            framework_dir=str(folder),
+            module_path=(str(folder),),
             params_file=str(folder / "p.json"),
             log_file=None,
             base_dir=str(folder),
-            sql_dir=str(folder),
+            sql_path=(str(folder),),
             properties_file=str(folder / "job.properties"),
             spark_properties={
                 "spark.master": "local[2]",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -247,6 +248,19 @@ def test_a_missing_file_names_every_place(sql_dir: Path) -> None:
         load_script("sub/none.hql")
     assert str(sql_dir / "sub" / "none.hql") in str(refused.value)
     assert str(Path.cwd() / "none.hql") in str(refused.value)
+
+
+def test_further_folders_are_searched_in_their_order(
+    tmp_path: Path, sql_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "z.hql").write_text("SELECT 1")
+    monkeypatch.setenv("JOB_MORE_SQL_DIRS", os.pathsep.join(map(str, folders)))
+    assert load_script("z.hql").file == str(folders[0] / "z.hql")
+    (sql_dir / "z.hql").write_text("SELECT 2")
+    assert load_script("z.hql").file == str(sql_dir / "z.hql")
 
 
 def test_a_shipped_file_is_found_in_the_working_folder(

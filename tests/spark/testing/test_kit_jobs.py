@@ -14,7 +14,6 @@ from framework.errors import HqlError, SourceNotFoundError
 from orch_dagster.control.tables import Row
 from orch_dagster.kit import KitError, Landing
 from orch_dagster.registry.context_params import BadRecords, Source
-from orch_dagster.testing import plugin
 from orch_dagster.testing.places import at, below_root, own_source
 from orch_dagster.testing.registry import read_rows
 
@@ -191,15 +190,6 @@ def test_bad_records_go_below_the_root_too() -> None:
     for moved in (own_source(source, "row1"), at(source)):
         assert isinstance(moved, Source)
         assert moved.bad_records == BadRecords(limit=3, path="bad/{biz_dt}")
-
-
-def test_a_folder_without_the_framework_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # What is not importable.
-    monkeypatch.setitem(sys.modules, "framework", None)
-    with pytest.raises(KitError, match=f"{tmp_path} has no package framework: set ORCH_JOBS_DIR"):
-        plugin._require_framework(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from orch_dagster.cli.doctor import examine
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER
 from orch_dagster.registry.apply import ApplyError, apply_files
+from orch_dagster.sample.rows import CONTEXT_PARAMS
 from orch_dagster.settings import Settings, load_settings
 
 ROWS = """\
@@ -85,6 +86,16 @@ def test_doctor_names_a_file_that_is_missing_since(
     file.unlink()
     (text,) = named()
     assert f"folder/t.hql is not a file: {file}" in text
+
+
+def test_a_file_that_ships_with_the_package_is_found(
+    home: Path, store: ControlStore, here: Settings
+) -> None:
+    shipped = str(CONTEXT_PARAMS["hql"])
+    file = home / "rows.yaml"
+    file.write_text(ROWS.replace("folder/t.hql", shipped), encoding="utf-8")
+    apply_files([file], store, here)
+    assert len(store.read(JOB_MASTER)) == 1
 
 
 def test_a_name_with_a_nul_is_refused(home: Path, store: ControlStore, here: Settings) -> None:

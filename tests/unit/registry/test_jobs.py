@@ -143,7 +143,7 @@ class TestGoodRows:
 class TestScripts:
     @pytest.mark.parametrize("path", ["job.py", "sub/job.py", "é 1.py", "./job.py"])
     def test_inside(self, jobs_dir: Path, path: str) -> None:
-        assert script_check(jobs_dir, ())(path) is None
+        assert script_check([jobs_dir], ())(path) is None
 
     @pytest.mark.parametrize(
         "path",
@@ -164,27 +164,35 @@ class TestScripts:
         ],
     )
     def test_outside_in_any_spelling(self, jobs_dir: Path, path: str) -> None:
-        said = script_check(jobs_dir, ())(path)
+        said = script_check([jobs_dir], ())(path)
 
         assert said == f"script_path {path} lies outside {jobs_dir}; give it relative to jobs/"
 
     def test_an_absolute_path_of_the_folder_itself(self, jobs_dir: Path) -> None:
-        assert "lies outside" in str(script_check(jobs_dir, ())(str(jobs_dir / "job.py")))
+        assert "lies outside" in str(script_check([jobs_dir], ())(str(jobs_dir / "job.py")))
 
     @pytest.mark.parametrize("path", ["none.py", "sub", ".", "job.py/x", "jo\0b.py", "*.py"])
     def test_no_file(self, jobs_dir: Path, path: str) -> None:
-        said = script_check(jobs_dir, ())(path)
+        said = script_check([jobs_dir], ())(path)
 
         assert said == f"script_path {path} is not a file under {jobs_dir}"
 
+    def test_under_any_of_several_folders(self, jobs_dir: Path, tmp_path: Path) -> None:
+        own = tmp_path / "own"
+        own.mkdir()
+        check = script_check([own, jobs_dir], ())
+
+        assert check("job.py") is None
+        assert check("none.py") == f"script_path none.py is not a file under {own} or {jobs_dir}"
+
     def test_a_name_longer_than_names_can_be(self, jobs_dir: Path) -> None:
-        assert "can't be looked up" in str(script_check(jobs_dir, ())("x" * 5_000 + ".py"))
+        assert "can't be looked up" in str(script_check([jobs_dir], ())("x" * 5_000 + ".py"))
 
     @pytest.mark.parametrize(
         "url", ["hdfs://jobs/a.py", "hdfs://jobs/sub/a.py", "s3a://b/x/a.py", "https://h/p/a.py"]
     )
     def test_a_url_under_an_allowed_prefix(self, jobs_dir: Path, url: str) -> None:
-        assert script_check(jobs_dir, ("hdfs://jobs/", "s3a://b/x", "https://h/p/"))(url) is None
+        assert script_check([jobs_dir], ("hdfs://jobs/", "s3a://b/x", "https://h/p/"))(url) is None
 
     @pytest.mark.parametrize(
         "url",
@@ -198,7 +206,7 @@ class TestScripts:
         ],
     )
     def test_a_url_under_none(self, jobs_dir: Path, url: str) -> None:
-        said = script_check(jobs_dir, ("hdfs://jobs/", "s3a://b/x"))(url)
+        said = script_check([jobs_dir], ("hdfs://jobs/", "s3a://b/x"))(url)
 
         assert said is not None
         assert "URL outside the allowed prefixes" in said
@@ -206,7 +214,7 @@ class TestScripts:
 
     def test_the_job_is_set_aside(self, jobs_dir: Path) -> None:
         masters = [master("1", script_path="../secret.py"), master("2")]
-        registry = build_registry(masters, [], script_check(jobs_dir, ()))
+        registry = build_registry(masters, [], script_check([jobs_dir], ()))
 
         assert list(registry.jobs) == ["job_2"]
         assert str(one_finding(registry, "1")).startswith(
@@ -420,7 +428,7 @@ def test_all_findings_at_once_and_the_others_load(jobs_dir: Path) -> None:
             master("j"),
         ],
         [edge("d", "e"), edge("e", "d"), edge("h", "nowhere"), edge("c", "b"), edge("i", "", 3)],
-        script_check(jobs_dir, ()),
+        script_check([jobs_dir], ()),
     )
 
     assert sorted(registry.jobs) == ["job_i", "job_j"]

@@ -50,11 +50,11 @@ def request_for(platform: Platform, **properties: str) -> SubmitRequest:
         script=at("jobs", f"{job}.py"),
         app_name=f"{job} 2024-05-15",
         run_id=RUN_ID,
-        framework_dir=at("jobs"),
+        module_path=(at("jobs"),),
         params_file=at("params", RUN_ID, f"{job}.json"),
         log_file=at("logs", "job_2024-05-15_01-02-03_0b5dd4f2.log"),
         base_dir="hdfs://nn/data" if properties.get("spark.master") == "yarn" else home,
-        sql_dir=at("hql"),
+        sql_path=(at("hql"),),
         properties_file=at("params", RUN_ID, f"{job}.properties"),
         hql_file=at("hql", f"{job}.hql"),
         spark_properties={

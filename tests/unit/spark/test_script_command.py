@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from orch_dagster.bundle.secrets import Secrets
-from orch_dagster.settings import Settings
+from orch_dagster.settings import Settings, load_settings
+from orch_dagster.shipped import SHIPPED
 from orch_dagster.spark.submit import ScriptSubmit, prepare_script
 from orch_dagster.text import Masker
 from orch_dagster.toolchain.errors import SubmitRefusedError
@@ -102,6 +103,21 @@ def test_a_script_is_looked_for_in_the_jobs_folder(
     assert argv[-1] == str(own)
     with pytest.raises(SubmitRefusedError, match=r"script of numbers is missing: .*none\.py"):
         prepared(submit, settings, script="none.py")
+
+
+def test_a_home_with_folders_of_its_own_still_has_what_ships(
+    submit: ScriptSubmit, home: Path
+) -> None:
+    for name in ("jobs", "hql"):
+        (home / name).mkdir()
+    argv, command = prepared(submit, load_settings(), script="landing.py")
+
+    assert argv[-1] == str(SHIPPED / "jobs" / "landing.py")
+    module_path = os.pathsep.join(map(str, (home / "jobs", SHIPPED / "jobs")))
+    assert command.env["PYTHONPATH"] == module_path
+    assert f"spark.executorEnv.PYTHONPATH={module_path}" in argv
+    assert command.env["JOB_SQL_DIR"] == str(home / "hql")
+    assert command.env["JOB_MORE_SQL_DIRS"] == str(SHIPPED / "hql")
 
 
 def test_in_cluster_mode_variables_go_to_the_driver(
