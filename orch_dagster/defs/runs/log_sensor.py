@@ -23,6 +23,7 @@ from framework.contract.visible import visible
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
+from orch_dagster.defs.dagster_internals.previews import is_preview
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
 from orch_dagster.defs.runs.deleted_runs import DeletedRunsWatch
 from orch_dagster.defs.runs.history import RUN_ENDS, HistoryReader
@@ -71,6 +72,11 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
     )
     def execution_log(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance = context.instance
+        if is_preview(context):
+            count = ended_since(instance, _read_cursor(context.cursor))
+            return dg.SkipReason(
+                f"{count} runs have ended since the last tick; a preview of it writes nothing"
+            )
         sent = send_kept_reports(instance, settings.kept_reports_dir, settings.heartbeat_timeout_s)
         failed = fail_dead_runs(instance, location.job_ids, settings.heartbeat_timeout_s)
         for sentence in old_logs.remove(instance):
@@ -145,6 +151,17 @@ def project_ended_runs(
         ended |= {ended_run.run.run_id: ended_run for ended_run in ended_of_page}
     # Missing runs were deleted since they ended.
     return moved, [ended[run_id] for run_id in run_ids if run_id in ended]
+
+
+def ended_since(instance: DagsterInstance, cursor: Mapping[str, int]) -> int:
+    """Count the runs that ended since the cursor, of those that one tick writes."""
+    return len(
+        {
+            record.event_log_entry.run_id
+            for event_type in RUN_ENDS
+            for record in _ends_after(instance, event_type, cursor.get(event_type.value, 0))
+        }
+    )
 
 
 def finish_run(

@@ -25,6 +25,7 @@ from orch_dagster.control.records import (
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
+from orch_dagster.defs.dagster_internals.previews import tick_log
 from orch_dagster.defs.partitions import last_biz_dt, run_key_of, tags_of
 from orch_dagster.defs.schedule.dated_runs import DatedRuns, ended_at
 from orch_dagster.defs.schedule.reprocess_runs import (
@@ -81,7 +82,7 @@ class _Tick:
     ) -> None:
         self._location = location
         self._instance = context.instance
-        self._log = context.log
+        self._log = tick_log(context)
         self._store = store
         self._runs = DatedRuns(context.instance)
         self._now = datetime.now(timezone.utc)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.store import ControlStore, with_retries
 from orch_dagster.control.tables import PROCESS_CONTROL
+from orch_dagster.defs.dagster_internals.previews import is_preview, tick_log
 from orch_dagster.defs.partitions import run_key_of
 from orch_dagster.defs.schedule.cursor import (
     WAITING_SENSOR,
@@ -34,9 +35,6 @@ from orch_dagster.schedule.blocked_jobs import blocked_jobs
 from orch_dagster.schedule.due_dates import DueDates, catchup_start, due_dates
 from orch_dagster.schedule.schedules import Schedule
 from orch_dagster.schedule.settings import TickParams, fetch_tick_params
-
-# A tick further ahead than hosts' clocks differ is Dagit's preview, which must write nothing.
-_PREVIEW_AHEAD = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def evaluate_tick(
     """
     with opened_store(location.settings) as store:
         tick = _Tick(schedule, siblings, location, context, store)
-        answer = with_retries(tick.answer, warn=context.log.warning)
+        answer = with_retries(tick.answer, warn=tick_log(context).warning)
     yield from answer
 
 
@@ -101,7 +99,8 @@ class _Tick:
         self._location = location
         self._instance = context.instance
         self._at = context.scheduled_execution_time
-        self._log = context.log
+        self._is_preview = is_preview(context)
+        self._log = tick_log(context)
         self._store = store
         self._runs = DatedRuns(context.instance)
 
@@ -132,15 +131,16 @@ class _Tick:
         per_run = self._location.settings.dates_per_run
         next_run = NextRun(self._schedule, self._runs, per_run, after_others=bool(cursor.held))
         chosen = next_run.choose(days, waiting, facts.separate)
-        if self._at - datetime.now(timezone.utc) > _PREVIEW_AHEAD:
-            self._log.info("Preview of a future tick: it opens no business date.")
-        else:
+        if not self._is_preview:
             # First the cursor, so that the next tick repeats one that fails from here on.
             noted = ScheduleCursor(due.up_to.isoformat(), waiting, chosen.held)
             write_cursor(self._instance, name, noted)
             self._open(days, facts)
         self._log_dates(due, facts, waiting, chosen)
         request = chosen.request(self._location, run_key_of("", chosen.now) if chosen.now else "")
+        if request and self._is_preview:
+            # Dagster refuses the partition of a date that only the tick itself opens.
+            request = request.with_replaced_attrs(partition_key=None)
         return [request or self._nothing(facts, waiting, chosen)]
 
     def _rows(self) -> dict[str, ProcessControl]:

@@ -15,7 +15,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL, SYS_PARAMS, Row
-from orch_dagster.defs.schedule.cursor import SCHEDULE_TAG, read_cursors
+from orch_dagster.defs.schedule.cursor import SCHEDULE_TAG
 from orch_dagster.errors import PermanentStoreError
 from orch_dagster.schedule.settings import TickParamError
 from tests.code_location import add_jobs, open_date, schedule_param
@@ -345,18 +345,6 @@ def test_dates_of_an_older_table_are_named_and_passed_over(
     assert rows(chain)["2024-05-16"]["business_keys"] == "contract_no"
     said = capsys.readouterr().err
     assert "biz_dt=31/12/2023): set aside, as column biz_dt: '31/12/2023' is not a date" in said
-
-
-def test_a_tick_that_lies_ahead_shows_and_opens_nothing(chain: ControlStore, played: Load) -> None:
-    dagster = played()
-    ahead = datetime.now(timezone.utc) + timedelta(days=1)
-    while ahead.weekday() > 4:
-        ahead += timedelta(days=1)
-    before = rows(chain)
-    (shown,) = dagster.tick(NAME, ahead).run_requests or []
-    assert dates_of(shown)[0] == "2024-05-16"
-    assert rows(chain) == before
-    assert read_cursors(dagster.instance, [NAME])[NAME].up_to is None
 
 
 @pytest.mark.parametrize(
