@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from orch_dagster.cli.arguments import as_json
+from orch_dagster.cli.exit_codes import HAS_CHANGES
 from orch_dagster.cli.output import print_document, print_json, print_rows, say
 from orch_dagster.cli.set_aside import remove_set_aside
 from orch_dagster.cli.setting_check import setting_check
@@ -30,15 +31,13 @@ from orch_dagster.registry.apply import (
 from orch_dagster.registry.change_text import value_changes
 from orch_dagster.registry.changes import RowChange, TableChange
 from orch_dagster.registry.export import export_rows, literal_secrets, to_yaml
+from orch_dagster.registry.names import did_you_mean, job_ids_named
 from orch_dagster.registry.prune import group_of
 from orch_dagster.registry.touched import TouchedJob, touched_jobs
 from orch_dagster.registry.write import read_tables, write_plan
 from orch_dagster.settings import Settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-# As in terraform plan; a usage error has it too.
-_HAS_CHANGES = 2
 
 
 def _files(command: F) -> F:
@@ -80,7 +79,7 @@ def plan(files: tuple[Path, ...], prune: bool, detailed_exitcode: bool, is_json:
     else:
         _print_plan(checked, touched, settings)
     if detailed_exitcode and not checked.plan.is_empty:
-        sys.exit(_HAS_CHANGES)
+        sys.exit(HAS_CHANGES)
 
 
 @click.command()
@@ -155,7 +154,7 @@ def rename(job: str, new_name: str, dry_run: bool, is_json: bool) -> None:
 @_dry_run
 @as_json
 def remove(jobs: tuple[str, ...], handles: tuple[str, ...], dry_run: bool, is_json: bool) -> None:
-    """Remove JOBS, given by name or job_id, with their rows of job_dependency and sys_params.
+    """Remove JOBS, given by name, job_id or group, with their dependencies and settings.
 
     Refused if a job that stays waits for one of them. Their rows of execution_log, the open dates
     of their group and what they landed stay.
@@ -167,7 +166,7 @@ def remove(jobs: tuple[str, ...], handles: tuple[str, ...], dry_run: bool, is_js
         if handles:
             remove_set_aside(store, handles, dry_run=dry_run, is_json=is_json)
             return
-        job_ids = [_job_id(store, job) for job in jobs]
+        job_ids = list(dict.fromkeys(each for job in jobs for each in _job_ids(store, job)))
         checked = plan_remove(store, settings, job_ids)
         _finish(checked, store, settings, dry_run=dry_run, is_json=is_json)
 
@@ -191,8 +190,10 @@ def export(groups: tuple[str, ...], with_dates: bool, output: Path | None) -> No
     known = {name for row in stored[JOB_MASTER.name] if (name := group_of(row))}
     names = {group.lower() for group in groups}
     if unknown := sorted(names - known):
+        hints = [hint for name in unknown if (hint := did_you_mean(name, known))]
         raise UnknownJobError(
-            f"no group {', '.join(unknown)}: the rows of job_master have {', '.join(sorted(known))}"
+            f"no group {', '.join(unknown)}: the rows of job_master have "
+            f"{', '.join(sorted(known))}{'; ' if hints else ''}{' '.join(hints)}"
         )
     rows = export_rows(stored, names or None, with_dates=with_dates)
     for place in literal_secrets(rows, settings.secret_patterns):
@@ -230,28 +231,26 @@ def _renamed_job(store: ControlStore, job: str, new_name: str) -> tuple[str, str
     for row in rows:
         if row["job_name"] == new_name:
             return str(row["job_id"]), job
-    return _job_id(store, job), job
+    job_ids = _job_ids(store, job)
+    if len(job_ids) != 1:
+        listed = ", ".join(job_ids)
+        raise UnknownJobError(f"{job} is a group of {len(job_ids)} jobs; give one: {listed}")
+    # A job without a row in job_master is left by a removal that was cut off.
+    names = {str(row["job_id"]): str(row["job_name"]) for row in rows}
+    return job_ids[0], names.get(job_ids[0], job)
 
 
-def _job_id(store: ControlStore, job: str) -> str:
-    """Return the id of a job that has a row in job_master or job_dependency.
+def _job_ids(store: ControlStore, name: str) -> tuple[str, ...]:
+    """Return the ids of the jobs that a name means, in job_master or in job_dependency alone.
 
     Raises:
-        UnknownJobError: If there is none; names similar ones.
+        UnknownJobError: If it means none; names similar ones.
     """
-    import difflib
-
-    ids = {str(row["job_id"]): str(row["job_name"]) for row in store.read(JOB_MASTER)}
+    masters = store.read(JOB_MASTER)
+    names = {str(row["job_id"]): str(row["job_name"]) for row in masters}
     for row in store.read(JOB_DEPENDENCY):
-        ids.setdefault(str(row["dependent_job_id"]), str(row["dependent_job_name"]))
-    if job in ids:
-        return job
-    for job_id, name in ids.items():
-        if name == job:
-            return job_id
-    near = difflib.get_close_matches(job, [*ids, *ids.values()], n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else "`orch jobs` lists the valid jobs"
-    raise UnknownJobError(f"no job {job}: neither a job_name nor a job_id of job_master; {hint}")
+        names.setdefault(str(row["dependent_job_id"]), str(row["dependent_job_name"]))
+    return job_ids_named(name, masters, names)
 
 
 def _touched(checked: CheckedPlan, store: ControlStore) -> list[TouchedJob]:

@@ -18,12 +18,12 @@ from orch_dagster.bundle.bundle import BundleRequest, BundleRows, ParamBundle, a
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.cli.arguments import as_json, loaded
 from orch_dagster.cli.output import print_json, say
-from orch_dagster.cli.registry import find_jobs
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import ProcessControl, SysParam, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.registry.jobs import JobSpec, Registry
+from orch_dagster.registry.names import find_jobs
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.spark.hql_check import check_hql
 

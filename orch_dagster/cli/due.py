@@ -9,10 +9,10 @@ import click
 from orch_dagster.cli.arguments import as_json, loaded
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import print_json, print_rows, say
-from orch_dagster.cli.registry import find_jobs
 from orch_dagster.control.connect import opened_store
 from orch_dagster.registry.jobs import Group
 from orch_dagster.registry.location import Location
+from orch_dagster.registry.names import find_jobs
 from orch_dagster.schedule.due import DueDate
 from orch_dagster.settings import load_settings
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 import click
 
 from orch_dagster.cli.arguments import as_json
+from orch_dagster.cli.groups import CommandGroup
 from orch_dagster.cli.output import print_json, print_rows, say
 from orch_dagster.local_kudu import cluster
 from orch_dagster.local_kudu.place import place_of
@@ -17,7 +18,7 @@ from orch_dagster.local_kudu.ports import DEFAULT_PORT, FIRST_PORT, LAST_PORT, R
 from orch_dagster.settings import load_settings
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def kudu() -> None:
     """Run a real Kudu on this machine, for tests only."""
 

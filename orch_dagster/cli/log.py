@@ -14,6 +14,8 @@ import click
 from click.core import ParameterSource
 
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
+from orch_dagster.cli.exit_codes import INTERRUPTED
+from orch_dagster.cli.groups import CommandGroup
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import print_json, print_lines, print_rows, say
 from orch_dagster.control.connect import opened_store
@@ -26,8 +28,6 @@ from orch_dagster.settings import Settings, load_settings
 if TYPE_CHECKING:
     from dagster import DagsterRun
 
-# The exit code of shells after Ctrl-C.
-_INTERRUPTED = 130
 _NAMED_AT_MOST = 20
 _MICROS = re.compile(r"[0-9]{1,20}(?=_)")
 
@@ -46,7 +46,7 @@ class _Moment(click.ParamType[datetime]):
         return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=CommandGroup, invoke_without_command=True)
 @click.option("--job", help="Only this job, by job_name or job_id, its rows under older names too.")
 @click.option("--biz-dt", type=BIZ_DT, help="Only this business date.")
 @click.option(
@@ -219,7 +219,7 @@ def _follow(settings: Settings, start: str) -> int:
                 print_lines(text)
             return 0 if end(instance, run_id) is DagsterRunStatus.SUCCESS else 1
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
 
 
 def _report_missing_log(settings: Settings, run: DagsterRun, path: Path) -> None:

@@ -6,29 +6,96 @@ import io
 import sys
 
 import click
+from typing_extensions import override
 
-from orch_dagster.cli import (
-    apply,
-    check,
-    demo,
-    doctor,
-    due,
-    kudu,
-    log,
-    recover,
-    registry,
-    run,
-    setup,
-)
-from orch_dagster.cli.output import say_error
-from orch_dagster.cli.unusable import unusable
+from orch_dagster.cli.exit_codes import INTERRUPTED
+from orch_dagster.cli.groups import CommandGroup, LazyCommand
 from orch_dagster.errors import OrchError
-from orch_dagster.toolchain.dagster_version import check_dagster_version
+
+_WIDEST_HELP = 120
+
+# Modules of commands import the stores, so --help has the sentences from here; a test holds them.
+_COMMANDS = {
+    "init": LazyCommand(
+        "setup",
+        "init",
+        "Create the five control tables, or add their missing columns; drop nothing.",
+    ),
+    "demo": LazyCommand(
+        "demo",
+        "demo",
+        "Set up the sample, land JOB_1001 for 2024-05-15 with a real spark-submit, and show it.",
+    ),
+    "sample": LazyCommand(
+        "setup",
+        "sample",
+        "Write sample extracts of ENTITY SOURCE_SYSTEM, each a change of the day before.",
+    ),
+    "plan": LazyCommand(
+        "apply",
+        "plan",
+        "Show what `orch apply` would do with YAML FILES, and what that touches; write nothing.",
+    ),
+    "apply": LazyCommand(
+        "apply", "apply", "Write registry rows from YAML FILES, all of them or none."
+    ),
+    "rename": LazyCommand(
+        "apply",
+        "rename",
+        "Rename a JOB, given by its name or job_id, wherever the control tables have its name.",
+    ),
+    "remove": LazyCommand(
+        "apply",
+        "remove",
+        "Remove JOBS, given by name, job_id or group, with their dependencies and settings.",
+    ),
+    "export": LazyCommand(
+        "apply",
+        "export",
+        "Write the rows of GROUPS, by default all rows, as YAML that `orch apply` reads back.",
+    ),
+    "jobs": LazyCommand("registry", "jobs", "List the jobs of the registry, parents first."),
+    "params": LazyCommand(
+        "registry",
+        "params",
+        "Show the parameters that JOB would get for a date now, without a run.",
+    ),
+    "open": LazyCommand(
+        "registry",
+        "open_date",
+        "Open a business date: add its row of process_control, like the group's newest.",
+    ),
+    "due": LazyCommand(
+        "due",
+        "due",
+        "List the business dates that are due for JOB or a group, by default for all groups, and "
+        "why.",
+    ),
+    "run": LazyCommand(
+        "run",
+        "run",
+        "Run JOB for business dates and wait for it; a group's name runs its whole chain.",
+    ),
+    "log": LazyCommand("log", "log", "Show execution_log, newest first."),
+    "recover": LazyCommand(
+        "recover",
+        "recover",
+        "Finish or roll back the landings that were cut off, of JOB or of all jobs.",
+    ),
+    "check": LazyCommand(
+        "check", "check", "Analyze the HQL of JOBS, or of all jobs, in Spark and without data."
+    ),
+    "doctor": LazyCommand(
+        "doctor", "doctor", "Name what is missing on this machine, and the remedy."
+    ),
+    "kudu": LazyCommand("kudu", "kudu", "Run a real Kudu on this machine, for tests only."),
+}
 
 
-class _Group(click.Group):
+class _Group(CommandGroup):
     """Prints a known error as one sentence; its trace only with --trace."""
 
+    @override
     def invoke(self, ctx: click.Context) -> object:
         for stream in (sys.stdout, sys.stderr):
             # A pipe on Windows uses the system's code page, which lacks most letters.
@@ -39,42 +106,39 @@ class _Group(click.Group):
         except OrchError as error:
             if ctx.params.get("trace"):
                 raise
-            say_error(str(error))
-            sys.exit(1)
+            _fail(str(error))
+        except KeyboardInterrupt:
+            if ctx.params.get("trace"):
+                raise
+            _fail("interrupted", INTERRUPTED)
         except Exception as error:
+            from orch_dagster.cli.unusable import unusable
+
             reason = unusable(error)
             if reason is None or ctx.params.get("trace"):
                 raise
-            say_error(reason)
-            sys.exit(1)
+            _fail(reason)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+def _fail(text: str, exit_code: int = 1) -> None:
+    from orch_dagster.cli.output import say_error
+
+    say_error(text)
+    sys.exit(exit_code)
+
+
+@click.group(
+    cls=_Group,
+    lazy=_COMMANDS,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": _WIDEST_HELP,
+    },
+)
 @click.option("--trace", is_flag=True, help="Show the Python trace of an error.")
 @click.version_option(package_name="orch_dagster")
 def main(trace: bool) -> None:  # noqa: ARG001 - _Group reads it
     """Run landing jobs from control tables, with Dagster on Spark."""
+    from orch_dagster.toolchain.dagster_version import check_dagster_version
+
     check_dagster_version()
-
-
-for command in (
-    setup.init,
-    setup.sample,
-    demo.demo,
-    apply.plan,
-    apply.apply,
-    apply.rename,
-    apply.remove,
-    apply.export,
-    registry.open_date,
-    registry.jobs,
-    registry.params,
-    due.due,
-    run.run,
-    recover.recover,
-    log.log,
-    doctor.doctor,
-    check.check,
-):
-    main.add_command(command)
-main.add_command(kudu.kudu)

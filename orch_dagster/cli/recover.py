@@ -13,9 +13,9 @@ from orch_dagster.bundle.fetch import fetch_spark_properties, fetch_sys_params
 from orch_dagster.bundle.secrets import secret_properties
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
 from orch_dagster.cli.output import print_json, say
-from orch_dagster.cli.registry import find_jobs
 from orch_dagster.control.connect import opened_store
 from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.registry.names import find_jobs
 from orch_dagster.settings import load_settings
 from orch_dagster.spark.recovery import Recovery
 

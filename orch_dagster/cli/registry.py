@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.fetch import fetch_bundle
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
@@ -13,8 +14,9 @@ from orch_dagster.control.group import GroupKey
 from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.tables import PROCESS_CONTROL
-from orch_dagster.errors import OrchError, UnknownJobError
-from orch_dagster.registry.jobs import Group, JobSpec, Registry
+from orch_dagster.errors import OrchError
+from orch_dagster.registry.jobs import Registry
+from orch_dagster.registry.names import find_jobs
 from orch_dagster.settings import load_settings
 
 
@@ -86,14 +88,27 @@ def params(job: str, biz_dt: str, is_json: bool) -> None:
     Secrets are not shown.
     """
     settings = load_settings()
-    spec = find_job(loaded(settings).registry, job)
+    group = find_jobs(loaded(settings).registry, job)
     with opened_store(settings) as store:
-        read = fetch_bundle(store, spec, run_id="", wanted=[biz_dt], environment=settings.env)
-    bundle = redact_bundle(read, settings.secret_patterns).bundle
+        bundles = [
+            redact_bundle(
+                fetch_bundle(store, spec, run_id="", wanted=[biz_dt], environment=settings.env),
+                settings.secret_patterns,
+            ).bundle
+            for spec in group.jobs
+        ]
     if is_json:
-        print_json_text(bundle.to_json())
+        texts = [bundle.to_json() for bundle in bundles]
+        print_json_text(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]\n")
         return
-    window = bundle.process_control[0]
+    for number, bundle in enumerate(bundles):
+        if number:
+            say("")
+        _print_params(bundle, biz_dt)
+
+
+def _print_params(bundle: ParamBundle, biz_dt: str) -> None:
+    spec, window = bundle.spec, bundle.process_control[0]
     say(f"{spec.job_name} ({spec.job_id}) for {biz_dt}")
     say(f"window {window.start_dt} to {window.end_dt}")
     say(f"script {spec.script_path}, hql {spec.context.hql or 'none'}")
@@ -103,30 +118,3 @@ def params(job: str, biz_dt: str, is_json: bool) -> None:
         say(f"sink {sink.format} {sink.path} by {', '.join(sink.partition_cols)}")
     columns = ["param_key", "param_value", "param_type", "key_name"]
     print_rows([row.to_row() for row in bundle.sys_params], columns, "No sys_params.")
-
-
-def find_job(registry: Registry, name: str) -> JobSpec:
-    """Return the job of that name.
-
-    Raises:
-        UnknownJobError: If no valid job has that name; names similar ones.
-    """
-    import difflib
-
-    if name in registry.jobs:
-        return registry.jobs[name]
-    near = difflib.get_close_matches(name, registry.jobs, n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else "`orch jobs` lists the valid jobs"
-    raise UnknownJobError(
-        f"no job {name}: job_master has no valid row of that job_name; {hint} "
-        f"(`orch doctor` names the quarantined rows)"
-    )
-
-
-def find_jobs(registry: Registry, name: str) -> Group:
-    """Return the group of that name, or a group of the one job of that name.
-
-    Raises:
-        UnknownJobError: If neither exists.
-    """
-    return registry.groups.get(name) or Group.of(find_job(registry, name))

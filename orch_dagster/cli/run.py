@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orch_dagster.cli.arguments import BIZ_DT, as_json
+from orch_dagster.cli.exit_codes import INTERRUPTED
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import print_json, print_rows
 from orch_dagster.cli.planned_runs import DatesAsked, PlannedRun, open_dates, planned_runs
 from orch_dagster.cli.progress import progress
-from orch_dagster.cli.registry import find_jobs
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.registry.jobs import Group
 from orch_dagster.registry.location import Location, load_location
+from orch_dagster.registry.names import find_jobs, job_to_run
 from orch_dagster.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -56,13 +57,17 @@ def run(job: str, is_json: bool, **dates: Any) -> None:
     settings = load_settings()
     location = load_location(settings)
     group = find_jobs(location.registry, job)
+    job = job_to_run(location.registry, group)
     ended: list[tuple[str, bool]] = []
+    is_canceled = False
     for planned in planned_runs(location, job, group, asked):
         run_id, is_success, is_canceled = _execute(location, group, planned)
         ended.append((run_id, is_success))
         if is_canceled:
             break
     _print_ended(settings, ended, is_json=is_json, is_one=len(asked.biz_dts) == 1)
+    if is_canceled:
+        sys.exit(INTERRUPTED)
     if not all(is_success for _, is_success in ended):
         sys.exit(1)
 

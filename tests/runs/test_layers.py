@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -66,6 +67,20 @@ def test_no_module_of_the_core_loads_anything_heavy_whichever_comes_first() -> N
     # The core stands on the framework's contract, which is on a user's path as well.
     lines = printed(EACH_FIRST, "orch_dagster,framework", ",".join(HEAVY), *modules)
     assert lines == modules
+
+
+def test_help_loads_no_store_and_no_library_of_a_command(tmp_path: Path) -> None:
+    """So that `orch --help` takes little longer than `import click`, on any machine."""
+    program = """
+import sys
+from orch_dagster.cli.main import main
+main(["--help"], standalone_mode=False)
+print(sorted(name.partition(".")[0] for name in sys.modules))
+"""
+    *lines, loaded = printed(program, ORCH_HOME=str(tmp_path))
+    assert any("doctor" in line for line in lines)
+    slow = {*HEAVY, "sqlalchemy", "pydantic", "rich", "yaml", "sqlglot", "tenacity", "packaging"}
+    assert slow & set(ast.literal_eval(loaded)) == set()
 
 
 def test_the_framework_stands_alone(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from dagster import DagsterRunStatus
 
+from orch_dagster.cli.groups import CommandGroup
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.main import main
 from orch_dagster.cli.planned_runs import DatesAsked, planned_runs
@@ -43,6 +44,81 @@ def test_jobs_params_and_log_as_json(sample: Path) -> None:
     assert params["metadata"]["biz_dts"] == ["2024-05-15"]
     assert params["sys_params"] == []
     assert json.loads(orch("log", "--json").output) == []
+
+
+def test_the_list_of_commands_has_the_sentences_of_the_commands() -> None:
+    """They are said beside the modules, as importing these takes a second."""
+    assert isinstance(main, CommandGroup)
+    said = {name: lazy.help for name, lazy in main.lazy.items()}
+    own = {name: lazy.load().get_short_help_str(10_000) for name, lazy in main.lazy.items()}
+    assert said == own
+
+
+@pytest.mark.parametrize("words", [[], ["log"], ["kudu"], ["run"], ["open"]])
+@pytest.mark.parametrize("width", [80, 200])
+def test_help_is_never_cut(words: list[str], width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    told = orch(*words, "--help")
+    assert told.exit_code == 0
+    assert "..." not in told.output.replace("[ARGS]...", "").replace("[OPTIONS] COMMAND...", "")
+    assert max(map(len, told.output.splitlines())) <= width
+
+
+def test_ctrl_c_has_the_code_of_shells(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("orch_dagster.cli.registry.loaded", interrupt)
+    told = orch("jobs")
+    assert (told.exit_code, told.stderr) == (130, "orch: interrupted\n")
+
+
+def test_a_wrong_command_names_the_nearest() -> None:
+    told = orch("jbos")
+    assert (told.exit_code, "did you mean jobs?" in told.stderr) == (2, True)
+    assert "did you mean rebuild?" in orch("log", "rebuidl").stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["JOB_1001", "job_1001", JOB, JOB.upper(), "gels_fpms", "GELS_FPMS"]
+)
+def test_a_job_is_named_by_name_id_or_group(sample: Path, name: str) -> None:
+    day = "2024-05-15"
+    params = json.loads(orch("params", name, "--biz-dt", day, "--json").output)
+    assert params["metadata"]["job_name"] == JOB
+    assert json.loads(orch("due", name, "--json").stdout)[0]["jobs"] == [JOB]
+    assert "remove job_master (job_id=JOB_1001)" in orch("remove", name, "--dry-run").output
+    assert (
+        "etl_lnd_gels_fpms_t_x" in orch("rename", name, "etl_lnd_gels_fpms_t_x", "--dry-run").output
+    )
+    # What is named is known, so the date alone is refused.
+    assert (
+        "not open" in orch("run", name, "--biz-dt", "2024-05-17", "--biz-dt", "2024-05-18").output
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["params", "{}", "--biz-dt", "2024-05-15"],
+        ["due", "{}"],
+        ["recover", "{}"],
+        ["check", "{}"],
+        ["remove", "{}"],
+        ["rename", "{}", "etl_lnd_gels_fpms_t_x"],
+        ["run", "{}", "--biz-dt", "2024-05-15"],
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "meant"), [("JOB_101", "JOB_1001"), ("gels_fmps", "gels_fpms"), ("contract", JOB)]
+)
+def test_a_wrong_name_names_the_nearest(
+    sample: Path, words: list[str], name: str, meant: str
+) -> None:
+    told = orch(*(word.format(name) for word in words))
+    assert told.exit_code == 1
+    assert told.stderr.startswith(f"orch: no job {name}")
+    assert f"did you mean {meant}?" in told.stderr
 
 
 def test_params_shows_no_secret(sample: Path) -> None:

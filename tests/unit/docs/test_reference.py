@@ -106,7 +106,10 @@ def words_of(command: click.Command, name: str) -> Iterator[str]:
         if isinstance(param, click.Option):
             yield max(param.opts, key=len)
     if isinstance(command, click.Group):
-        for each, below in command.commands.items():
+        ctx = click.Context(command)
+        for each in command.list_commands(ctx):
+            below = command.get_command(ctx, each)
+            assert below is not None
             yield from words_of(below, f"{name} {each}")
 
 

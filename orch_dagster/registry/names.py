@@ -1,0 +1,138 @@
+"""Find the jobs that a name given by a person means: a job_name, a job_id or a group. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping
+
+from orch_dagster.control.group import GroupKey
+from orch_dagster.control.tables import Row
+from orch_dagster.errors import UnknownJobError
+from orch_dagster.registry.jobs import Group, JobSpec, Registry
+from orch_dagster.registry.prune import group_of
+
+_SUGGESTED = 3
+# Fewer characters are part of too many names.
+_SHORTEST_PART = 3
+
+
+def find_jobs(registry: Registry, name: str) -> Group:
+    """Return the jobs that a name means: a group's, or the one of a job_name or job_id.
+
+    The case counts only where two names differ by nothing else.
+
+    Raises:
+        UnknownJobError: If it means none; names similar ones.
+    """
+    known: dict[str, Group | JobSpec] = {spec.job_id: spec for spec in registry.jobs.values()}
+    # The names of jobs and groups are those of Dagster's jobs, so they count before an id.
+    known |= registry.jobs
+    known |= registry.groups
+    found = known.get(_spelled(name, known) or "")
+    if found is None:
+        raise UnknownJobError(
+            f"no job {name}: job_master has no valid row of that job_name or job_id, and no group "
+            f"has that name; {did_you_mean(name, known) or '`orch jobs` lists the valid jobs'} "
+            f"(`orch doctor` names the quarantined rows)"
+        )
+    return found if isinstance(found, Group) else Group.of(found)
+
+
+def find_job(registry: Registry, name: str) -> JobSpec:
+    """Return the one job that a name means.
+
+    Raises:
+        UnknownJobError: If it means none, or a group of several.
+    """
+    jobs = find_jobs(registry, name).jobs
+    if len(jobs) != 1:
+        names = [spec.job_name for spec in jobs]
+        raise UnknownJobError(f"{name} is a group of {len(jobs)} jobs; give one: {_listed(names)}")
+    return jobs[0]
+
+
+def job_to_run(registry: Registry, group: Group) -> str:
+    """Return the name of the Dagster job that runs these jobs: of the group, or of one job."""
+    if registry.groups[group.name].jobs == group.jobs:
+        return group.name
+    (spec,) = group.jobs
+    return spec.job_name
+
+
+def job_ids_named(
+    name: str, masters: Iterable[Row], names_by_id: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the job_ids that a name means among rows that may be quarantined.
+
+    Args:
+        name: A job_name, a job_id or a group.
+        masters: The rows of job_master.
+        names_by_id: The job_names by job_id, also of jobs without a row of job_master.
+
+    Raises:
+        UnknownJobError: If it means none; names similar ones.
+    """
+    ids: dict[str, list[str]] = {job_id: [job_id] for job_id in names_by_id}
+    groups: dict[str, list[str]] = {}
+    for row in masters:
+        if group := group_of(row):
+            groups.setdefault(group, []).append(str(row["job_id"]))
+    ids |= {job_name: [job_id] for job_id, job_name in names_by_id.items()} | groups
+    if (found := _spelled(name, ids)) is None:
+        hint = did_you_mean(name, ids) or "`orch jobs` lists the valid jobs"
+        raise UnknownJobError(
+            f"no job {name}: neither a job_name, a job_id of job_master nor a group; {hint}"
+        )
+    return tuple(ids[found])
+
+
+def find_group(name: str, known: Mapping[str, GroupKey]) -> GroupKey:
+    """Return the group of that name.
+
+    Args:
+        name: Its name, whatever its case.
+        known: The groups by name.
+
+    Raises:
+        UnknownJobError: If no job has that group; names similar ones.
+    """
+    if (found := _spelled(name, known)) is None:
+        hint = did_you_mean(name, known) or "`orch jobs` lists the groups"
+        raise UnknownJobError(
+            f"no group {name}: no row of job_master has that entity and source_system; {hint} "
+            f"(`orch apply` adds its jobs)"
+        )
+    return known[found]
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str | None:
+    """Return the question for similar names, or None if there are none.
+
+    >>> did_you_mean("Customers", ["etl_lnd_a_customer", "acme", "customer"])
+    'did you mean customer?'
+    >>> did_you_mean("polic", ["etl_lnd_a_policy", "etl_lnd_a_claim"])
+    'did you mean etl_lnd_a_policy?'
+    """
+    by_folded = {each.casefold(): each for each in known}
+    folded = name.casefold()
+    near = difflib.get_close_matches(folded, by_folded, n=_SUGGESTED, cutoff=0.7)
+    if not near and len(folded) >= _SHORTEST_PART:
+        near = [each for each in by_folded if folded in each][:_SUGGESTED]
+    near = near or difflib.get_close_matches(folded, by_folded, n=_SUGGESTED)
+    if not near:
+        return None
+    names = [by_folded[each] for each in near]
+    return f"did you mean {' or '.join([', '.join(names[:-1])] * (len(names) > 1) + names[-1:])}?"
+
+
+def _spelled(name: str, known: Collection[str]) -> str | None:
+    """Return the known name that is this one, or the only one that differs from it by case."""
+    if name in known:
+        return name
+    alike = [each for each in known if each.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _listed(names: Collection[str]) -> str:
+    shown = ", ".join([*names][:20])
+    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"
