@@ -28,7 +28,9 @@ class JobBuilder:
         self._resources = resources
         self._partitions = daily_partitions(location.first_biz_dt)
         self._executor = thread_executor(
-            location.settings.max_concurrent_jobs, location.settings.params_dir
+            location.settings.max_concurrent_jobs,
+            location.settings.params_dir,
+            location.store_address,
         )
         self._assets: dict[str, dg.AssetsDefinition] = {}
 

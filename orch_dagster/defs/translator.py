@@ -42,17 +42,18 @@ def description(spec: JobSpec) -> str:
 
 def op_tags(spec: JobSpec, store_address: str) -> Mapping[str, str]:
     """Return the tags of the job's op, by which the plan of each run names the job's id."""
-    return {_JOB_ID_TAG: spec.job_id, _STORE_TAG: _digest(store_address)}
+    return {_JOB_ID_TAG: spec.job_id, _STORE_TAG: store_digest(store_address)}
 
 
 def job_id_in(tags: Mapping[str, str], store_address: str | None) -> str | None:
     """Return the job_id that an op's tags name, or None if the job is not of that store."""
-    if store_address is None or tags.get(_STORE_TAG) != _digest(store_address):
+    if store_address is None or tags.get(_STORE_TAG) != store_digest(store_address):
         return None
     return tags.get(_JOB_ID_TAG)
 
 
-def _digest(store_address: str) -> str:
+def store_digest(store_address: str) -> str:
+    """Return a short text that stands for a control store."""
     return hashlib.sha256(store_address.encode()).hexdigest()[:12]
 
 

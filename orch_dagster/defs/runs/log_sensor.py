@@ -24,11 +24,13 @@ from orch_dagster.control.connect import opened_store
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.dagster_internals.previews import is_preview
+from orch_dagster.defs.dagster_internals.run_origins import location_label
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
 from orch_dagster.defs.runs.deleted_runs import DeletedRunsWatch
 from orch_dagster.defs.runs.history import RUN_ENDS, HistoryReader
 from orch_dagster.defs.runs.kept_reports import send_kept_reports
 from orch_dagster.defs.runs.leftovers import remove_leftovers_of
+from orch_dagster.defs.runs.origins import follow_location
 from orch_dagster.defs.runs.retention import OldLogs
 from orch_dagster.defs.schedule.reprocess_runs import settle_reprocess
 from orch_dagster.execution_log import RunHistory, project, write_rows
@@ -100,6 +102,8 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
                 finish_run(instance, store, location, run_id)
             for ended_run in ended:
                 settle_reprocess(instance, store, location, ended_run.run)
+        if label := location_label(context):
+            follow_location(instance, location, label, ended_runs)
         # After the writes, so that a tick that fails is repeated by the next.
         context.update_cursor(json.dumps(cursor))
         return dg.SkipReason(

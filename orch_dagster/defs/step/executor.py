@@ -25,6 +25,7 @@ from orch_dagster.defs.runs.liveness import (
     process_tags,
     write_process,
 )
+from orch_dagster.defs.runs.origins import give_origin
 from orch_dagster.errors import OrchError
 
 __all__ = ["AbandonedRunError", "current_stop", "thread_executor"]
@@ -102,12 +103,40 @@ class LivenessGuard:
             self._warn(f"the run could not write the file that names its process: {error}")
 
 
-def thread_executor(max_concurrent: int, params_dir: Path) -> dg.ExecutorDefinition:
+def guard_run(
+    params_dir: Path,
+    store_address: str,
+    instance: dg.DagsterInstance,
+    run_id: str,
+    warn: Callable[[str], None],
+) -> LivenessGuard:
+    """Start the guard of a run, and let the run belong to the code location of its store.
+
+    Args:
+        params_dir: As for LivenessGuard.
+        store_address: The control store.
+        instance: The instance of the run.
+        run_id: The id of the run.
+        warn: As for LivenessGuard.
+    """
+    guard = LivenessGuard(params_dir, instance, run_id, warn)
+    try:
+        give_origin(instance, run_id, store_address)
+    except (SQLAlchemyError, OSError) as error:
+        # The sensor gives it one when it has ended.
+        warn(f"the run could not write its code location: {error}")
+    return guard
+
+
+def thread_executor(
+    max_concurrent: int, params_dir: Path, store_address: str
+) -> dg.ExecutorDefinition:
     """Return the executor of every job.
 
     Args:
         max_concurrent: The number of concurrent steps, unless a run's config sets it.
         params_dir: ``params/``, as for LivenessGuard.
+        store_address: The control store.
     """
 
     @dg.executor(
@@ -120,6 +149,6 @@ def thread_executor(max_concurrent: int, params_dir: Path) -> dg.ExecutorDefinit
     )
     def threads(init_context: dg.InitExecutorContext) -> ThreadExecutor:
         configured = cast(int, init_context.executor_config["max_concurrent"])
-        return ThreadExecutor(configured, partial(LivenessGuard, params_dir))
+        return ThreadExecutor(configured, partial(guard_run, params_dir, store_address))
 
     return threads
