@@ -64,7 +64,8 @@ class Settings(BaseSettings):
         "hql/. What is missing there is looked for among the HQL that ships with the package",
     )
     first_biz_dt: date | None = Field(
-        None, description="The first partition; if unset, the earliest biz_dt"
+        None,
+        description="The first business date that schedules open; if unset, none is too early",
     )
     script_url_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

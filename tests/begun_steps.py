@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER, PROCESS_CONTROL, SYS_PARAMS, Row
 from orch_dagster.defs.step.attempt import Attempt
@@ -35,6 +36,7 @@ class KeptReports:
     reports: list[StepReport] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    open_dates: dict[GroupKey, tuple[str, ...]] = field(default_factory=dict)
 
     def report(self, report: StepReport, message: str) -> None:
         self.reports.append(report)
@@ -45,6 +47,9 @@ class KeptReports:
 
     def show_log(self, path: Path) -> LogMetadata:
         return {"log_file": dg.MetadataValue.path(str(path))}
+
+    def add_open_dates(self, group: GroupKey, biz_dts: Collection[str]) -> None:
+        self.open_dates[group] = tuple(biz_dts)
 
     def close(self) -> None:
         """Nothing was reserved."""

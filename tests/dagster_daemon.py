@@ -38,13 +38,13 @@ class Daemon:
 
     def __init__(self, instance: DagsterInstance, workspace: WorkspaceProcessContext) -> None:
         self.instance = instance
-        self._workspace = workspace
+        self.workspace = workspace
         location = self.request_context().get_code_location(LOCATION)
         self.repository: RemoteRepository = location.get_repository("orch_dagster")
 
     def request_context(self) -> WorkspaceRequestContext:
         """What the webserver answers a request from."""
-        return self._workspace.create_request_context()
+        return self.workspace.create_request_context()
 
     def start_schedules(self) -> None:
         with freeze_time(BEGIN):
@@ -53,10 +53,10 @@ class Daemon:
 
     def schedules(self) -> None:
         with freeze_time(END):
-            list(launch_scheduled_runs(self._workspace, LOG, END, {}))
+            list(launch_scheduled_runs(self.workspace, LOG, END, {}))
 
     def sensors(self) -> None:
-        list(execute_sensor_iteration(self._workspace, LOG, None, None))
+        list(execute_sensor_iteration(self.workspace, LOG, None, None))
 
     def faults(self) -> list[str]:
         parts = [*self.repository.get_schedules(), *self.repository.get_sensors()]

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from framework.contract.params_file import VERSION
+from orch_dagster.control.open_dates import not_open_text
 from orch_dagster.control.records import JobDependency, ProcessControl, SysParam
 from orch_dagster.control.stored_rows import BadRow
-from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.errors import NotReadyError
 from orch_dagster.files import make_private, write_atomically
 from orch_dagster.registry.jobs import JobSpec
@@ -129,7 +129,7 @@ def assemble(spec: JobSpec, request: BundleRequest, rows: BundleRows) -> ParamBu
     is_open = {row.biz_dt for row in process_control}
     biz_dts = tuple(biz_dt for biz_dt in wanted if biz_dt in is_open)
     if not biz_dts:
-        raise NotReadyError(_not_open(spec, wanted, rows.set_aside))
+        raise NotReadyError(not_open_text(spec.group, wanted, rows.set_aside))
     of_run = set(biz_dts)
     newest_first = sorted(process_control, key=lambda row: row.biz_dt, reverse=True)
     return ParamBundle(
@@ -145,22 +145,6 @@ def assemble(spec: JobSpec, request: BundleRequest, rows: BundleRows) -> ParamBu
         ),
         sys_params=tuple(winning_params(spec.key_names, rows.sys_params)),
         skipped=tuple(biz_dt for biz_dt in wanted if biz_dt not in is_open),
-    )
-
-
-def _not_open(spec: JobSpec, wanted: Sequence[str], set_aside: Sequence[BadRow]) -> str:
-    if bad := [row for row in set_aside if row.text("biz_dt") in wanted]:
-        return (
-            f"the business date is not open: {'; '.join(map(str, bad))}. Write the row anew, or "
-            f"remove it (`orch doctor` names the command) and open the date again"
-        )
-    group = spec.group
-    key = PROCESS_CONTROL.key_text({**group.columns, "biz_dt": wanted[0]})
-    if len(wanted) > 1:
-        key += f" … {wanted[-1]}"
-    return (
-        f"the business date is not open: {PROCESS_CONTROL.name} has no row {key}; "
-        f"open it with `orch open {group.entity} {group.source_system} {wanted[0]}`"
     )
 
 

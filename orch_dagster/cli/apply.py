@@ -15,10 +15,12 @@ from orch_dagster.cli.exit_codes import HAS_CHANGES
 from orch_dagster.cli.output import print_document, print_json, print_rows, say
 from orch_dagster.cli.set_aside import remove_set_aside
 from orch_dagster.cli.setting_check import setting_check
+from orch_dagster.cli.shown_dates import show_open_dates
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER
+from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, PROCESS_CONTROL
 from orch_dagster.errors import UnknownJobError
 from orch_dagster.files import write_atomically
 from orch_dagster.registry.apply import (
@@ -96,6 +98,7 @@ def apply(files: tuple[Path, ...], prune: bool, is_json: bool) -> None:
     with opened_store(settings) as store:
         done = _planned(files, store, settings, prune=prune, is_json=is_json)
         write_plan(done.plan, store)
+        show_open_dates(settings, store, _groups_of_dates(done))
     if is_json:
         print_json(done.as_rows())
         return
@@ -104,6 +107,19 @@ def apply(files: tuple[Path, ...], prune: bool, is_json: bool) -> None:
         for row in change.rows:
             say(row.sentence())
     _print_counts(done, "The files hold no rows.")
+
+
+def _groups_of_dates(checked: CheckedPlan) -> set[GroupKey]:
+    """Return the groups whose dates a plan opens, changes or closes."""
+    rows = [
+        row
+        for change in checked.changes
+        if change.table is PROCESS_CONTROL
+        for each in change.rows
+        for row in (each.old, each.new)
+        if row
+    ]
+    return {GroupKey(str(row["entity"]), str(row["source_system"])) for row in rows}
 
 
 def _planned(
@@ -213,6 +229,7 @@ def _finish(
     touched = _touched(checked, store)
     if not dry_run:
         write_plan(checked.plan, store)
+        show_open_dates(settings, store, _groups_of_dates(checked))
     if is_json:
         print_json(_as_json(checked, touched, settings))
     else:

@@ -11,7 +11,7 @@ from orch_dagster.cli.due import due_reader, read_due, why_waiting
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import say
 from orch_dagster.control.connect import opened_store
-from orch_dagster.control.open_dates import newest_row, opened_row
+from orch_dagster.control.open_dates import newest_row, not_open_text, opened_row
 from orch_dagster.control.records import ProcessControl, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL
@@ -90,10 +90,8 @@ def planned_runs(location: Location, job: str, group: Group, asked: DatesAsked) 
     """Return the runs for the dates that are asked for, and print the skipped ones on stderr.
 
     Raises:
-        NotReadyError: If no date of a range is open, or one of several named dates is not.
+        NotReadyError: If no date of a range is open, or a named date is not.
     """
-    if len(asked.biz_dts) == 1:
-        return [PlannedRun(job, asked.biz_dts)]
     if asked.due:
         return _of_due(location, job, group, asked)
     days = asked.biz_dts or days_of_range(str(asked.first), str(asked.last))
@@ -101,8 +99,11 @@ def planned_runs(location: Location, job: str, group: Group, asked: DatesAsked) 
     with opened_store(location.settings) as store:
         again, held = _of_runs(location, store, group, days) if asked.missing else ({}, {})
         dates = dates_to_run(store, group, days, only_missing=asked.missing, again=again)
+        bad = store.read_stored(PROCESS_CONTROL, group.key.columns).bad if dates.not_open else []
     to_run = [day for day in dates.to_run if day not in held]
     entity, source_system = group.key
+    if asked.biz_dts and len(dates.not_open) == 1:
+        raise NotReadyError(not_open_text(group.key, dates.not_open, bad))
     if dates.not_open and asked.biz_dts:
         raise NotReadyError(
             f"not open: {', '.join(dates.not_open)}; open each, such as "

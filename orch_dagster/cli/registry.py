@@ -9,6 +9,7 @@ from orch_dagster.bundle.fetch import fetch_bundle
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
 from orch_dagster.cli.output import print_json, print_json_text, print_rows, say
+from orch_dagster.cli.shown_dates import show_open_dates
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.open_dates import newest_row, opened_row
@@ -37,10 +38,12 @@ def open_date(entity: str, source_system: str, biz_dt: str) -> None:
             )
         rows = [ProcessControl.from_row(row) for row in stored.rows]
         if any(row.biz_dt == biz_dt for row in rows):
+            show_open_dates(settings, store, [group])
             say(f"{PROCESS_CONTROL.key_text({**group.columns, 'biz_dt': biz_dt})} is open.")
             return
         row = opened_row(group, biz_dt, newest_row(rows))
         store.insert_ignore(PROCESS_CONTROL, [row.to_row()])
+        show_open_dates(settings, store, [group])
     say(f"Opened {PROCESS_CONTROL.key_text(row.to_row())}.")
 
 

@@ -99,12 +99,16 @@ def _execute(location: Location, group: Group, planned: PlannedRun) -> tuple[str
     import dagster as dg
 
     from orch_dagster.defs.dagster_internals.quiet_events import quiet_events
+    from orch_dagster.defs.open_partitions import show_open_dates
     from orch_dagster.defs.runs.log_sensor import finish_run
     from orch_dagster.defs.translator import asset_key
 
     settings = location.settings
-    with opened_store(settings) as store:
+    groups = {spec.group for spec in planned.specs or group.jobs}
+    with opened_store(settings) as store, opened_instance(settings) as instance:
         open_dates(store, group, planned.new_dates)
+        # Before the run is made, which plans its dates as partitions.
+        show_open_dates(instance, store, groups)
     job = _dagster_job(group, planned)
     invocation = {_INVOCATION_TAG: uuid.uuid4().hex}
     with opened_instance(settings) as instance, progress(instance, invocation, planned.job):

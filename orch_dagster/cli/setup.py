@@ -10,8 +10,10 @@ import click
 from orch_dagster.cli.arguments import BIZ_DT
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import say
+from orch_dagster.cli.shown_dates import show_open_dates
 from orch_dagster.control.connect import opened_store
-from orch_dagster.control.tables import TABLE_BY_NAME
+from orch_dagster.control.group import GroupKey
+from orch_dagster.control.tables import PROCESS_CONTROL, TABLE_BY_NAME
 from orch_dagster.files import write_atomically
 from orch_dagster.sample import rows as sample_rows
 from orch_dagster.sample.sources import extract_writer
@@ -48,6 +50,10 @@ def set_up(settings: Settings, *, with_sample: bool) -> None:
                 store.insert_ignore(TABLE_BY_NAME[name], rows)
             say(f"  sample rows of {sample_rows.JOB_ID} are there")
     _set_up_dagster(settings)
+    with opened_store(settings) as store:
+        rows = store.read(PROCESS_CONTROL, columns=["entity", "source_system"])
+        groups = {GroupKey(str(row["entity"]), str(row["source_system"])) for row in rows}
+        show_open_dates(settings, store, groups)
     if with_sample:
         biz_dt = sample_rows.BIZ_DT
         group = sample_rows.ENTITY, sample_rows.SOURCE_SYSTEM

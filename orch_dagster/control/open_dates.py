@@ -1,12 +1,47 @@
-"""Open a business date by a row of process_control, modelled on the group's newest."""
+"""The open dates of a group: rows of process_control, each modelled on the group's newest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import ProcessControl
-from orch_dagster.control.tables import is_iso_date
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.stored_rows import BadRow
+from orch_dagster.control.tables import PROCESS_CONTROL, is_iso_date
+
+
+def open_dates(store: ControlStore, group: GroupKey) -> frozenset[str]:
+    """Return the dates of a group that are open; a row that can't be used opens none.
+
+    Raises:
+        StoreError: If the store can't be read.
+    """
+    # All columns, as any of them may be what can't be used.
+    rows = store.read_stored(PROCESS_CONTROL, group.columns).rows
+    return frozenset(str(row["biz_dt"]) for row in rows)
+
+
+def not_open_text(group: GroupKey, wanted: Sequence[str], set_aside: Sequence[BadRow] = ()) -> str:
+    """Return the sentence on dates that are not open: their row's key, and what opens them.
+
+    Args:
+        group: The group.
+        wanted: The dates, in order; at least one.
+        set_aside: Rows of the group that can't be used.
+    """
+    if bad := [row for row in set_aside if row.text("biz_dt") in wanted]:
+        return (
+            f"the business date is not open: {'; '.join(map(str, bad))}. Write the row anew, or "
+            f"remove it (`orch doctor` names the command) and open the date again"
+        )
+    key = PROCESS_CONTROL.key_text({**group.columns, "biz_dt": wanted[0]})
+    if len(wanted) > 1:
+        key += f" … {wanted[-1]}"
+    return (
+        f"the business date is not open: {PROCESS_CONTROL.name} has no row {key}; "
+        f"open it with `orch open {group.entity} {group.source_system} {wanted[0]}`"
+    )
 
 
 def newest_row(rows: Iterable[ProcessControl]) -> ProcessControl | None:

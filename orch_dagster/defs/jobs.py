@@ -9,7 +9,7 @@ import dagster as dg
 
 from orch_dagster.defs.assets import build_asset
 from orch_dagster.defs.dagster_internals.asset_jobs import asset_job, implicit_asset_job
-from orch_dagster.defs.partitions import daily_partitions
+from orch_dagster.defs.partitions import OpenDates, partitions_of
 from orch_dagster.defs.step.executor import thread_executor
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.registry.location import Location
@@ -26,7 +26,7 @@ class JobBuilder:
     def __init__(self, location: Location, resources: Mapping[str, dg.ResourceDefinition]) -> None:
         self._location = location
         self._resources = resources
-        self._partitions = daily_partitions(location.first_biz_dt)
+        self._partitions: dict[str, OpenDates] = {}
         self._executor = thread_executor(
             location.settings.max_concurrent_jobs,
             location.settings.params_dir,
@@ -37,8 +37,13 @@ class JobBuilder:
     def asset(self, spec: JobSpec) -> dg.AssetsDefinition:
         """Return the asset of a job, built once."""
         if spec.job_name not in self._assets:
-            self._assets[spec.job_name] = build_asset(spec, self._location, self._partitions)
+            partitions = self._partitions_of(spec)
+            self._assets[spec.job_name] = build_asset(spec, self._location, partitions)
         return self._assets[spec.job_name]
+
+    def _partitions_of(self, spec: JobSpec) -> OpenDates:
+        name = spec.group.name
+        return self._partitions.setdefault(name, partitions_of(name))
 
     @cached_property
     def assets(self) -> Sequence[dg.AssetsDefinition]:
@@ -46,11 +51,10 @@ class JobBuilder:
         return [self.asset(spec) for spec in self._location.registry.jobs.values()]
 
     def job(self, name: str, specs: Sequence[JobSpec], description: str) -> dg.JobDefinition:
-        """Build a job that materializes the assets of the given rows."""
+        """Build a job that materializes the assets of the given rows, all of one group."""
         assets = [self.asset(spec) for spec in specs]
-        return asset_job(
-            name, assets, self._partitions, self._resources, self._executor, description
-        )
+        partitions = self._partitions_of(specs[0])
+        return asset_job(name, assets, partitions, self._resources, self._executor, description)
 
     def implicit_job(self) -> dg.JobDefinition:
         """Build the job by which Dagster materializes any selection from its page."""

@@ -1,13 +1,14 @@
-"""Business dates as Dagster partitions."""
+"""Business dates as Dagster partitions: the open dates of each group."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Collection, Sequence
+from itertools import takewhile
 
 import dagster as dg
-from dagster import DagsterRun
+from dagster import DagsterRun, PartitionKeyRange
+from typing_extensions import override
 
 from framework.contract.business_dates import date_fault
 from orch_dagster.errors import NotReadyError
@@ -19,20 +20,31 @@ RANGE_END_TAG = "dagster/asset_partition_range_end"
 # The dates of a run that skips some of its range; Dagster's own tags can't name them.
 DATES_TAG = "orch/biz_dts"
 
-# Partitions end at midnight UTC, and the date at UTC+14 is up to two days after the last ended one.
-_DATES_AHEAD = 2
+
+class OpenDates(dg.DynamicPartitionsDefinition):
+    """The open dates of a group, in order, as Dagster's instance has them.
+
+    A run may name a date that the instance does not have, as it is not open, or was just opened by
+    somebody else. Dagster's own error would end that run before its step, which names the command.
+    """
+
+    @override
+    def get_partition_keys_in_range(self, partition_key_range: PartitionKeyRange) -> Sequence[str]:
+        """Return the open dates of the range, whose ends may be closed; a single date as it is."""
+        first, last = partition_key_range.start, partition_key_range.end
+        if first == last:
+            return [first]
+        return [day for day in self.get_partition_keys() if first <= day <= last]
 
 
-def daily_partitions(first_biz_dt: str) -> dg.DailyPartitionsDefinition:
-    """Build the partitions of every asset: each date from the first to today in any time zone."""
-    return dg.DailyPartitionsDefinition(
-        start_date=first_biz_dt, timezone="UTC", end_offset=_DATES_AHEAD
-    )
+def partitions_name(group: str) -> str:
+    """Return the name of a group's partitions in Dagster's instance."""
+    return f"{group}_biz_dt"
 
 
-def last_biz_dt(today_utc: date) -> str:
-    """Return the last partition on that day."""
-    return (today_utc + timedelta(_DATES_AHEAD - 1)).isoformat()
+def partitions_of(group: str) -> OpenDates:
+    """Return the partitions of the assets of a group."""
+    return OpenDates(name=partitions_name(group))
 
 
 def biz_dts_of(run: DagsterRun) -> tuple[str, ...]:
@@ -81,6 +93,18 @@ def tags_of(biz_dts: Sequence[str]) -> dict[str, str]:
     tags = {RANGE_START_TAG: biz_dts[0], RANGE_END_TAG: biz_dts[-1]}
     has_gaps = len(days_of_range(biz_dts[0], biz_dts[-1])) > len(biz_dts)
     return {**tags, DATES_TAG: " ".join(biz_dts)} if has_gaps else tags
+
+
+def dates_of_one_run(
+    biz_dts: Sequence[str], opened: Collection[str], dates_per_run: int
+) -> tuple[str, ...]:
+    """Return the first dates that one run can name, at least one.
+
+    Dagster makes no run of a range that begins or ends with a closed date; a run of one closed date
+    fails with its sentence.
+    """
+    open_first = takewhile(lambda day: day in opened, biz_dts)
+    return tuple(open_first)[:dates_per_run] or tuple(biz_dts[:1])
 
 
 def run_key_of(name: str, biz_dts: Sequence[str], *others: str) -> str:

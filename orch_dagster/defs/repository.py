@@ -25,6 +25,7 @@ from orch_dagster.defs.schedule.definitions import (
     schedule_definitions,
     schedule_findings,
 )
+from orch_dagster.defs.schedule.open_dates_sensor import open_dates_sensor
 from orch_dagster.defs.schedule.reprocess_sensor import reprocess_sensor
 from orch_dagster.defs.schedule.waiting_sensor import waiting_jobs_sensor
 from orch_dagster.defs.step.io_manager import param_bundle_io_manager
@@ -159,6 +160,7 @@ class ControlTables(RepositoryData):
         of_all = self.get_job(IMPLICIT_ASSET_JOB_NAME)
         return [
             execution_log_sensor(location),
+            open_dates_sensor(location),
             reprocess_sensor(location, [*of_groups, of_all]),
             waiting_jobs_sensor(location, by_biz_dt(location), of_groups),
         ]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from framework.contract.business_dates import FIRST_DATE
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import SysParam
@@ -23,7 +24,7 @@ class Location:
         settings: The settings of the process that loaded it.
         registry: Its jobs.
         schedule_params: The sys_params whose key starts with ``schedule.``.
-        first_biz_dt: The first partition.
+        first_biz_dt: The first date that schedules open.
         keyed_groups: The groups with business_keys in process_control.
         store_address: The address of the control store, without its password.
         notice: A warning about the load, such as the age of the snapshot; None if there is none.
@@ -57,12 +58,11 @@ def load_location(settings: Settings) -> Location:
         settings.base_dir,
         rows.set_aside,
     )
-    first = settings.first_biz_dt.isoformat() if settings.first_biz_dt else rows.first_biz_dt
     return Location(
         settings=settings,
         registry=registry,
         schedule_params=rows.schedule_params,
-        first_biz_dt=first or datetime.now(timezone.utc).date().isoformat(),
+        first_biz_dt=(settings.first_biz_dt or FIRST_DATE).isoformat(),
         keyed_groups=rows.keyed_groups,
         store_address=rows.store,
         notice=notice,

@@ -19,7 +19,6 @@ from orch_dagster.control.tables import (
     PROCESS_CONTROL,
     SYS_PARAMS,
     Kind,
-    is_iso_date,
     shown,
 )
 from orch_dagster.errors import PermanentStoreError
@@ -38,7 +37,6 @@ class RegistryRows:
         masters: All rows of job_master.
         dependencies: All rows of job_dependency.
         schedule_params: The environment's sys_params whose key starts with ``schedule.``.
-        first_biz_dt: The earliest biz_dt of process_control, or None.
         read_at: When they were read, UTC.
         keyed_groups: The groups with business_keys in process_control.
         set_aside: A finding for each row of these tables that can't be used.
@@ -49,7 +47,6 @@ class RegistryRows:
     masters: Sequence[JobMaster]
     dependencies: Sequence[JobDependency]
     schedule_params: Sequence[SysParam]
-    first_biz_dt: str | None
     read_at: datetime
     keyed_groups: Sequence[GroupKey] = field(default_factory=list)
     set_aside: Sequence[Finding] = field(default_factory=list[Finding])
@@ -74,7 +71,6 @@ def read_rows(store: ControlStore, environment: str) -> RegistryRows:
             for row in params.rows
             if str(row["param_key"]).startswith("schedule.")
         ],
-        first_biz_dt=min((str(row["biz_dt"]) for row in dates.rows), default=None),
         read_at=datetime.now(timezone.utc),
         keyed_groups=sorted(
             {
@@ -93,7 +89,6 @@ def save(rows: RegistryRows, path: Path) -> None:
         "store": rows.store,
         "environment": rows.environment,
         "read_at": rows.read_at.isoformat(),
-        "first_biz_dt": rows.first_biz_dt,
         "keyed_sources": rows.keyed_groups,
         "job_master": [row.to_row() for row in rows.masters],
         "job_dependency": [row.to_row() for row in rows.dependencies],
@@ -111,16 +106,14 @@ def load(path: Path) -> RegistryRows | None:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        first = document["first_biz_dt"]
         return RegistryRows(
             store=_text(document["store"]),
             environment=_text(document["environment"]),
             masters=_records(JobMaster, document["job_master"]),
             dependencies=_records(JobDependency, document["job_dependency"]),
             schedule_params=_records(SysParam, document["sys_params"]),
-            first_biz_dt=first if first is not None and is_iso_date(_text(first)) else None,
             read_at=_time(document["read_at"]),
-            # A snapshot of an older version has no such keys, and any first date.
+            # A snapshot of an older version has no such keys.
             keyed_groups=[
                 GroupKey(_text(e), _text(s)) for e, s in document.get("keyed_sources", ())
             ],

@@ -50,7 +50,7 @@ class DatedRuns:
         instance: DagsterInstance,
         is_over: Callable[[DagsterRun], bool] = lambda _: False,
     ) -> None:
-        self._instance = instance
+        self.instance = instance
         self._is_over = is_over
         self._planned_steps = lru_cache(_PLANS_KEPT)(partial(planned_steps, instance))
         self._held_up: dict[str, frozenset[str]] = {}
@@ -58,7 +58,7 @@ class DatedRuns:
     @cached_property
     def unfinished(self) -> list[DatedRun]:
         """The runs that have not ended, each with its dates."""
-        records = self._instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
+        records = self.instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
         runs = [each.dagster_run for each in records if not self._is_over(each.dagster_run)]
         return [
             DatedRun(run, frozenset(biz_dts_or_none(run)), run.status in _BEGUN) for run in runs
@@ -104,7 +104,7 @@ class DatedRuns:
             created_before=ended + timedelta(seconds=1),
         )
         held: frozenset[str] = frozenset()
-        for other in self._instance.get_run_records(filters):
+        for other in self.instance.get_run_records(filters):
             holder = other.dagster_run
             has_begun = holder.is_finished or holder.status in _BEGUN
             if holder.run_id == run.run_id or not has_begun or _begin(other) >= ended:

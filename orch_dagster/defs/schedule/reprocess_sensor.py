@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import takewhile
 from zoneinfo import ZoneInfo
@@ -25,8 +26,9 @@ from orch_dagster.control.records import (
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
-from orch_dagster.defs.dagster_internals.previews import tick_log
-from orch_dagster.defs.partitions import last_biz_dt, run_key_of, tags_of
+from orch_dagster.defs.dagster_internals.previews import is_preview, tick_log
+from orch_dagster.defs.open_partitions import add_open_dates
+from orch_dagster.defs.partitions import dates_of_one_run, run_key_of, tags_of
 from orch_dagster.defs.schedule.dated_runs import DatedRuns, ended_at
 from orch_dagster.defs.schedule.reprocess_runs import (
     REPROCESS_TAG,
@@ -82,6 +84,7 @@ class _Tick:
     ) -> None:
         self._location = location
         self._instance = context.instance
+        self._is_preview = is_preview(context)
         self._log = tick_log(context)
         self._store = store
         self._runs = DatedRuns(context.instance)
@@ -93,20 +96,24 @@ class _Tick:
         stored = self._store.read_stored(PROCESS_CONTROL, columns=columns)
         rows = [ProcessControl.from_row(row) for row in stored.rows]
         groups = {group.key: group for group in self._location.registry.groups.values()}
-        due, warnings = due_rows(rows, self._today(groups.values()))
+        today = self._today(groups.values())
+        due, warnings = due_rows(rows, today)
         for warning in [*warnings, *map(str, stored.bad)]:
             self._log.warning(visible(warning))
+        opened_of: dict[GroupKey, list[str]] = defaultdict(list)
+        for row in rows:
+            opened_of[row.group].append(row.biz_dt)
         requests: list[dg.RunRequest] = []
         reasons: list[str] = []
         for key in dict.fromkeys(row.group for row in due):
             group = groups[key]
-            opened = [row.biz_dt for row in rows if row.group == key]
+            opened = opened_of[key]
             of_group = [row for row in due if row.group == key]
             attempts = self._attempts(group, of_group)
             ready: list[ProcessControl] = []
             for row in of_group:
                 reason = (
-                    self._not_a_partition(row)
+                    _lies_ahead(row, today[key])
                     or why_not_now(row, attempts[row.biz_dt], self._now)
                     or self._runs_beside(group, row.biz_dt, opened)
                 )
@@ -115,7 +122,7 @@ class _Tick:
                 else:
                     ready.append(row)
             if ready and len(requests) < _RUNS_A_TICK:
-                requests.append(self._request(group, ready, attempts))
+                requests.append(self._request(group, ready, attempts, opened_of))
         return requests, reasons
 
     def _today(self, groups: Iterable[Group]) -> dict[GroupKey, str]:
@@ -124,16 +131,6 @@ class _Tick:
             group.key: ZoneInfo(time_zone(self._location, group.key_names)) for group in groups
         }
         return {key: self._now.astimezone(zone).date().isoformat() for key, zone in zones.items()}
-
-    def _not_a_partition(self, row: ProcessControl) -> str | None:
-        """Return why Dagster would refuse a run of the date, or None."""
-        first, last = self._location.first_biz_dt, last_biz_dt(self._now.date())
-        if first <= row.biz_dt <= last:
-            return None
-        return (
-            f"not among the partitions, {first} to {last}; lower ORCH_FIRST_BIZ_DT or reload the "
-            f"code location"
-        )
 
     def _attempts(
         self, group: Group, due: Sequence[ProcessControl]
@@ -214,18 +211,33 @@ class _Tick:
         group: Group,
         rows: Sequence[ProcessControl],
         attempts: Mapping[str, Sequence[Attempt]],
+        opened_of: Mapping[GroupKey, Collection[str]],
     ) -> dg.RunRequest:
         """Request the group's chain for the oldest dates, with the downstream jobs of other groups.
 
         Those are the ones that completed the date before. A date with other ones of them than the
         oldest date waits until this run is over.
+
+        Args:
+            group: The group.
+            rows: The rows of its dates, oldest first.
+            attempts: The runs of each date.
+            opened_of: The open dates of each group.
         """
         behind = self._completed_downstream(group, [row.biz_dt for row in rows])
         first = behind[rows[0].biz_dt]
         of_run = list(takewhile(lambda row: behind[row.biz_dt] == first, rows))
-        of_run = of_run[: self._location.settings.dates_per_run]
-        days = [row.biz_dt for row in of_run]
         specs = (*group.jobs, *first)
+        opened = {key: opened_of.get(key, ()) for key in {spec.group for spec in specs}}
+        days = dates_of_one_run(
+            [row.biz_dt for row in of_run],
+            set.intersection(*map(set, opened.values())),
+            self._location.settings.dates_per_run,
+        )
+        of_run = of_run[: len(days)]
+        if not self._is_preview:
+            for key, biz_dts in opened.items():
+                add_open_dates(self._instance, key, biz_dts)
         return dg.RunRequest(
             run_key=_run_key(group, of_run, attempts),
             job_name=IMPLICIT_ASSET_JOB_NAME if first else group.name,
@@ -243,6 +255,10 @@ class _Tick:
         return {
             day: tuple(spec for spec in behind if (spec.job_id, day) in done) for day in biz_dts
         }
+
+
+def _lies_ahead(row: ProcessControl, today: str) -> str | None:
+    return f"after today, {today}, so not yet requested" if row.biz_dt > today else None
 
 
 def _run_key(

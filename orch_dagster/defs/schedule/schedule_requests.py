@@ -8,7 +8,7 @@ from itertools import takewhile
 
 import dagster as dg
 
-from orch_dagster.defs.partitions import run_key_of, tags_of
+from orch_dagster.defs.partitions import dates_of_one_run, run_key_of, tags_of
 from orch_dagster.defs.schedule.cursor import SCHEDULE_TAG, WAITING_TAG
 from orch_dagster.defs.schedule.dated_runs import DatedRuns
 from orch_dagster.defs.translator import asset_key
@@ -67,12 +67,14 @@ class NextRun:
         runs: The runs of the instance.
         dates_per_run: How many dates a run lands at most.
         after_others: Whether the dates wait for the schedule's own runs of other dates.
+        opened: The open dates of the group; None if all dates are.
     """
 
     schedule: Schedule
     runs: DatedRuns
     dates_per_run: int
     after_others: bool
+    opened: Collection[str] | None = None
 
     def choose(
         self,
@@ -98,8 +100,13 @@ class NextRun:
             return DatesOfRun(self.schedule, (), tuple(names), (), ())
         job_names = [spec.job_name for spec in specs]
         free = takewhile(lambda day: not any(self.runs.holders(job_names, {day})), days)
-        now = () if self._must_wait() else tuple(free)[: self.dates_per_run]
+        now = () if self._must_wait() else self._of_one_run(tuple(free))
         return DatesOfRun(self.schedule, specs, tuple(names), now, tuple(days[len(now) :]))
+
+    def _of_one_run(self, free: Sequence[str]) -> tuple[str, ...]:
+        return dates_of_one_run(
+            free, free if self.opened is None else self.opened, self.dates_per_run
+        )
 
     def _must_wait(self) -> bool:
         return self.after_others and any(

@@ -18,6 +18,7 @@ from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.store import ControlStore, with_retries
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.defs.dagster_internals.previews import is_preview, tick_log
+from orch_dagster.defs.open_partitions import add_open_dates
 from orch_dagster.defs.partitions import run_key_of
 from orch_dagster.defs.schedule.cursor import (
     WAITING_SENSOR,
@@ -247,6 +248,7 @@ class _Tick:
         ]
         if rows:
             self._store.insert_ignore(PROCESS_CONTROL, rows)
+        add_open_dates(self._instance, self._schedule.group, {*facts.rows, *days})
         for row in rows:
             self._log.info(f"Opened {PROCESS_CONTROL.name} ({PROCESS_CONTROL.key_text(row)}).")
 
@@ -282,9 +284,8 @@ class _Tick:
     def _before_the_first(self, biz_dt: date) -> str:
         entity, source_system = self._schedule.group
         return (
-            f"{biz_dt} is before the first partition, {self._location.first_biz_dt}: lower "
-            f"ORCH_FIRST_BIZ_DT if it is set, else open the date with "
-            f"`orch open {entity} {source_system} {biz_dt}`, and reload the code location"
+            f"{biz_dt} is before ORCH_FIRST_BIZ_DT, {self._location.first_biz_dt}: lower it and "
+            f"restart Dagster, or open the date with `orch open {entity} {source_system} {biz_dt}`"
         )
 
 

@@ -11,8 +11,12 @@ from dagster import DagsterInstance
 
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
+from orch_dagster.control.group import GroupKey
+from orch_dagster.control.open_dates import open_dates
 from orch_dagster.control.store import ControlStore
-from orch_dagster.defs.partitions import run_key_of, tags_of
+from orch_dagster.defs.dagster_internals.previews import is_preview
+from orch_dagster.defs.open_partitions import add_open_dates
+from orch_dagster.defs.partitions import dates_of_one_run, run_key_of, tags_of
 from orch_dagster.defs.schedule.cursor import (
     LEFT_OUT_BY_TAG,
     LEFT_OUT_TAG,
@@ -80,10 +84,15 @@ def waiting_jobs_sensor(
         if left_out or held:
             with opened_store(settings) as store:
                 waiting, ready = _split_by_readiness(store, left_out)
+                groups = {each.spec.group for each in ready} | {each.group for each in held}
+                opened = {group: open_dates(store, group) for group in groups}
                 chosen = [
-                    _held_dates(each, cursors[each.name], context.instance, runs, store, location)
+                    _held_dates(each, cursors[each.name], runs, store, location, opened[each.group])
                     for each in held
                 ]
+            if not is_preview(context):
+                for group, biz_dts in opened.items():
+                    add_open_dates(context.instance, group, biz_dts)
             requests = [request for request, _ in chosen if request]
             reasons = [reason for _, reason in chosen if reason]
             if waiting:
@@ -91,7 +100,7 @@ def waiting_jobs_sensor(
             free, held_jobs = _split_by_holders(runs, ready)
             if held_jobs:
                 reasons.append(f"Other runs of the date have not ended: {_listed(held_jobs)}")
-            requests += _requests(free, settings.dates_per_run)
+            requests += _requests(free, opened, settings.dates_per_run)
         yield from requests
         if not requests:
             yield dg.SkipReason("; ".join(reasons) or "No job waits for another run")
@@ -128,18 +137,19 @@ def _left_out(
 def _held_dates(
     schedule: Schedule,
     cursor: ScheduleCursor,
-    instance: DagsterInstance,
     runs: DatedRuns,
     store: ControlStore,
     location: Location,
+    opened: Collection[str],
 ) -> tuple[dg.RunRequest | None, str | None]:
     """Return the request of the dates that a tick held, and why others are still held."""
-    requested = requested_dates(instance, schedule.name, runs)
+    requested = requested_dates(runs.instance, schedule.name, runs)
     days = [day for day in sorted(cursor.held) if not requested.names(day)]
     done = completed(store, schedule.job_ids, days)
     days = [day for day in days if not all((id_, day) in done for id_ in schedule.job_ids)]
-    next_run = NextRun(schedule, runs, location.settings.dates_per_run, after_others=True)
-    separate = requested_separately(instance, schedule.name, runs)
+    per_run = location.settings.dates_per_run
+    next_run = NextRun(schedule, runs, per_run, after_others=True, opened=opened)
+    separate = requested_separately(runs.instance, schedule.name, runs)
     chosen = next_run.choose(days, cursor.waiting, separate.names)
     held_up = [run_id for day in chosen.now for run_id in requested.held_up(schedule.name, day)]
     request = chosen.request(location, chosen.run_key(*held_up) if chosen.now else "")
@@ -192,12 +202,19 @@ def _split_by_holders(
     return free, held
 
 
-def _requests(free: Sequence[_Waiting], dates_per_run: int) -> list[dg.RunRequest]:
+def _requests(
+    free: Sequence[_Waiting], opened: Mapping[GroupKey, Collection[str]], dates_per_run: int
+) -> list[dg.RunRequest]:
     """Build one request for each job, of its oldest dates."""
     by_job: dict[tuple[str, str], list[_Waiting]] = defaultdict(list)
     for job in free:
         by_job[job.schedule.name, job.spec.job_name].append(job)
-    return [_request(dates[:dates_per_run]) for dates in by_job.values()]
+    requests: list[dg.RunRequest] = []
+    for waiting in by_job.values():
+        days = [each.biz_dt for each in waiting]
+        of_run = dates_of_one_run(days, opened[waiting[0].spec.group], dates_per_run)
+        requests.append(_request(waiting[: len(of_run)]))
+    return requests
 
 
 def _request(dates: Sequence[_Waiting]) -> dg.RunRequest:

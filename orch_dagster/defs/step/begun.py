@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ import dagster as dg
 from framework.contract.visible import visible
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.redact import RedactedBundle
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.step.attempt import Attempt
@@ -67,6 +68,10 @@ class StepReporter(Protocol):
 
     def show_log(self, path: Path) -> LogMetadata:
         """Show the run's log; return its metadata, for the step's events."""
+        ...
+
+    def add_open_dates(self, group: GroupKey, biz_dts: Collection[str]) -> None:
+        """Show the open dates of a group as its partitions."""
         ...
 
     def close(self) -> None:

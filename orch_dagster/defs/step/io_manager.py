@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import dagster as dg
 from dagster import RunRecord
 
 from framework.contract.visible import visible
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.dagster_internals.step_context import CurrentStep, current_step
+from orch_dagster.defs.open_partitions import add_open_dates
 from orch_dagster.defs.partitions import biz_dts_of
 from orch_dagster.defs.resources import store_of
 from orch_dagster.defs.runs.history import report_step
@@ -111,6 +114,13 @@ class DagsterReporter:
         except STORAGE_ERRORS:
             self._is_unusable = True
             return {"log_file": dg.MetadataValue.path(str(path))}
+
+    def add_open_dates(self, group: GroupKey, biz_dts: Collection[str]) -> None:
+        """Show the open dates of a group as its partitions, if Dagster's storage can be written."""
+        try:
+            add_open_dates(self._step.instance, group, biz_dts)
+        except STORAGE_ERRORS:
+            self._is_unusable = True
 
     def close(self) -> None:
         """Remove the file for kept reports if it has none."""

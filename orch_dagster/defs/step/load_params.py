@@ -50,6 +50,9 @@ def _load(step: BegunStep, store: ControlStore, settings: Settings) -> BegunStep
     bundle, waiting, secret_rows = with_retries(
         lambda: _read(step, store, settings), warn=step.warn
     )
+    # Whoever opened the date, its landing is a partition of the asset.
+    open_dates = [row.biz_dt for row in bundle.process_control]
+    step.reporter.add_open_dates(step.request.spec.group, open_dates)
     ready = bundle.without(waiting)
     if not ready.biz_dts:
         raise NotReadyError("; ".join(waiting.values()))

@@ -15,12 +15,15 @@ from tests.homes import BIZ_DT, Home, new_home
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Dev]]:
-    """A home with the sample for three dates, served; a run lands up to two of them."""
+    """A home with the sample for three dates, served; a run lands up to two of them.
+
+    There is a closed date between the first two.
+    """
     home = new_home(tmp_path_factory.mktemp("dev") / "home")
     home.environ["ORCH_DATES_PER_RUN"] = "2"
     home.orch("init", "--sample")
-    home.orch("sample", "GELS", "FPMS", "--from", BIZ_DT, "--to", "2024-05-17")
-    for day in ("2024-05-16", "2024-05-17"):
+    home.orch("sample", "GELS", "FPMS", "--from", BIZ_DT, "--to", "2024-05-18")
+    for day in ("2024-05-17", "2024-05-18"):
         home.orch("open", "GELS", "FPMS", day)
     with dagster_dev(home) as dev:
         yield home, dev
@@ -29,14 +32,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Dev
 @pytest.mark.spark
 def test_a_backfill_from_the_page_is_a_run_for_so_many_dates(served: tuple[Home, Dev]) -> None:
     home, dev = served
-    dates = [BIZ_DT, "2024-05-16", "2024-05-17"]
+    dates = [BIZ_DT, "2024-05-17", "2024-05-18"]
     runs = dev.runs_of_backfill(dev.backfill("gels", "fpms", JOB, biz_dts=dates))
 
     assert [run["status"] for run in runs] == ["SUCCESS", "SUCCESS"]
     rows = {row["biz_dt"]: row for row in home.log_rows(JOB)}
     assert {day: row["status"] for day, row in rows.items()} == dict.fromkeys(dates, "Completed")
     assert len({row["spark_app_id"] for row in rows.values()}) == 2
-    assert rows[BIZ_DT]["run_id"] == rows["2024-05-16"]["run_id"]
+    assert rows[BIZ_DT]["run_id"] == rows["2024-05-17"]["run_id"]
 
 
 @pytest.mark.spark

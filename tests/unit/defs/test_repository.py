@@ -16,6 +16,7 @@ from dagster_shared.serdes import serialize_value
 
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS
+from orch_dagster.defs.open_partitions import plan_changes
 from orch_dagster.defs.repository import ControlTables
 from orch_dagster.registry.jobs import MAX_LEVELS
 from orch_dagster.settings import Settings
@@ -41,7 +42,7 @@ def test_jobs_assets_and_schedules(located: Located) -> None:
     assert {node.group_name for node in snap.asset_nodes} == {"gels_fpms"}
     assert [schedule.name for schedule in snap.schedules] == ["gels_fpms_by_biz_dt"]
     names = [sensor.name for sensor in snap.sensors]
-    assert names == ["execution_log", "reprocess", "waiting_jobs"]
+    assert names == ["execution_log", "open_dates", "reprocess", "waiting_jobs"]
 
 
 def test_one_job_is_built_without_the_others(located: Located) -> None:
@@ -107,14 +108,19 @@ def test_bad_rows_are_told_and_the_others_load(
     assert any(text.startswith("sys_params") and "at two" in text for text in said)
 
 
-def test_dates_that_are_none_are_passed_over(located: Located, settings: Settings) -> None:
+def test_dates_that_are_none_are_no_partitions(
+    located: Located, store: ControlStore, settings: Settings
+) -> None:
     # As a table that was there before may hold them: past the store, which would refuse.
     with sqlite3.connect(settings.state_dir / "control.db") as connection:
         connection.execute(
             "INSERT INTO process_control (entity, source_system, biz_dt) "
-            "VALUES ('A', 'B', '15/05/2023')"
+            "VALUES ('GELS', 'FPMS', '15/05/2023')"
         )
-    assert located().location.first_biz_dt == "2024-05-15"
+    groups = [group.key for group in located().location.registry.groups.values()]
+    with dg.DagsterInstance.ephemeral() as instance:
+        (change,) = plan_changes(instance, store, groups)
+    assert (change.group, change.opened) == ("gels_fpms", ("2024-05-15",))
 
 
 def test_a_password_of_the_store_is_not_shown(located: Located) -> None:

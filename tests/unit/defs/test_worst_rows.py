@@ -22,6 +22,7 @@ from orch_dagster.control.tables import (
     TABLES,
 )
 from orch_dagster.defs.schedule.cursor import WAITING_SENSOR
+from orch_dagster.defs.schedule.open_dates_sensor import OPEN_DATES_SENSOR
 from orch_dagster.defs.schedule.reprocess_sensor import REPROCESS_SENSOR
 from orch_dagster.errors import NotReadyError
 from orch_dagster.registry.location import load_location
@@ -65,12 +66,11 @@ def test_the_location_loads_lists_ticks_and_runs(
         if table is not EXECUTION_LOG and table.name != "sys_params":
             columns = {bad.problems[0][0] for bad in store.bad_rows(table)}
             assert {(table.name, column) for column in columns} <= named
-    assert dagster.location.location.first_biz_dt == DAY
     assert {"job_1", "job_2", "gels_fpms"} <= {job.name for job in dagster.location.get_all_jobs()}
     assert dagster.location.get_assets_defs_by_key()
     for schedule in dagster.location.get_all_schedules():
         dagster.tick(schedule.name, TICK)
-    for sensor in (REPROCESS_SENSOR, WAITING_SENSOR):
+    for sensor in (OPEN_DATES_SENSOR, REPROCESS_SENSOR, WAITING_SENSOR):
         dagster.sense(sensor)
     spec = registry.jobs["job_1"]
     bundle = fetch_bundle(store, spec, run_id="r", wanted=[DAY], environment=settings.env)

@@ -47,7 +47,8 @@ def test_what_is_loaded(filled: ControlStore, settings: Settings) -> None:
 
     assert list(location.registry.jobs) == ["one"]
     assert location.job_ids == {"one": "J1"}
-    assert location.first_biz_dt == "2023-07-01"
+    # No date is too early for its schedules.
+    assert location.first_biz_dt == "1900-01-01"
     assert location.notice is None
     (finding,) = location.registry.findings
     assert str(finding).startswith("job_master (job_id=J2): script_path x is not a file")
@@ -84,13 +85,6 @@ def test_the_first_date_of_the_setting_wins(
 ) -> None:
     monkeypatch.setenv("ORCH_FIRST_BIZ_DT", "2020-01-01")
     assert load_location(load_settings()).first_biz_dt == "2020-01-01"
-
-
-def test_without_any_date_it_is_today(store: ControlStore, settings: Settings) -> None:
-    before = datetime.now(timezone.utc).date().isoformat()
-    found = load_location(settings).first_biz_dt
-
-    assert before <= found <= datetime.now(timezone.utc).date().isoformat()
 
 
 def test_a_store_that_is_down_and_comes_back(filled: ControlStore, settings: Settings) -> None:

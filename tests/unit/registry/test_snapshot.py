@@ -24,7 +24,6 @@ ROWS = RegistryRows(
     masters=[JobMaster("J1", "name", '{"a": "é😀\\n"}', "s.py", None)],
     dependencies=[JobDependency("J1", "name", "", None, 0)],
     schedule_params=[SysParam("schedule.cron", "DEV", "*", "0 2 * * *", "system")],
-    first_biz_dt="2024-05-15",
     read_at=datetime(2024, 5, 15, 1, 2, 3, 456789, tzinfo=timezone.utc),
     keyed_groups=[GroupKey("GELS", "FPMS")],
 )
@@ -33,7 +32,7 @@ ROWS = RegistryRows(
 def spoiled(**changes: object) -> str:
     whole = {
         "store": "s", "environment": "DEV", "job_master": [], "job_dependency": [],
-        "sys_params": [], "first_biz_dt": None, "read_at": "2024-05-15T00:00:00+00:00",
+        "sys_params": [], "read_at": "2024-05-15T00:00:00+00:00",
     }  # fmt: skip
     return json.dumps({**whole, **changes})
 
@@ -46,7 +45,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 
 def test_an_empty_registry_too(tmp_path: Path) -> None:
-    empty = replace(ROWS, masters=[], dependencies=[], schedule_params=[], first_biz_dt=None)
+    empty = replace(ROWS, masters=[], dependencies=[], schedule_params=[])
     snapshot.save(empty, tmp_path / "registry.json")
 
     assert snapshot.load(tmp_path / "registry.json") == empty
@@ -92,8 +91,6 @@ def test_one_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.M
         spoiled(read_at=1),
         spoiled(store=1),
         spoiled(environment=["DEV"]),
-        spoiled(first_biz_dt=20240515),
-        spoiled(first_biz_dt=["2024-05-15"]),
         spoiled(job_master={"job_id": "J1"}),
         spoiled(job_master=[{"job_name": "j"}]),
         spoiled(job_master=[{"job_id": 1}]),
@@ -171,7 +168,6 @@ def test_only_what_a_code_location_needs_is_read(store: ControlStore) -> None:
     assert [row.job_id for row in rows.masters] == ["J1"]
     assert [row.parent_job_id for row in rows.dependencies] == [""]
     assert [row.param_key for row in rows.schedule_params] == ["schedule.cron"]
-    assert rows.first_biz_dt == "2023-01-02"
     assert (rows.store, rows.environment) == (store.address, "DEV")
     assert before <= rows.read_at <= datetime.now(timezone.utc)
 

@@ -41,6 +41,7 @@ def test_the_runs_that_the_daemon_creates(store: ControlStore) -> None:
         for day in ("2024-05-10", "2024-05-13"):
             complete(store, day, "other")
             open_date(store, "FPMS", day, reprocess_dt="2024-05-16")
+            open_date(store, "OTHER", day)
         dagster.sensors()
         assert dagster.faults() == []
         asked = dagster.runs()

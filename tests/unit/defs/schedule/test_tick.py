@@ -316,14 +316,14 @@ def test_the_first_date_of_all(store: ControlStore, played: Load) -> None:
     assert rows(store)["2024-05-15"]["business_keys"] is None
 
 
-def test_a_date_before_the_first_partition_is_skipped_with_the_remedy(
+def test_a_date_before_the_first_of_the_setting_is_skipped_with_the_remedy(
     chain: ControlStore, played: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORCH_FIRST_BIZ_DT", "2024-05-17")
     dagster = played()
     told = dagster.tick(NAME, at(17))
     assert not told.run_requests
-    assert "2024-05-16 is before the first partition, 2024-05-17" in str(told.skip_message)
+    assert "2024-05-16 is before ORCH_FIRST_BIZ_DT, 2024-05-17" in str(told.skip_message)
     assert "`orch open GELS FPMS 2024-05-16`" in str(told.skip_message)
     assert "2024-05-16" not in rows(chain)
     # Nor is it caught up with.

@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, JOB_MASTER, PROCESS_CONTROL, Row
 from orch_dagster.defs.step.begun import BegunStep, StepRequest, begin_step
@@ -94,6 +95,10 @@ def test_of_several_dates_those_that_are_not_open_are_skipped(
     assert statuses(store) == {DAY: "Started"}
     assert reporter.messages == [f"job started for {DAY}"]
     assert reporter.warnings == [f"skipped, because they are not open: {NEXT}"]
+    # Of the run or not: what the step finds open, it shows.
+    assert {group: {*days} for group, days in reporter.open_dates.items()} == {
+        GroupKey("GELS", "FPMS"): {DAY}
+    }
     assert f"WARN  [orch] skipped, because they are not open: {NEXT}" in log_of(settings)
 
 
