@@ -39,15 +39,19 @@ class DateResult:
     message: str | None = None
     started_at: datetime | None = None
     """When the work on this date began, if the step had several."""
+    row_count: int | None = None
+    """The number of landed rows, if any landed."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain values, its times in whole microseconds."""
         own_start = {"started_at": to_micros(self.started_at)} if self.started_at else {}
+        rows = {} if self.row_count is None else {"row_count": self.row_count}
         return {
             "status": self.status,
             "at": to_micros(self.at),
             "message": self.message,
             **own_start,
+            **rows,
         }
 
     @classmethod
@@ -59,6 +63,7 @@ class DateResult:
             at=from_micros(document["at"]),
             message=document["message"],
             started_at=None if started is None else from_micros(started),
+            row_count=document.get("row_count"),
         )
 
 
@@ -247,6 +252,7 @@ def _reported_row(
         end_time=result.at if result else None,
         duration=(result.at - started_at).total_seconds() if result else None,
         attempts=last.attempt,
+        row_count=result.row_count if result else None,
         error_message=message,
     )
 

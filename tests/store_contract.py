@@ -107,6 +107,34 @@ class TestEnsureTables:
         assert (row["attempts"], row["end_time"], row["status"]) == (2, now, "Started")
         store.close()
 
+    def test_a_table_of_the_version_before_works_without_its_late_column(
+        self, place: StorePlace
+    ) -> None:
+        place.create(without(EXECUTION_LOG, "row_count"))
+        store = place.open()
+        row = {**dict.fromkeys(EXECUTION_LOG.names), "id": "1_a", "status": "Started"}
+        assert store.lacking_columns(EXECUTION_LOG) == {"row_count"}
+        store.insert_ignore(EXECUTION_LOG, [row])
+        store.upsert(EXECUTION_LOG, [{"id": "1_b", "row_count": 3}])
+        assert store.update(EXECUTION_LOG, [{"id": "1_a", "attempts": 1, "row_count": 3}]) == 1
+        rows = store.read(EXECUTION_LOG)
+        assert [(each["id"], each["attempts"], each["row_count"]) for each in rows] == [
+            ("1_a", 1, None),
+            ("1_b", None, None),
+        ]
+        assert store.read(EXECUTION_LOG, {"row_count": 3}) == []
+        assert store.read(EXECUTION_LOG, {"id": "1_a"}, ["row_count"]) == [{"row_count": None}]
+        assert store.bad_rows(EXECUTION_LOG) == []
+
+        for table in TABLES:
+            if table is not EXECUTION_LOG:
+                place.create(table)
+        assert store.ensure_tables() == ["added column execution_log.row_count"]
+        assert store.lacking_columns(EXECUTION_LOG) == set()
+        store.upsert(EXECUTION_LOG, [{"id": "1_a", "row_count": 3}])
+        assert [each["row_count"] for each in store.read(EXECUTION_LOG)] == [3, None]
+        store.close()
+
     def test_a_table_without_its_key_column_is_refused(self, place: StorePlace) -> None:
         place.create(without(SYS_PARAMS, "environment"), keys=("param_key", "key_name"))
         store = place.open()

@@ -131,6 +131,14 @@ def _store(settings: Settings) -> Iterator[Check]:
                     yield Check("Control store", finding.state, finding.text)
             else:
                 yield Check("Control store", "ok", _store_text(store))
+                for table in TABLES:
+                    if names := sorted(store.lacking_columns(table)):
+                        yield Check(
+                            "Control store",
+                            "warning",
+                            f"table {table.name} has no column {', '.join(names)}, which stays "
+                            f"unknown; `orch init` adds it",
+                        )
     except OrchError as error:
         yield Check("Control store", "missing", str(error))
 

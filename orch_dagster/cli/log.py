@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from dataclasses import asdict
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,10 @@ from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
 from orch_dagster.cli.exit_codes import INTERRUPTED
 from orch_dagster.cli.groups import CommandGroup
 from orch_dagster.cli.instance import opened_instance
-from orch_dagster.cli.output import print_json, print_lines, print_rows, say
+from orch_dagster.cli.log_lines import STATUSES, print_log
+from orch_dagster.cli.log_rows import LogFilter, find_rows
+from orch_dagster.cli.output import print_json, print_lines, say
 from orch_dagster.control.connect import opened_store
-from orch_dagster.control.store import ControlStore, Where
-from orch_dagster.control.tables import EXECUTION_LOG, JOB_MASTER, Row, Value
 from orch_dagster.errors import OrchError, UnknownRunError
 from orch_dagster.run_log import follow, run_log_path
 from orch_dagster.settings import Settings, load_settings
@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from dagster import DagsterRun
 
 _NAMED_AT_MOST = 20
-_MICROS = re.compile(r"[0-9]{1,20}(?=_)")
+
+
+_DEFAULT_LIMIT = 20
+_AGO = re.compile(r"(\d{1,5})\s*([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 class _Moment(click.ParamType[datetime]):
@@ -38,24 +42,51 @@ class _Moment(click.ParamType[datetime]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
+        if ago := _AGO.fullmatch(str(value)):
+            return datetime.now(timezone.utc) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         try:
             # Python 3.10 does not know the Z that `orch log --json` prints.
             moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
         except ValueError:
-            self.fail(f"{value!r} is not a date or time such as 2024-05-15T06:30:00Z", param, ctx)
+            self.fail(
+                f"{value!r} is not a date or time such as 2024-05-15T06:30:00Z, nor how long ago, "
+                f"such as 36h",
+                param,
+                ctx,
+            )
         return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True)
-@click.option("--job", help="Only this job, by job_name or job_id, its rows under older names too.")
-@click.option("--biz-dt", type=BIZ_DT, help="Only this business date.")
+@click.option(
+    "--job",
+    "--source",
+    "job",
+    metavar="JOB",
+    help="Only this job, or the jobs of this group; its rows under older names too.",
+)
+@click.option("--biz-dt", "biz_dts", type=BIZ_DT, multiple=True, help="Only this business date.")
+@click.option("--from", "first", type=BIZ_DT, help="Only business dates from this one on.")
+@click.option("--to", "last", type=BIZ_DT, help="Only business dates up to this one.")
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice(STATUSES, case_sensitive=False),
+    multiple=True,
+    help="Only rows of this status; may be given several times.",
+)
+@click.option(
+    "--since",
+    type=_Moment(),
+    help="Only what started since this date or time (UTC unless it names a zone), or since so "
+    "long ago: 36h, 7d.",
+)
 @click.option(
     "--limit",
-    default=20,
-    show_default=True,
     type=click.IntRange(min=1),
-    help="Show at most this many rows.",
+    help=f"Show at most this many rows; by default {_DEFAULT_LIMIT}, with --since all.",
 )
+@click.option("--wide", "is_wide", is_flag=True, help="Show whole ids, and more columns.")
 @click.option(
     "--follow",
     "run",
@@ -66,13 +97,14 @@ class _Moment(click.ParamType[datetime]):
 @click.pass_context
 def log(
     ctx: click.Context,
-    job: str | None,
-    biz_dt: str | None,
-    limit: int,
     run: str | None,
+    limit: int | None,
+    is_wide: bool,
     is_json: bool,
+    job: str | None,
+    **asked: Any,
 ) -> None:
-    """Show execution_log, newest first."""
+    """Show execution_log, the newest start first."""
     given = [
         param.opts[0]
         for param in ctx.command.params
@@ -89,14 +121,25 @@ def log(
         if len(given) > 1:
             raise click.UsageError("--follow can't be combined with other options")
         sys.exit(_follow(settings, run))
-    _show(settings, job, biz_dt, limit, is_json=is_json)
+    wanted = LogFilter(name=job, **asked)
+    if limit is None and wanted.since is None:
+        limit = _DEFAULT_LIMIT
+    with opened_store(settings) as store:
+        rows, count = find_rows(store, wanted, limit)
+    if is_json:
+        print_json(rows)
+        return
+    print_log(rows, "No rows.", is_wide=is_wide)
+    if len(rows) < count:
+        say(f"the newest {len(rows)} of {count} rows; --limit shows more", err=True)
 
 
 @log.command()
 @click.option(
     "--since",
     type=_Moment(),
-    help="Only runs created since this date or time, UTC unless it names a zone.",
+    help="Only runs created since this date or time (UTC unless it names a zone), or since so "
+    "long ago: 36h, 7d.",
 )
 @click.option(
     "--gone",
@@ -142,43 +185,6 @@ def rebuild(since: datetime | None, gone: tuple[str, ...], is_json: bool) -> Non
     if len(result.unknown) > _NAMED_AT_MOST:
         say(f"unknown: {len(result.unknown) - _NAMED_AT_MOST} more such rows")
     say(f"runs: {result.runs}, rows: {result.rows}, rows written: {result.written}")
-
-
-def _show(
-    settings: Settings, job: str | None, biz_dt: str | None, limit: int, *, is_json: bool
-) -> None:
-    date: Where = {} if biz_dt is None else {"biz_dt": biz_dt}
-    with opened_store(settings) as store:
-        # The log may span years, so only the rows to show are read in full.
-        ages = {
-            row["id"]: row
-            for where in _filters(store, job)
-            for row in store.read(EXECUTION_LOG, {**where, **date}, columns=["id", "start_time"])
-        }
-        newest = [row["id"] for row in sorted(ages.values(), key=_age, reverse=True)[:limit]]
-        rows = store.read(EXECUTION_LOG, {"id": newest})
-    rows.sort(key=_age, reverse=True)
-    if is_json:
-        print_json(rows)
-        return
-    columns = ["start_time", "job_name", "biz_dt", "status", "duration", "spark_app_id", "run_id"]
-    print_rows(rows, columns, "No rows.")
-
-
-def _filters(store: ControlStore, job: str | None) -> list[dict[str, Value]]:
-    """Return the filters of a job's rows: of that name, and of the job that has it now."""
-    if job is None:
-        return [{}]
-    named = store.read(JOB_MASTER, {"job_name": job}, columns=["job_id"])
-    ids = [str(row["job_id"]) for row in named]
-    return [{"job_name": job}, *({"job_id": job_id} for job_id in ids or [job])]
-
-
-def _age(row: Row) -> tuple[int, str, str]:
-    """Return the sort key of a row: the run's creation, by the row's id, then the step's start."""
-    row_id = str(row["id"])
-    created = _MICROS.match(row_id)
-    return int(created[0]) if created else 0, str(row["start_time"] or ""), row_id
 
 
 def _follow(settings: Settings, start: str) -> int:

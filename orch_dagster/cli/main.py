@@ -76,7 +76,7 @@ _COMMANDS = {
         "run",
         "Run JOB for business dates and wait for it; a group's name runs its whole chain.",
     ),
-    "log": LazyCommand("log", "log", "Show execution_log, newest first."),
+    "log": LazyCommand("log", "log", "Show execution_log, the newest start first."),
     "recover": LazyCommand(
         "recover",
         "recover",

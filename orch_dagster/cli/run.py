@@ -12,7 +12,8 @@ import click
 from orch_dagster.cli.arguments import BIZ_DT, as_json
 from orch_dagster.cli.exit_codes import INTERRUPTED
 from orch_dagster.cli.instance import opened_instance
-from orch_dagster.cli.output import print_json, print_rows
+from orch_dagster.cli.log_lines import print_log
+from orch_dagster.cli.output import print_json
 from orch_dagster.cli.planned_runs import DatesAsked, PlannedRun, open_dates, planned_runs
 from orch_dagster.cli.progress import progress
 from orch_dagster.control.connect import opened_store
@@ -84,10 +85,9 @@ def _print_ended(
         ]
         print_json(runs[0] if is_one else runs)
     elif ended:
-        columns = ["job_name", "biz_dt", "status", "duration", "spark_app_id"]
         listed = [row for of_run in rows.values() for row in of_run]
         listed.sort(key=lambda row: (str(row["biz_dt"]), str(row["start_time"])))
-        print_rows(listed, columns, "The run wrote no row of execution_log.")
+        print_log(listed, "The run wrote no row of execution_log.")
 
 
 def _execute(location: Location, group: Group, planned: PlannedRun) -> tuple[str, bool, bool]:

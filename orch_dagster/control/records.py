@@ -157,4 +157,5 @@ class ExecutionLog(Record):
     end_time: datetime | None = None
     duration: float | None = None
     attempts: int | None = None
+    row_count: int | None = None
     error_message: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -35,7 +35,7 @@ from orch_dagster.control.tables import (
 from orch_dagster.errors import PermanentStoreError
 from orch_dagster.files import create_private
 
-# SQLite allows 32,766 variables in a statement; the widest table has 12 columns.
+# SQLite allows 32,766 variables in a statement; the widest table has 13 columns.
 _ROWS_PER_STATEMENT = 1_000
 _BUSY_TIMEOUT_S = 10.0
 
@@ -86,6 +86,7 @@ class SqlStore(ControlStore):
         self._metadata = sa.MetaData()
         self._tables = {table.name: _sql_table(table, self._metadata) for table in TABLES}
         self._engine = _engine(url)
+        self._complete: set[str] = set()
         is_file = url.get_backend_name() == "sqlite" and url.database
         self._folder = Path(url.database or "").parent if is_file else None
 
@@ -131,26 +132,60 @@ class SqlStore(ControlStore):
     def read_stored(
         self, table: Table, where: Where | None = None, columns: Sequence[str] | None = None
     ) -> StoredRows:
-        sql = self._tables[table.name]
         names = columns or table.names
-        picked = [self._value(table, name).label(name) for name in names]
+        with self._begin(table) as connection:
+            lacking = self._lacking(connection, table, {*names, *(where or {})})
+            query = self._query(table, where or {}, names, lacking)
+            rows = connection.execute(query).mappings()
+            return split_rows(table, (dict(row) for row in rows), names)
+
+    def _query(
+        self, table: Table, where: Where, names: Sequence[str], lacking: Collection[str]
+    ) -> sa.Select[Any]:
+        sql = self._tables[table.name]
+        picked = [self._read(table, name, lacking).label(name) for name in names]
         query = sa.select(*picked).order_by(*(self._by_bytes(sql.c[name]) for name in table.keys))
-        for name, wanted in (where or {}).items():
-            column = self._value(table, name)
+        for name, wanted in where.items():
+            column = self._read(table, name, lacking)
             # A str is a Sequence too, but means one value.
             if isinstance(wanted, Sequence) and not isinstance(wanted, str):
                 query = query.where(column.in_(wanted))
             else:
                 query = query.where(column == wanted)
+        return query
+
+    @override
+    def lacking_columns(self, table: Table) -> frozenset[str]:
         with self._begin(table) as connection:
-            rows = connection.execute(query).mappings()
-            return split_rows(table, (dict(row) for row in rows), names)
+            return self._lacking(connection, table, table.late_names)
+
+    def _lacking(
+        self, connection: Connection, table: Table, names: Collection[str]
+    ) -> frozenset[str]:
+        """Return the columns among these that a table of an earlier version does not have yet."""
+        late = table.late_names.intersection(names)
+        if not late or table.name in self._complete:
+            return frozenset()
+        inspector = sa.inspect(connection)
+        if not inspector.has_table(table.name):
+            # The statement that follows names it.
+            return frozenset()
+        lacking = late - {column["name"] for column in inspector.get_columns(table.name)}
+        if not lacking:
+            self._complete.add(table.name)
+        return lacking
+
+    def _read(self, table: Table, name: str, lacking: Collection[str]) -> sa.ColumnElement[Any]:
+        """Return the column to read; null for one that the table lacks."""
+        return sa.null() if name in lacking else self._value(table, name)
 
     @override
     def bad_rows(self, table: Table) -> list[BadRow]:
         judge = row_judge(table, table.names)
-        query = sa.select(*(self._value(table, name).label(name) for name in table.names))
         with self._begin(table) as connection:
+            lacking = self._lacking(connection, table, table.names)
+            columns = (self._read(table, name, lacking).label(name) for name in table.names)
+            query = sa.select(*columns).select_from(self._tables[table.name])
             # A log of years is not held in memory.
             streamed = connection.execution_options(yield_per=_ROWS_PER_STATEMENT).execute(query)
             found = (judge(dict(row)) for row in streamed.mappings())
@@ -220,6 +255,7 @@ class SqlStore(ControlStore):
         *,
         replace: bool,
     ) -> None:
+        rows = self._without_lacking(connection, table, rows)
         dialect = postgresql if self._url.get_backend_name() == "postgresql" else sqlite
         keys = self._existing_keys(connection, table)
         self._refuse_second_parents(connection, table, keys, rows, replace=replace)
@@ -233,6 +269,15 @@ class SqlStore(ControlStore):
                 statement = insert.on_conflict_do_nothing()
             for chunk in _chunks(alike):
                 connection.execute(statement, chunk)
+
+    def _without_lacking(
+        self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Value]]
+    ) -> Sequence[Mapping[str, Value]]:
+        """Return the rows without the columns that the table does not have yet."""
+        lacking = self._lacking(connection, table, {name for row in rows for name in row})
+        if not lacking:
+            return rows
+        return [{name: row[name] for name in row if name not in lacking} for row in rows]
 
     def _existing_keys(self, connection: Connection, table: Table) -> list[str]:
         """Return the key that the table has; an older job_dependency has two columns in it."""
@@ -266,7 +311,7 @@ class SqlStore(ControlStore):
         sql = self._tables[table.name]
         matched = 0
         with self._begin(table, write=True) as connection:
-            for row in rows:
+            for row in self._without_lacking(connection, table, rows):
                 new = {name: value for name, value in row.items() if name not in table.keys}
                 # A row of keys alone changes nothing, but counts if it exists.
                 new = new or {table.keys[0]: row[table.keys[0]]}

@@ -46,6 +46,10 @@ class ControlStore(Protocol):
         """
         ...
 
+    def lacking_columns(self, table: Table) -> frozenset[str]:
+        """Return the late columns that a table of an earlier version does not have yet."""
+        ...
+
     def read(
         self, table: Table, where: Where | None = None, columns: Sequence[str] | None = None
     ) -> list[Row]:

@@ -37,12 +37,22 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, kind, meaning, and whether it belongs to the primary key."""
+    """A column of a table.
+
+    Attributes:
+        name: Its name.
+        kind: Its type.
+        comment: Its meaning.
+        key: Whether it belongs to the primary key.
+        is_late: Whether tables of an earlier version lack it. Until `orch init` adds it, it reads
+            as null there and is not written, so that such a home runs on.
+    """
 
     name: str
     kind: Kind
     comment: str
     key: bool = False
+    is_late: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,11 @@ class Table:
     def names(self) -> tuple[str, ...]:
         """The names of all columns, in order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def late_names(self) -> frozenset[str]:
+        """The names of the columns that an existing table may lack."""
+        return frozenset(column.name for column in self.columns if column.is_late)
 
     def column(self, name: str) -> Column | None:
         """Return the column of that name, or None."""
@@ -149,6 +164,7 @@ EXECUTION_LOG = Table(
         Column("end_time", Kind.TIMESTAMP, "When it ended"),
         Column("duration", Kind.DOUBLE, "Seconds between the two"),
         Column("attempts", Kind.INTEGER, "Tries within the run"),
+        Column("row_count", Kind.INTEGER, "Rows that it landed; null if none did", is_late=True),
         Column("error_message", Kind.TEXT, "Message of a failure, 500 characters at most"),
     ),
     "One row for each run, job and business date",

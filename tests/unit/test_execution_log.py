@@ -106,6 +106,14 @@ class TestEachEnd:
             attempts=1,
         )
 
+    def test_the_rows_of_a_landing(self) -> None:
+        landed = DateResult("completed", at(3.5), row_count=1_234)
+        assert DateResult.from_json(json.loads(json.dumps(landed.to_json()))) == landed
+        assert one(run(report(ends={DAY: landed}))).row_count == 1_234
+        # Reports of the version before have none.
+        older = {"status": "completed", "at": 1, "message": None}
+        assert DateResult.from_json(older).row_count is None
+
     def test_completed(self) -> None:
         row = one(run(report(app="app-1", ends={DAY: DateResult("completed", at(3.5))})))
 

@@ -103,7 +103,9 @@ def _tables(shapes: Mapping[Table, TableShape | None]) -> Iterator[Diagnosis]:
             continue
         if names := missing_columns(table, shape, table.names):
             text = f"table {table.name} has no column {', '.join(names)}; `orch init` adds them"
-            yield Diagnosis("missing", text)
+            # Without those of a later version everything runs.
+            is_late = table.late_names.issuperset(names)
+            yield Diagnosis("warning" if is_late else "missing", text)
         for difference in differences(table, shape):
             yield Diagnosis(
                 "missing", f"table {table.name}: {difference}; rename it, then `orch init`"

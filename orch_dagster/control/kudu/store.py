@@ -126,6 +126,10 @@ class KuduStore(ControlStore):
     ) -> StoredRows:
         wanted = tuple(columns or table.names)
         shape = self._shape(table, {*wanted, *(where or {})})
+        lacking = _lacking(table, shape)
+        if lacking.intersection(where or {}):
+            # Equal to a value is no null.
+            return StoredRows()
         predicates = {
             name: to_predicate(table, name, value) for name, value in (where or {}).items()
         }
@@ -135,7 +139,9 @@ class KuduStore(ControlStore):
             parents = predicates.pop(PARENT, None)
         if () in (*predicates.values(), parents):
             return StoredRows()
-        scanned = tuple(dict.fromkeys((*wanted, *table.keys)))
+        scanned = tuple(
+            name for name in dict.fromkeys((*wanted, *table.keys)) if name not in lacking
+        )
         cells = self._call(table, lambda driver: driver.scan(table.name, predicates, scanned))
         rows = [to_row(table, scanned, values) for values in cells]
         if parents is not None:
@@ -144,14 +150,22 @@ class KuduStore(ControlStore):
         rows.sort(key=lambda row: tuple(str(row[name]).encode() for name in table.keys))
         stored = split_rows(table, rows, scanned)
         if scanned != wanted:
-            stored.rows[:] = [{name: row[name] for name in wanted} for row in stored.rows]
+            stored.rows[:] = [{name: row.get(name) for name in wanted} for row in stored.rows]
         return stored
+
+    @override
+    def lacking_columns(self, table: Table) -> frozenset[str]:
+        return _lacking(table, self._shape(table, {*table.keys}))
 
     @override
     def bad_rows(self, table: Table) -> list[BadRow]:
         # Kudu's columns have their types, and their texts are short and UTF-8.
         open_kinds = (Kind.DATE, Kind.TIMESTAMP, Kind.DOUBLE)
-        names = [column.name for column in table.columns if column.kind in open_kinds]
+        names = [
+            column.name
+            for column in table.columns
+            if column.kind in open_kinds and not column.is_late
+        ]
         return self.read_stored(table, columns=[*table.keys, *names]).bad
 
     @override
@@ -204,14 +218,14 @@ class KuduStore(ControlStore):
                 replace=operation == "upsert",
                 store=self.address,
             )
-        if refusals := self._write(table, operation, rows):
+        if refusals := self._write(table, operation, _without_lacking(table, shape, rows)):
             raise self._refusal_error(table, refusals, len(rows))
 
     @override
     def update(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> int:
         check_rows(table, rows)
         shape = self._shape(table, {name for row in rows for name in row})
-        matching = self._with_full_key(table, shape, rows)
+        matching = self._with_full_key(table, shape, _without_lacking(table, shape, rows))
         # Kudu refuses an update of keys alone, which here counts the row if it exists.
         changing = [row for row in matching if {*row} - {*shape.keys}]
         keys_alone = [row for row in matching if not {*row} - {*shape.keys}]
@@ -302,7 +316,7 @@ class KuduStore(ControlStore):
                 store=self.address,
                 table=table.name,
             )
-        if missing := missing_columns(table, shape, [*wanted]):
+        if missing := missing_columns(table, shape, [*(wanted - table.late_names)]):
             raise PermanentStoreError(
                 f"it has no column {', '.join(missing)}; run `orch init`, which adds it",
                 store=self.address,
@@ -328,3 +342,17 @@ class KuduStore(ControlStore):
             if self._driver is None:
                 self._driver = open_driver(self._where, self._driver_name, self._home)
             return self._driver
+
+
+def _lacking(table: Table, shape: TableShape) -> frozenset[str]:
+    return table.late_names.difference(shape.types)
+
+
+def _without_lacking(
+    table: Table, shape: TableShape, rows: Sequence[Mapping[str, Value]]
+) -> Sequence[Mapping[str, Value]]:
+    """Return the rows without the columns that a table of an earlier version does not have yet."""
+    lacking = _lacking(table, shape)
+    if not lacking:
+        return rows
+    return [{name: row[name] for name in row if name not in lacking} for row in rows]

@@ -147,11 +147,13 @@ class BegunStep:
             )
         return self.loaded
 
-    def report_end(self, status: str, message: str | None) -> None:
+    def report_end(
+        self, status: str, message: str | None, row_counts: Mapping[str, int] | None = None
+    ) -> None:
         """Write into the run's log, and into the rows of its dates, how the step ended."""
         level = "INFO" if status == "completed" else "ERROR"
         self.run_log.write(level, "orch", f"{self.job_name} {status}: {message or 'landed'}")
-        self.writer.end_all(status, message)
+        self.writer.end_all(status, message, row_counts)
 
     def close_log(self) -> None:
         """Warn of what the run's log does not hold, and close it."""

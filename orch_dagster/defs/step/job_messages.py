@@ -112,6 +112,11 @@ class JobMessages(ChannelMessages):
     )
     transient: dict[str, str] = field(default_factory=dict[str, str], init=False)
 
+    @property
+    def row_counts(self) -> dict[str, int]:
+        """Return the number of rows of each landed date."""
+        return {biz_dt: landing.row_count for biz_dt, landing in self.landings.items()}
+
     def _landed(self) -> tuple[str, ...]:
         return tuple(sorted(self.landings))
 
@@ -124,7 +129,12 @@ class JobMessages(ChannelMessages):
                 self.checks[message.biz_dt] = message.checks
             case LandingReport():
                 self.landings[message.biz_dt] = message
-                result = DateResult("completed", message.ended, started_at=message.started)
+                result = DateResult(
+                    "completed",
+                    message.ended,
+                    started_at=message.started,
+                    row_count=message.row_count,
+                )
                 self._end_date(message.biz_dt, result)
             case FailureReport():
                 self._fail_date(message)

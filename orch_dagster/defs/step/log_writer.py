@@ -103,10 +103,16 @@ class ExecutionLogWriter:
         self._run.send(of_new, f"{self.report.job_name} ended: {statuses}")
         self._write()
 
-    def end_all(self, status: str, message: str | None = None) -> None:
-        """Report the same result, now, of every date without one."""
+    def end_all(
+        self,
+        status: str,
+        message: str | None = None,
+        row_counts: Mapping[str, int] | None = None,
+    ) -> None:
+        """Report the same result, now, of every date without one, with the rows that landed."""
         result = DateResult(status, datetime.now(timezone.utc), message)
-        self.end(dict.fromkeys(self.report.biz_dts, result))
+        counts = row_counts or {}
+        self.end({day: replace(result, row_count=counts.get(day)) for day in self.report.biz_dts})
 
     def fail(self, reasons: Mapping[str, str]) -> None:
         """Report that dates failed now, each for its own reason."""

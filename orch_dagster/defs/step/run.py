@@ -83,7 +83,11 @@ def run_job(
     end = _run(job)
     retry = _retry(step, messages, end.outcome)
     if retry is None:
-        step.report_end(end.outcome.status, end.outcome.message)
+        # A job that fails after its landing has failed, so its rows do not count.
+        is_completed = end.outcome.status == "completed"
+        step.report_end(
+            end.outcome.status, end.outcome.message, messages.row_counts if is_completed else None
+        )
     step.close_log()
     yield from check_results(checks, messages.checks)
     yield from _events(job, end, retry)

@@ -49,6 +49,16 @@ def test_the_end_of_a_date_stands(
     assert set(writer.report.ends) == {DAY, NEXT}
 
 
+def test_the_rows_that_landed_are_in_the_log(
+    writer: ExecutionLogWriter, store: ControlStore
+) -> None:
+    writer.start()
+    writer.end({DAY: DateResult("completed", CREATED, row_count=7)})
+    writer.end_all("completed", row_counts={DAY: 8, NEXT: 0})
+    counts = {row["biz_dt"]: row["row_count"] for row in store.read(EXECUTION_LOG)}
+    assert counts == {DAY: 7, NEXT: 0}
+
+
 def test_the_application_comes_with_the_end(
     writer: ExecutionLogWriter, store: ControlStore, reporter: KeptReports
 ) -> None:

@@ -163,6 +163,7 @@ def test_a_landing(run: Run) -> None:
     assert ran.result.success
     row = ran.rows[DAY]
     assert (row["status"], row["spark_app_id"]) == ("Completed", APPLICATION)
+    assert row["row_count"] == ran_rows()
     (metadata,) = ran.landed.values()
     assert list(ran.landed) == [DAY]
     assert metadata["spark_app_id"] == APPLICATION
@@ -307,6 +308,7 @@ def test_of_several_dates_those_that_landed_are_materialized_before_the_failure(
         DAY: "Completed",
         NEXT: "Failed: LandingError: no rows",
     }
+    assert {day: row["row_count"] for day, row in ran.rows.items()} == {DAY: ran_rows(), NEXT: None}
     assert isinstance(ran.error, dg.Failure)
     assert ran.error.description == f"1 of 2 dates did not land: {NEXT}: LandingError: no rows"
 
