@@ -29,7 +29,7 @@ _COMMANDS = {
     "sample": LazyCommand(
         "setup",
         "sample",
-        "Write sample extracts of ENTITY SOURCE_SYSTEM, each a change of the day before.",
+        "Write sample extracts of GROUP, each a change of the day before.",
     ),
     "plan": LazyCommand(
         "apply",
@@ -61,9 +61,24 @@ _COMMANDS = {
         "Show the parameters that JOB would get for a date now, without a run.",
     ),
     "open": LazyCommand(
-        "registry",
+        "open_dates",
         "open_date",
-        "Open a business date: add its row of process_control, like the group's newest.",
+        "Open business dates of GROUP: add their rows of process_control, like the group's newest.",
+    ),
+    "close": LazyCommand(
+        "open_dates",
+        "close_date",
+        "Close business dates of GROUP: remove their rows of process_control, all of them or none.",
+    ),
+    "reprocess": LazyCommand(
+        "open_dates",
+        "reprocess",
+        "Request that all jobs of GROUP run open dates again: set their reprocess_dt.",
+    ),
+    "dates": LazyCommand(
+        "dates",
+        "dates",
+        "Show which business dates the jobs of GROUP, or of all groups, have landed.",
     ),
     "due": LazyCommand(
         "due",

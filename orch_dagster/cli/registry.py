@@ -1,4 +1,4 @@
-"""Commands that look at the registry or open a date: open, jobs, params."""
+"""Commands that look at the registry: jobs, params."""
 
 from __future__ import annotations
 
@@ -9,49 +9,9 @@ from orch_dagster.bundle.fetch import fetch_bundle
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
 from orch_dagster.cli.output import print_json, print_json_text, print_rows, say
-from orch_dagster.cli.shown_dates import show_open_dates
 from orch_dagster.control.connect import opened_store
-from orch_dagster.control.group import GroupKey
-from orch_dagster.control.open_dates import newest_row, opened_row
-from orch_dagster.control.records import ProcessControl
-from orch_dagster.control.tables import PROCESS_CONTROL
-from orch_dagster.errors import OrchError
-from orch_dagster.registry.jobs import Registry
 from orch_dagster.registry.names import find_jobs
 from orch_dagster.settings import load_settings
-
-
-@click.command("open")
-@click.argument("entity")
-@click.argument("source_system")
-@click.argument("biz_dt", type=BIZ_DT)
-def open_date(entity: str, source_system: str, biz_dt: str) -> None:
-    """Open a business date: add its row of process_control, like the group's newest."""
-    settings = load_settings()
-    group = _group_as_spelled(loaded(settings).registry, entity, source_system)
-    with opened_store(settings) as store:
-        stored = store.read_stored(PROCESS_CONTROL, group.columns)
-        if bad := [row for row in stored.bad if row.text("biz_dt") == biz_dt]:
-            raise OrchError(
-                f"{bad[0]}; write the row anew, or remove it with "
-                f"`orch remove --set-aside {bad[0].handle}`"
-            )
-        rows = [ProcessControl.from_row(row) for row in stored.rows]
-        if any(row.biz_dt == biz_dt for row in rows):
-            show_open_dates(settings, store, [group])
-            say(f"{PROCESS_CONTROL.key_text({**group.columns, 'biz_dt': biz_dt})} is open.")
-            return
-        row = opened_row(group, biz_dt, newest_row(rows))
-        store.insert_ignore(PROCESS_CONTROL, [row.to_row()])
-        show_open_dates(settings, store, [group])
-    say(f"Opened {PROCESS_CONTROL.key_text(row.to_row())}.")
-
-
-def _group_as_spelled(registry: Registry, entity: str, source_system: str) -> GroupKey:
-    """Return the group as its jobs spell it, ignoring case; in upper case if it has no jobs."""
-    given = GroupKey(entity.upper(), source_system.upper())
-    keys = (group.key for group in registry.groups.values())
-    return next((key for key in keys if GroupKey(*map(str.upper, key)) == given), given)
 
 
 @click.command()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 
-from orch_dagster.cli.arguments import BIZ_DT
+from orch_dagster.cli.asked_dates import AskedDates, dates_options, group_words, known_group
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import say
 from orch_dagster.cli.shown_dates import show_open_dates
@@ -57,7 +59,7 @@ def set_up(settings: Settings, *, with_sample: bool) -> None:
     if with_sample:
         biz_dt = sample_rows.BIZ_DT
         group = sample_rows.ENTITY, sample_rows.SOURCE_SYSTEM
-        for path in _write(settings, *group, biz_dt, biz_dt):
+        for path in _write(settings, *group, [biz_dt]):
             say(f"  extract {path}")
 
 
@@ -82,29 +84,29 @@ def _set_up_dagster(settings: Settings) -> None:
 
 
 @click.command()
-@click.argument("entity")
-@click.argument("source_system")
-@click.option("--from", "first", required=True, type=BIZ_DT, help="First business date.")
-@click.option("--to", "last", required=True, type=BIZ_DT, help="Last business date.")
-def sample(entity: str, source_system: str, first: str, last: str) -> None:
-    """Write sample extracts of ENTITY SOURCE_SYSTEM, each a change of the day before."""
-    start, end = date.fromisoformat(first), date.fromisoformat(last)
-    if not _FIRST_EXTRACT <= start <= _LAST_EXTRACT or end > _LAST_EXTRACT:
+@group_words
+@dates_options
+def sample(words: tuple[str, ...], **dates: Any) -> None:
+    """Write sample extracts of GROUP, each a change of the day before."""
+    asked = AskedDates.of(words, **dates)
+    settings = load_settings()
+    days = [date.fromisoformat(day) for day in asked.days]
+    if not _FIRST_EXTRACT <= days[0] <= days[-1] <= _LAST_EXTRACT:
         raise click.BadParameter(f"sample extracts exist for {_FIRST_EXTRACT} to {_LAST_EXTRACT}")
-    if end < start:
-        raise click.BadParameter(f"--to {last} is before --from {first}")
-    for path in _write(load_settings(), entity.upper(), source_system.upper(), start, end):
+    if asked.pair:
+        entity, source_system = asked.pair
+    else:
+        with opened_store(settings) as store:
+            entity, source_system = known_group(store, asked.name)
+    for path in _write(settings, entity.upper(), source_system.upper(), days):
         say(str(path))
 
 
-def _write(
-    settings: Settings, entity: str, source_system: str, first: date, last: date
-) -> list[Path]:
+def _write(settings: Settings, entity: str, source_system: str, days: Sequence[date]) -> list[Path]:
     if "://" in settings.base_dir:
         raise click.ClickException(
             f"sample extracts are written to a local folder, but ORCH_DATA_ROOT is "
             f"{settings.base_dir}: write them to a folder and copy them there"
         )
     write = extract_writer(entity, source_system)
-    dates = [first + timedelta(days) for days in range((last - first).days + 1)]
-    return [path for day in dates for path in write(Path(settings.base_dir), day)]
+    return [path for day in days for path in write(Path(settings.base_dir), day)]

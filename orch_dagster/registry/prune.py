@@ -19,6 +19,12 @@ def group_of(master: Row) -> str | None:
     >>> group_of({"job_name": "etl_lnd_acme_crm_t_a", "context_params": "{"})
     'acme_crm'
     """
+    key = group_key_of(master)
+    return key.name if key else None
+
+
+def group_key_of(master: Row) -> GroupKey | None:
+    """Return the key of the group of a row of job_master, whatever else is wrong with it."""
     try:
         context: Any = json.loads(str(master.get("context_params") or "{}"))
     except (ValueError, RecursionError):
@@ -27,7 +33,7 @@ def group_of(master: Row) -> str | None:
     group = with_group(given, str(master.get("job_name") or ""))
     entity, system = group.get("entity"), group.get("source_system")
     if isinstance(entity, str) and isinstance(system, str):
-        return GroupKey(entity, system).name
+        return GroupKey(entity, system)
     return None
 
 

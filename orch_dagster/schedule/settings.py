@@ -15,6 +15,8 @@ from framework.contract.system_settings import (
     SCHEDULE_OFFSET,
     SYSTEM_SETTINGS,
 )
+from orch_dagster.bundle.bundle import winning_params
+from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import SysParam, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
@@ -79,6 +81,25 @@ def fetch_tick_params(store: ControlStore, schedule: Schedule, settings: Setting
     return tick_params(
         schedule.winning(read_records(store, SysParam, where)), settings.referenced_files
     )
+
+
+def group_calendar(store: ControlStore, group: GroupKey, settings: Settings) -> Calendar:
+    """Read the calendar of a group as it is now.
+
+    Raises:
+        TickParamError: If its sys_param can't be used.
+        StoreError: If the store can't be read.
+    """
+    key_names = (group.name, "*")
+    where = {
+        "param_key": SCHEDULE_CALENDAR.key,
+        "environment": settings.env,
+        "key_name": list(key_names),
+        "param_type": PARAM_TYPE,
+    }
+    rows = [row for row in read_records(store, SysParam, where) if row.param_value]
+    winning = {row.param_key: row for row in winning_params(key_names, rows)}
+    return tick_params(winning, settings.referenced_files).calendar
 
 
 def tick_params(winning: Mapping[str, SysParam], files: ReferencedFiles) -> TickParams:

@@ -124,11 +124,18 @@ class TestOpen:
         (row,) = there.read(PROCESS_CONTROL, {"biz_dt": "2024-05-16"})
         assert (row["run_id"], row["start_dt"], row["end_dt"]) == ("r", "2024-05-16", "2024-05-16")
 
-    def test_a_source_that_has_no_date_yet(self, there: ControlStore) -> None:
+    def test_a_group_that_has_no_date_yet(self, there: ControlStore) -> None:
+        # Its row is quarantined, as it has no script.
+        there.upsert(JOB_MASTER, [{"job_id": "J9", "job_name": "etl_lnd_new_one_t_a"}])
         assert orch("open", "new", "one", "2024-05-16").exit_code == 0
 
         (row,) = there.read(PROCESS_CONTROL, {"entity": "NEW", "source_system": "ONE"})
         assert row["business_keys"] is None
+
+    def test_an_unknown_group(self, there: ControlStore) -> None:
+        told = orch("open", "gels", "fmps", "2024-05-16")
+        assert (told.exit_code, "did you mean gels_fpms?" in told.stderr) == (1, True)
+        assert len(there.read(PROCESS_CONTROL)) == 1
 
 
 class TestLog:
