@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, cast
@@ -13,6 +14,7 @@ from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from framework.contract.business_dates import date_fault
+from framework.contract.paths import as_location
 from framework.contract.secret_names import KEY_PATTERNS
 from framework.contract.system_settings import is_time_zone
 from orch_dagster.errors import SettingsError
@@ -274,6 +276,18 @@ class Settings(BaseSettings):
     def logs_dir(self) -> Path:
         """Return the folder of the runs' log files."""
         return self.home / "logs"
+
+    @property
+    def own_folders(self) -> Mapping[str, str]:
+        """Return where no job may land: what is kept there, by the folder's location."""
+        folders = {
+            self.state_dir: f"what orch keeps in {STATE_DIR}",
+            self.params_dir: "the bundles of the runs",
+            self.logs_dir: "the logs of the runs",
+            **dict.fromkeys(self.hql_path, "the HQL files (ORCH_HQL_DIR)"),
+            **dict.fromkeys(self.jobs_path, "the scripts of the jobs (ORCH_JOBS_DIR)"),
+        }
+        return {as_location(str(folder)): what for folder, what in folders.items()}
 
     @property
     def kept_reports_dir(self) -> Path:

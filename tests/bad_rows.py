@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from framework.contract.business_dates import WINDOW
 from orch_dagster.control.tables import (
     EXECUTION_LOG,
     JOB_DEPENDENCY,
@@ -14,7 +15,6 @@ from orch_dagster.control.tables import (
     PROCESS_CONTROL,
     SYS_PARAMS,
     TABLES,
-    WINDOW,
     Kind,
     Table,
 )

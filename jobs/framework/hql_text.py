@@ -34,6 +34,14 @@ _VARIABLE = re.compile(r"\$\{(?:(?P<prefix>\w+?):)?(?P<name>\S+?)\}")
 _LOOKALIKE = re.compile(r"\$\{[^}\n]*\}?")
 _SET = re.compile(r"\s*set\s+(?P<name>[^\s=;]+)\s*=", re.IGNORECASE)
 
+# What precedes a name that the text defines, what follows one that is no relation of its own, what
+# ends a list of relations, and the functions with a FROM between their arguments.
+_DEFINING = ("view", "table", "exists")
+_NO_RELATION = (".", "(", "$", "{", "@", "[")
+_ENDINGS = ("where", "group", "having", "order", "cluster", "distribute", "sort", "window", "limit")
+_AFTER_FROM = (";", "select", "lateral", *_ENDINGS)
+_WITH_FROM = ("extract", "trim", "substring", "substr", "overlay", "position")
+
 # All of these read the session's configuration.
 SESSION_PREFIXES = ("", "hivevar", "hiveconf", "spark", "sparkconf")
 # Hive's names of what `SET` sets; Spark substitutes a variable by its name without them.
@@ -111,6 +119,47 @@ def unset(statements: Collection[Statement], known: Collection[str]) -> Iterator
                 yield variable
         if statement.assigned:
             names.add(statement.assigned)
+
+
+def relations(text: str) -> dict[str, int]:
+    """Return the names that a text certainly reads as tables or views, in lower case, with lines.
+
+    Those are what follows FROM or JOIN, without a database; not what the text itself defines
+    anywhere as a table, a view or a common table expression.
+
+    >>> relations("WITH a AS (SELECT 1) SELECT * FROM a JOIN Row4 b ON trim(BOTH FROM c) = b.d")
+    {'row4': 1}
+    """
+    words = [
+        (piece.strip("`").lower(), at)
+        for kind, piece, at in _scan(text)
+        if kind != "comment" and not piece.isspace()
+    ]
+    around = ["", ";", *(word for word, _ in words), "", ""]
+    line_ends = [at for at, character in enumerate(text) if character == "\n"]
+    read: dict[str, int] = {}
+    defined: set[str] = set()
+    # For each open parenthesis, what precedes it and whether a FROM in it goes on.
+    opened = [("", False)]
+    is_set = False
+    for place, (word, at) in enumerate(words, 2):
+        before, after = around[place - 1], around[place + 1]
+        is_set = word == "set" if before == ";" else is_set
+        function, is_from = opened[-1]
+        if word == "(":
+            opened.append((before, False))
+        elif word == ")":
+            opened = opened[:-1] or [("", False)]
+        elif word == "from":
+            opened[-1] = (function, around[place - 1] != "distinct" and function not in _WITH_FROM)
+        elif word in _AFTER_FROM:
+            opened[-1] = (function, False)
+        elif is_from and before in ("from", "join", ",") and after not in _NO_RELATION:
+            if not is_set:
+                read.setdefault(word, _line(line_ends, at))
+        elif before in _DEFINING or (before in ("with", ",", "recursive") and after in ("as", "(")):
+            defined.add(word)
+    return {name: line for name, line in read.items() if name not in defined}
 
 
 def _statement(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from framework import report
 from framework.catalog import tables_of_its_own
 from framework.contract.paths import base_location, is_local
+from framework.contract.spark_options import unknown_options
 from framework.errors import ParamsError
 from framework.hql import check_variables
 from framework.land.date_errors import Dates
@@ -65,6 +66,8 @@ def run_landing() -> None:
 
 
 def _land_all(params: JobParams) -> None:
+    for text in _ignored_options(params):
+        get_logger("framework.landing").warning("%s", text)
     dates = Dates(params.biz_dts)
     plans: list[tuple[Plan, dict[str, SourceLook]]] = []
     for biz_dt in params.biz_dts:
@@ -84,6 +87,13 @@ def _land_all(params: JobParams) -> None:
                     with tables_of_its_own(spark) if has_tables_of_run(spark) else nullcontext():
                         _land_checked(session_of_its_own(spark), params, plan, looks)
     dates.raise_failed()
+
+
+def _ignored_options(params: JobParams) -> Iterator[str]:
+    for key, parts in (("sources", params.sources), ("sinks", params.sinks)):
+        for number, part in enumerate(parts):
+            for option in unknown_options(part.format, part.options):
+                yield f"{key}[{number}].options.{option.name}: {option}"
 
 
 def _land_checked(

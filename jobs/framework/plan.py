@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
+from framework.contract.business_dates import WINDOW, window_fault
 from framework.contract.context_params import BIZ_DT
 from framework.contract.paths import resolve
 from framework.contract.places import REJECTED, find_places
@@ -80,7 +81,8 @@ def plan_landing(params: JobParams, biz_dt: date, base: str) -> Plan:
     """Plan the landing of a date; `base` is where relative paths start.
 
     Raises:
-        ParamsError: If sources or sinks can't be used; names all faults.
+        ParamsError: If sources or sinks can't be used (names all faults), or the job reads the
+            date's window, which ends before it starts.
         HqlError: If the HQL file is missing or empty.
     """
     window = params.window(biz_dt)
@@ -98,6 +100,10 @@ def plan_landing(params: JobParams, biz_dt: date, base: str) -> Plan:
     ]
     if problems:
         raise ParamsError(f"{params.file}, job_master.context_params", problems)
+    script = load_script(params.hql) if params.hql else None
+    fault = window_fault(window.start_dt, window.end_dt) if window else None
+    if fault and _reads_window(params, script):
+        raise ParamsError(f"{params.file}, process_control", [f"{biz_dt}: {fault}"])
     return Plan(
         biz_dt=biz_dt,
         sources=tuple(
@@ -115,10 +121,19 @@ def plan_landing(params: JobParams, biz_dt: date, base: str) -> Plan:
             )
             for sink, place in zip(params.sinks, places.sinks, strict=True)
         ),
-        script=load_script(params.hql) if params.hql else None,
+        script=script,
         variables=_variables(params, dates),
         base=base,
     )
+
+
+def _reads_window(params: JobParams, script: Script | None) -> bool:
+    """Return whether a path or the HQL of a job depends on its date's window."""
+    texts = [part.path for part in (*params.sources, *params.sinks)]
+    texts += [each.bad_records.path or "" for each in params.sources if each.bad_records]
+    statements = script.statements if script else ()
+    used = {variable.name for each in statements for variable in each.variables}
+    return any(name in used or any(f"{{{name}" in text for text in texts) for name in WINDOW)
 
 
 def _variables(params: JobParams, dates: dict[str, date | None]) -> dict[str, str]:

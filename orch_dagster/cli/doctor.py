@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 import click
 from rich.text import Text
 
+from framework.contract.business_dates import WINDOW, window_fault
 from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
 from framework.contract.spark_defaults import SPARK_DEFAULTS
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS
@@ -20,14 +21,13 @@ from orch_dagster.cli.setting_check import setting_check
 from orch_dagster.control.connect import opened_store, store_file
 from orch_dagster.control.kudu.diagnose import diagnose
 from orch_dagster.control.kudu.store import KuduStore
-from orch_dagster.control.records import SysParam, read_records
+from orch_dagster.control.records import ProcessControl, SysParam, read_records
 from orch_dagster.control.secret_rows import secret_place_error
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import SPARK_TYPE, system_fault
-from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS, TABLES
+from orch_dagster.control.tables import JOB_MASTER, PROCESS_CONTROL, SYS_PARAMS, TABLES
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_fault
-from orch_dagster.registry.hql_files import hql_findings
 from orch_dagster.registry.jobs import Finding
 from orch_dagster.registry.location import load_location
 from orch_dagster.registry.prune import key_name_fault, key_names
@@ -189,10 +189,9 @@ def _registry(settings: Settings) -> Iterator[Check]:
     from orch_dagster.defs.schedule.definitions import schedule_findings
 
     findings = [*_set_aside(settings), *location.registry.findings, *schedule_findings(location)]
-    findings += hql_findings(location.registry.jobs.values(), settings.hql_path)
     if location.notice is None:
         try:
-            findings += _sys_param_findings(settings)
+            findings += [*_sys_param_findings(settings), *_window_findings(settings)]
         except OrchError as error:
             yield Check("Registry", "missing", str(error))
     for finding in dict.fromkeys(findings):
@@ -208,6 +207,24 @@ def _set_aside(settings: Settings) -> list[Finding]:
         # The check of the store names it.
         return []
     return [set_aside_finding(row, {}) for row in bad]
+
+
+def _window_findings(settings: Settings) -> list[Finding]:
+    """Return a warning for each open date whose window is upside down."""
+    with opened_store(settings) as store:
+        rows = read_records(store, ProcessControl, columns=WINDOW)
+    return [
+        Finding(
+            PROCESS_CONTROL.name,
+            PROCESS_CONTROL.key_text(row.to_row()),
+            f"{fault}; a run of a job that reads the window refuses the date",
+            "",
+            is_warning=True,
+            place="start_dt",
+        )
+        for row in rows
+        if (fault := window_fault(row.start_dt, row.end_dt))
+    ]
 
 
 def _sys_param_findings(settings: Settings) -> list[Finding]:

@@ -38,7 +38,7 @@ def jobs(is_json: bool) -> None:
     print_rows(shown, ["job_id", "job_name", "group", "waits_for", "script"], "No valid job.")
     errors = [finding for finding in registry.findings if not finding.is_warning]
     if errors:
-        say(f"{len(errors)} findings on quarantined rows; see `orch doctor`", err=True)
+        say(f"{len(errors)} findings on rows; see `orch doctor`", err=True)
 
 
 @click.command()

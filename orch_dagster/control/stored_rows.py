@@ -15,10 +15,10 @@ from datetime import datetime, timezone
 from functools import cached_property, lru_cache
 from typing import Any
 
+from framework.contract.business_dates import WINDOW
 from orch_dagster.control.tables import (
     JOB_DEPENDENCY,
     MAX_CELL_BYTES,
-    WINDOW,
     Column,
     Kind,
     Row,

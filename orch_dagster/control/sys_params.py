@@ -29,11 +29,13 @@ class SysParamFault:
         column: The column at fault.
         reason: The fault, in a sentence.
         is_warning: Whether the row may be right all the same.
+        is_tolerated: True for a warning on a stored row that `orch apply` refuses in a given one.
     """
 
     column: str
     reason: str
     is_warning: bool = False
+    is_tolerated: bool = False
 
 
 def check_value(key: str, value: str | None) -> str | None:
@@ -44,8 +46,8 @@ def check_value(key: str, value: str | None) -> str | None:
 def system_fault(row: SysParam, check: SettingCheck = check_value) -> SysParamFault | None:
     """Return what is wrong with a row of param_type system or spark, or of a misspelt param_type.
 
-    A misspelt param_type is a warning only, and so is an unknown key that resembles no setting, as
-    a job's own script may read either.
+    An unknown param_type is a warning only, and so is an unknown key that resembles no setting, as
+    a job's own script may read either. `orch apply` refuses a misspelt param_type.
 
     Args:
         row: Any row of sys_params.
@@ -89,9 +91,12 @@ def is_master(text: str) -> bool:
 
 
 def _type_fault(param_type: str) -> SysParamFault | None:
+    if param_type in _PARAM_TYPES or not param_type:
+        return None
     word = param_type.strip().lower()
     near = difflib.get_close_matches(word, _PARAM_TYPES, n=1)
-    if param_type in _PARAM_TYPES or not near:
-        return None
-    reason = f"param_type {param_type!r} has no effect; did you mean {near[0]}?"
-    return SysParamFault("param_type", reason, is_warning=True)
+    # A script's own type may resemble one, as `script` does `secret`.
+    is_misspelt = bool(difflib.get_close_matches(word, _PARAM_TYPES, n=1, cutoff=0.8))
+    known = f"did you mean {near[0]}?" if near else f"known: {', '.join(_PARAM_TYPES)}"
+    reason = f"param_type {param_type[:60]!r} has no effect; {known}"
+    return SysParamFault("param_type", reason, is_warning=True, is_tolerated=is_misspelt)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import Any, TypeAlias
 
-from framework.contract.business_dates import date_fault, day_fault
+from framework.contract.business_dates import WINDOW, date_fault, day_fault
 from framework.contract.visible import visible
 from orch_dagster.errors import RowError
 
@@ -123,9 +123,6 @@ PROCESS_CONTROL = Table(
     "The business dates that are open, by group",
 )
 
-WINDOW = ("start_dt", "end_dt")
-"""The columns of process_control that hold any day; its other dates lie within 1900 to 2200."""
-
 JOB_DEPENDENCY = Table(
     "job_dependency",
     (
@@ -233,7 +230,7 @@ def date_test_of(column: Column) -> Callable[[str], str | None] | None:
     """Return what says what is wrong with a date of a column, None for a column of no dates."""
     if column.kind is not Kind.DATE:
         return None
-    # An open window may begin at 0001-01-01 and end at 9999-12-31.
+    # An open window may begin at 0001-01-01 and end at 9999-12-31; other dates lie in 1900 to 2200.
     return day_fault if column.name in WINDOW else date_fault
 
 

@@ -14,6 +14,7 @@ from orch_dagster.control.sys_params import SettingCheck, check_value
 from orch_dagster.control.tables import (
     JOB_DEPENDENCY,
     JOB_MASTER,
+    PROCESS_CONTROL,
     SYS_PARAMS,
     TABLE_BY_NAME,
     Row,
@@ -23,9 +24,15 @@ from orch_dagster.control.tables import (
 from orch_dagster.errors import OrchError
 from orch_dagster.referenced_files import ReferencedFiles
 from orch_dagster.registry.changes import TableChange
-from orch_dagster.registry.jobs import Finding
+from orch_dagster.registry.finding import Finding
 from orch_dagster.registry.plan import Plan, plan_new_name, plan_removal, plan_rows
-from orch_dagster.registry.plan_findings import group_findings, plan_findings, setting_findings
+from orch_dagster.registry.plan_findings import (
+    environment_findings,
+    group_findings,
+    plan_findings,
+    setting_findings,
+    window_findings,
+)
 from orch_dagster.registry.row_files import (
     FileRow,
     Problem,
@@ -114,7 +121,9 @@ def plan_files(
         _located(each, rows_by_key)
         for each in (
             *plan_findings(plan, given, store, settings),
+            *window_findings(rows.get(PROCESS_CONTROL.name, ()), plan),
             *setting_findings(rows.get(SYS_PARAMS.name, ()), plan, check_setting),
+            *environment_findings(rows.get(SYS_PARAMS.name, ()), plan, settings.env),
         )
     ]
     return _checked(plan, problems, findings)

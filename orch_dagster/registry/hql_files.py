@@ -1,70 +1,101 @@
 """Find the jobs whose HQL file a run would refuse, without Spark.
 
-Such a job is not quarantined: its file may come later, and until then its runs say what is missing.
+Such a job is named when the location loads, and not quarantined: its file may come later, and until
+then its runs fail and say what is missing.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
 
+from framework.hql_text import relations
 from orch_dagster.control.records import JobMaster
-from orch_dagster.control.tables import JOB_MASTER
 from orch_dagster.files import first_file
 from orch_dagster.registry.context_params import ContextParamsError, parse_context_params
-from orch_dagster.registry.jobs import Finding, JobSpec
+from orch_dagster.registry.finding import Finding, context_finding
+from orch_dagster.registry.jobs import JobSpec
+
+# The script of jobs without Python of their own, which could register further views.
+_PLAIN_SCRIPT = "landing.py"
+_VIEW = re.compile(r"\brow(\d+)\b", re.IGNORECASE | re.ASCII)
 
 
 def hql_findings(specs: Iterable[JobSpec], hql_path: Sequence[Path]) -> Iterator[Finding]:
-    """Yield a finding for each job whose HQL file is missing, unreadable or blank."""
-    return _findings(((spec.job_id, spec.context.hql) for spec in specs), hql_path)
+    """Yield a finding for each job whose HQL file is missing, unreadable or blank, and for each
+    source that it reads and the job does not have.
+    """
+    # Of so many, as a job's children often share its file, and no more than a few texts are held.
+    read = lru_cache(maxsize=64)(_read)
+    folders = ", then ".join(map(str, hql_path))
+    for spec in specs:
+        if not spec.context.hql:
+            continue
+        hql, count = spec.context.hql, len(spec.context.sources)
+        text, fault = read(tuple(hql_path), hql)
+        if fault:
+            reason = f"hql: {hql} {fault}; it is looked for in ORCH_HQL_DIR={folders}"
+            yield context_finding(spec.job_id, reason)
+        for view, line in _views_without_source(text, count):
+            is_plain = PurePosixPath(spec.script_path).name == _PLAIN_SCRIPT
+            remedy = (
+                "name a table of that name with its database"
+                if is_plain
+                else (f"right only if {spec.script_path} makes that view")
+            )
+            reason = f"hql: {hql}:{line} reads {view}, and the job has {_counted(count)}; {remedy}"
+            yield context_finding(spec.job_id, reason, is_warning=not is_plain)
 
 
 def hql_findings_of_rows(
     masters: Iterable[JobMaster], hql_path: Sequence[Path]
 ) -> Iterator[Finding]:
     """Yield the same for rows of job_master; skip those whose context_params have faults."""
-    return _findings(((row.job_id, _hql_of(row)) for row in masters), hql_path)
+    return hql_findings((spec for row in masters if (spec := _spec(row))), hql_path)
 
 
-def _hql_of(row: JobMaster) -> str | None:
+def _spec(row: JobMaster) -> JobSpec | None:
+    name = row.job_name or ""
     try:
-        return parse_context_params(row.context_params, row.job_name or "").hql
+        context = parse_context_params(row.context_params, name)
     except ContextParamsError:
         return None
+    return JobSpec(row.job_id, name, context, row.script_path or "")
 
 
-def _findings(
-    jobs: Iterable[tuple[str, str | None]], hql_path: Sequence[Path]
-) -> Iterator[Finding]:
-    @cache
-    def fault(hql: str) -> str | None:
-        return _fault(hql_path, hql)
-
-    folders = ", then ".join(map(str, hql_path))
-    for job_id, hql in jobs:
-        if hql and (reason := fault(hql)):
-            yield Finding(
-                JOB_MASTER.name,
-                f"job_id={job_id}",
-                f"context_params: hql: {hql} {reason}; it is looked for in ORCH_HQL_DIR={folders}",
-                job_id,
-                place="context_params.hql",
-            )
-
-
-def _fault(hql_path: Sequence[Path], hql: str) -> str | None:
+def _read(hql_path: Sequence[Path], hql: str) -> tuple[str, str | None]:
+    """Return the text of a file, and what is wrong with it."""
     file = hql_path[0] / hql
     try:
         file = first_file(hql_path, hql) or file
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        return f"is not a file: {file}"
+        return "", f"is not a file: {file}"
     except UnicodeDecodeError as error:
-        return f"is not text in UTF-8 ({error.reason} at byte {error.start}): {file}"
+        return "", f"is not text in UTF-8 ({error.reason} at byte {error.start}): {file}"
     except OSError as error:
-        return f"can't be read ({error.strerror}): {file}"
+        return "", f"can't be read ({error.strerror}): {file}"
     except ValueError:
-        return "holds a NUL, which no name of a file has"
-    return None if text.strip() else f"holds no statement: {file}"
+        return "", "holds a NUL, which no name of a file has"
+    return text, None if text.strip() else f"holds no statement: {file}"
+
+
+def _views_without_source(text: str, count: int) -> Iterator[tuple[str, int]]:
+    """Yield each view rowN, with its line, that a text reads and no source becomes."""
+    # Nearly all texts read those that are there, and need no closer look.
+    if all(_is_source(number, count) for number in _VIEW.findall(text)):
+        return
+    for name, line in relations(text).items():
+        view = _VIEW.fullmatch(name)
+        if view and not _is_source(view[1], count):
+            yield name, line
+
+
+def _is_source(number: str, count: int) -> bool:
+    return len(number) < 6 and number == str(int(number)) and 0 < int(number) <= count
+
+
+def _counted(count: int) -> str:
+    return "one source, row1" if count == 1 else f"{count} sources, row1 to row{count}"

@@ -9,10 +9,11 @@ from __future__ import annotations
 import keyword
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from types import MappingProxyType
 
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import JobDependency, JobMaster
@@ -25,8 +26,11 @@ from orch_dagster.registry.context_params import (
     context_warnings,
     parse_context_params,
 )
+from orch_dagster.registry.dependencies import MAX_LEVELS, order_findings, valid_parents
+from orch_dagster.registry.finding import Finding, context_finding, job_finding
+from orch_dagster.registry.new_row_rules import rule_faults
 from orch_dagster.registry.sink_clashes import sink_clashes
-from orch_dagster.registry.some_of import MOST_NAMES, some_of, some_sorted
+from orch_dagster.registry.some_of import some_of
 
 # Dagster's own rule for names of jobs and ops (dagster._core.definitions.utils).
 _VALID_NAME = re.compile(r"[A-Za-z0-9_]+")
@@ -40,36 +44,9 @@ _RESERVED_NAMES = frozenset(
 MAX_NAME_CHARACTERS = 200
 _TOO_LONG = f"more than {MAX_NAME_CHARACTERS}: files and folders are named after it"
 
-# Dagster goes along a chain by recursion, in its servers and commands; Python's limit is 1,000.
-MAX_LEVELS = 500
-
 _ON_SOME_DATES = (
     "only on a date whose start_dt and end_dt in process_control make it so, which its run refuses"
 )
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A fault of a row.
-
-    Attributes:
-        table: The row's table.
-        key: The row's key, such as ``job_id=JOB_1001``.
-        reason: The fault and the remedy.
-        job_id: The job that the row is about.
-        is_warning: True if the job runs all the same.
-        place: The column, or the place in its JSON: context_params.sinks[0].path; '' for the row.
-    """
-
-    table: str
-    key: str
-    reason: str
-    job_id: str
-    is_warning: bool = False
-    place: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.table} ({self.key}): {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -171,6 +148,7 @@ def build_registry(
     check_script: ScriptCheck,
     data_root: str | None = None,
     set_aside: Sequence[Finding] = (),
+    own_folders: Mapping[str, str] = MappingProxyType({}),
 ) -> Registry:
     """Turn the two tables into a registry.
 
@@ -181,16 +159,16 @@ def build_registry(
         data_root: Where relative paths of context_params start; None if unknown.
         set_aside: Findings on rows that are not among these, as they can't be used. A job with
             such a row is quarantined: without one of its parents it would run too early.
+        own_folders: Where no job may land: what is kept there, by the folder's location.
     """
     findings = [*set_aside]
     specs = _valid_specs(masters, check_script, data_root, findings)
+    findings += _rule_findings(specs, data_root, own_folders)
     unusable = {each.job_id for each in set_aside if each.table in _TABLES_OF_JOBS} - {""}
-    parents = _valid_parents(specs, masters, dependencies, unusable, findings)
+    parents = valid_parents(specs, masters, dependencies, unusable, findings)
     ordered = graph.order(parents)
-    findings += _graph_findings(ordered, specs)
-    findings += _depth_findings(ordered)
-    findings += _level_warnings(ordered, dependencies)
-    findings += _root_warnings(parents, dependencies)
+    names = {job_id: spec.job_name for job_id, spec in specs.items()}
+    findings += order_findings(ordered, names, parents, dependencies)
     jobs: dict[str, JobSpec] = {}
     for job_id in ordered.ids:
         if ordered.levels[job_id] >= MAX_LEVELS:
@@ -237,15 +215,6 @@ def script_check(jobs_path: Sequence[Path], url_prefixes: Sequence[str]) -> Scri
     return check
 
 
-def _of_job(job_id: str, reason: str, place: str = "", *, is_warning: bool = False) -> Finding:
-    return Finding(JOB_MASTER.name, f"job_id={job_id}", reason, job_id, is_warning, place)
-
-
-def _of_context(job_id: str, fault: str, *, is_warning: bool = False) -> Finding:
-    place = f"context_params.{fault.partition(':')[0]}"
-    return _of_job(job_id, f"context_params: {fault}", place, is_warning=is_warning)
-
-
 def _valid_specs(
     masters: Sequence[JobMaster],
     check_script: ScriptCheck,
@@ -269,16 +238,16 @@ def _valid_specs(
             reasons.append(("script_path", "script_path is empty; give a file under jobs/"))
         elif problem := check_script(master.script_path):
             reasons.append(("script_path", problem))
-        findings += [_of_job(master.job_id, reason, place) for place, reason in reasons]
+        findings += [job_finding(master.job_id, reason, place) for place, reason in reasons]
         context = None
         try:
             context = parse_context_params(master.context_params, name, data_root)
             warnings = context_warnings(context, name, data_root)
         except ContextParamsError as error:
-            findings += [_of_context(master.job_id, fault) for fault in error.faults]
+            findings += [context_finding(master.job_id, fault) for fault in error.faults]
             warnings = error.warnings
         findings += [
-            _of_context(master.job_id, f"{fault}; {_ON_SOME_DATES}", is_warning=True)
+            context_finding(master.job_id, f"{fault}; {_ON_SOME_DATES}", is_warning=True)
             for fault in warnings
         ]
         if context is not None and not reasons:
@@ -286,6 +255,16 @@ def _valid_specs(
                 master.job_id, name, context, master.script_path or "", master.comments
             )
     return _without_sink_clashes(_without_group_clashes(specs, findings), data_root, findings)
+
+
+def _rule_findings(
+    specs: Mapping[str, JobSpec], data_root: str | None, own_folders: Mapping[str, str]
+) -> Iterator[Finding]:
+    for job_id, spec in specs.items():
+        for fault in rule_faults(spec.context, spec.job_name, data_root, own_folders):
+            yield context_finding(
+                job_id, fault.text, is_warning=True, is_tolerated=fault.is_refused
+            )
 
 
 def _name_faults(name: str) -> list[str]:
@@ -307,7 +286,7 @@ def _without_sink_clashes(
     """Drop jobs that would replace what other jobs land; both, as either's data may be gone."""
     clashing: set[str] = set()
     for job_id, number, reason in sink_clashes(specs, data_root):
-        findings.append(_of_context(job_id, f"sinks[{number}].path: {reason}"))
+        findings.append(context_finding(job_id, f"sinks[{number}].path: {reason}"))
         clashing.add(job_id)
     return {job_id: spec for job_id, spec in specs.items() if job_id not in clashing}
 
@@ -341,118 +320,5 @@ def _without_group_clashes(
         else:
             kept[job_id] = spec
             continue
-        findings.append(_of_job(job_id, reason))
+        findings.append(job_finding(job_id, reason))
     return kept
-
-
-def _valid_parents(
-    specs: Mapping[str, JobSpec],
-    masters: Sequence[JobMaster],
-    dependencies: Sequence[JobDependency],
-    unusable: Collection[str],
-    findings: list[Finding],
-) -> dict[str, set[str]]:
-    """Return the parents of each valid job; drop jobs whose parent is unknown or invalid."""
-    known = {job_id: JobMaster(job_id) for job_id in unusable}
-    known |= {master.job_id: master for master in masters}
-    parents: dict[str, set[str]] = {job_id: set() for job_id in specs}
-    faulty = {*unusable}
-    for row in dependencies:
-        if fault := _dependency_fault(row, known):
-            findings.append(_of_edge(row, fault))
-            faulty.add(row.dependent_job_id)
-        elif row.parent_job_id and row.dependent_job_id in parents:
-            parents[row.dependent_job_id].add(row.parent_job_id)
-    invalid = (set(known) - set(specs)) | faulty
-    for job_id, parent in _downstream(invalid, parents):
-        reason = f"waits for {parent}, which is quarantined; correct that job first"
-        findings.append(_of_job(job_id, reason))
-        invalid.add(job_id)
-    return {job_id: ids for job_id, ids in parents.items() if job_id not in invalid}
-
-
-def _downstream(invalid: set[str], parents: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
-    """Yield each job downstream of an invalid one, however far, with the parent it waits for."""
-    children: dict[str, list[str]] = defaultdict(list)
-    for job_id, parent_ids in parents.items():
-        for parent in parent_ids:
-            children[parent].append(job_id)
-    seen = set(invalid)
-    pending = sorted(invalid)
-    while pending:
-        parent = pending.pop()
-        for job_id in sorted(children[parent]):
-            if job_id not in seen:
-                seen.add(job_id)
-                pending.append(job_id)
-                yield job_id, parent
-
-
-def _of_edge(row: JobDependency, reason: str, *, is_warning: bool = False) -> Finding:
-    key = JOB_DEPENDENCY.key_text(row.to_row())
-    return Finding(JOB_DEPENDENCY.name, key, reason, row.dependent_job_id, is_warning)
-
-
-def _dependency_fault(row: JobDependency, known: Mapping[str, JobMaster]) -> str | None:
-    pairs = [("dependent", row.dependent_job_id, row.dependent_job_name)]
-    if row.parent_job_id:
-        pairs.append(("parent", row.parent_job_id, row.parent_job_name or ""))
-    for role, job_id, name in pairs:
-        if job_id not in known:
-            return f"{role}_job_id {job_id} is not in job_master"
-        if name and known[job_id].job_name not in (None, name):
-            return (
-                f"{role}_job_name is {name}, but job_master calls {job_id} {known[job_id].job_name}"
-            )
-    return None
-
-
-def _graph_findings(ordered: graph.Order, specs: Mapping[str, JobSpec]) -> Iterable[Finding]:
-    for cycle in ordered.cycles:
-        reason = f"a cycle: {_path(cycle)}; remove one of the rows"
-        for job_id in cycle:
-            key = f"dependent_job_id={job_id}, dependent_job_name={specs[job_id].job_name}"
-            yield Finding(JOB_DEPENDENCY.name, key, reason, job_id)
-    for job_id in ordered.behind:
-        yield _of_job(job_id, "waits for a cycle, so it can never run; break the cycle first")
-
-
-def _depth_findings(ordered: graph.Order) -> Iterable[Finding]:
-    for job_id, level in ordered.levels.items():
-        if level >= MAX_LEVELS:
-            yield _of_job(
-                job_id,
-                f"waits for a chain of {level:,} jobs, and Dagster can't build a job of a chain "
-                f"longer than {MAX_LEVELS}; take parents away",
-            )
-
-
-def _path(cycle: Sequence[str]) -> str:
-    """Spell a cycle out, or its beginning and its end if it is long."""
-    ids = [*cycle, cycle[0]]
-    if len(cycle) > MOST_NAMES:
-        left_out = len(cycle) - MOST_NAMES
-        ids = [*cycle[: MOST_NAMES // 2], f"… ({left_out:,} more) …", *ids[-MOST_NAMES // 2 - 1 :]]
-    return " waits for ".join(ids)
-
-
-def _level_warnings(
-    ordered: graph.Order, dependencies: Sequence[JobDependency]
-) -> Iterable[Finding]:
-    for row in dependencies:
-        level = ordered.levels.get(row.dependent_job_id)
-        if level is not None and row.dependency_level not in (None, level):
-            reason = f"dependency_level is {row.dependency_level}, but the graph gives {level}"
-            yield _of_edge(row, reason, is_warning=True)
-
-
-def _root_warnings(
-    parents: Mapping[str, set[str]], dependencies: Sequence[JobDependency]
-) -> Iterable[Finding]:
-    for row in dependencies:
-        if not row.parent_job_id and (waits_for := parents.get(row.dependent_job_id)):
-            reason = (
-                f"says that the job is a root, but other rows give it a parent, and it waits for "
-                f"{some_sorted(waits_for)}; remove this row or those"
-            )
-            yield _of_edge(row, reason, is_warning=True)

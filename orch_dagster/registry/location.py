@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from framework.contract.business_dates import FIRST_DATE
@@ -11,6 +11,7 @@ from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import SysParam
 from orch_dagster.errors import StoreError
+from orch_dagster.registry.hql_files import hql_findings
 from orch_dagster.registry.jobs import Registry, build_registry, script_check
 from orch_dagster.registry.snapshot import RegistryRows, load, read_rows, save
 from orch_dagster.settings import Settings
@@ -57,7 +58,10 @@ def load_location(settings: Settings) -> Location:
         script_check(settings.jobs_path, settings.script_url_prefixes),
         settings.base_dir,
         rows.set_aside,
+        settings.own_folders,
     )
+    of_files = hql_findings(registry.jobs.values(), settings.hql_path)
+    registry = replace(registry, findings=(*registry.findings, *of_files))
     return Location(
         settings=settings,
         registry=registry,

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
 
+from framework.contract.business_dates import window_fault
 from orch_dagster.control.records import (
     STARTED,
     ExecutionLog,
     JobDependency,
     JobMaster,
+    ProcessControl,
     SysParam,
     read_records,
 )
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import SettingCheck, system_fault
-from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, SYS_PARAMS, Row
+from orch_dagster.control.tables import (
+    JOB_DEPENDENCY,
+    JOB_MASTER,
+    PROCESS_CONTROL,
+    SYS_PARAMS,
+    Row,
+)
 from orch_dagster.registry.changes import Rows
+from orch_dagster.registry.finding import Finding
 from orch_dagster.registry.hql_files import hql_findings_of_rows
-from orch_dagster.registry.jobs import Finding, build_registry, script_check
+from orch_dagster.registry.jobs import build_registry, script_check
 from orch_dagster.registry.plan import Plan
 from orch_dagster.registry.prune import group_of, key_name_fault, key_names
 from orch_dagster.settings import Settings
@@ -35,6 +47,7 @@ def plan_findings(
             [JobDependency.from_row(row) for row in rows[JOB_DEPENDENCY.name]],
             check_script,
             settings.base_dir,
+            own_folders=settings.own_folders,
         ).findings
 
     before = set(findings(plan.before))
@@ -43,7 +56,14 @@ def plan_findings(
     return [
         *plan.refusals,
         *_unfinished(plan, store),
-        *(each for each in findings(plan.after) if each.job_id in given or each not in before),
+        *(
+            # What a stored row may have is refused in one that is given.
+            replace(each, is_warning=each.is_warning and not each.is_tolerated)
+            if each.job_id in given
+            else each
+            for each in findings(plan.after)
+            if each.job_id in given or each not in before
+        ),
         *hql_findings_of_rows(of_files, settings.hql_path),
     ]
 
@@ -82,6 +102,41 @@ def group_findings(plan: Plan) -> Iterator[Finding]:
             yield Finding(JOB_MASTER.name, f"job_id={job_id}", reason, job_id)
 
 
+def window_findings(given: Sequence[Row], plan: Plan) -> Iterator[Finding]:
+    """Yield a finding for each given row of process_control whose window is upside down."""
+    keys = {PROCESS_CONTROL.key_text(row) for row in given}
+    for row in plan.after[PROCESS_CONTROL.name]:
+        if (key := PROCESS_CONTROL.key_text(row)) in keys:
+            record = ProcessControl.from_row(row)
+            if fault := window_fault(record.start_dt, record.end_dt):
+                yield Finding(PROCESS_CONTROL.name, key, fault, "", place="start_dt")
+
+
+def environment_findings(given: Sequence[Row], plan: Plan, environment: str) -> Iterator[Finding]:
+    """Yield a warning for each environment that the given sys_params bring, and is not ours.
+
+    Files may hold the rows of several environments, so none is refused; one that the store knows
+    is not named again.
+    """
+    known = {str(row["environment"]) for row in plan.before[SYS_PARAMS.name]} | {environment}
+    counts = Counter(str(row["environment"]) for row in given)
+    first = {str(row["environment"]): row for row in reversed(given)}
+    for name in sorted(counts.keys() - known):
+        near = get_close_matches(name.strip().upper(), [each.upper() for each in known], n=1)
+        meant = [each for each in sorted(known) if [each.upper()] == near]
+        more = counts[name] - 1
+        rows = f", as in {more} more row{'s' if more > 1 else ''}" if more else ""
+        yield Finding(
+            SYS_PARAMS.name,
+            SYS_PARAMS.key_text(first[name]),
+            f"environment {name!r} is new{rows}: without effect here, where ORCH_ENV is "
+            f"{environment}" + (f"; did you mean {meant[0]}?" if meant else ""),
+            "",
+            is_warning=True,
+            place="environment",
+        )
+
+
 def setting_findings(given: Sequence[Row], plan: Plan, check: SettingCheck) -> Iterator[Finding]:
     """Yield the findings on the given sys_params once written."""
     keys = {SYS_PARAMS.key_text(row) for row in given}
@@ -91,9 +146,8 @@ def setting_findings(given: Sequence[Row], plan: Plan, check: SettingCheck) -> I
         if (key := SYS_PARAMS.key_text(row)) in keys:
             fault = system_fault(SysParam.from_row(row), check)
             if fault:
-                yield Finding(
-                    SYS_PARAMS.name, key, fault.reason, "", fault.is_warning, fault.column
-                )
+                is_warning = fault.is_warning and not fault.is_tolerated
+                yield Finding(SYS_PARAMS.name, key, fault.reason, "", is_warning, fault.column)
             if reason := key_name_fault(row, names):
                 is_warning = row["key_name"] not in old_names
                 yield Finding(SYS_PARAMS.name, key, reason, "", is_warning, "key_name")

@@ -93,7 +93,7 @@ def save(rows: RegistryRows, path: Path) -> None:
         "job_master": [row.to_row() for row in rows.masters],
         "job_dependency": [row.to_row() for row in rows.dependencies],
         "sys_params": [row.to_row() for row in rows.schedule_params],
-        "set_aside": [asdict(finding) for finding in rows.set_aside],
+        "set_aside": [_stored_finding(finding) for finding in rows.set_aside],
     }
     write_atomically(path, json.dumps(document, ensure_ascii=False))
 
@@ -144,6 +144,11 @@ def _time(value: object) -> datetime:
     if time.tzinfo is None:
         raise ValueError(f"{value} has no time zone")
     return time
+
+
+def _stored_finding(finding: Finding) -> Mapping[str, Any]:
+    """Return the fields that every version reads; nobody is tolerant of a row that is set aside."""
+    return {name: value for name, value in asdict(finding).items() if name != "is_tolerated"}
 
 
 def _finding(row: Mapping[str, Any]) -> Finding:

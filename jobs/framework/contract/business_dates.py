@@ -9,6 +9,9 @@ from functools import lru_cache
 FIRST_DATE = date(1900, 1, 1)
 LAST_DATE = date(2200, 12, 31)
 
+WINDOW = ("start_dt", "end_dt")
+"""The first and the last day of a date's window, as columns, placeholders and variables."""
+
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -35,6 +38,19 @@ def date_fault(text: str) -> str | None:
     if not FIRST_DATE <= day <= LAST_DATE:
         return f"lies outside {FIRST_DATE} to {LAST_DATE}"
     return None
+
+
+def window_fault(start_dt: date | str | None, end_dt: date | str | None) -> str | None:
+    """Return what is wrong with a window as a whole, None if nothing is or an end is open.
+
+    >>> window_fault("2024-05-16", date(2024, 5, 15))
+    'start_dt 2024-05-16 is after end_dt 2024-05-15'
+    """
+    # The day of a time counts, and ISO dates are ordered as texts.
+    start, end = (str(each)[:10] if each else "" for each in (start_dt, end_dt))
+    if not start or not end or day_fault(start) or day_fault(end) or start <= end:
+        return None
+    return f"start_dt {start} is after end_dt {end}"
 
 
 def _day(text: str) -> date | None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot.tokens import TokenType
 
-from framework.hql_text import split, unset
+from framework.hql_text import relations, split, unset
 
 CASES = [
     ("SELECT 1", [("SELECT 1", 1)]),
@@ -89,3 +89,34 @@ def test_set_makes_a_variable_known_afterwards_only() -> None:
 
 def test_the_jvms_variables_are_left_to_the_caller() -> None:
     assert names("SELECT '${env:HOME}${system:user.dir}'", set()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("SELECT * FROM row4", "row4"),
+        ("SELECT * FROM row1 a, `ROW4` AS b JOIN row5 USING (x), row6", "row1 row4 row5 row6"),
+        ("FROM row7 INSERT INTO t SELECT row4, row5", "row7"),
+        ("SELECT row4.x FROM row1 row4", "row1"),
+        ("SELECT extract(DAY FROM row4), trim(BOTH FROM row5) FROM row1", "row1"),
+        ("SELECT a IS DISTINCT FROM row4 FROM row2", "row2"),
+        ("WITH a AS (SELECT * FROM row1), row4 AS (SELECT 1) SELECT * FROM row4", "row1"),
+        ("WITH row4(x) AS (SELECT 1) SELECT * FROM row4", ""),
+        ("CREATE TEMP VIEW row4 AS SELECT * FROM row1; SELECT * FROM row4", "row1"),
+        ("CACHE TABLE row4 AS SELECT 1; SELECT * FROM row4", ""),
+        ("CREATE TABLE IF NOT EXISTS row4 AS SELECT 1; SELECT * FROM row4", ""),
+        ("SELECT * FROM db.row4 JOIN row5.t -- FROM row6\n/* FROM row7 */", ""),
+        ("SELECT 'FROM row4', \"FROM row5\" FROM row1", "row1"),
+        ("SELECT * FROM row4${x}", ""),
+        ("SET q=SELECT * FROM row4; ${q}", ""),
+        ("SELECT * FROM row1 LATERAL VIEW explode(x) row4 AS a, row5", "row1"),
+        ("SELECT * FROM row1 ORDER BY a, row4 LIMIT 1", "row1"),
+    ],
+)
+def test_relations_are_those_that_are_certainly_read(text: str, names: str) -> None:
+    assert " ".join(relations(text)) == names
+
+
+def test_a_relation_has_the_line_of_its_first_use() -> None:
+    text = "-- row4\nSELECT *\nFROM row1\nJOIN row4 JOIN row4"
+    assert relations(text) == {"row1": 3, "row4": 4}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,3 +115,31 @@ def test_a_landing_needs_both_ends() -> None:
 def test_a_missing_hql_file_is_found_here() -> None:
     with pytest.raises(HqlError, match="no such file"):
         plan(hql="none.hql")
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "is_refused"),
+    [
+        ("SELECT * FROM row1 WHERE d > '${hivevar:start_dt}'", "in/x.csv", True),
+        ("SELECT * FROM row1", "in/{end_dt:%Y}.csv", True),
+        ("SELECT * FROM row1 -- ${hivevar:start_dt}", "in/{biz_dt}.csv", False),
+    ],
+)
+def test_a_window_upside_down_is_refused_if_the_job_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, path: str, is_refused: bool
+) -> None:
+    """It selects nothing: with allow_empty the date would be replaced by nothing."""
+    monkeypatch.setenv("JOB_SQL_DIR", str(tmp_path))
+    (tmp_path / "x.hql").write_text(text, encoding="utf-8")
+    given = document(hql="x.hql", sources=[{"format": "csv", "path": path}])
+    (row,) = given["process_control"]
+    row |= {"start_dt": "2024-05-16", "end_dt": "2024-05-14T23:59:59Z"}
+    params = parse_params(given, "p.json")
+    if not is_refused:
+        assert plan_landing(params, params.biz_dt, "/d").variables["start_dt"] == "2024-05-16"
+        return
+    with pytest.raises(ParamsError) as refused:
+        plan_landing(params, params.biz_dt, "/d")
+    assert list(refused.value.problems) == [
+        "2024-05-15: start_dt 2024-05-16 is after end_dt 2024-05-14",
+    ]

@@ -364,14 +364,26 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("given", "meant"), [("System", "system"), ("sytem", "system"), (" Secret", "secret")]
     )
-    def test_a_param_type_that_is_misspelled_is_applied_with_a_warning(
-        self, desk: Desk, store: ControlStore, settings: Settings, given: str, meant: str
+    def test_a_param_type_that_is_misspelled_is_refused(
+        self, desk: Desk, given: str, meant: str
     ) -> None:
-        file = desk.file({"sys_params": [{**setting("retry.max", "3"), "param_type": given}]})
-        (warning,) = apply_files([file], store, settings).warnings
-        assert str(warning).endswith(
+        (problem,) = desk.problems(
+            {"sys_params": [{**setting("retry.max", "3"), "param_type": given}]}
+        )
+        assert problem.endswith(
             f"key_name=*): param_type {given!r} has no effect; did you mean {meant}?"
         )
+
+    @pytest.mark.parametrize(
+        ("given", "hint"),
+        [("script", "did you mean secret?"), ("x", "known: spark, system, secret")],
+    )
+    def test_a_param_type_that_a_script_may_read_is_a_warning(
+        self, desk: Desk, store: ControlStore, settings: Settings, given: str, hint: str
+    ) -> None:
+        file = desk.file({"sys_params": [{**setting("a.b", "3"), "param_type": given}]})
+        (warning,) = apply_files([file], store, settings).warnings
+        assert str(warning).endswith(f"param_type {given!r} has no effect; {hint}")
 
     def test_a_row_is_judged_with_the_columns_that_are_there(
         self, desk: Desk, store: ControlStore

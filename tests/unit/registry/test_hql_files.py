@@ -10,6 +10,7 @@ from orch_dagster.cli.doctor import examine
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER
 from orch_dagster.registry.apply import ApplyError, apply_files
+from orch_dagster.registry.location import load_location
 from orch_dagster.sample.rows import CONTEXT_PARAMS
 from orch_dagster.settings import Settings, load_settings
 
@@ -93,7 +94,10 @@ def test_a_file_that_ships_with_the_package_is_found(
 ) -> None:
     shipped = str(CONTEXT_PARAMS["hql"])
     file = home / "rows.yaml"
-    file.write_text(ROWS.replace("folder/t.hql", shipped), encoding="utf-8")
+    # It reads two sources.
+    second = "[{format: csv, path: in/u.csv}, "
+    rows = ROWS.replace("folder/t.hql", shipped).replace("sources: [", f"sources: {second}")
+    file.write_text(rows, encoding="utf-8")
     apply_files([file], store, here)
     assert len(store.read(JOB_MASTER)) == 1
 
@@ -103,3 +107,53 @@ def test_a_name_with_a_nul_is_refused(home: Path, store: ControlStore, here: Set
     file.write_text(ROWS.replace("folder/t.hql", '"a\\0b"'), encoding="utf-8")
     with pytest.raises(ApplyError, match="holds a NUL, which no name of a file has"):
         apply_files([file], store, here)
+
+
+def test_a_job_whose_file_is_missing_is_named_at_load_and_the_others_load(
+    home: Path, hql_dir: Path, store: ControlStore, here: Settings
+) -> None:
+    """It is not quarantined: its file may come later, and its run says what is missing."""
+    file = hql_dir / "folder" / "t.hql"
+    file.write_text("SELECT * FROM row1", encoding="utf-8")
+    applied(home, store, here)
+    assert load_location(here).registry.findings == ()
+    file.write_bytes(b"SELECT '\xe9'")
+    registry = load_location(here).registry
+    (finding,) = registry.findings
+    assert "folder/t.hql is not text in UTF-8" in str(finding)
+    assert not finding.is_warning
+    assert list(registry.jobs) == ["etl_lnd_a_b_t"]
+
+
+@pytest.mark.parametrize(
+    ("view", "line"), [("row4", 3), ("ROW2", 3), ("row0", 3), ("`row01`", 3), ("row1, row99", 3)]
+)
+def test_a_view_that_no_source_becomes_is_refused_with_its_line(
+    home: Path, hql_dir: Path, store: ControlStore, here: Settings, view: str, line: int
+) -> None:
+    file = hql_dir / "folder" / "t.hql"
+    file.write_text(f"-- row7\nSELECT *\nFROM {view}", encoding="utf-8")
+    with pytest.raises(ApplyError) as caught:
+        applied(home, store, here)
+    (problem,) = caught.value.problems
+    name = view.rpartition(" ")[2].strip("`").lower()
+    assert problem.line == 6
+    assert problem.text == (
+        f"job_master (job_id=J1): context_params: hql: folder/t.hql:{line} reads {name}, and the "
+        "job has one source, row1; name a table of that name with its database"
+    )
+
+
+def test_a_script_of_its_own_may_make_the_view(
+    home: Path, hql_dir: Path, store: ControlStore, here: Settings
+) -> None:
+    (hql_dir / "folder" / "t.hql").write_text("SELECT * FROM row2", encoding="utf-8")
+    (home / "jobs").mkdir()
+    (home / "jobs" / "own.py").write_text("", encoding="utf-8")
+    file = home / "rows.yaml"
+    file.write_text(ROWS.replace("landing.py", "own.py"), encoding="utf-8")
+    settings = here.model_copy(update={"jobs_dir": home / "jobs"})
+    (warning,) = apply_files([file], store, settings).warnings
+    assert str(warning).endswith(
+        "row2, and the job has one source, row1; right only if own.py makes that view"
+    )

@@ -1,0 +1,86 @@
+"""Rules for rows that are written anew. A stored row that breaks one runs on, with a warning.
+
+What such a row lands was landed before: its job must not stop with a new version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from framework.contract.paths import is_absolute, is_within, normal, resolve
+from framework.contract.places import sample_targets
+from framework.contract.spark_options import unknown_options
+from orch_dagster.registry.context_params import ContextParams, base_of
+
+
+@dataclass(frozen=True)
+class RuleFault:
+    """A fault of context_params.
+
+    Attributes:
+        text: The fault with its place: `sinks[0].path: …`.
+        is_refused: Whether `orch apply` refuses it; else it may be right, and is only named.
+    """
+
+    text: str
+    is_refused: bool
+
+
+def rule_faults(
+    context: ContextParams,
+    job_name: str,
+    data_root: str | None,
+    own_folders: Mapping[str, str],
+) -> Iterator[RuleFault]:
+    """Yield what `orch apply` says of context_params that a run takes.
+
+    Args:
+        context: The context_params, without other faults.
+        job_name: The job's name.
+        data_root: Where relative paths start; None if unknown.
+        own_folders: Where no job may land: what is kept there, by the folder's location.
+    """
+    yield from _option_faults(context)
+    yield from _folder_faults(context, job_name, base_of(data_root), own_folders)
+
+
+def _option_faults(context: ContextParams) -> Iterator[RuleFault]:
+    for key, parts in (("sources", context.sources), ("sinks", context.sinks)):
+        for number, part in enumerate(parts):
+            for option in unknown_options(part.format, part.options):
+                text = f"{key}[{number}].options.{option.name}: {option}"
+                yield RuleFault(text, option.is_misspelled)
+
+
+def _folder_faults(
+    context: ContextParams, job_name: str, base: str, own_folders: Mapping[str, str]
+) -> Iterator[RuleFault]:
+    for where, path, location in _written(context, job_name, base):
+        # A folder that holds the data root too is not for these files alone.
+        what = (
+            kept
+            for folder, kept in own_folders.items()
+            if _meet(location, folder) and not is_within(base, folder)
+        )
+        if what := next(what, None):
+            yield RuleFault(f"{where}: {path!r} lies among {what}; choose another folder", True)
+        elif ".." in path.split("/") and not is_absolute(path) and not is_within(location, base):
+            yield RuleFault(
+                f"{where}: {path!r} leads out of the data root {base}; if that is meant, write "
+                f"{resolve(base, path)!r}",
+                True,
+            )
+
+
+def _written(context: ContextParams, job_name: str, base: str) -> Iterator[tuple[str, str, str]]:
+    """Yield each folder that a job writes to: its place in the JSON, its path, its location."""
+    for number, target in sample_targets(context.sinks, job_name, base):
+        yield f"sinks[{number}].path", context.sinks[number].path, target
+    for number, source in enumerate(context.sources):
+        if source.bad_records and (path := source.bad_records.path):
+            yield f"sources[{number}].bad_records.path", path, normal(resolve(base, path))
+
+
+def _meet(one: str, other: str) -> bool:
+    return is_within(one, other) or is_within(other, one)
