@@ -22,15 +22,23 @@ from dagster import JobDefinition, RepositoryDefinition
 from orch_dagster.defs.dagster_internals.server_stop import cancel_runs_with_their_server
 from orch_dagster.defs.dagster_internals.sqlite_locks import wait_for_sqlite_locks
 from orch_dagster.defs.repository import ControlTables
-from orch_dagster.registry.location import load_location
+from orch_dagster.home import load_env_file
+from orch_dagster.registry.location import Location, load_location
 from orch_dagster.settings import load_settings
 
 cancel_runs_with_their_server()
 wait_for_sqlite_locks()
 
+
+def _location() -> Location:
+    # Dagster's commands read the .env of their working folder only, and no folder's above it.
+    load_env_file()
+    return load_location(load_settings())
+
+
 defs = RepositoryDefinition(
     "orch_dagster",
-    repository_data=ControlTables(lambda: load_location(load_settings())),
+    repository_data=ControlTables(_location),
     description="One landing job for each row of job_master.",
 )
 

@@ -19,6 +19,7 @@ from framework.contract.secret_names import KEY_PATTERNS
 from framework.contract.system_settings import is_time_zone
 from orch_dagster.errors import SettingsError
 from orch_dagster.files import STATE_DIR, first_file
+from orch_dagster.home import HOME, INSTANCE, find_home
 from orch_dagster.referenced_files import ReferencedFiles
 from orch_dagster.shipped import SHIPPED
 
@@ -40,7 +41,8 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         REPOSITORY,
-        description="The folder of .orch/, params/ and logs/; if unset, the repository",
+        description="The folder of .orch/, params/ and logs/; if unset, the project of the working "
+        "folder: the nearest one going up, made by `orch new` or `orch init`; else the clone",
     )
     data_root: str = Field(
         "",
@@ -265,7 +267,7 @@ class Settings(BaseSettings):
     @property
     def dagster_home(self) -> Path:
         """Return the folder of the Dagster instance that every orch command uses."""
-        return self.state_dir / "dagster"
+        return self.home / INSTANCE
 
     @property
     def params_dir(self) -> Path:
@@ -322,10 +324,19 @@ def load_settings() -> Settings:
     """Load the settings of this process's environment.
 
     Raises:
-        SettingsError: If values can't be used; names each with its variable.
+        SettingsError: If values can't be used; names each with its variable. If there is no home.
     """
+    found: dict[str, Path] = {}
+    if not os.environ.get(HOME):
+        home = find_home()
+        if home is None:
+            raise SettingsError(
+                f"{Path.cwd()} is not in a project: make one by `orch new FOLDER` and work there, "
+                f"or set {HOME} to its folder"
+            )
+        found["home"] = home
     try:
-        return Settings()  # pyright: ignore[reportCallIssue]
+        return Settings(**found)  # pyright: ignore[reportCallIssue, reportArgumentType]
     except ValidationError as error:
         bad = [
             f"{_variable(item['loc'])}: {item['msg']} (got {item['input']!r})"

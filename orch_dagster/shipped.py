@@ -1,6 +1,6 @@
 """The folder of what ships with the package: jobs/, hql/, dagster.yaml and the compose file.
 
-In a wheel it is a folder of the package, which the build fills; in a clone it is the clone.
+In a wheel it is a folder of the package, which setup.py fills; in a clone it is the clone.
 """
 
 from __future__ import annotations

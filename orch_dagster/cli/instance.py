@@ -22,7 +22,8 @@ def opened_instance(settings: Settings) -> Generator[DagsterInstance]:
     from orch_dagster.defs.dagster_internals.sqlite_locks import wait_for_sqlite_locks
 
     wait_for_sqlite_locks()
-    os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home))
+    if not os.environ.get("DAGSTER_HOME"):
+        os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     make_private(settings.dagster_home)
     with dg.DagsterInstance.get() as instance:
         yield instance

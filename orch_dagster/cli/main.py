@@ -15,7 +15,13 @@ from orch_dagster.errors import OrchError
 _WIDEST_HELP = 120
 
 # Modules of commands import the stores, so --help has the sentences from here; a test holds them.
+_NEW = "new"
 _COMMANDS = {
+    _NEW: LazyCommand(
+        "new",
+        "new",
+        "Make a project in FOLDER: folders for jobs, HQL, rows and tests, and its control store.",
+    ),
     "init": LazyCommand(
         "setup",
         "init",
@@ -152,8 +158,14 @@ def _fail(text: str, exit_code: int = 1) -> None:
 )
 @click.option("--trace", is_flag=True, help="Show the Python trace of an error.")
 @click.version_option(package_name="orch_dagster")
-def main(trace: bool) -> None:  # noqa: ARG001 - _Group reads it
+@click.pass_context
+def main(ctx: click.Context, trace: bool) -> None:  # noqa: ARG001 - _Group reads it
     """Run landing jobs from control tables, with Dagster on Spark."""
     from orch_dagster.toolchain.dagster_version import check_dagster_version
 
     check_dagster_version()
+    if ctx.invoked_subcommand != _NEW:
+        # A new project takes nothing from the project that it is made in.
+        from orch_dagster.home import load_env_file
+
+        load_env_file()

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from orch_dagster.cli.asked_dates import AskedDates, dates_options, group_words, known_group
+from orch_dagster.cli.env_file import write_env_file
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import say
 from orch_dagster.cli.shown_dates import show_open_dates
@@ -19,9 +20,11 @@ from orch_dagster.control.tables import PROCESS_CONTROL, TABLE_BY_NAME
 from orch_dagster.files import write_atomically
 from orch_dagster.sample import rows as sample_rows
 from orch_dagster.sample.sources import extract_writer
-from orch_dagster.settings import REPOSITORY, Settings, load_settings
+from orch_dagster.settings import Settings, load_settings
+from orch_dagster.shipped import SHIPPED
 from orch_dagster.toolchain.folder_check import check_folders
 
+_CONFIG = "dagster.yaml"
 # The sample's contracts run for decades before and after a date.
 _FIRST_EXTRACT, _LAST_EXTRACT = date(1970, 1, 1), date(2099, 12, 31)
 
@@ -65,22 +68,16 @@ def set_up(settings: Settings, *, with_sample: bool) -> None:
 
 def _set_up_dagster(settings: Settings) -> None:
     """Create Dagster's instance under ORCH_HOME, and the .env that names it to Dagster."""
-    config = settings.dagster_home / "dagster.yaml"
+    config, own = settings.dagster_home / _CONFIG, settings.home / _CONFIG
+    text = (own if own.is_file() else SHIPPED / _CONFIG).read_text(encoding="utf-8")
     if not config.is_file():
-        write_atomically(config, (REPOSITORY / "dagster.yaml").read_text(encoding="utf-8"))
+        write_atomically(config, text)
+    elif own.is_file() and text != config.read_text(encoding="utf-8"):
+        say(f"Dagster reads {config}, which differs from {own}: delete it to have it copied again")
     with opened_instance(settings):
         # Opening creates Dagster's tables, which concurrent first runs would fail to create.
         pass
-    lines = [f"DAGSTER_HOME=${{DAGSTER_HOME:-{settings.dagster_home.as_posix()}}}"]
-    if settings.home != REPOSITORY:
-        lines.append(f"ORCH_HOME=${{ORCH_HOME:-{settings.home.as_posix()}}}")
-    env = settings.home / ".env"
-    existing = env.read_text(encoding="utf-8").splitlines() if env.is_file() else []
-    names = {line.partition("=")[0] for line in existing}
-    missing = [line for line in lines if line.partition("=")[0] not in names]
-    if missing:
-        write_atomically(env, "\n".join([*existing, *missing]) + "\n")
-    say(f"Dagster instance {settings.dagster_home}, named in {env}")
+    write_env_file(settings)
 
 
 @click.command()

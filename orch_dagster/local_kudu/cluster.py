@@ -28,10 +28,10 @@ from orch_dagster.local_kudu.ports import (
 )
 from orch_dagster.local_kudu.readiness import tail, why_not_ready
 from orch_dagster.local_kudu.state import Daemon, State, read_state, write_state
-from orch_dagster.settings import REPOSITORY
+from orch_dagster.shipped import SHIPPED
 from orch_dagster.toolchain.jars import KUDU_BINARY, fetch_artifact, jars_dir
 
-COMPOSE_FILE = REPOSITORY / "docs" / "kudu" / "compose.yaml"
+COMPOSE_FILE = SHIPPED / "docs" / "kudu" / "compose.yaml"
 
 _START_TIMEOUT_S = 60.0
 _LOCK_TIMEOUT_S = 60.0

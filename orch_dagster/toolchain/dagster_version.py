@@ -8,6 +8,9 @@ from packaging.requirements import Requirement
 
 from orch_dagster.toolchain.errors import DagsterVersionError
 
+# Only the command dg is in it, and it demands its own version of Dagster.
+_NOT_IMPORTED = ("dagster-dg-cli",)
+
 
 def check_dagster_version() -> None:
     """Compare the installed packages of Dagster with the range that this package declares.
@@ -32,7 +35,7 @@ def check_dagster_version() -> None:
 
 
 def wanted_packages() -> list[Requirement]:
-    """Return the packages of Dagster that this package declares, each with its range."""
+    """Return the packages of Dagster that this package imports, each with its declared range."""
     try:
         declared = metadata.requires("orch_dagster") or []
     except metadata.PackageNotFoundError:
@@ -42,7 +45,9 @@ def wanted_packages() -> list[Requirement]:
     return [
         requirement
         for requirement in requirements
-        if requirement.name.startswith("dagster") and requirement.marker is None
+        if requirement.name.startswith("dagster")
+        and requirement.name not in _NOT_IMPORTED
+        and requirement.marker is None
     ]
 
 

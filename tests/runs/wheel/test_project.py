@@ -1,0 +1,85 @@
+"""A project made by the wheel alone: the commands of its README, of the guide's, and of Dagster."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from orch_dagster.settings import REPOSITORY
+from orch_dagster.shipped import SHIPPED
+from tests.commands import commands_of
+from tests.homes import Home
+from tests.wheel_project import built_wheel, installed, project_in
+
+README = REPOSITORY / "README.md"
+JOB = "etl_lnd_gels_fpms_t_contract_master"
+PARTITION = "2024-05-15"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def project(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    folder = tmp_path_factory.mktemp("user")
+    return project_in(folder / "my landing", installed(wheel, folder / "env"))
+
+
+def test_the_wheel_holds_what_a_clone_has_beside_the_package(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    folder = "orch_dagster/shipped_files"
+    for pattern in ("jobs/**/*.py", "hql/*.hql", "examples/chain/*", "examples/testing/*.py"):
+        files = [path.relative_to(SHIPPED).as_posix() for path in SHIPPED.glob(pattern)]
+        assert files
+        assert {f"{folder}/{file}" for file in files} <= names
+    for file in ("dagster.yaml", "workspace.yaml", "docs/kudu/compose.yaml"):
+        assert f"{folder}/{file}" in names
+    assert "framework/contract/__init__.py" in names
+    templates = (REPOSITORY / "orch_dagster" / "project" / "files").rglob("*.tmpl")
+    assert {path.relative_to(REPOSITORY).as_posix() for path in templates} <= names
+    assert not [name for name in names if name.startswith(("tests/", "bench/", "tools/"))]
+
+
+@pytest.mark.spark
+def test_demo_then_the_readme(project: Home) -> None:
+    shown = project.orch("demo").stdout
+    assert "Completed" in shown
+    assert str(REPOSITORY) not in shown
+    for command in commands_of(README, after="## How to"):
+        project.line(command)
+    rows = project.json("log")
+    assert [row["status"] for row in rows] == ["Completed"] * 6
+
+
+@pytest.mark.spark
+def test_the_projects_own_job_and_its_test(project: Home) -> None:
+    project.orch("apply", "registry/shop.yaml")
+    project.orch("run", "etl_lnd_shop_web_t_order", "--biz-dt", PARTITION)
+    assert "1 passed" in project.line("pytest -q").stdout
+    assert "4 passed" in project.line("pytest -q examples/testing").stdout
+
+
+@pytest.mark.spark
+def test_commands_of_dg_without_an_option(project: Home) -> None:
+    project.orch("init", "--sample")
+    assert "All definitions loaded successfully" in project.line("dg check defs").stdout
+    listed = json.loads(project.line("dg list defs --json").stdout)
+    assert f"gels/fpms/{JOB}" in [asset["asset_key"] for asset in listed["assets"]]
+    before = len(project.json("log"))
+    project.line(f"dg launch --job {JOB} --partition {PARTITION}")
+    rows = project.json("log")
+    assert len(rows) == before + 1
+    assert rows[0]["status"] == "Completed"
+
+
+def test_outside_of_a_project_the_error_says_what_to_do(project: Home) -> None:
+    outside = Home(project.folder.parent, project.environ)
+    done = outside.orch("jobs", check=False)
+    assert done.returncode == 1
+    assert "is not in a project: make one by `orch new FOLDER`" in done.stderr
