@@ -122,6 +122,8 @@ class JobParams:
     hql: str | None
     allow_empty: bool
     timeout_minutes: float | None
+    business_keys: tuple[str, ...] | None
+    compare_cols: tuple[str, ...] | None
     windows: tuple[Window, ...]
     system: Mapping[str, str]
     file: str
@@ -130,6 +132,19 @@ class JobParams:
     def window(self, biz_dt: date) -> Window | None:
         """Return the process_control row of a date, or None if the file has none."""
         return next((each for each in self.windows if each.biz_dt == biz_dt), None)
+
+    def key_columns(self, biz_dt: date) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return business_keys and compare_cols of a date: the job's own, else those of its row."""
+        window = self.window(biz_dt)
+        row = window.row if window else {}
+        keys, compared = (
+            _names(row.get(column)) if own is None else own
+            for column, own in (
+                ("business_keys", self.business_keys),
+                ("compare_cols", self.compare_cols),
+            )
+        )
+        return keys, compared
 
     @property
     def checks_are_blocking(self) -> bool:
@@ -155,3 +170,8 @@ class JobParams:
     def drift_is_refused(self) -> bool:
         """Return whether a date with other columns than the last landing is not published."""
         return self.system.get(SCHEMA_DRIFT.key) == "refuse"
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    """Return the names of a comma list."""
+    return tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))

@@ -72,6 +72,8 @@ def parse_params(document: Any, file: str) -> JobParams:
         hql=context.hql,
         allow_empty=context.allow_empty,
         timeout_minutes=context.timeout_minutes,
+        business_keys=context.business_keys,
+        compare_cols=context.compare_cols,
         windows=windows,
         system=_system(root),
         file=file,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from framework.contract.messages import CheckResult
+from framework.contract.visible import visible
 from orch_dagster.defs.translator import asset_key
 from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.registry.keyed_jobs import has_business_keys
 from orch_dagster.registry.location import Location
 
 # The names that jobs/framework reports.
 _CHECKS = {
-    "key_unique": "No two rows have the same business_keys of process_control.",
+    "key_unique": "No two rows have the same business_keys.",
     "key_not_null": "No row has a null in its business_keys.",
     "changes": "Rows inserted, updated, deleted and unchanged since the previous business date.",
 }
@@ -23,10 +25,10 @@ _CHECKS = {
 def check_specs(spec: JobSpec, location: Location) -> Mapping[str, dg.AssetCheckSpec]:
     """Return the checks of a job's asset, by the output of its op.
 
-    A job without sinks, or of a group without business_keys, has no checks: each declared check
-    slows every load of the location.
+    A job whose result has no business keys has none: nothing would ever evaluate them, and each
+    declared check slows every load of the location.
     """
-    if not spec.has_sinks or spec.group not in location.keyed_groups:
+    if not has_business_keys(spec, location.keyed_groups, location.settings.hql_path):
         return {}
     key = asset_key(spec)
     return {
@@ -36,62 +38,42 @@ def check_specs(spec: JobSpec, location: Location) -> Mapping[str, dg.AssetCheck
 
 
 def check_results(
-    declared: Mapping[str, dg.AssetCheckSpec], reported: Mapping[str, Sequence[CheckResult]]
-) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-    """Yield a result for each computed check, and a bare output for every other one.
+    declared: Mapping[str, dg.AssetCheckSpec],
+    asset: dg.AssetKey,
+    reported: Mapping[str, Sequence[CheckResult]],
+) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
+    """Yield an evaluation of each check and date, and the outputs that declared checks must have.
 
-    Dagster requires an output of each declared check; a bare one counts as not executed.
+    A check that was not computed gets no evaluation, so that it stays as it was.
 
     Args:
         declared: The checks of check_specs.
+        asset: The asset.
         reported: The results that the job reported, by business date.
     """
-    for name, spec in declared.items():
-        by_date = {
-            biz_dt: result
-            for biz_dt, results in sorted(reported.items())
-            for result in results
-            if result.name == name
-        }
-        yield _result(spec, by_date) if by_date else dg.Output(None, name)
+    for name in declared:
+        yield dg.Output(None, name)
+    for biz_dt, results in sorted(reported.items()):
+        for result in results:
+            yield dg.AssetCheckEvaluation(
+                asset_key=asset,
+                check_name=result.name,
+                passed=result.passed,
+                metadata=_metadata(result),
+                severity=(
+                    dg.AssetCheckSeverity.ERROR if result.blocking else dg.AssetCheckSeverity.WARN
+                ),
+                blocking=result.blocking,
+                partition=biz_dt,
+            )
 
 
-def _result(spec: dg.AssetCheckSpec, by_date: Mapping[str, CheckResult]) -> dg.AssetCheckResult:
-    failed = [biz_dt for biz_dt, result in by_date.items() if not result.passed]
-    is_blocking = any(result.blocking for result in by_date.values())
-    (first, *others) = by_date.values()
-    metadata: Mapping[str, Any] = first.metadata
-    if others:
-        metadata = {"by_date": _table(by_date)}
-    return dg.AssetCheckResult(
-        passed=not failed,
-        asset_key=spec.asset_key,
-        check_name=spec.name,
-        severity=dg.AssetCheckSeverity.ERROR if is_blocking else dg.AssetCheckSeverity.WARN,
-        description=f"failed for {', '.join(failed)}" if failed and others else None,
-        metadata=metadata,
-    )
-
-
-def _table(by_date: Mapping[str, CheckResult]) -> dg.TableMetadataValue:
-    """Build a table with a row for each date and the columns of all of them."""
-    rows = [
-        {"biz_dt": biz_dt, "passed": result.passed, **result.metadata}
-        for biz_dt, result in by_date.items()
-    ]
-    names = dict.fromkeys(name for row in rows for name in row)
-    records = [dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in rows]
-    columns = [dg.TableColumn(name, _type(row.get(name) for row in rows)) for name in names]
-    return dg.MetadataValue.table(records, dg.TableSchema(columns))
-
-
-def _cell(value: object) -> str | int | float | bool | None:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
-
-
-def _type(values: Iterable[object]) -> str:
-    types: dict[type, str] = {bool: "bool", int: "int", float: "float"}
-    value_types = {type(value) for value in values if value is not None}
-    return types.get(value_types.pop(), "string") if len(value_types) == 1 else "string"
+def _metadata(result: CheckResult) -> dict[str, Any]:
+    """Return the numbers of a result first, then its texts; lists as a text."""
+    texts = {
+        name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        for name, value in result.metadata.items()
+    }
+    shown = {name: visible(text) if isinstance(text, str) else text for name, text in texts.items()}
+    numbers = {name: value for name, value in shown.items() if isinstance(value, int | float)}
+    return {**numbers, **{name: value for name, value in shown.items() if value != ""}}

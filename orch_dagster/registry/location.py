@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
 from framework.contract.business_dates import FIRST_DATE
@@ -26,7 +26,7 @@ class Location:
         registry: Its jobs.
         schedule_params: The sys_params whose key starts with ``schedule.``.
         first_biz_dt: The first date that schedules open.
-        keyed_groups: The groups with business_keys in process_control.
+        keyed_groups: The names in business_keys of process_control, of each group with some.
         store_address: The address of the control store, without its password.
         notice: A warning about the load, such as the age of the snapshot; None if there is none.
     """
@@ -35,7 +35,9 @@ class Location:
     registry: Registry
     schedule_params: Sequence[SysParam]
     first_biz_dt: str
-    keyed_groups: Collection[GroupKey] = ()
+    keyed_groups: Mapping[GroupKey, Sequence[str]] = field(
+        default_factory=dict[GroupKey, Sequence[str]]
+    )
     store_address: str = ""
     notice: str | None = None
 

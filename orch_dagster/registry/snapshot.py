@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +19,7 @@ from orch_dagster.control.tables import (
     PROCESS_CONTROL,
     SYS_PARAMS,
     Kind,
+    Row,
     shown,
 )
 from orch_dagster.errors import PermanentStoreError
@@ -38,7 +39,8 @@ class RegistryRows:
         dependencies: All rows of job_dependency.
         schedule_params: The environment's sys_params whose key starts with ``schedule.``.
         read_at: When they were read, UTC.
-        keyed_groups: The groups with business_keys in process_control.
+        keyed_groups: The names in business_keys of process_control, of each group with some; no
+            names where an older snapshot did not tell them.
         set_aside: A finding for each row of these tables that can't be used.
     """
 
@@ -48,7 +50,9 @@ class RegistryRows:
     dependencies: Sequence[JobDependency]
     schedule_params: Sequence[SysParam]
     read_at: datetime
-    keyed_groups: Sequence[GroupKey] = field(default_factory=list)
+    keyed_groups: Mapping[GroupKey, Sequence[str]] = field(
+        default_factory=dict[GroupKey, Sequence[str]]
+    )
     set_aside: Sequence[Finding] = field(default_factory=list[Finding])
 
 
@@ -72,13 +76,7 @@ def read_rows(store: ControlStore, environment: str) -> RegistryRows:
             if str(row["param_key"]).startswith("schedule.")
         ],
         read_at=datetime.now(timezone.utc),
-        keyed_groups=sorted(
-            {
-                GroupKey(str(row["entity"]), str(row["source_system"]))
-                for row in dates.rows
-                if row["business_keys"]
-            }
-        ),
+        keyed_groups=_keyed_groups(dates.rows),
         set_aside=[set_aside_finding(row, ids) for row in bad],
     )
 
@@ -89,7 +87,8 @@ def save(rows: RegistryRows, path: Path) -> None:
         "store": rows.store,
         "environment": rows.environment,
         "read_at": rows.read_at.isoformat(),
-        "keyed_sources": rows.keyed_groups,
+        "keyed_sources": list(rows.keyed_groups),
+        "business_keys": [[*key, *names] for key, names in rows.keyed_groups.items()],
         "job_master": [row.to_row() for row in rows.masters],
         "job_dependency": [row.to_row() for row in rows.dependencies],
         "sys_params": [row.to_row() for row in rows.schedule_params],
@@ -114,9 +113,13 @@ def load(path: Path) -> RegistryRows | None:
             schedule_params=_records(SysParam, document["sys_params"]),
             read_at=_time(document["read_at"]),
             # A snapshot of an older version has no such keys.
-            keyed_groups=[
-                GroupKey(_text(e), _text(s)) for e, s in document.get("keyed_sources", ())
-            ],
+            keyed_groups={
+                **{GroupKey(_text(e), _text(s)): () for e, s in document.get("keyed_sources", ())},
+                **{
+                    GroupKey(_text(e), _text(s)): tuple(map(_text, names))
+                    for e, s, *names in document.get("business_keys", ())
+                },
+            },
             set_aside=[_finding(each) for each in document.get("set_aside", ())],
         )
     except FileNotFoundError:
@@ -131,6 +134,17 @@ def load(path: Path) -> RegistryRows | None:
             f"access to it or delete the file",
             store=str(path),
         ) from error
+
+
+def _keyed_groups(rows: Iterable[Row]) -> dict[GroupKey, Sequence[str]]:
+    """Return the names in business_keys of all dates, by group."""
+    names: dict[GroupKey, dict[str, None]] = {}
+    for row in rows:
+        if row["business_keys"]:
+            of_group = names.setdefault(GroupKey(str(row["entity"]), str(row["source_system"])), {})
+            keys = (name.strip() for name in str(row["business_keys"]).split(","))
+            of_group |= dict.fromkeys(filter(None, keys))
+    return {key: tuple(names[key]) for key in sorted(names)}
 
 
 def _text(value: object) -> str:

@@ -50,9 +50,12 @@ class Earlier:
 
 
 def names_in(
-    rows: DataFrame, business_keys: str | None, compare_cols: str | None, ignored: Sequence[str]
+    rows: DataFrame,
+    business_keys: Sequence[str],
+    compare_cols: Sequence[str],
+    ignored: Sequence[str],
 ) -> Names | None:
-    """Find the columns of process_control's comma lists among those of `rows`.
+    """Find the key columns and the compared columns among those of `rows`.
 
     Args:
         rows: The rows to check.
@@ -65,12 +68,11 @@ def names_in(
     """
     present = {name.lower(): name for name in rows.columns}
     skipped = {name.lower() for name in ignored}
-    requested = _split(business_keys)
-    requested = [name for name in requested if name.lower() not in skipped] or requested
+    requested = [name for name in business_keys if name.lower() not in skipped] or [*business_keys]
     keys = tuple(present[name.lower()] for name in requested if name.lower() in present)
     if not keys:
         return None
-    candidates = _split(compare_cols) or [name for name, type_ in rows.dtypes if _MAP not in type_]
+    candidates = [*compare_cols] or [name for name, type_ in rows.dtypes if _MAP not in type_]
     compared = [
         name for name in candidates if name.lower() not in {*skipped, *map(str.lower, keys)}
     ]
@@ -81,6 +83,11 @@ def names_in(
         problem=problem,
         compare_problem=_problem(rows, compared),
     )
+
+
+def missing_names(rows: DataFrame, business_keys: Sequence[str]) -> Names:
+    """Return key columns of which `rows` has none, with the problem."""
+    return Names(tuple(business_keys), (), problem=_problem(rows, business_keys))
 
 
 def check_keys(
@@ -143,10 +150,6 @@ def described(result: CheckResult) -> str:
         f"since {data['previous_biz_dt']} {data['inserted']} rows inserted, {data['updated']} "
         f"updated, {data['deleted']} deleted, {data['unchanged']} unchanged"
     )
-
-
-def _split(names: str | None) -> list[str]:
-    return list(dict.fromkeys(name.strip() for name in (names or "").split(",") if name.strip()))
 
 
 def _problem(rows: DataFrame, names: Sequence[str]) -> str | None:

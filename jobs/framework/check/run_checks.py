@@ -118,17 +118,21 @@ def _drift(landing: _Landing, best: StagedSink, history: History) -> Drift | Non
 
 def _checks(landing: _Landing, result: DataFrame) -> tuple[CheckResult, ...]:
     best, title = landing.best, landing.title
-    window = landing.params.window(landing.plan.biz_dt)
-    business_keys = window.row.get("business_keys") if window else None
-    if not window or not business_keys:
+    business_keys, compare_cols = landing.params.key_columns(landing.plan.biz_dt)
+    if not business_keys:
         return ()
     rows = result
     if best:
         rows = read_folder(landing.spark, best.planned, best.folder, best.shaped.schema)
-    names = key_checks.names_in(rows, business_keys, window.row.get("compare_cols"), [BIZ_DT])
+    names = key_checks.names_in(rows, business_keys, compare_cols, [BIZ_DT])
+    if names is None and landing.params.business_keys:
+        # The job's own keys are meant for this result.
+        names = key_checks.missing_names(rows, landing.params.business_keys)
     if names is None:
         _log().info(
-            "%s: no checks, the result has none of the business_keys %s", title, business_keys
+            "%s: no checks, the result has none of the business_keys %s",
+            title,
+            ", ".join(business_keys),
         )
         return ()
     results = _compared(landing, rows, names)

@@ -89,7 +89,10 @@ class Sink:
 
 @dataclass(frozen=True)
 class ContextParams:
-    """The context_params of one job, checked."""
+    """The context_params of one job, checked.
+
+    `business_keys` and `compare_cols` are used in place of those of the date's row, unless None.
+    """
 
     entity: str
     source_system: str
@@ -98,6 +101,8 @@ class ContextParams:
     sinks: tuple[Sink, ...] = ()
     timeout_minutes: float | None = None
     allow_empty: bool = False
+    business_keys: tuple[str, ...] | None = None
+    compare_cols: tuple[str, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON that a run reads, with every key."""
@@ -153,7 +158,18 @@ def read_context_params(node: Node, *, is_row: bool) -> ContextParams:
         sinks=sinks,
         timeout_minutes=node.number("timeout_minutes"),
         allow_empty=node.flag("allow_empty"),
+        business_keys=_columns(node, "business_keys"),
+        compare_cols=_columns(node, "compare_cols"),
     )
+
+
+def _columns(node: Node, key: str) -> tuple[str, ...] | None:
+    """Return the names of a list or, as in process_control, of a comma list; None if missing."""
+    value = node.value.get(key)
+    if value is None:
+        return None
+    names = value.split(",") if isinstance(value, str) else node.texts(key)
+    return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
 def spelled(options: Mapping[str, Option]) -> dict[str, str]:

@@ -29,6 +29,8 @@ from dagster._core.execution.plan.step import ExecutionStep
 from dagster._core.execution.retries import RetryMode
 from dagster._core.storage.compute_log_manager import CapturedLogContext
 
+from orch_dagster.defs.dagster_internals.output_events import quiet_outputs
+
 # The longest delay of an interrupt, as Python runs signal handlers between the main thread's waits.
 _INTERRUPT_CHECK_S = 0.2
 
@@ -89,6 +91,7 @@ class _RunningSteps:
     def start(self, step: ExecutionStep, active: ActiveExecution) -> None:
         stop = StopSignal()
         step_context = self.context.for_step(step, active.get_known_state())
+        quiet_outputs(step_context)
 
         def run() -> None:
             _stop_signal.set(stop)

@@ -23,6 +23,7 @@ from framework.contract.visible import visible
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import ControlStore
+from orch_dagster.defs.dagster_internals.planned_checks import drop_planned_checks
 from orch_dagster.defs.dagster_internals.previews import is_preview
 from orch_dagster.defs.dagster_internals.run_origins import location_label
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
@@ -93,6 +94,7 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
                 ended_runs, settings.params_dir, settings.heartbeat_timeout_s
             ):
                 context.log.warning(sentence)
+            drop_planned_checks(instance, [run.run_id for run in ended_runs])
             for sentence in deleted_runs.look(instance, store):
                 context.log.warning(visible(sentence))
             for sentence in keep_process_dts(store, location, ended):

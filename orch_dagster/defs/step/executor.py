@@ -16,6 +16,7 @@ import dagster as dg
 from dagster import DagsterRunNotFoundError
 from sqlalchemy.exc import SQLAlchemyError
 
+from orch_dagster.defs.dagster_internals.planned_checks import drop_planned_checks
 from orch_dagster.defs.dagster_internals.run_changes import tag_run
 from orch_dagster.defs.dagster_internals.thread_executor import ThreadExecutor, current_stop
 from orch_dagster.defs.runs.leftovers import remove_leftovers_of_unfinished
@@ -110,7 +111,9 @@ def guard_run(
     run_id: str,
     warn: Callable[[str], None],
 ) -> LivenessGuard:
-    """Start the guard of a run, and let the run belong to the code location of its store.
+    """Start the guard of a run, which belongs to the code location of its store from now on.
+
+    Its checks stay as they were until they are evaluated.
 
     Args:
         params_dir: As for LivenessGuard.
@@ -122,8 +125,9 @@ def guard_run(
     guard = LivenessGuard(params_dir, instance, run_id, warn)
     try:
         give_origin(instance, run_id, store_address)
+        drop_planned_checks(instance, [run_id])
     except (SQLAlchemyError, OSError) as error:
-        # The sensor gives it one when it has ended.
+        # The sensor does both when it has ended.
         warn(f"the run could not write its code location: {error}")
     return guard
 

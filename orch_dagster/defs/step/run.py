@@ -89,7 +89,7 @@ def run_job(
             end.outcome.status, end.outcome.message, messages.row_counts if is_completed else None
         )
     step.close_log()
-    yield from check_results(checks, messages.checks)
+    yield from check_results(checks, context.asset_key, messages.checks)
     yield from _events(job, end, retry)
 
 

@@ -15,65 +15,64 @@ DECLARED = {
 }
 
 
+ASSET = dg.AssetKey(["gels", "fpms", "job"])
+
+
 def result(name: str, passed: bool = True, **metadata: Any) -> CheckResult:
     return CheckResult(name, passed, name != "changes", metadata)
 
 
-def test_of_one_date_the_numbers_as_they_are() -> None:
-    reported = {"2024-05-15": [result("key_unique", False, duplicate_keys=2)]}
-    (unique, *others) = check_results(DECLARED, reported)
+def evaluations(reported: dict[str, list[CheckResult]]) -> list[dg.AssetCheckEvaluation]:
+    yielded = list(check_results(DECLARED, ASSET, reported))
+    # Dagster wants an output of each declared check, whatever became of it.
+    assert [each.output_name for each in yielded if isinstance(each, dg.Output)] == [*DECLARED]
+    return [each for each in yielded if isinstance(each, dg.AssetCheckEvaluation)]
 
-    assert isinstance(unique, dg.AssetCheckResult)
-    assert (unique.check_name, unique.passed, unique.severity) == (
+
+def test_what_was_not_computed_gets_no_evaluation() -> None:
+    assert evaluations({}) == []
+    (unique,) = evaluations(
+        {"2024-05-15": [result("key_unique", False, key_columns=["a", "b"], duplicate_keys=2)]}
+    )
+    assert (unique.check_name, unique.passed, unique.severity, unique.partition) == (
         "key_unique",
         False,
         dg.AssetCheckSeverity.ERROR,
+        "2024-05-15",
     )
-    assert unique.metadata == {"duplicate_keys": dg.IntMetadataValue(2)}
-    # What was not computed counts as not executed, not as passed.
-    assert [type(other) for other in others] == [dg.Output, dg.Output]
+    # The numbers first.
+    assert list(unique.metadata) == ["duplicate_keys", "key_columns"]
+    assert unique.metadata["duplicate_keys"] == dg.IntMetadataValue(2)
+    assert unique.metadata["key_columns"] == dg.TextMetadataValue("a, b")
 
 
-def test_of_several_dates_one_result_with_a_table() -> None:
-    reported = {
-        "2024-05-16": [result("changes", inserted=3, key_columns=["id", "no"])],
-        "2024-05-15": [result("changes", not_computed="no date before", key_columns=["id"])],
-        "2024-05-17": [],
-    }
-    (changes,) = (
-        each for each in check_results(DECLARED, reported) if isinstance(each, dg.AssetCheckResult)
+def test_each_date_has_its_own_evaluation_with_its_own_numbers() -> None:
+    found = evaluations(
+        {
+            "2024-05-16": [
+                result("key_unique", False, duplicate_keys=1),
+                result("changes", inserted=3, updated=0, deleted=1, unchanged=2),
+            ],
+            "2024-05-15": [
+                result("key_unique", duplicate_keys=0),
+                result("changes", not_computed="no date before"),
+            ],
+            "2024-05-17": [],
+        }
     )
-
-    assert changes.passed
-    assert changes.severity == dg.AssetCheckSeverity.WARN
-    table = (changes.metadata or {})["by_date"]
-    assert isinstance(table, dg.TableMetadataValue)
-    assert [dict(record.data) for record in table.records] == [
-        {
-            "biz_dt": "2024-05-15",
-            "passed": True,
-            "not_computed": "no date before",
-            "key_columns": "id",
-            "inserted": None,
-        },
-        {
-            "biz_dt": "2024-05-16",
-            "passed": True,
-            "not_computed": None,
-            "key_columns": "id, no",
-            "inserted": 3,
-        },
+    shown = [
+        (
+            each.partition,
+            each.check_name,
+            each.passed,
+            each.severity.value,
+            *(value.value for value in each.metadata.values()),
+        )
+        for each in found
     ]
-    types = {column.name: column.type for column in table.schema.columns}
-    assert types["inserted"] == "int"
-    assert types["passed"] == "bool"
-
-
-def test_the_dates_that_failed_are_named() -> None:
-    reported = {
-        day: [result("key_unique", day != "2024-05-16", duplicate_keys=0)]
-        for day in ("2024-05-15", "2024-05-16")
-    }
-    (unique, *_) = check_results(DECLARED, reported)
-    assert isinstance(unique, dg.AssetCheckResult)
-    assert (unique.passed, unique.description) == (False, "failed for 2024-05-16")
+    assert shown == [
+        ("2024-05-15", "key_unique", True, "ERROR", 0),
+        ("2024-05-15", "changes", True, "WARN", "no date before"),
+        ("2024-05-16", "key_unique", False, "ERROR", 1),
+        ("2024-05-16", "changes", True, "WARN", 3, 0, 1, 2),
+    ]

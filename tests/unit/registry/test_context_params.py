@@ -50,6 +50,8 @@ def test_all_that_may_be_said() -> None:
             "sinks": [{**SINK, "mode": "overwrite"}],
             "timeout_minutes": 1.5,
             "allow_empty": True,
+            "business_keys": ["contract_no", "seq"],
+            "compare_cols": "premium, status",
         }
     )
 
@@ -60,6 +62,9 @@ def test_all_that_may_be_said() -> None:
     assert params.sinks[0].partition_cols == ("biz_dt",)
     assert params.timeout_minutes == 1.5
     assert params.allow_empty is True
+    assert params.business_keys == ("contract_no", "seq")
+    # As process_control has them.
+    assert params.compare_cols == ("premium", "status")
 
 
 def test_what_is_not_said() -> None:
@@ -67,6 +72,8 @@ def test_what_is_not_said() -> None:
 
     assert (params.sources, params.sinks, params.hql) == ((), (), None)
     assert (params.timeout_minutes, params.allow_empty) == (None, False)
+    assert (params.business_keys, params.compare_cols) == (None, None)
+    assert parse({"business_keys": []}).business_keys == ()
 
 
 class TestEntityAndSource:

@@ -25,7 +25,7 @@ ROWS = RegistryRows(
     dependencies=[JobDependency("J1", "name", "", None, 0)],
     schedule_params=[SysParam("schedule.cron", "DEV", "*", "0 2 * * *", "system")],
     read_at=datetime(2024, 5, 15, 1, 2, 3, 456789, tzinfo=timezone.utc),
-    keyed_groups=[GroupKey("GELS", "FPMS")],
+    keyed_groups={GroupKey("GELS", "FPMS"): ("contract_no", "seq")},
 )
 
 
@@ -111,6 +111,8 @@ def test_one_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.M
         spoiled(keyed_sources=[[1, 2]]),
         spoiled(keyed_sources=["abc"]),
         spoiled(keyed_sources=7),
+        spoiled(business_keys=[["GELS"]]),
+        spoiled(business_keys=[["GELS", "FPMS", 1]]),
         spoiled(set_aside=[{"table": "job_master"}]),
         spoiled(set_aside=[{"table": 1, "key": "k", "reason": "r", "job_id": "J"}]),
         spoiled(set_aside=[7]),

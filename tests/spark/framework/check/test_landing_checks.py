@@ -231,6 +231,24 @@ def test_a_result_without_the_keys_has_no_checks_and_says_so(
     assert f"{line}business_keys id, part\n" in (home.root / "job.log").read_text()
 
 
+def test_the_job_s_own_keys_are_checked_in_place_of_the_date_s(home: Home) -> None:
+    home.source("id,part,a\n1,p,x\n1,q,y\n")
+    row = {"keys": "id", "compare": "a"}
+    assert not found_passed(home.land(**row))["key_unique"]
+    assert found_passed(home.land(**row, business_keys=["ID", "part"]))["key_unique"]
+    checked = found(home.land(**row, business_keys="id, part", compare_cols=["part"]))
+    assert checked["changes"]["key_columns"] == ["id", "part"]
+    assert home.land(**row, business_keys=[]).checks == ()
+    # They are meant for this result, so that it is a fault where it has none of them.
+    missing = home.land(keys="id", business_keys=["holder"])
+    assert not found_passed(missing)["key_unique"]
+    assert "column holder is not in the result" in found(missing)["key_unique"]["error"]
+
+
+def found_passed(landed: LandingReport) -> dict[str, bool]:
+    return {each.name: each.passed for each in landed.checks}
+
+
 def test_folders_of_a_date_and_deeper_partitions_are_compared_too(home: Home) -> None:
     """A region of digits stays a text; a text format is checked for its keys alone."""
     home.source("id,region,a\n1,01,x\n2,02,y\n", BEFORE)
