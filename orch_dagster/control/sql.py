@@ -136,8 +136,9 @@ class SqlStore(ControlStore):
         with self._begin(table) as connection:
             lacking = self._lacking(connection, table, {*names, *(where or {})})
             query = self._query(table, where or {}, names, lacking)
-            rows = connection.execute(query).mappings()
-            return split_rows(table, (dict(row) for row in rows), names)
+            rows = connection.execute(query)
+            # Twice as fast as SQLAlchemy's mappings.
+            return split_rows(table, (dict(zip(names, row, strict=True)) for row in rows), names)
 
     def _query(
         self, table: Table, where: Where, names: Sequence[str], lacking: Collection[str]

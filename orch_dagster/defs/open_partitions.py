@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dagster import DagsterInstance
 
 from orch_dagster.control.group import GroupKey
+from orch_dagster.control.open_dates import open_dates
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.defs.dagster_internals.partition_keys import (
@@ -63,10 +63,13 @@ def plan_changes(
     Raises:
         StoreError: If the control store can't be read.
     """
-    names = {group.name for group in groups}
     # The partitions first: a date that is opened meanwhile is not taken for a closed one.
-    present = _present(instance, names)
-    changes = (_change(name, present[name], days) for name, days in _opened(store, groups).items())
+    present = _present(instance, {group.name for group in groups})
+    keys = _days_of_keys(store, groups)
+    differing = [group for group in groups if not _is_equal(present[group.name], keys[group])]
+    changes = [
+        _change(group.name, present[group.name], open_dates(store, group)) for group in differing
+    ]
     return [change for change in changes if not change.is_empty]
 
 
@@ -95,17 +98,22 @@ def _present(instance: DagsterInstance, groups: Collection[str]) -> dict[str, Se
     return {names[name]: keys for name, keys in read_partition_keys(instance, names).items()}
 
 
-def _opened(store: ControlStore, groups: Collection[GroupKey]) -> Mapping[str, set[str]]:
-    """Return the open dates of the groups, by their names."""
+def _days_of_keys(
+    store: ControlStore, groups: Collection[GroupKey]
+) -> Mapping[GroupKey, Sequence[str]]:
+    """Return the dates of the groups' rows, in order, even of those that can't be used."""
     only = next(iter(groups)).columns if len(groups) == 1 else None
-    days: dict[str, set[str]] = {group.name: set() for group in groups}
-    of_key: dict[tuple[object, object], set[str]] = defaultdict(set)
-    for group in groups:
-        of_key[group] = days[group.name]
-    # All columns, as a date whose row can't be used is not open.
-    for row in store.read_stored(PROCESS_CONTROL, only).rows:
-        of_key[row["entity"], row["source_system"]].add(str(row["biz_dt"]))
+    days: dict[GroupKey, list[str]] = {group: [] for group in groups}
+    by_columns: dict[tuple[object, object], list[str]] = {**days}
+    for row in store.read_stored(PROCESS_CONTROL, only, PROCESS_CONTROL.keys).rows:
+        if (of_group := by_columns.get((row["entity"], row["source_system"]))) is not None:
+            of_group.append(str(row["biz_dt"]))
     return days
+
+
+def _is_equal(present: Sequence[str], days: Sequence[str]) -> bool:
+    # Stores return rows in the order of their keys.
+    return list(present) == days
 
 
 def _change(group: str, present: Sequence[str], opened: Collection[str]) -> DatesChange:

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster import AssetKey, DagsterEventType, DagsterRun, DagsterRunStatus
+from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._core.events import DagsterEvent, StepMaterializationData
 from dagster._core.execution.backfill import BulkActionStatus
 from dagster._daemon.backfill import execute_backfill_iteration
@@ -164,6 +165,11 @@ def test_a_run_may_name_dates_that_are_not_among_the_partitions(located: Located
         for each in (tags, tags_of(["2024-05-12"])):
             run = instance.create_run_for_job(job, tags=each)
             assert run.status is DagsterRunStatus.NOT_STARTED
+        # As `dagster asset materialize --partition` asks.
+        with partition_loading_context(dynamic_partitions_store=instance) as context:
+            job.validate_partition_key("2024-05-12", selected_asset_keys=None, context=context)
+            with pytest.raises(dg.DagsterUnknownPartitionError, match="no date"):
+                job.validate_partition_key("no date", selected_asset_keys=None, context=context)
         add_open_dates(instance, FPMS, ["2024-05-15", "2024-05-13", "2024-05-21"])
         planned = instance.create_run_for_job(job, tags=tags)
         events = instance.all_logs(
