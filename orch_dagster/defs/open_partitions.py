@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,11 +59,14 @@ def plan_changes(
     """Compare the partitions of the groups with their open dates; write nothing.
 
     Returns:
-        A change for each group whose partitions differ.
+        A change for each group whose partitions differ; none for two groups that differ by case
+        alone, as their partitions would have one name.
 
     Raises:
         StoreError: If the control store can't be read.
     """
+    count = Counter(group.name for group in groups)
+    groups = [group for group in groups if count[group.name] == 1]
     # The partitions first: a date that is opened meanwhile is not taken for a closed one.
     present = _present(instance, {group.name for group in groups})
     keys = _days_of_keys(store, groups)
