@@ -62,6 +62,10 @@ query Backfilled($id: String!) {
     ... on PartitionBackfill { status runs(limit: 50) { runId status tags { key value } } }
   }
 }"""
+PARTITIONS = """
+query Partitions($key: AssetKeyInput!) {
+  assetNodeOrError(assetKey: $key) { ... on AssetNode { partitionKeys } }
+}"""
 DAEMONS = """
 { instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
 
@@ -84,6 +88,11 @@ class Dev:
         )
         with _OPENER.open(request, timeout=timeout_s) as answer:
             return json.load(answer)["data"]
+
+    def partitions(self, *path: str) -> list[str]:
+        """The partitions of an asset, in order."""
+        node = self.ask(PARTITIONS, key={"path": path})["assetNodeOrError"]
+        return node["partitionKeys"]
 
     def materialize(self, *path: str, biz_dt: str) -> str:
         """Launch an asset as its page does; returns the run id."""

@@ -8,9 +8,11 @@ from typing import Any
 import psutil
 import pytest
 
+from orch_dagster.control.connect import open_store
+from orch_dagster.control.tables import PROCESS_CONTROL
 from orch_dagster.sample.rows import JOB_NAME as JOB
 from tests.dagster_dev import Dev, dagster_dev, until
-from tests.homes import BIZ_DT, Home, new_home
+from tests.homes import BIZ_DT, STORE_URL, Home, new_home
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,22 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Home, Dev
         home.orch("open", "GELS", "FPMS", day)
     with dagster_dev(home) as dev:
         yield home, dev
+
+
+def test_a_date_that_others_open_shows_within_30_seconds(served: tuple[Home, Dev]) -> None:
+    home, dev = served
+    assert dev.partitions("gels", "fpms", JOB) == [BIZ_DT, "2024-05-17", "2024-05-18"]
+    store = open_store(STORE_URL, home.folder)
+    row = {"entity": "GELS", "source_system": "FPMS", "biz_dt": "2008-01-02"}
+    store.upsert(PROCESS_CONTROL, [row])
+
+    def first(day: str) -> bool | None:
+        return dev.partitions("gels", "fpms", JOB)[0] == day or None
+
+    until(lambda: first("2008-01-02"), 30, "the old date before the others")
+    store.delete(PROCESS_CONTROL, [row])
+    store.close()
+    until(lambda: first(BIZ_DT), 30, "the partitions without it")
 
 
 @pytest.mark.spark
