@@ -13,7 +13,7 @@ from orch_dagster.registry.location import Location
 OPEN_DATES_SENSOR = "open_dates"
 
 # The daemon looks every few seconds which sensors are due; a date shows within 30.
-_INTERVAL_S = 20
+_INTERVAL_S = 15
 _GROUPS_NAMED = 10
 _DATES_NAMED = 5
 
