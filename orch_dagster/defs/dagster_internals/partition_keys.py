@@ -8,8 +8,7 @@ go when DagsterInstance takes the order of its keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +65,7 @@ def change_partition_keys(
         return
     for tries_left in reversed(range(_TRIES)):
         try:
-            with _transaction(storage) as connection:
+            with storage.index_transaction() as connection:
                 _change(connection, name, change)
                 return
         except IntegrityError:
@@ -79,7 +78,11 @@ def _change(
     connection: Connection, name: str, change: Callable[[Sequence[str]], Sequence[str]]
 ) -> None:
     of_name = _COLUMNS.partitions_def_name == name
-    # First a write, though of nothing, by which SQLite lets no other write in until the end.
+    if connection.dialect.name == "postgresql":
+        # Other writers wait until the end, and readers don't.
+        lock = f"LOCK TABLE {DynamicPartitionsTable.name} IN SHARE ROW EXCLUSIVE MODE"
+        connection.execute(text(lock))
+    # By a write first, though of nothing, SQLite lets no other write in until the end.
     connection.execute(delete(DynamicPartitionsTable).where(of_name, _COLUMNS.partition == ""))
     query = select(_COLUMNS.id, _COLUMNS.partition).where(of_name).order_by(_COLUMNS.id)
     rows = connection.execute(query).all()
@@ -95,18 +98,6 @@ def _change(
             {"partitions_def_name": name, "partition": key} for key in wanted[kept:]
         ]
         connection.execute(insert(DynamicPartitionsTable), added)
-
-
-@contextmanager
-def _transaction(storage: SqlEventLogStorage) -> Generator[Connection]:
-    with storage.index_connection() as connection:
-        # Dagster opens those of a server for statements that each commit themselves.
-        is_of_file = connection.dialect.name == "sqlite"
-        if not is_of_file:
-            connection.execute(text("BEGIN"))
-        yield connection
-        if not is_of_file:
-            connection.execute(text("COMMIT"))
 
 
 def _change_one_by_one(
