@@ -1,7 +1,8 @@
-"""README and docs: each command works as it is written, in a fresh copy of the repository."""
+"""README and docs: each command works as it is written, in a project that the wheel made."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from orch_dagster.settings import REPOSITORY
 from tests.commands import commands_of, files_of
 from tests.homes import Home
+from tests.wheel_project import built_wheel, installed, project_in
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -27,38 +29,51 @@ PAGES = (
 PAGES_OF_OTHER_TESTS = {"kudu.md": "test_kudu_example.py", "testing.md": "test_testing_page.py"}
 
 
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables of a user whose environment has nothing but the wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
+    return installed(built_wheel(folder), folder / "env")
+
+
+@pytest.fixture
+def project(environ: dict[str, str], tmp_path: Path) -> Home:
+    return project_in(tmp_path / "my landing", environ)
+
+
 @pytest.mark.spark
-def test_readme(checkout: Home) -> None:
-    # What `make demo` does before it lands, without the virtual environment.
-    checkout.orch("init", "--sample")
+@pytest.mark.timeout(600)
+def test_readme(project: Home) -> None:
+    # What `orch demo` does before it lands.
+    project.orch("init", "--sample")
     commands = commands_of(README, after="## How to")
     assert len(commands) > 8
     for command in commands:
-        checkout.line(command)
-    statuses = [row["status"] for row in checkout.json("log")]
+        project.line(command)
+    statuses = [row["status"] for row in project.json("log")]
     assert statuses == ["Completed"] * 5
 
 
 @pytest.mark.spark
-def test_the_pages_from_the_tutorial_on(checkout: Home, spark: SparkSession) -> None:
-    checkout.orch("init")
+@pytest.mark.timeout(600)
+def test_the_pages_from_the_tutorial_on(project: Home, spark: SparkSession) -> None:
     for page in PAGES:
         for name, content in files_of(DOCS / page).items():
-            file = checkout.folder / name
+            file = project.folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content, encoding="utf-8")
         for command in commands_of(DOCS / page):
-            checkout.line(command)
-    landed = spark.read.orc(str(checkout.folder / "out" / "acme_customer"))
+            project.line(command)
+    landed = spark.read.orc(str(project.folder / "out" / "acme_customer"))
     text = landed.select([landed[name].cast("string") for name in landed.columns])
     assert sorted(tuple(row) for row in text.collect()) == [
         ("7", "Ada", "1843-10-01", "2024-05-15"),
         ("8", "Grace", "1944-07-02", "2024-05-15"),
     ]
-    decades = spark.read.parquet(str(checkout.folder / "out" / "acme_decades" / "2024-05-15"))
+    decades = spark.read.parquet(str(project.folder / "out" / "acme_decades" / "2024-05-15"))
     assert sorted(tuple(row) for row in decades.collect()) == [(1840, 1), (1940, 1)]
     assert "wrote 2 decades" in "".join(
-        file.read_text(encoding="utf-8") for file in (checkout.folder / "logs").iterdir()
+        file.read_text(encoding="utf-8") for file in (project.folder / "logs").iterdir()
     )
 
 
