@@ -5,6 +5,9 @@ Nothing is read on import; the control tables are read when Dagster first asks.
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
 import click
 
 from orch_dagster.toolchain.dagster_version import check_dagster_version
@@ -21,6 +24,7 @@ from dagster import JobDefinition, RepositoryDefinition
 
 from orch_dagster.defs.dagster_internals.server_stop import cancel_runs_with_their_server
 from orch_dagster.defs.dagster_internals.sqlite_locks import wait_for_sqlite_locks
+from orch_dagster.defs.instance_owner import folder_warning
 from orch_dagster.defs.repository import ControlTables
 from orch_dagster.home import load_env_file
 from orch_dagster.registry.location import Location, load_location
@@ -33,7 +37,9 @@ wait_for_sqlite_locks()
 def _location() -> Location:
     # Dagster's commands read the .env of their working folder only, and no folder's above it.
     load_env_file()
-    return load_location(load_settings())
+    settings = load_settings()
+    warning = folder_warning(settings, os.environ)
+    return replace(load_location(settings), instance_warning=warning)
 
 
 defs = RepositoryDefinition(

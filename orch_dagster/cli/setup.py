@@ -74,9 +74,11 @@ def _set_up_dagster(settings: Settings) -> None:
         write_atomically(config, text)
     elif own.is_file() and text != config.read_text(encoding="utf-8"):
         say(f"Dagster reads {config}, which differs from {own}: delete it to have it copied again")
-    with opened_instance(settings):
-        # Opening creates Dagster's tables, which concurrent first runs would fail to create.
-        pass
+    # Opening creates Dagster's tables, which concurrent first runs would fail to create.
+    with opened_instance(settings) as instance, opened_store(settings) as store:
+        from orch_dagster.defs.instance_owner import claim_instance
+
+        claim_instance(instance, store.address)
     write_env_file(settings)
 
 

@@ -20,6 +20,7 @@ from orch_dagster.defs.translator import (
     kinds,
     op_tags,
     parent_input,
+    with_warning,
 )
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.registry.location import Location
@@ -69,7 +70,7 @@ def build_asset(
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(settings.dates_per_run),
         group_names_by_key={key: group_name(spec)},
-        descriptions_by_key={key: description(spec)},
+        descriptions_by_key={key: with_warning(description(spec), location.instance_warning)},
         metadata_by_key={key: definition_metadata(spec)},
         tags_by_key={key: kinds(spec)},
     )

@@ -29,7 +29,7 @@ from orch_dagster.defs.schedule.open_dates_sensor import open_dates_sensor
 from orch_dagster.defs.schedule.reprocess_sensor import reprocess_sensor
 from orch_dagster.defs.schedule.waiting_sensor import waiting_jobs_sensor
 from orch_dagster.defs.step.io_manager import param_bundle_io_manager
-from orch_dagster.defs.translator import CONTROL_STORE_KEY, PARAM_BUNDLE_KEY
+from orch_dagster.defs.translator import CONTROL_STORE_KEY, PARAM_BUNDLE_KEY, with_warning
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.registry.location import Location
 
@@ -57,8 +57,9 @@ class ControlTables(RepositoryData):
             # A job whose HQL file is missing loads, and is named all the same.
             is_in = finding.is_warning or finding.job_id in loaded
             _LOG.warning("%s%s", "" if is_in else "quarantined: ", finding)
-        if location.notice:
-            _LOG.warning("%s", location.notice)
+        for warning in (location.notice, location.instance_warning):
+            if warning:
+                _LOG.warning("%s", warning)
         return location
 
     @cached_property
@@ -122,6 +123,7 @@ class ControlTables(RepositoryData):
             return self._builder.implicit_job()
         row = self.location.registry.jobs.get(job_name)
         about = f"Landing job {row.job_id}" if row else f"All jobs of {job_name}, in order"
+        about = with_warning(about, self.location.instance_warning)
         return self._builder.job(job_name, self._specs_by_job[job_name], about)
 
     @override

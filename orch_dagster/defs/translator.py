@@ -20,6 +20,8 @@ CONTROL_STORE_KEY = "control_store"
 # A run's plan keeps the tags of its ops, also after the job is gone from the registry.
 _JOB_ID_TAG = "orch/job_id"
 _STORE_TAG = "orch/control_store"
+# As a store's address shows its password.
+_HIDDEN = ":***@"
 
 
 def asset_key(spec: JobSpec) -> dg.AssetKey:
@@ -40,6 +42,11 @@ def description(spec: JobSpec) -> str:
     return inert_markdown(spec.comments or f"Landing job {spec.job_id}")
 
 
+def with_warning(text: str, warning: str | None) -> str:
+    """Return a description with a warning on Dagster's instance below it, if there is one."""
+    return f"{text}\n\n**Warning:** {inert_markdown(warning)}" if warning else text
+
+
 def op_tags(spec: JobSpec, store_address: str) -> Mapping[str, str]:
     """Return the tags of the job's op, by which the plan of each run names the job's id."""
     return {_JOB_ID_TAG: spec.job_id, _STORE_TAG: store_digest(store_address)}
@@ -47,9 +54,20 @@ def op_tags(spec: JobSpec, store_address: str) -> Mapping[str, str]:
 
 def job_id_in(tags: Mapping[str, str], store_address: str | None) -> str | None:
     """Return the job_id that an op's tags name, or None if the job is not of that store."""
-    if store_address is None or tags.get(_STORE_TAG) != store_digest(store_address):
+    if store_address is None or tags.get(_STORE_TAG) not in _digests(store_address):
         return None
     return tags.get(_JOB_ID_TAG)
+
+
+def is_same_store(one: str, other: str) -> bool:
+    """Return whether two addresses are of one store; only one of them may have a password."""
+    return one.replace(_HIDDEN, "@") == other.replace(_HIDDEN, "@")
+
+
+def _digests(store_address: str) -> set[str]:
+    """Return the digests of a store, whether its URL has its user's password or another has it."""
+    bare = store_address.replace(_HIDDEN, "@")
+    return {store_digest(each) for each in (store_address, bare, bare.replace("@", _HIDDEN, 1))}
 
 
 def store_digest(store_address: str) -> str:

@@ -29,6 +29,7 @@ class Location:
         keyed_groups: The names in business_keys of process_control, of each group with some.
         store_address: The address of the control store, without its password.
         notice: A warning about the load, such as the age of the snapshot; None if there is none.
+        instance_warning: A warning about Dagster's instance; None if there is none.
     """
 
     settings: Settings
@@ -40,6 +41,7 @@ class Location:
     )
     store_address: str = ""
     notice: str | None = None
+    instance_warning: str | None = None
 
     @property
     def job_ids(self) -> Mapping[str, str]:

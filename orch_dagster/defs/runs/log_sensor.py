@@ -26,6 +26,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.dagster_internals.planned_checks import drop_planned_checks
 from orch_dagster.defs.dagster_internals.previews import is_preview
 from orch_dagster.defs.dagster_internals.run_origins import location_label
+from orch_dagster.defs.instance_owner import owner_warning
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
 from orch_dagster.defs.runs.deleted_runs import DeletedRunsWatch
 from orch_dagster.defs.runs.history import RUN_ENDS, HistoryReader
@@ -108,9 +109,11 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
             follow_location(instance, location, label, ended_runs)
         # After the writes, so that a tick that fails is repeated by the next.
         context.update_cursor(json.dumps(cursor))
+        warning = owner_warning(instance, location.store_address)
         return dg.SkipReason(
             f"{len(ended)} ended runs are in execution_log; "
             f"{len(failed)} runs failed as their process was gone"
+            + (f". Warning: {warning}" if warning else "")
         )
 
     return execution_log

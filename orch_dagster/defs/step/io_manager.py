@@ -14,6 +14,7 @@ from framework.contract.visible import visible
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.dagster_internals.step_context import CurrentStep, current_step
+from orch_dagster.defs.instance_owner import owner_warning
 from orch_dagster.defs.open_partitions import add_open_dates
 from orch_dagster.defs.partitions import biz_dts_of
 from orch_dagster.defs.resources import store_of
@@ -54,6 +55,7 @@ class ParamBundleIOManager(dg.IOManager):
         request = step_request(current, self._location.registry)
         reporter = DagsterReporter(current, settings, len(request.biz_dts))
         step = begin_step(request, reporter, self._store, settings)
+        reporter.warn_of_instance(self._location.store_address)
         return load_params(step, self._store, settings)
 
 
@@ -106,6 +108,16 @@ class DagsterReporter:
             self._step.log.warning(visible(text))
         except STORAGE_ERRORS:
             self._is_unusable = True
+
+    def warn_of_instance(self, store_address: str) -> None:
+        """Show a warning if Dagster's instance is temporary or another store's."""
+        try:
+            warning = owner_warning(self._step.instance, store_address)
+        except STORAGE_ERRORS:
+            self._is_unusable = True
+            return
+        if warning:
+            self.warn(warning)
 
     def show_log(self, path: Path) -> LogMetadata:
         """Show the run's log; return its metadata, for the step's events."""
