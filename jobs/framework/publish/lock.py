@@ -37,11 +37,14 @@ class OwnerCheck:
         me: This process.
         look: Inspects the processes of this host.
         gone_hosts: Other hosts whose processes are known to be gone; all others are unknown.
+        to_recover: The job and the date whose recovery releases the lock; None: the lock's own. The
+            job of a target's lock may have been renamed or removed since.
     """
 
     me: LockOwner
     look: ProcessProbe
     gone_hosts: frozenset[str] = frozenset()
+    to_recover: tuple[str, str] | None = None
 
     def refuse_if_held(self, location: str, journal: Journal) -> None:
         """Refuse the lock unless its owner is gone.
@@ -66,7 +69,7 @@ class OwnerCheck:
 
     def _unknown(self, location: str, journal: Journal) -> str:
         owner = journal.owner
-        job_name, biz_dt = journal.landing_at(location).split("/")[-3:-1]
+        job_name, biz_dt = self.to_recover or journal.landing_at(location).split("/")[-3:-1]
         application = owner.application_id
         ask = f"`yarn application -status {application}`, or " if application else ""
         where = f"from {self.me.host}"

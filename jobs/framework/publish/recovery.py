@@ -23,10 +23,12 @@ from framework.contract.places import REJECTED
 from framework.contract.process_identity import ProcessProbe
 from framework.errors import LockedError, PublishError
 from framework.plan import BIZ_DT
-from framework.publish.journal import FILE, FOLDER
+from framework.publish.journal import FILE, FOLDER, TARGETS, Journal
+from framework.publish.lock import OwnerCheck, read
 from framework.publish.processes import LockOwner, psutil_probe, this_process
 from framework.publish.publication import recover
 from framework.publish.swap import remove_empty_parents
+from framework.publish.targets import release_dead
 from framework.session import get_spark
 from framework.storage.filesystem import FileSystem
 from framework.storage.routed import RoutedFileSystem
@@ -125,19 +127,71 @@ class Recovery:
                     remove_empty_parents(self.fs, folder)
                     if self.fs.exists(folder):
                         yield _without_journal(job, biz_dt, folder)
+            for location in self._locks_beside(job):
+                if finding := self._released(job, location):
+                    yield finding
         except OSError as error:
             yield Finding(job.job_name, None, "failed", f"{job.job_name}: {error}; try again")
 
     def _recovered(self, job: Job, biz_dt: str, journal: str) -> Finding | None:
         title = f"{job.job_name} {biz_dt}"
-        roots = (self.base, *(resolve(self.base, _fixed_part(path)) for path in job.paths))
         try:
-            text = recover(self.fs, journal, self.me, self.look, self.gone_hosts, roots)
+            text = self._recovered_text(journal, job)
         except LockedError as error:
             return Finding(job.job_name, biz_dt, "held", f"{title}: {error}")
         except PublishError as error:
             return Finding(job.job_name, biz_dt, "failed", f"{title}: {error}")
         return None if text is None else Finding(job.job_name, biz_dt, "recovered", text)
+
+    def _roots(self, job: Job) -> tuple[str, ...]:
+        return (self.base, *(resolve(self.base, _fixed_part(path)) for path in job.paths))
+
+    def _locks_beside(self, job: Job) -> Iterator[str]:
+        """Yield the locks of the folders that the job replaces, of whatever job they are."""
+        for sink in job.all_sinks:
+            target = resolve(self.base, _pattern(sink.path, self.biz_dt))
+            if sink.partition_cols[:1] == (BIZ_DT,):
+                target = join(target, f"{BIZ_DT}={self.biz_dt or '*'}")
+            name = target.rpartition("/")[2]
+            for folder in _expanded(self.fs, join(parent(target), FOLDER, TARGETS)):
+                for each in self.fs.names(folder):
+                    if fnmatchcase(each, name):
+                        yield join(folder, each, FILE)
+
+    def _released(self, job: Job, location: str) -> Finding | None:
+        """Settle the landing that has a lock, and return what was done; None if it was nothing.
+
+        The landing may be of a job that was renamed or removed, or have left nothing but the lock.
+        """
+        name = parent(location).rpartition("/")[2]
+        target = join(location.rpartition(f"/{FOLDER}/")[0], name)
+        probe = Journal(TARGETS, name, self.me.with_token(), roots=self._roots(job))
+        try:
+            found = read(self.fs, location, probe)
+            if found is None:
+                remove_empty_parents(self.fs, parent(location))
+                return None
+            held, landing = found[0], found[0].landing_at(location)
+            job_name, biz_dt = landing.split("/")[-3:-1]
+            if job_name == job.job_name and self.fs.exists(landing):
+                # That landing itself was held or failed, and is named already.
+                return None
+            check = OwnerCheck(self.me, self.look, self.gone_hosts, (job.job_name, biz_dt))
+            check.refuse_if_held(location, held)
+            text = self._recovered_text(landing, job) if held.landing else None
+            if release_dead(self.fs, location, probe, check):
+                of = f"of {job_name} {biz_dt}" if held.landing else "that was cut off"
+                text = text or f"{target}: a lock {of} was left"
+                text += "; the lock is released"
+        except LockedError as error:
+            return Finding(job.job_name, self.biz_dt, "held", f"{job.job_name}: {error}")
+        except PublishError as error:
+            return Finding(job.job_name, self.biz_dt, "failed", f"{job.job_name}: {error}")
+        return None if text is None else Finding(job.job_name, self.biz_dt, "recovered", text)
+
+    def _recovered_text(self, journal: str, job: Job) -> str | None:
+        roots = self._roots(job)
+        return recover(self.fs, journal, self.me, self.look, self.gone_hosts, roots)
 
     def _has_journal(self, job: Job, biz_dt: str) -> bool:
         """Return whether a landing runs, began since, or could not be recovered."""

@@ -79,7 +79,8 @@ class TargetLocks:
             moves=(),
             landing=relative_to(self.location, folder) or self.location,
         )
-        holding = lock.holding(self.fs, location, held, self.check, self._settle)
+        check = replace(self.check, to_recover=(self.mine.job_name, self.mine.biz_dt))
+        holding = lock.holding(self.fs, location, held, check, self._settle)
         stack.enter_context(holding)
         return location
 
@@ -157,6 +158,31 @@ class TargetLocks:
 def target_lock(target: str) -> str:
     """Return the location of a target's lock."""
     return join(landing_folder(target, TARGETS, target.rpartition("/")[2]), FILE)
+
+
+def release_dead(fs: FileSystem, location: str, probe: Journal, check: lock.OwnerCheck) -> bool:
+    """Delete a lock whose landing has left no journal; return whether it was there.
+
+    Args:
+        fs: The file system.
+        location: The lock.
+        probe: The journal to hold it with meanwhile.
+        check: Checks the lock's owner.
+
+    Raises:
+        LockedError: If its owner runs, or can't be checked from here.
+        JournalError: If it can't be obeyed.
+        OSError: If the file system failed.
+    """
+    if lock.read(fs, location, probe) is None:
+        return False
+
+    def settled(_location: str, _held: Journal) -> None:
+        """Keep nothing of the lock that is taken over."""
+
+    with lock.holding(fs, location, probe, check, settled):
+        lock.release(fs, location, probe.owner)
+    return True
 
 
 def confirm(fs: FileSystem, locks: list[str], journal: Journal) -> None:

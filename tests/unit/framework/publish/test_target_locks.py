@@ -17,6 +17,8 @@ from framework.publish import lock
 from framework.publish.journal import Journal, Move, journal_location, landing_folder
 from framework.publish.processes import LockOwner, ProcessInfo
 from framework.publish.publication import Publication, publication, recover
+from framework.publish.recovery import FileSink, Recovery
+from framework.publish.recovery import Job as RecoveredJob
 from framework.publish.targets import target_lock
 from framework.storage.filesystem import FileSystem
 from framework.storage.local import LocalFileSystem
@@ -286,7 +288,96 @@ def test_a_lock_on_another_host_names_the_job_to_recover(tmp_path: Path) -> None
     one, other = Job("one", replace(A, host="there"), target), Job("other", B, target)
     with one.landing(), pytest.raises(LockedError) as refused:
         other.land()
-    assert f"`orch recover one --biz-dt {DATE} --gone there`" in str(refused.value)
+    assert f"`orch recover other --biz-dt {DATE} --gone there`" in str(refused.value)
+
+
+ELSEWHERE = LockOwner("run-x", "there", 9, 9_000_000)
+
+
+def recovered(root: Path, job_name: str, path: str, gone: str = "") -> list[tuple[str, str]]:
+    """What `orch recover` says of a job with one sink."""
+    recovery = Recovery(FS, root.as_posix(), A, look, None, frozenset(filter(None, [gone])))
+    columns = () if "{" in path else ("biz_dt",)
+    job = RecoveredJob(job_name, (FileSink(path, columns),))
+    return [(each.outcome, each.text) for each in recovery.findings(job)]
+
+
+def left_behind(root: Path, job: Job) -> None:
+    """What a landing leaves that was killed before its swap, seen by a copy of its data root."""
+    with job.landing() as current:
+        job.stage(current)
+        shutil.copytree(root, root.with_name("copy"))
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [("out/t", f"out/t/biz_dt={DATE}"), ("out/{biz_dt:%Y%m%d}_t", "out/20240515_t")],
+)
+def test_the_lock_of_a_renamed_job_is_settled_by_the_job_that_lands_there(
+    tmp_path: Path, path: str, target: str
+) -> None:
+    """Its owner was on a host that is gone."""
+    first = tmp_path / "first" / target
+    first.mkdir(parents=True)
+    (first / "part-0.orc").write_text("old")
+    left_behind(tmp_path / "first", Job("old_name", ELSEWHERE, first))
+    root, folder = tmp_path / "copy", tmp_path / "copy" / target
+    assert Path(target_lock(folder.as_posix())).exists()
+    ((outcome, text),) = recovered(root, "new_name", path)
+    assert outcome == "held"
+    assert f"{folder.as_posix()} is a target of old_name {DATE} too" in text
+    assert f"`orch recover new_name --biz-dt {DATE} --gone there`" in text
+    assert recovered(root, "new_name", path, gone="there") == [
+        ("recovered", f"old_name {DATE}: rolled back, its old data is in place")
+    ]
+    assert content(folder) == "old"
+    assert not list(root.rglob("_landing"))
+    assert recovered(root, "new_name", path) == []
+
+
+def test_a_swap_of_a_removed_job_is_finished_by_the_job_that_lands_there(tmp_path: Path) -> None:
+    folder = tmp_path / f"out/t/biz_dt={DATE}"
+    removed = Job("removed", ELSEWHERE, folder)
+    with pytest.raises(Killed):
+        removed.land(KilledInSwap())
+    assert recovered(tmp_path, "one", "out/t", gone="there") == [
+        ("recovered", f"removed {DATE}: rolled forward, its new data is in place")
+    ]
+    assert content(folder) == "removed"
+    assert not list(tmp_path.rglob("_landing"))
+
+
+def test_a_lock_alone_is_released_and_one_of_a_running_landing_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / f"out/t/biz_dt={DATE}"
+    running = Job("other", B, folder)
+    with running.landing() as current:
+        running.stage(current)
+        ((outcome, text),) = recovered(tmp_path, "one", "out/t", gone="here")
+        assert (outcome, "being landed by run run-b" in text) == ("held", True)
+        # The journal is lost, and its owner with it.
+        saved = Path(target_lock(folder.as_posix())).read_text().replace("run-b", "run-1")
+        current.commit()
+    lock_file = Path(target_lock(folder.as_posix()))
+    lock_file.parent.mkdir(parents=True)
+    document = json.loads(saved)
+    document["owner"]["pid"], document["owner"]["token"] = 1, "t"
+    lock_file.write_text(json.dumps(document))
+    assert recovered(tmp_path, "one", "out/t") == [
+        (
+            "recovered",
+            f"{folder.as_posix()}: a lock of other {DATE} was left; the lock is released",
+        )
+    ]
+    assert not list(tmp_path.rglob("_landing"))
+    assert content(folder) == "other"
+
+
+def test_locks_of_other_folders_are_left_to_their_jobs(tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    left_behind(first, Job("other", ELSEWHERE, first / "out" / "20240515_u"))
+    root = tmp_path / "copy"
+    assert recovered(root, "one", "out/{biz_dt:%Y%m%d}_t", gone="there") == []
+    assert Path(target_lock((root / "out" / "20240515_u").as_posix())).exists()
 
 
 def test_what_cannot_be_recovered_keeps_the_folder_locked(tmp_path: Path) -> None:
