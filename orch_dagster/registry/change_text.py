@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from framework.contract.masking import MASK
-from framework.contract.secret_names import PARAM_TYPE, is_secret, is_secret_ref
+from framework.contract.secret_names import (
+    PARAM_TYPE,
+    is_secret,
+    is_secret_key,
+    is_secret_ref,
+    without_passwords,
+)
 from orch_dagster.control.tables import SYS_PARAMS, Row
 from orch_dagster.registry.changes import RowChange
 
 _MISSING = object()
-# A password within a value: in a URL before its host, or given as an option of it.
-_IN_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+(?=@)")
 # Each word up to its @, so that a long value is searched once.
 _UP_TO_HOST = re.compile(r"[^\s@]+@?")
 _ORACLE = re.compile(r"(?i):thin:")
@@ -126,10 +130,10 @@ def _masked(key: str, value: Any, patterns: Sequence[str]) -> Any:
         return [_masked(key, each, patterns) for each in cast("list[Any]", value)]
     if value is None or not isinstance(value, str | int | float):
         return value
-    if is_secret(key, value, patterns) and not is_secret_ref(str(value)):
+    if is_secret_key(key, patterns) and is_secret(key, value) and not is_secret_ref(str(value)):
         return MASK
     if isinstance(value, str):
-        shown = _UP_TO_HOST.sub(_without_oracle_login, _IN_URL.sub(rf"\1:{MASK}", value))
+        shown = _UP_TO_HOST.sub(_without_oracle_login, without_passwords(value, MASK))
         return _IN_OPTION.sub(rf"\1{MASK}", shown)
     return value
 

@@ -52,6 +52,8 @@ _IN_VALUE = re.compile(
     r"|access_?token|client_?secret|secret_?key|sas_?token|sig)\s*=\s*([^\s;&,]+)",
     re.IGNORECASE,
 )
+# The password of a URL up to its last @, as one may hold an @ itself.
+_LOGIN = re.compile(r"(://[^/\s:@?#]*:)[^/\s?#]+@")
 # Values that tell whether there is a secret, not what it is.
 _NO_SECRETS = ("", "true", "false")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -72,8 +74,12 @@ def is_secret(
     """
     if isinstance(value, bool) or str(value).strip().lower() in _NO_SECRETS:
         return False
-    is_by_key = any(re.search(pattern, key, re.IGNORECASE) for pattern in patterns)
-    return is_by_key or _IN_VALUE.search(str(value)) is not None
+    return is_secret_key(key, patterns) or _IN_VALUE.search(str(value)) is not None
+
+
+def is_secret_key(key: str, patterns: Iterable[str] = KEY_PATTERNS) -> bool:
+    """Return whether what a key names is a secret, unless it only tells whether there is one."""
+    return any(re.search(pattern, key, re.IGNORECASE) for pattern in patterns)
 
 
 def passwords_in(value: str) -> list[str]:
@@ -83,6 +89,21 @@ def passwords_in(value: str) -> list[str]:
     ['a+b=']
     """
     return [match[1] or match[2] for match in _IN_VALUE.finditer(value)]
+
+
+def without_passwords(value: str, mask: str) -> str:
+    """Return a value with a mask in the place of each password that it holds.
+
+    >>> without_passwords("jdbc:x://u:p@ss@h/d?user=u&password=p w", "***")
+    'jdbc:x://u:***@h/d?user=u&password=*** w'
+    """
+    value = _LOGIN.sub(lambda login: f"{login[1]}{mask}@", value)
+
+    def masked(match: re.Match[str]) -> str:
+        start, end = match.span(1 if match[1] else 2)
+        return f"{value[match.start() : start]}{mask}{value[end : match.end()]}"
+
+    return _IN_VALUE.sub(masked, value)
 
 
 def is_variable(name: str) -> bool:

@@ -123,18 +123,22 @@ def cleanup(fs: FileSystem, journal: Journal, *, is_own: bool = False) -> None:
 def _discard(fs: FileSystem, work: str) -> None:
     """Delete a folder that holds no old data, as is seen once nothing can be moved into it.
 
-    The landing that made it may go on, although it was taken for gone.
+    The landing that made it may go on, although it was taken for gone. On an object store it could
+    do so under any name, as a rename copies file by file, and copying all of it would be for
+    nothing.
     """
     set_aside = f"{work}{_SET_ASIDE}"
     for folder in (set_aside, work):
-        if folder == work and fs.exists(work):
-            fs.rename(work, set_aside)
-        if kept := [name for name in fs.names(set_aside) if name.startswith("old-")]:
+        doomed = folder
+        if folder == work and fs.exists(work) and not fs.renames_by_copy(work):
+            doomed = set_aside
+            fs.rename(work, doomed)
+        if kept := [name for name in fs.names(doomed) if name.startswith("old-")]:
             raise FileExistsError(
-                f"{set_aside} holds the old data of a date, {', '.join(kept)}, which a landing "
+                f"{doomed} holds the old data of a date, {', '.join(kept)}, which a landing "
                 "moved there that was taken for gone; it stays"
             )
-        fs.delete(set_aside)
+        fs.delete(doomed)
 
 
 def kept_folder(journal: Journal, move: Move) -> str:

@@ -80,6 +80,10 @@ class FileSystem(Protocol):
         """Return whether `make_durable` keeps its promise where the location is."""
         ...
 
+    def renames_by_copy(self, location: str) -> bool:
+        """Return whether a rename copies all data, as object stores do."""
+        ...
+
     def rename(self, source: str, target: str) -> None:
         """Move a file or folder within a file system; raise FileExistsError if `target` exists."""
         ...

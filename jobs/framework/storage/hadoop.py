@@ -28,6 +28,7 @@ _OWN_PARTIAL_S = 30.0
 # Hadoop's client checks before it deletes, and could delete a new child too.
 _SAFE_EMPTY_DELETE = ("hdfs", "viewfs", "webhdfs")
 _HDFS = (*_SAFE_EMPTY_DELETE, "swebhdfs")
+_OBJECT_STORES = ("s3", "s3a", "s3n", "gs", "oss", "cosn", "obs", "swift", "wasb", "wasbs")
 # An option of the data nodes, which clients see in the cluster's hdfs-site.xml.
 _SYNC_ON_CLOSE = "dfs.datanode.synconclose"
 # HDFS raises the last two for a file that another client, which may have died, has not closed.
@@ -170,6 +171,11 @@ class HadoopFileSystem:
         _, fs = self._open(location)
         with _as_os_error(f"reach the file system of {location}"):
             return fs.getScheme() not in _HDFS or bool(self._conf.getBoolean(_SYNC_ON_CLOSE, False))
+
+    def renames_by_copy(self, location: str) -> bool:
+        _, fs = self._open(location)
+        with _as_os_error(f"reach the file system of {location}"):
+            return fs.getScheme() in _OBJECT_STORES
 
     def rename(self, source: str, target: str) -> None:
         path, fs = self._open(source)

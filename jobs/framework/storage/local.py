@@ -136,6 +136,9 @@ class LocalFileSystem:
     def can_make_durable(self, location: str) -> bool:
         return is_local(location)
 
+    def renames_by_copy(self, location: str) -> bool:
+        return not is_local(location)
+
     def rename(self, source: str, target: str) -> None:
         # POSIX silently replaces an empty folder.
         if self.exists(target):

@@ -75,6 +75,9 @@ class RoutedFileSystem:
     def can_make_durable(self, location: str) -> bool:
         return self.of(location).can_make_durable(location)
 
+    def renames_by_copy(self, location: str) -> bool:
+        return self.of(location).renames_by_copy(location)
+
     def rename(self, source: str, target: str) -> None:
         # Both are on the same file system.
         self.of(source).rename(source, target)

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from framework.contract.secret_names import KEY_PATTERNS, is_secret, is_secret_ref, passwords_in
+from framework.contract.secret_names import (
+    KEY_PATTERNS,
+    is_secret,
+    is_secret_ref,
+    passwords_in,
+    without_passwords,
+)
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.control.records import SysParam
@@ -173,3 +179,19 @@ def test_places(value: str) -> None:
 )
 def test_no_places(value: str) -> None:
     assert not is_secret_ref(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("jdbc:pg://h/d?user=u&password=pw1&ssl=true", "jdbc:pg://h/d?user=u&password=***&ssl=true"),
+        ("mongodb://u:p@ss@h1,h2/d", "mongodb://u:***@h1,h2/d"),
+        ("x://u:p@h y://v:q@i?token=t&sig=s%2B", "x://u:***@h y://v:***@i?token=t&sig=***"),
+        ("Endpoint=sb://h/;SharedAccessKey=a+b=;Timeout=3", "Endpoint=sb://h/;SharedAccessKey=***;Timeout=3"),
+        ("amqp://u:a:b@h:1/v", "amqp://u:***@h:1/v"),
+        ("a://h:80/x?y=a@b", "a://h:80/x?y=a@b"),
+        ("password=***", "password=***"),
+    ],
+)  # fmt: skip
+def test_only_the_passwords_of_a_value_are_masked(value: str, shown: str) -> None:
+    assert without_passwords(value, "***") == shown
