@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import dagster as dg
 from dagster import AssetKey, DagsterInstance
 from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
@@ -43,6 +44,12 @@ def test_landed_dates_of_the_version_before_are_materialized_partitions(tmp_path
     unpack(tmp_path)
     store = open_store("sqlite:///.orch/control.db", tmp_path)
     with DagsterInstance.from_config(str(tmp_path / ".orch" / "dagster")) as instance:
+        # Dagit keeps what it has found by the partitions of then.
+        instance.get_status_by_partition(
+            AssetKey(["ins", "sys", PARENT]),
+            ["2024-05-15"],
+            dg.DailyPartitionsDefinition("2024-05-15", end_offset=2),
+        )
         show_open_dates(instance, store, [GroupKey("INS", "SYS")])
         days = instance.get_dynamic_partitions("ins_sys_biz_dt")
         statuses = {
