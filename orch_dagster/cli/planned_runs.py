@@ -15,7 +15,7 @@ from orch_dagster.control.open_dates import newest_row, not_open_text, opened_ro
 from orch_dagster.control.records import ProcessControl, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL
-from orch_dagster.errors import NotReadyError
+from orch_dagster.errors import NotReadyError, TransientStoreError
 from orch_dagster.registry.jobs import Group, JobSpec
 from orch_dagster.registry.location import Location
 from orch_dagster.schedule.backfill import dates_to_run, days_of_range
@@ -94,6 +94,16 @@ def planned_runs(location: Location, job: str, group: Group, asked: DatesAsked) 
     """
     if asked.due:
         return _of_due(location, job, group, asked)
+    try:
+        return _of_days(location, job, group, asked)
+    except TransientStoreError:
+        if len(asked.biz_dts) > 1 or not asked.biz_dts:
+            raise
+        # The run fails by itself, and leaves its row, if the store stays away.
+        return [PlannedRun(job, asked.biz_dts)]
+
+
+def _of_days(location: Location, job: str, group: Group, asked: DatesAsked) -> list[PlannedRun]:
     days = asked.biz_dts or days_of_range(str(asked.first), str(asked.last))
     days = tuple(sorted(set(days)))
     with opened_store(location.settings) as store:

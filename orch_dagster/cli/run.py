@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,7 @@ from orch_dagster.cli.planned_runs import DatesAsked, PlannedRun, open_dates, pl
 from orch_dagster.cli.progress import progress
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.tables import EXECUTION_LOG
+from orch_dagster.errors import TransientStoreError
 from orch_dagster.registry.jobs import Group
 from orch_dagster.registry.location import Location, load_location
 from orch_dagster.registry.names import find_jobs, job_to_run
@@ -107,8 +109,10 @@ def _execute(location: Location, group: Group, planned: PlannedRun) -> tuple[str
     groups = {spec.group for spec in planned.specs or group.jobs}
     with opened_store(settings) as store, opened_instance(settings) as instance:
         open_dates(store, group, planned.new_dates)
-        # Before the run is made, which plans its dates as partitions.
-        show_open_dates(instance, store, groups)
+        # Before the run is made, which plans its dates as partitions. It fails by itself, and
+        # leaves its row, if the store does not answer.
+        with suppress(TransientStoreError):
+            show_open_dates(instance, store, groups)
     job = _dagster_job(group, planned)
     invocation = {_INVOCATION_TAG: uuid.uuid4().hex}
     with opened_instance(settings) as instance, progress(instance, invocation, planned.job):

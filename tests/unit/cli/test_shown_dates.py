@@ -11,8 +11,11 @@ from click.testing import CliRunner, Result
 
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.main import main
+from orch_dagster.cli.planned_runs import DatesAsked, planned_runs
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.tables import EXECUTION_LOG, PROCESS_CONTROL
+from orch_dagster.errors import TransientStoreError
+from orch_dagster.registry.location import load_location
 from orch_dagster.settings import load_settings
 
 JOB = "etl_lnd_gels_fpms_t_contract_master"
@@ -81,3 +84,23 @@ def test_a_home_without_an_instance_stays_so(home: Path, monkeypatch: pytest.Mon
     file.write_text(json.dumps({"process_control": [{**KEY, "biz_dt": "2024-05-15"}]}))
     assert orch("apply", str(file)).exit_code == 0
     assert not settings.dagster_home.exists()
+
+
+def test_a_run_is_made_while_the_store_does_not_answer(
+    sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fails by itself, with its retries, and leaves its row."""
+    location = load_location(load_settings())
+    group = location.registry.groups["gels_fpms"]
+
+    def away(*_: object, **__: object) -> None:
+        raise TransientStoreError("no answer", store="sqlite", table=None)
+
+    monkeypatch.setattr("orch_dagster.cli.planned_runs.dates_to_run", away)
+    one = DatesAsked(("2024-05-15",), None, None, missing=False, due=False)
+    (planned,) = planned_runs(location, JOB, group, one)
+    assert planned.biz_dts == ("2024-05-15",)
+    several = DatesAsked((), "2024-05-15", "2024-05-16", missing=False, due=False)
+    with pytest.raises(TransientStoreError, match="no answer"):
+        planned_runs(location, JOB, group, several)
+    assert sample.is_dir()
