@@ -86,3 +86,15 @@ def names_another_home(dagster_home: str, home: Path) -> bool:
     """Return whether a DAGSTER_HOME is the instance of another home than this one."""
     path = Path(dagster_home)
     return path.parts[-2:] == INSTANCE.parts and path != home.resolve() / INSTANCE
+
+
+def folder_that_names(home: Path) -> Path | None:
+    """Return the home of the working folder if its .env names this other one: it was copied."""
+    here = find_home()
+    if here is None or here == home or not (here / ENV_FILE).is_file():
+        return None
+    from dotenv import dotenv_values
+
+    named = dotenv_values(here / ENV_FILE, interpolate=False, encoding="utf-8").get(HOME) or ""
+    default = f"${{{HOME}:-{home.as_posix()}}}"
+    return here if named in (home.as_posix(), default) else None

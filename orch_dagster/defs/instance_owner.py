@@ -18,7 +18,7 @@ from orch_dagster.defs.dagster_internals.process_instance import (
     instance_folder,
 )
 from orch_dagster.defs.translator import is_same_store
-from orch_dagster.home import names_another_home
+from orch_dagster.home import ENV_FILE, folder_that_names, names_another_home
 from orch_dagster.settings import Settings
 
 _OWNER = "orch_dagster/control_store"
@@ -55,7 +55,12 @@ def _in_home(store_address: str, folder: str | None) -> str:
 
 
 def folder_warning(settings: Settings, environ: Mapping[str, str]) -> str | None:
-    """Return a warning on the instance of this process, by its folder alone."""
+    """Return a warning on the home and the instance of this process, by their folders alone."""
+    if copy := folder_that_names(settings.home):
+        return (
+            f"{copy / ENV_FILE} names another home, {settings.home}: what is done here is done "
+            f"there. Was the folder moved or copied? `orch init` in {copy} corrects the file"
+        )
     folder = instance_folder(environ)
     if folder is None or Path(folder).name.startswith(TEMPORARY_PREFIX):
         return _temporary(folder or "in the working folder")

@@ -79,6 +79,22 @@ class TestFolder:
         assert "belongs to another home" in str(said("/other/.orch/dagster"))
 
 
+def test_a_copy_whose_env_names_the_original(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    (copy / ".orch").mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    environ = {"DAGSTER_HOME": str(settings.dagster_home)}
+    assert folder_warning(settings, environ) is None
+    (copy / ".env").write_text(
+        f"ORCH_HOME=${{ORCH_HOME:-{settings.home.as_posix()}}}\n", encoding="utf-8"
+    )
+    warning = str(folder_warning(settings, environ))
+    assert f"{copy / '.env'} names another home, {settings.home}" in warning
+    assert f"`orch init` in {copy} corrects" in warning
+
+
 def test_dagit_shows_it_on_jobs_and_assets(
     located: Located, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
