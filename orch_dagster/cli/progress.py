@@ -208,7 +208,7 @@ def _sentence(event: object) -> str:
         return f"{event.step_key} failed: {step_failure_reason(event)}"
     if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
         metadata = event.step_materialization_data.materialization.metadata
-        rows, path = metadata.get("dagster/row_count"), metadata.get("path")
+        rows, path = metadata.get("dagster/partition_row_count"), metadata.get("path")
         return f"{event.step_key} landed" + (
             f" {rows.value:,} rows in {path.value}" if rows and path else ""
         )

@@ -4,25 +4,27 @@ Without postponed annotations: Dagster looks at the type of the op's context its
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
 from orch_dagster.defs.checks import check_specs
+from orch_dagster.defs.definition_metadata import JobFiles, definition_metadata
+from orch_dagster.defs.source_assets import SourceAssets
 from orch_dagster.defs.step.begun import BegunStep
 from orch_dagster.defs.step.run import run_job
 from orch_dagster.defs.translator import (
     PARAM_BUNDLE_KEY,
     asset_key,
-    definition_metadata,
+    asset_tags,
     description,
     group_name,
-    kinds,
     op_tags,
     parent_input,
     with_warning,
 )
-from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.registry.jobs import JobSpec, Registry
 from orch_dagster.registry.location import Location
 
 # A type without a loader, so that run config can't stand in for the IO manager.
@@ -33,10 +35,35 @@ PARAM_BUNDLE = dg.PythonObjectDagsterType(
 )
 
 
+@dataclass(frozen=True)
+class AssetContext:
+    """What the assets of a location share.
+
+    Attributes:
+        location: The registry and the settings.
+        files: The files of jobs.
+        sources: The sources of jobs as external assets.
+        with_hql: Whether the texts of HQL files are shown.
+    """
+
+    location: Location
+    files: JobFiles
+    sources: SourceAssets
+    with_hql: bool
+
+    @classmethod
+    def of(cls, location: Location) -> "AssetContext":
+        """Return the context of a location; one with many jobs shows no sources and no HQL."""
+        is_small = len(location.registry.jobs) <= location.settings.listed_jobs
+        sources = SourceAssets(location.registry if is_small else Registry({}))
+        return cls(location, JobFiles(location.settings), sources, is_small)
+
+
 def build_asset(
-    spec: JobSpec, location: Location, partitions: dg.PartitionsDefinition[str]
+    spec: JobSpec, context: AssetContext, partitions: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
     """Build the asset of a job, which waits for its parents' assets."""
+    location, files = context.location, context.files
     settings = location.settings
 
     def compute(context: dg.OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[object]:
@@ -45,7 +72,7 @@ def build_asset(
     parents = {
         parent_input(number): asset_key(parent)
         for number, parent in enumerate(location.registry.parents_of(spec))
-    }
+    } | dict(context.sources.inputs_of(spec))
     key = asset_key(spec)
     checks = check_specs(spec, location)
     op = dg.OpDefinition(
@@ -58,7 +85,9 @@ def build_asset(
             **{name: dg.In(dg.Nothing) for name in parents},
         },
         outs={
-            "result": dg.Out(dg.Nothing, io_manager_key=PARAM_BUNDLE_KEY),
+            "result": dg.Out(
+                dg.Nothing, io_manager_key=PARAM_BUNDLE_KEY, code_version=files.code_version(spec)
+            ),
             **{name: dg.Out(dg.Nothing) for name in checks},
         },
     )
@@ -71,6 +100,7 @@ def build_asset(
         backfill_policy=dg.BackfillPolicy.multi_run(settings.dates_per_run),
         group_names_by_key={key: group_name(spec)},
         descriptions_by_key={key: with_warning(description(spec), location.instance_warning)},
-        metadata_by_key={key: definition_metadata(spec)},
-        tags_by_key={key: kinds(spec)},
+        metadata_by_key={key: definition_metadata(spec, files, with_hql=context.with_hql)},
+        tags_by_key={key: asset_tags(spec)},
+        owners_by_key={key: [*spec.context.owners]},
     )

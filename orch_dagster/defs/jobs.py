@@ -7,7 +7,7 @@ from functools import cached_property
 
 import dagster as dg
 
-from orch_dagster.defs.assets import build_asset
+from orch_dagster.defs.assets import AssetContext, build_asset
 from orch_dagster.defs.dagster_internals.asset_jobs import asset_job, implicit_asset_job
 from orch_dagster.defs.partitions import OpenDates, partitions_of
 from orch_dagster.defs.step.executor import thread_executor
@@ -33,12 +33,13 @@ class JobBuilder:
             location.store_address,
         )
         self._assets: dict[str, dg.AssetsDefinition] = {}
+        self._context = AssetContext.of(location)
 
     def asset(self, spec: JobSpec) -> dg.AssetsDefinition:
         """Return the asset of a job, built once."""
         if spec.job_name not in self._assets:
             partitions = self._partitions_of(spec)
-            self._assets[spec.job_name] = build_asset(spec, self._location, partitions)
+            self._assets[spec.job_name] = build_asset(spec, self._context, partitions)
         return self._assets[spec.job_name]
 
     def _partitions_of(self, spec: JobSpec) -> OpenDates:
@@ -49,6 +50,11 @@ class JobBuilder:
     def assets(self) -> Sequence[dg.AssetsDefinition]:
         """Return all assets, one for each row."""
         return [self.asset(spec) for spec in self._location.registry.jobs.values()]
+
+    @property
+    def sources(self) -> Sequence[dg.AssetsDefinition]:
+        """Return the external assets of the jobs' sources."""
+        return self._context.sources.definitions()
 
     def job(self, name: str, specs: Sequence[JobSpec], description: str) -> dg.JobDefinition:
         """Build a job that materializes the assets of the given rows, all of one group."""

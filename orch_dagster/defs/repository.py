@@ -146,7 +146,7 @@ class ControlTables(RepositoryData):
     @override
     def get_assets_defs_by_key(self) -> Mapping[dg.AssetKey, AssetsDefinition]:
         with _no_garbage_collection():
-            return {asset.key: asset for asset in self._builder.assets}
+            return {asset.key: asset for asset in (*self._builder.assets, *self._builder.sources)}
 
     @cached_property
     def _schedules(self) -> Sequence[dg.ScheduleDefinition]:

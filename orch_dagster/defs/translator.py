@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
-from framework.contract.visible import visible
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.text import inert_markdown
 
 # Dagster accepts no more as the last part of a tag's key, and a format may be a class name.
 _TAG_VALUE = re.compile(r"[a-z0-9_.-]{1,48}")
+_ANY_TAG_VALUE = re.compile(r"[A-Za-z0-9_.-]{1,63}")
+_MOST_KINDS = 10
 
 PARAM_BUNDLE_KEY = "param_bundle"
 CONTROL_STORE_KEY = "control_store"
@@ -75,24 +76,28 @@ def store_digest(store_address: str) -> str:
     return hashlib.sha256(store_address.encode()).hexdigest()[:12]
 
 
-def kinds(spec: JobSpec) -> Mapping[str, str]:
-    """Return the kind tags: Spark, and the first sink's format if Dagster accepts it as one."""
-    formats = [sink.format.lower() for sink in spec.context.sinks[:1]]
-    formats = [name for name in formats if _TAG_VALUE.fullmatch(name)]
-    return {f"dagster/kind/{kind}": "" for kind in ("spark", *formats)}
+def asset_tags(spec: JobSpec) -> Mapping[str, str]:
+    """Return the tags of the job's asset: its job_id and group, and its kinds.
 
-
-def definition_metadata(spec: JobSpec) -> Mapping[str, str]:
-    """Return the metadata of the job that is known before any run."""
+    The kinds are Spark and the formats of its sinks and sources; Dagster takes ten. A value that
+    Dagster takes for no tag is left out.
+    """
     context = spec.context
-    metadata = {
+    named = {
         "job_id": spec.job_id,
-        "script": spec.script_path,
-        "hql": context.hql,
-        "sources": ", ".join(f"{source.format} {source.path}" for source in context.sources),
-        "sinks": ", ".join(f"{sink.format} {sink.path}" for sink in context.sinks),
+        "entity": context.entity,
+        "source_system": context.source_system,
     }
-    return {name: visible(value) for name, value in metadata.items() if value}
+    tags = {key: value for key, value in named.items() if _ANY_TAG_VALUE.fullmatch(value)}
+    formats = [each.format for each in (*context.sinks, *context.sources)]
+    return {**tags, **kind_tags(["spark", *formats])}
+
+
+def kind_tags(kinds: Iterable[str]) -> Mapping[str, str]:
+    """Return the tags of kinds, the first ten that Dagster accepts."""
+    named = dict.fromkeys(kind.lower() for kind in kinds)
+    accepted = [kind for kind in named if _TAG_VALUE.fullmatch(kind)]
+    return {f"dagster/kind/{kind}": "" for kind in accepted[:_MOST_KINDS]}
 
 
 def parent_input(number: int) -> str:

@@ -27,6 +27,8 @@ COLUMNS = (BY_NAME, BY_PLACE)
 _JOB_NAME = re.compile(
     r"etl_lnd_(?P<entity>[a-z0-9]+)_(?P<source_system>[a-z0-9]+)_.+", re.IGNORECASE
 )
+# As Dagster has them.
+_OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}", re.ASCII)
 _A_DAY = date(2024, 5, 15)
 # JSON can spell it, but UTF-8 can't.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -103,6 +105,7 @@ class ContextParams:
     allow_empty: bool = False
     business_keys: tuple[str, ...] | None = None
     compare_cols: tuple[str, ...] | None = None
+    owners: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON that a run reads, with every key."""
@@ -158,18 +161,10 @@ def read_context_params(node: Node, *, is_row: bool) -> ContextParams:
         sinks=sinks,
         timeout_minutes=node.number("timeout_minutes"),
         allow_empty=node.flag("allow_empty"),
-        business_keys=_columns(node, "business_keys"),
-        compare_cols=_columns(node, "compare_cols"),
+        business_keys=node.names("business_keys"),
+        compare_cols=node.names("compare_cols"),
+        owners=_owners(node),
     )
-
-
-def _columns(node: Node, key: str) -> tuple[str, ...] | None:
-    """Return the names of a list or, as in process_control, of a comma list; None if missing."""
-    value = node.value.get(key)
-    if value is None:
-        return None
-    names = value.split(",") if isinstance(value, str) else node.texts(key)
-    return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
 def spelled(options: Mapping[str, Option]) -> dict[str, str]:
@@ -229,10 +224,8 @@ def _source(node: Node, *, is_row: bool) -> Source:
         columns=node.optional_text("columns"),
     )
     faults = (_record_faults, _column_faults)
-    for key, problem in (
-        *(fault for find in faults for fault in find(source, traits)),
-        *_path_option_faults(options, traits),
-    ):
+    found = (fault for find in faults for fault in find(source, traits))
+    for key, problem in (*found, *_path_option_faults(options, traits)):
         node.note(key, problem)
     return source
 
@@ -388,6 +381,14 @@ def _date_faults(sink: Sink) -> Iterator[tuple[str, str]]:
             f"put {BIZ_DT} first in partition_cols, or the whole of it, as {{{BIZ_DT}}} is, into "
             f"the path {sink.path!r}: else one date would replace another{are_named}",
         )
+
+
+def _owners(node: Node) -> tuple[str, ...]:
+    owners = node.texts("owners")
+    for owner in owners:
+        if not _OWNER.fullmatch(owner):
+            node.note("owners", f"must be e-mail addresses or team:NAME, not {owner!r}")
+    return owners
 
 
 def _hql(node: Node) -> str | None:

@@ -21,6 +21,7 @@ PARAM_TYPE = "system"
 T = TypeVar("T")
 
 _COUNT = re.compile(r"\d+", re.ASCII)
+_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"'@]+", re.ASCII)
 _SECONDS = re.compile(r"\d{1,5}(\.\d+)?", re.ASCII)
 
 
@@ -95,6 +96,17 @@ def seconds(text: str) -> float:
     if not _SECONDS.fullmatch(text):
         raise ValueError(f"{text!r} is not seconds, from 0 to 99999")
     return float(text)
+
+
+def web_address(text: str) -> str:
+    """Return an address of http or https, without a slash at its end; empty for none.
+
+    Raises:
+        ValueError: If the text is something else.
+    """
+    if text and not _WEB_ADDRESS.fullmatch(text):
+        raise ValueError(f"{text!r} is not an address such as http://history:18080")
+    return text.rstrip("/")
 
 
 def is_time_zone(name: str) -> bool:
@@ -225,6 +237,15 @@ SCHEMA_DRIFT = SystemSetting(
     "in the run",
 )
 
+SPARK_HISTORY_URL = SystemSetting(
+    "spark.history.url",
+    web_address,
+    "",
+    "Spark's history server, such as `http://history:18080`: a landed date links its application "
+    "there",
+    "in the run",
+)
+
 _ALL: Sequence[SystemSetting[Any]] = (
     SCHEDULE_CRON,
     SCHEDULE_TIMEZONE,
@@ -237,6 +258,7 @@ _ALL: Sequence[SystemSetting[Any]] = (
     CHECKS_SOURCE_FILES,
     CHECKS_TEXT,
     SCHEMA_DRIFT,
+    SPARK_HISTORY_URL,
 )
 SYSTEM_SETTINGS: Mapping[str, SystemSetting[Any]] = {setting.key: setting for setting in _ALL}
 """Every setting by its key."""

@@ -155,6 +155,14 @@ class Node:
             return ()
         return tuple(cast("list[str]", values))
 
+    def names(self, key: str) -> tuple[str, ...] | None:
+        """Return the names of a list or of a comma list, or None; '' and [] are no names."""
+        value = self.value.get(key)
+        if value is None:
+            return None
+        names = value.split(",") if isinstance(value, str) else self.texts(key)
+        return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+
     def options(self, key: str) -> Mapping[str, Option]:
         """Return the reader's or writer's options under `key`; none are left out."""
         if self.value.get(key) is None:

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from dagster._core.storage.compute_log_manager import ComputeIOType
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StepOutput:
-    """The output of a step: its file, and the URL under which Dagit serves it."""
+    """The output of a step: its file, and the path of the page on which Dagit shows it."""
 
     path: Path
     url: str
@@ -49,7 +50,11 @@ def local_stdout(instance: DagsterInstance, run_id: str, step_key: str) -> StepO
     if not isinstance(manager, LocalComputeLogManager):
         return None
     metadata = manager.get_log_metadata(manager.build_log_key_for_run(run_id, step_key))
-    return StepOutput(Path(str(metadata.stdout_location)), str(metadata.stdout_download_url))
+    return StepOutput(Path(str(metadata.stdout_location)), _page(run_id, step_key))
+
+
+def _page(run_id: str, step_key: str) -> str:
+    return f"/runs/{run_id}?{urlencode({'logType': 'stdout', 'logFileKey': step_key})}"
 
 
 def local_log_folder(instance: DagsterInstance) -> Path | None:

@@ -98,6 +98,7 @@ class JobMessages(ChannelMessages):
         writer: Reports the application, and the end of each date if there are several.
         biz_dts: The dates that the job is to land.
         may_retry: Whether another attempt may follow a transient failure.
+        on_application: Called with the job's application, once it has begun.
         landings: The job's report of each landed date.
         checks: The results of each date's checks, also of a date that they kept from landing.
         transient: The reasons of transient failures, by date.
@@ -106,6 +107,9 @@ class JobMessages(ChannelMessages):
     writer: ExecutionLogWriter = field(kw_only=True)
     biz_dts: tuple[str, ...] = field(kw_only=True)
     may_retry: bool = field(default=False, kw_only=True)
+    on_application: Callable[[ApplicationReport], None] = field(
+        default=lambda _: None, kw_only=True
+    )
     landings: dict[str, LandingReport] = field(default_factory=dict[str, LandingReport], init=False)
     checks: dict[str, Sequence[CheckResult]] = field(
         default_factory=dict[str, Sequence[CheckResult]], init=False
@@ -125,6 +129,7 @@ class JobMessages(ChannelMessages):
         match message:
             case ApplicationReport():
                 self.writer.set_application(message.spark_app_id)
+                self.on_application(message)
             case ChecksReport():
                 self.checks[message.biz_dt] = message.checks
             case LandingReport():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,13 @@ from typing import Any
 import dagster as dg
 
 from framework.contract.messages import ApplicationReport, Drift, LandingReport
+from framework.contract.visible import visible
 from orch_dagster.text import is_link
+
+SPARK_UI = "spark_ui"
+
+# In the order in which they are shown.
+_NUMBERS_OF_CHECKS = ("inserted", "updated", "deleted", "unchanged", "duplicate_keys")
 
 
 def job_metadata(
@@ -27,42 +34,103 @@ def job_metadata(
     if application and application.spark_app_id:
         metadata["spark_app_id"] = dg.MetadataValue.text(application.spark_app_id)
     if application and application.spark_ui and is_link(application.spark_ui):
-        metadata["spark_ui"] = dg.MetadataValue.url(application.spark_ui)
+        metadata[SPARK_UI] = dg.MetadataValue.url(application.spark_ui)
     return metadata
 
 
-def landing_metadata(landing: LandingReport | None) -> dict[str, dg.MetadataValue[Any]]:
-    """Return row count, column schema, paths and duration of one landed date.
+def date_metadata(
+    landing: LandingReport | None, shared: Mapping[str, dg.MetadataValue[Any]]
+) -> dict[str, dg.MetadataValue[Any]]:
+    """Return the metadata of one landed date, in the order in which they are shown.
+
+    Args:
+        landing: The job's report of the date, or None.
+        shared: What all dates of the run share, such as its log.
+    """
+    return {**_landing_metadata(landing), **shared, **_column_metadata(landing)}
+
+
+def _landing_metadata(landing: LandingReport | None) -> dict[str, dg.MetadataValue[Any]]:
+    """Return the metadata of one landed date: rows, changes, size, duration, location, columns.
 
     Args:
         landing: The job's report of the date, or None.
     """
     if landing is None:
         return {}
-    metadata: dict[str, dg.MetadataValue[Any]] = {}
-    metadata["dagster/row_count"] = dg.MetadataValue.int(landing.row_count)
-    metadata["dagster/column_schema"] = dg.MetadataValue.table_schema(
-        dg.TableSchema([dg.TableColumn(each["name"], each["type"]) for each in landing.columns])
-    )
-    counts = {"rows_read": landing.rows_read, "rejected_rows": landing.rejected_rows}
-    for name, count in counts.items():
-        if count is not None:
-            metadata[name] = dg.MetadataValue.int(count)
+    rows = {"dagster/partition_row_count": landing.row_count, **_changes(landing)}
+    read = {"rows_read": landing.rows_read, "rejected_rows": landing.rejected_rows}
+    rows |= {name: count for name, count in read.items() if count is not None}
+    metadata: dict[str, dg.MetadataValue[Any]] = {
+        name: dg.MetadataValue.int(count) for name, count in rows.items()
+    }
+    if landing.damaged_text:
+        metadata["damaged_text"] = dg.MetadataValue.json(dict(landing.damaged_text))
+    size_bytes = sum(sink.size_bytes or 0 for sink in landing.sinks)
+    if any(sink.size_bytes is not None for sink in landing.sinks):
+        metadata["size"] = dg.MetadataValue.text(readable_size(size_bytes))
+        metadata["files"] = dg.MetadataValue.int(sum(sink.files or 0 for sink in landing.sinks))
+    metadata["duration"] = dg.MetadataValue.text(readable_duration(landing.duration_s))
+    if landing.sinks:
+        metadata["dagster/uri"] = dg.MetadataValue.text(visible(landing.sinks[0].path))
+    for number, sink in enumerate(landing.sinks, start=1):
+        name = "path" if len(landing.sinks) == 1 else f"path_{number}"
+        metadata[name] = dg.MetadataValue.path(sink.path)
     if landing.rejected_path:
         metadata["rejected_path"] = dg.MetadataValue.path(landing.rejected_path)
     if landing.drift and landing.drift.has_changes:
         metadata["schema_drift"] = dg.MetadataValue.json(_drift(landing.drift))
-    if landing.damaged_text:
-        metadata["damaged_text"] = dg.MetadataValue.json(dict(landing.damaged_text))
-    metadata["duration_s"] = dg.MetadataValue.float(float(landing.duration_s))
-    metadata["size_bytes"] = dg.MetadataValue.int(
-        sum(sink.size_bytes or 0 for sink in landing.sinks)
-    )
-    metadata["files"] = dg.MetadataValue.int(sum(sink.files or 0 for sink in landing.sinks))
-    for number, sink in enumerate(landing.sinks, start=1):
-        name = "path" if len(landing.sinks) == 1 else f"path_{number}"
-        metadata[name] = dg.MetadataValue.path(sink.path)
     return metadata
+
+
+def _column_metadata(landing: LandingReport | None) -> dict[str, dg.MetadataValue[Any]]:
+    """Return the columns of a landed date, and the numbers that Dagit plots."""
+    if landing is None:
+        return {}
+    size_bytes = sum(sink.size_bytes or 0 for sink in landing.sinks)
+    columns = [dg.TableColumn(each["name"], each["type"]) for each in landing.columns]
+    return {
+        "duration_s": dg.MetadataValue.float(round(float(landing.duration_s), 3)),
+        "size_bytes": dg.MetadataValue.int(size_bytes),
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
+    }
+
+
+def readable_size(size_bytes: int) -> str:
+    """Return a size for people.
+
+    >>> readable_size(999), readable_size(1_234_567)
+    ('999 B', '1.2 MB')
+    """
+    size, units = float(size_bytes), ["B", "kB", "MB", "GB", "TB"]
+    while size >= 999.5 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{size:.0f} {units[0]}" if units[0] == "B" or size >= 99.5 else f"{size:.1f} {units[0]}"
+
+
+def readable_duration(seconds: float) -> str:
+    """Return a duration for people.
+
+    >>> readable_duration(4.25), readable_duration(75), readable_duration(3725)
+    ('4.2 s', '1 min 15 s', '1 h 2 min')
+    """
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _changes(landing: LandingReport) -> dict[str, int]:
+    """Return the numbers of the date's checks: changes, and duplicate keys."""
+    numbers: dict[str, int] = {}
+    for check in landing.checks:
+        for name in _NUMBERS_OF_CHECKS:
+            value = check.metadata.get(name)
+            if isinstance(value, int):
+                numbers[name] = value
+    return {name: numbers[name] for name in _NUMBERS_OF_CHECKS if name in numbers}
 
 
 def _drift(drift: Drift) -> dict[str, Any]:

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
+from urllib.parse import quote
 
 import dagster as dg
 from dagster import DagsterExecutionInterruptedError, PipesSession
 from sqlalchemy.exc import SQLAlchemyError
 
 from framework.contract.log_line import log_text
+from framework.contract.messages import ApplicationReport
+from framework.contract.system_settings import PARAM_TYPE, SPARK_HISTORY_URL
 from framework.contract.visible import visible
 from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.bundle.leftovers import MESSAGES_SUFFIX, PROPERTIES_SUFFIX
 from orch_dagster.bundle.secrets import Secrets, resolve_secrets
 from orch_dagster.defs.checks import check_results
 from orch_dagster.defs.dagster_internals.compute_logs import open_stderr, stderr_path
+from orch_dagster.defs.dagster_internals.engine_events import write_engine_event
 from orch_dagster.defs.dagster_internals.observed_output import observed_output
 from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
 from orch_dagster.defs.partitions import PARTITION_TAG
+from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS
 from orch_dagster.defs.step.begun import BegunStep
 from orch_dagster.defs.step.hidden_secrets import hide_secrets
 from orch_dagster.defs.step.job_messages import JobMessages
-from orch_dagster.defs.step.metadata import job_metadata, landing_metadata
+from orch_dagster.defs.step.metadata import SPARK_UI, date_metadata, job_metadata
 from orch_dagster.defs.step.progress import step_progress
 from orch_dagster.defs.step.spark_submit import SparkSubmitClient
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
@@ -37,7 +42,7 @@ from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.outcome import Outcome
 from orch_dagster.spark.submit import JobSubmit, prepare_job
-from orch_dagster.text import clip_utf8
+from orch_dagster.text import clip_utf8, is_link
 
 Metadata = Mapping[str, dg.MetadataValue[Any]]
 
@@ -78,6 +83,7 @@ def run_job(
         writer=step.writer,
         biz_dts=step.params.bundle.biz_dts,
         may_retry=step.attempt.may_retry,
+        on_application=lambda application: _link_spark_ui(context, application),
     )
     job = _Job(context, step, settings, messages, client or SparkSubmitClient())
     end = _run(job)
@@ -95,7 +101,7 @@ def run_job(
 
 @dataclass(frozen=True)
 class _JobEnd:
-    """The end of a job: the metadata that its dates share, and those of each landed date."""
+    """The end of a job: the metadata that its dates share, and all of each landed date."""
 
     outcome: Outcome
     metadata: Metadata
@@ -113,7 +119,7 @@ def _run(job: _Job) -> _JobEnd:
         )
         outcome, reported = job.submit(secrets)
         metadata = {**reported, **metadata, **job.metadata()}
-        return _JobEnd(outcome, metadata, _landed(job, outcome))
+        return _JobEnd(outcome, metadata, _landed(job, outcome, metadata))
     except (OrchError, OSError) as error:
         return _JobEnd(Outcome("failed", secrets.mask(str(error))), metadata)
     except SQLAlchemyError as error:
@@ -130,7 +136,7 @@ def _events(job: _Job, end: _JobEnd, retry: dg.RetryRequested | None) -> Iterato
     outcome = end.outcome
     is_of_one_date = PARTITION_TAG in job.context.run.tags
     if not is_of_one_date:
-        yield from _materializations(job.context, end.landed, end.metadata)
+        yield from _materializations(job.context, end.landed)
     if outcome.status == "canceled":
         raise DagsterExecutionInterruptedError(outcome.message or "the run was asked to stop")
     if retry is not None:
@@ -139,7 +145,7 @@ def _events(job: _Job, end: _JobEnd, retry: dg.RetryRequested | None) -> Iterato
         raise dg.Failure(visible(failure), metadata=end.metadata, allow_retries=False)
     if is_of_one_date:
         (of_date,) = end.landed.values()
-        yield dg.MaterializeResult(metadata={**end.metadata, **of_date})
+        yield dg.MaterializeResult(metadata=of_date)
     else:
         # Dagster would otherwise mark the whole range as materialized, with skipped dates.
         yield observed_output()
@@ -197,7 +203,22 @@ class _Job:
         """Return the metadata that all dates of the job share."""
         run = self.context.instance, self.context.run_id, self.context.op.name
         spark_log = None if self.step.is_log_shown else stderr_path(*run)
-        return job_metadata(self.messages.application, spark_log)
+        metadata = job_metadata(self.messages.application, spark_log)
+        # The application has ended, and its UI with it.
+        metadata.pop(SPARK_UI, None)
+        return {**metadata, **self._history()}
+
+    def _history(self) -> Metadata:
+        """Return the link to the application on Spark's history server, if there is one."""
+        given = self.step.params.bundle.params_of_type(PARAM_TYPE).get(SPARK_HISTORY_URL.key) or ""
+        application = self.messages.application
+        if SPARK_HISTORY_URL.error(given):
+            self.step.warn(f"{SPARK_HISTORY_URL.key}: {SPARK_HISTORY_URL.error(given)}")
+            return {}
+        if not given or application is None or not application.spark_app_id:
+            return {}
+        url = f"{SPARK_HISTORY_URL.parse(given)}/history/{quote(application.spark_app_id)}"
+        return {"spark_history": dg.MetadataValue.url(url)}
 
     @property
     def _properties_file(self) -> Path:
@@ -218,6 +239,18 @@ class _Job:
         return command
 
 
+def _link_spark_ui(context: dg.OpExecutionContext, application: ApplicationReport) -> None:
+    """Show the link of Spark's UI on the run's page, while the application runs."""
+    if not application.spark_ui or not is_link(application.spark_ui):
+        return
+    name = context.op.name
+    link = {SPARK_UI: dg.MetadataValue.url(application.spark_ui)}
+    # The page would lack a link; the step's reports say what is wrong with the storage.
+    with suppress(*STORAGE_ERRORS):
+        message = f"Spark's UI of {name}, while it runs: {application.spark_ui}"
+        write_engine_event(context.instance, context.run, name, message, link)
+
+
 def _side_by_side(context: dg.OpExecutionContext, settings: Settings) -> int:
     """Return the most jobs of the run that run at once."""
     planned = planned_steps(context.instance, plan_of_run(context.run))
@@ -227,22 +260,20 @@ def _side_by_side(context: dg.OpExecutionContext, settings: Settings) -> int:
     return min(width(upstream), configured or settings.max_concurrent_jobs)
 
 
-def _landed(job: _Job, outcome: Outcome) -> dict[str, Metadata]:
+def _landed(job: _Job, outcome: Outcome, shared: Metadata) -> dict[str, Metadata]:
     """Return the metadata of each landed date; one of several may land though others fail."""
     landings, dates = job.messages.landings, job.step.params.bundle.biz_dts
     if outcome.status != "completed":
         dates = [day for day in dates if day in landings] if len(dates) > 1 else ()
-    return {day: landing_metadata(landings.get(day)) for day in dates}
+    return {day: date_metadata(landings.get(day), shared) for day in dates}
 
 
 def _materializations(
-    context: dg.OpExecutionContext, landed: Mapping[str, Metadata], metadata: Metadata
+    context: dg.OpExecutionContext, landed: Mapping[str, Metadata]
 ) -> Iterator[dg.AssetMaterialization]:
     """Yield an event for each landed date; a failure raised later doesn't undo them."""
     for biz_dt, of_date in landed.items():
-        yield dg.AssetMaterialization(
-            context.asset_key, metadata={**metadata, **of_date}, partition=biz_dt
-        )
+        yield dg.AssetMaterialization(context.asset_key, metadata=of_date, partition=biz_dt)
 
 
 def _retry(step: BegunStep, messages: JobMessages, outcome: Outcome) -> dg.RetryRequested | None:

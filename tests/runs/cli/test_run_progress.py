@@ -256,4 +256,4 @@ def test_a_run_that_fails_is_followed_and_its_failure_links_the_log(
     failure = event.step_failure_data.user_failure_data
     assert failure is not None
     assert failure.metadata["log_file"] == dg.MetadataValue.path(str(path))
-    assert failure.metadata["log"].value == f"/logs/{run_id}/compute_logs/{JOB}/out"
+    assert failure.metadata["log"].value == f"/runs/{run_id}?logType=stdout&logFileKey={JOB}"

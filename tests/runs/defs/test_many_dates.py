@@ -65,7 +65,7 @@ def test_a_range_lands_what_is_open_and_names_what_failed(sample_home: Home) -> 
     assert {*landed} == {"2024-05-14", "2024-05-15", "2024-05-18"}
     for day, metadata in landed.items():
         assert metadata["path"].endswith(f"/biz_dt={day}")
-        assert metadata["dagster/row_count"] > 0
+        assert metadata["dagster/partition_row_count"] > 0
 
     extract.write_bytes(content)
     rows_again = {"entity": "GELS", "source_system": "FPMS", "reprocess_dt": "2024-05-20"}

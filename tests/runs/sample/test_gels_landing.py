@@ -52,7 +52,7 @@ def test_the_job_of_a_row_lands_every_row_and_materializes_its_asset(
     table = sample_home.folder / CONTEXT_PARAMS["sinks"][0]["path"]
     assert_contracts_landed(spark, table, sample_home.folder, date.fromisoformat(BIZ_DT))
     metadata = materialized(sample_home)
-    assert metadata["dagster/row_count"].value == 20_000
+    assert metadata["dagster/partition_row_count"].value == 20_000
     assert Path(str(metadata["path"].value)) == table / f"biz_dt={BIZ_DT}"
     schema = {c.name: c.type for c in metadata["dagster/column_schema"].value.columns}
     assert schema == TYPES

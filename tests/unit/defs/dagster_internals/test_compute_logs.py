@@ -40,7 +40,7 @@ def test_what_is_written_is_on_the_steps_page_before_the_end(instance: DagsterIn
 def test_stdout_has_a_file_and_an_address(instance: DagsterInstance) -> None:
     found = local_stdout(instance, "run", "step")
     assert found is not None
-    assert found.url == "/logs/run/compute_logs/step/out"
+    assert found.url == "/runs/run?logType=stdout&logFileKey=step"
     found.path.parent.mkdir(parents=True)
     found.path.write_bytes(b"two\n")
     manager = instance.compute_log_manager

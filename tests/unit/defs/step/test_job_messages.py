@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from framework.contract.messages import CheckResult
@@ -14,7 +15,7 @@ from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.defs.step.begun import begin_step
 from orch_dagster.defs.step.job_messages import ChannelMessages, JobMessages
 from orch_dagster.defs.step.log_writer import ExecutionLogWriter
-from orch_dagster.defs.step.metadata import landing_metadata
+from orch_dagster.defs.step.metadata import date_metadata
 from orch_dagster.settings import Settings
 from orch_dagster.spark.progress import Stage
 from tests.begun_steps import DAY, KeptReports, request
@@ -59,8 +60,12 @@ def test_a_real_jobs_messages(
     assert (result.opened, result.closed, result.exception) == (True, True, None)
     assert result.landed == (DAY,)
     landing = messages.landings[DAY]
-    shown = landing_metadata(landing)
-    assert shown["dagster/row_count"].value == landing.row_count > 0
+    shown = date_metadata(landing, {"log": dg.MetadataValue.url("/runs/1")})
+    assert shown["dagster/partition_row_count"].value == landing.row_count > 0
+    # Rows, changes, size, duration, location, logs.
+    order = ["dagster/partition_row_count", "size", "duration", "dagster/uri", "log"]
+    assert [name for name in shown if name in order] == order
+    assert "dagster/row_count" not in shown
     assert [column["name"] for column in landing.columns][:1] == ["contract_no"]
     assert messages.application is not None
     app_id = messages.application.spark_app_id

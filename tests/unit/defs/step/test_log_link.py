@@ -41,7 +41,7 @@ def test_each_step_of_a_run_shows_the_log_as_it_grows(location: Played, tmp_path
     for job_name in ("first", "second", "first"):
         metadata = show_run_log(location.instance, run, job_name, path)
         assert metadata["log_file"] == dg.MetadataValue.path(str(path))
-        url = f"/logs/{run.run_id}/compute_logs/{job_name}/out"
+        url = f"/runs/{run.run_id}?logType=stdout&logFileKey={job_name}"
         assert metadata["log"] == dg.MetadataValue.url(url)
     with path.open("a") as file:
         file.write("two\n")

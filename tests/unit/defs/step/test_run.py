@@ -19,6 +19,7 @@ import pytest
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, SYS_PARAMS
 from orch_dagster.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
+from orch_dagster.defs.step import run as step_run
 from orch_dagster.defs.step.begun import BegunStep, begin_step
 from orch_dagster.defs.step.load_params import load_params
 from orch_dagster.defs.step.message_file import MessageFile, context_injector
@@ -167,10 +168,33 @@ def test_a_landing(run: Run) -> None:
     (metadata,) = ran.landed.values()
     assert list(ran.landed) == [DAY]
     assert metadata["spark_app_id"] == APPLICATION
-    assert metadata["dagster/row_count"] == ran_rows()
+    assert metadata["dagster/partition_row_count"] == ran_rows()
     assert metadata["log_file"] == str(ran.step.run_log.path)
     assert "INFO  [spark] 24/05/16 INFO it runs\n" in ran.log
     assert ran.log.endswith("INFO  [orch] job completed: landed\n")
+
+
+def test_spark_is_linked_while_it_runs_and_its_history_afterwards(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linked: list[object] = []
+    monkeypatch.setattr(
+        step_run, "write_engine_event", lambda *args: linked.append(args[-1]["spark_ui"].value)
+    )
+    client = GivenEnd(messages=changed("application", spark_ui="http://here:4040"))
+    ran = run(client, spark_history_url="http://history:18080/")
+    assert linked == ["http://here:4040"]
+    (metadata,) = ran.landed.values()
+    assert metadata["spark_history"] == f"http://history:18080/history/{APPLICATION}"
+    # By now nobody is there.
+    assert "spark_ui" not in metadata
+
+
+def test_an_address_that_is_none_is_said_and_no_link(run: Run) -> None:
+    ran = run(GivenEnd(), spark_history_url="javascript:alert(1)")
+    (metadata,) = ran.landed.values()
+    assert "spark_history" not in metadata
+    assert any("spark.history.url: " in text for text in ran.reporter.warnings)
 
 
 @pytest.fixture
