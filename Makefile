@@ -23,8 +23,9 @@ demo: install
 # Files side by side, by tier: docs/architecture.md says what each holds.
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
+# CI measures the coverage on the way, as it would else run the unit tests twice.
 test: install
-	$(PYTEST) -n 2
+	$(PYTEST) -n 2 $(if $(CI),$(COVERED))
 
 # More files than processors at once: outages and servers are mostly waited for.
 test-services: install
@@ -32,7 +33,7 @@ test-services: install
 
 # CHAOS_RUNS is how many runs are struck, 40 by default.
 test-endurance: install
-	$(PYTEST) -n 2 -m "not alone" tests/endurance
+	$(PYTEST) -n 3 -m "not alone" tests/endurance
 	$(BIN)/python -m pytest -m alone tests/endurance
 
 test-all: test test-services test-endurance
@@ -47,10 +48,11 @@ lint: install
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-# Of the two that everything else hangs on, by their unit tests.
+# Of the two that everything else hangs on.
+COVERED := --cov=orch_dagster/defs/step --cov=jobs/framework/contract --cov-report=term
+
 coverage: install
-	$(BIN)/python -m pytest -q -n 2 --cov=orch_dagster/defs/step --cov=jobs/framework/contract \
-		--cov-report=term tests/unit/defs tests/unit/framework
+	$(BIN)/python -m pytest -q -n 2 $(COVERED) tests/unit/defs tests/unit/framework
 
 check: lint test
 
