@@ -289,10 +289,10 @@ class Flood:
         bundle = assemble(spec, request, BundleRows((), dates, params))
         try:
             retries_of(bundle.sys_params)
-            tick_params(
-                {row.param_key: row for row in bundle.sys_params if row.param_type == "system"},
-                self.settings.referenced_files,
-            )
+            # As a schedule has it, to which a row without a value is none.
+            system = [row for row in bundle.sys_params if row.param_type == "system"]
+            given = {row.param_key: row for row in system if row.param_value}
+            tick_params(given, self.settings.referenced_files)
             redacted = redact_bundle(bundle, self.settings.secret_patterns)
             if len(spec.job_name) > 100:
                 write_bundle(redacted.bundle, self.settings.params_dir)
