@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,9 @@ from orch_dagster.cli import output
 from orch_dagster.spark.progress import Stage, watched_by
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from dagster import DagsterEvent, DagsterInstance
+
+    from orch_dagster.cli.date_counts import DateCounts
 
 _POLL_S = 0.3
 # From this width on there is room for the line in the job's code.
@@ -34,7 +36,7 @@ _WIDE = 120
 
 @contextmanager
 def progress(
-    instance: DagsterInstance, run_tags: Mapping[str, str], job_name: str
+    instance: DagsterInstance, run_tags: Mapping[str, str], job_name: str, counts: DateCounts
 ) -> Generator[None]:
     """Print the progress of a run of this process on stderr, within the block.
 
@@ -42,11 +44,12 @@ def progress(
         instance: The instance of the run.
         run_tags: Tags that identify the run.
         job_name: The name of the job or group.
+        counts: Counts the dates of the command.
     """
     console = output.new_console(to_stderr=True)
     over = threading.Event()
     with Bars(console, job_name) as bars, watched_by(bars.stages):
-        printer = _EventPrinter(instance, run_tags, console, bars)
+        printer = _EventPrinter(instance, run_tags, console, bars, counts)
         thread = threading.Thread(target=printer.print_until, args=(over,), name="progress")
         thread.start()
         try:
@@ -140,11 +143,13 @@ class _EventPrinter:
         run_tags: Mapping[str, str],
         console: output.Console,
         bars: Bars,
+        counts: DateCounts,
     ) -> None:
         self._instance = instance
         self._run_tags = run_tags
         self._console = console
         self._bars = bars
+        self._counts = counts
         self._run_id: str | None = None
         self._cursor: str | None = None
 
@@ -190,8 +195,23 @@ class _EventPrinter:
                 self._bars.ended(event.step_key)
             else:
                 self._bars.begun(event.step_key)
-            if sentence := _sentence(event):
+            for sentence in self._sentences(event):
                 self._console.print(visible(sentence))
+
+    def _sentences(self, event: DagsterEvent) -> Iterator[str]:
+        from dagster import DagsterEventType
+
+        from orch_dagster.defs.runs.history import reported_step
+
+        if self._counts.is_of_many:
+            if event.event_type is DagsterEventType.ASSET_MATERIALIZATION:
+                # Its landing was told when it was reported, perhaps long before.
+                return
+            if (report := reported_step(event)) and report.ends:
+                yield from self._counts.sentences(report)
+                return
+        if sentence := _sentence(event):
+            yield sentence
 
 
 def _sentence(event: object) -> str:

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orch_dagster.cli.arguments import BIZ_DT, as_json
+from orch_dagster.cli.date_counts import DateCounts
+from orch_dagster.cli.detached_run import check_queue, queue, warn_without_daemon
 from orch_dagster.cli.exit_codes import INTERRUPTED
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.log_lines import print_log
-from orch_dagster.cli.output import print_json
+from orch_dagster.cli.output import print_json, say
 from orch_dagster.cli.planned_runs import DatesAsked, PlannedRun, open_dates, planned_runs
 from orch_dagster.cli.progress import progress
 from orch_dagster.control.connect import opened_store
+from orch_dagster.control.records import CANCELED, COMPLETED
 from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.errors import TransientStoreError
 from orch_dagster.registry.jobs import Group
@@ -48,8 +51,11 @@ _INVOCATION_TAG = "orch/invocation"
     help="Only dates of the range that have not completed, or whose reprocess_dt is due.",
 )
 @click.option("--due", is_flag=True, help="The dates that `orch due` lists; of a range, if given.")
+@click.option(
+    "--detach", is_flag=True, help="Queue the runs for Dagster's daemon, and don't wait for them."
+)
 @as_json
-def run(job: str, is_json: bool, **dates: Any) -> None:
+def run(job: str, detach: bool, is_json: bool, **dates: Any) -> None:
     """Run JOB for business dates and wait for it; a group's name runs its whole chain.
 
     A run lands up to ORCH_DATES_PER_RUN dates in one Spark application, oldest first. Dates of a
@@ -60,24 +66,54 @@ def run(job: str, is_json: bool, **dates: Any) -> None:
     settings = load_settings()
     location = load_location(settings)
     group = find_jobs(location.registry, job)
-    job = job_to_run(location.registry, group)
+    job = job_to_run(group, job)
+    planned_all = planned_runs(location, job, group, asked)
+    if detach:
+        _detach(location, group, planned_all, is_json=is_json)
+        return
+    days = [day for planned in planned_all for day in planned.biz_dts]
+    counts = DateCounts(len(days))
+    if counts.is_of_many:
+        runs = f"{len(planned_all)} run{'' if len(planned_all) == 1 else 's'}"
+        say(f"{job}: {len(days)} dates from {days[0]} to {days[-1]} in {runs}", err=True)
     ended: list[tuple[str, bool]] = []
     is_canceled = False
-    for planned in planned_runs(location, job, group, asked):
-        run_id, is_success, is_canceled = _execute(location, group, planned)
+    for planned in planned_all:
+        run_id, is_success, is_canceled = _execute(location, group, planned, counts)
         ended.append((run_id, is_success))
         if is_canceled:
             break
-    _print_ended(settings, ended, is_json=is_json, is_one=len(asked.biz_dts) == 1)
+    landed = _print_ended(settings, ended, is_json=is_json, is_one=len(asked.biz_dts) == 1)
+    if counts.is_of_many:
+        say(f"{landed} of {len(days)} dates landed", err=True)
     if is_canceled:
+        if counts.is_of_many:
+            rest = f"--from {days[0]} --to {days[-1]} --missing"
+            say(f"interrupted; `orch run {job} {rest}` lands the others", err=True)
         sys.exit(INTERRUPTED)
     if not all(is_success for _, is_success in ended):
         sys.exit(1)
 
 
+def _detach(
+    location: Location, group: Group, planned: Sequence[PlannedRun], *, is_json: bool
+) -> None:
+    """Queue the runs, and say so if nothing would launch them."""
+    check_queue(location)
+    run_ids: list[str] = []
+    for each in planned:
+        _open_dates(location, group, each)
+        run_ids.append(queue(location, each, _dagster_job(group, each), _tags(group, each)))
+    if run_ids:
+        warn_without_daemon(location)
+    if is_json:
+        print_json([{"run_id": run_id, "status": "QUEUED"} for run_id in run_ids])
+
+
 def _print_ended(
     settings: Settings, ended: Sequence[tuple[str, bool]], *, is_json: bool, is_one: bool
-) -> None:
+) -> int:
+    """Print the rows of the runs; return how many dates all jobs completed."""
     with opened_store(settings) as store:
         rows = {run_id: store.read(EXECUTION_LOG, {"run_id": run_id}) for run_id, _ in ended}
     if is_json:
@@ -90,9 +126,27 @@ def _print_ended(
         listed = [row for of_run in rows.values() for row in of_run]
         listed.sort(key=lambda row: (str(row["biz_dt"]), str(row["start_time"])))
         print_log(listed, "The run wrote no row of execution_log.")
+    every = [row for of_run in rows.values() for row in of_run]
+    failed = {row["biz_dt"] for row in every if row["status"] != COMPLETED}
+    return len({row["biz_dt"] for row in every} - failed)
 
 
-def _execute(location: Location, group: Group, planned: PlannedRun) -> tuple[str, bool, bool]:
+def _open_dates(location: Location, group: Group, planned: PlannedRun) -> None:
+    """Open the run's new dates, and show its dates as partitions, before the run is made."""
+    from orch_dagster.defs.open_partitions import show_open_dates
+
+    settings = location.settings
+    groups = {spec.group for spec in planned.specs or group.jobs}
+    with opened_store(settings) as store, opened_instance(settings) as instance:
+        open_dates(store, group, planned.new_dates)
+        # The run fails by itself, and leaves its row, if the store does not answer.
+        with suppress(TransientStoreError):
+            show_open_dates(instance, store, groups)
+
+
+def _execute(
+    location: Location, group: Group, planned: PlannedRun, counts: DateCounts
+) -> tuple[str, bool, bool]:
     """Run in this process, as `dagster job execute` does, on the instance of the orch commands.
 
     Returns:
@@ -101,21 +155,17 @@ def _execute(location: Location, group: Group, planned: PlannedRun) -> tuple[str
     import dagster as dg
 
     from orch_dagster.defs.dagster_internals.quiet_events import quiet_events
-    from orch_dagster.defs.open_partitions import show_open_dates
     from orch_dagster.defs.runs.log_sensor import finish_run
     from orch_dagster.defs.translator import asset_key
 
     settings = location.settings
-    groups = {spec.group for spec in planned.specs or group.jobs}
-    with opened_store(settings) as store, opened_instance(settings) as instance:
-        open_dates(store, group, planned.new_dates)
-        # Before the run is made, which plans its dates as partitions. It fails by itself, and
-        # leaves its row, if the store does not answer.
-        with suppress(TransientStoreError):
-            show_open_dates(instance, store, groups)
+    _open_dates(location, group, planned)
     job = _dagster_job(group, planned)
     invocation = {_INVOCATION_TAG: uuid.uuid4().hex}
-    with opened_instance(settings) as instance, progress(instance, invocation, planned.job):
+    with (
+        opened_instance(settings) as instance,
+        progress(instance, invocation, planned.job, counts),
+    ):
         quiet_events(instance)
         result = dg.execute_job(
             job,
@@ -131,7 +181,14 @@ def _execute(location: Location, group: Group, planned: PlannedRun) -> tuple[str
             with opened_store(settings) as store:
                 finish_run(instance, store, location, result.run_id)
     is_canceled = ended is not None and ended.status is dg.DagsterRunStatus.CANCELED
-    return result.run_id, result.success, is_canceled
+    return result.run_id, result.success, is_canceled or _has_canceled_row(settings, result.run_id)
+
+
+def _has_canceled_row(settings: Settings, run_id: str) -> bool:
+    """Return whether a step of the run was interrupted; Dagster calls such a run failed."""
+    with opened_store(settings) as store:
+        where = {"run_id": run_id, "status": CANCELED}
+        return bool(store.read(EXECUTION_LOG, where, columns=["id"]))
 
 
 def _dagster_job(group: Group, planned: PlannedRun) -> ReconstructableJob:

@@ -51,12 +51,14 @@ def find_job(registry: Registry, name: str) -> JobSpec:
     return jobs[0]
 
 
-def job_to_run(registry: Registry, group: Group) -> str:
-    """Return the name of the Dagster job that runs these jobs: of the group, or of one job."""
-    if registry.groups[group.name].jobs == group.jobs:
-        return group.name
-    (spec,) = group.jobs
-    return spec.job_name
+def job_to_run(group: Group, name: str) -> str:
+    """Return the Dagster job that runs the jobs that a name means: of the group, or of the one job.
+
+    Args:
+        group: The jobs, as `find_jobs` returned them for the name.
+        name: The name.
+    """
+    return group.name if name.casefold() == group.name else group.jobs[0].job_name
 
 
 def job_ids_named(

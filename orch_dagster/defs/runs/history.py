@@ -56,6 +56,16 @@ def report_step(
     write_engine_event(instance, run, report.job_name, message, metadata)
 
 
+def reported_step(event: DagsterEvent) -> StepReport | None:
+    """Return the report that an event holds, or None."""
+    if event.event_type is not DagsterEventType.ENGINE_EVENT:
+        return None
+    report = engine_event_metadata(event).get(_REPORT)
+    if not isinstance(report, dg.JsonMetadataValue):
+        return None
+    return StepReport.from_json(report.data)  # pyright: ignore[reportArgumentType]
+
+
 class HistoryReader:
     """Reads the histories of runs, one after another.
 
@@ -91,9 +101,8 @@ class HistoryReader:
             if event is None:
                 continue
             if event.event_type is DagsterEventType.ENGINE_EVENT:
-                report = engine_event_metadata(event).get(_REPORT)
-                if isinstance(report, dg.JsonMetadataValue):
-                    reports.append(StepReport.from_json(report.data))  # pyright: ignore[reportArgumentType]
+                if report := reported_step(event):
+                    reports.append(report)
                 elif event.step_key is None:
                     run_error = engine_error(event) or run_error
             elif event.event_type is DagsterEventType.STEP_FAILURE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -220,6 +221,26 @@ def test_the_row_made_anew_is_the_same(home: Home, screen: str) -> None:
     assert home.orch("log", "--json").stdout == before
     assert home.json("log", "rebuild")["written"] == 0
     assert home.json("log", "rebuild", "--since", "2999-01-01T00:00:00Z")["runs"] == 0
+
+
+def test_ctrl_c_cancels_the_run_and_has_the_code_of_shells(
+    home: Home, screen: str, own_signals: None
+) -> None:
+    assert screen
+    run = subprocess.Popen(
+        ["orch", "run", JOB, "--biz-dt", BIZ_DT],
+        env=home.environ,
+        cwd=home.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_until(lambda: "java" in home.process_names(), "the job's JVM", timeout_s=120)
+    run.send_signal(signal.SIGINT)
+    out, _ = run.communicate(timeout=120)
+    assert run.returncode == 130, out
+    assert "Traceback" not in out
+    assert row_of(home)["status"] == "Canceled"
 
 
 def test_a_run_that_fails_is_followed_and_its_failure_links_the_log(

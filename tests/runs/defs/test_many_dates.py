@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -58,6 +59,9 @@ def test_a_range_lands_what_is_open_and_names_what_failed(sample_home: Home) -> 
         day: row["status"] for day, row in rows.items() if day != "2024-05-17"
     } == dict.fromkeys(["2024-05-14", "2024-05-15", "2024-05-18"], "Completed")
     assert rows["2024-05-17"]["status"].startswith("Failed: SourceNotFoundError: no such source:")
+    counts = {day: row["row_count"] for day, row in rows.items() if row["row_count"]}
+    assert sorted(counts) == ["2024-05-14", "2024-05-15", "2024-05-18"]
+    assert_each_is_told(done.stderr, counts)
     assert len({row["spark_app_id"] for row in rows.values()}) == 1
     starts = [rows[f"2024-05-{day}"]["start_time"] for day in (14, 15, 18)]
     assert starts == sorted(set(starts))
@@ -95,3 +99,31 @@ def test_a_range_lands_what_is_open_and_names_what_failed(sample_home: Home) -> 
         in nothing.stderr
     )
     assert json.loads(nothing.stdout) == []
+    assert_is_queued(sample_home, days)
+
+
+def assert_each_is_told(stderr: str, counts: Mapping[str, int]) -> None:
+    """Each date is told once, as it ends."""
+    told = stderr.splitlines()
+    assert f"{JOB_NAME}: 4 dates from 2024-05-14 to 2024-05-18 in 1 run" in told
+    ends = [line for line in told if line.endswith(" of 4 dates)")]
+    assert [line.rpartition(" (")[2] for line in ends] == [f"{n} of 4 dates)" for n in range(1, 5)]
+    for day, count in counts.items():
+        assert any(f"{JOB_NAME} {day} landed {count:,} rows in " in line for line in ends)
+    assert any(f"{JOB_NAME} 2024-05-17 failed: SourceNotFoundError" in line for line in ends)
+    assert " rows in /" not in stderr
+    assert told[-1] == "3 of 4 dates landed"
+
+
+def assert_is_queued(home: Home, days: list[str]) -> None:
+    """A detached run waits for a daemon, which is not there."""
+    done = home.orch("run", "gels_fpms", *days, "--detach", "--json")
+    (queued,) = json.loads(done.stdout)
+    assert queued["status"] == "QUEUED"
+    assert f"queued run {queued['run_id'][:8]} of gels_fpms for 2024-05-14, " in done.stderr
+    assert "warning: no daemon of " in done.stderr
+    with dg.DagsterInstance.from_config(home.environ["DAGSTER_HOME"]) as instance:
+        run = instance.get_run_by_id(queued["run_id"])
+        assert run is not None
+        assert run.status is dg.DagsterRunStatus.QUEUED
+        assert run.remote_job_origin is not None

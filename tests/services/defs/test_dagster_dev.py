@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,6 +59,22 @@ def test_a_backfill_from_the_page_is_a_run_for_so_many_dates(served: tuple[Home,
     assert {day: row["status"] for day, row in rows.items()} == dict.fromkeys(dates, "Completed")
     assert len({row["spark_app_id"] for row in rows.values()}) == 2
     assert rows[BIZ_DT]["run_id"] == rows["2024-05-17"]["run_id"]
+
+
+@pytest.mark.spark
+def test_a_detached_run_is_launched_by_the_daemon(served: tuple[Home, Dev]) -> None:
+    home, _ = served
+    done = home.orch("run", JOB, "--biz-dt", BIZ_DT, "--detach", "--json")
+    assert "no daemon" not in done.stderr
+    (queued,) = json.loads(done.stdout)
+
+    def ended() -> dict[str, Any] | None:
+        rows = [row for row in home.log_rows(JOB) if row["run_id"] == queued["run_id"]]
+        return rows[0] if rows and rows[0]["end_time"] else None
+
+    row = until(ended, 90, "the end of the run")
+    assert (row["biz_dt"], row["status"]) == (BIZ_DT, "Completed")
+    assert row["row_count"] > 0
 
 
 @pytest.mark.spark

@@ -49,8 +49,10 @@ def test_a_name_is_of_jobs(name: str, ids: list[str]) -> None:
 
 
 def test_the_dagster_job_of_a_name() -> None:
-    runs = [job_to_run(REGISTRY, find_jobs(REGISTRY, name)) for name in ("acme_crm", "J2")]
-    assert runs == ["acme_crm", "etl_lnd_acme_crm_t_b"]
+    names = ("Acme_CRM", "J2", "acme_erp", "etl_lnd_acme_erp_t_c")
+    runs = [job_to_run(find_jobs(REGISTRY, name), name) for name in names]
+    # The only job of a group has a Dagster job beside the group's.
+    assert runs == ["acme_crm", "etl_lnd_acme_crm_t_b", "acme_erp", "etl_lnd_acme_erp_t_c"]
 
 
 def test_a_group_of_several_is_no_job() -> None:
