@@ -35,6 +35,7 @@ from orch_dagster.registry.changes import RowChange, TableChange
 from orch_dagster.registry.export import export_rows, literal_secrets, to_yaml
 from orch_dagster.registry.names import did_you_mean, job_ids_named
 from orch_dagster.registry.prune import group_of
+from orch_dagster.registry.row_files import STDIN
 from orch_dagster.registry.touched import TouchedJob, touched_jobs
 from orch_dagster.registry.write import read_tables, write_plan
 from orch_dagster.settings import Settings, load_settings
@@ -43,8 +44,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _files(command: F) -> F:
-    path = click.Path(exists=True, dir_okay=False, path_type=Path)
-    return click.argument("files", nargs=-1, required=True, type=path)(command)
+    path = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+    return click.argument("files", nargs=-1, required=True, type=path, callback=_once)(command)
+
+
+def _once(ctx: click.Context, param: click.Parameter, files: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Refuse to read standard input twice."""
+    if files.count(STDIN) > 1:
+        raise click.BadParameter("- is given more than once", ctx, param)
+    return files
 
 
 def _prune(command: F) -> F:
@@ -69,6 +77,7 @@ def _dry_run(command: F) -> F:
 def plan(files: tuple[Path, ...], prune: bool, detailed_exitcode: bool, is_json: bool) -> None:
     """Show what `orch apply` would do with YAML FILES, and what that touches; write nothing.
 
+    The file - is standard input.
     Shows the values of changed columns, old and new, without secrets. What apply would refuse is
     shown with its file and line, and exits 1.
     """
@@ -91,6 +100,8 @@ def plan(files: tuple[Path, ...], prune: bool, detailed_exitcode: bool, is_json:
 def apply(files: tuple[Path, ...], prune: bool, is_json: bool) -> None:
     """Write registry rows from YAML FILES, all of them or none.
 
+    The file - is standard input. Shows the changes, old -> new, without secrets.
+
     Top-level keys are table names, each with a list of rows. If a row is invalid, nothing is
     written, and every error is shown with its file and line.
     """
@@ -103,10 +114,10 @@ def apply(files: tuple[Path, ...], prune: bool, is_json: bool) -> None:
         print_json(done.as_rows())
         return
     _print_warnings(done)
-    for change in done.changes:
-        for row in change.rows:
-            say(row.sentence())
+    _print_changes(done, settings)
     _print_counts(done, "The files hold no rows.")
+    if done.plan.is_empty and done.changes:
+        say("unchanged: the store has these rows already")
 
 
 def _groups_of_dates(checked: CheckedPlan) -> set[GroupKey]:
@@ -283,11 +294,7 @@ def _touched(checked: CheckedPlan, store: ControlStore) -> list[TouchedJob]:
 
 def _print_plan(checked: CheckedPlan, touched: Sequence[TouchedJob], settings: Settings) -> None:
     _print_warnings(checked)
-    for change in checked.changes:
-        for row in change.rows:
-            say(f"{row.action} {row.table.name} ({row.key})")
-            for value in value_changes(row, settings.secret_patterns):
-                say(f"    {value}")
+    _print_changes(checked, settings)
     for job in touched:
         say(job.sentence())
     for row in _rows_of(checked.plan.prunable):
@@ -299,6 +306,14 @@ def _print_plan(checked: CheckedPlan, touched: Sequence[TouchedJob], settings: S
         say("Nothing to do.")
 
 
+def _print_changes(checked: CheckedPlan, settings: Settings) -> None:
+    """Print each changed row, and below it its values: old -> new."""
+    for row in _rows_of(checked.changes):
+        say(f"{row.action} {row.table.name} ({row.key})")
+        for value in value_changes(row, settings.secret_patterns):
+            say(f"    {value}")
+
+
 def _print_warnings(checked: CheckedPlan) -> None:
     for warning in checked.warnings:
         say(f"warning: {warning}", err=True)
@@ -307,10 +322,12 @@ def _print_warnings(checked: CheckedPlan) -> None:
 
 
 def _print_counts(checked: CheckedPlan, none: str) -> None:
-    columns = ["table", "inserted", "changed", "removed", "left"]
+    columns = ["table", "inserted", "changed", "removed", "unchanged"]
     if not any(change.removed for change in checked.changes):
         columns.remove("removed")
-    print_rows([{"removed": 0, **row} for row in checked.as_rows()], columns, none)
+    # JSON keeps the key that programs read.
+    rows = [{"removed": 0, **row, "unchanged": row["left"]} for row in checked.as_rows()]
+    print_rows(rows, columns, none)
 
 
 def _rows_of(changes: Sequence[TableChange]) -> Iterator[RowChange]:

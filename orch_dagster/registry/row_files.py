@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ from orch_dagster.registry.row_loader import MAX_FILE_BYTES, RowLoader, without_
 APPLIED_TABLES = tuple(table for table in TABLES if table is not EXECUTION_LOG)
 
 MOST_CHARACTERS = 2_000
+
+STDIN = Path("-")
+"""The name by which a command takes standard input for a file."""
+_SHOWN_STDIN = Path("<stdin>")
 
 _INDEX = re.compile(r"\[(\d{1,9})\]\.?")
 _SEPARATOR = re.compile(r"[.\[]")
@@ -95,9 +100,9 @@ class RowFiles:
 def read_files(files: Sequence[Path]) -> RowFiles:
     """Read the rows of YAML files; JSON is YAML too."""
     row_files = RowFiles()
-    for file in files:
-        with file.open("rb") as opened:
-            content = opened.read(MAX_FILE_BYTES + 1)
+    for each in files:
+        file = _SHOWN_STDIN if each == STDIN else each
+        content = _content(each)
         if len(content) > MAX_FILE_BYTES:
             text = f"larger than {MAX_FILE_BYTES} bytes; write several files"
             row_files.problems.append(Problem(text, file))
@@ -124,6 +129,14 @@ def read_files(files: Sequence[Path]) -> RowFiles:
             else:
                 row_files.tables[name] += rows
     return row_files
+
+
+def _content(file: Path) -> bytes:
+    """Read a file, or standard input, up to one byte more than is allowed."""
+    if file == STDIN:
+        return sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+    with file.open("rb") as opened:
+        return opened.read(MAX_FILE_BYTES + 1)
 
 
 def reads_as(text: str, column: str) -> bool:

@@ -97,6 +97,42 @@ def test_a_plan_shows_old_and_new_and_what_it_touches(files: Path) -> None:
     assert exported() == before
 
 
+def test_apply_shows_old_and_new_and_what_is_unchanged(files: Path) -> None:
+    shown = ok("apply", edited(files, "comments: Insurance contracts", "comments: The contracts"))
+    assert "change job_master (job_id=JOB_1001)\n" in shown
+    assert '" -> "The contracts of FPMS' in shown
+    assert "unchanged: " not in shown
+    done = orch("apply", str(files))
+    assert done.exit_code == 0
+    again = done.stdout
+    assert again.splitlines()[-1] == "unchanged: the store has these rows already"
+    heading, *rows = (line.split() for line in again.splitlines()[:-1])
+    assert heading == ["table", "inserted", "changed", "unchanged"]
+    assert ["job_master", "0", "0", "2"] in rows
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_standard_input_is_a_file(files: Path, command: str) -> None:
+    text = files.read_text().replace("Insurance", "Their")
+    runner = CliRunner()
+    shown = runner.invoke(main, [command, "-"], input=text)
+    assert shown.exit_code == 0, shown.output
+    assert "change job_master (job_id=JOB_1001)\n" in shown.output
+    refused = runner.invoke(main, [command, "-"], input="job_master: [{job_id: J9}]\n")
+    assert refused.exit_code == 1
+    assert "<stdin>:1: job_master (job_id=J9)" in refused.output
+    assert orch(command, "-", "-").exit_code == 2
+
+
+def test_apply_shows_no_secret(files: Path) -> None:
+    files.write_text(files.read_text().replace("hunter", "fisher"))
+    shown = ok("apply", str(files))
+    assert "param_value" in shown
+    assert "******" in shown
+    assert "hunter" not in shown
+    assert "fisher" not in shown
+
+
 def test_landed_dates_are_named(files: Path) -> None:
     with opened_store(load_settings()) as store:
         row = {"id": "1", "job_id": "JOB_1001", "biz_dt": "2024-05-15", "status": "Completed"}
