@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from orch_dagster.cli.arguments import as_json
+from orch_dagster.cli.completion import GROUP, JOB
 from orch_dagster.cli.exit_codes import HAS_CHANGES
 from orch_dagster.cli.output import print_document, print_json, print_rows, say
 from orch_dagster.cli.set_aside import remove_set_aside
@@ -146,7 +147,7 @@ def _planned(
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", type=JOB)
 @click.argument("new_name")
 @_dry_run
 @as_json
@@ -170,7 +171,7 @@ def rename(job: str, new_name: str, dry_run: bool, is_json: bool) -> None:
 
 
 @click.command()
-@click.argument("jobs", nargs=-1)
+@click.argument("jobs", nargs=-1, type=JOB)
 @click.option(
     "--set-aside",
     "handles",
@@ -199,7 +200,7 @@ def remove(jobs: tuple[str, ...], handles: tuple[str, ...], dry_run: bool, is_js
 
 
 @click.command()
-@click.argument("groups", nargs=-1)
+@click.argument("groups", nargs=-1, type=GROUP)
 @click.option("--dates", "with_dates", is_flag=True, help="Also export process_control.")
 @click.option(
     "--output",

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from framework.contract.business_dates import date_fault
+from orch_dagster.cli.completion import open_dates
 from orch_dagster.cli.output import say
 from orch_dagster.registry.location import Location, load_location
 from orch_dagster.settings import Settings
@@ -22,6 +24,15 @@ class _BizDt(click.ParamType[str]):
         if fault := date_fault(str(value)):
             self.fail(f"{value!r} {fault}", param, ctx)
         return str(value)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - all dates are offered alike
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        dates = open_dates(ctx).items()
+        return [CompletionItem(day, help=text) for day, text in dates if day.startswith(incomplete)]
 
 
 BIZ_DT = _BizDt()

@@ -14,6 +14,7 @@ import click
 
 from framework.contract.business_dates import date_fault
 from orch_dagster.cli.arguments import BIZ_DT
+from orch_dagster.cli.completion import GROUP_AND_DATES
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER
@@ -48,7 +49,9 @@ def dates_options(command: F) -> F:
 
 def group_words(command: F) -> F:
     """Give a command the argument GROUP, as ``words``, which may have dates after it."""
-    return click.argument("words", nargs=-1, required=True, metavar="GROUP [DATE]...")(command)
+    return click.argument(
+        "words", nargs=-1, required=True, metavar="GROUP [DATE]...", type=GROUP_AND_DATES
+    )(command)
 
 
 @dataclass(frozen=True)

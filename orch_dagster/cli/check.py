@@ -17,6 +17,7 @@ from framework.storage.routed import RoutedFileSystem
 from orch_dagster.bundle.bundle import BundleRequest, BundleRows, ParamBundle, assemble
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.cli.arguments import as_json, loaded
+from orch_dagster.cli.completion import JOB
 from orch_dagster.cli.output import print_json, say
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.open_dates import newest_row, opened_row
@@ -29,7 +30,7 @@ from orch_dagster.spark.hql_check import check_hql
 
 
 @click.command()
-@click.argument("jobs", nargs=-1)
+@click.argument("jobs", nargs=-1, type=JOB)
 @as_json
 def check(jobs: tuple[str, ...], is_json: bool) -> None:
     """Analyze the HQL of JOBS, or of all jobs, in Spark and without data.

@@ -15,6 +15,7 @@ from rich.text import Text
 from framework.contract.visible import visible
 from orch_dagster.cli import output
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
+from orch_dagster.cli.completion import JOB
 from orch_dagster.cli.log_lines import status_word
 from orch_dagster.cli.log_rows import started
 from orch_dagster.control.connect import opened_store
@@ -57,7 +58,7 @@ class GroupDates:
 
 
 @click.command("dates")
-@click.argument("group", required=False)
+@click.argument("group", required=False, type=JOB)
 @click.option("--from", "first", type=BIZ_DT, help="First date; by default 30 days before --to.")
 @click.option("--to", "last", type=BIZ_DT, help="Last date; by default the newest open one.")
 @as_json

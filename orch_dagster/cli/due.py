@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orch_dagster.cli.arguments import as_json, loaded
+from orch_dagster.cli.completion import JOB
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import print_json, print_rows, say
 from orch_dagster.control.connect import opened_store
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("job", required=False)
+@click.argument("job", required=False, type=JOB)
 @as_json
 def due(job: str | None, is_json: bool) -> None:
     """List the business dates that are due for JOB or a group, by default for all groups, and why.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 from typing_extensions import override
 
 # Click cuts a text that is longer than the limit it is given.
@@ -65,6 +66,17 @@ class CommandGroup(click.Group):
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
+
+    @override
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        # Without an import of the commands, as a shell asks at each key.
+        return [
+            CompletionItem(name, help=self.lazy[name].help if name in self.lazy else None)
+            for name in self.list_commands(ctx)
+            if name.startswith(incomplete)
+        ]
 
     @override
     def resolve_command(

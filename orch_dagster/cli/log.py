@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
+from orch_dagster.cli.completion import JOB, RUN
 from orch_dagster.cli.exit_codes import INTERRUPTED
 from orch_dagster.cli.groups import CommandGroup
 from orch_dagster.cli.instance import opened_instance
@@ -62,6 +63,7 @@ class _Moment(click.ParamType[datetime]):
     "--job",
     "--source",
     "job",
+    type=JOB,
     metavar="JOB",
     help="Only this job, or the jobs of this group; its rows under older names too.",
 )
@@ -90,6 +92,7 @@ class _Moment(click.ParamType[datetime]):
 @click.option(
     "--follow",
     "run",
+    type=RUN,
     metavar="RUN",
     help="Follow the log of this run (its id or its first characters) until the run ends.",
 )
@@ -144,6 +147,7 @@ def log(
 @click.option(
     "--gone",
     multiple=True,
+    type=RUN,
     metavar="RUN",
     help="End the Started rows of this run, which Dagster does not have; first make sure that it "
     "runs nowhere. By its id or its first characters.",

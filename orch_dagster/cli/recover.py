@@ -12,6 +12,7 @@ import click
 from orch_dagster.bundle.fetch import fetch_spark_properties, fetch_sys_params
 from orch_dagster.bundle.secrets import secret_properties
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
+from orch_dagster.cli.completion import JOB
 from orch_dagster.cli.output import print_json, say
 from orch_dagster.control.connect import opened_store
 from orch_dagster.registry.jobs import JobSpec
@@ -21,7 +22,7 @@ from orch_dagster.spark.recovery import Recovery
 
 
 @click.command()
-@click.argument("job", required=False)
+@click.argument("job", required=False, type=JOB)
 @click.option("--biz-dt", type=BIZ_DT, help="Only this business date; by default all.")
 @click.option(
     "--gone",

@@ -8,6 +8,7 @@ from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.fetch import fetch_bundle
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
+from orch_dagster.cli.completion import JOB
 from orch_dagster.cli.output import print_json, print_json_text, print_rows, say
 from orch_dagster.control.connect import opened_store
 from orch_dagster.registry.names import find_jobs
@@ -42,7 +43,7 @@ def jobs(is_json: bool) -> None:
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", type=JOB)
 @click.option("--biz-dt", required=True, type=BIZ_DT, help="Business date, such as 2024-05-15.")
 @as_json
 def params(job: str, biz_dt: str, is_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orch_dagster.cli.arguments import BIZ_DT, as_json
+from orch_dagster.cli.completion import JOB
 from orch_dagster.cli.date_counts import DateCounts
 from orch_dagster.cli.detached_run import check_queue, queue, warn_without_daemon
 from orch_dagster.cli.exit_codes import INTERRUPTED
@@ -35,7 +36,7 @@ _INVOCATION_TAG = "orch/invocation"
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", type=JOB)
 @click.option(
     "--biz-dt",
     "biz_dts",
