@@ -12,7 +12,9 @@ from subprocess import STDOUT, Popen
 from typing import Any, TypeVar
 
 import psutil
+from dagster import DagsterInstance
 
+from orch_dagster.defs.runs.liveness import PID_TAG
 from orch_dagster.settings import REPOSITORY
 from tests.homes import Home
 from tests.waiting import wait_until
@@ -77,7 +79,8 @@ class Dev:
         location: The name of its code location.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, dagster_home: str) -> None:
+        self._dagster_home = dagster_home
         self.url = f"http://127.0.0.1:{port}/graphql"
         self.location = ""
 
@@ -135,8 +138,10 @@ class Dev:
         """Wait for the process that runs a run."""
 
         def worker() -> int | None:
-            tags = {tag["key"]: tag["value"] for tag in self.run(run_id)["tags"]}
-            return int(tags["orch/pid"]) if "orch/pid" in tags else None
+            # Dagit hides the tag.
+            with DagsterInstance.from_config(self._dagster_home) as instance:
+                run = instance.get_run_by_id(run_id)
+            return int(run.tags[PID_TAG]) if run and PID_TAG in run.tags else None
 
         return psutil.Process(until(worker, 60, "the run's worker"))
 
@@ -193,7 +198,7 @@ def start_dev(home: Home) -> tuple[Popen[bytes], Dev]:
             stdout=said,
             stderr=STDOUT,
         )
-    served = Dev(port)
+    served = Dev(port, home.environ["DAGSTER_HOME"])
 
     def location() -> str | None:
         try:

@@ -32,7 +32,7 @@ from orch_dagster.settings import Settings, load_settings
 if TYPE_CHECKING:
     from orch_dagster.defs.dagster_internals.repository_jobs import ReconstructableJob
 
-_INVOCATION_TAG = "orch/invocation"
+_INVOCATION_TAG = ".dagster/orch_invocation"
 
 
 @click.command()

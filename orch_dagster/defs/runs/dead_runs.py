@@ -12,7 +12,7 @@ from dagster import DagsterInstance, DagsterRunStatus, RunRecord
 from orch_dagster.defs.dagster_internals.run_changes import fail_run
 from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
 from orch_dagster.defs.runs.history import ORCHESTRATOR_DIED
-from orch_dagster.defs.runs.liveness import PID_TAG, is_process_gone
+from orch_dagster.defs.runs.liveness import is_process_gone, names_process
 
 BEGUN = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING)
 """The statuses of runs that have left the queue and have not ended."""
@@ -52,7 +52,7 @@ def _has_died(
     heartbeat_timeout_s: float,
 ) -> bool:
     run = record.dagster_run
-    if PID_TAG in run.tags:
+    if names_process(run.tags):
         return is_process_gone(run.tags, heartbeat_timeout_s)
     silent = datetime.now(timezone.utc) - record.update_timestamp
     return silent.total_seconds() > heartbeat_timeout_s and any(

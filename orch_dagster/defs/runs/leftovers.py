@@ -18,7 +18,7 @@ from orch_dagster.bundle.leftovers import (
     remove_leftovers,
     unread_text,
 )
-from orch_dagster.defs.runs.liveness import PID_TAG, is_process_gone, read_process
+from orch_dagster.defs.runs.liveness import is_process_gone, names_process, read_process
 from orch_dagster.settings import Settings
 
 _BEGUN = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
@@ -70,7 +70,7 @@ def remove_all_leftovers(instance: DagsterInstance, settings: Settings) -> list[
             failed.append(unread_text(error))
             continue
         run = instance.get_run_by_id(folder.name)
-        is_tagged = run is not None and PID_TAG in run.tags
+        is_tagged = run is not None and names_process(run.tags)
         tags = run.tags if run and is_tagged else read_process(params_dir, folder.name)
         if tags is None:
             unknown.append(folder)

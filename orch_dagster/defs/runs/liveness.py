@@ -30,11 +30,16 @@ from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_atomically
 
-HOST_TAG = "orch/host"
-PID_TAG = "orch/pid"
-PID_STARTED_TAG = "orch/pid_started"
-PID_SPACE_TAG = "orch/pid_space"
-HEARTBEAT_TAG = "orch/heartbeat"
+# Dagit shows no tag of this prefix.
+_HIDDEN = ".dagster/orch_"
+HOST_TAG = f"{_HIDDEN}host"
+PID_TAG = f"{_HIDDEN}pid"
+PID_STARTED_TAG = f"{_HIDDEN}pid_started"
+PID_SPACE_TAG = f"{_HIDDEN}pid_space"
+HEARTBEAT_TAG = f"{_HIDDEN}heartbeat"
+# The prefix of these tags in a run of an older version, and in its file.
+_OLDER = "orch/"
+_TAGS = (HOST_TAG, PID_TAG, PID_STARTED_TAG, PID_SPACE_TAG, HEARTBEAT_TAG)
 HEARTBEAT_S = 30.0
 
 # The dot keeps it apart from the files of jobs, whose names have none.
@@ -67,6 +72,7 @@ def is_process_gone(tags: Mapping[str, str], heartbeat_timeout_s: float = math.i
         heartbeat_timeout_s: Seconds without a heartbeat after which a process that can't be looked
             up from here counts as gone; by default it never does.
     """
+    tags = _named(tags)
     if PID_TAG not in tags:
         return False
     host, space = tags.get(HOST_TAG, ""), _space_of(tags)
@@ -81,6 +87,11 @@ def is_process_gone(tags: Mapping[str, str], heartbeat_timeout_s: float = math.i
     if process is None:
         return True
     return not is_same_start(process.kernel_started_s, float(tags[PID_STARTED_TAG]))
+
+
+def names_process(tags: Mapping[str, str]) -> bool:
+    """Tell whether a run's tags name its process."""
+    return PID_TAG in _named(tags)
 
 
 def write_process(params_dir: Path, run_id: str, tags: Mapping[str, str]) -> None:
@@ -102,7 +113,14 @@ def read_process(params_dir: Path, run_id: str) -> dict[str, str] | None:
         tags: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
+    tags = _named(cast(dict[str, Any], tags)) if isinstance(tags, dict) else tags
     return cast(dict[str, str], tags) if _are_tags(tags) else None
+
+
+def _named(tags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tags in which those of an older version have their names of today."""
+    older = {tag: tags[name] for tag in _TAGS if (name := _OLDER + tag[len(_HIDDEN) :]) in tags}
+    return {**older, **tags}
 
 
 def _are_tags(document: Any) -> bool:

@@ -21,6 +21,7 @@ from orch_dagster.defs.runs.liveness import (
     PID_STARTED_TAG,
     PID_TAG,
     is_process_gone,
+    names_process,
     process_tags,
     read_process,
     write_process,
@@ -116,3 +117,18 @@ def test_a_clock_that_is_set_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(module, "boot_time", lambda: real + 3600)
     assert psutil.Process(os.getpid()).create_time() > real + 3600
     assert not is_process_gone(tags)
+
+
+def test_dagit_hides_the_tags_and_those_of_an_older_version_still_count(tmp_path: Path) -> None:
+    tags = process_tags()
+    assert all(tag.startswith(".dagster/") for tag in tags)
+    older = {tag.replace(".dagster/orch_", "orch/"): value for tag, value in tags.items()}
+    assert names_process(older)
+    assert not names_process({"dagster/partition": "2024-05-15"})
+    assert not is_process_gone(older)
+    gone = {**older, "orch/pid_started": str(float(tags[PID_STARTED_TAG]) - 60)}
+    assert is_process_gone(gone)
+    write_process(tmp_path, "run", older)
+    found = read_process(tmp_path, "run")
+    assert found is not None
+    assert found[PID_STARTED_TAG] == tags[PID_STARTED_TAG]
