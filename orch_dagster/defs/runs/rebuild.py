@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dagster import DagsterInstance
 
 from orch_dagster.control.records import STARTED, ExecutionLog, read_records
 from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
 from orch_dagster.defs.runs.deleted_runs import DeletedRuns
 from orch_dagster.defs.runs.history import HistoryReader
@@ -68,8 +69,12 @@ def rebuild(
     reader = HistoryReader(instance, job_ids, store.address)
     runs = rows = 0
     written = len(deleted.ended)
+    # What the table has no column for can't be written, and so is no difference.
+    unknown = dict.fromkeys(store.lacking_columns(EXECUTION_LOG))
     for page in runs_since(instance, since, _RUNS_A_PAGE):
-        projected = [row for record in page for row in project(reader.read(record))]
+        projected = [
+            replace(row, **unknown) for record in page for row in project(reader.read(record))
+        ]
         runs, rows = runs + len(page), rows + len(projected)
         for start in range(0, len(projected), _ROWS_A_READ):
             chunk = projected[start : start + _ROWS_A_READ]

@@ -111,6 +111,22 @@ def test_only_the_row_that_differs_is_written(location: Played, store: ControlSt
     assert store.read(EXECUTION_LOG) == before
 
 
+def test_what_the_store_has_no_column_for_is_no_difference(
+    location: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = location.start("first", DAYS[0])
+    location.begin(run, "first").end_all("completed", row_counts={DAYS[0]: 7})
+    location.end(run)
+    (row,) = location.store.read(EXECUTION_LOG)
+    assert row["row_count"] == 7
+    location.store.update(EXECUTION_LOG, [{"id": row["id"], "row_count": None}])
+    with monkeypatch.context() as older:
+        older.setattr(location.store, "lacking_columns", lambda *_: frozenset({"row_count"}))
+        assert rebuilt(location).written == 0
+    assert rebuilt(location).written == 1
+    assert location.store.read(EXECUTION_LOG) == [row]
+
+
 def test_a_job_that_was_deleted_has_the_rows_of_its_steps(
     location: Played, store: ControlStore, played: Callable[[], Played]
 ) -> None:
