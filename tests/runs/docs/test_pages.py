@@ -42,7 +42,7 @@ def project(environ: dict[str, str], tmp_path: Path) -> Home:
 
 
 @pytest.mark.spark
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_readme(project: Home) -> None:
     # What `orch demo` does before it lands.
     project.orch("init", "--sample")
@@ -55,7 +55,7 @@ def test_readme(project: Home) -> None:
 
 
 @pytest.mark.spark
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_pages_from_the_tutorial_on(project: Home, spark: SparkSession) -> None:
     for page in PAGES:
         for name, content in files_of(DOCS / page).items():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from orch_dagster.settings import REPOSITORY
 from orch_dagster.shipped import SHIPPED
@@ -42,6 +44,17 @@ def test_the_wheel_holds_what_a_clone_has_beside_the_package(wheel: Path) -> Non
     templates = (REPOSITORY / "orch_dagster" / "project" / "files").rglob("*.tmpl")
     assert {path.relative_to(REPOSITORY).as_posix() for path in templates} <= names
     assert not [name for name in names if name.startswith(("tests/", "bench/", "tools/"))]
+
+
+def test_what_the_wheel_asks_for_is_what_it_runs_with_here(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [each for each in archive.namelist() if each.endswith(".dist-info/METADATA")]
+        lines = archive.read(name).decode().splitlines()
+    asked = [Requirement(line.partition(": ")[2]) for line in lines if "Requires-Dist: " in line]
+    needed = [each for each in asked if each.marker is None]
+    assert {"dagster", "dagster-dg-cli", "pyspark", "python-dotenv"} <= {e.name for e in needed}
+    for each in needed:
+        assert each.specifier.contains(metadata.version(each.name)), each
 
 
 @pytest.mark.spark
