@@ -17,6 +17,7 @@ from orch_dagster.defs.dagster_internals.cursor_values import (
     read_cursor_values,
     write_cursor_value,
 )
+from orch_dagster.defs.dagster_internals.planned_checks import drop_planned_checks
 from orch_dagster.defs.dagster_internals.run_origins import origin_label, set_origin
 from orch_dagster.defs.translator import store_digest
 
@@ -52,10 +53,11 @@ def follow_location(
     """
     noted = _noted(instance, location.store_address)
     if noted is None:
-        # Also of a version that gave no origin.
+        # Also of a version that gave no origin, and left red what no run had checked.
         filters = dg.RunsFilter(statuses=_ENDS)
         records = instance.get_run_records(filters, limit=_NEWEST_RUNS)
         ended = [record.dagster_run for record in records]
+        drop_planned_checks(instance, [run.run_id for run in ended])
     registry = location.registry
     job_names = {*registry.jobs, *registry.groups, IMPLICIT_ASSET_JOB_NAME}
     for run in ended:

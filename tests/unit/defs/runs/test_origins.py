@@ -90,6 +90,26 @@ def test_runs_belong_to_the_location_that_is_served(store: ControlStore, tmp_pat
         assert early.run_id in {run["runId"] for run in shown(dagster, "first")}
 
 
+def test_checks_that_an_older_version_left_red_are_as_they_were(store: ControlStore) -> None:
+    add_jobs(store, "FPMS", {"first": []})
+
+    @dg.asset(check_specs=[dg.AssetCheckSpec("unique", asset="landing")])
+    def landing():  # type: ignore[no-untyped-def]
+        pass
+
+    job = dg.Definitions([landing]).resolve_implicit_global_asset_job_def()
+    with DagsterInstance.ephemeral() as instance:
+        run = instance.create_run_for_job(job)
+        instance.report_run_failed(run, "ended")
+        storage, key = (
+            instance.event_log_storage,
+            dg.AssetCheckKey(dg.AssetKey("landing"), "unique"),
+        )
+        assert len(storage.get_asset_check_execution_history(key, limit=5)) == 1
+        follow_location(instance, load_location(load_settings()), "orch_dagster@orch", [])
+        assert storage.get_asset_check_execution_history(key, limit=5) == []
+
+
 def label(instance: DagsterInstance, run: DagsterRun) -> str | None:
     stored = instance.get_run_by_id(run.run_id)
     assert stored is not None
