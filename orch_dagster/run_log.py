@@ -230,6 +230,20 @@ def old_params(params_dir: Path, before: datetime, unfinished: Collection[str]) 
     ]
 
 
+def old_kept_reports(folder: Path, before: datetime, unfinished: Collection[str]) -> list[Path]:
+    """Find the files of reports whose last change is older, like old_logs.
+
+    One of a run that Dagster does not have any more is never sent.
+    """
+    return [
+        path
+        for path in _entries(folder)
+        if ".jsonl" in path.suffixes
+        and path.name.partition(".")[0] not in unfinished
+        and _is_older([path], before)
+    ]
+
+
 def remove(paths: Iterable[Path]) -> Removal:
     """Remove files, and folders of files and tables; go on after one that can't be removed."""
     removed, failed = 0, dict[Path, OSError]()

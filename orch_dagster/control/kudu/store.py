@@ -37,7 +37,6 @@ from orch_dagster.control.store import ControlStore, Where
 from orch_dagster.control.stored_rows import BadRow, StoredRows, split_rows
 from orch_dagster.control.tables import (
     TABLES,
-    Kind,
     Row,
     Table,
     Value,
@@ -159,14 +158,9 @@ class KuduStore(ControlStore):
 
     @override
     def bad_rows(self, table: Table) -> list[BadRow]:
-        # Kudu's columns have their types, and their texts are short and UTF-8.
-        open_kinds = (Kind.DATE, Kind.TIMESTAMP, Kind.DOUBLE)
-        names = [
-            column.name
-            for column in table.columns
-            if column.kind in open_kinds and not column.is_late
-        ]
-        return self.read_stored(table, columns=[*table.keys, *names]).bad
+        # Any text may hold a NUL, or more bytes than a cell may have.
+        names = [column.name for column in table.columns if not column.is_late]
+        return self.read_stored(table, columns=names).bad
 
     @override
     def remove_stored(self, row: BadRow) -> bool:

@@ -12,7 +12,7 @@ from dagster import DagsterInstance, DagsterRunStatus
 
 from orch_dagster.defs.dagster_internals.compute_logs import local_log_folder
 from orch_dagster.defs.runs.leftovers import remove_all_leftovers
-from orch_dagster.run_log import old_logs, old_params, remove, run_start_of
+from orch_dagster.run_log import old_kept_reports, old_logs, old_params, remove, run_start_of
 from orch_dagster.settings import Settings
 
 _EVERY_S = 3600.0
@@ -65,7 +65,9 @@ class OldLogs:
         try:
             logs = old_logs(self._settings.logs_dir, before, unfinished)
             folders = old_params(self._settings.params_dir, before, unfinished)
-            removals = [remove(files) for files in (second_names(instance, logs), logs, folders)]
+            kept = old_kept_reports(self._settings.kept_reports_dir, before, unfinished)
+            second = second_names(instance, logs)
+            removals = [remove(files) for files in (second, logs, folders, kept)]
         except OSError as error:
             return [f"could not look for old logs: {error}"]
         failed = {path: error for each in removals for path, error in each.failed.items()}
@@ -75,12 +77,13 @@ class OldLogs:
             if path not in self._named
         ]
         self._named = set(failed)
-        _, of_logs, of_folders = removals
-        if of_logs.removed or of_folders.removed:
+        _, of_logs, of_folders, of_kept = removals
+        if of_logs.removed or of_folders.removed or of_kept.removed:
+            and_kept = f", and {of_kept.removed} kept reports," if of_kept.removed else ""
             sentences.insert(
                 0,
-                f"removed {of_logs.removed} logs and the parameters of {of_folders.removed} runs "
-                f"older than {days} days",
+                f"removed {of_logs.removed} logs and the parameters of {of_folders.removed} runs"
+                f"{and_kept} older than {days} days",
             )
         return sentences
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import cache
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
@@ -142,13 +143,30 @@ class _Tick:
                 for biz_dt in each.biz_dts & attempts.keys():
                     attempts[biz_dt].append(Attempt(each.run.run_id, is_over=False))
         values = {row.biz_dt: row.reprocess_dt for row in due}
-        for record in runs_of_group(self._instance, group):
-            for biz_dt, asked in requested_rows(record.dagster_run).items():
-                if record.dagster_run.is_finished and values.get(biz_dt) == asked.reprocess_dt:
-                    attempts[biz_dt].append(self._requested(record, group, biz_dt, asked))
+        over = [
+            (record, biz_dt, asked)
+            for record in runs_of_group(self._instance, group)
+            for biz_dt, asked in requested_rows(record.dagster_run).items()
+            if record.dagster_run.is_finished and values.get(biz_dt) == asked.reprocess_dt
+        ]
+
+        @cache
+        def failures() -> Mapping[tuple[str, str], Sequence[str]]:
+            return self._failures([record for record, _, _ in over], group, [*attempts])
+
+        for record, biz_dt, asked in over:
+            attempt = self._requested(record, group, biz_dt, asked, failures)
+            attempts[biz_dt].append(attempt)
         return attempts
 
-    def _requested(self, record: RunRecord, group: Group, biz_dt: str, asked: Requested) -> Attempt:
+    def _requested(
+        self,
+        record: RunRecord,
+        group: Group,
+        biz_dt: str,
+        asked: Requested,
+        failures: Callable[[], Mapping[tuple[str, str], Sequence[str]]],
+    ) -> Attempt:
         run = record.dagster_run
         # First what costs nothing to know.
         settled = is_settled(run, biz_dt)
@@ -156,7 +174,13 @@ class _Tick:
             biz_dt in self._runs.held_up(record) or self._parents_came_later(record, group, biz_dt)
         )
         was_held = was_held and not completed_by(self._store, group, biz_dt, [run.run_id])
-        is_locked = not settled and not was_held and self._found_locked(record, group, biz_dt)
+        has_failed = run.status is DagsterRunStatus.FAILURE
+        is_locked = not settled and not was_held and has_failed
+        if is_locked:
+            # On the date's lock, and on nothing else.
+            statuses = failures().get((run.run_id, biz_dt), ())
+            found_locked = f"{FAILED_PREFIX}{LOCKED}: "
+            is_locked = bool(statuses) and all(each.startswith(found_locked) for each in statuses)
         return Attempt(
             run_id=run.run_id,
             is_over=True,
@@ -167,16 +191,22 @@ class _Tick:
             locked_at=ended_at(record) if is_locked else None,
         )
 
-    def _found_locked(self, record: RunRecord, group: Group, biz_dt: str) -> bool:
-        """Tell whether a run's jobs of the group failed on a date's lock and on nothing else."""
-        run = record.dagster_run
-        if run.status is not DagsterRunStatus.FAILURE:
-            return False
-        where = {"run_id": run.run_id, "biz_dt": biz_dt, "job_id": list(group.job_ids)}
-        rows = read_records(self._store, ExecutionLog, where, ["status"])
-        failed = [row.status for row in rows if (row.status or "").startswith(FAILED_PREFIX)]
-        found_locked = f"{FAILED_PREFIX}{LOCKED}: "
-        return bool(failed) and all((status or "").startswith(found_locked) for status in failed)
+    def _failures(
+        self, records: Sequence[RunRecord], group: Group, biz_dts: Sequence[str]
+    ) -> Mapping[tuple[str, str], Sequence[str]]:
+        """Return how jobs of the group failed, by run and date; one read for all failed runs."""
+        runs = [each.dagster_run for each in records]
+        where = {
+            "run_id": sorted({r.run_id for r in runs if r.status is DagsterRunStatus.FAILURE}),
+            "biz_dt": biz_dts,
+            "job_id": list(group.job_ids),
+        }
+        found: dict[tuple[str, str], list[str]] = defaultdict(list)
+        columns = ["run_id", "biz_dt", "status"]
+        for row in read_records(self._store, ExecutionLog, where, columns):
+            if (row.status or "").startswith(FAILED_PREFIX):
+                found[str(row.run_id), str(row.biz_dt)].append(str(row.status))
+        return found
 
     def _parents_came_later(self, record: RunRecord, group: Group, biz_dt: str) -> bool:
         """Tell whether a failed run had to do without parents of other groups, which came since."""

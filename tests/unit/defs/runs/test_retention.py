@@ -12,6 +12,7 @@ import pytest
 from dagster import DagsterRun
 
 from orch_dagster.control.store import ControlStore
+from orch_dagster.defs.runs.kept_reports import KeptReports
 from orch_dagster.defs.runs.retention import OldLogs
 from orch_dagster.defs.step.log_link import show_run_log
 from orch_dagster.run_log import RunLog, run_log_path
@@ -139,3 +140,24 @@ def test_a_folder_that_cannot_be_read_does_not_stop_the_sensor(location: Played)
     (said,) = OldLogs(load_settings()).remove(location.instance)
     assert said.startswith("could not look for old logs: ")
     assert str(logs) in said
+
+
+def test_kept_reports_of_runs_that_dagster_has_no_more_go_with_the_logs(
+    location: Played,
+) -> None:
+    folder = load_settings().kept_reports_dir
+    going = location.start("first", DAY)
+    for run_id in ("lost", going.run_id, "young"):
+        KeptReports(folder, run_id, "first", 1)
+    damaged = folder / "lost.second.jsonl.bad"
+    damaged.write_text("{}")
+    others = folder / "notes.txt"
+    others.write_text("")
+    for path in folder.iterdir():
+        if not path.name.startswith("young"):
+            os.utime(path, (0, 0))
+    assert OldLogs(load_settings()).remove(location.instance) == [
+        "removed 0 logs and the parameters of 0 runs, and 2 kept reports, older than 30 days"
+    ]
+    left = {path.name for path in folder.iterdir()}
+    assert left == {f"{going.run_id}.first.jsonl", "young.first.jsonl", "notes.txt"}

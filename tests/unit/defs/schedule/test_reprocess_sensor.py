@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -12,7 +13,8 @@ import pytest
 from dagster import DagsterRunStatus
 
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import EXECUTION_LOG, PROCESS_CONTROL, SYS_PARAMS
+from orch_dagster.control.stored_rows import StoredRows
+from orch_dagster.control.tables import EXECUTION_LOG, PROCESS_CONTROL, SYS_PARAMS, Table
 from orch_dagster.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from orch_dagster.errors import PermanentStoreError
 from orch_dagster.schedule import reprocess
@@ -260,6 +262,36 @@ def test_a_date_that_a_process_outside_held_is_asked_for_again_later(
     # The last time it is its own fault.
     assert "has not completed all jobs" in dagster.reason(SENSOR)
     assert len({*keys}) == 3
+
+
+def test_execution_log_is_read_once_for_all_dates_that_failed(
+    chain: ControlStore, played: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [BIZ_DT, "2024-05-16", "2024-05-17", "2024-05-20"]
+    for day in days[1:]:
+        open_date(chain, "FPMS", day)
+    dagster = played()
+    for day in days:
+        key = {"entity": "GELS", "source_system": "FPMS", "biz_dt": day}
+        chain.update(PROCESS_CONTROL, [{**key, "reprocess_dt": TODAY}])
+    (request,) = dagster.requests(SENSOR)
+    run = dagster.launch("gels_fpms", request)
+    dagster.begin(run, "first").end_all("failed", LOCKED_OUT)
+    dagster.end(run, ok=False)
+    reads: list[object] = []
+    read = type(chain).read_stored
+
+    def counted(
+        store: ControlStore, table: Table, where: Any = None, columns: Any = None
+    ) -> StoredRows:
+        if table is EXECUTION_LOG:
+            reads.append((where or {}).get("run_id"))
+        return read(store, table, where, columns)
+
+    monkeypatch.setattr(type(chain), "read_stored", counted)
+    reason = dagster.reason(SENSOR)
+    assert reason.count("a process outside this instance held the") == len(days)
+    assert reads.count([run.run_id]) == 1
 
 
 def test_one_that_was_locked_out_beside_a_fault_of_its_own_is_not_asked_for_again(
