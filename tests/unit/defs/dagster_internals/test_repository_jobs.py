@@ -10,9 +10,10 @@ import pytest
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
 from orch_dagster.defs.dagster_internals.repository_jobs import repository_job
+from tests import code_location
 from tests.code_location import add_jobs
 
-FRESH_LOCATION = Path(__file__).parent.parent / "schedule" / "fresh_location.py"
+FRESH_LOCATION = Path(code_location.__file__).with_name("fresh_location.py")
 
 
 def test_the_implicit_job_has_the_assets_of_all_groups(
