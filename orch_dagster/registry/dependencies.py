@@ -80,7 +80,9 @@ def _dependency_fault(row: JobDependency, known: Mapping[str, JobMaster]) -> str
             return f"{role}_job_id {job_id} is not in job_master"
         if name and known[job_id].job_name not in (None, name):
             return (
-                f"{role}_job_name is {name}, but job_master calls {job_id} {known[job_id].job_name}"
+                f"{role}_job_name is {name}, but job_master calls {job_id} "
+                f"{known[job_id].job_name}; give the row that name (`orch rename` gives a job's "
+                "new name to all of its rows)"
             )
     return None
 

@@ -6,6 +6,8 @@ or as no rows at all.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +21,10 @@ _COLUMN_FORMATS: Mapping[str, tuple[bytes, ...]] = {
     ORC.name: (b"ORC",),
     AVRO.name: (b"Obj\x01",),
 }
+
+# JSON without white space between its parts.
+_NO_RECORDS = re.compile(rb"(?:\[\])+")
+_NULL_RECORDS = re.compile(rb"[\[\],]*(?:(\{\}|null)[\[\],]*)+")
 
 
 @dataclass(frozen=True)
@@ -55,22 +61,33 @@ def is_blank(head: Head) -> bool:
 def has_header_only(head: Head, form: str, options: Mapping[str, str]) -> bool:
     """Return whether a CSV file has a header and no record."""
     text = head.whole_text
-    if text is None or format_of(form) is not CSV or not is_on(options, "header"):
+    if text is None or is_blank(head) or format_of(form) is not CSV or not is_on(options, "header"):
         return False
     return len([line for line in text.splitlines() if line.strip()]) == 1
 
 
+def has_no_records(head: Head, form: str) -> bool:
+    """Return whether a file has no content, or is JSON of nothing but `[]`."""
+    text = head.whole_text
+    is_list = text is not None and format_of(form) is JSON and _NO_RECORDS.fullmatch(_packed(text))
+    return is_blank(head) or bool(is_list)
+
+
 def lands_nulls_only(head: Head, form: str, options: Mapping[str, str]) -> str | None:
-    """Return what a JSON file has instead of records that Spark reads as a row of nulls."""
+    """Return what a JSON file has instead of records that Spark reads as rows of nulls."""
     text = head.whole_text
     if text is None or format_of(form) is not JSON:
         return None
-    words = set(text.removeprefix(UTF8_MARK).split())
-    if words == {b"{}"}:
-        return "{}, a record without fields"
-    if not words and text.startswith(UTF8_MARK) and is_on(options, "multiline"):
+    packed = _packed(text)
+    if found := _NULL_RECORDS.fullmatch(packed):
+        return f"{found[1].decode()}, a record without fields"
+    if not packed and text.startswith(UTF8_MARK) and is_on(options, "multiline"):
         return "a byte order mark"
     return None
+
+
+def _packed(text: bytes) -> bytes:
+    return b"".join(text.removeprefix(UTF8_MARK).split())
 
 
 def damage(head: Head, form: str) -> str | None:
@@ -111,4 +128,30 @@ def content_fault(head: Head, form: str, options: Mapping[str, str]) -> str | No
     kind = kind_of(text)
     if kind and text is not head.data:
         return f"holds {kind.name}, packed: unpack it"
-    return encoding_fault(text, head.whole_text is not None, traits, options)
+    fault = encoding_fault(text, head.whole_text is not None, traits, options)
+    if fault is None and traits is JSON and is_on(options, "multiline"):
+        return _documents_fault(text)
+    return fault
+
+
+def _documents_fault(text: bytes) -> str | None:
+    """Return the fault of a text that goes on after its first JSON document, or None.
+
+    A document that does not end in the first bytes, or is JSON for Spark only, has none.
+    """
+    wide, _ = wide_encoding(text)
+    characters = text.decode(wide or "utf-8", errors="replace").removeprefix("\ufeff").lstrip()
+    try:
+        _, end = json.JSONDecoder(parse_int=str).raw_decode(characters)
+    except (ValueError, RecursionError):
+        return None
+    if not characters[end:].strip():
+        return None
+    remedy = "deliver them as one array"
+    if not wide:
+        remedy = (
+            f"{remedy}, or each in a line of its own, and leave out the option"
+            if "\n" in characters[:end]
+            else "leave out the option, so that each line is a record"
+        )
+    return f"holds several documents, of which Spark reads the first only by multiLine: {remedy}"

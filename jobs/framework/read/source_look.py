@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
-from framework.contract.formats import CSV, format_of
+from framework.contract.formats import CSV, JSON, format_of
 from framework.contract.paths import is_local
 from framework.errors import SourceFilesError
 from framework.logging import get_logger
 from framework.plan import PlannedSource
+from framework.read.encodings import option_of
 from framework.read.file_listing import SourceFiles, list_files, shown
 from framework.read.first_bytes import (
     HEAD_BYTES,
@@ -19,7 +20,7 @@ from framework.read.first_bytes import (
     content_fault,
     damage,
     has_header_only,
-    is_blank,
+    has_no_records,
     lands_nulls_only,
 )
 from framework.read.opened_files import OpenedFiles
@@ -32,6 +33,7 @@ _MOST_HEADS, _MOST_HEADS_ELSEWHERE = 2_000, 32
 _START_BYTES, _MOST_STARTS = 8 << 10, 8_192
 
 _FILTERS = ("pathglobfilter", "modifiedbefore", "modifiedafter")
+_FOLDERS_REMEDY = "give the source the option recursiveFileLookup: true, or false to leave them out"
 _INFERRED = ("csv", "json", "orc", "parquet", "avro")
 
 
@@ -111,6 +113,12 @@ class SourceLook:
                 f"{shown(hidden)}: Spark skips names that begin with _ or . (and folders of such "
                 "names), so none of its rows would be read: rename it"
             )
+        if self.files.nested and not self.files.read and self._skips_folders():
+            yield (
+                f"{shown(self.files.nested)}: files of sub-folders, which Spark skips, so none of "
+                f"their rows would be read: {_FOLDERS_REMEDY}"
+            )
+            return
         if self._is_unknown() and not any(look.has_header_only for look in self.looks):
             reason = self.emptiness()
             if reason:
@@ -130,6 +138,11 @@ class SourceLook:
             yield (
                 f"{shown(self.files.hidden)} beside {self._planned.location} was not read: Spark "
                 "skips names that begin with _ or ."
+            )
+        if self.files.nested and self.files.read and self._skips_folders():
+            yield (
+                f"{shown(self.files.nested)} beside the files of {self._planned.location} was not "
+                f"read: Spark skips sub-folders: {_FOLDERS_REMEDY}"
             )
         if self._has_time_filter and self._is_text:
             # Spark tells which files it reads when it has opened the source.
@@ -188,7 +201,8 @@ class SourceLook:
         header = [look for look in self.looks if look.has_header_only]
         if len(blank) == len(files.read):
             size = sum(look.size_bytes for look in blank)
-            what = "0 bytes" if not size else "no text but blanks or a byte order mark"
+            more = ", [] or" if format_of(self._form) is JSON else " or"
+            what = f"no text but blanks{more} a byte order mark" if size else "0 bytes"
             return Emptiness(f"{shown(files.read)} is empty ({what})", True)
         if len(blank) + len(header) == len(files.read):
             return Emptiness(f"{shown(files.read)} has a header and no records", True)
@@ -218,6 +232,11 @@ class SourceLook:
             )
         return Emptiness(f"{location} has no files", True)
 
+    def _skips_folders(self) -> bool:
+        """Return whether the format is one of Spark's files, and nobody chose about sub-folders."""
+        is_files = self._is_text or format_of(self._form).name in _INFERRED
+        return is_files and option_of(self._options, "recursivefilelookup") is None
+
     def _is_unknown(self) -> bool:
         """Return whether the columns are known from the files only."""
         return not self._planned.source.schema and format_of(self._form).name in _INFERRED
@@ -239,7 +258,7 @@ class SourceLook:
             head.location,
             changed,
             head.size_bytes,
-            is_blank(head),
+            has_no_records(head, self._form),
             has_header_only(head, self._form, self._options),
             lands_nulls_only(head, self._form, self._options),
             content_fault(head, self._form, self._options),

@@ -272,7 +272,7 @@ class TestProblems:
         )
 
         (problem,) = desk.problems({"job_master": [job("1", job_name="renamed")]})
-        assert "parent_job_name is job_1, but job_master calls 1 renamed" in problem
+        assert "parent_job_name is job_1, but job_master calls 1 renamed; give the row" in problem
 
     def test_what_was_wrong_before_stops_nobody(self, desk: Desk) -> None:
         desk.store.upsert(JOB_MASTER, [{"job_id": "old", "job_name": "bad name"}])

@@ -288,7 +288,11 @@ def test_what_lies_beside_data_does_not_matter(land: Land) -> None:
 @pytest.mark.parametrize(
     ("files", "source", "expected"),
     [
-        ({"in/old/a.csv": TEXT.encode()}, {}, "its files lie in sub-folders"),
+        (
+            {"in/old/a.csv": TEXT.encode()},
+            {"options": {"recursiveFileLookup": "false"}},
+            "its files lie in sub-folders",
+        ),
         (
             {"in/a.csv": TEXT.encode()},
             {"options": {"pathGlobFilter": "*.{dat,txt}"}},
@@ -337,7 +341,7 @@ def test_empty_files_are_named_and_may_be_right(
 
 
 @pytest.mark.parametrize("format", ["csv", "json", "orc"])
-@pytest.mark.parametrize("files", [{"in/a": b""}, {"in/a": b"\n"}, {}])
+@pytest.mark.parametrize("files", [{"in/a": b""}, {"in/a": b"\n"}, {"in/a": b"\xef\xbb\xbf"}, {}])
 def test_empty_files_without_a_schema_have_no_columns(
     land: Land, format: str, files: dict[str, bytes]
 ) -> None:
@@ -347,9 +351,25 @@ def test_empty_files_without_a_schema_have_no_columns(
     assert "without a schema its columns are unknown: deliver it; or," in found
 
 
-def test_json_of_nothing_but_empty_objects(land: Land) -> None:
-    found = refusal(SourceFilesError, land, {"in/a.json": b"{}\n"}, format="json", allow_empty=True)
-    assert "in/a.json is empty but for {}, a record without fields" in found
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [(b"{}\n", "{}"), (b"null\n", "null"), (b"[{}]\n", "{}"), (b"[{}, null]", "null")],
+)
+def test_json_of_nothing_but_empty_objects(land: Land, data: bytes, name: str) -> None:
+    found = refusal(SourceFilesError, land, {"in/a.json": data}, format="json", allow_empty=True)
+    assert f"in/a.json is empty but for {name}, a record without fields" in found
+
+
+@pytest.mark.parametrize(
+    ("schema", "error"), [(SCHEMA, EmptyResultError), (None, SourceFilesError)]
+)
+def test_json_of_an_empty_list_has_no_rows(
+    land: Land, schema: str | None, error: type[FrameworkError]
+) -> None:
+    files = {"in/a.json": b"[]\n"}
+    found = refusal(error, land, files, format="json", schema=schema)
+    assert "in/a.json is empty (no text but blanks, [] or a byte order mark)" in found
+    assert '"allow_empty": true' in found
 
 
 def test_files_that_are_not_of_their_format(land: Land, tmp_path: Path) -> None:
@@ -378,3 +398,13 @@ def test_a_pattern_may_hold_characters_of_names(land: Land, home: Home) -> None:
     assert land(files, r"in/x\[1\]*.csv") == ROWS
     with pytest.raises(SourceNotFoundError, match=r"belongs to a name, put \\"):
         land({}, "in/y[1].csv")
+
+
+def test_of_several_documents_multi_line_would_read_the_first_only(land: Land) -> None:
+    files, source = (
+        {"in/a.json": LINES.encode()},
+        {"format": "json", "options": {"multiLine": True}},
+    )
+    found = refusal(SourceFilesError, land, files, **source)
+    assert "in/a.json holds several documents, of which Spark reads the first only" in found
+    assert land(files, **source, system={"checks.source_files": "report"}) == ROWS[:1]

@@ -15,6 +15,7 @@ from framework.read.first_bytes import (
     Head,
     content_fault,
     has_header_only,
+    has_no_records,
     is_blank,
     lands_nulls_only,
 )
@@ -224,6 +225,8 @@ def test_blank(name: str, data: bytes, expected: bool) -> None:
 def test_a_header_and_records_of_nothing() -> None:
     assert has_header_only(head(b"id,name\r\n\n"), "csv", {"header": "true"})
     assert not has_header_only(head(b"id,name\n"), "csv", {})
+    for mark in (b"\xef\xbb\xbf", b"\xff\xfe"):
+        assert not has_header_only(head(mark), "csv", {"header": "true"})
     packed = gzip.compress(b"id\n") + gzip.compress(b"1\n")
     assert not has_header_only(head(packed, "a.gz"), "csv", {"header": "true"})
     assert not has_header_only(head(b"id\n1\n"), "csv", {"header": "true"})
@@ -232,3 +235,65 @@ def test_a_header_and_records_of_nothing() -> None:
     assert lands_nulls_only(head(b"\xef\xbb\xbf"), "json", {}) is None
     assert lands_nulls_only(head(b'{"id": 1}'), "json", {}) is None
     assert lands_nulls_only(head(b"{}"), "csv", {}) is None
+    nulls = "null, a record without fields"
+    for data in (b"null\n", b"\xef\xbb\xbfnull\r\nnull", b"[{}, null]", b"[null]\n[{}, null]\n"):
+        assert lands_nulls_only(head(data), "json", {}) == nulls
+    for data in (
+        b"[]",
+        b'[{}, {"id": 1}]',
+        b"nullnothing",
+        b'{"id": null}',
+        b"{",
+        b"[{}]," * 9_000 + b"1",
+    ):
+        assert lands_nulls_only(head(data), "json", {}) is None
+
+
+def test_json_without_records() -> None:
+    for data in (b"[]", b"\xef\xbb\xbf[ ]\n", b"[]\n[]\n", b" \n", b""):
+        assert has_no_records(head(data), "json")
+    assert not has_no_records(head(b"[]"), "csv")
+    for data in (b"[{}]", b"[[]]", b"[", b"{}"):
+        assert not has_no_records(head(data), "json")
+
+
+DOCUMENT = '{\n  "id": 1,\n  "name": "Bö"\n}\n'
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "remedy"),
+    [
+        (LINES.encode() * 2, {}, "leave out the option"),
+        ((LINES * 2).encode("utf-8-sig"), {}, "leave out the option"),
+        (b"\n" + LINES.encode() * 9_000, {}, "leave out the option"),
+        ((DOCUMENT * 2).encode(), {}, "deliver them as one array"),
+        (b'[{"id": 1}]\n[{"id": 2}]', {}, "leave out the option"),
+        (LINES.encode() + b"garbage", {}, "leave out the option"),
+        ((LINES * 2).encode("utf-16"), {"encoding": "UTF-16"}, "deliver them as one array"),
+    ],
+)
+def test_documents_after_the_first_that_multi_line_would_not_read(
+    data: bytes, options: dict[str, str], remedy: str
+) -> None:
+    found = fault(data, "a.json", "json", multiLine="true", **options)
+    assert (found or "").startswith(
+        f"holds several documents, of which Spark reads the first only by multiLine: {remedy}"
+    )
+    assert fault(data, "a.json", "json", **options, lineSep="\n") != found
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        LINES.encode(),
+        DOCUMENT.encode("utf-8-sig") + b" \n\r\n",
+        b'[{"id": 1},\n {"id": 2}]\n',
+        b'[{"id": 1},\n' * 20_000,
+        b"[" * 60_000,
+        b'{"id": ' + b"9" * 5_000 + b"}\n",
+        b"{'id': 1}\n{'id': 2}\n",
+    ],
+)
+def test_one_document_by_multi_line(data: bytes) -> None:
+    """Or what is no JSON by the standard, which is left to Spark's options."""
+    assert fault(data, "a.json", "json", multiLine="true") is None
