@@ -20,7 +20,8 @@ class DateCounts:
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self._ended: dict[str, set[str]] = defaultdict(set)
+        # By job and date, what was told of it last.
+        self._told: dict[str, dict[str, tuple[int, str]]] = defaultdict(dict)
 
     @property
     def is_of_many(self) -> bool:
@@ -28,23 +29,17 @@ class DateCounts:
         return self.total > 1
 
     def sentences(self, report: StepReport) -> Iterator[str]:
-        """Yield a sentence for each end in a report, one for dates that end alike."""
-        alike: dict[tuple[str, str | None, int | None], list[tuple[str, DateResult]]] = {}
+        """Yield a sentence for each end that was not told before, one for dates that end alike."""
+        told = self._told[report.job_name]
+        alike: dict[tuple[str, str], list[str]] = defaultdict(list)
         for day, result in sorted(report.ends.items()):
-            key = (result.status, result.message, result.row_count)
-            # What landed has its own number of rows and its own time.
-            alike.setdefault(key if result.row_count is None else (day, None, None), []).append(
-                (day, result)
-            )
-        for of_key in alike.values():
-            days = [day for day, _ in of_key]
-            result = of_key[0][1]
-            ended = self._ended[report.job_name]
-            ended |= set(days)
-            yield (
-                f"{report.job_name} {_named(days)} {_end(report, result)} "
-                f"({len(ended)} of {self.total} dates)"
-            )
+            text = _end(report, result)
+            if told.get(day) != (report.attempt, text):
+                # What landed has a sentence of its own.
+                alike[text, "" if result.row_count is None else day].append(day)
+        for (text, _), days in alike.items():
+            told.update(dict.fromkeys(days, (report.attempt, text)))
+            yield f"{report.job_name} {_named(days)} {text} ({len(told)} of {self.total} dates)"
 
 
 def _named(days: list[str]) -> str:

@@ -194,8 +194,10 @@ def test_dagit_links_the_log(home: Home, screen: str) -> None:
             if entry["label"] == "log"
         }
         assert links.keys() >= {"EngineEvent", "MaterializationEvent"}
-        for url in links.values():
-            assert get(f"{address}{url}") == path.read_bytes()
+        # The run's page on its stdout, which Dagit reads from there.
+        assert {*links.values()} == {f"/runs/{run_id}?logType=stdout&logFileKey={JOB}"}
+        served = f"{address}/logs/{run_id}/compute_logs/{JOB}/out"
+        assert get(served) == path.read_bytes()
 
 
 def test_an_ended_run_is_followed_at_once(home: Home, screen: str) -> None:
