@@ -97,9 +97,10 @@ def load_sinks(
             if row_count is None:
                 row_count = staged[0].row_count
             if row_count == 0 and not params.allow_empty:
+                bad = sum(each.row_count for each in rejected)
                 raise EmptyResultError(
                     f"{params.job_name} {plan.biz_dt}: the result has no rows, nothing was "
-                    f"published. {why_empty(fs, plan.sources, scans.row_count)}"
+                    f"published. {why_empty(fs, plan.sources, scans.row_count, bad)}"
                 )
             damaged_text = _checked_text(params, plan, watch)
             findings = run_checks(spark, fs, params, plan, sinks, result)

@@ -38,7 +38,9 @@ def require_sources(
     return looks
 
 
-def why_empty(fs: FileSystem, sources: Sequence[PlannedSource], rows_read: int | None) -> str:
+def why_empty(
+    fs: FileSystem, sources: Sequence[PlannedSource], rows_read: int | None, bad_records: int
+) -> str:
     """Return why a result may have no rows, and what to do, as sentences.
 
     `allow_empty` is a remedy only where the files of a source really have no rows: rows that are
@@ -48,6 +50,7 @@ def why_empty(fs: FileSystem, sources: Sequence[PlannedSource], rows_read: int |
         fs: The file system.
         sources: The date's sources.
         rows_read: The rows that the sources gave, None if that is unknown.
+        bad_records: How many records of them did not fit their schema.
     """
     found: list[tuple[PlannedSource, Emptiness]] = []
     for planned in sources:
@@ -69,4 +72,8 @@ def why_empty(fs: FileSystem, sources: Sequence[PlannedSource], rows_read: int |
         return f"{'; '.join(words)}. Deliver the rows, or correct the HQL, which needs them"
     names = ", ".join(f"{each.view} ({each.location or each.source.format})" for each in sources)
     count = f"{rows_read} rows were read, and " if rows_read else ""
-    return f"{count}no row of {names} was kept: correct the HQL's filters, or deliver the rows"
+    remedy = "correct the HQL's filters, or deliver the rows"
+    if bad_records:
+        count += f"{bad_records} of the records do not fit their schema, and "
+        remedy = f"correct those records or the schema; else {remedy}"
+    return f"{count}no row of {names} was kept: {remedy}"

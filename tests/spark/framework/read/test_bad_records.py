@@ -57,7 +57,7 @@ def test_replace_those_of_the_last_landing_of_the_date(home: Home) -> None:
         home.land(sources=[source()])
     assert kept(home) == [("row1", f"{DATE}.csv", "4,e")]
     home.source(f"id,name,day\n{BAD[0]}")
-    with pytest.raises(EmptyResultError):
+    with pytest.raises(EmptyResultError, match="1 of the records do not fit their schema, and no"):
         home.land(sources=[source()])
     assert kept(home) == [("row1", f"{DATE}.csv", "4,e")]
     home.source(f"id,name,day\n{GOOD}")
