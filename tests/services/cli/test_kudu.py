@@ -273,7 +273,7 @@ def test_a_start_that_is_interrupted_leaves_nothing(
     try:
         wait_until(lambda: "tserver" in pids(home), "both daemons started")
         starting.send_signal(signal.SIGINT)
-        assert starting.wait(30) == 1
+        assert starting.wait(30) == 130
     finally:
         starting.kill()
         starting.wait()
