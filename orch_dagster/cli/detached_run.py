@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from orch_dagster.cli.instance import opened_instance
@@ -21,21 +22,13 @@ def queue(
     location: Location, planned: PlannedRun, job: ReconstructableJob, tags: Mapping[str, str]
 ) -> str:
     """Queue a run, and return its id."""
-    from orch_dagster.defs.dagster_internals.run_queue import queue_run
+    from orch_dagster.defs.dagster_internals.run_queue import make_run, queue_run
     from orch_dagster.defs.runs.origins import give_origin
     from orch_dagster.defs.translator import asset_key
 
     with opened_instance(location.settings) as instance:
-        definition = job.get_definition()
-        keys = frozenset(asset_key(spec) for spec in planned.specs or ())
-        if keys:
-            definition = definition.get_subset(asset_selection=keys)
-        run = instance.create_run_for_job(
-            definition,
-            tags=tags,
-            asset_selection=keys or None,
-            job_code_origin=job.get_python_origin(),
-        )
+        keys = {asset_key(spec) for spec in planned.specs or ()}
+        run = make_run(instance, job, tags, keys)
         give_origin(instance, run.run_id, location.store_address)
         queue_run(instance, run.run_id)
     short = run.run_id[:SHORT_ID]
@@ -58,8 +51,8 @@ def check_queue(location: Location) -> None:
     with opened_instance(location.settings) as instance:
         if not has_queue(instance):
             raise OrchError(
-                f"Dagster's instance {instance.root_directory} has no queue, as its dagster.yaml "
-                f"names another run_coordinator; leave out --detach"
+                f"Dagster's instance {os.environ['DAGSTER_HOME']} has no queue, as its "
+                f"dagster.yaml names another run_coordinator; leave out --detach"
             )
 
 
@@ -70,7 +63,7 @@ def warn_without_daemon(location: Location) -> None:
     with opened_instance(location.settings) as instance:
         if not has_daemon(instance):
             say(
-                f"warning: no daemon of {instance.root_directory} has been heard of for two "
+                f"warning: no daemon of {os.environ['DAGSTER_HOME']} has been heard of for two "
                 f"minutes; what is queued starts when `dagster dev` or `dagster-daemon run` does",
                 err=True,
             )

@@ -8,12 +8,16 @@ returns at once. Can go when DagsterInstance documents submit_run without a work
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from dagster import AssetKey, DagsterInstance, DagsterRun
+
+    from orch_dagster.defs.dagster_internals.repository_jobs import ReconstructableJob
 
 _DAEMON = "QUEUED_RUN_COORDINATOR"
 # A daemon's heartbeat comes every 30 s.
@@ -23,6 +27,24 @@ _SILENT_AFTER_S = 120
 def has_queue(instance: DagsterInstance) -> bool:
     """Return whether the instance queues runs for its daemon."""
     return isinstance(instance.run_coordinator, QueuedRunCoordinator)
+
+
+def make_run(
+    instance: DagsterInstance,
+    job: ReconstructableJob,
+    tags: Mapping[str, str],
+    asset_keys: AbstractSet[AssetKey],
+) -> DagsterRun:
+    """Make a run of the job, of these of its assets or of all if none is named; start nothing."""
+    definition = job.get_definition()
+    if asset_keys:
+        definition = definition.get_subset(asset_selection=asset_keys)
+    return instance.create_run_for_job(
+        definition,
+        tags=tags,
+        asset_selection=frozenset(asset_keys) or None,
+        job_code_origin=job.get_python_origin(),
+    )
 
 
 def queue_run(instance: DagsterInstance, run_id: str) -> None:
