@@ -23,9 +23,8 @@ demo: install
 # Files side by side, by tier: docs/architecture.md says what each holds.
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
-# CI measures the coverage on the way, as it would else run the unit tests twice.
 test: install
-	$(PYTEST) -n 2 $(if $(CI),$(COVERED))
+	$(PYTEST) -n 2
 
 # More files than processors at once: outages and servers are mostly waited for.
 test-services: install
@@ -48,11 +47,10 @@ lint: install
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-# Of the two that everything else hangs on.
-COVERED := --cov=orch_dagster/defs/step --cov=jobs/framework/contract --cov-report=term
-
+# Of the two that everything else hangs on, by their unit tests.
 coverage: install
-	$(BIN)/python -m pytest -q -n 2 $(COVERED) tests/unit/defs tests/unit/framework
+	$(BIN)/python -m pytest -q -n 2 --cov=orch_dagster/defs/step --cov=jobs/framework/contract \
+		--cov-report=term tests/unit/defs tests/unit/framework
 
 check: lint test
 
