@@ -37,7 +37,7 @@ PARAM_BUNDLE = dg.PythonObjectDagsterType(
 
 @dataclass(frozen=True)
 class AssetContext:
-    """What the assets of a location share.
+    """The parts that the assets of a location share.
 
     Attributes:
         location: The registry and the settings.
@@ -74,7 +74,8 @@ def build_asset(
         for number, parent in enumerate(location.registry.parents_of(spec))
     } | dict(context.sources.inputs_of(spec))
     key = asset_key(spec)
-    checks = check_specs(spec, location)
+    hql = files.hql(spec)
+    checks = check_specs(spec, location, hql[1] if hql else None)
     op = dg.OpDefinition(
         compute_fn=compute,
         name=spec.job_name,

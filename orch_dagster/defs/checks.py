@@ -22,13 +22,15 @@ _CHECKS = {
 }
 
 
-def check_specs(spec: JobSpec, location: Location) -> Mapping[str, dg.AssetCheckSpec]:
+def check_specs(
+    spec: JobSpec, location: Location, hql_text: str | None
+) -> Mapping[str, dg.AssetCheckSpec]:
     """Return the checks of a job's asset, by the output of its op.
 
     A job whose result has no business keys has none: nothing would ever evaluate them, and each
     declared check slows every load of the location.
     """
-    if not has_business_keys(spec, location.keyed_groups, location.settings.hql_path):
+    if not has_business_keys(spec, location.keyed_groups, hql_text):
         return {}
     key = asset_key(spec)
     return {
