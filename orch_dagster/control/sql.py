@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from orch_dagster.control.legacy_key import refuse_second_parents
 from orch_dagster.control.sql_errors import explained
-from orch_dagster.control.store import ControlStore, Where
+from orch_dagster.control.store import ControlStore, Where, without_columns
 from orch_dagster.control.stored_rows import BadRow, StoredRows, row_judge, split_rows
 from orch_dagster.control.tables import (
     JOB_DEPENDENCY,
@@ -275,10 +275,8 @@ class SqlStore(ControlStore):
         self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Value]]
     ) -> Sequence[Mapping[str, Value]]:
         """Return the rows without the columns that the table does not have yet."""
-        lacking = self._lacking(connection, table, {name for row in rows for name in row})
-        if not lacking:
-            return rows
-        return [{name: row[name] for name in row if name not in lacking} for row in rows]
+        names = {name for row in rows for name in row}
+        return without_columns(rows, self._lacking(connection, table, names))
 
     def _existing_keys(self, connection: Connection, table: Table) -> list[str]:
         """Return the key that the table has; an older job_dependency has two columns in it."""

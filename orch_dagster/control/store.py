@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
 from tenacity import (
@@ -116,6 +116,15 @@ class ControlStore(Protocol):
     def close(self) -> None:
         """Close the connections; a closed store can't be used again."""
         ...
+
+
+def without_columns(
+    rows: Sequence[Mapping[str, Value]], names: Collection[str]
+) -> Sequence[Mapping[str, Value]]:
+    """Return rows without the columns of these names."""
+    if not names:
+        return rows
+    return [{name: row[name] for name in row if name not in names} for row in rows]
 
 
 def with_retries(

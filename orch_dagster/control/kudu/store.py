@@ -33,7 +33,7 @@ from orch_dagster.control.kudu.schema import (
     replicas_for,
 )
 from orch_dagster.control.legacy_key import refuse_second_parents
-from orch_dagster.control.store import ControlStore, Where
+from orch_dagster.control.store import ControlStore, Where, without_columns
 from orch_dagster.control.stored_rows import BadRow, StoredRows, split_rows
 from orch_dagster.control.tables import (
     TABLES,
@@ -212,14 +212,16 @@ class KuduStore(ControlStore):
                 replace=operation == "upsert",
                 store=self.address,
             )
-        if refusals := self._write(table, operation, _without_lacking(table, shape, rows)):
+        known = without_columns(rows, _lacking(table, shape))
+        if refusals := self._write(table, operation, known):
             raise self._refusal_error(table, refusals, len(rows))
 
     @override
     def update(self, table: Table, rows: Sequence[Mapping[str, Value]]) -> int:
         check_rows(table, rows)
         shape = self._shape(table, {name for row in rows for name in row})
-        matching = self._with_full_key(table, shape, _without_lacking(table, shape, rows))
+        known = without_columns(rows, _lacking(table, shape))
+        matching = self._with_full_key(table, shape, known)
         # Kudu refuses an update of keys alone, which here counts the row if it exists.
         changing = [row for row in matching if {*row} - {*shape.keys}]
         keys_alone = [row for row in matching if not {*row} - {*shape.keys}]
@@ -340,13 +342,3 @@ class KuduStore(ControlStore):
 
 def _lacking(table: Table, shape: TableShape) -> frozenset[str]:
     return table.late_names.difference(shape.types)
-
-
-def _without_lacking(
-    table: Table, shape: TableShape, rows: Sequence[Mapping[str, Value]]
-) -> Sequence[Mapping[str, Value]]:
-    """Return the rows without the columns that a table of an earlier version does not have yet."""
-    lacking = _lacking(table, shape)
-    if not lacking:
-        return rows
-    return [{name: row[name] for name in row if name not in lacking} for row in rows]
