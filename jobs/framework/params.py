@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 from framework.contract import context_params
+from framework.contract.comma_list import comma_names
 from framework.contract.context_params import BadRecords as BadRecords
 from framework.contract.formats import KUDU, format_of
 from framework.contract.system_settings import (
@@ -138,7 +139,7 @@ class JobParams:
         window = self.window(biz_dt)
         row = window.row if window else {}
         keys, compared = (
-            _names(row.get(column)) if own is None else own
+            comma_names(row.get(column)) if own is None else own
             for column, own in (
                 ("business_keys", self.business_keys),
                 ("compare_cols", self.compare_cols),
@@ -170,8 +171,3 @@ class JobParams:
     def drift_is_refused(self) -> bool:
         """Return whether a date with other columns than the last landing is not published."""
         return self.system.get(SCHEMA_DRIFT.key) == "refuse"
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    """Return the names of a comma list."""
-    return tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from framework.contract.comma_list import comma_names
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import JobDependency, JobMaster, R, SysParam
 from orch_dagster.control.store import ControlStore
@@ -142,8 +143,7 @@ def _keyed_groups(rows: Iterable[Row]) -> dict[GroupKey, Sequence[str]]:
     for row in rows:
         if row["business_keys"]:
             of_group = names.setdefault(GroupKey(str(row["entity"]), str(row["source_system"])), {})
-            keys = (name.strip() for name in str(row["business_keys"]).split(","))
-            of_group |= dict.fromkeys(filter(None, keys))
+            of_group |= dict.fromkeys(comma_names(str(row["business_keys"])))
     return {key: tuple(names[key]) for key in sorted(names)}
 
 

@@ -8,6 +8,8 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any, TypeAlias, cast
 
+from framework.contract.comma_list import comma_names
+
 Option: TypeAlias = str | int | float | bool
 """The JSON value of a reader's or writer's option."""
 
@@ -160,8 +162,9 @@ class Node:
         value = self.value.get(key)
         if value is None:
             return None
-        names = value.split(",") if isinstance(value, str) else self.texts(key)
-        return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+        if isinstance(value, str):
+            return comma_names(value)
+        return tuple(dict.fromkeys(name.strip() for name in self.texts(key)))
 
     def options(self, key: str) -> Mapping[str, Option]:
         """Return the reader's or writer's options under `key`; none are left out."""
