@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 
+def has_instance(settings: Settings) -> bool:
+    """Return whether an instance is named, or the home has one already."""
+    return "DAGSTER_HOME" in os.environ or settings.dagster_home.is_dir()
+
+
 @contextmanager
 def opened_instance(settings: Settings) -> Generator[DagsterInstance]:
     """Open the instance of DAGSTER_HOME; by default the home's own, created if missing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
 from orch_dagster.cli.completion import JOB, RUN
 from orch_dagster.cli.exit_codes import INTERRUPTED
 from orch_dagster.cli.groups import CommandGroup
-from orch_dagster.cli.instance import opened_instance
+from orch_dagster.cli.instance import has_instance, opened_instance
 from orch_dagster.cli.log_lines import STATUSES, print_log
 from orch_dagster.cli.log_rows import LogFilter, find_rows
 from orch_dagster.cli.output import print_json, print_lines, say
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from dagster import DagsterRun
 
 _NAMED_AT_MOST = 20
-
-
 _DEFAULT_LIMIT = 20
 _AGO = re.compile(r"(\d{1,5})\s*([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -209,7 +206,7 @@ def _follow(settings: Settings, start: str) -> int:
 
     from orch_dagster.defs.runs.lookup import end_status, find_run
 
-    if not settings.dagster_home.is_dir() and "DAGSTER_HOME" not in os.environ:
+    if not has_instance(settings):
         raise UnknownRunError(f"nothing has run in {settings.home} yet")
 
     def end(instance: DagsterInstance, run_id: str) -> DagsterRunStatus | None:

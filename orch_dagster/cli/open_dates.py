@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timezone
 from typing import Any
@@ -20,7 +19,7 @@ from orch_dagster.cli.asked_dates import (
     refuse,
     some_days,
 )
-from orch_dagster.cli.instance import opened_instance
+from orch_dagster.cli.instance import has_instance, opened_instance
 from orch_dagster.cli.output import print_json, say
 from orch_dagster.cli.shown_dates import show_open_dates
 from orch_dagster.control.connect import opened_store
@@ -213,7 +212,7 @@ def _held(
     settings: Settings, store: ControlStore, group: GroupKey, days: Sequence[str]
 ) -> list[str]:
     """Return a sentence for each date that a run of the group's jobs holds."""
-    if not days or not ("DAGSTER_HOME" in os.environ or settings.dagster_home.is_dir()):
+    if not days or not has_instance(settings):
         return []
     from orch_dagster.cli.due import due_reader
 

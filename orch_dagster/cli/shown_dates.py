@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
-from orch_dagster.cli.instance import opened_instance
+from orch_dagster.cli.instance import has_instance, opened_instance
 from orch_dagster.cli.output import say
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.store import ControlStore
@@ -18,7 +18,7 @@ def show_open_dates(settings: Settings, store: ControlStore, groups: Collection[
     The rows are written already: an instance that can't be written is only warned of, and one that
     does not exist yet is left so, as its sensor and its runs will show the dates.
     """
-    if not groups or not ("DAGSTER_HOME" in os.environ or settings.dagster_home.is_dir()):
+    if not groups or not has_instance(settings):
         return
     import dagster as dg
     from sqlalchemy.exc import SQLAlchemyError
