@@ -1,4 +1,4 @@
-"""How every command names a group and its business dates.
+"""Read the group and the business dates that a command is given, named alike by all commands.
 
 The one way is `GROUP` with `--biz-dt DATE` (once or more) or `--from DATE --to DATE`. What earlier
 versions took, `ENTITY SOURCE_SYSTEM DATE`, works beside it.

@@ -1,4 +1,4 @@
-"""What a shell offers for a job, a group, a date or a run that is being typed.
+"""Offer a shell the jobs, groups, dates and runs that begin as what is typed.
 
 A shell has no place for an error: where the store can't be read nothing is offered, and the command
 itself then says why.

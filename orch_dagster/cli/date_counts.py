@@ -25,7 +25,7 @@ class DateCounts:
 
     @property
     def is_of_many(self) -> bool:
-        """Whether there is something to count."""
+        """Return whether there is something to count."""
         return self.total > 1
 
     def sentences(self, report: StepReport) -> Iterator[str]:

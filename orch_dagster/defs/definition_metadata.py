@@ -1,4 +1,4 @@
-"""What Dagit shows of a job's asset before any run, mostly under Dagster's own keys."""
+"""The metadata of a job's asset before any run, mostly under Dagster's own keys."""
 
 from __future__ import annotations
 
@@ -121,5 +121,5 @@ def _of_sink(sink: Sink, base: str) -> dict[str, str]:
 
 def _fenced(text: str) -> str:
     """Return a text as a Markdown block that nothing in it ends."""
-    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 3)
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
     return f"{fence}sql\n{text.rstrip()}\n{fence}"

@@ -21,7 +21,7 @@ from orch_dagster.defs.partitions import partitions_name
 
 @dataclass(frozen=True)
 class DatesChange:
-    """What a group's partitions lack, and have too many.
+    """The dates that a group's partitions lack, and those that they have too many.
 
     Attributes:
         group: The group's name.

@@ -1,4 +1,4 @@
-"""Whether a schedule or sensor is evaluated for a preview, which must write nothing.
+"""Tell whether a schedule or sensor is evaluated for a preview, which must write nothing.
 
 Missing: a public mark of a dry run in the context of a tick. The daemon gives each tick a log key
 that ends in the tick's number; a preview has no tick, and its context invents a key that ends in a

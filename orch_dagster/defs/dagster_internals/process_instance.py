@@ -17,7 +17,7 @@ from dagster_shared.serdes import deserialize_value
 _OPTION = "--instance-ref"
 
 TEMPORARY_PREFIX = TMP_DAGSTER_HOME_PREFIX
-"""How the name of a temporary instance's folder begins."""
+"""The beginning of the name of a temporary instance's folder."""
 
 
 def folder_of(instance: DagsterInstance) -> str | None:
