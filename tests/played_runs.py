@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import cast
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.events import DagsterEvent
+from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.runs.schema import RunsTable
 from dagster._core.storage.tags import RUN_KEY_TAG, SCHEDULED_EXECUTION_TIME_TAG
+from sqlalchemy import update
 
 from orch_dagster.bundle.fetch import stamp_dates
 from orch_dagster.control.store import ControlStore
@@ -89,6 +93,19 @@ class Played:
         """A run that somebody asked for by hand, of one date or of several."""
         request = dg.RunRequest(tags={**tags_of(biz_dts), **tags})
         return self.launch(job_name, request)
+
+    def make_older(self, run: DagsterRun, by: timedelta) -> None:
+        """Have a run begin earlier than it did."""
+        times = RunsTable.c.create_timestamp, RunsTable.c.update_timestamp
+        record = self.instance.get_run_record_by_id(run.run_id)
+        assert record is not None
+        began = (record.create_timestamp - by).replace(tzinfo=None)
+        with cast("SqliteRunStorage", self.instance.run_storage).connect() as connection:
+            connection.execute(
+                update(RunsTable)
+                .where(RunsTable.c.run_id == run.run_id)
+                .values(dict.fromkeys(times, began))
+            )
 
     def begin(self, run: DagsterRun, job_name: str) -> ExecutionLogWriter:
         """What a step leaves when it begins."""

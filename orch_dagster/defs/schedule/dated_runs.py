@@ -98,13 +98,16 @@ class DatedRuns:
     def _dates_of_others(self, record: RunRecord) -> frozenset[str]:
         run, began, ended = record.dagster_run, _begin(record), ended_at(record)
         job_names, dates = self._steps(run), frozenset(biz_dts_or_none(run))
-        filters = dg.RunsFilter(
-            # Wider than needed, as a database may round its times.
-            updated_after=began - timedelta(seconds=1),
-            created_before=ended + timedelta(seconds=1),
+        # Wider than needed, as a database may round its times.
+        before = ended + timedelta(seconds=1)
+        filters = (
+            # One that goes on was updated last when it began, which may be long ago.
+            dg.RunsFilter(statuses=_BEGUN, created_before=before),
+            dg.RunsFilter(updated_after=began - timedelta(seconds=1), created_before=before),
         )
+        records = [each for one in filters for each in self.instance.get_run_records(one)]
         held: frozenset[str] = frozenset()
-        for other in self.instance.get_run_records(filters):
+        for other in records:
             holder = other.dagster_run
             has_begun = holder.is_finished or holder.status in _BEGUN
             if holder.run_id == run.run_id or not has_begun or _begin(other) >= ended:

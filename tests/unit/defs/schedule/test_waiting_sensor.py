@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 import pytest
@@ -113,6 +113,7 @@ def test_one_that_failed_beside_another_run_is_asked_for_again(
     dagster = played()
     merged = request_for_merged(dagster)
     by_hand = dagster.start("merged", "2024-05-14", BIZ_DT)
+    dagster.make_older(by_hand, timedelta(hours=1))
     dagster.run(dagster.launch("gels_fpms", merged), merged="failed")
     assert "Other runs of the date have not ended: merged" in dagster.reason(SENSOR)
     dagster.end(by_hand, ok=False)
