@@ -14,6 +14,7 @@ from framework.contract.spark_defaults import (
     JVM_TIME_ZONE,
     LOCAL_IP,
     LOOPBACK,
+    NODES_PYTHON,
     PYTHON_TIME_ZONE,
     TIME_ZONE,
     spark_defaults,
@@ -43,6 +44,7 @@ ADD_EXPORTS = "--add-exports java.base/sun.nio.ch=ALL-UNNAMED"
 _EXECUTOR_PATH = "spark.executorEnv.PYTHONPATH"
 _DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
 _JAVA_OPTIONS = (_DRIVER_OPTIONS, "spark.executor.extraJavaOptions")
+_DRIVER_PYTHON = "spark.pyspark.driver.python"
 _TAGS = "spark.yarn.tags"
 _TIME_ZONE = "TZ"
 _LISTS = {"spark.submit.pyFiles": "--py-files", "spark.files": "--files", "spark.jars": "--jars"}
@@ -192,9 +194,9 @@ def _properties(
 ) -> dict[str, str]:
     """Return all properties: defaults, the job's own, those of every run on top or merged in."""
     of_job = request.spark_properties
-    defaults = spark_defaults(deployment.master).items()
+    defaults = spark_defaults(deployment.master)
     merged = {
-        **{name: value for name, value in defaults if name not in request.spark_defaults},
+        **{name: value for name, value in defaults.items() if name not in request.spark_defaults},
         "spark.app.name": request.app_name,
         **of_job,
         MASTER: deployment.master,
@@ -221,7 +223,10 @@ def _properties(
         merged[_TAGS] = _list_entries(tags, _of_job(request, _TAGS))
     if deployment.is_cluster:
         merged |= {WAIT: "true", ATTEMPTS: "1"}
-        merged |= _driver_variables(request, platform)
+        merged |= _driver_variables(request, deployment, platform)
+    elif NODES_PYTHON in defaults and not _of_job(request, _DRIVER_PYTHON):
+        # Spark would start the driver, which runs here, with the Python of the nodes too.
+        merged[_DRIVER_PYTHON] = request.python
     return merged | _secret_properties(request, deployment)
 
 
@@ -243,7 +248,9 @@ def _executor_path(request: SubmitRequest, deployment: Deployment, platform: Pla
     return separator.join(folders)
 
 
-def _driver_variables(request: SubmitRequest, platform: Platform) -> dict[str, str]:
+def _driver_variables(
+    request: SubmitRequest, deployment: Deployment, platform: Platform
+) -> dict[str, str]:
     """Return the variables of a driver in a YARN container, with base names and no LOG_FILE."""
     properties = request.spark_properties
     of_job = {
@@ -259,10 +266,9 @@ def _driver_variables(request: SubmitRequest, platform: Platform) -> dict[str, s
     in_container.setdefault(
         AM_ENV + _TIME_ZONE, properties.get(AM_ENV + _TIME_ZONE) or _python_zone(request)
     )
+    python = _of_job(request, NODES_PYTHON) or spark_defaults(deployment.master)[NODES_PYTHON]
     for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"):
-        in_container[AM_ENV + name] = properties.get(AM_ENV + name) or properties.get(
-            "spark.pyspark.python", request.python
-        )
+        in_container[AM_ENV + name] = _of_job(request, AM_ENV + name) or python
     return in_container
 
 

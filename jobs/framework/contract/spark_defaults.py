@@ -15,6 +15,9 @@ PYTHON_TIME_ZONE = "spark.executorEnv.TZ"
 JVM_TIME_ZONE = f"-Duser.timezone={TIME_ZONE}"
 """The Java option for what ignores the session's zone: ORC's times, JDBC drivers, java.util."""
 
+NODES_PYTHON = "spark.pyspark.python"
+"""The property that names the Python of the nodes: of the executors, and of a driver there."""
+
 LOCAL_IP = "SPARK_LOCAL_IP"
 """The variable by which Spark chooses the address on which its driver and its UI listen."""
 
@@ -41,7 +44,7 @@ class SparkDefault:
     @property
     def masters_text(self) -> str:
         """Return the masters that it holds for, as the reference shows them."""
-        return ", ".join(f"{each}…" for each in self.masters) or "all"
+        return ", ".join(m if m == "yarn" else f"{m}…" for m in self.masters) or "all"
 
 
 SPARK_DEFAULTS: Sequence[SparkDefault] = (
@@ -79,6 +82,13 @@ SPARK_DEFAULTS: Sequence[SparkDefault] = (
         "Spark's UI asks nobody for a password and listens on every address of the driver's host; "
         "with a local master it listens on that host's loopback alone, on YARN behind its proxy",
         masters=("spark://", "k8s://", "mesos://"),
+    ),
+    SparkDefault(
+        NODES_PYTHON,
+        "python3",
+        "The Python of the nodes, as they find it on their PATH; a driver that runs here has the "
+        "orchestrator's own",
+        masters=("yarn", "k8s://"),
     ),
 )
 

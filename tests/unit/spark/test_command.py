@@ -181,6 +181,36 @@ def test_a_property_of_the_job_wins_and_then_one_of_spark_defaults() -> None:
     assert zone not in conf
 
 
+@pytest.mark.parametrize("given", [{}, {"spark.pyspark.python": "./env/bin/python"}])
+@pytest.mark.parametrize("is_default", [True, False])
+def test_the_nodes_have_a_python_of_their_own(given: dict[str, str], is_default: bool) -> None:
+    """Where the orchestrator's is, the nodes of a cluster may have none."""
+    in_defaults, of_job = (given, {}) if is_default else ({}, given)
+    for mode in ("client", "cluster"):
+        where = {"spark.master": "yarn", "spark.submit.deployMode": mode}
+        request = replace(
+            request_for("linux"), spark_properties={**where, **of_job}, spark_defaults=in_defaults
+        )
+        conf, command = conf_of(request)
+        # spark-submit itself reads spark-defaults.conf.
+        nodes = {**in_defaults, **conf}["spark.pyspark.python"]
+        assert nodes == given.get("spark.pyspark.python", "python3")
+        if mode == "client":
+            assert conf["spark.pyspark.driver.python"] == request.python
+            assert command.env["PYSPARK_DRIVER_PYTHON"] == request.python
+        else:
+            assert conf["spark.yarn.appMasterEnv.PYSPARK_PYTHON"] == nodes
+            assert conf["spark.yarn.appMasterEnv.PYSPARK_DRIVER_PYTHON"] == nodes
+
+
+def test_a_master_of_this_machine_has_the_orchestrators_python() -> None:
+    for where in ("local", "standalone"):
+        request = request_for("linux", **MASTERS[where])
+        conf, command = conf_of(request)
+        assert "spark.pyspark.python" not in conf
+        assert command.env["PYSPARK_PYTHON"] == request.python
+
+
 def test_a_job_without_a_log_file_gets_no_variable() -> None:
     command = build_command(replace(request_for("linux"), log_file=None), "linux")
     assert "LOG_FILE" not in command.env
