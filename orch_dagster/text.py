@@ -1,5 +1,7 @@
 """Redact secrets in texts, cut texts to a length, and keep what others wrote from acting.
 
+Sizes and durations for people are here too, so that the commands and Dagit write them alike.
+
 The framework masks what a job logs, and shows it, by the same rules of the contract.
 """
 
@@ -82,6 +84,32 @@ def clip_utf8(text: str, limit: int = 500) -> str:
     while kept and unicodedata.combining(line[len(kept)]):
         kept = kept[:-1]
     return (kept.rstrip() + "…")[:limit]
+
+
+def readable_size(size_bytes: int) -> str:
+    """Return a size for people.
+
+    >>> readable_size(999), readable_size(1_234_567)
+    ('999 B', '1.2 MB')
+    """
+    size, units = float(size_bytes), ["B", "kB", "MB", "GB", "TB"]
+    while size >= 999.5 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{size:.0f} {units[0]}" if units[0] == "B" or size >= 99.5 else f"{size:.1f} {units[0]}"
+
+
+def readable_duration(seconds: float) -> str:
+    """Return a duration for people.
+
+    >>> readable_duration(4.25), readable_duration(75), readable_duration(3725)
+    ('4.2 s', '1 min 15 s', '1 h 02 min')
+    """
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def is_link(url: str) -> bool:

@@ -90,15 +90,7 @@ class AskedDates:
             if fault := date_fault(word):
                 raise click.UsageError(f"{word!r} {fault}")
         days = sorted({*words[2 if is_pair else 1 :], *biz_dts})
-        if bool(days) == bool(first or last) or bool(first) != bool(last):
-            raise click.UsageError("give --biz-dt (once or more), or --from and --to")
-        if first and last:
-            if last < first:
-                raise click.UsageError(f"--from {first} is after --to {last}")
-            if (count := len(days_of_range(first, last))) > _MOST_DAYS:
-                raise click.UsageError(
-                    f"--from {first} --to {last} are {count:,} days; give at most {_MOST_DAYS:,}"
-                )
+        _check(days, first, last)
         pair = (words[0], words[1]) if is_pair else None
         return cls(name, tuple(days), first or "", last or "", pair)
 
@@ -113,6 +105,31 @@ class AskedDates:
         if self.first:
             return f"--from {self.first} --to {self.last}"
         return " ".join(f"--biz-dt {day}" for day in self.biz_dts)
+
+
+def dates_named(biz_dts: Sequence[str], first: str | None, last: str | None) -> tuple[str, ...]:
+    """Return the dates that the options of `dates_options` name, sorted; none if none is given.
+
+    Raises:
+        click.UsageError: If the options don't fit together.
+    """
+    if not (biz_dts or first or last):
+        return ()
+    _check(biz_dts, first, last)
+    return tuple(sorted({*biz_dts})) or days_of_range(str(first), str(last))
+
+
+def _check(biz_dts: Sequence[str], first: str | None, last: str | None) -> None:
+    """Refuse options that name no dates, or that don't fit together."""
+    if bool(biz_dts) == bool(first or last) or bool(first) != bool(last):
+        raise click.UsageError("give --biz-dt (once or more), or --from and --to")
+    if first and last:
+        if last < first:
+            raise click.UsageError(f"--from {first} is after --to {last}")
+        if (count := len(days_of_range(first, last))) > _MOST_DAYS:
+            raise click.UsageError(
+                f"--from {first} --to {last} are {count:,} days; give at most {_MOST_DAYS:,}"
+            )
 
 
 def known_group(store: ControlStore, name: str) -> GroupKey:

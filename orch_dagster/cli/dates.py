@@ -59,21 +59,30 @@ class GroupDates:
 
 @click.command("dates")
 @click.argument("group", required=False, type=JOB)
+@click.option("--biz-dt", "biz_dts", type=BIZ_DT, multiple=True, help="Only this business date.")
 @click.option("--from", "first", type=BIZ_DT, help="First date; by default 30 days before --to.")
 @click.option("--to", "last", type=BIZ_DT, help="Last date; by default the newest open one.")
 @as_json
-def dates(group: str | None, first: str | None, last: str | None, is_json: bool) -> None:
+def dates(
+    group: str | None,
+    biz_dts: tuple[str, ...],
+    first: str | None,
+    last: str | None,
+    is_json: bool,
+) -> None:
     """Show which business dates the jobs of GROUP, or of all groups, have landed.
 
     A date is landed, failed (its newest run), running, open (not landed yet) or closed (not open).
     """
+    if biz_dts and (first or last):
+        raise click.UsageError("give --biz-dt (once or more), or --from and --to")
     if first and last and last < first:
         raise click.UsageError(f"--from {first} is after --to {last}")
     settings = load_settings()
     registry = loaded(settings).registry
     groups = [find_jobs(registry, group)] if group else list(registry.groups.values())
     with opened_store(settings) as store:
-        shown = [dates_of_group(store, each, first, last) for each in groups]
+        shown = [dates_of_group(store, each, first, last, biz_dts) for each in groups]
     if is_json:
         output.print_json([document for each in shown for document in _documents(each)])
         return
@@ -87,16 +96,22 @@ def dates(group: str | None, first: str | None, last: str | None, is_json: bool)
 
 
 def dates_of_group(
-    store: ControlStore, group: Group, first: str | None, last: str | None
+    store: ControlStore,
+    group: Group,
+    first: str | None,
+    last: str | None,
+    biz_dts: Sequence[str] = (),
 ) -> GroupDates:
-    """Read the dates of a group's jobs; without a range, those up to the newest open date."""
+    """Read the dates of a group's jobs; without any, those up to the newest open date."""
+    if biz_dts:
+        first, last = min(biz_dts), max(biz_dts)
     rows = read_records(store, ProcessControl, group.key.columns, columns=["biz_dt"])
     is_open = {row.biz_dt for row in rows}
     if not (first and last) and not is_open:
         return GroupDates(group, (), {spec.job_name: () for spec in group.jobs}, 0)
     last = last or max(max(is_open), first or "")
     first = first or _days_before(last, _DAYS_SHOWN - 1)
-    days = days_of_range(first, last)
+    days = tuple(sorted({*biz_dts})) or days_of_range(first, last)
     newest: dict[tuple[str, str], Row] = {}
     landed: dict[tuple[str, str], Row] = {}
     columns = ["id", "job_id", *_COLUMNS]

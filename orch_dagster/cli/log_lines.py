@@ -14,6 +14,7 @@ from framework.contract.visible import visible
 from orch_dagster.cli import output
 from orch_dagster.control.records import CANCELED, COMPLETED, FAILED_PREFIX, STARTED
 from orch_dagster.control.tables import Row
+from orch_dagster.text import readable_duration
 
 SHORT_ID = 8
 """As many characters of a run's id tell it from the others; `orch log --follow` takes them."""
@@ -86,19 +87,8 @@ def log_lines(rows: Sequence[Row], width: int, *, is_wide: bool = False) -> Iter
 
 
 def duration_text(seconds: object) -> str:
-    """Return a duration as people read it.
-
-    >>> [duration_text(each) for each in (None, 12.34, 125, 3725.0)]
-    ['', '12.3 s', '2 m 05 s', '1 h 02 m']
-    """
-    if not isinstance(seconds, int | float):
-        return ""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} m {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} m"
+    """Return a duration as Dagit shows it too; an empty text if it is unknown."""
+    return readable_duration(seconds) if isinstance(seconds, int | float) else ""
 
 
 def rows_text(count: object) -> str:

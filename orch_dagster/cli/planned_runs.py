@@ -11,7 +11,12 @@ from orch_dagster.cli.due import due_reader, read_due, why_waiting
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.output import say
 from orch_dagster.control.connect import opened_store
-from orch_dagster.control.open_dates import newest_row, not_open_text, opened_row
+from orch_dagster.control.open_dates import (
+    newest_row,
+    not_open_text,
+    open_command,
+    opened_row,
+)
 from orch_dagster.control.records import ProcessControl, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import PROCESS_CONTROL
@@ -111,13 +116,12 @@ def _of_days(location: Location, job: str, group: Group, asked: DatesAsked) -> l
         dates = dates_to_run(store, group, days, only_missing=asked.missing, again=again)
         bad = store.read_stored(PROCESS_CONTROL, group.key.columns).bad if dates.not_open else []
     to_run = [day for day in dates.to_run if day not in held]
-    entity, source_system = group.key
     if asked.biz_dts and len(dates.not_open) == 1:
         raise NotReadyError(not_open_text(group.key, dates.not_open, bad))
     if dates.not_open and asked.biz_dts:
         raise NotReadyError(
-            f"not open: {', '.join(dates.not_open)}; open each, such as "
-            f"`orch open {entity} {source_system} {dates.not_open[0]}`"
+            f"not open: {', '.join(dates.not_open)}; open each, such as with "
+            f"{open_command(group.key, dates.not_open[0])}"
         )
     if dates.not_open:
         say(f"skipped, because they are not open: {', '.join(dates.not_open)}", err=True)
@@ -129,7 +133,7 @@ def _of_days(location: Location, job: str, group: Group, asked: DatesAsked) -> l
     if not dates.to_run and not dates.completed:
         raise NotReadyError(
             f"no business date from {days[0]} to {days[-1]} is open; open one with "
-            f"`orch open {entity} {source_system} {days[0]}`"
+            f"{open_command(group.key, days[0])}"
         )
     return [
         PlannedRun(job, batch, reprocess={day: again[day] for day in batch if day in again})

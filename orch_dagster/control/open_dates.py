@@ -40,8 +40,17 @@ def not_open_text(group: GroupKey, wanted: Sequence[str], set_aside: Sequence[Ba
         key += f" … {wanted[-1]}"
     return (
         f"the business date is not open: {PROCESS_CONTROL.name} has no row {key}; "
-        f"open it with `orch open {group.entity} {group.source_system} {wanted[0]}`"
+        f"open it with {open_command(group, wanted[0])}"
     )
+
+
+def open_command(group: GroupKey, biz_dt: object) -> str:
+    """Return the command that opens a business date, in backquotes.
+
+    >>> open_command(GroupKey("GELS", "FPMS"), "2024-05-15")
+    '`orch open gels_fpms --biz-dt 2024-05-15`'
+    """
+    return f"`orch open {group.name} --biz-dt {biz_dt}`"
 
 
 def newest_row(rows: Iterable[ProcessControl]) -> ProcessControl | None:

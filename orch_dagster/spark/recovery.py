@@ -73,13 +73,13 @@ class Recovery:
     Attributes:
         settings: The settings.
         environ: The environment that names Java and Spark.
-        biz_dt: The only date to recover; None for all.
+        biz_dts: The dates to recover; none for all.
         gone_hosts: Other hosts whose processes are known to be gone.
     """
 
     settings: Settings
     environ: Mapping[str, str]
-    biz_dt: str | None = None
+    biz_dts: tuple[str, ...] = ()
     gone_hosts: tuple[str, ...] = ()
 
     def recover(
@@ -133,7 +133,7 @@ class Recovery:
                 }
                 for spec in specs
             ],
-            "biz_dt": self.biz_dt,
+            "biz_dts": self.biz_dts,
             "gone_hosts": self.gone_hosts,
             "with_session": properties is not None,
         }

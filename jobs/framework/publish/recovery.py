@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -218,8 +218,8 @@ def main() -> None:
     """Carry out the request in the file of JOB_PARAMS_FILE, and write the answer beside it.
 
     The request is {"jobs": [{"job_name", "sinks": [{"path", "partition_cols"}], "rejected": [..]}],
-    "biz_dt": .., "gone_hosts": [..], "with_session": ..}; the answer, in a file of the same name
-    with .found added, is a list of findings.
+    "biz_dts": [..], "gone_hosts": [..], "with_session": ..}; without dates, all are recovered. The
+    answer, in a file of the same name with .found added, is a list of findings.
     """
     file = Path(os.environ[variables.PARAMS_FILE])
     request: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -230,20 +230,26 @@ def main() -> None:
             base_location(),
             this_process("orch recover", psutil_probe),
             psutil_probe,
-            request["biz_dt"],
+            None,
             frozenset(request["gone_hosts"]),
         )
         findings = [
             finding
             for job in jobs
             for finding in (
-                recovery.findings(job)
+                _of_dates(recovery, job, request["biz_dts"])
                 if request["with_session"] or _is_local(job, recovery.base)
                 else [Finding(job.job_name, None, "needs_session", f"{job.job_name}: no session")]
             )
         ]
     answer = json.dumps([asdict(finding) for finding in findings])
     file.with_name(f"{file.name}.found").write_text(answer, encoding="utf-8")
+
+
+def _of_dates(recovery: Recovery, job: Job, biz_dts: Sequence[str]) -> list[Finding]:
+    """Recover the job's landings of these dates, or of all; a fault of the whole job comes once."""
+    of_each = [replace(recovery, biz_dt=day) for day in biz_dts] or [recovery]
+    return [*dict.fromkeys(finding for each in of_each for finding in each.findings(job))]
 
 
 def _job(request: Mapping[str, Any]) -> Job:

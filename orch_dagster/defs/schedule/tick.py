@@ -13,7 +13,7 @@ import dagster as dg
 from framework.contract.system_settings import SCHEDULE_CATCHUP
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
-from orch_dagster.control.open_dates import newest_row, opened_row
+from orch_dagster.control.open_dates import newest_row, open_command, opened_row
 from orch_dagster.control.records import ProcessControl
 from orch_dagster.control.store import ControlStore, with_retries
 from orch_dagster.control.tables import PROCESS_CONTROL
@@ -282,10 +282,10 @@ class _Tick:
         return dg.SkipReason(f"{facts.biz_dt} of {self._schedule.group.name} was already requested")
 
     def _before_the_first(self, biz_dt: date) -> str:
-        entity, source_system = self._schedule.group
         return (
             f"{biz_dt} is before ORCH_FIRST_BIZ_DT, {self._location.first_biz_dt}: lower it and "
-            f"restart Dagster, or open the date with `orch open {entity} {source_system} {biz_dt}`"
+            f"restart Dagster, or open the date with "
+            f"{open_command(self._schedule.group, biz_dt)}"
         )
 
 

@@ -11,7 +11,7 @@ import dagster as dg
 
 from framework.contract.messages import ApplicationReport, Drift, LandingReport
 from framework.contract.visible import visible
-from orch_dagster.text import is_link
+from orch_dagster.text import is_link, readable_duration, readable_size
 
 SPARK_UI = "spark_ui"
 
@@ -94,32 +94,6 @@ def _column_metadata(landing: LandingReport | None) -> dict[str, dg.MetadataValu
         "size_bytes": dg.MetadataValue.int(size_bytes),
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
     }
-
-
-def readable_size(size_bytes: int) -> str:
-    """Return a size for people.
-
-    >>> readable_size(999), readable_size(1_234_567)
-    ('999 B', '1.2 MB')
-    """
-    size, units = float(size_bytes), ["B", "kB", "MB", "GB", "TB"]
-    while size >= 999.5 and len(units) > 1:
-        size, units = size / 1000, units[1:]
-    return f"{size:.0f} {units[0]}" if units[0] == "B" or size >= 99.5 else f"{size:.1f} {units[0]}"
-
-
-def readable_duration(seconds: float) -> str:
-    """Return a duration for people.
-
-    >>> readable_duration(4.25), readable_duration(75), readable_duration(3725)
-    ('4.2 s', '1 min 15 s', '1 h 2 min')
-    """
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _changes(landing: LandingReport) -> dict[str, int]:

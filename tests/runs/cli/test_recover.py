@@ -75,6 +75,25 @@ def test_each_landing_is_a_sentence(sample: Path) -> None:
     assert not list(sample.rglob("_landing"))
 
 
+def test_several_dates_and_ranges_are_named_as_in_other_commands(sample: Path) -> None:
+    for day in range(13, 18):
+        leave(sample, f"2024-05-{day}", DEAD)
+
+    def recovered(*words: str) -> list[str]:
+        done = orch("recover", JOB_NAME, *words, "--json")
+        assert done.exit_code == 0, done.output
+        return [each["biz_dt"] for each in json.loads(done.output)]
+
+    assert recovered("--from", "2024-05-15", "--to", "2024-05-16") == ["2024-05-15", "2024-05-16"]
+    two = ["--biz-dt", "2024-05-17", "--biz-dt", "2024-05-13"]
+    assert recovered(*two) == ["2024-05-13", "2024-05-17"]
+    for wrong in (["--from", "2024-05-15"], [*two, "--from", "2024-05-13", "--to", "2024-05-14"]):
+        refused = orch("recover", JOB_NAME, *wrong)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert "give --biz-dt (once or more), or --from and --to" in refused.stderr
+    assert recovered() == ["2024-05-14"]
+
+
 def test_a_landing_on_its_way_fails_the_command_and_stays(sample: Path) -> None:
     me = this_process("run-9", psutil_probe)
     journal = leave(sample, "2024-05-15", me)

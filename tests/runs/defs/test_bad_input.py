@@ -107,7 +107,7 @@ def test_a_date_that_is_not_open_names_the_command_that_opens_it(sample_home: Ho
     done = sample_home.execute(JOB_NAME, "2024-06-01")
     assert done.returncode != 0
     (row,) = sample_home.log_rows(JOB_NAME)
-    assert "orch open GELS FPMS 2024-06-01" in row["error_message"]
+    assert "orch open gels_fpms --biz-dt 2024-06-01" in row["error_message"]
     assert row["spark_app_id"] is None
 
 

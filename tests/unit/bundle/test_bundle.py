@@ -140,7 +140,7 @@ class TestDates:
         assert str(caught.value) == (
             "the business date is not open: process_control has no row "
             "entity=GELS, source_system=FPMS, biz_dt=2024-05-15; "
-            "open it with `orch open GELS FPMS 2024-05-15`"
+            "open it with `orch open gels_fpms --biz-dt 2024-05-15`"
         )
 
     def test_a_range_of_none_names_its_ends(self) -> None:

@@ -104,7 +104,7 @@ def test_a_row_deleted_since_fails_naming_it(filled: ControlStore) -> None:
 
 
 def test_a_date_that_is_not_open(filled: ControlStore) -> None:
-    with pytest.raises(NotReadyError, match="orch open GELS FPMS 2024-05-16"):
+    with pytest.raises(NotReadyError, match="orch open gels_fpms --biz-dt 2024-05-16"):
         fetch_bundle(filled, SPEC, run_id="r", wanted=["2024-05-16"], environment="DEV")
 
 

@@ -140,6 +140,23 @@ def test_params_shows_no_secret(sample: Path) -> None:
         assert "env:DB_PASSWORD" in told.output
 
 
+def test_params_of_several_dates_are_those_of_one_run(sample: Path) -> None:
+    for day in ("2024-05-16", "2024-05-20"):
+        assert orch("open", "gels_fpms", "--biz-dt", day).exit_code == 0
+    done = orch("params", JOB, "--from", "2024-05-15", "--to", "2024-05-20", "--json")
+    assert json.loads(done.stdout)["metadata"]["biz_dts"] == [
+        "2024-05-15", "2024-05-16", "2024-05-20"
+    ]  # fmt: skip
+    closed = "2024-05-17, 2024-05-18, 2024-05-19"
+    assert done.stderr == f"skipped, because they are not open: {closed}\n"
+    text = orch("params", JOB, "--biz-dt", "2024-05-16", "--biz-dt", "2024-05-15").stdout
+    assert f"{JOB} (JOB_1001) for 2024-05-15, 2024-05-16\n" in text
+    assert "window of 2024-05-16 2024-05-16 to 2024-05-16\n" in text
+    none = orch("params", JOB, "--from", "2024-05-17", "--to", "2024-05-19")
+    assert (none.exit_code, none.stdout) == (1, "")
+    assert "biz_dt=2024-05-17 … 2024-05-19; open it with" in none.stderr
+
+
 def test_open_copies_the_newest_row(sample: Path) -> None:
     assert sample.is_dir()
     assert orch("params", JOB, "--biz-dt", "2024-05-16").exit_code == 1
@@ -232,7 +249,7 @@ def test_run_refuses_named_dates_that_are_not_open_before_any_run(sample: Path) 
     told = orch("run", JOB, *days)
     assert (told.exit_code, told.output) == (
         1,
-        "orch: not open: 2024-05-16, 2024-05-17; open each, such as "
-        "`orch open GELS FPMS 2024-05-16`\n",
+        "orch: not open: 2024-05-16, 2024-05-17; open each, such as with "
+        "`orch open gels_fpms --biz-dt 2024-05-16`\n",
     )
     assert not (sample / "logs").exists()

@@ -69,7 +69,7 @@ def test_a_date_that_is_not_open_names_the_command(sample: Path) -> None:
     assert_one_line(
         orch("params", JOB, "--biz-dt", "2024-05-16"),
         "entity=GELS, source_system=FPMS, biz_dt=2024-05-16",
-        "`orch open GELS FPMS 2024-05-16`",
+        "`orch open gels_fpms --biz-dt 2024-05-16`",
     )
 
 

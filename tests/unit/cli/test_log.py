@@ -115,13 +115,13 @@ def test_a_row_is_a_line_at_every_width(rows: list[Row], width: int) -> None:
     ]  # fmt: skip
     assert first.split()[0] == "00000001"
     assert first.split()[2] == "2024-05-01"
-    assert first.endswith("1,234,567  1 m 15 s  Completed")
+    assert first.endswith("1,234,567  1 min 15 s  Completed")
     assert first.split()[1].endswith("contract_master")
     assert (first.split()[1] == JOB) == (width > 80)
     assert failed.endswith("Failed")
     assert all(line.startswith("    ") for line in error.splitlines())
     assert " ".join(error.split()) == REASON.strip()
-    assert last.endswith("0  6 m 15 s  Completed")
+    assert last.endswith("0  6 min 15 s  Completed")
     # The columns are below their headings.
     assert {line.index("2024-05-") for line in (first, failed, last)} == {heading.index("biz_dt")}
 

@@ -252,6 +252,16 @@ def test_dates_show_the_state_of_each_day(sample: Path) -> None:
     assert [each["biz_dt"] for each in of_job["dates"]][::30] == ["2024-04-17", "2024-05-17"]
 
 
+def test_dates_may_be_named_one_by_one(sample: Path) -> None:
+    words = ["dates", "--biz-dt", "2024-05-17", "--biz-dt", WEDNESDAY]
+    (document,) = json.loads(ok(*words, "--json"))
+    assert {each["biz_dt"]: each["state"] for each in document["dates"]} == {
+        WEDNESDAY: "open",
+        "2024-05-17": "closed",
+    }
+    assert orch(*words, "--from", WEDNESDAY).exit_code == 2
+
+
 @pytest.mark.parametrize("width", [80, 200])
 def test_dates_fit_the_terminal(sample: Path, width: int) -> None:
     (group,) = load_location(load_settings()).registry.groups.values()

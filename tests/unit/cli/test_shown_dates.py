@@ -53,7 +53,8 @@ def test_run_refuses_a_date_that_is_not_open_before_a_run_is_made(sample: Path) 
     assert refused.exit_code == 1
     assert refused.stderr == (
         "orch: the business date is not open: process_control has no row entity=GELS, "
-        "source_system=FPMS, biz_dt=2024-05-18; open it with `orch open GELS FPMS 2024-05-18`\n"
+        "source_system=FPMS, biz_dt=2024-05-18; open it with "
+        "`orch open gels_fpms --biz-dt 2024-05-18`\n"
     )
     settings = load_settings()
     with opened_store(settings) as store, opened_instance(settings) as instance:

@@ -324,7 +324,7 @@ def test_a_date_before_the_first_of_the_setting_is_skipped_with_the_remedy(
     told = dagster.tick(NAME, at(17))
     assert not told.run_requests
     assert "2024-05-16 is before ORCH_FIRST_BIZ_DT, 2024-05-17" in str(told.skip_message)
-    assert "`orch open GELS FPMS 2024-05-16`" in str(told.skip_message)
+    assert "`orch open gels_fpms --biz-dt 2024-05-16`" in str(told.skip_message)
     assert "2024-05-16" not in rows(chain)
     # Nor is it caught up with.
     assert dagster.dates(NAME, at(20)) == ["2024-05-17"]

@@ -146,7 +146,7 @@ def test_a_date_that_is_not_open_names_the_command_that_opens_it(
     load: Loader, store: ControlStore
 ) -> None:
     fill(store, NEXT)
-    with pytest.raises(dg.Failure, match=f"`orch open GELS FPMS {DAY}`"):
+    with pytest.raises(dg.Failure, match=f"`orch open gels_fpms --biz-dt {DAY}`"):
         load(request())
     assert str(statuses(store)[DAY]).startswith("Failed: the business date is not open")
 
