@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from framework.contract.some_of import MOST_NAMES, some_sorted
 from orch_dagster.control.records import JobDependency, JobMaster
 from orch_dagster.control.tables import JOB_DEPENDENCY
 from orch_dagster.registry import graph
 from orch_dagster.registry.finding import Finding, job_finding
-from orch_dagster.registry.some_of import MOST_NAMES, some_sorted
 
 # Dagster goes along a chain by recursion, in its servers and commands; Python's limit is 1,000.
 MAX_LEVELS = 500

@@ -15,6 +15,7 @@ from functools import cache, cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import MappingProxyType
 
+from framework.contract.some_of import some_of
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import JobDependency, JobMaster
 from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER
@@ -30,7 +31,6 @@ from orch_dagster.registry.dependencies import MAX_LEVELS, order_findings, valid
 from orch_dagster.registry.finding import Finding, context_finding, job_finding
 from orch_dagster.registry.new_row_rules import rule_faults
 from orch_dagster.registry.sink_clashes import sink_clashes
-from orch_dagster.registry.some_of import some_of
 
 # Dagster's own rule for names of jobs and ops (dagster._core.definitions.utils).
 _VALID_NAME = re.compile(r"[A-Za-z0-9_]+")

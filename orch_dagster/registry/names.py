@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Mapping
 
+from framework.contract.some_of import some_of
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.tables import Row
 from orch_dagster.errors import UnknownJobError
@@ -151,5 +152,4 @@ def _spelled(name: str, known: Collection[str]) -> str | None:
 
 
 def _listed(names: Collection[str]) -> str:
-    shown = ", ".join([*names][:20])
-    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"
+    return some_of(names, len(names), most=20)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from framework.contract.some_of import some_sorted
 from orch_dagster.control.tables import (
     EXECUTION_LOG,
     JOB_DEPENDENCY,
@@ -21,7 +22,6 @@ from orch_dagster.control.tables import (
 from orch_dagster.registry.changes import KeyedRows, Rows, TableChange, keyed, table_change
 from orch_dagster.registry.jobs import Finding
 from orch_dagster.registry.prune import PruneScope, without_jobs
-from orch_dagster.registry.some_of import some_sorted
 
 PLANNED_TABLES = tuple(table for table in TABLES if table is not EXECUTION_LOG)
 

@@ -9,8 +9,8 @@ from itertools import chain
 from typing import Protocol
 
 from framework.contract.places import sample_targets
+from framework.contract.some_of import MOST_NAMES, some_of
 from orch_dagster.registry.context_params import ContextParams, base_of
-from orch_dagster.registry.some_of import MOST_NAMES, some_of
 
 
 class LandingJob(Protocol):

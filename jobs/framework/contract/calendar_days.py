@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from framework.contract.business_dates import date_fault
+from framework.contract.some_of import some_of
 
 WEEKDAYS: Sequence[str] = (
     "Monday",
@@ -54,9 +55,8 @@ class CalendarError(ValueError):
     def __init__(self, faults: Mapping[str, Sequence[str]], lines: Iterable[int]) -> None:
         super().__init__("; ".join(f"{kind}: {', '.join(words)}" for kind, words in faults.items()))
         numbers = sorted(set(lines))
-        listed = ", ".join(map(str, numbers[:_LISTED_LINES]))
-        more = f" and {len(numbers) - _LISTED_LINES} more" if len(numbers) > _LISTED_LINES else ""
-        self.without_words = f"{', '.join(faults)}, in line {listed}{more}"
+        listed = some_of(map(str, numbers), len(numbers), most=_LISTED_LINES)
+        self.without_words = f"{', '.join(faults)}, in line {listed}"
         """The same without the words, as a file may be another than a calendar."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from framework.check.run_checks import StagedSink
 from framework.contract.paths import join
+from framework.contract.some_of import some_sorted
 from framework.errors import ForeignRowsError, PublishError
 from framework.failures import explained, remedy
 from framework.plan import BIZ_DT, PlannedSink
@@ -113,11 +114,10 @@ def _count(spark: SparkSession, staged: StagedSink, biz_dt: str) -> int:
     counts: dict[str | None, int] = {row[0]: row[1] for row in by_date.collect()}
     foreign = {str(date): rows for date, rows in counts.items() if date != biz_dt}
     if foreign:
-        shown = ", ".join(sorted(foreign)[:_SHOWN_DATES])
-        more = f" and {len(foreign) - _SHOWN_DATES} more" if len(foreign) > _SHOWN_DATES else ""
+        shown = some_sorted(foreign, _SHOWN_DATES)
         raise ForeignRowsError(
             f"{planned.root}: {sum(foreign.values())} rows are not of biz_dt {biz_dt} but of "
-            f"{shown}{more}; nothing was published. Filter the HQL by ${{hivevar:biz_dt}}",
+            f"{shown}; nothing was published. Filter the HQL by ${{hivevar:biz_dt}}",
             sum(foreign.values()),
         )
     return counts.get(biz_dt, 0)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from framework.contract.paths import is_local
+from framework.contract.some_of import some_of
 from framework.read.encodings import is_on, option_of
 from framework.storage.filesystem import FileEntry, FileSystem
 from framework.storage.patterns import name_matches
@@ -69,8 +70,7 @@ def list_files(fs: FileSystem, location: str, options: Mapping[str, str]) -> Sou
 
 def shown(files: Sequence[FileEntry]) -> str:
     """Return the locations of the first files, and how many more there are."""
-    more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""
-    return ", ".join(file.location for file in files[:_SHOWN_FILES]) + more
+    return some_of((file.location for file in files), len(files), most=_SHOWN_FILES)
 
 
 def _kind(options: Mapping[str, str], root: str, entry: FileEntry) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from framework.contract.some_of import some_of
 from framework.contract.visible import visible
 from orch_dagster.control.connect import opened_store
 from orch_dagster.defs.dagster_internals.previews import is_preview
@@ -45,9 +46,7 @@ def open_dates_sensor(location: Location) -> dg.SensorDefinition:
 def _text(changes: list[DatesChange]) -> str:
     if not changes:
         return "The partitions are the open dates of process_control"
-    named = "; ".join(_change_text(change) for change in changes[:_GROUPS_NAMED])
-    more = len(changes) - _GROUPS_NAMED
-    return named + (f"; and {more} more groups" if more > 0 else "")
+    return some_of(map(_change_text, changes), len(changes), "; ", _GROUPS_NAMED)
 
 
 def _change_text(change: DatesChange) -> str:
@@ -57,5 +56,4 @@ def _change_text(change: DatesChange) -> str:
 
 
 def _dates(days: tuple[str, ...]) -> str:
-    more = len(days) - _DATES_NAMED
-    return ", ".join(days[:_DATES_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return some_of(days, len(days), most=_DATES_NAMED)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster import DagsterInstance
 
+from framework.contract.some_of import some_of
 from orch_dagster.control.completions import completed
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
@@ -235,6 +236,4 @@ def _request(dates: Sequence[_Waiting]) -> dg.RunRequest:
 
 
 def _listed(waiting: Sequence[_Waiting]) -> str:
-    names = [f"{job.spec.job_name} {job.biz_dt}" for job in waiting]
-    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return ", ".join(names[:10]) + more
+    return some_of((f"{job.spec.job_name} {job.biz_dt}" for job in waiting), len(waiting))

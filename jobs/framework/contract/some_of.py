@@ -8,7 +8,7 @@ from itertools import islice
 MOST_NAMES = 10
 
 
-def some_of(names: Iterable[str], count: int, word: str = ", ") -> str:
+def some_of(names: Iterable[str], count: int, word: str = ", ", most: int = MOST_NAMES) -> str:
     """Return the first names of many, and how many more there are.
 
     >>> some_of(["A", "B"], 2)
@@ -20,11 +20,12 @@ def some_of(names: Iterable[str], count: int, word: str = ", ") -> str:
         names: The names, of which only the first are taken.
         count: Their number.
         word: What stands between two names.
+        most: How many are named.
     """
-    shown = word.join(islice(names, MOST_NAMES))
-    return shown if count <= MOST_NAMES else f"{shown} and {count - MOST_NAMES:,} more"
+    shown = word.join(islice(names, most))
+    return shown if count <= most else f"{shown} and {count - most:,} more"
 
 
-def some_sorted(names: Collection[str]) -> str:
+def some_sorted(names: Collection[str], most: int = MOST_NAMES) -> str:
     """Return the first names in order, and how many more there are."""
-    return some_of(sorted(names), len(names))
+    return some_of(sorted(names), len(names), most=most)
