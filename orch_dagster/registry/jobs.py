@@ -254,7 +254,9 @@ def _valid_specs(
             specs[master.job_id] = JobSpec(
                 master.job_id, name, context, master.script_path or "", master.comments
             )
-    return _without_sink_clashes(_without_group_clashes(specs, findings), data_root, findings)
+    alone = _without_group_clashes(specs, findings)
+    apart = _without_sink_clashes(specs, data_root, findings)
+    return {job_id: spec for job_id, spec in alone.items() if job_id in apart}
 
 
 def _rule_findings(
@@ -285,8 +287,8 @@ def _without_sink_clashes(
 ) -> dict[str, JobSpec]:
     """Drop jobs that would replace what other jobs land; both, as either's data may be gone."""
     clashing: set[str] = set()
-    for job_id, number, reason in sink_clashes(specs, data_root):
-        findings.append(context_finding(job_id, f"sinks[{number}].path: {reason}"))
+    for job_id, where, reason in sink_clashes(specs, data_root):
+        findings.append(context_finding(job_id, f"{where}: {reason}"))
         clashing.add(job_id)
     return {job_id: spec for job_id, spec in specs.items() if job_id not in clashing}
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
 
 from framework.contract.business_dates import window_fault
 from orch_dagster.control.records import (
@@ -27,11 +30,12 @@ from orch_dagster.control.tables import (
     Row,
 )
 from orch_dagster.registry.changes import Rows
-from orch_dagster.registry.finding import Finding
+from orch_dagster.registry.finding import Finding, context_finding
 from orch_dagster.registry.hql_files import hql_findings_of_rows
 from orch_dagster.registry.jobs import build_registry, script_check
 from orch_dagster.registry.plan import Plan
 from orch_dagster.registry.prune import group_of, key_name_fault, key_names
+from orch_dagster.registry.sink_clashes import sink_clashes
 from orch_dagster.settings import Settings
 
 
@@ -40,15 +44,22 @@ def plan_findings(
 ) -> list[Finding]:
     """Return the findings on the given jobs once the plan is written, and new ones on others."""
     check_script = script_check(settings.jobs_path, settings.script_url_prefixes)
+    real_folder = cache(_real_folder)
 
     def findings(rows: Rows) -> tuple[Finding, ...]:
-        return build_registry(
+        registry = build_registry(
             [JobMaster.from_row(row) for row in rows[JOB_MASTER.name]],
             [JobDependency.from_row(row) for row in rows[JOB_DEPENDENCY.name]],
             check_script,
             settings.base_dir,
             own_folders=settings.own_folders,
-        ).findings
+        )
+        specs = {spec.job_id: spec for spec in registry.jobs.values()}
+        by_links = (
+            context_finding(job_id, f"{where}: {reason}")
+            for job_id, where, reason in sink_clashes(specs, settings.base_dir, real_folder)
+        )
+        return (*registry.findings, *by_links)
 
     before = set(findings(plan.before))
     masters = map(JobMaster.from_row, plan.after[JOB_MASTER.name])
@@ -66,6 +77,10 @@ def plan_findings(
         ),
         *hql_findings_of_rows(of_files, settings.hql_path),
     ]
+
+
+def _real_folder(folder: str) -> str:
+    return Path(os.path.realpath(folder)).as_posix()
 
 
 def _unfinished(plan: Plan, store: ControlStore) -> Iterator[Finding]:

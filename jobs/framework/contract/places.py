@@ -139,6 +139,36 @@ def sample_targets(sinks: Sequence[Sink], job_name: str, base: str) -> Iterator[
             yield number, normal(place.target)
 
 
+def replaced_folders(
+    sources: Sequence[Source],
+    sinks: Sequence[Sink],
+    job_name: str,
+    dates: Dates,
+    base: str,
+) -> Iterator[tuple[str, str, str]]:
+    """Yield each folder that a landing replaces: its place in the JSON, its path, its location.
+
+    Args:
+        sources: The sources of a job, without faults.
+        sinks: Its sinks, without faults.
+        job_name: The job's name.
+        dates: The values of the placeholders.
+        base: Where relative paths start, a location.
+    """
+    finder = _Finder(job_name, dates, base, [])
+    beside: str | None = None
+    for number, sink in enumerate(sinks):
+        place = finder.sink(sink, "") if sink.is_staged else None
+        if place and place.target:
+            beside = beside or parent(place.target)
+            yield f"sinks[{number}].path", sink.path, normal(place.target)
+    for number, source in enumerate(sources):
+        place = finder.source(source, "", beside) if source.bad_records else None
+        if source.bad_records and place and place.rejected:
+            path = source.bad_records.path or REJECTED
+            yield f"sources[{number}].bad_records.path", path, normal(place.rejected)
+
+
 def find_places(
     sources: Sequence[Source],
     sinks: Sequence[Sink],
