@@ -1,0 +1,1 @@
+"""Applications of YARN: find them by tag, follow them, end them."""

@@ -1,0 +1,346 @@
+"""The gateway to YARN and Hadoop's file systems: one small process for an orchestrator's.
+
+It starts with the first job whose master is yarn, and ends with the orchestrator. Its program is
+gateway_script.py.
+"""
+
+from __future__ import annotations
+
+import atexit
+import base64
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orch_dagster.spark.yarn.report import Application
+from orch_dagster.toolchain.errors import SparkError
+from orch_dagster.toolchain.find import find_java, find_spark
+
+SCRIPT = Path(__file__).with_name("gateway_script.py")
+# The variables that name Hadoop's configuration; Spark wants one of them too.
+CONFIGURATION = ("HADOOP_CONF_DIR", "YARN_CONF_DIR")
+_HADOOP = "spark.hadoop."
+STAGING = "spark.yarn.stagingDir"
+# The start of the JVM included.
+_ANSWER_S = 60.0
+_CLOSE_S = 5.0
+
+
+class YarnError(SparkError):
+    """YARN, or Hadoop's file system, did not do what was asked.
+
+    Attributes:
+        kind: The class of Java's exception, or of the gateway's own.
+    """
+
+    def __init__(self, message: str, *, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """An entry of a folder."""
+
+    name: str
+    size_bytes: int
+    is_folder: bool
+    modified_ms: int
+
+
+class YarnGateway:
+    """The gateway's process, started by the first request; any number of threads may ask.
+
+    Args:
+        command: The program and its arguments.
+        environ: Its environment.
+    """
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
+        self._command = command
+        self._environ = dict(environ)
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._waiting: dict[int, Future[Any]] = {}
+        self._last_id = 0
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> YarnGateway:
+        """Return a gateway to the cluster that an environment names; it has not started.
+
+        Raises:
+            YarnError: If the environment names no configuration.
+            SparkError: If Java or Spark is missing.
+        """
+        return cls([*gateway_command(environ), "--parent", str(os.getpid())], environ)
+
+    def start(self) -> None:
+        """Start the process, if it does not run, without waiting for it."""
+        with self._lock:
+            self._started()
+
+    def ask(
+        self,
+        call: str,
+        arguments: Mapping[str, Any],
+        *,
+        properties: Mapping[str, str] | None = None,
+        staging: str | None = None,
+        timeout_s: float = _ANSWER_S,
+    ) -> Any:
+        """Make a request and return its answer.
+
+        Raises:
+            YarnError: If it failed, or got no answer in time.
+        """
+        request = {
+            "call": call,
+            "arguments": dict(arguments),
+            "properties": dict(properties or {}),
+            "staging": staging,
+        }
+        answer: Future[Any] = Future()
+        with self._lock:
+            process = self._started()
+            self._last_id += 1
+            number = self._last_id
+            self._waiting[number] = answer
+            try:
+                assert process.stdin is not None
+                process.stdin.write(json.dumps({"id": number, **request}).encode() + b"\n")
+                process.stdin.flush()
+            except OSError as error:
+                self._waiting.pop(number, None)
+                raise YarnError(f"the gateway to YARN ended: {error}") from error
+        try:
+            return answer.result(timeout_s)
+        except FutureTimeoutError as error:
+            with self._lock:
+                self._waiting.pop(number, None)
+            raise YarnError(
+                f"YARN did not answer ({call}) within {timeout_s:g} s: look at the resource "
+                f"manager and the name node of {self._configuration()}",
+                kind="TimeoutError",
+            ) from error
+
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None
+        # It may have ended by itself.
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        try:
+            process.wait(_CLOSE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _configuration(self) -> str:
+        names = [self._environ[name] for name in CONFIGURATION if self._environ.get(name)]
+        return names[0] if names else "Hadoop's configuration"
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=self._environ,
+            # Away from a terminal's Ctrl-C: what it has to end comes after that.
+            start_new_session=sys.platform != "win32",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        self._process = process
+        threading.Thread(target=self._read, args=(process,), name="orch-yarn", daemon=True).start()
+        return process
+
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
+        """Hand each answer to who waits for it, until the process ends; runs in a thread."""
+        assert process.stdout is not None
+        with process.stdout as lines:
+            for line in lines:
+                answer = json.loads(line)
+                with self._lock:
+                    waiting = self._waiting.pop(answer["id"], None)
+                if waiting is None:
+                    continue
+                if error := answer.get("error"):
+                    waiting.set_exception(_error(error))
+                else:
+                    waiting.set_result(answer["result"])
+        with self._lock:
+            if self._process not in (process, None):
+                return
+            left, self._waiting = self._waiting, {}
+        for waiting in left.values():
+            waiting.set_exception(YarnError("the gateway to YARN ended before it could answer"))
+
+
+@dataclass(frozen=True)
+class YarnClient:
+    """The cluster of a job: YARN and Hadoop's file systems, by its own properties.
+
+    Attributes:
+        gateway: The gateway's process.
+        properties: Properties of Hadoop on top of its configuration files.
+        staging: The job's spark.yarn.stagingDir, if it has one.
+    """
+
+    gateway: YarnGateway
+    properties: Mapping[str, str] = field(default_factory=dict[str, str])
+    staging: str | None = None
+
+    @classmethod
+    def of(cls, gateway: YarnGateway, spark_properties: Mapping[str, str]) -> YarnClient:
+        """Return the client of a job with these Spark properties."""
+        return cls(gateway, hadoop_properties(spark_properties), spark_properties.get(STAGING))
+
+    def find(self, tag: str) -> list[Application]:
+        """Return the applications of a tag, of any state, the newest last."""
+        found = [Application.from_json(each) for each in self._ask("find", tag=tag)]
+        return sorted(found, key=lambda application: application.id)
+
+    def report(self, application_id: str) -> Application:
+        """Return one application."""
+        return Application.from_json(self._ask("report", application_id=application_id))
+
+    def end(self, tag: str, why: str, within_s: float) -> list[Application]:
+        """Kill the applications of a tag and await their ends; remove what they staged.
+
+        Returns:
+            All applications of the tag, also those that could not be ended in time.
+
+        Raises:
+            YarnError: If YARN can't be asked, so that it is unknown whether they run.
+        """
+        timeout_s = within_s + _ANSWER_S
+        ended = self._ask("end", timeout_s=timeout_s, tag=tag, why=why, within_s=within_s)
+        return [Application.from_json(each) for each in ended]
+
+    def logs(
+        self,
+        application_id: str,
+        last_bytes: int = 65536,
+        log_types: Sequence[str] = ("stdout", "stderr"),
+    ) -> str:
+        """Return the end of the aggregated logs of an application's first container."""
+        return str(
+            self._ask(
+                "logs",
+                application_id=application_id,
+                last_bytes=last_bytes,
+                log_types=list(log_types),
+            )
+        )
+
+    def list_files(self, folder: str) -> list[FileEntry]:
+        """Return the entries of a folder, by name; none of a folder that is not there."""
+        return [FileEntry(**each) for each in self._ask("list_files", folder=folder)]
+
+    def read_file(self, file: str) -> bytes:
+        """Return the content of a small file."""
+        return base64.b64decode(self._ask("read_file", file=file)["base64"])
+
+    def read_folder(
+        self, folder: str, after: str = "", prefix: str = ""
+    ) -> list[tuple[str, bytes]]:
+        """Return the name and the content of a folder's small files, by name, in one request.
+
+        Args:
+            folder: The folder; one that is not there has no files.
+            after: The name after which those of the files have to sort.
+            prefix: What their names start with.
+        """
+        found = self._ask("read_folder", folder=folder, after=after, pattern=prefix)
+        return [(each["name"], base64.b64decode(each["base64"])) for each in found]
+
+    def delete(self, file: str) -> None:
+        """Delete a file, or a folder with all in it, if it is there."""
+        self._ask("delete", file=file)
+
+    def _ask(self, call: str, timeout_s: float = _ANSWER_S, **arguments: Any) -> Any:
+        return self.gateway.ask(
+            call,
+            arguments,
+            properties=self.properties,
+            staging=self.staging,
+            timeout_s=timeout_s,
+        )
+
+
+def hadoop_properties(spark_properties: Mapping[str, str]) -> dict[str, str]:
+    """Return Hadoop's properties among Spark's, by their own names."""
+    return {
+        name.removeprefix(_HADOOP): value
+        for name, value in spark_properties.items()
+        if name.startswith(_HADOOP)
+    }
+
+
+def gateway_command(environ: Mapping[str, str]) -> list[str]:
+    """Return the command of the gateway's program, without what it is to do.
+
+    Raises:
+        YarnError: If the environment names no configuration of Hadoop.
+        SparkError: If Java or Spark is missing.
+    """
+    folders = [environ[name] for name in CONFIGURATION if environ.get(name, "").strip()]
+    if not folders:
+        raise YarnError(
+            "spark.master is yarn, and neither HADOOP_CONF_DIR nor YARN_CONF_DIR is set: set one "
+            "to the folder of the cluster's core-site.xml and yarn-site.xml"
+        )
+    java, spark = find_java(environ), find_spark(environ)
+    name = "java.exe" if sys.platform == "win32" else "java"
+    jars = [str(spark.home / "jars" / "*"), *_more_jars(environ)]
+    class_path = os.pathsep.join([*dict.fromkeys(folders), *jars])
+    program = [sys.executable, "-I", str(SCRIPT), "--java", str(java.home / "bin" / name)]
+    return [*program, "--class-path", class_path]
+
+
+def _more_jars(environ: Mapping[str, str]) -> list[str]:
+    """Return the class path of a Spark that was built without Hadoop."""
+    given = environ.get("SPARK_DIST_CLASSPATH", "").strip()
+    return [given] if given else []
+
+
+_shared: dict[tuple[str, ...], YarnGateway] = {}
+_shared_guard = threading.Lock()
+_KEYS = (*CONFIGURATION, "JAVA_HOME", "ORCH_SPARK_HOME", "SPARK_HOME", "KRB5CCNAME", "KRB5_CONFIG")
+
+
+def shared_gateway(environ: Mapping[str, str]) -> YarnGateway:
+    """Return this process's gateway to the cluster of an environment; it ends with this process.
+
+    Raises:
+        YarnError: If the environment names no configuration of Hadoop.
+        SparkError: If Java or Spark is missing.
+    """
+    # A fork of this process has no thread that reads the answers.
+    key = (str(os.getpid()), *(environ.get(name, "") for name in _KEYS))
+    with _shared_guard:
+        if key not in _shared:
+            _shared[key] = YarnGateway.of(environ)
+            atexit.register(_shared[key].close)
+        return _shared[key]
+
+
+def _error(error: Mapping[str, str]) -> YarnError:
+    kind, message = error.get("kind", ""), error.get("message", "")
+    name = kind.rpartition(".")[2]
+    return YarnError(f"{name}: {message}" if message else name, kind=kind)

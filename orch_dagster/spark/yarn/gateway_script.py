@@ -1,0 +1,390 @@
+"""Talks to YARN and to Hadoop's file systems, by the Java clients of Spark's own jars; a program.
+
+    python gateway_script.py --java JAVA --class-path PATH --parent PID
+    python gateway_script.py --java JAVA --class-path PATH --end TAG --within SECONDS --request JSON
+
+The first serves: a request is a line of JSON on stdin, {"id": N, "call": NAME, "arguments": {...}},
+and its answer one on stdout, {"id": N, "result": ...} or {"id": N, "error": {"kind", "message"}}.
+Requests are answered side by side. It ends with its stdin, or with the process that started it.
+
+The second ends the applications of a tag, for a supervisor whose orchestrator is dead. Its exit
+code is 0 if all of them have ended.
+
+The resource manager is spoken to as Hadoop's configuration says (HADOOP_CONF_DIR, on the class
+path), so that its high availability, Kerberos and TLS hold. There is no SparkContext. The program
+imports py4j, which comes with pyspark, and nothing of this package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import collections
+import contextlib
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+_SERVER = "org.apache.spark.api.python.PythonGatewayServer"
+_JVM_OPTIONS = (
+    "-Xmx192m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
+    "--add-opens=java.base/java.lang=ALL-UNNAMED",
+    "--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
+)
+_JVM_START_S = 60.0
+# Hadoop's own limits are a quarter of an hour and more; the orchestrator asks again.
+_LIMITS = {
+    "yarn.resourcemanager.connect.max-wait.ms": "10000",
+    "yarn.resourcemanager.connect.retry-interval.ms": "1000",
+    "yarn.client.application-client-protocol.poll-timeout-ms": "15000",
+    "ipc.client.connect.max.retries": "3",
+    "ipc.client.connect.timeout": "10000",
+    "ipc.client.connect.max.retries.on.timeouts": "2",
+}
+_OVER = ("FINISHED", "FAILED", "KILLED")
+_POLL_S = 0.3
+# A request to submit that its dead sender left on its way.
+_LATE_SUBMIT_S = 1.0
+_PARENT_CHECK_S = 1.0
+_THREADS = 8
+_STDERR_LINES = 20
+
+
+class GatewayError(Exception):
+    """The JVM can't be started."""
+
+
+class Jvm:
+    """A JVM with Hadoop's clients, which dies with this process, as it reads from its pipe."""
+
+    def __init__(self, java: str, class_path: str) -> None:
+        self._stderr: collections.deque[str] = collections.deque(maxlen=_STDERR_LINES)
+        with tempfile.TemporaryDirectory(prefix="orch-yarn-") as folder:
+            info = Path(folder) / "connection"
+            self._process = subprocess.Popen(
+                [java, *_JVM_OPTIONS, "-cp", class_path, _SERVER],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env={
+                    **os.environ,
+                    "_PYSPARK_DRIVER_CONN_INFO_PATH": str(info),
+                    "PYSPARK_PIN_THREAD": "false",
+                },
+            )
+            threading.Thread(target=self._drain, daemon=True).start()
+            port, secret = self._connection(info)
+        # Loaded here, as a type checker can't follow what has no types.
+        from py4j.java_gateway import (  # pyright: ignore[reportMissingTypeStubs]
+            GatewayParameters,
+            JavaGateway,
+        )
+
+        parameters: Any = GatewayParameters(port=port, auth_token=secret, auto_convert=True)
+        gateway: Any = JavaGateway(gateway_parameters=parameters)
+        self.root: Any = gateway.jvm
+
+    def close(self) -> None:
+        """End it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def _drain(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._stderr.append(line.decode(errors="replace").rstrip())
+
+    def _connection(self, info: Path) -> tuple[int, str]:
+        until = time.monotonic() + _JVM_START_S
+        while not info.exists():
+            if self._process.poll() is not None or time.monotonic() > until:
+                self._process.kill()
+                said = " | ".join(self._stderr)
+                raise GatewayError(f"the JVM with Hadoop's clients did not start: {said[-1000:]}")
+            threading.Event().wait(0.02)
+        data = info.read_bytes()
+        port, size = struct.unpack(">ii", data[:8])
+        return port, data[8 : 8 + size].decode()
+
+
+class Hadoop:
+    """YARN and the file systems of one configuration.
+
+    Args:
+        jvm: The packages of the JVM.
+        properties: Properties of Hadoop on top of its configuration files.
+        staging: The value of spark.yarn.stagingDir, if the job has one.
+    """
+
+    def __init__(self, jvm: Any, properties: Mapping[str, str], staging: str | None) -> None:
+        self._jvm = jvm
+        self._staging = staging
+        self._conf = jvm.org.apache.hadoop.yarn.conf.YarnConfiguration()
+        for name, value in {**_LIMITS, **properties}.items():
+            self._conf.set(name, value)
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    @property
+    def client(self) -> Any:
+        """The client of the resource manager."""
+        with self._lock:
+            if self._client is None:
+                client = self._jvm.org.apache.hadoop.yarn.client.api.YarnClient.createYarnClient()
+                client.init(self._conf)
+                client.start()
+                self._client = client
+            return self._client
+
+    def find(self, tag: str) -> list[dict[str, Any]]:
+        """Return the applications of a tag, of any state."""
+        records = self._jvm.org.apache.hadoop.yarn.api.protocolrecords
+        request = records.GetApplicationsRequest.newInstance()
+        tags = self._jvm.java.util.HashSet()
+        tags.add(tag.lower())
+        request.setApplicationTags(tags)
+        return [_application(each) for each in self.client.getApplications(request)]
+
+    def report(self, application_id: str) -> dict[str, Any]:
+        """Return one application."""
+        return _application(self.client.getApplicationReport(self._id(application_id)))
+
+    def kill(self, application_id: str, why: str) -> None:
+        """Kill an application; return once it is over."""
+        self.client.killApplication(self._id(application_id), why)
+
+    def end(self, tag: str, why: str, within_s: float) -> list[dict[str, Any]]:
+        """Kill the applications of a tag and await their ends; remove what they staged.
+
+        Returns:
+            All applications of the tag, those that could not be ended in time too.
+        """
+        until = time.monotonic() + within_s
+        has_waited = False
+        while True:
+            found: list[dict[str, Any]] = []
+            failure: Exception | None = None
+            try:
+                found = self.find(tag)
+                for each in found:
+                    if each["state"] not in _OVER:
+                        self.kill(each["id"], why)
+                if found:
+                    found = self.find(tag)
+            except Exception as error:  # noqa: BLE001 - of Java: raised below if it stays
+                failure = error
+            is_over = all(each["state"] in _OVER for each in found)
+            if failure is None and is_over and (found or has_waited):
+                for each in found:
+                    self.clean_staging(each["id"], each["user"])
+                return found
+            if time.monotonic() > until:
+                if failure is not None:
+                    raise failure
+                return found
+            has_waited = has_waited or failure is None
+            threading.Event().wait(_POLL_S if found or failure else _LATE_SUBMIT_S)
+
+    def clean_staging(self, application_id: str, user: str) -> None:
+        """Remove what a submit staged for an application."""
+        home = self._jvm.org.apache.hadoop.fs.FileSystem.get(self._conf).getHomeDirectory()
+        if self._staging:
+            home = self._path(f"{self._staging.rstrip('/')}/{user}")
+        elif user and home.getName() != user:
+            home = self._path(f"{home.getParent()}/{user}")
+        self.delete(f"{home}/.sparkStaging/{application_id}")
+
+    def logs(self, application_id: str, last_bytes: int, log_types: Sequence[str]) -> str:
+        """Return the end of each aggregated log of an application's first container."""
+        report = self.client.getApplicationReport(self._id(application_id))
+        attempt = report.getCurrentApplicationAttemptId()
+        logs = self._jvm.org.apache.hadoop.yarn.logaggregation
+        request = logs.ContainerLogsRequest()
+        request.setAppId(report.getApplicationId())
+        request.setAppOwner(report.getUser())
+        container = self._jvm.org.apache.hadoop.yarn.api.records.ContainerId
+        request.setContainerId(str(container.newContainerId(attempt, 1)))
+        request.setBytes(-last_bytes)
+        types = self._jvm.java.util.HashSet()
+        for each in log_types:
+            types.add(each)
+        request.setLogTypes(types)
+        factory = logs.filecontroller.LogAggregationFileControllerFactory(self._conf)
+        controller = factory.getFileControllerForRead(report.getApplicationId(), report.getUser())
+        output = self._jvm.java.io.ByteArrayOutputStream()
+        controller.readAggregatedLogs(request, output)
+        return str(output.toString("UTF-8"))
+
+    def list_files(self, folder: str) -> list[dict[str, Any]]:
+        """Return the entries of a folder, by name; none of a folder that is not there."""
+        path = self._path(folder)
+        system = path.getFileSystem(self._conf)
+        if not system.exists(path):
+            return []
+        entries = [
+            {
+                "name": str(each.getPath().getName()),
+                "size_bytes": int(each.getLen()),
+                "is_folder": bool(each.isDirectory()),
+                "modified_ms": int(each.getModificationTime()),
+            }
+            for each in system.listStatus(path)
+        ]
+        return sorted(entries, key=lambda entry: entry["name"])
+
+    def read_file(self, file: str) -> dict[str, str]:
+        """Return the content of a small file, in base64."""
+        path = self._path(file)
+        stream = path.getFileSystem(self._conf).open(path)
+        try:
+            data: bytes = self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream)
+        finally:
+            stream.close()
+        return {"base64": base64.b64encode(data).decode()}
+
+    def read_folder(self, folder: str, after: str, pattern: str) -> list[dict[str, str]]:
+        """Return the files of a folder whose names start so and sort after `after`, by name."""
+        names = [each["name"] for each in self.list_files(folder) if not each["is_folder"]]
+        wanted = [name for name in names if name > after and name.startswith(pattern)]
+        return [{"name": name, **self.read_file(f"{folder}/{name}")} for name in wanted]
+
+    def delete(self, file: str) -> None:
+        """Delete a file, or a folder with all in it, if it is there."""
+        path = self._path(file)
+        path.getFileSystem(self._conf).delete(path, True)
+
+    def _path(self, text: str) -> Any:
+        return self._jvm.org.apache.hadoop.fs.Path(text)
+
+    def _id(self, application_id: str) -> Any:
+        records = self._jvm.org.apache.hadoop.yarn.api.records
+        return records.ApplicationId.fromString(application_id)
+
+
+def _application(report: Any) -> dict[str, Any]:
+    return {
+        "id": str(report.getApplicationId()),
+        "state": str(report.getYarnApplicationState()),
+        "final_status": str(report.getFinalApplicationStatus()),
+        "diagnostics": str(report.getDiagnostics() or ""),
+        "name": str(report.getName() or ""),
+        "user": str(report.getUser() or ""),
+        "queue": str(report.getQueue() or ""),
+        "tags": [str(tag) for tag in report.getApplicationTags() or ()],
+        "tracking_url": str(report.getTrackingUrl() or ""),
+    }
+
+
+_CALLS = (
+    "find", "report", "kill", "end", "clean_staging", "logs", "list_files", "read_file",
+    "read_folder", "delete",
+)  # fmt: skip
+
+
+class Server:
+    """Answers requests, each in a thread, until stdin ends."""
+
+    def __init__(self, java: str, class_path: str) -> None:
+        self._java, self._class_path = java, class_path
+        self._jvm: Jvm | None = None
+        self._clusters: dict[str, Hadoop] = {}
+        self._lock = threading.Lock()
+        self._output = threading.Lock()
+
+    def serve(self) -> None:
+        """Answer requests until stdin ends."""
+        with ThreadPoolExecutor(_THREADS) as threads:
+            threads.submit(self._warm_up)
+            for line in sys.stdin.buffer:
+                threads.submit(self._answer, json.loads(line))
+            # What is still asked has nobody who waits for it.
+            os._exit(0)
+
+    def cluster(self, properties: Mapping[str, str], staging: str | None) -> Hadoop:
+        """Return the cluster of these properties; the first call starts the JVM."""
+        key = json.dumps([sorted(properties.items()), staging])
+        with self._lock:
+            if self._jvm is None:
+                self._jvm = Jvm(self._java, self._class_path)
+            if key not in self._clusters:
+                self._clusters[key] = Hadoop(self._jvm.root, properties, staging)
+            return self._clusters[key]
+
+    def _warm_up(self) -> None:
+        with contextlib.suppress(GatewayError, OSError):
+            # A request meets the same error, and says it.
+            self.cluster({}, None)
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        answer: dict[str, Any] = {"id": request["id"]}
+        try:
+            if request["call"] not in _CALLS:
+                raise ValueError(f"unknown call {request['call']!r}")
+            cluster = self.cluster(request["properties"], request["staging"])
+            answer["result"] = getattr(cluster, request["call"])(**request["arguments"])
+        except Exception as error:  # noqa: BLE001 - of Java or py4j: the orchestrator gets it
+            answer["error"] = _described(error)
+        with self._output:
+            sys.stdout.write(json.dumps(answer) + "\n")
+            sys.stdout.flush()
+
+
+def _described(error: Exception) -> dict[str, str]:
+    """Return the class of an error and its text, of Java's own exception if it is one."""
+    thrown: Any = getattr(error, "java_exception", None)
+    if thrown is None:
+        return {"kind": type(error).__name__, "message": str(error)}
+    text = str(thrown.getMessage() or "")
+    # Hadoop's calls end with a link to its wiki.
+    first = text.partition("; For more details see")[0].strip().partition("\n")[0]
+    return {"kind": str(thrown.getClass().getName()), "message": first}
+
+
+def _exit_with(parent: int) -> None:
+    """End when the process that started this one is gone: a fork of it may hold stdin open."""
+    while os.getppid() == parent:
+        threading.Event().wait(_PARENT_CHECK_S)
+    os._exit(0)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run as a program; return the exit code."""
+    parser = argparse.ArgumentParser(description="Talk to YARN and Hadoop's file systems.")
+    parser.add_argument("--java", required=True, help="the java program")
+    parser.add_argument("--class-path", required=True, help="Hadoop's configuration, Spark's jars")
+    parser.add_argument("--parent", type=int, help="the process with which this one ends")
+    parser.add_argument("--end", help="the tag of the applications to end")
+    parser.add_argument("--within", type=float, default=60.0, help="seconds for their end")
+    parser.add_argument("--request", default="{}", help="JSON: properties, staging, why")
+    options = parser.parse_args(arguments)
+    server = Server(options.java, options.class_path)
+    if options.end:
+        request = json.loads(options.request)
+        cluster = server.cluster(request.get("properties") or {}, request.get("staging"))
+        why = request.get("why") or "its orchestrator is dead"
+        ended = cluster.end(options.end, why, options.within)
+        print(json.dumps(ended), flush=True)  # noqa: T201 - its result
+        return int(any(each["state"] not in _OVER for each in ended))
+    if options.parent and sys.platform != "win32":
+        threading.Thread(target=_exit_with, args=(options.parent,), daemon=True).start()
+    server.serve()
+    return 0
+
+
+if __name__ == "__main__":
+    exit_code = main(sys.argv[1:])
+    sys.stdout.flush()
+    # Threads of py4j may still wait.
+    os._exit(exit_code)

@@ -1,0 +1,182 @@
+"""What the resource manager reports of an application, and what it means for the job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# What Hadoop calls the states of an application.
+_WAITING = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED"})
+_ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
+_SUCCEEDED = "SUCCEEDED"
+_USER_EXIT = re.compile(r"User application exited with status (-?\d+)")
+_CONTAINER_EXIT = re.compile(r"exited with\s+exitCode: (-?\d+)")
+_KILLED_BY = re.compile(r"was killed by user (\S+)(?: at (\S+))?")
+_KILL_MESSAGE = re.compile(r"with diagnostic message: (.*)", re.S)
+_EXCEPTION = re.compile(r"User class threw exception: (.+)")
+_STAMP = re.compile(r"^\[[^\]]*\d{2}:\d{2}[^\]]*\]\s*")
+_MEMORY = re.compile(r"running (?:\d+B )?beyond the '?(physical|virtual)'? memory limit", re.I)
+_USAGE = re.compile(r"Current usage: ([\d.]+ \w+ of [\d.]+ \w+) (?:physical|virtual)", re.I)
+_NO_PROGRAM = re.compile(r'Cannot run program "([^"]+)"')
+_DETAILS = re.compile(r"\s*Details ?: ?.*", re.S)
+# Hadoop's own codes of a container that did not end by itself.
+_CONTAINER_ENDS = {
+    -100: "its node was lost or let go of its container",
+    -101: "the disks of its node failed",
+    -102: "its container was preempted, as another queue needed its resources",
+    -103: "its container used more virtual memory than it may",
+    -104: "its container used more memory than it may",
+    -105: "its container was killed by the application master",
+    -106: "its container was killed by the resource manager",
+    -107: "its container was killed, as the application had ended",
+    -108: "its container was killed by its node, which was restarted",
+    -1000: "its container could not be set up",
+}
+_SIGKILL_CODE = 137
+_SIGTERM_CODE = 143
+
+
+@dataclass(frozen=True)
+class Application:
+    """An application, as the resource manager reported it.
+
+    Attributes:
+        id: Its id, such as application_1716192000000_0001.
+        state: NEW, NEW_SAVING, SUBMITTED, ACCEPTED, RUNNING, FINISHED, FAILED or KILLED.
+        final_status: What its driver said of its end: SUCCEEDED, FAILED, KILLED or UNDEFINED.
+        diagnostics: The text of the resource manager: why it waits, or how it ended.
+        name: Its name.
+        user: Whose it is.
+        queue: Its queue.
+        tags: Its tags, in lower case.
+        tracking_url: The page of the application, and of its logs once it has ended.
+    """
+
+    id: str
+    state: str
+    final_status: str = "UNDEFINED"
+    diagnostics: str = ""
+    name: str = ""
+    user: str = ""
+    queue: str = ""
+    tags: frozenset[str] = field(default_factory=frozenset[str])
+    tracking_url: str = ""
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Application:
+        """Return the application that the gateway describes."""
+        known = {name: str(document.get(name) or "") for name in _TEXTS}
+        return cls(**known, tags=frozenset(map(str, document.get("tags") or ())))
+
+    @property
+    def is_over(self) -> bool:
+        """True once it has ended, however."""
+        return self.state in _ENDED
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while no container of it has started."""
+        return self.state in _WAITING
+
+    @property
+    def has_succeeded(self) -> bool:
+        """True if its driver ended without a failure, in cluster mode."""
+        return self.state == "FINISHED" and self.final_status == _SUCCEEDED
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the driver in cluster mode; 1 for a failure without one."""
+        if self.has_succeeded:
+            return 0
+        found = _USER_EXIT.search(self.diagnostics) or _CONTAINER_EXIT.search(self.diagnostics)
+        return (int(found[1]) if found else 1) or 1
+
+
+_TEXTS = (
+    "id", "state", "final_status", "diagnostics", "name", "user", "queue", "tracking_url"
+)  # fmt: skip
+
+
+def waiting_reason(application: Application) -> str:
+    """Return why an application has not started, in one line.
+
+    >>> waiting_reason(Application("application_1_1", "ACCEPTED", diagnostics="[Thu May 16 "
+    ... "10:00:00 +0000 2024] Application is Activated, waiting for resources to be assigned for "
+    ... "AM. Details : AM Partition = <DEFAULT_PARTITION> ; "))
+    'Application is Activated, waiting for resources to be assigned for AM'
+    """
+    text = _STAMP.sub("", application.diagnostics.strip())
+    text = " ".join(_DETAILS.sub("", text).split()).rstrip(" .;")
+    if text:
+        return text
+    queue = f" of queue {application.queue}" if application.queue else ""
+    return f"the resource manager{queue} has given it no container ({application.state})"
+
+
+def failure_of(application: Application) -> str | None:
+    """Return how an application failed in cluster mode, in one line; None if it did not."""
+    if application.has_succeeded:
+        return None
+    subject, text = application.id, application.diagnostics
+    if application.state == "KILLED":
+        return f"{subject} was killed{_by_whom(text)}"
+    code = application.exit_code
+    if program := _NO_PROGRAM.search(text):
+        return (
+            f"{subject} failed: its node has no {program[1]!r}; set "
+            f"spark.yarn.appMasterEnv.PYSPARK_PYTHON to the Python of the nodes"
+        )
+    if memory := _MEMORY.search(text):
+        usage = _USAGE.search(text)
+        used = f" ({usage[1]})" if usage else ""
+        return (
+            f"{subject} failed: its driver used more {memory[1].lower()} memory than its "
+            f"container has{used}; raise spark.driver.memory or spark.driver.memoryOverhead"
+        )
+    if code in _CONTAINER_ENDS:
+        return f"{subject} failed: {_CONTAINER_ENDS[code]} (exit code {code}){_detail(text)}"
+    if code == _SIGKILL_CODE:
+        return (
+            f"{subject} failed: its driver was killed (exit code 137, SIGKILL): the node ran out "
+            "of memory, or somebody used kill -9"
+        )
+    if code == _SIGTERM_CODE:
+        return f"{subject} failed: its driver was terminated from outside (exit code 143, SIGTERM)"
+    if exception := _EXCEPTION.search(text):
+        return f"{subject} failed: {exception[1].strip()}"
+    if _USER_EXIT.search(text) or _CONTAINER_EXIT.search(text):
+        return f"exit code {code} of the driver of {subject}"
+    return f"{subject} ended as {_end(application)}{_detail(text)}"
+
+
+def still_live(application: Application) -> str:
+    """Return the sentence on an application that could not be ended."""
+    return (
+        f"{application.id} is still {application.state}: end it by `yarn application -kill "
+        f"{application.id}`"
+    )
+
+
+def _end(application: Application) -> str:
+    if application.final_status in ("", "UNDEFINED", application.state):
+        return application.state
+    return f"{application.state} ({application.final_status})"
+
+
+def _by_whom(diagnostics: str) -> str:
+    found = _KILLED_BY.search(diagnostics)
+    if not found:
+        return _detail(diagnostics)
+    host = f" from {found[2].rstrip('.,')}" if found[2] else ""
+    message = _KILL_MESSAGE.search(diagnostics)
+    why = f": {' '.join(message[1].split())}" if message else ""
+    return f" by user {found[1].rstrip('.,')}{host}{why}"
+
+
+def _detail(diagnostics: str) -> str:
+    """Return the first lines of a text of the resource manager, after a colon; '' if none."""
+    lines = [_STAMP.sub("", line.strip()) for line in diagnostics.splitlines()]
+    text = " ".join(line for line in lines if line and not line.startswith("at "))
+    return f": {text[:300]}" if text else ""

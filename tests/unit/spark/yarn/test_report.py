@@ -1,0 +1,140 @@
+"""From the resource manager's diagnostics to an exit code and a sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from orch_dagster.spark.yarn.report import Application, failure_of, still_live, waiting_reason
+
+ID = "application_1716192000000_0001"
+_AM = (
+    "Application application_1716192000000_0001 failed 1 times due to AM Container for "
+    "appattempt_1716192000000_0001_000001 exited with  exitCode: {code}\n"
+    "Failing this attempt.Diagnostics: [2024-05-16 10:00:00.000]{text}\n"
+)
+
+
+def application(state: str, final: str = "FAILED", diagnostics: str = "") -> Application:
+    return Application(ID, state, final, diagnostics, queue="default")
+
+
+@pytest.mark.parametrize(
+    ("report", "code", "sentence"),
+    [
+        (application("FINISHED", "SUCCEEDED"), 0, None),
+        (
+            application("FINISHED", diagnostics="User application exited with status 3"),
+            3,
+            f"exit code 3 of the driver of {ID}",
+        ),
+        (
+            application(
+                "FAILED",
+                diagnostics=_AM.format(code=137, text="Container killed on request. Exit code 137"),
+            ),
+            137,
+            f"{ID} failed: its driver was killed (exit code 137, SIGKILL): the node ran out of "
+            "memory, or somebody used kill -9",
+        ),
+        (
+            application("FINISHED", diagnostics="User application exited with status 137"),
+            137,
+            f"{ID} failed: its driver was killed (exit code 137, SIGKILL): the node ran out of "
+            "memory, or somebody used kill -9",
+        ),
+        (
+            application(
+                "FAILED",
+                diagnostics=_AM.format(
+                    code=-104,
+                    text="Container [pid=7,containerID=container_1_1_01_000001] is running 12345B "
+                    "beyond the 'PHYSICAL' memory limit. Current usage: 1.1 GB of 1 GB physical "
+                    "memory used; 2.9 GB of 2.1 GB virtual memory used. Killing container.",
+                ),
+            ),
+            -104,
+            f"{ID} failed: its driver used more physical memory than its container has (1.1 GB of "
+            "1 GB); raise spark.driver.memory or spark.driver.memoryOverhead",
+        ),
+        (
+            application("FAILED", diagnostics=_AM.format(code=-100, text="lost node")),
+            -100,
+            f"{ID} failed: its node was lost or let go of its container (exit code -100): ",
+        ),
+        (
+            application(
+                "FINISHED",
+                diagnostics='User class threw exception: java.io.IOException: Cannot run program "'
+                '/opt/py/bin/python": error=2, No such file or directory',
+            ),
+            1,
+            f"{ID} failed: its node has no '/opt/py/bin/python'; set "
+            "spark.yarn.appMasterEnv.PYSPARK_PYTHON to the Python of the nodes",
+        ),
+        (
+            application(
+                "FINISHED", diagnostics="Max number of executor failures (3) reached\n\tat a.b.C"
+            ),
+            1,
+            f"{ID} ended as FINISHED (FAILED): Max number of executor failures (3) reached",
+        ),
+        (
+            application(
+                "KILLED",
+                "KILLED",
+                f"Application {ID} was killed by user ana at 10.0.0.7",
+            ),
+            1,
+            f"{ID} was killed by user ana from 10.0.0.7",
+        ),
+        (
+            application(
+                "KILLED",
+                "KILLED",
+                f"Application {ID} was killed by user ana at 10.0.0.7 with diagnostic message: "
+                "stopped on request",
+            ),
+            1,
+            f"{ID} was killed by user ana from 10.0.0.7: stopped on request",
+        ),
+        (application("KILLED", "KILLED"), 1, f"{ID} was killed"),
+    ],
+)
+def test_the_end_of_an_application(report: Application, code: int, sentence: str | None) -> None:
+    assert report.is_over
+    assert report.exit_code == code
+    found = failure_of(report)
+    if sentence is None or found is None:
+        assert found == sentence
+    else:
+        assert found.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("diagnostics", "reason"),
+    [
+        (
+            "[Thu May 16 10:00:00 +0000 2024] Application is added to the scheduler and is not yet "
+            "activated. Queue's AM resource limit exceeded.  Details : AM Partition = <DEFAULT>; ",
+            "Application is added to the scheduler and is not yet activated. Queue's AM resource "
+            "limit exceeded",
+        ),
+        ("", "the resource manager of queue default has given it no container (ACCEPTED)"),
+    ],
+)
+def test_the_reason_of_waiting(diagnostics: str, reason: str) -> None:
+    waiting = application("ACCEPTED", "UNDEFINED", diagnostics)
+    assert waiting.is_waiting
+    assert not waiting.is_over
+    assert waiting_reason(waiting) == reason
+
+
+def test_what_could_not_be_ended_is_named_with_its_remedy() -> None:
+    assert still_live(application("RUNNING", "UNDEFINED")) == (
+        f"{ID} is still RUNNING: end it by `yarn application -kill {ID}`"
+    )
+
+
+def test_an_application_is_read_from_the_gateway() -> None:
+    found = Application.from_json({"id": ID, "state": "RUNNING", "tags": ["a"], "queue": None})
+    assert found == Application(ID, "RUNNING", "", tags=frozenset({"a"}))
