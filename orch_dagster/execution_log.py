@@ -317,3 +317,8 @@ def write_rows(store: ControlStore, rows: Sequence[ExecutionLog]) -> None:
         store.insert_ignore(EXECUTION_LOG, started)
     if ended:
         store.upsert(EXECUTION_LOG, ended)
+
+
+def set_application(store: ControlStore, rows: Sequence[ExecutionLog], spark_app_id: str) -> None:
+    """Write the application of rows while it runs, and nothing else of them."""
+    store.update(EXECUTION_LOG, [{"id": row.id, "spark_app_id": spark_app_id} for row in rows])

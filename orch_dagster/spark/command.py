@@ -35,6 +35,7 @@ from orch_dagster.spark.deployment import (
 )
 from orch_dagster.spark.redaction import REDACTION, covering
 from orch_dagster.spark.spark_log import LOG_OPTION
+from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.toolchain.errors import SubmitRefusedError
 
 Platform = Literal["linux", "darwin", "win32"]
@@ -72,7 +73,8 @@ class SubmitRequest:
         base_dir: The data root, a path or a URL.
         sql_path: The folders of HQL files, in the order in which they are searched.
         py_files: Archives that travel with the job; required in cluster mode.
-        tags: More YARN tags, after the run's id.
+        attempt_tag: The YARN tag that no other application has.
+        tags: More YARN tags, after those.
         default_master: The master where neither the job nor spark-defaults.conf names one.
         log_config: The log4j file of a driver that runs here; None for Spark's own.
         local_ip: The SPARK_LOCAL_IP of the environment, '' if it has none.
@@ -103,6 +105,7 @@ class SubmitRequest:
     py_files: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     jars: tuple[str, ...] = ()
+    attempt_tag: str = ""
     tags: tuple[str, ...] = ()
     default_master: str = DEFAULT_MASTER
     log_config: str | None = None
@@ -120,12 +123,14 @@ class SubmitCommand:
         properties: The content of `properties_file`, to be written before the start and readable
             by its owner alone; empty if no file is needed.
         properties_file: The path of that file.
+        application: What finds its application, if YARN runs it.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     properties: Mapping[str, str]
     properties_file: str
+    application: SubmittedApplication | None = None
 
 
 def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
@@ -164,6 +169,9 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
         env=_environment(request, deployment, platform),
         properties=written,
         properties_file=request.properties_file,
+        application=SubmittedApplication.of(
+            request.attempt_tag, deployment, {**request.spark_defaults, **properties}, in_file
+        ),
     )
 
 
@@ -219,7 +227,7 @@ def _properties(
         if entries := _list_entries(of_run, _of_job(request, name)):
             merged[name] = entries
     if deployment.is_yarn:
-        tags = (request.run_id, *request.tags)
+        tags = tuple(filter(None, (request.run_id, request.attempt_tag, *request.tags)))
         merged[_TAGS] = _list_entries(tags, _of_job(request, _TAGS))
     if deployment.is_cluster:
         merged |= {WAIT: "true", ATTEMPTS: "1"}

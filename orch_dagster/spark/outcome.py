@@ -15,6 +15,7 @@ from orch_dagster.spark.failure_text import (
 )
 from orch_dagster.spark.process import ProcessEnd
 from orch_dagster.spark.transient import transient_cause
+from orch_dagster.spark.yarn.follow import ApplicationEnd
 from orch_dagster.text import clip_utf8
 
 __all__ = ["JobException", "Outcome", "ResultMessages", "judge"]
@@ -89,6 +90,7 @@ def judge(
     lands: bool,
     timeout_s: float | None,
     expected_dates: Collection[str] = (),
+    application: ApplicationEnd | None = None,
 ) -> Outcome:
     """Judge how a job ended; it completed only if that is proved.
 
@@ -98,25 +100,45 @@ def judge(
         lands: Whether it has sinks, so that it has to report its landing.
         timeout_s: The timeout that it had, for the message.
         expected_dates: Dates whose landing it has to report.
+        application: The end of its application, if YARN ran it.
     """
+    unended = application.unended if application else None
     if end.reason == "stopped":
-        return Outcome("canceled", "stopped on request before the job had ended")
-    failure = _failure(end, messages, timeout_s) or messages.broken
+        stopped = "stopped on request before the job had ended"
+        if unended:
+            return Outcome("failed", clip_utf8(f"{stopped}, but {unended}"))
+        return Outcome("canceled", stopped)
+    failure = _failure(end, messages, timeout_s, application) or messages.broken
+    if unended:
+        failure = f"{failure}; {unended}" if failure else unended
     if failure is None and lands:
         failure = _unproven_landing(end, messages, expected_dates)
     if failure is None:
         return Outcome("completed")
-    return Outcome("failed", clip_utf8(failure), _is_transient(end, messages))
+    is_transient = _is_transient(end, messages)
+    if application and application.is_transient and not messages.exception:
+        is_transient = True
+    return Outcome("failed", clip_utf8(failure), is_transient)
 
 
-def _failure(end: ProcessEnd, messages: ResultMessages, timeout_s: float | None) -> str | None:
+def _failure(
+    end: ProcessEnd,
+    messages: ResultMessages,
+    timeout_s: float | None,
+    application: ApplicationEnd | None,
+) -> str | None:
+    of_application = application.failure if application else None
     if end.reason == "timeout":
+        if of_application:
+            return of_application
         return (
             f"timed out{_after(timeout_s)} and was stopped; raise timeout_minutes if it needs more"
         )
     exception = messages.exception
     if exception is not None and not _is_lost_gateway(end, exception):
         return exception.line
+    if of_application:
+        return of_application
     if end.exit_code == 0:
         return None
     failure = exception.line if exception else last_failure(end.tail)

@@ -89,6 +89,7 @@ class Surroundings:
         remove: Absolute path of a file to remove at the end, even if this process is killed.
         folder: Absolute path of a folder to remove at the end, in the same way.
         unread: Absolute path of a file to remove only if this process is killed.
+        orphan: A command to run only if this process is killed, once the tree has ended.
     """
 
     environ: Mapping[str, str] | None = None
@@ -96,13 +97,22 @@ class Surroundings:
     remove: Path | None = None
     folder: Path | None = None
     unread: Path | None = None
+    orphan: Sequence[str] = ()
+
+
+class StopRequest(Protocol):
+    """A request to stop, such as a threading.Event that another thread sets."""
+
+    def is_set(self) -> bool:
+        """Return whether the tree has to stop."""
+        ...
 
 
 def run_supervised(
     command: Command,
     *,
     on_line: Callable[[str], None],
-    stop: threading.Event,
+    stop: StopRequest,
     limits: Limits,
     surroundings: Surroundings = Surroundings(),
     mask: Callable[[bytes], bytes] = bytes,
@@ -116,7 +126,7 @@ def run_supervised(
         command: The command to run.
         on_line: Receives each line of stdout and stderr, merged, in this thread; a line longer
             than 64 KiB comes in pieces.
-        stop: An event that another thread sets to stop the tree.
+        stop: A request to stop the tree, asked several times a second.
         limits: The limits of its time and of the kept output.
         surroundings: Its environment, working folder and files.
         mask: Masks secrets in the output before `on_line` and the tail receive it.
@@ -164,6 +174,8 @@ class SupervisedProcess:
         }
         # Each is an option of the supervisor.
         self._files = [f"--{name}={file}" for name, file in files.items() if file is not None]
+        if surroundings.orphan:
+            self._files.append(f"--orphan={json.dumps(list(surroundings.orphan))}")
         self._splitter = LineSplitter(mask=mask)
         self._grace_s = grace_s
         self._events: queue.Queue[bytes | _StreamEnd] = queue.Queue(_QUEUED_CHUNKS)
@@ -201,7 +213,7 @@ class SupervisedProcess:
             _given(pipe).close()
 
     def follow(
-        self, on_line: Callable[[str], None], *, timeout_s: float | None, stop: threading.Event
+        self, on_line: Callable[[str], None], *, timeout_s: float | None, stop: StopRequest
     ) -> EndReason:
         """Pass each line to `on_line` until the end; return why this process stopped it, if so."""
         reason: EndReason = "exited"

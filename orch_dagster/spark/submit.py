@@ -21,6 +21,7 @@ from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, b
 from orch_dagster.spark.cores import available_cores, local_master
 from orch_dagster.spark.py_files import framework_archive, pipes_archive
 from orch_dagster.spark.spark_log import has_log_config, log_config
+from orch_dagster.spark.yarn.tags import attempt_tag, date_tags, job_tag
 from orch_dagster.toolchain.errors import SubmitRefusedError
 from orch_dagster.toolchain.find import SparkHome, find_java, find_spark, read_spark_defaults
 from orch_dagster.toolchain.jars import kudu_jar
@@ -41,6 +42,7 @@ class JobSubmit:
         properties_file: Where properties go that can't stand in argv.
         log_file: The run's log.
         side_by_side: The most jobs of the run that run at once, this one with them.
+        attempt: The attempt of the step, 1 for the first.
     """
 
     bundle: ParamBundle
@@ -49,6 +51,12 @@ class JobSubmit:
     properties_file: Path
     log_file: Path
     side_by_side: int = 1
+    attempt: int = 1
+
+    @property
+    def attempt_tag(self) -> str:
+        """The YARN tag of this attempt's application."""
+        return attempt_tag(self.bundle.run_id, self.bundle.spec.job_name, self.attempt)
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,8 @@ def prepare_job(
         pipes_env=pipes_env,
         jars=_jars(bundle, settings, environ),
         default_master=local_master(job.side_by_side, available_cores()),
+        attempt_tag=job.attempt_tag,
+        tags=(job_tag_of(bundle.spec.job_name, settings), *date_tags(bundle.biz_dts)),
     )
     return _written(request)
 
@@ -155,8 +165,15 @@ def prepare_script(
         py_files=(*common.py_files, *script.py_files),
         files=script.files,
         jars=script.jars,
+        # The file's name has what is unique within the run.
+        attempt_tag=attempt_tag(script.run_id, script.properties_file.stem),
     )
     return _written(request)
+
+
+def job_tag_of(job_name: str, settings: Settings) -> str:
+    """Return the YARN tag of a job's applications, of any run that lands the same data."""
+    return job_tag(f"{settings.control_url} {settings.home} {settings.base_dir}", job_name)
 
 
 def _common_request(settings: Settings, environ: Mapping[str, str]) -> SubmitRequest:

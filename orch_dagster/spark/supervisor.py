@@ -1,7 +1,7 @@
 """Run a command and leave none of its processes behind; process.py starts this as a program.
 
     python -I -S supervisor.py --grace SECONDS --parent PID --remove FILE --folder FOLDER
-        --unread FILE -- COMMAND ARGUMENT...
+        --unread FILE --orphan JSON -- COMMAND ARGUMENT...
 
 stdin is the control pipe. At its end (the orchestrator closed it or died, even by SIGKILL) or at
 any line, the supervisor ends all processes that the command started: TERM, a bounded wait, KILL. It
@@ -15,7 +15,8 @@ and exits with the same code; a death by signal n is 128 + n. `left` are process
 even KILL (of another user, or stuck in the kernel). Before that it removes the file of --remove,
 which may hold secrets of the command, and the folder of --folder. The file of --unread, which the
 command wrote for the orchestrator, may hold secrets too, and is removed if the orchestrator is
-dead.
+dead. Then the command of --orphan, a JSON list, is run: it ends what the command began elsewhere,
+such as an application on a cluster, which nobody else would end.
 
 Linux: a child subreaper, which finds every descendant, in whatever session. macOS: the command's
 process group. Windows: a Job Object that dies with the supervisor; a JVM on Windows handles no
@@ -54,6 +55,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PARENT_CHECK_S = 1.0
 _RESCAN_S = 0.05
 _KILL_WAIT_S = 10.0
+_ORPHAN_WAIT_S = 300.0
 
 
 class Tree(Protocol):
@@ -254,6 +256,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--remove", type=Path, help="a file that nobody needs afterwards")
     parser.add_argument("--folder", type=Path, help="a folder that nobody needs afterwards")
     parser.add_argument("--unread", type=Path, help="a file that only the parent needs")
+    parser.add_argument("--orphan", type=json.loads, help="a command to run if the parent is dead")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args(arguments)
     try:
@@ -271,10 +274,29 @@ def main(arguments: Sequence[str]) -> int:
         shutil.rmtree(options.folder, ignore_errors=True)
     try:
         os.write(2, json.dumps(report).encode() + b"\n")
+        is_orphan = sys.platform != "win32" and os.getppid() != options.parent
     except OSError:
         # The orchestrator is dead; Windows raises EINVAL then.
+        is_orphan = True
+    if is_orphan:
         _remove(options.unread)
+        _run_orphan(options.orphan)
     return int(str(report["exit_code"]))
+
+
+def _run_orphan(command: Sequence[str] | None) -> None:
+    """Run the command for an orchestrator that is dead; nobody is left to hear of a failure."""
+    if not command:
+        return
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_ORPHAN_WAIT_S,
+            check=False,
+        )
 
 
 def _remove(file: Path | None) -> None:

@@ -98,6 +98,17 @@ def seconds(text: str) -> float:
     return float(text)
 
 
+def minutes(text: str) -> float:
+    """Return the minutes that a text holds.
+
+    Raises:
+        ValueError: If the text is not a number above 0, to 99999.
+    """
+    if not _SECONDS.fullmatch(text) or float(text) == 0:
+        raise ValueError(f"{text!r} is not minutes, above 0 and to 99999")
+    return float(text)
+
+
 def web_address(text: str) -> str:
     """Return an address of http or https, without a slash at its end; empty for none.
 
@@ -237,6 +248,14 @@ SCHEMA_DRIFT = SystemSetting(
     "in the run",
 )
 
+QUEUE_MINUTES = SystemSetting(
+    "queue.minutes",
+    minutes,
+    "720",
+    "How long a job may wait for YARN to start its application, in minutes; then the application "
+    "is ended. timeout_minutes counts from its start",
+    "in the run",
+)
 SPARK_HISTORY_URL = SystemSetting(
     "spark.history.url",
     web_address,
@@ -258,6 +277,7 @@ _ALL: Sequence[SystemSetting[Any]] = (
     CHECKS_SOURCE_FILES,
     CHECKS_TEXT,
     SCHEMA_DRIFT,
+    QUEUE_MINUTES,
     SPARK_HISTORY_URL,
 )
 SYSTEM_SETTINGS: Mapping[str, SystemSetting[Any]] = {setting.key: setting for setting in _ALL}

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
+from orch_dagster.control.records import ExecutionLog
 from orch_dagster.control.store import RETRY_WAITS_S, ControlStore, with_retries
 from orch_dagster.defs.runs.history import report_step
 from orch_dagster.errors import StoreError
-from orch_dagster.execution_log import DateResult, RunHistory, StepReport, project, write_rows
+from orch_dagster.execution_log import (
+    DateResult,
+    RunHistory,
+    StepReport,
+    project,
+    set_application,
+    write_rows,
+)
 from orch_dagster.registry.jobs import JobSpec
 
 if TYPE_CHECKING:
@@ -78,6 +87,7 @@ class ExecutionLogWriter:
         self._earlier = earlier
         self.report = report
         self._waits_s: Sequence[float] = RETRY_WAITS_S
+        self._lock = threading.Lock()
 
     def start(self, biz_dts: tuple[str, ...] | None = None) -> None:
         """Report that the step began, for all of its dates or the given ones."""
@@ -88,15 +98,28 @@ class ExecutionLogWriter:
 
     def set_application(self, spark_app_id: str) -> None:
         """Report the step's Spark application, which is written with the row's end."""
-        self.report = replace(self.report, spark_app_id=spark_app_id)
+        with self._lock:
+            if self.report.spark_app_id == spark_app_id:
+                return
+            self.report = replace(self.report, spark_app_id=spark_app_id)
         self._run.send(self.report, f"{self.report.job_name} is Spark application {spark_app_id}")
+
+    def show_application(self, spark_app_id: str) -> None:
+        """Report the application while it runs, and write it into the rows at once."""
+        self.set_application(spark_app_id)
+        try:
+            set_application(self._store, self._rows(), spark_app_id)
+        except StoreError as error:
+            self._warn(f"{error}. The job goes on; its end writes the application.")
 
     def end(self, results: Mapping[str, DateResult]) -> None:
         """Report the results of dates; a date keeps its first result."""
-        new = {day: result for day, result in results.items() if day not in self.report.ends}
-        if not new:
-            return
-        self.report = replace(self.report, ends={**self.report.ends, **new})
+        # What follows an application does so in a thread of its own.
+        with self._lock:
+            new = {day: result for day, result in results.items() if day not in self.report.ends}
+            if not new:
+                return
+            self.report = replace(self.report, ends={**self.report.ends, **new})
         statuses = ", ".join(f"{day} {result.status}" for day, result in sorted(new.items()))
         # Only the new dates, so that events of a run of many dates don't grow.
         of_new = replace(self.report, biz_dts=tuple(new), ends=new)
@@ -119,7 +142,7 @@ class ExecutionLogWriter:
         now = datetime.now(timezone.utc)
         self.end({day: DateResult("failed", now, reason) for day, reason in reasons.items()})
 
-    def _write(self) -> None:
+    def _rows(self) -> list[ExecutionLog]:
         history = RunHistory(
             run_id=self._run.run_id,
             created_at=self._run.created_at,
@@ -127,7 +150,10 @@ class ExecutionLogWriter:
             job_ids={self.report.job_name: self.report.job_id},
             reports=[*self._earlier, self.report],
         )
-        rows = project(history)
+        return project(history)
+
+    def _write(self) -> None:
+        rows = self._rows()
         try:
             with_retries(
                 lambda: write_rows(self._store, rows), warn=self._warn, waits_s=self._waits_s

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from framework.contract.log_line import log_text
 from framework.contract.messages import ApplicationReport
-from framework.contract.system_settings import PARAM_TYPE, SPARK_HISTORY_URL
+from framework.contract.system_settings import PARAM_TYPE, QUEUE_MINUTES, SPARK_HISTORY_URL
 from framework.contract.visible import visible
 from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.bundle.leftovers import MESSAGES_SUFFIX, PROPERTIES_SUFFIX
@@ -28,20 +28,23 @@ from orch_dagster.defs.dagster_internals.observed_output import observed_output
 from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
 from orch_dagster.defs.partitions import PARTITION_TAG
 from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS
+from orch_dagster.defs.step.application import application_listener
 from orch_dagster.defs.step.begun import BegunStep
 from orch_dagster.defs.step.hidden_secrets import hide_secrets
 from orch_dagster.defs.step.job_messages import JobMessages
+from orch_dagster.defs.step.live_applications import LiveApplications
 from orch_dagster.defs.step.metadata import SPARK_UI, date_metadata, job_metadata
 from orch_dagster.defs.step.progress import step_progress
 from orch_dagster.defs.step.spark_submit import SparkSubmitClient
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
-from orch_dagster.errors import OrchError
+from orch_dagster.errors import NotReadyError, OrchError
 from orch_dagster.files import storage_fault
 from orch_dagster.registry.graph import width
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.outcome import Outcome
-from orch_dagster.spark.submit import JobSubmit, prepare_job
+from orch_dagster.spark.submit import JobSubmit, job_tag_of, prepare_job
+from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.text import clip_utf8, is_link
 
 Metadata = Mapping[str, dg.MetadataValue[Any]]
@@ -190,6 +193,9 @@ class _Job:
                     mask=secrets.mask,
                     timeout_s=timeout_s,
                     environ=job_environment(os.environ, self.settings.job_env, secrets.of_others),
+                    queue_s=self._queue_minutes() * 60,
+                    before_submit=self._clear_cluster,
+                    on_application=application_listener(self.context, step),
                 ),
                 self.settings,
             )
@@ -210,7 +216,7 @@ class _Job:
 
     def _history(self) -> Metadata:
         """Return the link to the application on Spark's history server, if there is one."""
-        given = self.step.params.bundle.params_of_type(PARAM_TYPE).get(SPARK_HISTORY_URL.key) or ""
+        given = self._system().get(SPARK_HISTORY_URL.key) or ""
         application = self.messages.application
         if SPARK_HISTORY_URL.error(given):
             self.step.warn(f"{SPARK_HISTORY_URL.key}: {SPARK_HISTORY_URL.error(given)}")
@@ -219,6 +225,28 @@ class _Job:
             return {}
         url = f"{SPARK_HISTORY_URL.parse(given)}/history/{quote(application.spark_app_id)}"
         return {"spark_history": dg.MetadataValue.url(url)}
+
+    def _queue_minutes(self) -> float:
+        """Return how long the job may wait for YARN."""
+        given = self._system().get(QUEUE_MINUTES.key) or QUEUE_MINUTES.default
+        if error := QUEUE_MINUTES.error(given):
+            raise NotReadyError(f"{QUEUE_MINUTES.key} of sys_params: {error}; correct it")
+        return QUEUE_MINUTES.parse(given)
+
+    def _system(self) -> Mapping[str, str]:
+        return self.step.params.bundle.params_of_type(PARAM_TYPE)
+
+    def _clear_cluster(self, client: YarnClient) -> None:
+        """Make sure that no application lands the dates of the job already."""
+        bundle, settings = self.step.params.bundle, self.settings
+        live = LiveApplications(
+            self.context.instance,
+            settings.params_dir,
+            self.context.run_id,
+            settings.heartbeat_timeout_s,
+            self.step.warn,
+        )
+        live.clear(client, job_tag_of(bundle.spec.job_name, settings), bundle.biz_dts)
 
     @property
     def _properties_file(self) -> Path:
@@ -233,6 +261,7 @@ class _Job:
             self._properties_file,
             log.path,
             side_by_side=_side_by_side(self.context, self.settings),
+            attempt=self.step.attempt.number,
         )
         command = prepare_job(job, self.settings, pipes_env)
         log.write("INFO", "orch", f"running {' '.join(command.argv)}")

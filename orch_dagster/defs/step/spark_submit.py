@@ -38,6 +38,7 @@ from orch_dagster.defs.step.executor import current_stop
 from orch_dagster.defs.step.job_messages import ChannelMessages
 from orch_dagster.defs.step.message_file import MessageFile, context_injector
 from orch_dagster.defs.step.metadata import job_metadata
+from orch_dagster.defs.step.run_submit import run_submit
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import MissingTableError, StoreError
 from orch_dagster.files import make_private
@@ -45,7 +46,7 @@ from orch_dagster.run_log import Unkept
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.spark.command import with_warehouse
 from orch_dagster.spark.outcome import Outcome
-from orch_dagster.spark.process import Limits, Surroundings, run_supervised
+from orch_dagster.spark.process import Surroundings
 from orch_dagster.spark.progress import StageTeller
 from orch_dagster.spark.submit import ScriptSubmit, prepare_script
 from orch_dagster.text import Masker
@@ -209,22 +210,16 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             # Of an earlier attempt whose supervisor was killed.
             shutil.rmtree(warehouse, ignore_errors=True)
             command = with_warehouse(command, warehouse)
-            context.log.info(visible(f"Running {' '.join(command.argv)}"))
-            process = run_supervised(
-                command,
-                on_line=submission.on_line,
-                stop=stop,
-                limits=Limits(submission.timeout_s, settings.stop_grace_s),
-                surroundings=Surroundings(
-                    environ=submission.environ,
-                    cwd=work_dir,
-                    remove=submission.properties_file,
-                    folder=warehouse,
-                    unread=submission.messages,
-                ),
-                mask=submission.mask.in_bytes,
+            surroundings = Surroundings(
+                environ=submission.environ,
+                cwd=work_dir,
+                remove=submission.properties_file,
+                folder=warehouse,
+                unread=submission.messages,
             )
-        end = SubmitEnd(session, process, stop.fault)
+            context.log.info(visible(f"Running {' '.join(command.argv)}"))
+            process, application = run_submit(command, submission, settings, surroundings, stop)
+        end = SubmitEnd(session, process, stop.fault, application)
         if end.leftover:
             context.log.warning(end.leftover)
         return end

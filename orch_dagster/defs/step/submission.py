@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from dagster import PipesSession
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.outcome import Outcome, ResultMessages, judge
 from orch_dagster.spark.process import ProcessEnd
+from orch_dagster.spark.yarn.follow import ApplicationEnd, ApplicationListener
+from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.text import Masker
 
 
@@ -29,6 +31,9 @@ class Submission:
         timeout_s: Seconds after which the job is stopped; None for no limit.
         environ: The variables that the job inherits, below those of the command.
         extras: The extras of the job's Pipes context.
+        queue_s: Seconds that the job may wait for YARN; None for no limit.
+        before_submit: Called with the cluster of a job whose master is YARN; it may refuse.
+        on_application: Who hears of the application of such a job.
     """
 
     prepare: Callable[[Mapping[str, str]], SubmitCommand]
@@ -40,6 +45,9 @@ class Submission:
     timeout_s: float | None
     environ: Mapping[str, str]
     extras: Mapping[str, Any] | None = None
+    queue_s: float | None = None
+    before_submit: Callable[[YarnClient], object] = lambda _: None
+    on_application: ApplicationListener = field(default_factory=ApplicationListener)
 
 
 @dataclass(frozen=True)
@@ -50,11 +58,13 @@ class SubmitEnd:
         session: The Pipes session, with the script's reports.
         process: The end of the process.
         fault: Why the run stopped it, unless a person asked for it.
+        application: The end of its application, if YARN ran it.
     """
 
     session: PipesSession
     process: ProcessEnd
     fault: str | None = None
+    application: ApplicationEnd | None = None
 
     @property
     def leftover(self) -> str | None:
@@ -80,6 +90,7 @@ class SubmitEnd:
             lands=bool(expected_dates),
             timeout_s=timeout_s,
             expected_dates=expected_dates,
+            application=self.application,
         )
         if outcome.status == "canceled" and self.fault:
             return Outcome("failed", self.fault)

@@ -34,6 +34,8 @@ _CONTAINER_ENDS = {
     -108: "its container was killed by its node, which was restarted",
     -1000: "its container could not be set up",
 }
+# Of these, what another container may be spared.
+_BEFALLEN = frozenset({-100, -101, -102, -106, -108})
 _SIGKILL_CODE = 137
 _SIGTERM_CODE = 143
 
@@ -84,6 +86,11 @@ class Application:
     def has_succeeded(self) -> bool:
         """True if its driver ended without a failure, in cluster mode."""
         return self.state == "FINISHED" and self.final_status == _SUCCEEDED
+
+    @property
+    def lost_its_node(self) -> bool:
+        """True if it failed by what befell its node or its container, not by its own doing."""
+        return self.state != "KILLED" and self.exit_code in _BEFALLEN
 
     @property
     def exit_code(self) -> int:

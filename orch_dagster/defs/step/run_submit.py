@@ -1,0 +1,77 @@
+"""Run the process of a submission; where YARN runs its application, follow and end that too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orch_dagster.defs.dagster_internals.thread_executor import StopSignal
+from orch_dagster.defs.step.submission import Submission
+from orch_dagster.settings import Settings
+from orch_dagster.spark.command import SubmitCommand
+from orch_dagster.spark.process import Limits, ProcessEnd, Surroundings, run_supervised
+from orch_dagster.spark.yarn.follow import ApplicationEnd, ApplicationLimits, ApplicationWatch
+from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
+from orch_dagster.spark.yarn.submitted import SubmittedApplication
+
+
+def run_submit(
+    command: SubmitCommand,
+    submission: Submission,
+    settings: Settings,
+    surroundings: Surroundings,
+    stop: StopSignal,
+) -> tuple[ProcessEnd, ApplicationEnd | None]:
+    """Run a submission's command to its end, and on YARN its application.
+
+    Returns:
+        The end of the process, on YARN as the resource manager knows it, and of the application.
+
+    Raises:
+        SparkError: If the command can't be started, or on YARN if the job may not be submitted.
+    """
+    limits = Limits(submission.timeout_s, settings.stop_grace_s)
+    if command.application is not None:
+        return _run_on_yarn(
+            command, command.application, submission, replace(limits, timeout_s=None),
+            surroundings, stop,
+        )  # fmt: skip
+    process = run_supervised(
+        command,
+        on_line=submission.on_line,
+        stop=stop,
+        limits=limits,
+        surroundings=surroundings,
+        mask=submission.mask.in_bytes,
+    )
+    return process, None
+
+
+def _run_on_yarn(
+    command: SubmitCommand,
+    application: SubmittedApplication,
+    submission: Submission,
+    limits: Limits,
+    surroundings: Surroundings,
+    stop: StopSignal,
+) -> tuple[ProcessEnd, ApplicationEnd]:
+    environ = submission.environ
+    client = YarnClient.of(shared_gateway(environ), application.properties)
+    submission.before_submit(client)
+    watch = ApplicationWatch(
+        client,
+        application,
+        stop,
+        ApplicationLimits(submission.timeout_s, submission.queue_s),
+        submission.on_application,
+    )
+    with watch:
+        process = run_supervised(
+            command,
+            on_line=submission.on_line,
+            stop=watch,
+            limits=limits,
+            surroundings=replace(surroundings, orphan=application.end_command(environ)),
+            mask=submission.mask.in_bytes,
+        )
+        end = watch.settle(process, stop.fault)
+    return watch.settled(process, end), end

@@ -1,0 +1,248 @@
+"""Follow the application of a submit: its id, why it waits, its limits, and its end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from orch_dagster.spark.process import ProcessEnd, StopRequest
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
+from orch_dagster.spark.yarn.report import Application, failure_of, still_live, waiting_reason
+from orch_dagster.spark.yarn.submitted import SubmittedApplication
+
+Expired = Literal["timeout", "queue"]
+
+# A poll follows the last one after a tenth of the time so far, within these limits.
+_POLL_SHARE = 0.1
+_POLL_LEAST_S = 1.0
+_POLL_MOST_S = 10.0
+# For the resource manager to say that all has ended.
+END_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True)
+class ApplicationLimits:
+    """The limits of an application.
+
+    Attributes:
+        timeout_s: Seconds that it may run, from its start on the cluster; None for no limit.
+        queue_s: Seconds that it may wait for the cluster; None for no limit.
+    """
+
+    timeout_s: float | None = None
+    queue_s: float | None = None
+
+
+@dataclass(frozen=True)
+class ApplicationListener:
+    """Who hears of an application while it runs; called in the thread that follows it.
+
+    Attributes:
+        submitted: Called once, as soon as it has an id.
+        waiting: Called with the reason whenever that changes, while it waits for the cluster.
+        running: Called once it runs.
+    """
+
+    submitted: Callable[[Application], object] = lambda _: None
+    waiting: Callable[[str], object] = lambda _: None
+    running: Callable[[Application], object] = lambda _: None
+
+
+@dataclass(frozen=True)
+class ApplicationEnd:
+    """How the application of a submit ended.
+
+    Attributes:
+        application: The application; None if there was none, or it is not known.
+        failure: Why it failed, in one line: in cluster mode, or when it waited too long.
+        unended: What could not be ended, or is unknown; such a job never completed.
+        is_transient: Whether another attempt may fare better.
+    """
+
+    application: Application | None = None
+    failure: str | None = None
+    unended: str | None = None
+    is_transient: bool = False
+
+
+@dataclass
+class ApplicationWatch:
+    """Follows the application of one submit in a thread; itself the request to stop its process.
+
+    Attributes:
+        client: The cluster.
+        submitted: What finds the application.
+        stop: The run's request to stop.
+        limits: The limits of the application.
+        listener: Who hears of it.
+        clock: Seconds of a monotonic clock.
+        expired: The limit that was reached, if one was.
+    """
+
+    client: YarnClient
+    submitted: SubmittedApplication
+    stop: StopRequest
+    limits: ApplicationLimits
+    listener: ApplicationListener
+    clock: Callable[[], float] = time.monotonic
+    expired: Expired | None = None
+    _application: Application | None = None
+    _waiting: str = ""
+    _began_s: float = 0.0
+    _running_s: float | None = None
+    _done: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> ApplicationWatch:
+        self._began_s = self.clock()
+        self._thread = threading.Thread(target=self._follow, name="orch-yarn-watch", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        is_settled = self._done.is_set()
+        self._finish()
+        if kind is not None and not is_settled:
+            # The process has ended by an exception; it propagates, whatever comes of this.
+            self._end("the run was interrupted")
+
+    def is_set(self) -> bool:
+        """Return whether the submit's process has to stop."""
+        return self.expired is not None or self.stop.is_set()
+
+    def settle(self, process: ProcessEnd, fault: str | None = None) -> ApplicationEnd:
+        """Return how the application ended, once the submit's process has; end it if need be.
+
+        Args:
+            process: The end of the process.
+            fault: Why the run stopped it, unless a person asked for it.
+        """
+        self._finish()
+        is_orderly = process.reason == "exited" and process.exit_code == 0
+        if is_orderly and not self.submitted.is_cluster:
+            # The driver was the process, so its exit code tells.
+            return ApplicationEnd(self._application)
+        end = self._found() if is_orderly else self._end(self._why(process, fault))
+        if self.expired is not None:
+            # How it was killed is no news.
+            is_queue = self.expired == "queue"
+            return replace(end, failure=self._waited_too_long() if is_queue else None)
+        return end
+
+    def settled(self, process: ProcessEnd, end: ApplicationEnd) -> ProcessEnd:
+        """Return the end of the job's process as the cluster knows it."""
+        if self.expired is not None:
+            return replace(process, reason="timeout")
+        if self.submitted.is_cluster and end.application and process.reason == "exited":
+            return replace(process, exit_code=end.application.exit_code)
+        return process
+
+    def _finish(self) -> None:
+        self._done.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _follow(self) -> None:
+        """Poll until the watch is over; runs in a thread."""
+        wait_s = _POLL_LEAST_S
+        while not self._done.wait(wait_s):
+            self._poll()
+            passed_s = self.clock() - self._began_s
+            wait_s = min(max(_POLL_SHARE * passed_s, _POLL_LEAST_S), _POLL_MOST_S)
+
+    def _poll(self) -> None:
+        try:
+            found = self._look()
+        except YarnError as error:
+            # The next look may succeed. Until then nobody knows better than before.
+            if self._running_s is None:
+                self._wait(str(error))
+            found = None
+        if found is not None:
+            self._take(found)
+        self._check_limits()
+
+    def _look(self) -> Application | None:
+        if self._application is not None:
+            return self.client.report(self._application.id)
+        found = self.client.find(self.submitted.tag)
+        return found[-1] if found else None
+
+    def _take(self, found: Application) -> None:
+        is_new, self._application = self._application is None, found
+        if is_new:
+            self.listener.submitted(found)
+        if found.is_waiting:
+            self._wait(waiting_reason(found))
+        elif self._running_s is None:
+            self._running_s = self.clock()
+            self.listener.running(found)
+
+    def _wait(self, reason: str) -> None:
+        if reason != self._waiting:
+            self._waiting = reason
+            self.listener.waiting(reason)
+
+    def _check_limits(self) -> None:
+        if self.expired is not None:
+            return
+        now_s = self.clock()
+        runs_here = not self.submitted.is_cluster and self._application is None
+        since_s = self._began_s if runs_here and not self._waiting else self._running_s
+        timeout_s, queue_s = self.limits.timeout_s, self.limits.queue_s
+        if since_s is not None:
+            if timeout_s is not None and now_s - since_s >= timeout_s:
+                self.expired = "timeout"
+        elif queue_s is not None and now_s - self._began_s >= queue_s:
+            self.expired = "queue"
+
+    def _found(self) -> ApplicationEnd:
+        """Return the end of an application whose submit in cluster mode exited with 0."""
+        try:
+            found = self.client.find(self.submitted.tag)
+        except YarnError:
+            # The process has just heard of the success from the resource manager.
+            return ApplicationEnd(None)
+        return self._end_of(found)
+
+    def _end(self, why: str) -> ApplicationEnd:
+        try:
+            found = self.client.end(self.submitted.tag, why, END_WITHIN_S)
+        except YarnError as error:
+            known = self._application
+            subject = known.id if known else "an application of it"
+            text = f"it is unknown whether {subject} still runs ({error})"
+            return ApplicationEnd(known, unended=text)
+        return self._end_of(found)
+
+    def _end_of(self, found: list[Application]) -> ApplicationEnd:
+        if not found:
+            return ApplicationEnd()
+        live = [each for each in found if not each.is_over]
+        unended = "; ".join(map(still_live, live)) or None
+        newest = found[-1]
+        if not self.submitted.is_cluster or live:
+            return ApplicationEnd(newest, unended=unended)
+        return ApplicationEnd(newest, failure_of(newest), is_transient=newest.lost_its_node)
+
+    def _why(self, process: ProcessEnd, fault: str | None) -> str:
+        if self.expired == "queue":
+            return "it waited longer than queue.minutes"
+        if self.expired == "timeout":
+            return "it ran longer than timeout_minutes"
+        if process.reason == "stopped":
+            return fault or "its run was stopped on request"
+        return f"its submit process ended with exit code {process.exit_code}"
+
+    def _waited_too_long(self) -> str:
+        minutes = f"{(self.limits.queue_s or 0) / 60:g}"
+        subject = self._application.id if self._application else "the submit"
+        reason = f" ({self._waiting})" if self._waiting else ""
+        return (
+            f"{subject} waited for YARN for {minutes} minutes{reason} and was ended; raise "
+            "queue.minutes of sys_params if it may wait longer"
+        )
