@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -153,24 +153,19 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
     refuse_clashes(request.spark_properties, deployment, own_variables)
     properties = _properties(request, deployment, platform)
     hidden = {*request.secret_properties, *_secret_properties(request, deployment)}
-    in_file = {
-        name: value
-        for name, value in properties.items()
-        if platform == "win32" or name in hidden or is_sensitive(name)
-    }
+    secret = {name for name in properties if name in hidden or is_sensitive(name)}
+    in_file = {k: v for k, v in properties.items() if platform == "win32" or k in secret}
     if platform == "win32":
         _refuse_for_cmd(request)
     # With --properties-file Spark does not read spark-defaults.conf, so the file repeats it.
     written = {**request.spark_defaults, **in_file} if in_file else {}
     return SubmitCommand(
-        argv=_argv(
-            request, {k: v for k, v in properties.items() if k not in in_file}, bool(in_file)
-        ),
+        argv=_argv(request, {k: v for k, v in properties.items() if k not in in_file}, in_file),
         env=_environment(request, deployment, platform),
         properties=written,
         properties_file=request.properties_file,
         application=SubmittedApplication.of(
-            request.attempt_tag, deployment, {**request.spark_defaults, **properties}, in_file
+            request.attempt_tag, deployment, {**request.spark_defaults, **properties}, secret
         ),
     )
 
@@ -180,12 +175,14 @@ def with_warehouse(command: SubmitCommand, folder: Path) -> SubmitCommand:
     return replace(command, env={**command.env, variables.WAREHOUSE_DIR: str(folder)})
 
 
-def _argv(request: SubmitRequest, properties: dict[str, str], with_file: bool) -> tuple[str, ...]:
+def _argv(
+    request: SubmitRequest, properties: dict[str, str], in_file: Collection[str]
+) -> tuple[str, ...]:
     argv = [request.spark_submit]
     for name, option in ((MASTER, "--master"), (DEPLOY_MODE, "--deploy-mode")):
         if name in properties:
             argv += [option, properties.pop(name)]
-    if with_file:
+    if in_file:
         argv += ["--properties-file", request.properties_file]
     lists = [
         (option, properties.pop(name)) for name, option in _LISTS.items() if name in properties
@@ -227,7 +224,7 @@ def _properties(
         if entries := _list_entries(of_run, _of_job(request, name)):
             merged[name] = entries
     if deployment.is_yarn:
-        tags = tuple(filter(None, (request.run_id, request.attempt_tag, *request.tags)))
+        tags = filter(None, (request.run_id, request.attempt_tag, *request.tags))
         merged[_TAGS] = _list_entries(tags, _of_job(request, _TAGS))
     if deployment.is_cluster:
         merged |= {WAIT: "true", ATTEMPTS: "1"}

@@ -55,7 +55,7 @@ Ask = Callable[..., dg.ExecuteInProcessResult]
 @pytest.fixture
 def process(monkeypatch: pytest.MonkeyPatch) -> Process:
     process = Process()
-    monkeypatch.setattr("orch_dagster.defs.step.spark_submit.run_supervised", process)
+    monkeypatch.setattr("orch_dagster.defs.step.run_submit.run_supervised", process)
     return process
 
 
