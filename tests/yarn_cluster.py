@@ -96,7 +96,12 @@ def _fetch(module: Path, folder: Path) -> None:
     java, spark = find_java(os.environ), find_spark(os.environ)
     (ivy,) = (spark.home / "jars").glob("ivy-*.jar")
     command = [str(java.home / "bin" / "java"), "-jar", str(ivy), "-ivy", str(module)]
-    command += ["-confs", "default", "-retrieve", f"{folder}/[artifact]-[revision].[ext]"]
+    command += [
+        "-confs",
+        "default",
+        "-retrieve",
+        f"{folder}/[organisation].[artifact]-[revision](-[classifier]).[ext]",
+    ]
     if settings := read_spark_defaults(spark, os.environ).get("spark.jars.ivySettings"):
         command += ["-settings", settings]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
