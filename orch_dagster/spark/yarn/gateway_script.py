@@ -49,7 +49,8 @@ _LIMITS = {
     "yarn.resourcemanager.connect.max-wait.ms": "10000",
     "yarn.resourcemanager.connect.retry-interval.ms": "1000",
     "yarn.client.application-client-protocol.poll-timeout-ms": "15000",
-    "ipc.client.connect.max.retries": "3",
+    "ipc.client.connect.max.retries": "1",
+    "ipc.client.connect.retry.interval": "500",
     "ipc.client.connect.timeout": "10000",
     "ipc.client.connect.max.retries.on.timeouts": "2",
 }

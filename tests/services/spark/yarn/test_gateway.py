@@ -103,7 +103,8 @@ def test_the_exit_code_of_a_driver_is_read_from_the_diagnostics(
 ) -> None:
     assert submit(tag, "3").wait(120) == 1
     (ended,) = client.find(tag)
-    assert (ended.state, ended.exit_code) == ("FINISHED", 3)
+    assert ended.is_over
+    assert ended.exit_code == 3
     assert failure_of(ended) == f"exit code 3 of the driver of {ended.id}"
 
 
@@ -149,7 +150,7 @@ def test_a_resource_manager_that_is_away_is_named(yarn: YarnCluster) -> None:
     gateway = YarnGateway([*gateway_command(environ), "--parent", str(os.getpid())], environ)
     away = {"yarn.resourcemanager.address": "127.0.0.1:1"}
     try:
-        with pytest.raises(YarnError, match=r"127\.0\.0\.1:1"):
+        with pytest.raises(YarnError, match="localhost:1 failed on connection"):
             YarnClient(gateway, away).find("none")
     finally:
         gateway.close()
