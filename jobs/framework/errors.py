@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from framework.contract.causes import CARRIERS, deepest_first
+from framework.contract.shared_paths import REMEDY as SHARED_REMEDY
 
 _SHOWN_FAULTS = 10
 _SHOWN_FILES = 20
@@ -203,6 +204,17 @@ class LockLostError(LockedError):
 
 class EmptyResultError(PublishError):
     """The result has no rows and the job does not set allow_empty."""
+
+
+class SharedPathError(PublishError):
+    """Executors on other machines do not see the files of `location` that the driver sees."""
+
+    def __init__(self, location: str, problem: str) -> None:
+        self.location = location
+        super().__init__(
+            f"{location}: {problem}, so the path must be shared by all nodes; nothing was "
+            f"published, the old data is in place. {SHARED_REMEDY}"
+        )
 
 
 class ForeignRowsError(PublishError):

@@ -6,10 +6,11 @@ import errno
 import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from framework.contract.paths import as_location
-from framework.errors import PublishError, SourceGoneError
+from framework.contract.paths import as_location, is_local
+from framework.errors import PublishError, SharedPathError, SourceGoneError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -21,6 +22,7 @@ _GONE = " does not exist"
 _NO_SPACE = re.compile(
     r"No space left on device|Disk quota exceeded|quota of .{1,500}? is exceeded"
 )
+_NO_FOLDER = re.compile(r"Mkdirs failed to create (file:\S+)")
 # Java's causes may form a cycle.
 _MOST_CAUSES = 20
 
@@ -41,6 +43,7 @@ def explained(root: str) -> Generator[None]:
     """Explain the failures of a block in which Spark reads sources and writes below `root`.
 
     Raises:
+        SharedPathError: If executors do not see a file that the driver sees.
         SourceGoneError: If a file that was there when the landing began is gone.
         PublishError: If no space is left to write to.
     """
@@ -51,7 +54,9 @@ def explained(root: str) -> Generator[None]:
     except Py4JJavaError as error:
         for text in _texts(error.java_exception):
             if path := _file_gone(text):
-                raise SourceGoneError(as_location(path)) from error
+                raise _unseen(as_location(path)) from error
+            if found := _NO_FOLDER.search(text):
+                raise _not_made(as_location(found[1])) from error
             if _NO_SPACE.search(text):
                 _close_abandoned_files()
                 raise PublishError(
@@ -60,6 +65,34 @@ def explained(root: str) -> Generator[None]:
                     "fit in memory (spark.local.dir), and start the job again"
                 ) from error
         raise
+
+
+def _master() -> str:
+    from pyspark import SparkContext
+
+    context: Any = SparkContext
+    return str(context._active_spark_context.master)
+
+
+def _not_made(location: str) -> PublishError:
+    """Return the error of a folder that a task could not create below the staging folder."""
+    master = _master()
+    if not master.startswith("local"):
+        return SharedPathError(location, f"an executor of {master} can't create the folder there")
+    return PublishError(
+        f"{location}: the folder can't be created; nothing was published, the old data is in "
+        "place. Let the user that the job runs as write there, and start the job again"
+    )
+
+
+def _unseen(location: str) -> SourceGoneError | SharedPathError:
+    """Return the error of a file that an executor did not find."""
+    master = _master()
+    if master.startswith("local") or not is_local(location) or not Path(location).exists():
+        return SourceGoneError(location)
+    return SharedPathError(
+        location, f"an executor of {master} does not find the file, which the driver sees"
+    )
 
 
 def _file_gone(text: str) -> str | None:

@@ -15,6 +15,7 @@ from framework.contract.system_settings import (
     CHECKS_BLOCKING,
     CHECKS_SOURCE_FILES,
     CHECKS_TEXT,
+    PATHS_SHARED,
     SCHEMA_DRIFT,
 )
 from framework.errors import ParamsError
@@ -35,7 +36,7 @@ Mode = Literal["overwrite", "append"]
 # sys_params of param_type system that a landing reads.
 SETTINGS = {
     setting.key: setting
-    for setting in (CHECKS_BLOCKING, CHECKS_SOURCE_FILES, CHECKS_TEXT, SCHEMA_DRIFT)
+    for setting in (CHECKS_BLOCKING, CHECKS_SOURCE_FILES, CHECKS_TEXT, SCHEMA_DRIFT, PATHS_SHARED)
 }
 
 
@@ -171,3 +172,8 @@ class JobParams:
     def drift_is_refused(self) -> bool:
         """Return whether a date with other columns than the last landing is not published."""
         return self.system.get(SCHEMA_DRIFT.key) == "refuse"
+
+    @property
+    def shared_folders(self) -> tuple[str, ...]:
+        """Return the local folders that every node has under the same path."""
+        return comma_names(self.system.get(PATHS_SHARED.key))

@@ -24,6 +24,7 @@ from orch_dagster.control.tables import (
 from orch_dagster.errors import OrchError
 from orch_dagster.referenced_files import ReferencedFiles
 from orch_dagster.registry.changes import TableChange
+from orch_dagster.registry.cluster_paths import cluster_path_findings, site_of
 from orch_dagster.registry.finding import Finding
 from orch_dagster.registry.plan import Plan, plan_new_name, plan_removal, plan_rows
 from orch_dagster.registry.plan_findings import (
@@ -124,6 +125,7 @@ def plan_files(
             *window_findings(rows.get(PROCESS_CONTROL.name, ()), plan),
             *setting_findings(rows.get(SYS_PARAMS.name, ()), plan, check_setting),
             *environment_findings(rows.get(SYS_PARAMS.name, ()), plan, settings.env),
+            *cluster_path_findings(plan, rows, settings, site_of(settings)),
         )
     ]
     return _checked(plan, problems, findings)

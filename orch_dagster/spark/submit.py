@@ -9,12 +9,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
+from framework.contract.comma_list import comma_names
 from framework.contract.formats import KUDU, format_of
+from framework.contract.paths import as_location
 from framework.contract.secret_names import is_secret
+from framework.contract.shared_paths import REMEDY, runs_elsewhere, unshared_paths
 from framework.contract.spark_defaults import LOCAL_IP
+from framework.contract.system_settings import PARAM_TYPE, PATHS_SHARED, PROXY_USER, SystemSetting
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.kudu.address import parse_address
+from orch_dagster.control.sys_params import MASTER
 from orch_dagster.files import write_atomically
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, build_command
@@ -26,6 +31,7 @@ from orch_dagster.toolchain.errors import SubmitRefusedError
 from orch_dagster.toolchain.find import SparkHome, find_java, find_spark, read_spark_defaults
 from orch_dagster.toolchain.jars import kudu_jar
 from orch_dagster.toolchain.properties import format_properties
+from orch_dagster.toolchain.this_host import own_hosts
 
 # What jobs/framework takes for the connector's option kudu.master where a table names none.
 KUDU_MASTER = "spark.kudu.master"
@@ -107,12 +113,13 @@ def prepare_job(
         environ: The environment that names Java and Spark.
 
     Raises:
-        SparkError: If Java, Spark, the script, the HQL file or the jar for Kudu is missing, or a
-            Spark property is reserved.
+        SparkError: If Java, Spark, the script, the HQL file or the jar for Kudu is missing, a
+            Spark property is reserved, or executors can't see the job's files.
     """
     bundle, secrets = job.bundle, job.secrets
     common = _common_request(settings, environ)
     properties = _properties(job, settings, common.spark_defaults)
+    _refuse_unshared_paths(bundle, settings, properties, common.spark_defaults)
     request = replace(
         common,
         script=_script(bundle, settings),
@@ -129,6 +136,7 @@ def prepare_job(
         secret_options=secrets.option_names,
         pipes_env=pipes_env,
         jars=_jars(bundle, settings, environ),
+        proxy_user=_setting(bundle, PROXY_USER),
         default_master=local_master(job.side_by_side, available_cores()),
         attempt_tag=job.attempt_tag,
         tags=(job_tag_of(bundle.spec.job_name, settings), *date_tags(bundle.biz_dts)),
@@ -224,6 +232,34 @@ def _properties(
         masters = ",".join(parse_address(settings.control_url).masters)
         return {KUDU_MASTER: masters, **properties}
     return properties
+
+
+def _setting(bundle: ParamBundle, setting: SystemSetting[str]) -> str:
+    """Return the value of a setting of the job."""
+    given = bundle.params_of_type(PARAM_TYPE).get(setting.key) or setting.default
+    if fault := setting.error(given):
+        raise SubmitRefusedError(f"the sys_param {setting.key}: {fault}")
+    return setting.parse(given)
+
+
+def _refuse_unshared_paths(
+    bundle: ParamBundle,
+    settings: Settings,
+    properties: Mapping[str, str],
+    spark_defaults: Mapping[str, str],
+) -> None:
+    """Refuse a job whose executors run on other machines and whose files are on this one."""
+    master = properties.get(MASTER) or spark_defaults.get(MASTER) or ""
+    if not runs_elsewhere(master, own_hosts()):
+        return
+    shared = comma_names(_setting(bundle, PATHS_SHARED))
+    paths = unshared_paths(bundle.spec.context, as_location(settings.base_dir), shared)
+    if paths:
+        raise SubmitRefusedError(
+            f"the executors of {MASTER} {master!r} are on other machines, which don't see files of "
+            f"this one: {'; '.join(map(str, paths))}. {REMEDY}",
+            properties=(MASTER,),
+        )
 
 
 def _secret_properties(

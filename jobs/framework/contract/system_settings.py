@@ -14,6 +14,8 @@ from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from framework.contract.calendar_days import CalendarDays, calendar_days
+from framework.contract.comma_list import comma_names
+from framework.contract.paths import as_location, is_absolute, is_local
 from framework.contract.secret_names import FILE
 
 PARAM_TYPE = "system"
@@ -22,6 +24,7 @@ T = TypeVar("T")
 
 _COUNT = re.compile(r"\d+", re.ASCII)
 _WEB_ADDRESS = re.compile(r"https?://[^\s<>\"'@]+", re.ASCII)
+_USER = re.compile(r"\w[\w.@/$+-]{0,199}", re.ASCII)
 _SECONDS = re.compile(r"\d{1,5}(\.\d+)?", re.ASCII)
 
 
@@ -165,6 +168,33 @@ def calendar(text: str) -> CalendarDays | str:
     return path
 
 
+def user_name(text: str) -> str:
+    """Return the name of a user of the cluster, which may be a Kerberos principal.
+
+    Raises:
+        ValueError: If it can't be one.
+    """
+    if text and not _USER.fullmatch(text):
+        raise ValueError(f"{text!r} is not the name of a user, such as etl or etl@REALM")
+    return text
+
+
+def shared_folders(text: str) -> str:
+    """Return a comma list of local folders, as locations.
+
+    >>> shared_folders("/mnt/nfs, file:///data/")
+    '/mnt/nfs,/data'
+
+    Raises:
+        ValueError: If one is relative, or a URL of another file system.
+    """
+    folders = comma_names(text)
+    for folder in folders:
+        if not is_absolute(folder) or not is_local(as_location(folder)):
+            raise ValueError(f"{folder!r} is not an absolute local path such as /mnt/nfs")
+    return ",".join(as_location(folder) for folder in folders)
+
+
 SCHEDULE_CRON = SystemSetting(
     "schedule.cron",
     cron,
@@ -264,6 +294,24 @@ SPARK_HISTORY_URL = SystemSetting(
     "there",
     "in the run",
 )
+PATHS_SHARED = SystemSetting(
+    "paths.shared",
+    shared_folders,
+    "",
+    "The local folders, separated by commas, that every node of the cluster has mounted under the "
+    "same path: where executors run on other machines, a job may read and land files below them "
+    "only, or on a file system such as HDFS",
+    "in the run",
+)
+PROXY_USER = SystemSetting(
+    "proxy.user",
+    user_name,
+    "",
+    "The user as whom a job asks the cluster, the `--proxy-user` of spark-submit, which no Spark "
+    "property stands for; the cluster must let the orchestrator's own user do so "
+    "(`hadoop.proxyuser…` in its core-site.xml)",
+    "in the run",
+)
 
 _ALL: Sequence[SystemSetting[Any]] = (
     SCHEDULE_CRON,
@@ -279,6 +327,8 @@ _ALL: Sequence[SystemSetting[Any]] = (
     SCHEMA_DRIFT,
     QUEUE_MINUTES,
     SPARK_HISTORY_URL,
+    PATHS_SHARED,
+    PROXY_USER,
 )
 SYSTEM_SETTINGS: Mapping[str, SystemSetting[Any]] = {setting.key: setting for setting in _ALL}
 """Every setting by its key."""

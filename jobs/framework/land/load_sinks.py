@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from framework.check.damaged_text import TextWatch
@@ -78,7 +79,8 @@ def load_sinks(
     """
     result = query.rows
     fs = RoutedFileSystem(spark)
-    shaped = [shape(result, planned, plan.biz_dt.isoformat()) for planned in plan.sinks]
+    biz_dt = plan.biz_dt.isoformat()
+    shaped = [shape(result, planned, biz_dt) for planned in plan.sinks]
     has_files = any(planned.place for planned in plan.sinks)
     with _read_once(result, len(plan.sinks) > 1 or not has_files):
         row_count = None
@@ -92,7 +94,10 @@ def load_sinks(
                 row_count = shaped[place].count() if watch else result.count()
         counted: dict[str, Usage] = {}
         with _published(spark, fs, params, plan, rejected, counted) as folders:
-            sinks, staged = _stage_all(spark, fs, plan, shaped, folders, scans)
+            stage_one = partial(
+                stage, spark, fs, biz_dt=biz_dt, scans=scans, shared=params.shared_folders
+            )
+            sinks, staged = _stage_all(plan, shaped, folders, stage_one)
             counted |= {folder: fs.content(folder) for folder in folders}
             if row_count is None:
                 row_count = staged[0].row_count
@@ -173,7 +178,9 @@ def _published(
         with publication(
             fs, swapped, params.job_name, plan.biz_dt.isoformat(), me, look
         ) as current:
-            stage_rejected(fs, rejected, folders, current.staging[len(places) :])
+            stage_rejected(
+                fs, rejected, folders, current.staging[len(places) :], params.shared_folders
+            )
             yield current.staging[: len(places)]
             current.commit(counted)
     except (LockedError, JournalError):
@@ -195,20 +202,17 @@ def _remove_empty(fs: FileSystem, folders: Sequence[str]) -> None:
 
 
 def _stage_all(
-    spark: SparkSession,
-    fs: FileSystem,
     plan: Plan,
     shaped: Sequence[DataFrame],
     folders: Sequence[str],
-    scans: Scans,
+    stage_one: Callable[[StagedSink], Staged],
 ) -> tuple[list[StagedSink], list[Staged]]:
-    biz_dt = plan.biz_dt.isoformat()
     files = [pair for pair in zip(plan.sinks, shaped, strict=True) if pair[0].place]
     sinks = [
         StagedSink(planned, folder, rows)
         for (planned, rows), folder in zip(files, folders, strict=True)
     ]
-    staged = [stage(spark, fs, each, biz_dt, scans) for each in sinks]
+    staged = [stage_one(each) for each in sinks]
     counts = {sink.planned.root: each.row_count for sink, each in zip(sinks, staged, strict=True)}
     if len(set(counts.values())) > 1:
         raise PublishError(f"the sinks got different numbers of rows, none was published: {counts}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from framework.errors import ForeignRowsError, PublishError
 from framework.failures import explained, remedy
 from framework.plan import BIZ_DT, PlannedSink
 from framework.read.scan_metrics import Scans
+from framework.read.seen_files import require_same_rows, require_seen_files
 from framework.storage.filesystem import FileSystem, Usage
 from framework.storage.partition_types import write_partition_types
 from framework.storage.read_back import read_folder
@@ -61,21 +63,35 @@ def shape(result: DataFrame, planned: PlannedSink, biz_dt: str) -> DataFrame:
 
 
 def stage(
-    spark: SparkSession, fs: FileSystem, staged: StagedSink, biz_dt: str, scans: Scans
+    spark: SparkSession,
+    fs: FileSystem,
+    staged: StagedSink,
+    biz_dt: str,
+    scans: Scans,
+    shared: Sequence[str] = (),
 ) -> Staged:
     """Write the rows of a sink to its folder, read them back and count them.
 
     Reading back counts the rows on the disk without a second run of the query: for ORC and Parquet
     it reads the footers only, for text formats it is one pass over the output.
 
+    Args:
+        spark: The session.
+        fs: The file system.
+        staged: The sink with its folder and its rows.
+        biz_dt: The landing's date.
+        scans: The counter of what is read and written.
+        shared: The local folders that every node has under the same path.
+
     Raises:
         ForeignRowsError: If there are rows of another biz_dt.
+        SharedPathError: If the driver does not see what executors wrote.
         SourceGoneError: If a source's file disappeared.
         PublishError: If no space is left.
     """
     sink = staged.planned.sink
     with explained(staged.planned.root):
-        with scans.counted():
+        with scans.counted() as counted:
             write_dataset(
                 staged.shaped,
                 sink.format,
@@ -83,11 +99,15 @@ def stage(
                 partition_cols=sink.partition_cols,
                 options=sink.options,
             )
+        usage = fs.usage(staged.folder)
+        require_seen_files(spark, staged.planned.root, counted.written, usage, shared)
         row_count = _count(spark, staged, biz_dt)
+        require_same_rows(staged.planned, counted.written, row_count)
         if row_count == 0 and sink.partition_cols:
             _stage_nothing(spark, fs, staged, biz_dt)
+            usage = fs.usage(staged.folder)
         _write_types(fs, staged)
-    return Staged(row_count, fs.usage(staged.folder), tuple(staged.shaped.dtypes))
+    return Staged(row_count, usage, tuple(staged.shaped.dtypes))
 
 
 def _write_types(fs: FileSystem, staged: StagedSink) -> None:

@@ -14,6 +14,7 @@ from framework.params import BadRecords
 from framework.plan import PlannedSource
 from framework.read.null_tokens import RAW, read_records
 from framework.read.scan_metrics import Scans
+from framework.read.seen_files import require_seen_files
 from framework.read.source_look import SourceLook
 from framework.read.strict_formats import PARSER_POLICY
 from framework.storage.filesystem import FileSystem
@@ -76,11 +77,23 @@ def fitting_records(
 
 
 def stage_rejected(
-    fs: FileSystem, rejected: Sequence[Rejected], folders: Sequence[str], staging: Sequence[str]
+    fs: FileSystem,
+    rejected: Sequence[Rejected],
+    folders: Sequence[str],
+    staging: Sequence[str],
+    shared: Sequence[str] = (),
 ) -> None:
     """Write the bad records of each of `folders` as JSON lines to its folder in `staging`.
 
+    Args:
+        fs: The file system.
+        rejected: The bad records.
+        folders: The folders that hold them once they are published.
+        staging: The staging folder of each.
+        shared: The local folders that every node has under the same path.
+
     Raises:
+        SharedPathError: If the driver does not see what executors wrote.
         PublishError: If no space is left.
     """
     for folder, staged in zip(folders, staging, strict=True):
@@ -92,8 +105,10 @@ def stage_rejected(
         rows = parts[0]
         for part in parts[1:]:
             rows = rows.unionByName(part)
-        with explained(folder):
+        spark = rows.sparkSession
+        with explained(folder), Scans(spark).counted() as counted:
             write_dataset(rows, "json", staged)
+        require_seen_files(spark, folder, counted.written, fs.usage(staged), shared)
 
 
 def _too_many(

@@ -14,6 +14,7 @@ from framework.read.headers import check_headers
 from framework.read.opened_files import OpenedFiles
 from framework.read.source_look import SourceLook
 from framework.secrets import resolved
+from framework.storage.driver_listing import listed_by_driver
 from framework.storage.file_heads import FileHeads
 from framework.storage.partition_types import with_landed_types
 from framework.storage.patterns import as_read
@@ -77,7 +78,8 @@ def open_source(
     location = resolve(base_location(), path)
     pattern, switches = as_read(RoutedFileSystem(spark), location)
     reader = reader.options(**switches)
-    rows = reader.load(for_spark(pattern))
+    with listed_by_driver(spark, location):
+        rows = reader.load(for_spark(pattern))
     opened = OpenedFiles(rows, location, given)
     heads = FileHeads(spark, given, look.starts if look else None)
     if look:
@@ -86,10 +88,15 @@ def open_source(
         check_headers(opened, heads, has_schema=bool(schema))
     if format_of(format).is_text and not opened.partition_names:
         return rows
+
+    def load_typed(typed: StructType) -> DataFrame:
+        with listed_by_driver(spark, location):
+            return reader.schema(typed).load(for_spark(pattern))
+
     return with_landed_types(
         rows,
         location,
-        lambda typed: reader.schema(typed).load(for_spark(pattern)),
+        load_typed,
         lambda: _names(spark, schema) if schema else (),
     )
 

@@ -1,4 +1,4 @@
-"""Count the rows read from the sources by Spark's own metrics, without another pass.
+"""Count the rows read, and what was written, by Spark's own metrics, without another pass.
 
 df.observe would count too, but it keeps filters and column pruning from reaching the files.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from framework.logging import get_logger
@@ -19,8 +20,26 @@ if TYPE_CHECKING:
 _SCANS = ("Scan ", "BatchScan")
 _NO_SCANS = ("Scan ExistingRDD", "Scan OneRowRelation")
 _ROWS = "number of output rows"
+# The plan node of a write to files; each task counts what it wrote, where it ran.
+_WRITE = "Execute InsertIntoHadoopFsRelationCommand"
+_FILES = "number of written files"
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Written:
+    """The rows and files that the tasks of a write have counted."""
+
+    rows: int
+    files: int
+
+
+@dataclass
+class Counted:
+    """The counts of a block's queries; `written` is None if there was no write, or unknown."""
+
+    written: Written | None = None
 
 
 class Scans:
@@ -32,15 +51,15 @@ class Scans:
         self._rows: dict[int, int] | None = {}
 
     @contextmanager
-    def counted(self) -> Generator[None]:
-        """Count the scans of a block's queries."""
-        before = self._asked(self._newest)
-        yield
-        if self._rows is None or before is None:
+    def counted(self) -> Generator[Counted]:
+        """Count the scans and the last write of a block's queries, from its end on."""
+        before, counted = self._asked(self._newest), Counted()
+        yield counted
+        if before is None:
             self._rows = None
             return
-        rows_by_metric = self._asked(lambda: dict(self._since(before)))
-        if rows_by_metric is None:
+        rows_by_metric = self._asked(lambda: dict(self._since(before, counted)))
+        if self._rows is None or rows_by_metric is None:
             self._rows = None
             return
         for metric, rows in rows_by_metric.items():
@@ -74,19 +93,31 @@ class Scans:
         count = int(store.executionsCount())
         return int(store.executionsList(count - 1, 1).head().executionId()) if count else -1
 
-    def _since(self, before: int) -> Iterator[tuple[int, int]]:
-        """Yield the id of each scan's metric and the rows that it read."""
+    def _since(self, before: int, counted: Counted) -> Iterator[tuple[int, int]]:
+        """Yield the id of each scan's metric and the rows that it read; note the last write."""
         newest, store = self._newest(), self._store()
         for execution in range(before + 1, newest + 1):
             values = store.executionMetrics(execution)
             for node in _items(store.planGraph(execution).allNodes()):
                 name = str(node.name())
-                if not name.startswith(_SCANS) or name.startswith(_NO_SCANS):
-                    continue
-                for metric in _items(node.metrics()):
-                    value = values.get(metric.accumulatorId())
-                    if metric.name() == _ROWS and value.isDefined():
-                        yield int(metric.accumulatorId()), int(str(value.get()).replace(",", ""))
+                if name.startswith(_WRITE):
+                    found = {metric: count for metric, _, count in _counts(node, values)}
+                    if found.keys() == {_ROWS, _FILES}:
+                        counted.written = Written(found[_ROWS], found[_FILES])
+                elif name.startswith(_SCANS) and not name.startswith(_NO_SCANS):
+                    for metric, accumulator, count in _counts(node, values):
+                        if metric == _ROWS:
+                            yield accumulator, count
+
+
+def _counts(node: Any, values: Any) -> Iterator[tuple[str, int, int]]:
+    """Yield the name, the id and the value of each of a plan node's counts of rows and files."""
+    for metric in _items(node.metrics()):
+        name = str(metric.name())
+        if name in (_ROWS, _FILES):
+            value = values.get(metric.accumulatorId())
+            if value.isDefined():
+                yield name, int(metric.accumulatorId()), int(str(value.get()).replace(",", ""))
 
 
 def _items(sequence: Any) -> Iterator[Any]:

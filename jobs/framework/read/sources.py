@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from framework.failures import explained
 from framework.hql import QueryResult, run_script
 from framework.plan import Plan
 from framework.read.bad_records import Rejected, fitting_records
@@ -33,6 +34,7 @@ def opened_sources(
         BadRecordsError: If too many records of a source do not fit its schema.
         HeaderError: If the header of a CSV file is not the schema's.
         SourceFilesError: If a source's files would be read as something else.
+        SharedPathError: If executors do not see a source's file.
         SourceGoneError: If a source's file disappeared.
     """
     all_rejected: list[Rejected] = []
@@ -46,7 +48,9 @@ def opened_sources(
                 rows, rejected = stack.enter_context(fitting)
                 all_rejected.append(rejected)
             else:
-                rows = read_records(spark, planned, with_raw=False, look=look)
+                # Spark reads files here too, where it infers a schema.
+                with explained(planned.location):
+                    rows = read_records(spark, planned, with_raw=False, look=look)
             rows.createOrReplaceTempView(planned.view)
         yield tuple(all_rejected)
 

@@ -11,6 +11,11 @@ from typing import NamedTuple, Protocol
 HIDDEN = ("_", ".")
 
 
+def is_hidden_folder(name: str) -> bool:
+    """Return whether Spark skips a folder; one of a partition column may begin with `_`."""
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
+
+
 class Usage(NamedTuple):
     """Files of a folder and all below it."""
 

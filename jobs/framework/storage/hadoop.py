@@ -16,7 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from framework.contract.paths import as_location, for_spark, parent
-from framework.storage.filesystem import HIDDEN, FileEntry, Usage
+from framework.storage.filesystem import HIDDEN, FileEntry, Usage, is_hidden_folder
 from framework.storage.patterns import has_pattern, with_literal_start
 
 if TYPE_CHECKING:
@@ -265,11 +265,11 @@ def _files_below(fs: Any, folder: Any) -> Iterator[FileEntry]:
 
 def _sizes(fs: Any, folder: Any) -> Iterator[int]:
     for status in fs.listStatus(folder):
-        if status.getPath().getName().startswith(HIDDEN):
-            continue
+        name = str(status.getPath().getName())
         if status.isDirectory():
-            yield from _sizes(fs, status.getPath())
-        else:
+            if not is_hidden_folder(name):
+                yield from _sizes(fs, status.getPath())
+        elif not name.startswith(HIDDEN):
             yield int(status.getLen())
 
 

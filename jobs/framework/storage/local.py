@@ -13,7 +13,7 @@ from pathlib import Path
 
 from framework.contract.paths import is_local, parent
 from framework.storage.disk import Disk
-from framework.storage.filesystem import HIDDEN, FileEntry, Usage
+from framework.storage.filesystem import HIDDEN, FileEntry, Usage, is_hidden_folder
 from framework.storage.patterns import (
     alternatives,
     as_glob,
@@ -172,7 +172,7 @@ class LocalFileSystem:
     def usage(self, location: str) -> Usage:
         sizes: list[int] = []
         for folder, folders, files in os.walk(location):
-            folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
+            folders[:] = [name for name in folders if not is_hidden_folder(name)]
             shown = [name for name in files if not name.startswith(HIDDEN)]
             sizes.extend((Path(folder) / name).stat().st_size for name in shown)
         return Usage(len(sizes), sum(sizes))

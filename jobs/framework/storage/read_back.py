@@ -8,6 +8,7 @@ from framework.contract.formats import format_of
 from framework.contract.paths import for_spark
 from framework.plan import PlannedSink
 from framework.secrets import resolved
+from framework.storage.driver_listing import listed_by_driver
 from framework.storage.partition_types import with_landed_types
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def read_folder(
     reader = spark.read.format(planned.sink.format).options(**options)
     if schema is not None:
         reader = reader.schema(schema)
-    return reader.load(for_spark(folder))
+    with listed_by_driver(spark, folder):
+        return reader.load(for_spark(folder))
 
 
 def columns_of(spark: SparkSession, planned: PlannedSink, folder: str) -> dict[str, str]:

@@ -1,0 +1,17 @@
+"""Name this machine, as a Spark master may be on it."""
+
+from __future__ import annotations
+
+import socket
+from functools import cache
+
+
+@cache
+def own_hosts() -> frozenset[str]:
+    """Return the names and addresses of this machine, in lower case, without asking a server."""
+    import psutil
+
+    name = socket.gethostname().lower()
+    addresses = (each.address for every in psutil.net_if_addrs().values() for each in every)
+    # Those of a link end in %eth0.
+    return frozenset({name, name.partition(".")[0], *(a.partition("%")[0] for a in addresses)})
