@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS, unknown_key
 from orch_dagster.control.records import SysParam
+from orch_dagster.toolchain.spark_names import option_remedy, property_remedy
 
 SettingCheck = Callable[[str, "str | None"], "str | None"]
 """Takes a known param_key and a param_value; returns what is wrong with the value, or None."""
@@ -55,7 +56,11 @@ def system_fault(row: SysParam, check: SettingCheck = check_value) -> SysParamFa
     """
     if row.param_type == SPARK_TYPE:
         fault = property_fault(row.param_key, row.param_value or "")
-        return SysParamFault("param_key", f"{row.param_key} {fault}") if fault else None
+        if fault:
+            return SysParamFault("param_key", f"{row.param_key} {fault}")
+        remedy = option_remedy(row.param_key) or property_remedy(row.param_key)
+        reason = f"{row.param_key} is not a property of Spark: {remedy}"
+        return SysParamFault("param_key", reason, is_warning=True) if remedy else None
     if row.param_type != PARAM_TYPE:
         return _type_fault(row.param_type or "")
     if unknown := unknown_key(row.param_key):
@@ -67,13 +72,19 @@ def system_fault(row: SysParam, check: SettingCheck = check_value) -> SysParamFa
 def property_fault(name: str, value: str) -> str | None:
     """Return why no spark-submit can take a Spark property, or None."""
     if not name.startswith("spark."):
-        return "does not begin with 'spark.', so spark-submit would ignore it"
+        remedy = option_remedy(name) or property_remedy(f"spark.{name}")
+        return "does not begin with 'spark.', so spark-submit would ignore it" + (
+            f": {remedy}" if remedy else ""
+        )
     if re.search(r"[\s=\x00]", name):
         return "has a space or an equals sign in its name"
     if "\x00" in value:
         return "has a NUL character in its value"
     if value and name == DEPLOY_MODE and not is_deploy_mode(value):
         return f"is {value[:60]!r}: set it to client or cluster"
+    if value and name == MASTER and value.strip().lower() in ("yarn-client", "yarn-cluster"):
+        mode = value.strip().lower().removeprefix("yarn-")
+        return f"is {value!r}: set it to yarn, and {DEPLOY_MODE} to {mode}"
     if value and name == MASTER and not is_master(value):
         return f"is {value[:60]!r}: set it to local[N], spark://HOST:PORT, yarn or k8s://URL"
     return None

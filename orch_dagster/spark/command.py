@@ -32,6 +32,7 @@ from orch_dagster.spark.deployment import (
     deployment_of,
     is_sensitive,
     refuse_clashes,
+    refuse_two_users,
 )
 from orch_dagster.spark.redaction import REDACTION, covering
 from orch_dagster.spark.spark_log import LOG_OPTION
@@ -78,6 +79,7 @@ class SubmitRequest:
         default_master: The master where neither the job nor spark-defaults.conf names one.
         log_config: The log4j file of a driver that runs here; None for Spark's own.
         local_ip: The SPARK_LOCAL_IP of the environment, '' if it has none.
+        proxy_user: The user as whom the cluster is asked; '' for the orchestrator's own.
     """
 
     spark_home: str
@@ -111,6 +113,7 @@ class SubmitRequest:
     log_config: str | None = None
     log_max_bytes: int = 0
     local_ip: str = ""
+    proxy_user: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,7 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
         *_secret_variables(request),
     )
     _refuse_own_variables(request)
+    refuse_two_users(request.proxy_user, {**request.spark_defaults, **request.spark_properties})
     refuse_clashes(request.spark_properties, deployment, own_variables)
     properties = _properties(request, deployment, platform)
     hidden = {*request.secret_properties, *_secret_properties(request, deployment)}
@@ -182,6 +186,8 @@ def _argv(
     for name, option in ((MASTER, "--master"), (DEPLOY_MODE, "--deploy-mode")):
         if name in properties:
             argv += [option, properties.pop(name)]
+    if request.proxy_user:
+        argv += ["--proxy-user", request.proxy_user]
     if in_file:
         argv += ["--properties-file", request.properties_file]
     lists = [

@@ -20,6 +20,7 @@ AM_ENV = "spark.yarn.appMasterEnv."
 WAIT = "spark.yarn.submit.waitAppCompletion"
 ATTEMPTS = "spark.yarn.maxAppAttempts"
 DEFAULT_MASTER = "local[*]"
+_OF_PRINCIPAL = ("spark.kerberos.principal", "spark.kerberos.keytab")
 
 # Values that a cluster-mode job must not change, and the consequence if it did.
 _FIXED_IN_CLUSTER = {
@@ -135,4 +136,19 @@ def refuse_clashes(
             f"Spark properties that can't be used: {listed}. Change or remove them; those of a "
             "landing job are rows of sys_params",
             properties=tuple(problems),
+        )
+
+
+def refuse_two_users(proxy_user: str, properties: Mapping[str, str]) -> None:
+    """Refuse a proxy user beside a principal, of which spark-submit takes one.
+
+    Raises:
+        SubmitRefusedError: If both are given.
+    """
+    names = tuple(name for name in _OF_PRINCIPAL if properties.get(name))
+    if proxy_user and names:
+        raise SubmitRefusedError(
+            f"proxy.user {proxy_user!r} and {' and '.join(names)} can't be combined, as "
+            "spark-submit logs in once: remove one of them",
+            properties=names,
         )

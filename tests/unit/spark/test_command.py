@@ -276,3 +276,14 @@ def test_windows_paths_that_cmd_would_read_are_refused() -> None:
     request = replace(request_for("win32"), script="C:\\R&D\\job.py")
     with pytest.raises(SubmitRefusedError, match="cmd"):
         build_command(request, "win32")
+
+
+def test_a_proxy_user_is_an_argument_and_not_beside_a_principal() -> None:
+    """No property stands for it."""
+    request = replace(request_for("linux", **MASTERS["yarn-client"]), proxy_user="etl")
+    argv = build_command(request, "linux").argv
+    assert argv[argv.index("--proxy-user") + 1] == "etl"
+    assert "--proxy-user" not in build_command(replace(request, proxy_user=""), "linux").argv
+    both = replace(request, spark_defaults={"spark.kerberos.keytab": "/etc/etl.keytab"})
+    with pytest.raises(SubmitRefusedError, match=r"proxy\.user 'etl' and spark\.kerberos\.keytab"):
+        build_command(both, "linux")

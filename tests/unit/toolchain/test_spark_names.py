@@ -1,0 +1,87 @@
+"""Options of spark-submit and misspelt properties, as rows of sys_params have them."""
+
+from __future__ import annotations
+
+import pytest
+
+from orch_dagster.control.records import SysParam
+from orch_dagster.control.sys_params import SysParamFault, property_fault, system_fault
+from orch_dagster.settings import REPOSITORY
+from orch_dagster.toolchain.spark_names import SUBMIT_OPTIONS, option_remedy, property_remedy
+
+CLUSTER = (REPOSITORY / "docs" / "cluster.md").read_text(encoding="utf-8")
+
+
+def fault(name: str, value: str = "1") -> SysParamFault | None:
+    return system_fault(SysParam(name, "DEV", "*", value, "spark"))
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("num-executors", "write spark.executor.instances"),
+        ("--num-executors", "write spark.executor.instances"),
+        ("executor_memory", "write spark.executor.memory"),
+        ("executor.memory", "write spark.executor.memory"),
+        ("total-executor-cores", "write spark.cores.max"),
+        ("queue", "write spark.yarn.queue"),
+        ("--principal", "write spark.kerberos.principal"),
+        ("packages", "write spark.jars.packages"),
+        ("proxy-user", "write proxy.user, with param_type system"),
+        ("verbose", "write spark.log.level, which says how much Spark logs"),
+        ("executor.memroy", "did you mean spark.executor.memory?"),
+    ],
+)
+def test_an_option_of_spark_submit_is_refused_with_its_property(name: str, remedy: str) -> None:
+    found = fault(name)
+    assert found is not None
+    assert not found.is_warning
+    start = f"{name} does not begin with 'spark.', so spark-submit would ignore it: "
+    assert found.reason == start + remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("spark.num.executors", "write spark.executor.instances"),
+        ("spark.num-executors", "write spark.executor.instances"),
+        ("spark.queue", "write spark.yarn.queue"),
+        ("spark.executor.memroy", "did you mean spark.executor.memory?"),
+        ("spark.executors.instances", "did you mean spark.executor.instances?"),
+        ("spark.dynamicallocation.enabled", "did you mean spark.dynamicAllocation.enabled?"),
+        ("spark.sql.shuffle.partition", "did you mean spark.sql.shuffle.partitions?"),
+    ],
+)
+def test_an_unknown_property_is_warned_of_with_the_nearest(name: str, remedy: str) -> None:
+    """It may be a connector's or the script's own, so no run is refused."""
+    reason = f"{name} is not a property of Spark: {remedy}"
+    assert fault(name) == SysParamFault("param_key", reason, is_warning=True)
+    assert property_fault(name, "1") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *filter(None, SUBMIT_OPTIONS.values()), "spark.kudu.master", "spark.hadoop.fs.s3a.acess",
+        "spark.executorEnv.PYTHONPAHT", "spark.sql.catalog.lake", "spark.yarn.archive",
+        "spark.myapp.mode", "spark.pyspark.driver.python", "spark.log.level",
+        "spark.kubernetes.driver.label.x", "spark.mongodb.read.connection.uri",
+    ],
+)  # fmt: skip
+def test_names_that_are_right_or_not_sparks_are_left_alone(name: str) -> None:
+    assert name == "proxy.user" or (option_remedy(name), property_remedy(name)) == (None, None)
+
+
+@pytest.mark.parametrize("mode", ["client", "cluster"])
+def test_the_older_masters_of_yarn_are_refused_with_the_right_spelling(mode: str) -> None:
+    found = fault("spark.master", f"yarn-{mode}")
+    assert found is not None
+    assert not found.is_warning
+    assert f"set it to yarn, and spark.submit.deployMode to {mode}" in found.reason
+
+
+def test_the_page_has_every_option_of_spark_submit() -> None:
+    rows = [
+        f"| `--{option}` | `{name}` |" for option, name in sorted(SUBMIT_OPTIONS.items()) if name
+    ]
+    assert [row for row in rows if row not in CLUSTER] == []
