@@ -16,6 +16,7 @@ from framework.contract.spark_defaults import SPARK_DEFAULTS
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS
 from framework.contract.visible import visible
 from orch_dagster.cli.arguments import as_json
+from orch_dagster.cli.cluster_checks import CheckedPart, cluster_checks
 from orch_dagster.cli.output import console, print_json
 from orch_dagster.cli.setting_check import setting_check
 from orch_dagster.control.connect import opened_store, store_file
@@ -28,7 +29,8 @@ from orch_dagster.control.sys_params import SPARK_TYPE, system_fault
 from orch_dagster.control.tables import JOB_MASTER, PROCESS_CONTROL, SYS_PARAMS, TABLES
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_fault
-from orch_dagster.registry.jobs import Finding
+from orch_dagster.registry.cluster_paths import site_of, unshared_jobs
+from orch_dagster.registry.jobs import Finding, Registry
 from orch_dagster.registry.location import load_location
 from orch_dagster.registry.prune import key_name_fault, key_names
 from orch_dagster.registry.set_aside import set_aside_finding
@@ -189,11 +191,16 @@ def _registry(settings: Settings) -> Iterator[Check]:
     from orch_dagster.defs.schedule.definitions import schedule_findings
 
     findings = [*_set_aside(settings), *location.registry.findings, *schedule_findings(location)]
+    clusters: list[CheckedPart] = []
     if location.notice is None:
         try:
             findings += [*_sys_param_findings(settings), *_window_findings(settings)]
+            findings += _path_findings(settings, location.registry)
+            clusters = list(cluster_checks(settings, location.registry.jobs.values()))
         except OrchError as error:
             yield Check("Registry", "missing", str(error))
+    for subject, state, text in clusters:
+        yield Check(subject, state, text)
     for finding in dict.fromkeys(findings):
         yield Check("Registry", "warning" if finding.is_warning else "missing", str(finding))
 
@@ -227,6 +234,14 @@ def _window_findings(settings: Settings) -> list[Finding]:
     ]
 
 
+def _path_findings(settings: Settings, registry: Registry) -> list[Finding]:
+    """Return a finding for each job whose executors can't see its files."""
+    with opened_store(settings) as store:
+        rows = read_records(store, SysParam, {"environment": settings.env})
+    found = unshared_jobs(registry.jobs.values(), rows, site_of(settings))
+    return [each.finding() for each in found]
+
+
 def _sys_param_findings(settings: Settings) -> list[Finding]:
     """Return the findings on the environment's sys_params, without values of schedules.
 
@@ -247,7 +262,8 @@ def _sys_param_findings(settings: Settings) -> list[Finding]:
         elif is_unknown or not row.param_key.startswith("schedule."):
             fault = system_fault(row, check)
             is_of_spark = row.param_type == SPARK_TYPE
-            reason, is_warning = fault and fault.reason, is_unknown and not is_of_spark
+            reason = fault and fault.reason
+            is_warning = fault.is_warning if fault and is_of_spark else is_unknown
         key = SYS_PARAMS.key_text(row.to_row())
         if reason:
             findings.append(Finding(SYS_PARAMS.name, key, reason, "", is_warning))

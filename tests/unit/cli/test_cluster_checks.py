@@ -1,0 +1,166 @@
+"""What doctor says of clusters, with sockets in the place of their services."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from orch_dagster.cli.cluster_checks import CheckedPart, cluster_checks
+from orch_dagster.control.store import ControlStore
+from orch_dagster.control.tables import SYS_PARAMS
+from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.settings import Settings
+from tests.bundles import job_bundle
+
+ORC = {"format": "orc", "path": "out/t", "partition_cols": ["biz_dt"]}
+
+
+class Cluster:
+    """A home with its jobs' Spark properties, and the site files of a cluster."""
+
+    def __init__(self, folder: Path, store: ControlStore, settings: Settings) -> None:
+        self.folder, self.store, self.settings = folder, store, settings
+        self.opened = ExitStack()
+
+    def param(self, key: str, value: str, key_name: str = "*") -> None:
+        row = {"param_key": key, "environment": "DEV", "key_name": key_name}
+        self.store.upsert(SYS_PARAMS, [{**row, "param_value": value, "param_type": "spark"}])
+
+    def listening(self) -> str:
+        server = self.opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+    def silent(self) -> str:
+        unused = self.opened.enter_context(socket.socket())
+        unused.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{unused.getsockname()[1]}"
+
+    def site(self, name: str, **properties: str) -> None:
+        listed = "".join(
+            f"<property><name>{key.replace('__', '.')}</name><value>{value}</value></property>"
+            for key, value in properties.items()
+        )
+        (self.folder / name).write_text(f"<configuration>{listed}</configuration>")
+
+    def checks(self, *, root: str = "", is_named: bool = True) -> list[CheckedPart]:
+        settings = self.settings.model_copy(update={"data_root": root} if root else {})
+        specs: list[JobSpec] = [
+            job_bundle({"sources": [{"format": "kudu", "path": "t"}], "sinks": [ORC]}, []).spec
+        ]
+        environ = {"HADOOP_CONF_DIR": str(self.folder)} if is_named else {}
+        return list(cluster_checks(settings, specs, environ))
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, store: ControlStore, settings: Settings) -> Iterator[Cluster]:
+    folder = tmp_path / "conf"
+    folder.mkdir()
+    made = Cluster(folder, store, settings)
+    with made.opened:
+        yield made
+
+
+def test_a_home_without_a_cluster_has_no_checks(cluster: Cluster) -> None:
+    assert cluster.checks(is_named=False) == []
+    cluster.param("spark.master", "local[2]")
+    assert cluster.checks() == []
+
+
+def test_a_standalone_master_answers_or_is_named_with_its_address(cluster: Cluster) -> None:
+    here, gone = cluster.listening(), cluster.silent()
+    cluster.param("spark.master", f"spark://{gone},{here}")
+    ((_, state, text),) = cluster.checks()
+    assert state == "ok"
+    assert f"answers at {here}; not {gone} (Connection refused)" in text
+    cluster.param("spark.master", f"spark://{gone}")
+    ((_, state, text),) = cluster.checks()
+    assert state == "missing"
+    assert text.startswith(f"spark://{gone} does not answer: {gone} (Connection refused); start it")
+
+
+def test_yarn_without_its_configuration(cluster: Cluster) -> None:
+    cluster.param("spark.master", "yarn")
+    parts = cluster.checks(is_named=False)
+    assert parts[0][1] == "missing"
+    assert parts[0][2].startswith("HADOOP_CONF_DIR is not set, and ")
+    cluster.site("yarn-site.xml", yarn__resourcemanager__address=cluster.silent())
+    states = {text: state for _, state, text in cluster.checks()}
+    assert states[f"{cluster.folder} has no core-site.xml: put it there"] == "missing"
+    assert any(
+        state == "missing" and text.startswith("the resource manager does not answer: 127.0.0.1:")
+        for text, state in states.items()
+    )
+    (cluster.folder / "core-site.xml").write_text("<x")
+    ((subject, state, text),) = cluster.checks()
+    assert (subject, state) == ("Hadoop", "missing")
+    assert "core-site.xml is not XML" in text
+
+
+def test_a_cluster_that_answers_and_what_it_lacks(cluster: Cluster) -> None:
+    manager, node = cluster.listening(), cluster.listening()
+    cluster.param("spark.master", "yarn")
+    cluster.site("core-site.xml", fs__defaultFS="hdfs://ns")
+    cluster.site("yarn-site.xml", yarn__resourcemanager__address=manager)
+    gone = cluster.silent()
+    cluster.site(
+        "hdfs-site.xml",
+        dfs__ha__namenodes__ns="a,b",
+        dfs__namenode__rpc_address__ns__a=gone,
+    )
+    text = (cluster.folder / "hdfs-site.xml").read_text().replace("rpc_address", "rpc-address")
+    more = f"<property><name>dfs.namenode.rpc-address.ns.b</name><value>{node}</value></property>"
+    (cluster.folder / "hdfs-site.xml").write_text(text.replace("</c", more + "</c"))
+    found = cluster.checks(root="hdfs://ns/data")
+    assert [state for _, state, _ in found] == ["ok", "ok", "ok", "warning", "ok"]
+    texts = [text for _, _, text in found]
+    assert texts[1] == f"hdfs://ns answers at {node}; not {gone} (Connection refused)"
+    assert texts[2] == f"the resource manager answers at {manager}"
+    assert "each submit uploads all of Spark" in texts[3]
+    assert texts[4].startswith("not checked: the login by Kerberos, and the Python of the nodes")
+    cluster.param("spark.yarn.archive", "hdfs://ns/spark.zip")
+    assert "warning" not in {state for _, state, _ in cluster.checks(root="hdfs://ns/data")}
+
+
+class _Scheduler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        queues = {"queue": [{"queueName": "etl", "queuePath": "root.etl"}, {"queueName": "adhoc"}]}
+        answer = {"scheduler": {"schedulerInfo": {"queueName": "root", "queues": queues}}}
+        is_scheduler = self.path == "/ws/v1/cluster/scheduler"
+        self.send_response(200 if is_scheduler else 404)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay silent."""
+
+
+def test_the_queue_is_asked_for(cluster: Cluster) -> None:
+    server = HTTPServer(("127.0.0.1", 0), _Scheduler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        cluster.site("core-site.xml")
+        cluster.site(
+            "yarn-site.xml",
+            yarn__resourcemanager__address=cluster.listening(),
+            yarn__resourcemanager__webapp__address=f"127.0.0.1:{server.server_port}",
+        )
+        cluster.param("spark.master", "yarn")
+        cluster.param("spark.yarn.queue", "etl")
+        assert ("YARN", "ok", "the queue etl is there") in cluster.checks()
+        cluster.param("spark.yarn.queue", "elt")
+        (missing,) = [text for _, state, text in cluster.checks() if state == "missing"]
+        assert missing == "no queue elt: spark.yarn.queue may be adhoc, etl, root, root.etl"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    found = cluster.checks()
+    assert any("whether the queue elt is there is unknown: " in text for _, _, text in found)
