@@ -14,6 +14,7 @@ from orch_dagster.spark.failure_text import (
     printed_exception,
 )
 from orch_dagster.spark.process import ProcessEnd
+from orch_dagster.spark.standalone import last_starved, lost_master
 from orch_dagster.spark.transient import transient_cause
 from orch_dagster.spark.yarn.follow import ApplicationEnd
 from orch_dagster.text import clip_utf8
@@ -131,9 +132,13 @@ def _failure(
     if end.reason == "timeout":
         if of_application:
             return of_application
-        return (
-            f"timed out{_after(timeout_s)} and was stopped; raise timeout_minutes if it needs more"
-        )
+        remedy = "raise timeout_minutes if it needs more"
+        if said := last_starved(end.tail):
+            remedy = f"Spark's last words: {said}"
+        return f"timed out{_after(timeout_s)} and was stopped; {remedy}"
+    lost = lost_master(end.tail) if end.exit_code else None
+    if lost:
+        return lost[0]
     exception = messages.exception
     if exception is not None and not _is_lost_gateway(end, exception):
         return exception.line
@@ -162,6 +167,8 @@ def _is_lost_gateway(end: ProcessEnd, exception: JobException) -> bool:
 def _is_transient(end: ProcessEnd, messages: ResultMessages) -> bool:
     if end.reason != "exited" or end.exit_code == 0:
         return False
+    if lost := lost_master(end.tail):
+        return lost[1]
     if messages.exception is not None:
         return messages.exception.transient_cause is not None
     # A script that does not report its exception prints it.

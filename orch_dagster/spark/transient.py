@@ -17,10 +17,18 @@ _STORE_TIMEOUT = re.compile(
     r"|SQLTransient\w{,100}Exception|SQLTimeoutException|SQLRecoverableException"
     r"|SocketTimeoutException|ConnectException: Connection refused|Connection reset"
 )
+_FILE_SYSTEM_AWAY = re.compile(
+    r"java\.net\.(ConnectException|NoRouteToHostException|SocketTimeoutException): "
+    r"|org\.apache\.hadoop\.(net\.ConnectTimeoutException|ipc\.StandbyException"
+    r"|ipc\.RetriableException|hdfs\.server\.namenode\.SafeModeException)\b"
+)
+# Errors in which the framework passes on what Hadoop's file system threw.
+_OF_FILE_SYSTEMS = frozenset({"OSError", "PublishError"})
 _CAUSES = {
     "a Spark executor was lost": _LOST_EXECUTOR,
     "a port that Spark needs is in use": _PORT_IN_USE,
     "a store did not answer": _STORE_TIMEOUT,
+    "a file system did not answer": _FILE_SYSTEM_AWAY,
 }
 
 
@@ -35,7 +43,9 @@ def transient_cause(name: str, message: str) -> str | None:
         name: The exception's type.
         message: Its text.
     """
+    text = essence(message)
+    if name in _OF_FILE_SYSTEMS:
+        return "a file system did not answer" if _FILE_SYSTEM_AWAY.search(text) else None
     if name not in _OF_THE_JVM:
         return None
-    text = essence(message)
     return next((cause for cause, pattern in _CAUSES.items() if pattern.search(text)), None)

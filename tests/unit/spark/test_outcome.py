@@ -10,6 +10,7 @@ from framework.errors import DatesFailedError
 from orch_dagster.spark.failure_text import exception_line, job_location, last_failure
 from orch_dagster.spark.outcome import JobException, ResultMessages, judge
 from orch_dagster.spark.process import EndReason, ProcessEnd
+from orch_dagster.spark.standalone import WorkerWait
 
 TAILS = Path(__file__).with_name("tails")
 LANDED = ResultMessages(landed=("2024-05-15",), opened=True, closed=True)
@@ -238,3 +239,44 @@ def test_a_message_that_cannot_be_read_fails_a_job_that_did_not_fail_by_itself()
     outcome = judge(end(3), broken, lands=True, timeout_s=60.0)
     assert outcome.message == "exit code 3"
     assert judge(end(0, "stopped"), broken, lands=True, timeout_s=60.0).status == "canceled"
+
+
+STARVED = (
+    "26/11/29 05:00:18 WARN TaskSchedulerImpl: Initial job has not accepted any resources; check "
+    "your cluster UI to ensure that workers are registered and have sufficient resources"
+)
+
+
+def test_a_standalone_master_that_is_away_is_named_and_may_come_back() -> None:
+    """The job's own exception only says that its SparkContext was stopped."""
+    tail = (TAILS / "no_master.txt").read_text(encoding="utf-8")
+    stopped = JobException("Py4JJavaError", "IllegalStateException: Cannot call methods on a s")
+    for messages in (ResultMessages(opened=True, closed=True, exception=stopped), LANDED):
+        outcome = judge(end(1, tail=tail), messages, lands=True, timeout_s=None)
+        assert outcome.message == (
+            "no Spark master answered: 127.0.0.1:1 (java.net.ConnectException: Connection "
+            "refused); look whether it runs, and whether spark.master names it"
+        )
+        assert outcome.is_transient
+    killed = tail.replace("All masters are unresponsive! Giving up.", "Master removed our app: no")
+    outcome = judge(end(1, tail=killed), LANDED, lands=True, timeout_s=None)
+    assert outcome.message == "the Spark master ended the application: Master removed our app: no"
+    assert not outcome.is_transient
+
+
+def test_a_job_that_no_worker_took_says_so_when_it_times_out() -> None:
+    outcome = judge(end(143, "timeout", tail=f"x\n{STARVED}\n"), LANDED, lands=True, timeout_s=60)
+    assert "Spark's last words: Initial job has not accepted any resources" in str(outcome.message)
+    assert "raise timeout_minutes" not in str(outcome.message)
+    later = judge(end(143, "timeout", tail=f"{STARVED}\nx\n"), LANDED, lands=True, timeout_s=60)
+    assert "raise timeout_minutes" in str(later.message)
+
+
+def test_the_wait_for_a_worker_has_a_limit() -> None:
+    # A worker came after the fourth time, and went.
+    times = iter((15.0, 30.0, 45.0, 60.0, 120.0))
+    wait = WorkerWait(40, clock=lambda: next(times))
+    assert wait.overdue("26/11/29 05:00:18 WARN Other: x") is None
+    said = [wait.overdue(STARVED) for _ in range(5)]
+    assert [bool(each) for each in said] == [False, False, False, True, False]
+    assert str(said[3]).startswith("Initial job has not accepted any resources")

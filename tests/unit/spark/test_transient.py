@@ -88,3 +88,38 @@ def test_a_thread_that_died_is_told_where_no_landing_was_reported() -> None:
     assert outcome.message is not None
     assert outcome.message.startswith("unknown whether the job landed")
     assert outcome.message.endswith("it printed ValueError: no such customer (own.py:7)")
+
+
+AWAY = (
+    "can't look for hdfs://nn:8020/in/a.csv: java.net.ConnectException: Call From box/127.0.1.1 to "
+    "nn:8020 failed on connection exception: java.net.ConnectException: Connection refused"
+)
+STANDBY = (
+    "can't prepare the landing at hdfs://nn/t: can't list hdfs://nn/t: "
+    "org.apache.hadoop.ipc.StandbyException: Operation category READ is not supported"
+)
+SAFE = (
+    "can't create hdfs://nn/t/x: org.apache.hadoop.hdfs.server.namenode.SafeModeException: Cannot "
+    "create file. Name node is in safe mode."
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("OSError", AWAY), ("PublishError", STANDBY), ("OSError", SAFE)]
+)
+def test_a_name_node_that_is_away_may_come_back(name: str, message: str) -> None:
+    assert transient_cause(name, message) == "a file system did not answer"
+    assert "nn" in JobException(name, message).line
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("OSError", "can't reach the file system of hdfs://nm: java.net.UnknownHostException: nm"),
+        ("OSError", "can't list hdfs://nn/t: org.apache.hadoop.security.AccessControlException: x"),
+        ("HqlError", AWAY),
+        ("EmptyResultError", "no rows"),
+    ],
+)
+def test_what_does_not_pass_on_a_file_system(name: str, message: str) -> None:
+    assert transient_cause(name, message) is None

@@ -1,0 +1,86 @@
+"""Read from Spark's lines why a standalone master, or its workers, gave a job nothing. Pure."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+_GAVE_UP = "All masters are unresponsive! Giving up."
+_NOT_REACHED = re.compile(r"Failed to connect to master (\S+?)[\s,;]*$", re.MULTILINE)
+_REFUSED = re.compile(
+    r"^Caused by: \S*(?:ConnectException|UnknownHostException)[^\n]*", re.MULTILINE
+)
+_REMOVED = re.compile(r"Application has been killed\. Reason: (?P<reason>[^\n]+)")
+_REPEATED_S = 30.0
+_STARVED = re.compile(r"Initial job has not accepted any resources[^\n]*")
+
+
+def lost_master(tail: str) -> tuple[str, bool] | None:
+    """Return why a standalone master ended an application, and whether that may pass, or None.
+
+    >>> lost_master("ERROR StandaloneSchedulerBackend: Application has been killed. "
+    ...             "Reason: Master removed our application: KILLED")
+    ('the Spark master ended the application: Master removed our application: KILLED', False)
+
+    Args:
+        tail: The last lines of the job's output.
+    """
+    found = _REMOVED.search(tail)
+    if found is None:
+        return None
+    reason = found["reason"].strip()
+    if _GAVE_UP not in reason:
+        return f"the Spark master ended the application: {reason}", False
+    masters = ", ".join(dict.fromkeys(_NOT_REACHED.findall(tail))) or "the master"
+    causes = [each.removeprefix("Caused by: ") for each in _REFUSED.findall(tail)]
+    why = f" ({causes[-1]})" if causes else ""
+    return (
+        f"no Spark master answered: {masters}{why}; look whether it runs, and whether spark.master "
+        "names it",
+        True,
+    )
+
+
+def starved(line: str) -> str | None:
+    """Return what Spark says where no worker takes a job's tasks, if a line of its log does.
+
+    >>> starved("WARN TaskSchedulerImpl: Initial job has not accepted any resources; check it")
+    'Initial job has not accepted any resources; check it'
+    """
+    found = _STARVED.search(line)
+    return found.group() if found else None
+
+
+def last_starved(tail: str) -> str | None:
+    """Return what Spark says so, if it is the last line of an output."""
+    lines = tail.rstrip().splitlines()
+    return starved(lines[-1]) if lines else None
+
+
+class WorkerWait:
+    """How long no worker has taken a job's tasks, by the lines of its output.
+
+    Spark says so every 15 seconds; silence of twice that means that a worker has come.
+
+    Args:
+        limit_s: Seconds after which the job has waited too long.
+        clock: The time in seconds, which never goes back.
+    """
+
+    def __init__(self, limit_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit_s = limit_s
+        self._clock = clock
+        self._since_s: float | None = None
+        self._last_s = 0.0
+
+    def overdue(self, line: str) -> str | None:
+        """Take a line, and return what Spark says once the job has waited too long, else None."""
+        said = starved(line)
+        if said is None:
+            return None
+        now_s = self._clock()
+        if self._since_s is None or now_s - self._last_s > _REPEATED_S:
+            self._since_s = now_s
+        self._last_s = now_s
+        return said if now_s - self._since_s >= self._limit_s else None
