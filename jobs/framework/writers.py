@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from framework.contract.paths import base_location, for_spark, resolve
+from framework.java_charsets import check_charsets
 from framework.params import table_options
 from framework.secrets import resolved
 
@@ -50,12 +51,15 @@ def write_dataset(
 
     Raises:
         pyspark.errors.AnalysisException: If the folder exists, or a column is missing.
-        ParamsError: If an option is `env:NAME`, and that variable is not set.
+        ParamsError: If an option is `env:NAME` and that variable is not set, or Java has no such
+            encoding.
     """
-    writer = df.write.format(format).options(**resolved(options)).mode(mode)
+    location, given = resolve(base_location(), path), resolved(options)
+    check_charsets(df.sparkSession, format, location, given)
+    writer = df.write.format(format).options(**given).mode(mode)
     if partition_cols:
         writer = writer.partitionBy(*partition_cols)
-    writer.save(for_spark(resolve(base_location(), path)))
+    writer.save(for_spark(location))
 
 
 def append_to_table(

@@ -17,6 +17,7 @@ from framework.contract import placeholders
 from framework.contract.braces import braces_fault
 from framework.contract.date_paths import dates_of_one_folder
 from framework.contract.formats import CSV, FORMATS, Format, format_fault, format_of
+from framework.contract.option_faults import option_faults
 from framework.contract.validation import Node, Option
 
 BIZ_DT = "biz_dt"
@@ -225,7 +226,7 @@ def _source(node: Node, *, is_row: bool) -> Source:
     )
     faults = (_record_faults, _column_faults)
     found = (fault for find in faults for fault in find(source, traits))
-    for key, problem in (*found, *_path_option_faults(options, traits)):
+    for key, problem in (*found, *option_faults(options, traits)):
         node.note(key, problem)
     return source
 
@@ -243,7 +244,7 @@ def _sink(node: Node, *, is_row: bool) -> Sink:
         mode=node.optional_text("mode"),
         options=options,
     )
-    for key, problem in (*_sink_faults(sink, traits), *_path_option_faults(options, traits)):
+    for key, problem in (*_sink_faults(sink, traits), *option_faults(options, traits)):
         node.note(key, problem)
     if is_usable and traits.is_staged and isinstance(_list(node, "partition_cols"), list):
         for key, problem in _date_faults(sink):
@@ -357,15 +358,6 @@ def _sink_faults(sink: Sink, traits: Format) -> Iterator[tuple[str, str]]:
         for name in dict.fromkeys(sink.partition_cols):
             if sink.partition_cols.count(name) > 1:
                 yield "partition_cols", f"{name} is given twice"
-
-
-def _path_option_faults(options: Mapping[str, Option], traits: Format) -> Iterator[tuple[str, str]]:
-    """Yield the options that name files, which Spark refuses beside a path, and odd patterns."""
-    for name, value in options.items():
-        if name.lower() == "pathglobfilter" and (fault := braces_fault(str(value))):
-            yield f"options.{name}", fault
-        if traits.is_staged and name.lower() == "path":
-            yield f"options.{name}", "leave it out: `path` names the files"
 
 
 def _date_faults(sink: Sink) -> Iterator[tuple[str, str]]:

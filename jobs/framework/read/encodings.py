@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 from framework.contract.formats import CSV, JSON, Format
+from framework.read.likely_encodings import likely_encodings
 
 UTF8_MARK = codecs.BOM_UTF8
 # How Python's surrogateescape spells a byte that is not UTF-8.
@@ -46,23 +47,36 @@ def encoding_fault(
         is_document = traits is JSON and is_on(options, "multiline")
         if option and is_document and text.startswith(UTF8_MARK):
             return "begins with a byte order mark, which hides its record: leave out encoding"
-        return _utf8_fault(text, is_whole, traits)
-    if declared in _WESTERN and _is_utf8(text, is_whole):
+        return _utf8_fault(text, is_whole, traits, options)
+    if _is_utf8(text, is_whole) and (
+        declared in _WESTERN or not _decodes(text, is_whole, declared)
+    ):
         return f"is UTF-8, the option encoding says {option}: leave it out"
     return None
 
 
-def _utf8_fault(text: bytes, is_whole: bool, traits: Format) -> str | None:
+def _decodes(text: bytes, is_whole: bool, encoding: str) -> bool:
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(text, final=is_whole)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _utf8_fault(
+    text: bytes, is_whole: bool, traits: Format, options: Mapping[str, str]
+) -> str | None:
     """Return the fault of a file in another encoding; a few damaged characters are none."""
     damaged, characters = _utf8_counts(text, is_whole)
     if damaged <= characters:
         return None
     first = _DAMAGE.search(_decoded(text, is_whole))
     place = first.start() if first else 0
-    is_windows = any(0x80 <= byte < 0xA0 for byte in text)
-    names = "windows-1252" if is_windows else "ISO-8859-1 or windows-1252"
+    is_lines = traits is JSON and not is_on(options, "multiline")
+    needs_lines = ' and lineSep: "\\n"' if is_lines and not option_of(options, "linesep") else ""
+    names = likely_encodings(text, is_whole=is_whole)
     remedy = (
-        f"name its own in the option encoding (such as {names})"
+        f"name its own in the option encoding (such as {names}){needs_lines}"
         if traits in (CSV, JSON)
         else "Spark reads text in no other encoding, so deliver it in UTF-8"
     )

@@ -9,6 +9,7 @@ from framework.columns import schema_of
 from framework.contract.context_params import spelled
 from framework.contract.formats import CSV, format_of
 from framework.contract.paths import base_location, for_spark, resolve
+from framework.java_charsets import check_charsets
 from framework.params import table_options
 from framework.read.headers import check_headers
 from framework.read.opened_files import OpenedFiles
@@ -46,8 +47,8 @@ def read_source(
         HeaderError: If the header of a CSV file is not the schema's, or without a schema another
             file's.
         pyspark.errors.AnalysisException: If the path is missing, or has no schema.
-        ParamsError: If neither the options nor the session name Kudu's masters, or an option is
-            `env:NAME` and that variable is not set.
+        ParamsError: If neither the options nor the session name Kudu's masters, an option is
+            `env:NAME` and that variable is not set, or Java has no such encoding.
         PartitionTypesError: If a file with the types of partition columns can't be read.
     """
     return open_source(spark, format, path, schema=schema, options=options)
@@ -76,6 +77,7 @@ def open_source(
     if format_of(format).is_table:
         return reader.options(**table_options(spark, format, path, given)).load()
     location = resolve(base_location(), path)
+    check_charsets(spark, format, location, given)
     pattern, switches = as_read(RoutedFileSystem(spark), location)
     reader = reader.options(**switches)
     with listed_by_driver(spark, location):

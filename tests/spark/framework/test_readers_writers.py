@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from framework import get_spark, read_csv, read_orc, read_source, write_dataset, write_orc
+from framework import (
+    ParamsError,
+    get_spark,
+    read_csv,
+    read_orc,
+    read_source,
+    write_dataset,
+    write_orc,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,3 +52,25 @@ def test_the_session_is_the_one_that_runs_and_is_logged(
     monkeypatch.setenv("LOG_FILE", str(root / "job.log"))
     assert get_spark() is spark_application
     assert spark_application.sparkContext.applicationId in (root / "job.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("UTF-99", "names no character set of Java: 'UTF-99'; did you mean UTF-8?"),
+        ("x-nobody", "has no character set 'x-nobody'"),
+    ],
+)
+def test_a_character_set_that_java_has_not_is_refused_in_one_sentence(
+    spark: SparkSession, root: Path, name: str, fault: str
+) -> None:
+    (root / "a.csv").write_text("1\n")
+    rows = read_csv(spark, "a.csv", schema="id INT")
+    with pytest.raises(ParamsError) as refused:
+        read_csv(spark, "a.csv", schema="id INT", options={"encoding": name})
+    assert f"{root.as_posix()}/a.csv: 1 problem" in str(refused.value)
+    assert fault in str(refused.value)
+    with pytest.raises(ParamsError) as refused:
+        write_dataset(rows, "json", "out", options={"charset": name})
+    assert fault in str(refused.value)
+    assert not (root / "out").exists()

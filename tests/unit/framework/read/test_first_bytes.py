@@ -297,3 +297,38 @@ def test_documents_after_the_first_that_multi_line_would_not_read(
 def test_one_document_by_multi_line(data: bytes) -> None:
     """Or what is no JSON by the standard, which is left to Spark's options."""
     assert fault(data, "a.json", "json", multiLine="true") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "named"),
+    [
+        ("编号,姓名\n1,张伟\n2,王芳\n3,北京市海淀区\n", "GB18030", "GB18030"),
+        ("編號,姓名\n1,張偉\n2,王芳\n3,臺北市\n", "Big5", "Big5"),
+        ("番号,名前\n1,山田太郎\n2,さとう はなこ\n3,東京のひと\n", "Shift_JIS", "Shift_JIS"),
+        ("番号,名前\n1,山田太郎\n2,さとう はなこ\n3,東京のひと\n", "EUC-JP", "EUC-JP"),
+        ("번호,이름\n1,김철수\n2,이영희\n3,서울특별시\n", "EUC-KR", "EUC-KR"),
+        ("номер,имя\n1,Иван Петров\n2,Анна\n", "windows-1251", "windows-1251"),
+        ("номер,имя\n1,Иван Петров\n2,Анна\n", "KOI8-R", "by its language"),
+        ("id,name\n1,Zoë – größe\n", "windows-1252", "(such as windows-1252)"),
+        ("id,name\n1,Zoë\n2,größe\n", "ISO-8859-1", "(such as ISO-8859-1 or windows-1252)"),
+    ],
+)
+def test_the_encoding_that_a_text_is_likely_in_is_named(
+    text: str, encoding: str, named: str
+) -> None:
+    data = text.encode(encoding)
+    told = fault(data) or ""
+    assert "is not UTF-8, from character " in told
+    assert named in told.partition("(")[1] + told.partition("(")[2]
+    assert "lineSep" not in told
+    assert told + ' and lineSep: "\\n"' == fault(data, "a.json", "json")
+
+
+@pytest.mark.parametrize("encoding", ["GB18030", "EUC-JP", "Big5"])
+def test_utf8_is_told_from_what_it_is_not_in(encoding: str) -> None:
+    data = "id,name\n1,Ян\n2,Zoë\n顧\n".encode()
+    assert fault(data, encoding=encoding) == (
+        f"is UTF-8, the option encoding says {encoding}: leave it out"
+    )
+    # By chance it is text in this one too.
+    assert fault(data, encoding="Shift_JIS") is None
