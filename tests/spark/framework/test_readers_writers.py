@@ -5,15 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from framework import (
-    ParamsError,
-    get_spark,
-    read_csv,
-    read_orc,
-    read_source,
-    write_dataset,
-    write_orc,
-)
+from framework import get_spark, read_csv, read_orc, read_source, write_dataset, write_orc
+from framework.errors import ParamsError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
