@@ -11,6 +11,7 @@ from dagster import DagsterInstance, DagsterRunStatus, RunRecord
 
 from orch_dagster.defs.dagster_internals.run_changes import fail_run
 from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
+from orch_dagster.defs.runs.dead_applications import YARN_TAG, ApplicationEnder, with_unended
 from orch_dagster.defs.runs.history import ORCHESTRATOR_DIED
 from orch_dagster.defs.runs.liveness import is_process_gone, names_process
 
@@ -23,6 +24,8 @@ def fail_dead_runs(
 ) -> list[str]:
     """Fail the unfinished runs whose process is gone, as is_process_gone tells.
 
+    What they left on YARN is ended first.
+
     Args:
         instance: The instance of the runs.
         job_names: The registry's jobs; other runs may not name their process.
@@ -34,14 +37,16 @@ def fail_dead_runs(
     """
     unfinished = instance.get_run_records(dg.RunsFilter(statuses=BEGUN))
     failed: list[str] = []
-    for record in unfinished:
-        if not _has_died(instance, record, job_names, heartbeat_timeout_s):
-            continue
-        # Read again, as it may have succeeded since it was listed.
-        run = instance.get_run_by_id(record.dagster_run.run_id)
-        if run is not None and run.status in BEGUN:
-            fail_run(instance, run, ORCHESTRATOR_DIED)
-            failed.append(run.run_id)
+    with ApplicationEnder() as applications:
+        for record in unfinished:
+            if not _has_died(instance, record, job_names, heartbeat_timeout_s):
+                continue
+            # Read again, as it may have succeeded since it was listed.
+            run = instance.get_run_by_id(record.dagster_run.run_id)
+            if run is not None and run.status in BEGUN:
+                unended = applications.end(run.run_id, run.tags.get(YARN_TAG))
+                fail_run(instance, run, with_unended(ORCHESTRATOR_DIED, unended))
+                failed.append(run.run_id)
     return failed
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,6 +20,7 @@ from dagster import DagsterInstance
 from orch_dagster.control.records import FAILED_PREFIX, STARTED, ExecutionLog, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import from_micros
+from orch_dagster.defs.runs.dead_applications import ApplicationEnder, read_mark, with_unended
 from orch_dagster.defs.runs.liveness import HEARTBEAT_TAG, is_process_gone, read_process
 from orch_dagster.errors import UnknownRunError
 from orch_dagster.execution_log import write_rows
@@ -85,8 +86,10 @@ def end_deleted_runs(
     if over:
         # Read again, as a process may have written its end after the first read.
         where = {"run_id": sorted(over), "status": STARTED}
+        with ApplicationEnder() as applications:
+            unended = {each: applications.end(each, read_mark(params_dir, each)) for each in over}
         ended = [
-            _ended(row, processes[str(row.run_id)], str(row.run_id) in declared)
+            _ended(row, processes[str(row.run_id)], str(row.run_id) in declared, unended)
             for row in read_records(store, ExecutionLog, where)
         ]
         write_rows(store, ended)
@@ -137,9 +140,15 @@ def _declared(
     return matches[0]
 
 
-def _ended(row: ExecutionLog, process: dict[str, str] | None, is_declared: bool) -> ExecutionLog:
+def _ended(
+    row: ExecutionLog,
+    process: dict[str, str] | None,
+    is_declared: bool,
+    unended: Mapping[str, str | None],
+) -> ExecutionLog:
     """Return the row with the end that is known: the last time at which its process lived."""
     message = DECLARED_GONE if is_declared and process is None else RUN_DELETED
+    message = with_unended(message, unended.get(str(row.run_id)))
     ended = replace(row, status=FAILED_PREFIX + message, error_message=message)
     if process is None or HEARTBEAT_TAG not in process:
         return ended

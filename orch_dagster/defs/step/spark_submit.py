@@ -33,6 +33,7 @@ from orch_dagster.bundle.secrets import SecretError, Secrets, values_to_mask
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.secret_rows import key_fault
+from orch_dagster.defs.runs.dead_applications import mark_run
 from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS
 from orch_dagster.defs.step.executor import current_stop
 from orch_dagster.defs.step.job_messages import ChannelMessages
@@ -218,6 +219,14 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
                 unread=submission.messages,
             )
             context.log.info(visible(f"Running {' '.join(command.argv)}"))
+            if command.application is not None:
+                mark_run(
+                    context.instance,
+                    context.run_id,
+                    settings.params_dir,
+                    command.application,
+                    submission.environ,
+                )
             process, application = run_submit(command, submission, settings, surroundings, stop)
         end = SubmitEnd(session, process, stop.fault, application)
         if end.leftover:

@@ -49,13 +49,18 @@ class SubmittedApplication:
             tag, deployment.is_cluster, of_cluster, frozenset(of_cluster) & frozenset(hidden)
         )
 
+    @property
+    def shown_properties(self) -> dict[str, str]:
+        """The properties without the secrets among them."""
+        return {k: v for k, v in self.properties.items() if k not in self.secret_properties}
+
     def end_command(self, environ: Mapping[str, str]) -> tuple[str, ...]:
         """Return the command that ends the application, for a supervisor.
 
         Raises:
             SparkError: If the environment names no cluster, or Java or Spark is missing.
         """
-        shown = {k: v for k, v in self.properties.items() if k not in self.secret_properties}
+        shown = self.shown_properties
         request = {
             "properties": hadoop_properties(shown),
             "staging": shown.get(STAGING),

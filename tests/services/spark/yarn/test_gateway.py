@@ -22,7 +22,9 @@ pytestmark = [pytest.mark.yarn]
 
 SLEEPER = """
 import os, socket, sys, time
-print("seen here:", os.listdir(sys.argv[1]), "on", socket.gethostname(), flush=True)
+folder = sys.argv[1]
+seen = os.listdir(folder) if os.path.isdir(folder) else []
+print("seen here:", seen, "on", socket.gethostname(), flush=True)
 if sys.argv[2:]:
     sys.exit(int(sys.argv[2]))
 from pyspark import SparkContext

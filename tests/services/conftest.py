@@ -1,4 +1,4 @@
-"""One YARN for the tests of this folder."""
+"""Services that tests of several folders share."""
 
 from __future__ import annotations
 

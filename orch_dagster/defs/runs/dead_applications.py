@@ -1,0 +1,110 @@
+"""The applications on YARN of runs that are found dead: ended before the run is failed.
+
+A run that submits to YARN says so in a hidden tag, and in a file beside its parameters, as a run
+that is deleted in Dagster loses its tags. Of other runs nothing is asked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dagster import DagsterInstance
+
+from orch_dagster.bundle.bundle import run_folder
+from orch_dagster.defs.dagster_internals.run_changes import tag_run
+from orch_dagster.files import write_atomically
+from orch_dagster.spark.yarn.gateway import CONFIGURATION, YarnClient, YarnGateway
+from orch_dagster.spark.yarn.report import still_live
+from orch_dagster.spark.yarn.submitted import SubmittedApplication
+from orch_dagster.spark.yarn.tags import run_tag
+from orch_dagster.toolchain.errors import SparkError
+
+# Dagit shows no tag of this prefix.
+YARN_TAG = ".dagster/orch_yarn"
+# The dot keeps it apart from the files of jobs, whose names have none.
+_FILE = "run.yarn.json"
+# A tick of a sensor has a minute.
+_END_WITHIN_S = 20.0
+
+
+def mark_run(
+    instance: DagsterInstance,
+    run_id: str,
+    params_dir: Path,
+    application: SubmittedApplication,
+    environ: Mapping[str, str],
+) -> None:
+    """Note that a run submits to YARN, and to which one, before it does.
+
+    Raises:
+        OSError: If the file can't be written.
+    """
+    names = {name: environ[name] for name in CONFIGURATION if environ.get(name)}
+    text = json.dumps({"environ": names, "properties": application.shown_properties})
+    write_atomically(run_folder(params_dir, run_id) / _FILE, text)
+    tag_run(instance, run_id, {YARN_TAG: text})
+
+
+def read_mark(params_dir: Path, run_id: str) -> str | None:
+    """Return what a run noted in its file; None if it submitted nothing to YARN."""
+    try:
+        return (params_dir / run_id / _FILE).read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+@dataclass
+class ApplicationEnder:
+    """Ends the applications of dead runs, one after another; it starts nothing for other runs.
+
+    Attributes:
+        fault: Why YARN can't be asked, once that is known: it is not asked again.
+    """
+
+    fault: str | None = None
+    _gateways: dict[str, YarnGateway] = field(default_factory=dict[str, YarnGateway])
+
+    def __enter__(self) -> ApplicationEnder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for gateway in self._gateways.values():
+            gateway.close()
+
+    def end(self, run_id: str, mark: str | None) -> str | None:
+        """End the applications of a run; return what could not be ended, or is unknown.
+
+        Args:
+            run_id: The run.
+            mark: What the run noted of its YARN, or None.
+        """
+        if mark is None:
+            return None
+        if self.fault is None:
+            try:
+                client = self._client(json.loads(mark))
+                ended = client.end(run_tag(run_id), "its orchestrator died", _END_WITHIN_S)
+                live = [still_live(each) for each in ended if not each.is_over]
+                return "; ".join(live) or None
+            except (SparkError, ValueError, LookupError) as error:
+                self.fault = str(error)
+        return f"it is unknown whether an application of it still runs on YARN ({self.fault})"
+
+    def _client(self, noted: Mapping[str, Any]) -> YarnClient:
+        # The environment of this process may name the cluster by other folders.
+        environ = {**noted["environ"], **os.environ}
+        key = json.dumps([environ.get(name) for name in CONFIGURATION])
+        if key not in self._gateways:
+            self._gateways[key] = YarnGateway.of(environ)
+        properties = dict(noted["properties"])
+        return YarnClient.of(self._gateways[key], properties)
+
+
+def with_unended(message: str, unended: str | None) -> str:
+    """Return why a run failed, with what could not be ended of it."""
+    return f"{message}; {unended}" if unended else message

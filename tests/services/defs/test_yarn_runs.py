@@ -1,0 +1,147 @@
+"""Runs on a real YARN, whose node sees nothing of the orchestrator: their application ends too."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from orch_dagster.spark.yarn.gateway import YarnClient
+from orch_dagster.spark.yarn.report import Application
+from tests.homes import BIZ_DT, Home, home_of_job
+from tests.waiting import wait_until
+from tests.yarn_cluster import YarnCluster
+
+pytestmark = [pytest.mark.yarn, pytest.mark.spark]
+
+JOB = "etl_lnd_ins_sys_t"
+# It lands nothing: its end is what is tried.
+SLEEPER = """
+import sys, time
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+time.sleep(600)
+"""
+EXITING = SLEEPER.replace("time.sleep(600)", "sys.exit(3)")
+CONTEXT = {"entity": "INS", "source_system": "SYS", "sources": [], "sinks": []}
+
+
+@dataclass
+class YarnHome:
+    """A home of one job in cluster mode."""
+
+    home: Home
+    yarn: YarnCluster
+    client: YarnClient
+    processes: list[subprocess.Popen[str]] = field(default_factory=list[Any])
+
+    def start(self, *more: str) -> subprocess.Popen[str]:
+        """Run the job by a command that goes on; it is killed with the test."""
+        process = subprocess.Popen(
+            ["orch", "run", JOB, "--biz-dt", BIZ_DT, *more],
+            env=self.home.environ, cwd=self.home.folder, text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The newest row."""
+        rows = self.home.log_rows(JOB)
+        return rows[0] if rows else {}
+
+    def application(self, state: str) -> Application:
+        """Wait until the row names an application that is in a state, and return it."""
+        wait_until(lambda: self.row.get("spark_app_id"), "the application in the row", 120)
+        found = str(self.row["spark_app_id"])
+        self.yarn.await_state(found, state, timeout_s=120)
+        return self.client.report(found)
+
+    def supervisors(self, of: subprocess.Popen[str]) -> list[psutil.Process]:
+        """The supervisors of a run."""
+        below = psutil.Process(of.pid).children(recursive=True)
+        return [each for each in below if any("supervisor.py" in word for word in each.cmdline())]
+
+    def assert_killed(self, application: Application) -> Application:
+        """Nothing of an application goes on, or is left on HDFS."""
+        ended = self.client.report(application.id)
+        assert ended.state == "KILLED"
+        assert application.id not in self.yarn.staging()
+        return ended
+
+
+Make = Callable[..., YarnHome]
+
+
+@pytest.fixture
+def make(yarn: YarnCluster, client: YarnClient, tmp_path: Path) -> Iterator[Make]:
+    """Makes a home of one job."""
+    made: list[YarnHome] = []
+
+    def home(script: str = SLEEPER, system: dict[str, str] | None = None, **spark: str) -> YarnHome:
+        new = YarnHome(home_of_job(tmp_path / "home", JOB, script, CONTEXT), yarn, client)
+        new.home.environ |= yarn.environ
+        new.home.set_params({**yarn.spark_properties("cluster"), **spark}, system or {})
+        made.append(new)
+        return new
+
+    yield home
+    for each in made:
+        for process in each.processes:
+            process.kill()
+            process.wait()
+        run_ids = {str(row["run_id"]) for row in each.home.log_rows(JOB)}
+        for run_id in run_ids:
+            client.end(run_id, "the test is over", within_s=30)
+
+
+def test_an_interrupt_ends_the_application_before_the_row_says_so(make: Make) -> None:
+    home = make()
+    run = home.start()
+    application = home.application("RUNNING")
+    assert home.row["status"] == "Started"
+    run.send_signal(signal.SIGINT)
+    wait_until(lambda: home.row["status"] != "Started", "the end", timeout_s=60)
+    # At once, as the row came after it.
+    ended = home.assert_killed(application)
+    assert "its run was stopped on request" in ended.diagnostics
+    assert home.row["status"] == "Canceled"
+    run.wait(30)
+
+
+def test_the_death_of_the_submit_process_ends_the_application(make: Make) -> None:
+    home = make()
+    run = home.start()
+    application = home.application("RUNNING")
+    (supervisor,) = home.supervisors(run)
+    (submit,) = supervisor.children()
+    submit.kill()
+    assert run.wait(90) == 1
+    home.assert_killed(application)
+    assert home.row["status"].startswith(f"Failed: {application.id} was killed by user ")
+    assert "its submit process ended with exit code 137" in home.row["status"]
+
+
+def test_a_killed_orchestrator_leaves_no_application(make: Make) -> None:
+    home = make()
+    run = home.start()
+    application = home.application("RUNNING")
+    run.send_signal(signal.SIGKILL)
+    home.yarn.await_state(application.id, "KILLED", timeout_s=60)
+    wait_until(lambda: home.home.process_names() == [], "no process is left", timeout_s=60)
+    home.assert_killed(application)
+
+
+def test_the_exit_code_is_the_drivers(make: Make) -> None:
+    home = make(EXITING)
+    done = home.home.orch("run", JOB, "--biz-dt", BIZ_DT, check=False)
+    assert done.returncode == 1, done.stdout
+    application = home.client.report(str(home.row["spark_app_id"]))
+    assert home.row["status"] == f"Failed: exit code 3 of the driver of {application.id}"
