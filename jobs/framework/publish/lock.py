@@ -13,6 +13,7 @@ from framework.contract.paths import join, parent
 from framework.contract.process_identity import ProcessProbe
 from framework.errors import JournalError, LockedError, LockLostError
 from framework.logging import get_logger
+from framework.publish.applications import ApplicationState, application_state
 from framework.publish.decoding import MAX_BYTES, JournalFaultError, TornJournalError, decode
 from framework.publish.journal import FILE, FOLDER, Journal, landing_folder
 from framework.publish.processes import LockOwner
@@ -39,12 +40,14 @@ class OwnerCheck:
         gone_hosts: Other hosts whose processes are known to be gone; all others are unknown.
         to_recover: The job and the date whose recovery releases the lock; None: the lock's own. The
             job of a target's lock may have been renamed or removed since.
+        ask: Tells whether an application has ended, of an owner that can't be looked up from here.
     """
 
     me: LockOwner
     look: ProcessProbe
     gone_hosts: frozenset[str] = frozenset()
     to_recover: tuple[str, str] | None = None
+    ask: Callable[[str | None], ApplicationState] = application_state
 
     def refuse_if_held(self, location: str, journal: Journal) -> None:
         """Refuse the lock unless its owner is gone.
@@ -59,13 +62,18 @@ class OwnerCheck:
         if reach == "unknown":
             if owner.host in self.gone_hosts:
                 return
-            raise LockedError(location, self._unknown(location, journal))
-        if not owner.same_process(self.me) and owner.is_running(self.look):
-            raise LockedError(
-                location,
-                f"{_subject(location, journal)}being landed by {owner}: wait for it or cancel it "
-                f"(lock: {location})",
-            )
+            state = self.ask(owner.application_id)
+            if state == "over":
+                return
+            if state == "unknown":
+                raise LockedError(location, self._unknown(location, journal))
+        elif owner.same_process(self.me) or not owner.is_running(self.look):
+            return
+        raise LockedError(
+            location,
+            f"{_subject(location, journal)}being landed by {owner}: wait for it or cancel it "
+            f"(lock: {location})",
+        )
 
     def _unknown(self, location: str, journal: Journal) -> str:
         owner = journal.owner

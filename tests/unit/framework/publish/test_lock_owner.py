@@ -317,3 +317,27 @@ def test_a_creation_that_was_tried_twice_is_not_taken_for_anothers(table: Table)
             super().create_exclusive(location, data)
 
     assert acquire(table, Twice()).owner.token == table.read().owner.token
+
+
+@pytest.mark.parametrize(("state", "is_refused"), [("over", False), ("live", True)])
+def test_yarn_judges_an_owner_that_only_its_application_tells(
+    table: Table, state: str, is_refused: bool
+) -> None:
+    asked: list[str | None] = []
+
+    def ask(application_id: str | None) -> str:
+        asked.append(application_id)
+        return state
+
+    check = OwnerCheck(ME, look, ask=ask)  # type: ignore[arg-type]
+    owner = replace(OTHER, host="node-3", pid=7, application_id="application_1_1")
+    location, journal = table.journal.as_posix(), Journal(JOB, DATE, owner)
+    if is_refused:
+        with pytest.raises(LockedError, match=r"being landed by .*application_1_1: wait for it"):
+            check.refuse_if_held(location, journal)
+    else:
+        check.refuse_if_held(location, journal)
+    assert asked == ["application_1_1"]
+    # One that runs here is judged by its process.
+    check.refuse_if_held(location, Journal(JOB, DATE, replace(OTHER, pid=7)))
+    assert asked == ["application_1_1"]

@@ -1,0 +1,183 @@
+"""An application that is followed: what is told of it, its limits, and its end."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from orch_dagster.spark.outcome import Outcome, ResultMessages, judge
+from orch_dagster.spark.process import ProcessEnd
+from orch_dagster.spark.yarn.follow import (
+    ApplicationEnd,
+    ApplicationLimits,
+    ApplicationListener,
+    ApplicationWatch,
+)
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
+from orch_dagster.spark.yarn.report import Application
+from orch_dagster.spark.yarn.submitted import SubmittedApplication
+
+ID = "application_1_0001"
+DONE = ProcessEnd(0, "exited", "", 9.0)
+KILLED = ProcessEnd(137, "exited", "", 9.0)
+STOPPED = ProcessEnd(143, "stopped", "", 9.0)
+AWAY = YarnError("ConnectException: rm:8032 refused")
+
+
+def of(state: str, final: str = "UNDEFINED", diagnostics: str = "") -> Application:
+    return Application(ID, state, final, diagnostics, queue="q")
+
+
+@dataclass
+class Cluster:
+    """Stands for the cluster: answers with these reports, one after another, then the last."""
+
+    reports: list[Application | YarnError | None]
+    ended: Application | YarnError | None = None
+    kills: list[str] = field(default_factory=list[str])
+
+    def find(self, _tag: str) -> list[Application]:
+        report = self.reports[0] if len(self.reports) == 1 else self.reports.pop(0)
+        if isinstance(report, YarnError):
+            raise report
+        return [report] if report else []
+
+    def report(self, _id: str) -> Application:
+        return self.find("")[0]
+
+    def end(self, _tag: str, why: str, _within_s: float) -> list[Application]:
+        self.kills.append(why)
+        if isinstance(self.ended, YarnError):
+            raise self.ended
+        return [self.ended] if self.ended else []
+
+
+@dataclass
+class Followed:
+    """A watch whose polls a test makes itself, at the times that it says."""
+
+    cluster: Cluster
+    is_cluster: bool = True
+    timeout_s: float = 100.0
+    queue_s: float = 50.0
+    now_s: float = 0.0
+    told: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        self.watch = ApplicationWatch(
+            cast(YarnClient, self.cluster),
+            SubmittedApplication("tag", self.is_cluster),
+            threading.Event(),
+            ApplicationLimits(self.timeout_s, self.queue_s),
+            ApplicationListener(
+                lambda found: self.told.append(f"submitted {found.id}"),
+                lambda reason: self.told.append(f"waiting: {reason}"),
+                lambda found: self.told.append(f"running {found.id}"),
+            ),
+            clock=lambda: self.now_s,
+        )
+
+    def poll(self, *seconds: float) -> Any:
+        for self.now_s in seconds:
+            self.watch._poll()
+        return self.watch.expired
+
+
+def test_each_news_is_told_once() -> None:
+    waits, other = of("ACCEPTED", diagnostics="no node"), of("ACCEPTED", diagnostics="full")
+    runs = of("RUNNING")
+    followed = Followed(Cluster([None, AWAY, waits, waits, other, runs, runs]))
+    followed.poll(*range(7))
+    assert followed.told == [
+        f"waiting: {AWAY}", f"submitted {ID}", "waiting: no node", "waiting: full", f"running {ID}",
+    ]  # fmt: skip
+
+
+def test_the_timeout_counts_from_the_start_of_the_application() -> None:
+    followed = Followed(Cluster([of("ACCEPTED"), of("RUNNING")]))
+    assert followed.poll(40, 49, 148) is None
+    assert followed.poll(149) == "timeout"
+    assert followed.watch.is_set()
+
+
+@pytest.mark.parametrize("report", [of("ACCEPTED", diagnostics="no node"), AWAY, None])
+def test_the_wait_for_the_cluster_has_its_own_limit(report: Application | YarnError | None) -> None:
+    cluster = Cluster([report], ended=of("KILLED", "KILLED"))
+    followed = Followed(cluster)
+    assert followed.poll(49) is None
+    assert followed.poll(50) == "queue"
+    end = followed.watch.settle(STOPPED)
+    assert cluster.kills == ["it waited longer than queue.minutes"]
+    message = str(outcome_of(followed, STOPPED, end).message)
+    assert "waited for YARN for 0.833333 minutes" in message
+    assert "raise queue.minutes" in message
+
+
+def test_a_driver_here_that_asks_for_no_application_has_the_jobs_limit() -> None:
+    followed = Followed(Cluster([None]), is_cluster=False)
+    assert followed.poll(99) is None
+    assert followed.poll(100) == "timeout"
+
+
+def outcome_of(followed: Followed, process: ProcessEnd, end: ApplicationEnd) -> Outcome:
+    settled = followed.watch.settled(process, end)
+    return judge(settled, ResultMessages(), lands=False, timeout_s=100, application=end)
+
+
+@pytest.mark.parametrize(
+    ("process", "ended", "status", "message"),
+    [
+        (STOPPED, of("KILLED", "KILLED"), "canceled", "stopped on request"),
+        (STOPPED, None, "canceled", "stopped on request"),
+        (STOPPED, of("RUNNING"), "failed", f"{ID} is still RUNNING: end it by `yarn application"),
+        (STOPPED, AWAY, "failed", "it is unknown whether an application of it still runs (Connect"),
+        (KILLED, of("KILLED", "KILLED"), "failed", f"{ID} was killed"),
+        (KILLED, AWAY, "failed", "exit code 137"),
+        (ProcessEnd(1, "exited", "", 1.0), of("FINISHED", "FAILED", "User application exited with "
+         "status 3"), "failed", f"exit code 3 of the driver of {ID}"),
+        (ProcessEnd(1, "exited", "", 1.0), of("FINISHED", "SUCCEEDED"), "completed", "None"),
+    ],
+)  # fmt: skip
+def test_the_row_says_an_end_only_when_the_application_has_one(
+    process: ProcessEnd, ended: Application | YarnError | None, status: str, message: str
+) -> None:
+    followed = Followed(Cluster([None], ended=ended))
+    end = followed.watch.settle(process)
+    outcome = outcome_of(followed, process, end)
+    assert outcome.status == status
+    assert message in str(outcome.message)
+
+
+def test_nothing_is_asked_of_a_driver_here_that_ended_well() -> None:
+    cluster = Cluster([AWAY], ended=AWAY)
+    followed = Followed(cluster, is_cluster=False)
+    end = followed.watch.settle(DONE)
+    assert outcome_of(followed, DONE, end).status == "completed"
+    assert cluster.kills == []
+
+
+def test_an_exit_with_0_in_cluster_mode_is_held_against_the_report() -> None:
+    followed = Followed(Cluster([of("FINISHED", "FAILED", "Max number of failures")]))
+    end = followed.watch.settle(DONE)
+    outcome = outcome_of(followed, DONE, end)
+    assert (outcome.status, outcome.message) == (
+        "failed", f"{ID} ended as FINISHED (FAILED): Max number of failures"
+    )  # fmt: skip
+
+
+def test_a_lost_node_is_transient() -> None:
+    lost = of("FAILED", "FAILED", "AM Container exited with  exitCode: -100\nnode lost")
+    followed = Followed(Cluster([None], ended=lost))
+    process = ProcessEnd(1, "exited", "", 1.0)
+    assert outcome_of(followed, process, followed.watch.settle(process)).is_transient
+
+
+def test_an_interrupt_that_leaves_the_block_ends_the_application() -> None:
+    cluster = Cluster([None])
+    followed = Followed(cluster)
+    with pytest.raises(KeyboardInterrupt), followed.watch:
+        raise KeyboardInterrupt
+    assert cluster.kills == ["the run was interrupted"]
