@@ -18,7 +18,15 @@ from string import Formatter
 from typing import Any, Literal
 
 from framework.contract import variables
-from framework.contract.paths import base_location, is_local, join, parent, resolve
+from framework.contract.paths import (
+    base_location,
+    is_local,
+    is_within,
+    join,
+    parent,
+    path_start,
+    resolve,
+)
 from framework.contract.places import REJECTED
 from framework.contract.process_identity import ProcessProbe
 from framework.errors import LockedError, PublishError
@@ -28,7 +36,7 @@ from framework.publish.lock import OwnerCheck, read
 from framework.publish.processes import LockOwner, psutil_probe, this_process
 from framework.publish.publication import recover
 from framework.publish.swap import remove_empty_parents
-from framework.publish.targets import release_dead
+from framework.publish.targets import has_date, locks_inside, release_dead
 from framework.session import get_spark
 from framework.storage.filesystem import FileSystem
 from framework.storage.routed import RoutedFileSystem
@@ -127,7 +135,7 @@ class Recovery:
                     remove_empty_parents(self.fs, folder)
                     if self.fs.exists(folder):
                         yield _without_journal(job, biz_dt, folder)
-            for location in self._locks_beside(job):
+            for location in dict.fromkeys(self._locks(job)):
                 if finding := self._released(job, location):
                     yield finding
         except OSError as error:
@@ -146,17 +154,33 @@ class Recovery:
     def _roots(self, job: Job) -> tuple[str, ...]:
         return (self.base, *(resolve(self.base, _fixed_part(path)) for path in job.paths))
 
-    def _locks_beside(self, job: Job) -> Iterator[str]:
-        """Yield the locks of the folders that the job replaces, of whatever job they are."""
+    def _locks(self, job: Job) -> Iterator[str]:
+        """Yield the locks of the folders that the job replaces, of whatever job they are.
+
+        So are those of folders around them and, for a date, of folders inside, as its landing
+        looks at them too.
+        """
         for sink in job.all_sinks:
             target = resolve(self.base, _pattern(sink.path, self.biz_dt))
             if sink.partition_cols[:1] == (BIZ_DT,):
                 target = join(target, f"{BIZ_DT}={self.biz_dt or '*'}")
-            name = target.rpartition("/")[2]
-            for folder in _expanded(self.fs, join(parent(target), FOLDER, TARGETS)):
-                for each in self.fs.names(folder):
-                    if fnmatchcase(each, name):
-                        yield join(folder, each, FILE)
+            # Above the data root, the job may have no right to look.
+            start = len(self.base) if is_within(target, self.base) else path_start(target)
+            folder = target
+            while folder == target or "*" in folder or has_date(folder[start:]):
+                yield from self._locks_of(folder)
+                folder = parent(folder)
+            if self.biz_dt:
+                for each in _expanded(self.fs, target):
+                    yield from locks_inside(self.fs, each)
+
+    def _locks_of(self, target: str) -> Iterator[str]:
+        """Yield the locks of a folder, or of those that match a pattern."""
+        name = target.rpartition("/")[2]
+        for folder in _expanded(self.fs, join(parent(target), FOLDER, TARGETS)):
+            for each in self.fs.names(folder):
+                if fnmatchcase(each, name):
+                    yield join(folder, each, FILE)
 
     def _released(self, job: Job, location: str) -> Finding | None:
         """Settle the landing that has a lock, and return what was done; None if it was nothing.

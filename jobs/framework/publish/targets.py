@@ -138,21 +138,28 @@ class TargetLocks:
         # Above the data root, the job may have no right to look.
         start = len(root) if root and is_within(target, root) else path_start(target)
         folder = parent(target)
-        while sum(each.isdigit() for each in folder[start:]) >= _DATE_DIGITS:
+        while has_date(folder[start:]):
             yield target_lock(folder)
             folder = parent(folder)
-        yield from self._inside(target, _LEVELS)
+        yield from locks_inside(self.fs, target)
 
-    def _inside(self, folder: str, levels: int) -> Iterator[str]:
-        names = self.fs.names(folder)
-        if FOLDER in names:
-            locks = join(folder, FOLDER, TARGETS)
-            yield from (join(locks, name, FILE) for name in self.fs.names(locks))
-        # Neither files nor folders of partitions, which this landing's job has written itself.
-        others = [name for name in names if name[:1] != "_" and not set(".=") & set(name)]
-        if levels:
-            for name in others[:_FOLDERS]:
-                yield from self._inside(join(folder, name), levels - 1)
+
+def has_date(path: str) -> bool:
+    """Return whether a path may hold a business date, so that a landing may replace it."""
+    return sum(each.isdigit() for each in path) >= _DATE_DIGITS
+
+
+def locks_inside(fs: FileSystem, folder: str, levels: int = _LEVELS) -> Iterator[str]:
+    """Yield the locks of targets inside a folder, some levels deep."""
+    names = fs.names(folder)
+    if FOLDER in names:
+        locks = join(folder, FOLDER, TARGETS)
+        yield from (join(locks, name, FILE) for name in fs.names(locks))
+    # Neither files nor folders of partitions, which this landing's job has written itself.
+    others = [name for name in names if name[:1] != "_" and not set(".=") & set(name)]
+    if levels:
+        for name in others[:_FOLDERS]:
+            yield from locks_inside(fs, join(folder, name), levels - 1)
 
 
 def target_lock(target: str) -> str:

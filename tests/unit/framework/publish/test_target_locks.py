@@ -372,6 +372,38 @@ def test_a_lock_alone_is_released_and_one_of_a_running_landing_is_not(tmp_path: 
     assert content(folder) == "other"
 
 
+@pytest.mark.parametrize("biz_dt", [None, DATE])
+@pytest.mark.parametrize(
+    ("left", "path"),
+    [
+        (f"out/{DATE}", "out/{biz_dt}/t"),
+        (f"out/{DATE}", "out/{biz_dt}/deep/er/t"),
+        (f"out/{DATE}/t", "out/{biz_dt}"),
+        (f"out/{DATE}/t/deep", "out/{biz_dt}"),
+    ],
+)
+def test_locks_around_and_inside_are_settled_as_a_landing_would(
+    tmp_path: Path, left: str, path: str, biz_dt: str | None
+) -> None:
+    """The landing that left one is of a job that was removed since."""
+    folder = tmp_path / left
+    with pytest.raises(Killed):
+        Job("removed", ELSEWHERE, folder).land(KilledInSwap())
+    held = target_lock(folder.as_posix())
+    recovery = Recovery(FS, tmp_path.as_posix(), A, look, biz_dt, frozenset({"there"}))
+    found = [*recovery.findings(RecoveredJob("one", (FileSink(path, ()),)))]
+    if biz_dt is None and "/t" in left:
+        # Folders inside are looked at for one date, as it takes a listing of each.
+        assert found == []
+        assert Path(held).exists()
+        return
+    assert [each.text for each in found] == [
+        f"removed {DATE}: rolled forward, its new data is in place"
+    ]
+    assert content(folder) == "removed"
+    assert not list(tmp_path.rglob("_landing"))
+
+
 def test_locks_of_other_folders_are_left_to_their_jobs(tmp_path: Path) -> None:
     first = tmp_path / "first"
     left_behind(first, Job("other", ELSEWHERE, first / "out" / "20240515_u"))
