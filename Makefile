@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: install demo test test-services test-endurance test-all test-dagster-range lint coverage check
-.PHONY: record chaos short-runs bench
+.PHONY: record pictures chaos short-runs bench
 
 install: $(VENV)/.installed
 
@@ -58,6 +58,10 @@ check: lint test
 record: install
 	ORCH_REFRESH_GOLDEN=1 $(BIN)/python -m pytest tests/runs/defs/test_recorded_messages.py tests/unit/spark/test_command.py
 	git diff --exit-code tests/recorded tests/golden
+
+# The pictures of the documentation, taken on a walk through Dagit's pages in Chromium.
+pictures: install
+	ORCH_REFRESH_PICTURES=1 $(BIN)/python -m pytest --basetemp=/tmp/orch tests/services/defs/test_dagit_in_browser.py
 
 # 500 runs, whose processes and servers are killed at random; CHAOS_SEED repeats a drawing.
 chaos: export CHAOS_RUNS := $(or $(CHAOS_RUNS),500)

@@ -57,17 +57,28 @@ def check_results(
         yield dg.Output(None, name)
     for biz_dt, results in sorted(reported.items()):
         for result in results:
+            metadata = _metadata(result)
             yield dg.AssetCheckEvaluation(
                 asset_key=asset,
                 check_name=result.name,
                 passed=result.passed,
-                metadata=_metadata(result),
+                description=_description(biz_dt, metadata),
+                metadata=metadata,
                 severity=(
                     dg.AssetCheckSeverity.ERROR if result.blocking else dg.AssetCheckSeverity.WARN
                 ),
                 blocking=result.blocking,
                 partition=biz_dt,
             )
+
+
+def _description(biz_dt: str, metadata: Mapping[str, Any]) -> str:
+    """Return the date, which the history of a check shows nowhere else, and its result."""
+    numbers = [
+        f"{name} {value}" for name, value in metadata.items() if isinstance(value, int | float)
+    ]
+    said = metadata.get("error") or metadata.get("not_computed")
+    return f"{biz_dt}: {said or ', '.join(numbers)}"
 
 
 def _metadata(result: CheckResult) -> dict[str, Any]:

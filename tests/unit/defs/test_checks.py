@@ -43,6 +43,7 @@ def test_what_was_not_computed_gets_no_evaluation() -> None:
     # The numbers first.
     assert list(unique.metadata) == ["duplicate_keys", "key_columns"]
     assert unique.metadata["duplicate_keys"] == dg.IntMetadataValue(2)
+    assert unique.description == "2024-05-15: duplicate_keys 2"
     assert unique.metadata["key_columns"] == dg.TextMetadataValue("a, b")
 
 
@@ -60,6 +61,12 @@ def test_each_date_has_its_own_evaluation_with_its_own_numbers() -> None:
             "2024-05-17": [],
         }
     )
+    assert [each.description for each in found] == [
+        "2024-05-15: duplicate_keys 0",
+        "2024-05-15: no date before",
+        "2024-05-16: duplicate_keys 1",
+        "2024-05-16: inserted 3, updated 0, deleted 1, unchanged 2",
+    ]
     shown = [
         (
             each.partition,
