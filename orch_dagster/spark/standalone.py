@@ -6,6 +6,8 @@ import re
 import time
 from collections.abc import Callable
 
+from orch_dagster.spark.process import StopRequest
+
 _GAVE_UP = "All masters are unresponsive! Giving up."
 _NOT_REACHED = re.compile(r"Failed to connect to master (\S+?)[\s,;]*$", re.MULTILINE)
 _REFUSED = re.compile(
@@ -59,28 +61,48 @@ def last_starved(tail: str) -> str | None:
 
 
 class WorkerWait:
-    """How long no worker has taken a job's tasks, by the lines of its output.
+    """A request to stop a job that no worker takes, besides the run's own.
 
-    Spark says so every 15 seconds; silence of twice that means that a worker has come.
+    Spark says each 15 seconds that no worker has taken the tasks; silence of twice that means that
+    one has.
 
     Args:
-        limit_s: Seconds after which the job has waited too long.
+        stop: The run's request to stop.
+        limit_s: Seconds after which the job has waited too long; None for no limit.
         clock: The time in seconds, which never goes back.
+
+    Attributes:
+        failure: Why the job is to be stopped, in one line; None as long as it need not be.
     """
 
-    def __init__(self, limit_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        stop: StopRequest,
+        limit_s: float | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.failure: str | None = None
+        self._stop = stop
         self._limit_s = limit_s
         self._clock = clock
         self._since_s: float | None = None
         self._last_s = 0.0
 
-    def overdue(self, line: str) -> str | None:
-        """Take a line, and return what Spark says once the job has waited too long, else None."""
+    def hear(self, line: str) -> None:
+        """Take a line of the job's output."""
         said = starved(line)
-        if said is None:
-            return None
+        if said is None or self._limit_s is None or self.failure:
+            return
         now_s = self._clock()
         if self._since_s is None or now_s - self._last_s > _REPEATED_S:
             self._since_s = now_s
         self._last_s = now_s
-        return said if now_s - self._since_s >= self._limit_s else None
+        if now_s - self._since_s >= self._limit_s:
+            self.failure = (
+                f"no worker took its tasks for {self._limit_s / 60:g} minutes ({said}), so it was "
+                "ended; raise queue.minutes of sys_params if it may wait longer"
+            )
+
+    def is_set(self) -> bool:
+        """Return whether the job has to stop."""
+        return self.failure is not None or self._stop.is_set()

@@ -16,6 +16,7 @@ REMEDY = (
 )
 
 _STANDALONE = "spark://"
+_CLUSTERS = ("yarn", "k8s://", "mesos://")
 # 127.0.0.0/8 is this machine, whoever asks.
 _LOOPBACK = re.compile(r"localhost(\.localdomain)?|127(\.\d{1,3}){1,3}|\[?(0*:)*0*1\]?")
 
@@ -53,10 +54,8 @@ def runs_elsewhere(master: str, own_hosts: Collection[str] = ()) -> bool:
         own_hosts: The names and addresses of this machine, in lower case.
     """
     master = master.strip()
-    if not master or master.startswith("local"):
-        return False
     if not master.startswith(_STANDALONE):
-        return True
+        return master.startswith(_CLUSTERS)
     hosts = [each.rpartition(":")[0].lower() for each in standalone_addresses(master)]
     return not all(_LOOPBACK.fullmatch(host) or host in own_hosts for host in hosts)
 

@@ -282,8 +282,9 @@ QUEUE_MINUTES = SystemSetting(
     "queue.minutes",
     minutes,
     "720",
-    "How long a job may wait for YARN to start its application, in minutes; then the application "
-    "is ended. timeout_minutes counts from its start",
+    "How long a job may wait for YARN to start its application, or for a worker of another cluster "
+    "to take its tasks, in minutes; then it is ended. On YARN timeout_minutes counts from its "
+    "start",
     "in the run",
 )
 SPARK_HISTORY_URL = SystemSetting(

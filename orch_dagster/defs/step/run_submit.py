@@ -9,6 +9,7 @@ from orch_dagster.defs.step.submission import Submission
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.process import Limits, ProcessEnd, Surroundings, run_supervised
+from orch_dagster.spark.standalone import WorkerWait
 from orch_dagster.spark.yarn.follow import ApplicationEnd, ApplicationLimits, ApplicationWatch
 from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
@@ -35,14 +36,22 @@ def run_submit(
             command, command.application, submission, replace(limits, timeout_s=None),
             surroundings, stop,
         )  # fmt: skip
+    wait = WorkerWait(stop, submission.queue_s)
+
+    def on_line(line: str) -> None:
+        wait.hear(line)
+        submission.on_line(line)
+
     process = run_supervised(
         command,
-        on_line=submission.on_line,
-        stop=stop,
+        on_line=on_line,
+        stop=wait,
         limits=limits,
         surroundings=surroundings,
         mask=submission.mask.in_bytes,
     )
+    if wait.failure and process.reason == "stopped" and not stop.is_set():
+        return replace(process, reason="timeout"), ApplicationEnd(failure=wait.failure)
     return process, None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from orch_dagster.spark.failure_text import exception_line, job_location, last_f
 from orch_dagster.spark.outcome import JobException, ResultMessages, judge
 from orch_dagster.spark.process import EndReason, ProcessEnd
 from orch_dagster.spark.standalone import WorkerWait
+from orch_dagster.spark.yarn.follow import ApplicationEnd
 
 TAILS = Path(__file__).with_name("tails")
 LANDED = ResultMessages(landed=("2024-05-15",), opened=True, closed=True)
@@ -274,9 +276,27 @@ def test_a_job_that_no_worker_took_says_so_when_it_times_out() -> None:
 
 def test_the_wait_for_a_worker_has_a_limit() -> None:
     # A worker came after the fourth time, and went.
-    times = iter((15.0, 30.0, 45.0, 60.0, 120.0))
-    wait = WorkerWait(40, clock=lambda: next(times))
-    assert wait.overdue("26/11/29 05:00:18 WARN Other: x") is None
-    said = [wait.overdue(STARVED) for _ in range(5)]
-    assert [bool(each) for each in said] == [False, False, False, True, False]
-    assert str(said[3]).startswith("Initial job has not accepted any resources")
+    times = iter((15.0, 30.0, 45.0, 80.0, 95.0, 110.0, 120.0))
+    stop = threading.Event()
+    wait = WorkerWait(stop, 40, clock=lambda: next(times))
+    wait.hear("26/11/29 05:00:18 WARN Other: x")
+    for _ in range(6):
+        wait.hear(STARVED)
+        assert not wait.is_set()
+    wait.hear(STARVED)
+    assert wait.is_set()
+    assert str(wait.failure).startswith(
+        "no worker took its tasks for 0.666667 minutes (Initial job has not accepted any resources"
+    )
+    unlimited = WorkerWait(stop, None)
+    unlimited.hear(STARVED)
+    assert not unlimited.is_set()
+    stop.set()
+    assert unlimited.is_set()
+
+
+def test_a_job_that_no_worker_took_in_time_has_failed_by_that() -> None:
+    ended = end(143, "timeout", tail=STARVED)
+    application = ApplicationEnd(failure="no worker took its tasks for 5 minutes (…)")
+    outcome = judge(ended, LANDED, lands=True, timeout_s=60, application=application)
+    assert (outcome.status, outcome.message) == ("failed", application.failure)
