@@ -18,7 +18,9 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Literal
@@ -36,15 +38,12 @@ from tests.waiting import wait_until
 CACHE = Path.home() / ".cache" / "orch_dagster"
 # Of the version whose client Spark carries.
 VERSION = "3.3.4"
-_ARTIFACTS = (
-    ("org.apache.hadoop", "hadoop-common", VERSION),
-    ("org.apache.hadoop", "hadoop-hdfs", VERSION),
-    ("org.apache.hadoop", "hadoop-hdfs-client", VERSION),
-    ("org.apache.hadoop", "hadoop-yarn-server-resourcemanager", VERSION),
-    ("org.apache.hadoop", "hadoop-yarn-server-nodemanager", VERSION),
-    ("org.apache.hadoop", "hadoop-yarn-server-timelineservice", VERSION),
-    ("javax.activation", "activation", "1.1.1"),
-)
+# All that the servers need, as Maven resolves it, but for native code.
+_LIST = Path(__file__).with_name("hadoop_servers.txt")
+# Without their descriptors, which would take minutes.
+_CENTRAL = """<ivysettings><settings defaultResolver="central"/><resolvers>
+<ibiblio name="central" m2compatible="true" usepoms="false"/></resolvers></ivysettings>"""
+_FETCHES = 6
 Server = Literal["namenode", "datanode", "resourcemanager", "nodemanager"]
 _MAINS: Mapping[Server, str] = {
     "namenode": "org.apache.hadoop.hdfs.server.namenode.NameNode",
@@ -73,7 +72,10 @@ def hadoop_jars() -> Path:
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             jars = Path(scratch) / "jars"
-            _fetch(Path(scratch) / "ivy.xml", jars)
+            listed = _LIST.read_text(encoding="utf-8").split()
+            parts = [listed[start::_FETCHES] for start in range(_FETCHES)]
+            with ThreadPoolExecutor(_FETCHES) as threads:
+                list(threads.map(partial(_fetch, Path(scratch)), range(_FETCHES), parts))
             try:
                 jars.rename(folder)
             except OSError:
@@ -82,29 +84,26 @@ def hadoop_jars() -> Path:
     return folder
 
 
-def _fetch(module: Path, folder: Path) -> None:
+def _fetch(scratch: Path, number: int, coordinates: Sequence[str]) -> None:
+    """Fetch a part of the list into scratch/jars."""
     dependencies = "".join(
-        f'<dependency org="{group}" name="{name}" rev="{version}" conf="default->default"/>'
-        for group, name, version in _ARTIFACTS
+        f'<dependency org="{group}" name="{name}" rev="{version}" transitive="false"/>'
+        for group, name, version in (each.split(":") for each in coordinates)
     )
+    module, central = scratch / f"ivy-{number}.xml", scratch / f"settings-{number}.xml"
     module.write_text(
-        '<ivy-module version="2.0"><info organisation="tests" module="hadoop"/>'
-        '<configurations><conf name="default"/></configurations>'
+        f'<ivy-module version="2.0"><info organisation="tests" module="hadoop-{number}"/>'
         f"<dependencies>{dependencies}</dependencies></ivy-module>",
         encoding="utf-8",
     )
+    central.write_text(_CENTRAL, encoding="utf-8")
     java, spark = find_java(os.environ), find_spark(os.environ)
     (ivy,) = (spark.home / "jars").glob("ivy-*.jar")
+    settings = read_spark_defaults(spark, os.environ).get("spark.jars.ivySettings") or str(central)
+    pattern = f"{scratch}/jars/[organisation].[artifact]-[revision].[ext]"
     command = [str(java.home / "bin" / "java"), "-jar", str(ivy), "-ivy", str(module)]
-    command += [
-        "-confs",
-        "default",
-        "-retrieve",
-        f"{folder}/[organisation].[artifact]-[revision](-[classifier]).[ext]",
-    ]
-    if settings := read_spark_defaults(spark, os.environ).get("spark.jars.ivySettings"):
-        command += ["-settings", settings]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    command += ["-settings", settings, "-retrieve", pattern]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     if done.returncode != 0:
         raise SparkError(f"Hadoop's servers could not be fetched: {done.stdout[-2000:]}")
 

@@ -86,7 +86,8 @@ def make(yarn: YarnCluster, client: YarnClient, tmp_path: Path) -> Iterator[Make
     made: list[YarnHome] = []
 
     def home(script: str = SLEEPER, system: dict[str, str] | None = None, **spark: str) -> YarnHome:
-        new = YarnHome(home_of_job(tmp_path / "home", JOB, script, CONTEXT), yarn, client)
+        folder = tmp_path / f"home-{len(made)}"
+        new = YarnHome(home_of_job(folder, JOB, script, CONTEXT), yarn, client)
         new.home.environ |= yarn.environ
         new.home.set_params({**yarn.spark_properties("cluster"), **spark}, system or {})
         made.append(new)
@@ -145,3 +146,55 @@ def test_the_exit_code_is_the_drivers(make: Make) -> None:
     assert done.returncode == 1, done.stdout
     application = home.client.report(str(home.row["spark_app_id"]))
     assert home.row["status"] == f"Failed: exit code 3 of the driver of {application.id}"
+
+
+def test_what_a_dead_run_left_is_ended_before_its_date_runs_again(make: Make) -> None:
+    home = make()
+    first = home.start()
+    left = home.application("RUNNING")
+    (supervisor,) = home.supervisors(first)
+    # Nobody is left who could end it.
+    first.kill()
+    supervisor.kill()
+    home.yarn.await_state(left.id, "RUNNING")
+    home.start()
+    wait_until(lambda: home.row.get("spark_app_id") not in (None, left.id), "the next", 120)
+    assert "lands its dates" in home.assert_killed(left).diagnostics
+    lives = home.application("RUNNING")
+    assert lives.id != left.id
+    third = home.home.orch("run", JOB, "--biz-dt", BIZ_DT, check=False)
+    assert third.returncode == 1
+    refused = home.home.log_rows(JOB)[0]["status"]
+    assert refused.startswith(f"Failed: {lives.id} of run ")
+    assert f"is RUNNING and lands {BIZ_DT}: wait for it" in refused
+    assert home.client.report(lives.id).state == "RUNNING"
+
+
+def test_the_sensor_ends_what_a_dead_run_left_before_it_fails_the_run(make: Make) -> None:
+    home = make()
+    run = home.start()
+    left = home.application("RUNNING")
+    (supervisor,) = home.supervisors(run)
+    run.kill()
+    supervisor.kill()
+    run.wait()
+    home.home.tick_sensor()
+    home.assert_killed(left)
+    assert home.row["status"] == "Failed: the orchestrator died"
+
+
+def test_a_job_that_waits_for_too_long_is_ended_and_says_why(make: Make) -> None:
+    full = make(**{"spark.driver.memory": "2200m"})
+    full.start()
+    full.application("RUNNING")
+    home = make(system={"queue.minutes": "0.25"})
+    done = home.home.orch("run", JOB, "--biz-dt", BIZ_DT, check=False)
+    assert done.returncode == 1
+    application = home.client.report(str(home.row["spark_app_id"]))
+    assert application.state == "KILLED"
+    assert application.id not in home.yarn.staging()
+    status = home.row["status"]
+    assert status.startswith(f"Failed: {application.id} waited for YARN for 0.25 minutes (")
+    assert "raise queue.minutes" in status
+    (log,) = (home.home.folder / "logs").glob("*.log")
+    assert f"{JOB}: is waiting for YARN: " in log.read_text()
