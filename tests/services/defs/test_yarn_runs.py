@@ -67,7 +67,9 @@ class YarnHome:
     def supervisors(self, of: subprocess.Popen[str]) -> list[psutil.Process]:
         """The supervisors of a run."""
         below = psutil.Process(of.pid).children(recursive=True)
-        return [each for each in below if any("supervisor.py" in word for word in each.cmdline())]
+        # A zombie has no words.
+        words = [(each, each.as_dict(["cmdline"], ad_value=[])["cmdline"]) for each in below]
+        return [each for each, of_it in words if any("supervisor.py" in word for word in of_it)]
 
     def assert_killed(self, application: Application) -> Application:
         """Nothing of an application goes on, or is left on HDFS."""
