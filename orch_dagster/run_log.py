@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from framework.contract.append import is_full, open_append, write_all
-from framework.contract.log_line import format_line
+from framework.contract.log_line import format_line, log_text
 from framework.contract.params_file import WAREHOUSE_SUFFIX
 from orch_dagster.files import make_private
 
@@ -97,15 +97,28 @@ class RunLog:
 
     def add_output(self, name: str, line: str) -> bool:
         """Add a line of a job's output; return whether the log has room for it."""
-        if is_full(self._file, self._max_bytes):
-            if sentence := self._unkept.count(line):
-                self.write("WARN", "orch", sentence)
+        if not self._has_room(line):
             return False
         now = datetime.now(timezone.utc)
         # A progress bar is one line with a return for each of its states.
         for part in line.splitlines() or [""]:
             self._append(format_line(now, "INFO", name, part))
         return True
+
+    def add_log_line(self, line: str) -> bool:
+        """Add a line of a log that a job wrote elsewhere; return whether there is room for it."""
+        if not self._has_room(line):
+            return False
+        self._append(log_text(line))
+        return True
+
+    def _has_room(self, line: str) -> bool:
+        """Return whether the log takes a line; one that it does not take is counted."""
+        if not is_full(self._file, self._max_bytes):
+            return True
+        if sentence := self._unkept.count(line):
+            self.write("WARN", "orch", sentence)
+        return False
 
     def losses(self) -> list[str]:
         """Return a sentence on what was not kept, and one on what could not be written."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from framework.landing import run_landing
     from framework.logging import get_logger, set_spark_log_level
     from framework.params_loader import load_params
+    from framework.pipes_writer import message_writer
     from framework.readers import read_csv, read_orc, read_source
     from framework.session import get_spark
     from framework.writers import write_dataset, write_orc
@@ -24,6 +25,7 @@ __all__ = [
     "get_logger",
     "get_spark",
     "load_params",
+    "message_writer",
     "read_csv",
     "read_orc",
     "read_source",
@@ -40,6 +42,7 @@ _MODULES = {
     "get_logger": "logging",
     "get_spark": "session",
     "load_params": "params_loader",
+    "message_writer": "pipes_writer",
     "read_csv": "readers",
     "read_orc": "readers",
     "read_source": "readers",

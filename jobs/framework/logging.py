@@ -2,8 +2,9 @@
 
 All lines go to LOG_FILE, or to standard error if it is unset or can't be opened. They go there too
 once the file has reached its largest size, as the orchestrator counts there what the log does not
-keep. A record is one write, so lines of several processes never mix; the further lines of a message
-or a traceback are indented by four spaces and follow the first. Secrets of the job are masked.
+keep. In YARN's cluster mode they travel to the orchestrator too (see driver_elsewhere.py). A record
+is one write, so lines of several processes never mix; the further lines of a message or a traceback
+are indented by four spaces and follow the first. Secrets of the job are masked.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import logging
 import os
 import sys
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from framework.channel import Channel
 from framework.contract import variables
 from framework.contract.append import is_full, open_append, write_all
 from framework.contract.log_line import format_line, log_text
+from framework.driver_elsewhere import channel
 from framework.secrets import mask
 
 if TYPE_CHECKING:
@@ -60,20 +63,26 @@ class LineHandler(logging.Handler):
         self._max_bytes = max_bytes
         self.problem: OSError | None = None
         self._descriptor: int | None = None
+        self._channel: Channel | None = None
         self.setFormatter(LineFormatter())
-        if path is not None:
-            try:
+        try:
+            if path is not None:
                 self._descriptor = open_append(path)
-            except OSError as error:
-                self.problem = error
+            else:
+                self._channel = channel()
+        except OSError as error:
+            self.problem = error
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record; report a failing write as `logging` does."""
         try:
             line = self.format(record) + "\n"
-            if self._descriptor is None or is_full(self._descriptor, self._max_bytes):
-                sys.stderr.write(line)
-                sys.stderr.flush()
+            if self._channel is not None:
+                self._channel.log(line[:-1])
+                # The log of the container; sys.stderr would send the line again.
+                _write_text(sys.__stderr__ or sys.stderr, line)
+            elif self._descriptor is None or is_full(self._descriptor, self._max_bytes):
+                _write_text(sys.stderr, line)
             else:
                 write_all(self._descriptor, line.encode("utf-8", "backslashreplace"))
         except Exception:  # noqa: BLE001 - logging's own contract: a log line never ends the job
@@ -85,6 +94,11 @@ class LineHandler(logging.Handler):
         if descriptor is not None:
             os.close(descriptor)
         super().close()
+
+
+def _write_text(stream: TextIO, text: str) -> None:
+    stream.write(text)
+    stream.flush()
 
 
 _shared: LineHandler | None = None
@@ -106,7 +120,8 @@ def get_logger(name: str) -> logging.Logger:
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.INFO)
     if is_new and handler.problem is not None:
-        logger.warning("LOG_FILE can't be opened, logging to stderr: %s", handler.problem)
+        what = "LOG_FILE can't be opened" if handler.path else "log lines reach no orchestrator"
+        logger.warning("%s, logging to stderr: %s", what, handler.problem)
     return logger
 
 

@@ -53,13 +53,13 @@ __all__ = [
 _writing = threading.Lock()
 
 
-def application(spark_app_id: str, spark_ui: str | None) -> None:
+def application(spark_app_id: str, spark_ui: str | None, driver_log: str | None = None) -> None:
     """Report the Spark application.
 
     Raises:
         ReportError: As `reporting` does.
     """
-    _send(ApplicationReport(spark_app_id, spark_ui))
+    _send(ApplicationReport(spark_app_id, spark_ui, driver_log))
 
 
 def landing(landed: LandingReport) -> None:
@@ -110,6 +110,7 @@ def reporting() -> Generator[None]:
 
     Raises:
         ReportError: If the orchestrator waits for reports and dagster_pipes is not installed here.
+        OSError: If a report can't be written.
     """
     context = _open()
     if context is None:
@@ -137,13 +138,15 @@ def _open() -> PipesContext | None:
         return None
     try:
         from dagster_pipes import PipesContext, open_dagster_pipes
+
+        from framework.pipes_writer import message_writer
     except ImportError as error:
         raise ReportError(
             f"{variables.PIPES_CONTEXT} asks for reports but dagster_pipes is not installed where "
             "the job runs: install it there, or ship its one file by --py-files"
         ) from error
     if not PipesContext.is_initialized():
-        open_dagster_pipes()
+        open_dagster_pipes(message_writer=message_writer())
         # For scripts that only get a session and do not close the channel.
         atexit.register(_close_at_exit)
     return PipesContext.get()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from framework import report
 from framework.contract.paths import as_location, for_spark
 from framework.contract.variables import WAREHOUSE_DIR
+from framework.driver_elsewhere import driver_log
 from framework.logging import get_logger
 from framework.progress import watch_stages
 
@@ -44,7 +45,7 @@ def get_spark(app_name: str | None = None) -> SparkSession:
     get_logger("framework.session").info(
         "application %s on %s, UI %s", context.applicationId, context.master, spark_ui or "off"
     )
-    report.application(context.applicationId, spark_ui)
+    report.application(context.applicationId, spark_ui, driver_log(spark))
     watch_stages(context)
     return spark
 

@@ -35,6 +35,10 @@ class PackageMissingError(SparkError):
     """A Python package that has to travel with the job is not installed here."""
 
 
+class MessagesUnreadError(SparkError):
+    """What a job reported from another machine can't be read, so its end is unknown."""
+
+
 class JarError(SparkError):
     """A required jar is missing and can't be fetched."""
 

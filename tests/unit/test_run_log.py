@@ -142,6 +142,18 @@ def test_what_utf_8_cannot_say_is_no_error(tmp_path: Path) -> None:
     assert lines(log.path) == [("INFO", "spark", r"a\udcffb")]
 
 
+def test_a_line_of_a_log_elsewhere_stays_as_it_is_and_does_not_act(tmp_path: Path) -> None:
+    log = RunLog(tmp_path / "job.log", max_bytes=100)
+    line = "2024-05-15T00:00:00.000Z WARN  [a.job] \x1b[2Jlate"
+    assert log.add_log_line(line)
+    assert log.path.read_text() == line.replace("\x1b", r"\x1b") + "\n"
+    assert log.add_log_line("    " + "x" * 60)
+    assert not log.add_log_line("too much")
+    log.close()
+    assert "too much" not in log.path.read_text()
+    assert log.losses()[0].startswith("1 lines")
+
+
 def test_an_old_file_is_added_to(tmp_path: Path) -> None:
     for text in ("one", "two"):
         log = RunLog(tmp_path / "job.log")

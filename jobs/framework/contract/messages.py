@@ -21,6 +21,7 @@ __all__ = [
     "Drift",
     "FailureReport",
     "LandingReport",
+    "LogReport",
     "Message",
     "MessageError",
     "ProgressReport",
@@ -33,16 +34,24 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ApplicationReport:
-    """The Spark application of the job; `spark_ui` is None if it has no UI."""
+    """The Spark application of the job.
+
+    `spark_ui` is None if it has no UI, `driver_log` the address of the log of a driver in a
+    container of YARN.
+    """
 
     KIND: ClassVar = "application"
 
     spark_app_id: str
     spark_ui: str | None = None
+    driver_log: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the payload."""
-        return {"kind": self.KIND, **asdict(self)}
+        payload = {"kind": self.KIND, **asdict(self)}
+        if self.driver_log is None:
+            del payload["driver_log"]
+        return payload
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> ApplicationReport:
@@ -52,7 +61,34 @@ class ApplicationReport:
             MessageError: If the payload has another form.
         """
         with Fields.of_message(cls.KIND, payload) as fields:
-            return cls(fields.text("spark_app_id"), fields.optional_text("spark_ui"))
+            return cls(
+                fields.text("spark_app_id"),
+                fields.optional_text("spark_ui"),
+                fields.optional_text("driver_log"),
+            )
+
+
+@dataclass(frozen=True)
+class LogReport:
+    """Lines of the job's log, of a driver that can't write to the run's log."""
+
+    KIND: ClassVar = "job_log"
+
+    lines: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the payload."""
+        return {"kind": self.KIND, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, payload: Mapping[str, Any]) -> LogReport:
+        """Read the report from a payload.
+
+        Raises:
+            MessageError: If the payload has another form.
+        """
+        with Fields.of_message(cls.KIND, payload) as fields:
+            return cls(fields.texts("lines"))
 
 
 @dataclass(frozen=True)
@@ -260,12 +296,19 @@ class FailureReport:
 
 
 Message: TypeAlias = (
-    ApplicationReport | ProgressReport | ChecksReport | LandingReport | FailureReport
+    ApplicationReport | LogReport | ProgressReport | ChecksReport | LandingReport | FailureReport
 )
 
 _KINDS: Mapping[str, type[Message]] = {
     kind.KIND: kind
-    for kind in (ApplicationReport, ProgressReport, ChecksReport, LandingReport, FailureReport)
+    for kind in (
+        ApplicationReport,
+        LogReport,
+        ProgressReport,
+        ChecksReport,
+        LandingReport,
+        FailureReport,
+    )
 }
 
 

@@ -13,6 +13,7 @@ from framework.contract.messages import (
     ChecksReport,
     FailureReport,
     LandingReport,
+    LogReport,
     Message,
     MessageError,
     ProgressReport,
@@ -31,10 +32,12 @@ class ChannelMessages:
 
     Attributes:
         progress: Called with the Spark stages that are active.
+        log: Called with each line of the log of a driver that is elsewhere.
         application: The script's report of its Spark application.
     """
 
     progress: Callable[[Sequence[Stage]], None]
+    log: Callable[[str], None] = lambda _: None
     application: ApplicationReport | None = None
     _opened: bool = field(default=False, init=False)
     _closed: bool = field(default=False, init=False)
@@ -73,8 +76,8 @@ class ChannelMessages:
         try:
             message = message_of(payload)
         except MessageError as error:
-            # Broken progress is ignored, as it is only shown.
-            if error.kind != ProgressReport.KIND:
+            # What is only shown may be broken.
+            if error.kind not in (ProgressReport.KIND, LogReport.KIND):
                 self._broken.append(str(error))
             return
         if message is not None:
@@ -86,6 +89,9 @@ class ChannelMessages:
                 self.application = message
             case ProgressReport():
                 self.progress(stages_of(message))
+            case LogReport():
+                for line in message.lines:
+                    self.log(line)
             case _:
                 pass
 

@@ -1,4 +1,7 @@
-"""Read the Pipes message file of a job, its only result channel, while it is written."""
+"""Read the Pipes messages of a job, its only result channel, while it writes them.
+
+They are in a file of this machine, or on Hadoop's file system if the driver is elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,21 @@ import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any, cast
 
 import dagster as dg
 from dagster import PipesFileMessageReader, PipesMessageHandler
 from typing_extensions import override
 
-from framework.contract.messages import ProgressReport, is_message
+from framework.contract import message_folder
+from framework.contract.messages import LogReport, ProgressReport, is_message
 from framework.contract.visible import visible
 from orch_dagster.defs.dagster_internals.tail_file import tail_file
 from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS
+from orch_dagster.spark.yarn.messages import FolderReader, MessageFolder
 from orch_dagster.text import Masker, inert_markdown, is_link
+from orch_dagster.toolchain.errors import MessagesUnreadError
 
 # The values of these keys are fixed words, which a secret may happen to equal.
 _WORDS = frozenset(
@@ -43,14 +49,27 @@ class MessageFile(PipesFileMessageReader):
         path: The file, created and removed by the session.
         listen: Called in the reader's thread with each message, secrets masked.
         mask: Masks secrets.
+        folder: The folder of a driver elsewhere, in which there are messages too.
+        warn: Called with a sentence that the run should have in its log.
+
+    Attributes:
+        unread: Why messages of the folder could not be read, once the session has ended.
     """
 
     def __init__(
-        self, path: Path, listen: Callable[[dict[str, Any]], None], mask: Masker | None = None
+        self,
+        path: Path,
+        listen: Callable[[dict[str, Any]], None],
+        mask: Masker | None = None,
+        folder: MessageFolder | None = None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         super().__init__(str(path))
         self._listen = listen
         self._mask = mask or Masker()
+        self._folder = folder
+        self._warn = warn
+        self.unread: str | None = None
 
     @property
     def expected_writer_count(self) -> int:
@@ -80,7 +99,38 @@ class MessageFile(PipesFileMessageReader):
     def read_messages(self, handler: PipesMessageHandler) -> Generator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         listening = cast(PipesMessageHandler, _ListeningHandler(handler, self._listen, self._mask))
         with super().read_messages(listening) as params:
-            yield params
+            if self._folder is None:
+                yield params
+                return
+            with self._read_folder(listening, self._folder):
+                # The file too: a script that opens Dagster Pipes itself writes there.
+                yield {**params, message_folder.PARAM: self._folder.path}
+
+    @contextmanager
+    def _read_folder(self, handler: PipesMessageHandler, folder: MessageFolder) -> Generator[None]:
+        is_over = Event()
+        args = (FolderReader(folder, handler.handle_message, self._warn), is_over, handler)
+        thread = Thread(target=self._folder_thread, args=args, name="messages", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+
+    def _folder_thread(
+        self, reader: FolderReader, is_over: Event, handler: PipesMessageHandler
+    ) -> None:
+        try:
+            reader.follow(is_over)
+        except MessagesUnreadError as error:
+            self.unread = str(error)
+        except BaseException as error:
+            self.unread = f"the job's messages can't be read: {error}"
+            handler.report_pipes_framework_exception(
+                f"{type(self).__name__} folder thread", sys.exc_info()
+            )
+            raise
 
 
 class _ListeningHandler:
@@ -96,8 +146,8 @@ class _ListeningHandler:
     def handle_message(self, message: Any) -> None:
         masked = self._mask.all_of(message, _WORDS)
         self._listen(masked)
-        # Dagster would keep progress in memory until the step ends, which may take a day.
-        if _is_progress(masked):
+        # Dagster would keep them in memory until the step ends, which may take a day.
+        if _is_for_listener(masked):
             return
         try:
             self._handler.handle_message(cast(Any, inert(masked)))
@@ -110,9 +160,10 @@ class _ListeningHandler:
         return getattr(self._handler, name)
 
 
-def _is_progress(message: Mapping[str, Any]) -> bool:
+def _is_for_listener(message: Mapping[str, Any]) -> bool:
+    """Return whether nobody else wants a message: progress, and lines of the log."""
     payload = (message.get("params") or {}).get("payload")
-    return is_message(payload, ProgressReport)
+    return is_message(payload, ProgressReport) or is_message(payload, LogReport)
 
 
 def inert(message: dict[str, Any]) -> dict[str, Any]:

@@ -182,6 +182,7 @@ class _Job:
         run = self.context.instance, self.context.run_id, self.context.op.name
         # Once on disk: only a log that Dagit can't show is copied to where it shows the step's.
         with nullcontext() if step.is_log_shown else open_stderr(*run) as stream:
+            self.messages.log = lambda line: _add_log_line(line, step, stream)
             end = self.client.submit(
                 self.context,
                 Submission(
@@ -346,8 +347,18 @@ def _with_reported(outcome: Outcome, session: PipesSession) -> tuple[Outcome, Me
 
 def _add_line(line: str, step: BegunStep, stream: IO[Any] | None) -> None:
     """Add a line of the job's output to the run's log, and to the step's stderr if it is open."""
-    is_kept = step.run_log.add_output(step.output_name, line)
-    if is_kept and stream is not None:
+    if step.run_log.add_output(step.output_name, line):
+        _show(line, stream)
+
+
+def _add_log_line(line: str, step: BegunStep, stream: IO[Any] | None) -> None:
+    """Add a line of the log of a driver that is elsewhere."""
+    if step.run_log.add_log_line(line):
+        _show(line, stream)
+
+
+def _show(line: str, stream: IO[Any] | None) -> None:
+    if stream is not None:
         stream.write(log_text(line) + "\n")
         # Flushed, so that Dagit shows it now and a kill loses nothing.
         stream.flush()

@@ -171,8 +171,8 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             files=tuple(options.files),
             jars=tuple(options.jars),
         )
-        messages = ChannelMessages(StageTeller(context.log.info))
         output = _StepOutput(settings.log_max_bytes)
+        messages = ChannelMessages(StageTeller(context.log.info), output)
         submission = Submission(
             prepare=lambda pipes_env: prepare_script(submit, settings, pipes_env),
             messages=base.with_suffix(MESSAGES_SUFFIX),
@@ -201,7 +201,13 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
         stop = current_stop()
         work_dir = settings.state_dir / "work"
         make_private(work_dir)
-        reader = MessageFile(submission.messages, submission.on_message, submission.mask)
+        reader = MessageFile(
+            submission.messages,
+            submission.on_message,
+            submission.mask,
+            submission.folder,
+            context.log.warning,
+        )
         with ExitStack() as stack:
             session = stack.enter_context(_pipes_session(context, reader, submission.extras))
             # Before it exists, as it may hold secrets.
@@ -228,7 +234,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
                     submission.environ,
                 )
             process, application = run_submit(command, submission, settings, surroundings, stop)
-        end = SubmitEnd(session, process, stop.fault, application)
+        end = SubmitEnd(session, process, stop.fault, application, reader.unread)
         if end.leftover:
             context.log.warning(end.leftover)
         return end

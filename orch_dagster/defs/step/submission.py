@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from orch_dagster.spark.outcome import Outcome, ResultMessages, judge
 from orch_dagster.spark.process import ProcessEnd
 from orch_dagster.spark.yarn.follow import ApplicationEnd, ApplicationListener
 from orch_dagster.spark.yarn.gateway import YarnClient
+from orch_dagster.spark.yarn.messages import MessageFolder
 from orch_dagster.text import Masker
 
 
@@ -34,6 +35,7 @@ class Submission:
         queue_s: Seconds that the job may wait for YARN; None for no limit.
         before_submit: Called with the cluster of a job whose master is YARN; it may refuse.
         on_application: Who hears of the application of such a job.
+        folder: Where a driver elsewhere reports; None for one of this machine.
     """
 
     prepare: Callable[[Mapping[str, str]], SubmitCommand]
@@ -48,6 +50,7 @@ class Submission:
     queue_s: float | None = None
     before_submit: Callable[[YarnClient], object] = lambda _: None
     on_application: ApplicationListener = field(default_factory=ApplicationListener)
+    folder: MessageFolder | None = None
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,14 @@ class SubmitEnd:
         process: The end of the process.
         fault: Why the run stopped it, unless a person asked for it.
         application: The end of its application, if YARN ran it.
+        unread: Why messages of the job could not be read, None if all could.
     """
 
     session: PipesSession
     process: ProcessEnd
     fault: str | None = None
     application: ApplicationEnd | None = None
+    unread: str | None = None
 
     @property
     def leftover(self) -> str | None:
@@ -84,9 +89,11 @@ class SubmitEnd:
             timeout_s: The limit of the job.
             expected_dates: Dates whose landing it had to report; none for a script without sinks.
         """
+        unread = f"unknown whether the job landed: {self.unread}" if self.unread else None
+        broken = "; ".join(filter(None, (messages.broken, unread))) or None
         outcome = judge(
             self.process,
-            messages,
+            replace(messages, broken=broken),
             lands=bool(expected_dates),
             timeout_s=timeout_s,
             expected_dates=expected_dates,

@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from framework.channel import Channel
 from orch_dagster.defs.step.message_file import MessageFile, inert
+from orch_dagster.spark.yarn import messages as folder_messages
+from orch_dagster.spark.yarn.messages import MessageFolder
 from orch_dagster.text import Masker
+from tests.local_files import LocalFiles
 
 
 class Handler:
@@ -44,6 +48,49 @@ def test_a_message_that_comes_in_pieces_is_heard_whole(tmp_path: Path) -> None:
     assert heard == handler.handled == messages
     assert handler.faults == []
     assert not path.exists()
+
+
+def test_a_driver_elsewhere_reports_by_a_folder_or_by_the_file(tmp_path: Path) -> None:
+    """By the file, if its script opens Dagster Pipes itself and its node sees the file."""
+    files, heard, handler = LocalFiles(tmp_path), list[dict[str, Any]](), Handler()
+    path = tmp_path / "messages.jsonl"
+    reader = MessageFile(path, heard.append, Masker(["hunter2"]), MessageFolder(files, "f"))
+    log = {"kind": "job_log", "lines": ["it is hunter2"]}
+    with reader.read_messages(handler) as params:  # type: ignore[arg-type]
+        assert params["hadoop_folder"] == "f"
+        path.write_text('{"method": "of the file"}\n')
+        channel = Channel(files.writer("f"))
+        channel.log("it is hunter2")
+        channel.send({"method": "closed"})
+        channel.close()
+    assert {"method": "of the file"} in heard
+    masked = {**log, "lines": ["it is ******"]}
+    assert [each for each in heard if each != {"method": "of the file"}][-2:] == [
+        {
+            "__dagster_pipes_version": "0.1",
+            "method": "report_custom_message",
+            "params": {"payload": masked},
+        },
+        {"method": "closed"},
+    ]
+    # Dagster would keep the lines in memory.
+    assert {"method": "closed"} in handler.handled
+    assert len(handler.handled) == 2
+    assert reader.unread is None
+    assert files.names("f") is None
+
+
+def test_messages_that_can_not_be_read_are_told_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_messages, "_LAST_READ_S", 0.0)
+    files, handler = LocalFiles(tmp_path), Handler()
+    reader = MessageFile(tmp_path / "m", lambda _: None, folder=MessageFolder(files, "f"))
+    with reader.read_messages(handler):  # type: ignore[arg-type]
+        files.put("f", "00000002.jsonl", b"{}\n")
+    assert reader.unread is not None
+    assert "f has 00000002.jsonl and lacks 00000001.jsonl" in reader.unread
+    assert handler.faults == []
 
 
 def test_secrets_are_in_no_message_that_is_heard_or_handled(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from framework.contract.messages import (
     Drift,
     FailureReport,
     LandingReport,
+    LogReport,
     Message,
     MessageError,
     ProgressReport,
@@ -73,7 +74,13 @@ LANDING = st.builds(
     checks=tuples(CHECK),
 )
 MESSAGES: st.SearchStrategy[Message] = st.one_of(
-    st.builds(ApplicationReport, spark_app_id=TEXT, spark_ui=st.none() | TEXT),
+    st.builds(
+        ApplicationReport,
+        spark_app_id=TEXT,
+        spark_ui=st.none() | TEXT,
+        driver_log=st.none() | TEXT,
+    ),
+    st.builds(LogReport, lines=tuples(TEXT)),
     st.builds(
         ProgressReport,
         stages=tuples(st.builds(StageProgress, stage_id=COUNT, name=TEXT, tasks=COUNT, done=COUNT)),
@@ -153,6 +160,8 @@ def test_the_bytes_on_the_wire_are_these() -> None:
         json.dumps(message.to_json())
         for message in (
             ApplicationReport("app-1", None),
+            ApplicationReport("application_1", None, "http://nm2:8042/node/containerlogs/c/u"),
+            LogReport(("2024-05-15T00:00:00.000Z INFO  [a] b",)),
             ProgressReport((StageProgress(3, "count", 10, 4),)),
             ChecksReport("2024-05-15", (check,)),
             LandingReport(
@@ -163,6 +172,9 @@ def test_the_bytes_on_the_wire_are_these() -> None:
         )
     ] == [
         '{"kind": "application", "spark_app_id": "app-1", "spark_ui": null}',
+        '{"kind": "application", "spark_app_id": "application_1", "spark_ui": null, '
+        '"driver_log": "http://nm2:8042/node/containerlogs/c/u"}',
+        '{"kind": "job_log", "lines": ["2024-05-15T00:00:00.000Z INFO  [a] b"]}',
         '{"kind": "progress", "stages": '
         '[{"stage_id": 3, "name": "count", "tasks": 10, "done": 4}]}',
         '{"kind": "checks", "biz_dt": "2024-05-15", "checks": [' + of_check + "]}",
