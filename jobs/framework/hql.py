@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework import hql_text
 from framework.contract.variables import MORE_SQL_DIRS, SQL_DIR
+from framework.driver_elsewhere import is_elsewhere
 from framework.errors import HqlError
 from framework.hql_parse import ParsedStatement, parse_statement
 from framework.session import session_of_its_own
@@ -85,10 +86,12 @@ def load_script(hql: str) -> Script:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise HqlError(str(file), None, f"can't be read: {error}") from error
+    # The path in a container tells nobody which file it is.
+    name = hql if is_elsewhere() else str(file)
     statements = hql_text.split(text)
     if not statements:
-        raise HqlError(str(file), None, "holds no statement")
-    return Script(str(file), statements)
+        raise HqlError(name, None, "holds no statement")
+    return Script(name, statements)
 
 
 def run_script(spark: SparkSession, script: Script, variables: Mapping[str, str]) -> QueryResult:

@@ -49,7 +49,14 @@ _JAVA_OPTIONS = (_DRIVER_OPTIONS, "spark.executor.extraJavaOptions")
 _DRIVER_PYTHON = "spark.pyspark.driver.python"
 _TAGS = "spark.yarn.tags"
 _TIME_ZONE = "TZ"
-_LISTS = {"spark.submit.pyFiles": "--py-files", "spark.files": "--files", "spark.jars": "--jars"}
+_LISTS = {
+    "spark.submit.pyFiles": "--py-files",
+    "spark.files": "--files",
+    "spark.jars": "--jars",
+    "spark.archives": "--archives",
+}
+# The folder of HQL files in the container of a driver.
+_SQL_FOLDER = "orch_hql"
 _CMD_SPECIAL = re.compile(r'[&|<>^%!"\r\n]')
 
 
@@ -73,6 +80,7 @@ class SubmitRequest:
         module_path: The folders of the modules that the script imports, the framework among them.
         base_dir: The data root, a path or a URL.
         sql_path: The folders of HQL files, in the order in which they are searched.
+        hql_archive: The HQL files of all of them, for a driver on the cluster.
         py_files: Archives that travel with the job; required in cluster mode.
         attempt_tag: The YARN tag that no other application has.
         tags: More YARN tags, after those.
@@ -97,7 +105,7 @@ class SubmitRequest:
     properties_file: str
     arguments: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
-    hql_file: str | None = None
+    hql_archive: str | None = None
     spark_properties: Mapping[str, str] = field(default_factory=dict[str, str])
     secret_properties: frozenset[str] = frozenset()
     secret_variables: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -226,7 +234,9 @@ def _properties(
             parts.insert(2, LOG_OPTION + _file_uri(request.log_config, platform))
         merged[name] = " ".join(part.strip() for part in parts if part.strip())
     shipped = _shipped_files(request, deployment, platform)
-    for name, of_run in zip(_LISTS, (request.py_files, shipped, request.jars), strict=True):
+    archives = _shipped_archives(request, deployment, platform)
+    of_run_lists = (request.py_files, shipped, request.jars, archives)
+    for name, of_run in zip(_LISTS, of_run_lists, strict=True):
         if entries := _list_entries(of_run, _of_job(request, name)):
             merged[name] = entries
     if deployment.is_yarn:
@@ -267,9 +277,11 @@ def _driver_variables(
     of_job = {
         variables.PARAMS_FILE: _base_name(request.params_file or "", platform),
         variables.BASE_DIR: request.base_dir,
-        variables.SQL_DIR: ".",
+        variables.SQL_DIR: _SQL_FOLDER if request.hql_archive else ".",
         **request.pipes_env,
     }
+    if request.log_max_bytes:
+        of_job[variables.LOG_MAX_BYTES] = str(request.log_max_bytes)
     if not request.params_file:
         del of_job[variables.PARAMS_FILE]
     in_container = {AM_ENV + name: value for name, value in of_job.items()}
@@ -344,8 +356,7 @@ def _shipped_files(
 ) -> tuple[str, ...]:
     if not deployment.is_cluster:
         return request.files
-    of_run = [path for path in (request.params_file, request.hql_file) if path is not None]
-    shipped = (*of_run, *request.files)
+    shipped = (*([request.params_file] if request.params_file else ()), *request.files)
     names = [_base_name(path, platform) for path in shipped]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -355,6 +366,15 @@ def _shipped_files(
             properties=("spark.files",),
         )
     return shipped
+
+
+def _shipped_archives(
+    request: SubmitRequest, deployment: Deployment, platform: Platform
+) -> tuple[str, ...]:
+    if not deployment.is_cluster or request.hql_archive is None:
+        return ()
+    # A path with a space and a fragment is nothing that Spark could read.
+    return (f"{_file_uri(request.hql_archive, platform)}#{_SQL_FOLDER}",)
 
 
 def _list_entries(of_run: Iterable[str], of_job: str) -> str:

@@ -1,4 +1,4 @@
-"""Zip the Python packages that travel with a job by --py-files."""
+"""Zip what travels with a job: Python packages and modules, and HQL files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import io
 import os
 import tempfile
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orch_dagster.files import make_private
 from orch_dagster.toolchain.errors import PackageMissingError
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+# Data that somebody keeps beside the scripts does not travel with each submit.
+_LARGEST_BYTES = 1 << 20
 
 
 def framework_archive(framework_dir: Path, cache_dir: Path) -> Path:
@@ -45,28 +48,70 @@ def pipes_archive(cache_dir: Path) -> Path:
     return _package_archive(Path(spec.submodule_search_locations[0]), cache_dir)
 
 
+def modules_archive(jobs_dir: Path, cache_dir: Path) -> Path | None:
+    """Zip the modules beside a project's scripts in the same way, with the small files of packages.
+
+    The framework, which travels anyway, and hidden files are left out.
+
+    Returns:
+        The zip; None if there is nothing to zip.
+
+    Raises:
+        OSError: If a file can't be read, or `cache_dir` can't be written.
+    """
+    sources = _small_files(jobs_dir)
+    of_jobs = {name: data for name, data in sources.items() if not name.startswith("framework/")}
+    return _archive("jobs", _zip_bytes(of_jobs), cache_dir) if of_jobs else None
+
+
+def hql_archive(hql_path: Sequence[Path], cache_dir: Path) -> Path:
+    """Zip the HQL files of all folders in the same way, of two with one path the first.
+
+    Raises:
+        OSError: If a file can't be read, or `cache_dir` can't be written.
+    """
+    files: dict[str, bytes] = {}
+    for folder in reversed(hql_path):
+        files |= _small_files(folder)
+    return _archive("hql", _zip_bytes(files), cache_dir)
+
+
+def _small_files(folder: Path) -> dict[str, bytes]:
+    """Return the content of the files below a folder by their paths, without caches."""
+    files: dict[str, bytes] = {}
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        is_left_out = any(part.startswith((".", "__pycache__")) for part in parts)
+        if not is_left_out and path.is_file() and path.stat().st_size <= _LARGEST_BYTES:
+            files["/".join(parts)] = path.read_bytes()
+    return files
+
+
 def _package_archive(package: Path, cache_dir: Path) -> Path:
     if not package.is_dir() or next(package.rglob("*.py"), None) is None:
         raise PackageMissingError(
             f"{package} is not a Python package: the jobs folder has to hold it"
         )
-    data = _zip_bytes(package)
-    target = cache_dir / f"{package.name}-{hashlib.sha256(data).hexdigest()[:16]}.zip"
-    if not target.is_file():
-        _write_once(target, data)
-    return target
-
-
-def _zip_bytes(package: Path) -> bytes:
     sources = {
         path.relative_to(package.parent).as_posix(): path.read_bytes()
         for path in package.rglob("*.py")
         if path.is_file()
     }
+    return _archive(package.name, _zip_bytes(sources), cache_dir)
+
+
+def _archive(name: str, data: bytes, cache_dir: Path) -> Path:
+    target = cache_dir / f"{name}-{hashlib.sha256(data).hexdigest()[:16]}.zip"
+    if not target.is_file():
+        _write_once(target, data)
+    return target
+
+
+def _zip_bytes(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     # Stored, as the bytes of deflate depend on the machine's zlib.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in sorted(sources.items()):
+        for name, content in sorted(files.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = 3
             entry.external_attr = 0o644 << 16

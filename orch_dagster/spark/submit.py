@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,8 +25,16 @@ from orch_dagster.files import write_atomically
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, build_command
 from orch_dagster.spark.cores import available_cores, local_master
-from orch_dagster.spark.py_files import framework_archive, pipes_archive
+from orch_dagster.spark.deployment import DEFAULT_MASTER, deployment_of
+from orch_dagster.spark.py_files import (
+    framework_archive,
+    hql_archive,
+    modules_archive,
+    pipes_archive,
+)
 from orch_dagster.spark.spark_log import has_log_config, log_config
+from orch_dagster.spark.yarn.gateway import STAGING, YarnClient, shared_gateway
+from orch_dagster.spark.yarn.messages import MessageFolder, folder_path
 from orch_dagster.spark.yarn.tags import attempt_tag, date_tags, job_tag
 from orch_dagster.toolchain.errors import SubmitRefusedError
 from orch_dagster.toolchain.find import SparkHome, find_java, find_spark, read_spark_defaults
@@ -117,6 +126,7 @@ def prepare_job(
             Spark property is reserved, or executors can't see the job's files.
     """
     bundle, secrets = job.bundle, job.secrets
+    _require_hql(bundle, settings)
     common = _common_request(settings, environ)
     properties = _properties(job, settings, common.spark_defaults)
     _refuse_unshared_paths(bundle, settings, properties, common.spark_defaults)
@@ -129,7 +139,6 @@ def prepare_job(
         log_file=str(job.log_file),
         log_max_bytes=settings.log_max_bytes,
         properties_file=str(job.properties_file),
-        hql_file=_hql(bundle, settings),
         spark_properties=properties,
         secret_properties=_secret_properties(properties, secrets, settings),
         secret_variables=secrets.variables,
@@ -141,7 +150,7 @@ def prepare_job(
         attempt_tag=job.attempt_tag,
         tags=(job_tag_of(bundle.spec.job_name, settings), *date_tags(bundle.biz_dts)),
     )
-    return _written(request)
+    return _written(_travelling(request, settings))
 
 
 def prepare_script(
@@ -176,7 +185,7 @@ def prepare_script(
         # The file's name has what is unique within the run.
         attempt_tag=attempt_tag(script.run_id, script.properties_file.stem),
     )
-    return _written(request)
+    return _written(_travelling(request, settings))
 
 
 def job_tag_of(job_name: str, settings: Settings) -> str:
@@ -184,10 +193,46 @@ def job_tag_of(job_name: str, settings: Settings) -> str:
     return job_tag(f"{settings.control_url} {settings.home} {settings.base_dir}", job_name)
 
 
+def job_folder(
+    job: JobSubmit, settings: Settings, environ: Mapping[str, str] = os.environ
+) -> MessageFolder | None:
+    """Return the folder by which a landing job reports, None if it reports by a file.
+
+    Raises:
+        SparkError: If Java or Spark is missing, or the job's master or deploy mode is refused.
+    """
+    defaults = read_spark_defaults(find_spark(environ), environ)
+    properties = {**defaults, **_properties(job, settings, defaults)}
+    return _message_folder(properties, job.bundle.run_id, job.bundle.spec.job_name, environ)
+
+
+def script_folder(
+    script: ScriptSubmit, environ: Mapping[str, str] = os.environ
+) -> MessageFolder | None:
+    """Return the folder by which a script reports, as `job_folder` does.
+
+    Raises:
+        SparkError: As `job_folder` does.
+    """
+    defaults = read_spark_defaults(find_spark(environ), environ)
+    properties = {**defaults, **script.properties, **script.secrets.properties}
+    return _message_folder(properties, script.run_id, script.app_name, environ)
+
+
+def _message_folder(
+    properties: Mapping[str, str], run_id: str, name: str, environ: Mapping[str, str]
+) -> MessageFolder | None:
+    if not deployment_of(properties, {}, DEFAULT_MASTER).is_cluster:
+        return None
+    # Of this attempt alone: an earlier one may have left its own.
+    path = folder_path(properties.get(STAGING, ""), run_id, f"{name}-{uuid.uuid4().hex[:8]}")
+    return MessageFolder(YarnClient.of(shared_gateway(environ), properties), path)
+
+
 def _common_request(settings: Settings, environ: Mapping[str, str]) -> SubmitRequest:
     """Return what every submit of this machine has in common."""
     java, spark = find_java(environ), find_spark(environ)
-    cache = settings.state_dir / "pyfiles"
+    cache = _cache(settings)
     return SubmitRequest(
         spark_home=str(spark.home),
         spark_submit=str(spark.submit),
@@ -214,6 +259,26 @@ def _log_config(settings: Settings, spark: SparkHome, environ: Mapping[str, str]
         return None
     # Absolute: the job has another working folder.
     return str(log_config(settings.state_dir / "work").absolute())
+
+
+def _travelling(request: SubmitRequest, settings: Settings) -> SubmitRequest:
+    """Return the request with what a driver elsewhere reads from folders of this machine."""
+    deployment = deployment_of(
+        request.spark_properties, request.spark_defaults, request.default_master
+    )
+    if not deployment.is_cluster:
+        return request
+    cache = _cache(settings)
+    modules = modules_archive(settings.jobs_dir, cache)
+    return replace(
+        request,
+        py_files=(*request.py_files, *([str(modules)] if modules else ())),
+        hql_archive=str(hql_archive(settings.hql_path, cache)),
+    )
+
+
+def _cache(settings: Settings) -> Path:
+    return settings.state_dir / "pyfiles"
 
 
 def _written(request: SubmitRequest) -> SubmitCommand:
@@ -303,14 +368,10 @@ def _script_path(script: str, settings: Settings, owner: str, remedy: str) -> st
     return str(path)
 
 
-def _hql(bundle: ParamBundle, settings: Settings) -> str | None:
+def _require_hql(bundle: ParamBundle, settings: Settings) -> None:
     name = bundle.spec.context.hql
-    if not name:
-        return None
-    path = settings.hql_file(name)
-    if path is None:
+    if name and settings.hql_file(name) is None:
         raise SubmitRefusedError(
             f"the HQL of {bundle.spec.job_name} is missing: {settings.hql_dir / name}; put it "
             f"there or correct `hql` in context_params of job_master (job_id={bundle.spec.job_id})"
         )
-    return str(path)

@@ -14,6 +14,7 @@ from framework.contract.visible import visible
 from orch_dagster.text import is_link, readable_duration, readable_size
 
 SPARK_UI = "spark_ui"
+DRIVER_LOG = "driver_log"
 
 # In the order in which they are shown.
 _NUMBERS_OF_CHECKS = ("inserted", "updated", "deleted", "unchanged", "duplicate_keys")
@@ -35,6 +36,8 @@ def job_metadata(
         metadata["spark_app_id"] = dg.MetadataValue.text(application.spark_app_id)
     if application and application.spark_ui and is_link(application.spark_ui):
         metadata[SPARK_UI] = dg.MetadataValue.url(application.spark_ui)
+    if application and application.driver_log and is_link(application.driver_log):
+        metadata[DRIVER_LOG] = dg.MetadataValue.url(application.driver_log)
     return metadata
 
 

@@ -33,7 +33,7 @@ from orch_dagster.defs.step.begun import BegunStep
 from orch_dagster.defs.step.hidden_secrets import hide_secrets
 from orch_dagster.defs.step.job_messages import JobMessages
 from orch_dagster.defs.step.live_applications import LiveApplications
-from orch_dagster.defs.step.metadata import SPARK_UI, date_metadata, job_metadata
+from orch_dagster.defs.step.metadata import DRIVER_LOG, SPARK_UI, date_metadata, job_metadata
 from orch_dagster.defs.step.progress import step_progress
 from orch_dagster.defs.step.spark_submit import SparkSubmitClient
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
@@ -43,7 +43,7 @@ from orch_dagster.registry.graph import width
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.outcome import Outcome
-from orch_dagster.spark.submit import JobSubmit, job_tag_of, prepare_job
+from orch_dagster.spark.submit import JobSubmit, job_folder, job_tag_of, prepare_job
 from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.text import clip_utf8, is_link
 
@@ -86,7 +86,7 @@ def run_job(
         writer=step.writer,
         biz_dts=step.params.bundle.biz_dts,
         may_retry=step.attempt.may_retry,
-        on_application=lambda application: _link_spark_ui(context, application),
+        on_application=lambda application: _link_application(context, application),
     )
     job = _Job(context, step, settings, messages, client or SparkSubmitClient())
     end = _run(job)
@@ -194,6 +194,7 @@ class _Job:
                     mask=secrets.mask,
                     timeout_s=timeout_s,
                     environ=job_environment(os.environ, self.settings.job_env, secrets.of_others),
+                    folder=job_folder(self._job_submit(secrets), self.settings),
                     queue_s=self._queue_minutes() * 60,
                     before_submit=self._clear_cluster,
                     on_application=application_listener(self.context, step),
@@ -254,31 +255,36 @@ class _Job:
         return self.step.params.file.with_suffix(PROPERTIES_SUFFIX)
 
     def _prepare(self, secrets: Secrets, pipes_env: Mapping[str, str]) -> SubmitCommand:
-        params, log = self.step.params, self.step.run_log
-        job = JobSubmit(
+        command = prepare_job(self._job_submit(secrets), self.settings, pipes_env)
+        self.step.run_log.write("INFO", "orch", f"running {' '.join(command.argv)}")
+        return command
+
+    def _job_submit(self, secrets: Secrets) -> JobSubmit:
+        params = self.step.params
+        return JobSubmit(
             params.bundle,
             secrets,
             params.file,
             self._properties_file,
-            log.path,
+            self.step.run_log.path,
             side_by_side=_side_by_side(self.context, self.settings),
             attempt=self.step.attempt.number,
         )
-        command = prepare_job(job, self.settings, pipes_env)
-        log.write("INFO", "orch", f"running {' '.join(command.argv)}")
-        return command
 
 
-def _link_spark_ui(context: dg.OpExecutionContext, application: ApplicationReport) -> None:
-    """Show the link of Spark's UI on the run's page, while the application runs."""
-    if not application.spark_ui or not is_link(application.spark_ui):
-        return
+def _link_application(context: dg.OpExecutionContext, application: ApplicationReport) -> None:
+    """Show the links of Spark's UI, while the application runs, and of a driver's log elsewhere."""
     name = context.op.name
-    link = {SPARK_UI: dg.MetadataValue.url(application.spark_ui)}
-    # The page would lack a link; the step's reports say what is wrong with the storage.
-    with suppress(*STORAGE_ERRORS):
-        message = f"Spark's UI of {name}, while it runs: {application.spark_ui}"
-        write_engine_event(context.instance, context.run, name, message, link)
+    for key, what, url in (
+        (SPARK_UI, f"Spark's UI of {name}, while it runs", application.spark_ui),
+        (DRIVER_LOG, f"The log of {name} in the container of its driver", application.driver_log),
+    ):
+        if not url or not is_link(url):
+            continue
+        link = {key: dg.MetadataValue.url(url)}
+        # The page would lack a link; the step's reports say what is wrong with the storage.
+        with suppress(*STORAGE_ERRORS):
+            write_engine_event(context.instance, context.run, name, f"{what}: {url}", link)
 
 
 def _side_by_side(context: dg.OpExecutionContext, settings: Settings) -> int:

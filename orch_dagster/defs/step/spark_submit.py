@@ -49,7 +49,7 @@ from orch_dagster.spark.command import with_warehouse
 from orch_dagster.spark.outcome import Outcome
 from orch_dagster.spark.process import Surroundings
 from orch_dagster.spark.progress import StageTeller
-from orch_dagster.spark.submit import ScriptSubmit, prepare_script
+from orch_dagster.spark.submit import ScriptSubmit, prepare_script, script_folder
 from orch_dagster.text import Masker
 
 Context: TypeAlias = OpExecutionContext | AssetExecutionContext
@@ -183,6 +183,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             timeout_s=minutes * 60,
             environ=job_environment(os.environ, settings.job_env, secret_variables(of_jobs)),
             extras=extras,
+            folder=script_folder(submit),
         )
         end = self.submit(op_context, submission, settings)
         if unkept := output.unkept():

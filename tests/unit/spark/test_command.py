@@ -56,7 +56,7 @@ def request_for(platform: Platform, **properties: str) -> SubmitRequest:
         base_dir="hdfs://nn/data" if properties.get("spark.master") == "yarn" else home,
         sql_path=(at("hql"),),
         properties_file=at("params", RUN_ID, f"{job}.properties"),
-        hql_file=at("hql", f"{job}.hql"),
+        hql_archive=at("pyfiles", "hql-ef56.zip"),
         spark_properties={
             "spark.driver.memory": "1g",
             "spark.driver.extraJavaOptions": '-Duser.timezone=UTC -Dnote="a & b"',
