@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from orch_dagster.toolchain.errors import SparkError
 
 
 class LocalFiles:
@@ -34,6 +36,11 @@ class LocalFiles:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+    def logs(
+        self, application_id: str, last_bytes: int = 65536, log_types: Sequence[str] = ("stdout",)
+    ) -> str:
+        raise SparkError(f"no logs of {application_id}")
 
     def put(self, folder: str, name: str, data: bytes) -> None:
         """Write a file."""

@@ -142,8 +142,9 @@ def _failure(
     exception = messages.exception
     if exception is not None and not _is_lost_gateway(end, exception):
         return exception.line
-    if of_application:
-        return of_application
+    if application and of_application:
+        printed = last_failure(application.output) if application.output else None
+        return f"{of_application}: {printed}" if printed else of_application
     if end.exit_code == 0:
         return None
     failure = exception.line if exception else last_failure(end.tail)

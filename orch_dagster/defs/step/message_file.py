@@ -54,6 +54,7 @@ class MessageFile(PipesFileMessageReader):
 
     Attributes:
         unread: Why messages of the folder could not be read, once the session has ended.
+        has_exception: Whether the job reported the exception with which it ended.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class MessageFile(PipesFileMessageReader):
         self._folder = folder
         self._warn = warn
         self.unread: str | None = None
+        self.has_exception = False
 
     @property
     def expected_writer_count(self) -> int:
@@ -97,7 +99,7 @@ class MessageFile(PipesFileMessageReader):
     @override
     @contextmanager
     def read_messages(self, handler: PipesMessageHandler) -> Generator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        listening = cast(PipesMessageHandler, _ListeningHandler(handler, self._listen, self._mask))
+        listening = cast(PipesMessageHandler, _ListeningHandler(handler, self._heard, self._mask))
         with super().read_messages(listening) as params:
             if self._folder is None:
                 yield params
@@ -105,6 +107,11 @@ class MessageFile(PipesFileMessageReader):
             with self._read_folder(listening, self._folder):
                 # The file too: a script that opens Dagster Pipes itself writes there.
                 yield {**params, message_folder.PARAM: self._folder.path}
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        if message.get("method") == "closed" and (message.get("params") or {}).get("exception"):
+            self.has_exception = True
+        self._listen(message)
 
     @contextmanager
     def _read_folder(self, handler: PipesMessageHandler, folder: MessageFolder) -> Generator[None]:

@@ -10,6 +10,7 @@ from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.process import Limits, ProcessEnd, Surroundings, run_supervised
 from orch_dagster.spark.standalone import WorkerWait
+from orch_dagster.spark.yarn.container_log import driver_output
 from orch_dagster.spark.yarn.follow import ApplicationEnd, ApplicationLimits, ApplicationWatch
 from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
@@ -84,3 +85,17 @@ def _run_on_yarn(
         )
         end = watch.settle(process, stop.fault)
     return watch.settled(process, end), end
+
+
+def with_driver_output(end: ApplicationEnd, submission: Submission) -> ApplicationEnd:
+    """Return the end of an application whose driver said nothing of its failure, with its output.
+
+    What the driver printed last is added to the output of the submission.
+    """
+    application, folder = end.application, submission.folder
+    if application is None or folder is None or not end.failure:
+        return end
+    lines = [submission.mask(line) for line in driver_output(folder.files, application.id)]
+    for line in lines:
+        submission.on_line(line)
+    return replace(end, output="\n".join(lines))

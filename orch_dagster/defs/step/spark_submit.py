@@ -39,7 +39,7 @@ from orch_dagster.defs.step.executor import current_stop
 from orch_dagster.defs.step.job_messages import ChannelMessages
 from orch_dagster.defs.step.message_file import MessageFile, context_injector
 from orch_dagster.defs.step.metadata import job_metadata
-from orch_dagster.defs.step.run_submit import run_submit
+from orch_dagster.defs.step.run_submit import run_submit, with_driver_output
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import MissingTableError, StoreError
 from orch_dagster.files import make_private
@@ -235,6 +235,8 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
                     submission.environ,
                 )
             process, application = run_submit(command, submission, settings, surroundings, stop)
+        if application and not reader.has_exception:
+            application = with_driver_output(application, submission)
         end = SubmitEnd(session, process, stop.fault, application, reader.unread)
         if end.leftover:
             context.log.warning(end.leftover)

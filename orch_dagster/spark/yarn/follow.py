@@ -60,12 +60,14 @@ class ApplicationEnd:
         failure: Why it failed, in one line: in cluster mode, or when it waited too long.
         unended: What could not be ended, or is unknown; such a job never completed.
         is_transient: Whether another attempt may fare better.
+        output: The end of what a driver on the cluster printed, if that was fetched.
     """
 
     application: Application | None = None
     failure: str | None = None
     unended: str | None = None
     is_transient: bool = False
+    output: str | None = None
 
 
 @dataclass

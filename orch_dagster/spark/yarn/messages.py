@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from framework.contract import message_folder
+from orch_dagster.spark.yarn.container_log import Logs
 from orch_dagster.toolchain.errors import MessagesUnreadError, SparkError
 
 # A poll adapts: often while the job reports, seldom while it only computes.
@@ -19,8 +20,8 @@ _LONGEST_POLL_S = 10.0
 _LAST_READ_S = 60.0
 
 
-class Files(Protocol):
-    """Hadoop's file systems, as the gateway to YARN has them."""
+class Files(Logs, Protocol):
+    """Hadoop's file systems and logs, as the gateway to YARN has them."""
 
     def read_folder(self, folder: str, after: str = "") -> Sequence[tuple[str, bytes]]:
         """Return the name and content of the files that sort after a name, by name.
