@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from framework import report
 from framework.contract.paths import as_location, for_spark
 from framework.contract.variables import WAREHOUSE_DIR
-from framework.driver_elsewhere import driver_log
+from framework.driver_elsewhere import driver_log, is_elsewhere
 from framework.logging import get_logger
 from framework.progress import watch_stages
 
@@ -38,6 +39,9 @@ def get_spark(app_name: str | None = None) -> SparkSession:
         builder = builder.appName(app_name)
     if warehouse := _warehouse_of_run():
         builder = builder.config(_WAREHOUSE, warehouse)
+    if is_elsewhere():
+        # PySpark looks for each archive where the orchestrator has it; YARN put them on the path.
+        warnings.filterwarnings("ignore", "Failed to add file", RuntimeWarning)
     spark: SparkSession = builder.getOrCreate()
     context = spark.sparkContext
     # The stubs have str, but without a UI it is None.

@@ -17,6 +17,9 @@ PROPERTIES_SUFFIX = ".properties"
 MESSAGES_SUFFIX = ".messages.jsonl"
 """The end of the name of a job's message file, whose messages are not masked yet."""
 
+FOLDER_SUFFIX = ".messages.folder"
+"""The end of the name of a file that names the folder of messages of a driver elsewhere."""
+
 _SUFFIXES = (PROPERTIES_SUFFIX, MESSAGES_SUFFIX, WAREHOUSE_SUFFIX)
 
 
@@ -40,7 +43,17 @@ def unread_text(error: OSError) -> str:
 
 def has_leftovers(folder: Path) -> bool:
     """Return whether a folder ``params/<run_id>`` has files that a run removes at its end."""
-    return any(_is_leftover(path) for path in _entries(folder))
+    return any(_is_leftover(path) or path.name.endswith(FOLDER_SUFFIX) for path in _entries(folder))
+
+
+def message_folders(params_dir: Path, run_id: str) -> list[Path]:
+    """Return the files that name the folders of a run's drivers elsewhere.
+
+    Raises:
+        OSError: If the folder of the run can't be read.
+    """
+    entries = _entries(params_dir / run_id)
+    return [path for path in entries if path.name.endswith(FOLDER_SUFFIX)]
 
 
 def old_properties(folders: Iterable[Path], before_s: float) -> Iterator[Path]:

@@ -203,7 +203,9 @@ def job_folder(
     """
     defaults = read_spark_defaults(find_spark(environ), environ)
     properties = {**defaults, **_properties(job, settings, defaults)}
-    return _message_folder(properties, job.bundle.run_id, job.bundle.spec.job_name, environ)
+    bundle = job.bundle
+    proxy_user = _setting(bundle, PROXY_USER)
+    return _message_folder(properties, bundle.run_id, bundle.spec.job_name, environ, proxy_user)
 
 
 def script_folder(
@@ -220,12 +222,18 @@ def script_folder(
 
 
 def _message_folder(
-    properties: Mapping[str, str], run_id: str, name: str, environ: Mapping[str, str]
+    properties: Mapping[str, str],
+    run_id: str,
+    name: str,
+    environ: Mapping[str, str],
+    proxy_user: str = "",
 ) -> MessageFolder | None:
     if not deployment_of(properties, {}, DEFAULT_MASTER).is_cluster:
         return None
     # Of this attempt alone: an earlier one may have left its own.
-    path = folder_path(properties.get(STAGING, ""), run_id, f"{name}-{uuid.uuid4().hex[:8]}")
+    # A path below a home folder would mean the orchestrator's to one side, the user's to the other.
+    staging = properties.get(STAGING) or (f"/user/{proxy_user}" if proxy_user else "")
+    path = folder_path(staging, run_id, f"{name}-{uuid.uuid4().hex[:8]}")
     return MessageFolder(YarnClient.of(shared_gateway(environ), properties), path)
 
 

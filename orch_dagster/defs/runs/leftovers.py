@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -13,6 +14,7 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
 from orch_dagster.bundle.leftovers import (
     has_leftovers,
+    message_folders,
     old_properties,
     remove_all,
     remove_leftovers,
@@ -20,6 +22,8 @@ from orch_dagster.bundle.leftovers import (
 )
 from orch_dagster.defs.runs.liveness import is_process_gone, names_process, read_process
 from orch_dagster.settings import Settings
+from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
+from orch_dagster.toolchain.errors import SparkError
 
 _BEGUN = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 # Spark reads its properties when it starts, so an older file is nobody's.
@@ -38,8 +42,26 @@ def remove_leftovers_of(
         sentence
         for run in runs
         if is_process_gone(run.tags, heartbeat_timeout_s)
-        for sentence in remove_leftovers(params_dir, run.run_id)
+        for sentence in _remove_leftovers(params_dir, run.run_id)
     ]
+
+
+def _remove_leftovers(params_dir: Path, run_id: str) -> list[str]:
+    """Remove the leftovers of a run here, and those of its drivers on Hadoop's file system."""
+    failed: list[str] = []
+    try:
+        named = message_folders(params_dir, run_id)
+    except OSError:
+        # The other removal says it.
+        named = []
+    for file in named:
+        try:
+            files = YarnClient(shared_gateway(os.environ))
+            files.delete(file.read_text(encoding="utf-8"))
+            file.unlink(missing_ok=True)
+        except (SparkError, OSError) as error:
+            failed.append(f"could not remove the messages of a killed run ({file}): {error}")
+    return failed + remove_leftovers(params_dir, run_id)
 
 
 def remove_leftovers_of_unfinished(instance: DagsterInstance, params_dir: Path) -> list[str]:
@@ -75,7 +97,7 @@ def remove_all_leftovers(instance: DagsterInstance, settings: Settings) -> list[
         if tags is None:
             unknown.append(folder)
         elif is_process_gone(tags, settings.heartbeat_timeout_s):
-            failed += remove_leftovers(params_dir, folder.name)
+            failed += _remove_leftovers(params_dir, folder.name)
     of_commands = chain(settings.state_dir.glob("recover-*"), settings.state_dir.glob("check-*"))
     before_s = time.time() - _UNREAD_S
     for folder in chain(unknown, of_commands):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orch_dagster.spark.py_files import framework_archive
+from orch_dagster.spark.py_files import framework_archive, hql_archive, modules_archive
 from orch_dagster.toolchain.errors import PackageMissingError
 
 
@@ -40,3 +40,34 @@ def test_an_archive_that_is_there_is_not_written_again(tmp_path: Path) -> None:
 def test_a_folder_without_the_framework_is_named(tmp_path: Path) -> None:
     with pytest.raises(PackageMissingError, match="framework"):
         framework_archive(tmp_path, tmp_path / "c")
+
+
+def test_the_modules_of_a_project_travel_without_the_framework_and_hidden_files(
+    tmp_path: Path,
+) -> None:
+    jobs = make_framework(tmp_path / "jobs")
+    (jobs / "lib" / ".git").mkdir(parents=True)
+    (jobs / "job.py").write_text("import lib.more")
+    (jobs / "lib" / "more.py").write_text("X = 1")
+    (jobs / "lib" / "codes.json").write_text("{}")
+    (jobs / "lib" / ".git" / "config").write_text("x")
+    with (jobs / "data.csv").open("wb") as file:
+        file.truncate((1 << 20) + 1)
+    made = modules_archive(jobs, tmp_path / "c")
+    assert made is not None
+    assert made.name.startswith("jobs-")
+    assert zipfile.ZipFile(made).namelist() == ["job.py", "lib/codes.json", "lib/more.py"]
+    assert modules_archive(tmp_path / "none", tmp_path / "c") is None
+
+
+def test_of_two_hql_files_of_one_path_the_first_folder_has_the_one_that_travels(
+    tmp_path: Path,
+) -> None:
+    for folder in ("own", "shipped"):
+        (tmp_path / folder / "deep").mkdir(parents=True)
+        (tmp_path / folder / "deep" / "a.hql").write_text(folder)
+    (tmp_path / "shipped" / "b.hql").write_text("SELECT 1")
+    made = hql_archive([tmp_path / "own", tmp_path / "shipped"], tmp_path / "c")
+    with zipfile.ZipFile(made) as archive:
+        assert archive.namelist() == ["b.hql", "deep/a.hql"]
+        assert archive.read("deep/a.hql") == b"own"

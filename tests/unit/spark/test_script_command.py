@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.shipped import SHIPPED
-from orch_dagster.spark.submit import ScriptSubmit, prepare_script
+from orch_dagster.spark.submit import ScriptSubmit, prepare_script, script_folder
 from orch_dagster.text import Masker
 from orch_dagster.toolchain.errors import SubmitRefusedError
 
@@ -62,6 +63,37 @@ def test_its_own_files_travel_after_ours(submit: ScriptSubmit, settings: Setting
     names = [Path(entry).name for entry in option(argv, "--py-files").split(",")]
     assert [name.split("-")[0] for name in names] == ["framework", "dagster_pipes", "lib.zip"]
     assert (option(argv, "--files"), option(argv, "--jars")) == ("/p/a.csv", "/p/b.jar")
+
+
+def test_a_driver_on_the_cluster_gets_what_it_would_read_here(
+    submit: ScriptSubmit, settings: Settings
+) -> None:
+    cluster = {"spark.master": "yarn", "spark.submit.deployMode": "cluster"}
+    argv, _ = prepared(submit, settings, properties=cluster, py_files=("/p/lib.zip",))
+    names = [Path(entry).name for entry in option(argv, "--py-files").split(",")]
+    kinds = [name.split("-")[0] for name in names]
+    assert kinds == ["framework", "dagster_pipes", "lib.zip", "jobs"]
+    assert re.search(r"/hql-\w+\.zip#orch_hql$", option(argv, "--archives"))
+    assert "spark.yarn.appMasterEnv.JOB_SQL_DIR=orch_hql" in argv
+
+
+@pytest.mark.parametrize("staging", ["", "hdfs://nn/staging"])
+def test_a_driver_on_the_cluster_alone_reports_by_a_folder(
+    submit: ScriptSubmit, staging: str, tmp_path: Path
+) -> None:
+    environ = {**os.environ, "HADOOP_CONF_DIR": str(tmp_path)}
+    cluster = {"spark.master": "yarn", "spark.submit.deployMode": "cluster"}
+    if staging:
+        cluster["spark.yarn.stagingDir"] = staging
+    of_cluster = replace(submit, properties=cluster)
+    folders = [script_folder(of_cluster, environ) for _ in range(2)]
+    paths = {folder.path for folder in folders if folder}
+    # Each attempt has its own.
+    assert len(paths) == 2
+    start = f"{staging}/" if staging else ""
+    assert all(path.startswith(f"{start}.orchMessages-run-1-numbers-") for path in paths)
+    for properties in ({}, {"spark.master": "yarn"}, {"spark.master": "spark://h:7077"}):
+        assert script_folder(replace(submit, properties=properties), environ) is None
 
 
 def test_secrets_are_in_a_file_and_in_variables_alone(

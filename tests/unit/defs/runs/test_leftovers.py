@@ -12,11 +12,14 @@ from dagster import DagsterRun
 
 from orch_dagster.bundle.leftovers import remove_leftovers
 from orch_dagster.control.store import ControlStore
+from orch_dagster.defs.runs import leftovers
 from orch_dagster.defs.runs.leftovers import remove_all_leftovers
 from orch_dagster.defs.runs.liveness import PID_STARTED_TAG, process_tags, write_process
 from orch_dagster.defs.step.executor import LivenessGuard
 from orch_dagster.settings import Settings
+from orch_dagster.toolchain.errors import SparkError
 from tests.code_location import add_jobs, open_date
+from tests.local_files import LocalFiles
 from tests.played_runs import Played
 
 DAY = "2024-05-15"
@@ -167,6 +170,30 @@ def test_a_folder_that_cannot_be_read_is_said_and_spares_the_others(
         True
     ] * 3
     assert [is_clean(folder) for folder in (refused, of_gone)] == [False, True]
+
+
+def test_messages_of_a_driver_elsewhere_are_removed_there(
+    location: Played, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Or stay named, until the file system answers."""
+    files = LocalFiles(tmp_path)
+    monkeypatch.setattr(leftovers, "shared_gateway", lambda _: None)
+    monkeypatch.setattr(leftovers, "YarnClient", lambda _: files)
+    run = started(location, dead())
+    folder = settings.params_dir / run.run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    named = folder / "first.messages.folder"
+    named.write_text("there", encoding="utf-8")
+    files.put("there", "00000001.jsonl", b"{}")
+    files.delete_error = SparkError("the name node is away")
+    (said,) = remove_all_leftovers(location.instance, settings)
+    assert "could not remove the messages of a killed run" in said
+    assert "the name node is away" in said
+    assert named.exists()
+    files.delete_error = None
+    assert remove_all_leftovers(location.instance, settings) == []
+    assert not named.exists()
+    assert files.names("there") is None
 
 
 def test_a_run_without_a_folder(settings: Settings) -> None:
