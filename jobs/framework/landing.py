@@ -26,6 +26,7 @@ from framework.params import (
 )
 from framework.params_loader import load_params
 from framework.plan import Plan, PlannedSink, PlannedSource, plan_landing
+from framework.read.damaged_bytes import search_limits
 from framework.read.scan_metrics import Scans
 from framework.read.seen_files import require_sources_seen
 from framework.read.source_files import require_sources
@@ -146,6 +147,7 @@ def land_date(
         drift=loaded.findings.drift,
         checks=loaded.findings.checks,
         damaged_text=loaded.damaged_text,
+        text_searched=_text_searched(params, plan, looks or {}),
     )
     report.landing(landed)
     log.info(
@@ -156,6 +158,18 @@ def land_date(
         landed.duration_s,
     )
     return landed
+
+
+def _text_searched(params: JobParams, plan: Plan, looks: Mapping[str, SourceLook]) -> str | None:
+    """Return which files were searched for NUL and U+FFFD in part only, None if none were."""
+    if params.text_check != "sources":
+        return None
+    limits = (
+        search_limits(planned, looks[planned.view].files.read)
+        for planned in plan.sources
+        if planned.view in looks
+    )
+    return "; ".join(filter(None, limits)) or None
 
 
 def _require_sources(

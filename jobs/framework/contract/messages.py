@@ -207,7 +207,8 @@ class LandingReport:
     `rows_read` is the number of rows that the sources' scans gave (None: unknown), `rejected_rows`
     that of bad records among them (None: not quarantined), which are in `rejected_path`. `drift`
     is None if there is no landing to compare the columns with. `damaged_text` has by column the
-    number of rows with NUL or U+FFFD in it (None: unknown, or not looked at).
+    number of rows with NUL or U+FFFD in it (None: unknown, or not looked at), `text_searched` says
+    where the sources' files were searched for such characters in part only.
     """
 
     KIND: ClassVar = "landing"
@@ -224,6 +225,7 @@ class LandingReport:
     drift: Drift | None = None
     checks: tuple[CheckResult, ...] = ()
     damaged_text: Mapping[str, int] | None = None
+    text_searched: str | None = None
 
     @property
     def started(self) -> datetime:
@@ -261,6 +263,7 @@ class LandingReport:
                 drift=_drift(drift) if drift else None,
                 checks=_checks(fields.objects("checks", missing_is_empty=True)),
                 damaged_text=_counts(fields.optional_object("damaged_text")),
+                text_searched=fields.optional_text("text_searched"),
             )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
@@ -18,8 +19,8 @@ from framework.logging import get_logger
 from framework.plan import PlannedSource
 from framework.read.encodings import WIDE_MARKS, encoding_of
 from framework.read.file_listing import list_files
-from framework.read.packing import codec_suffix
-from framework.storage.filesystem import FileSystem
+from framework.read.packing import HEAD_BYTES, codec_suffix
+from framework.storage.filesystem import FileEntry, FileSystem
 
 _CHUNK_BYTES = 1 << 20
 _MARK_BYTES = 4
@@ -46,7 +47,7 @@ def damaged_files(fs: FileSystem, sources: Sequence[PlannedSource]) -> Iterator[
         if form.is_table or not form.is_text or not is_local(planned.location):
             continue
         encoding = encoding_of(planned.source.options) or "UTF-8"
-        if not _is_known(encoding):
+        if not is_known(encoding):
             continue
         traces = _TRACES | (_JSON_TRACES if form is JSON else {})
         for file in list_files(fs, planned.location, planned.source.options).read:
@@ -62,8 +63,47 @@ def damaged_files(fs: FileSystem, sources: Sequence[PlannedSource]) -> Iterator[
                 yield f"{planned.view}: {file.location}, {found}"
 
 
+def search_limits(planned: PlannedSource, files: Sequence[FileEntry]) -> str | None:
+    """Return what of a source's files is searched, None if it is all of them or they are no text.
+
+    Args:
+        planned: The source.
+        files: Its files.
+    """
+    form = format_of(planned.source.format)
+    if form.is_table or not form.is_text or not files:
+        return None
+    encoding = encoding_of(planned.source.options) or "UTF-8"
+    if not is_known(encoding):
+        return f"{planned.view}: nothing, as Python does not have {encoding}"
+    if not is_local(planned.location):
+        return (
+            f"{planned.view}: the first {HEAD_BYTES >> 10} KB of each file, as they lie elsewhere"
+        )
+    packed = {codec_suffix(file.location) for file in files} - {*_OPENERS}
+    return f"{planned.view}: files but those in {', '.join(sorted(packed))}" if packed else None
+
+
+def head_damage(text: bytes | None, form: str, encoding: str, *, is_whole: bool) -> str | None:
+    """Return the first damage in the first bytes of a text file, None if there is none.
+
+    Args:
+        text: The bytes, unpacked; None if that needs Spark's codec.
+        form: The source's format.
+        encoding: The source's encoding.
+        is_whole: Whether the file has no more; else its last character may be cut.
+    """
+    if not text or not format_of(form).is_text or not is_known(encoding):
+        return None
+    return first_damage(io.BytesIO(text), encoding, is_whole=is_whole)
+
+
 def first_damage(
-    stream: IO[bytes], encoding: str, traces: Mapping[str, str] = _TRACES
+    stream: IO[bytes],
+    encoding: str,
+    traces: Mapping[str, str] = _TRACES,
+    *,
+    is_whole: bool = True,
 ) -> str | None:
     r"""Return the first of `traces` in a text, with its line; None if there is none.
 
@@ -72,7 +112,7 @@ def first_damage(
     'line 2 holds U+FFFD (a character that was lost, or bytes of another encoding)'
     """
     try:
-        place = _first(_texts(stream, encoding), traces)
+        place = _first(_texts(stream, encoding, is_whole=is_whole), traces)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         # Spark's codec tells.
         get_logger("framework.sources").debug("%s", error)
@@ -82,7 +122,7 @@ def first_damage(
     at, trace = place
     stream.seek(0)
     lines = 1
-    for text in _texts(stream, encoding):
+    for text in _texts(stream, encoding, is_whole=is_whole):
         lines += text.count("\n", 0, max(at, 0))
         at -= len(text)
         if at <= 0:
@@ -105,7 +145,7 @@ def _first(texts: Iterable[str], traces: Iterable[str]) -> tuple[int, str] | Non
     return None
 
 
-def _texts(stream: IO[bytes], encoding: str) -> Iterator[str]:
+def _texts(stream: IO[bytes], encoding: str, *, is_whole: bool) -> Iterator[str]:
     """Yield a text in chunks, with U+FFFD for what is not of the encoding, as Java reads it."""
     name, mark = codecs.lookup(encoding).name, stream.read(_MARK_BYTES)
     stream.seek(0)
@@ -115,10 +155,10 @@ def _texts(stream: IO[bytes], encoding: str) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(name)("replace")
     while chunk := stream.read(_CHUNK_BYTES):
         yield decoder.decode(chunk)
-    yield decoder.decode(b"", final=True)
+    yield decoder.decode(b"", final=is_whole)
 
 
-def _is_known(encoding: str) -> bool:
+def is_known(encoding: str) -> bool:
     """Return whether Python decodes an encoding; Java knows others."""
     try:
         b"a".decode(encoding, "replace")

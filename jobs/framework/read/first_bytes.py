@@ -90,19 +90,6 @@ def _packed(text: bytes) -> bytes:
     return b"".join(text.removeprefix(UTF8_MARK).split())
 
 
-def damage(head: Head, form: str) -> str | None:
-    """Return what is damaged in the first bytes of a text file that can be read, or None."""
-    text = head.text
-    if not text or not format_of(form).is_text or wide_encoding(text)[0]:
-        return None
-    counts = {
-        "NUL": text.count(0),
-        "U+FFFD (the sign for a character that was lost)": text.count("\ufffd".encode()),
-    }
-    found = [f"{count} times {name}" for name, count in counts.items() if count]
-    return " and ".join(found) or None
-
-
 def content_fault(head: Head, form: str, options: Mapping[str, str]) -> str | None:
     """Return why Spark would not read a file as its source says, with the remedy, or None.
 

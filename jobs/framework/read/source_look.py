@@ -12,13 +12,13 @@ from framework.contract.paths import is_local
 from framework.errors import SourceFilesError
 from framework.logging import get_logger
 from framework.plan import PlannedSource
-from framework.read.encodings import option_of
+from framework.read.damaged_bytes import head_damage
+from framework.read.encodings import encoding_of, option_of
 from framework.read.file_listing import SourceFiles, list_files, shown
 from framework.read.first_bytes import (
     HEAD_BYTES,
     Head,
     content_fault,
-    damage,
     has_header_only,
     has_no_records,
     lands_nulls_only,
@@ -247,7 +247,7 @@ class SourceLook:
             return
         for look in looks:
             if look.damage and not look.fault:
-                yield f"{look.location} holds {look.damage}, which lands as it is"
+                yield f"{look.location}, {look.damage}, which lands as it is"
 
     def _look_at(self, head: Head, changed: int | None) -> FileLook:
         text = head.text
@@ -262,8 +262,12 @@ class SourceLook:
             has_header_only(head, self._form, self._options),
             lands_nulls_only(head, self._form, self._options),
             content_fault(head, self._form, self._options),
-            damage(head, self._form),
+            None if is_local(head.location) else self._damage_of(head),
         )
+
+    def _damage_of(self, head: Head) -> str | None:
+        encoding = encoding_of(self._options) or "UTF-8"
+        return head_damage(head.text, self._form, encoding, is_whole=head.whole_text is not None)
 
 
 _Item = TypeVar("_Item")

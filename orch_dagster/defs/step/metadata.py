@@ -69,6 +69,8 @@ def _landing_metadata(landing: LandingReport | None) -> dict[str, dg.MetadataVal
     }
     if landing.damaged_text:
         metadata["damaged_text"] = dg.MetadataValue.json(dict(landing.damaged_text))
+    if landing.text_searched:
+        metadata["text_searched"] = dg.MetadataValue.text(visible(landing.text_searched))
     size_bytes = sum(sink.size_bytes or 0 for sink in landing.sinks)
     if any(sink.size_bytes is not None for sink in landing.sinks):
         metadata["size"] = dg.MetadataValue.text(readable_size(size_bytes))

@@ -67,7 +67,7 @@ def test_a_landing_is_reported_with_every_fact(tmp_path: Path) -> None:
             "against": "2024-05-14", "added": [{"name": "a", "type": "int"}],
             "missing": [], "changed": [],
         },
-        "checks": [check], "damaged_text": None,
+        "checks": [check], "damaged_text": None, "text_searched": None,
     }  # fmt: skip
     assert sent[4]["params"] == {}
 

@@ -65,6 +65,7 @@ LANDING = st.builds(
     duration_s=st.floats(0, 1e9),
     rows_read=st.none() | COUNT,
     damaged_text=st.none() | st.dictionaries(TEXT, COUNT, max_size=3),
+    text_searched=st.none() | TEXT,
     rejected_rows=st.none() | COUNT,
     rejected_path=st.none() | TEXT,
     drift=st.none()
@@ -185,7 +186,7 @@ def test_the_bytes_on_the_wire_are_these() -> None:
         '"started_at": "2024-05-15T00:00:00.000+00:00", "duration_s": 1.5, "rows_read": 3, '
         '"rejected_rows": 1, "rejected_path": "/r", "drift": {"against": "2024-05-14", '
         '"added": [{"name": "a", "type": "int"}], "missing": [], "changed": []}, '
-        '"checks": [' + of_check + '], "damaged_text": {"a": 1}}',
+        '"checks": [' + of_check + '], "damaged_text": {"a": 1}, "text_searched": null}',
         '{"kind": "failure", "biz_dt": "2024-05-16", "name": "ValueError", "message": "no", '
         '"stack": ["  File"]}',
     ]  # fmt: skip

@@ -11,7 +11,8 @@ import pytest
 from framework.params import Source
 from framework.plan import PlannedSource
 from framework.read import damaged_bytes
-from framework.read.damaged_bytes import damaged_files, first_damage
+from framework.read.damaged_bytes import damaged_files, first_damage, head_damage, search_limits
+from framework.storage.filesystem import FileEntry
 from framework.storage.local import LocalFileSystem
 
 LOST = "holds U+FFFD (a character that was lost, or bytes of another encoding)"
@@ -75,3 +76,41 @@ def test_each_damaged_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (folder / "nul.json").write_bytes(b"\0")
     assert list(damaged_files(fs, [planned(folder, "csv", encoding="x-MacThai")])) == []
     assert list(damaged_files(fs, [planned(folder, "parquet")])) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_whole", "found"),
+    [
+        (b"id\n1,Zo\xeb\n", True, f"line 2 {LOST}"),
+        (b"a\0", False, "line 1 holds NUL"),
+        ("id\n1,ö".encode()[:-1], False, None),
+        ("id\n1,ö".encode()[:-1], True, f"line 2 {LOST}"),
+        (b"", True, None),
+        (None, False, None),
+    ],
+)
+def test_a_head_is_searched_as_a_whole_file_is(
+    text: bytes | None, is_whole: bool, found: str | None
+) -> None:
+    assert head_damage(text, "csv", "UTF-8", is_whole=is_whole) == found
+    assert head_damage(text, "orc", "UTF-8", is_whole=is_whole) is None
+    assert head_damage(text, "csv", "x-MacThai", is_whole=is_whole) is None
+
+
+def test_what_is_searched_in_part_is_told() -> None:
+    files = [FileEntry(f"/in/a.csv{suffix}", 1) for suffix in ("", ".gz")]
+    packed = [*files, FileEntry("/in/b.csv.bz2", 1)]
+
+    def limits(form: str, location: str, files: list[FileEntry], **options: str) -> str | None:
+        return search_limits(PlannedSource(Source(form, "in", options), location, "row1"), files)
+
+    assert limits("csv", "/in", files) is None
+    assert limits("csv", "/in", packed) == "row1: files but those in .bz2"
+    assert limits("csv", "hdfs://nn/in", files) == (
+        "row1: the first 64 KB of each file, as they lie elsewhere"
+    )
+    assert limits("csv", "/in", files, encoding="x-MacThai") == (
+        "row1: nothing, as Python does not have x-MacThai"
+    )
+    assert limits("orc", "hdfs://nn/in", files) is None
+    assert limits("csv", "hdfs://nn/in", []) is None
