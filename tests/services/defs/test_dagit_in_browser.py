@@ -216,7 +216,7 @@ def test_a_run_of_a_command_is_on_the_timeline_while_it_runs(served: Served) -> 
     served.dagit.keep_picture("timeline")
 
 
-def test_a_backfill_over_a_closed_date_completes(served: Served) -> None:
+def test_a_backfill_over_closed_dates_completes(served: Served) -> None:
     page = served.dagit.page
     served.dagit.open_asset(ASSET)
     page.get_by_role("button", name="Materialize…").click()
@@ -228,6 +228,8 @@ def test_a_backfill_over_a_closed_date_completes(served: Served) -> None:
     page.get_by_role("button", name="All", exact=True).click()
     expect(page.get_by_text("3 partitions", exact=True)).to_be_visible()
     served.dagit.keep_picture("backfill")
+    page.get_by_role("button", name="Failed and missing", exact=True).click()
+    expect(page.get_by_text("2 partitions", exact=True)).to_be_visible()
     page.get_by_role("button", name="Launch backfill").click()
     expect(page.get_by_role("button", name="Launch backfill")).to_have_count(0)
     served.dagit.open("/runs?view=backfills")
