@@ -211,7 +211,8 @@ def test_a_run_of_a_command_is_on_the_timeline_while_it_runs(served: Served) -> 
         expect(page.get_by_role("link", name=JOB)).to_be_visible()
         served.dagit.keep_picture("timeline")
         served.dagit.open("/jobs")
-        expect(page.get_by_text(re.compile("seconds? ago|a minute ago"))).to_be_visible()
+        # The newest run of each of the two jobs.
+        expect(page.get_by_text(re.compile(r"\w ago$"))).to_have_count(2)
     finally:
         going.wait(200)
     assert going.returncode == 0
