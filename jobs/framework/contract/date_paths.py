@@ -15,6 +15,8 @@ _BIZ_DT = "biz_dt"
 _ISO = "%Y-%m-%d"
 # Fields of one width on each date, so that the text tells where each begins and what it holds.
 _FIXED_WIDTH = frozenset("YmdjyFGVUWuwHMS%")
+# Fields whose text has no slash, so that the folders of a path are those of its form.
+_IN_ONE_FOLDER = _FIXED_WIDTH | frozenset("aAbBheCpP") | {"-d", "-m", "-j"}
 _DIRECTIVE = re.compile(r"%(-?.)", re.DOTALL)
 # Any one of these sets of fields tells the date.
 _TELLING = ({"F"}, {"Y", "m", "d"}, {"Y", "j"}, {"G", "V", "u"})
@@ -32,11 +34,19 @@ def dates_of_one_folder(path: str) -> tuple[date, date] | None:
     if _has_dots(path):
         return _first_pair(form, is_normalized=True)
     names = set(_DIRECTIVE.findall(form))
-    if names <= _FIXED_WIDTH and any(each <= names for each in _TELLING):
+    if _tells(form):
+        return None
+    if names <= _IN_ONE_FOLDER and any(map(_tells, form.split("/"))):
         return None
     # What comes before the first field and after the last one is the same on each date.
     first, last = form.find("%"), form.rfind("%")
     return _first_pair(form[first : last + 3] if first >= 0 else "", is_normalized=False)
+
+
+def _tells(form: str) -> bool:
+    """Return whether the text of a form tells its date, as is known without a look at all."""
+    names = set(_DIRECTIVE.findall(form))
+    return names <= _FIXED_WIDTH and any(each <= names for each in _TELLING)
 
 
 def _has_dots(path: str) -> bool:

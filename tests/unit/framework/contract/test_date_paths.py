@@ -28,6 +28,7 @@ GOOD = (
     "{start_dt}/{biz_dt}/100%",
     "a/../{biz_dt}",
     "{biz_dt:%Y%W%a}",
+    "{biz_dt:%A%B}/x1{biz_dt}",
 )
 SHARED = {
     "out": ("1900-01-01", "1900-01-02"),
@@ -79,6 +80,17 @@ def test_fields_that_are_taken_without_a_look_tell_the_date() -> None:
     for fields in date_paths._TELLING:
         form = "".join(f"%{field}" for field in sorted(fields))
         assert len({day.strftime(form) for day in DAYS}) == len(DAYS), form
+
+
+def test_a_folder_that_tells_the_date_needs_no_look_at_all_dates() -> None:
+    """Else each of thousands of jobs with a number in such a path costs a tenth of a second."""
+    date_paths._first_pair.cache_clear()
+    for number in range(1_000):
+        path = f"{{biz_dt:%A/%B}}/{number}{{biz_dt}}/{{biz_dt:%-d}}"
+        assert dates_of_one_folder(path) is None
+    assert date_paths._first_pair.cache_info().misses == 0
+    for form in date_paths._IN_ONE_FOLDER:
+        assert not any("/" in day.strftime(f"%{form}") for day in DAYS[::97]), form
 
 
 def test_apply_and_a_run_name_two_dates() -> None:
