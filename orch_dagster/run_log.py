@@ -1,4 +1,4 @@
-"""Write a run's log, follow it while it grows, and remove it when it has expired.
+"""Write a run's log, and remove it when it has expired.
 
 A run's parameters under ``params/`` expire with its log.
 """
@@ -9,8 +9,7 @@ import errno
 import os
 import re
 import shutil
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,9 +19,6 @@ from framework.contract.log_line import format_line, log_text
 from framework.contract.params_file import WAREHOUSE_SUFFIX
 from orch_dagster.files import make_private
 
-# Polled, as every system reports a growing file in another way.
-_LOOK_EVERY_S = 0.5
-_PIECE_BYTES = 1 << 20
 # Only names that run_log_path and write_bundle make: other files belong to somebody else.
 _LOG = re.compile(r"job_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_(?P<start>.{1,8})\.log")
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -158,45 +154,6 @@ def run_log_path(logs_dir: Path, run_id: str, created_at: datetime) -> Path:
     """
     at = created_at.astimezone(timezone.utc)
     return logs_dir / f"job_{at:%Y-%m-%d_%H-%M-%S}_{run_id[:8]}.log"
-
-
-def follow(path: Path, is_over: Callable[[], bool]) -> Iterator[str]:
-    """Yield the text of a growing file from its start, in pieces of whole lines.
-
-    Args:
-        path: The file; it need not exist yet.
-        is_over: Returns whether the writers have ended; the remainder is then read and yielded.
-    """
-    position, partial = 0, b""
-    while True:
-        # Asked before reading, so that nothing written before the end is missed.
-        ended = is_over()
-        for piece in _pieces(path, position):
-            position += len(piece)
-            lines, newline, partial = (partial + piece).rpartition(b"\n")
-            if newline:
-                yield _text(lines + newline)
-        if ended:
-            if partial:
-                yield _text(partial + b"\n")
-            return
-        time.sleep(_LOOK_EVERY_S)
-
-
-def _pieces(path: Path, position: int) -> Iterator[bytes]:
-    # Opened each time, as Windows can't remove a file that is open.
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return
-    with file:
-        file.seek(position)
-        while piece := file.read(_PIECE_BYTES):
-            yield piece
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,10 @@ from orch_dagster.settings import Settings, load_settings
 from orch_dagster.toolchain.find import (
     find_java,
     find_spark,
-    missing_windows_tools,
     read_spark_defaults,
 )
 from orch_dagster.toolchain.folder_check import folder_faults, open_to_others
+from orch_dagster.toolchain.windows_tools import missing_windows_tools
 
 _STYLES = {"ok": "green", "warning": "yellow", "missing": "red"}
 

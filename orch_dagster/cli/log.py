@@ -22,7 +22,8 @@ from orch_dagster.cli.log_rows import LogFilter, find_rows
 from orch_dagster.cli.output import print_json, print_lines, say
 from orch_dagster.control.connect import opened_store
 from orch_dagster.errors import OrchError, UnknownRunError
-from orch_dagster.run_log import follow, run_log_path
+from orch_dagster.growing_file import follow
+from orch_dagster.run_log import run_log_path
 from orch_dagster.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -222,8 +223,9 @@ def _follow(settings: Settings, start: str) -> int:
             path = run_log_path(settings.logs_dir, run_id, record.create_timestamp)
             if not path.exists():
                 _report_missing_log(settings, record.dagster_run, path)
-            for text in follow(path, lambda: end(instance, run_id) is not None):
-                print_lines(text)
+            for lines in follow(path, lambda: end(instance, run_id) is not None):
+                text = lines.decode("utf-8", "replace")
+                print_lines(text if text.endswith("\n") else text + "\n")
             return 0 if end(instance, run_id) is DagsterRunStatus.SUCCESS else 1
     except KeyboardInterrupt:
         return INTERRUPTED

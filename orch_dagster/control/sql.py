@@ -92,7 +92,9 @@ class SqlStore(ControlStore):
 
     @property
     def address(self) -> str:
-        """The URL with its password hidden, and without those of its query."""
+        """The URL with its password hidden, and without those of its query; a file as it is."""
+        if self._folder is not None:
+            return f"sqlite:///{self._url.database}"
         hidden = [key for key in self._url.query if "password" in key or "secret" in key]
         return self._url.difference_update_query(hidden).render_as_string(hide_password=True)
 

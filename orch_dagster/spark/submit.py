@@ -36,11 +36,12 @@ from orch_dagster.spark.spark_log import has_log_config, log_config
 from orch_dagster.spark.yarn.gateway import STAGING, YarnClient, shared_gateway
 from orch_dagster.spark.yarn.messages import MessageFolder, folder_path
 from orch_dagster.spark.yarn.tags import attempt_tag, date_tags, job_tag
-from orch_dagster.toolchain.errors import SubmitRefusedError
+from orch_dagster.toolchain.errors import HadoopHomeError, SubmitRefusedError
 from orch_dagster.toolchain.find import SparkHome, find_java, find_spark, read_spark_defaults
 from orch_dagster.toolchain.jars import kudu_jar
 from orch_dagster.toolchain.properties import format_properties
 from orch_dagster.toolchain.this_host import own_hosts
+from orch_dagster.toolchain.windows_tools import LOCAL_FILES, hadoop_bin, missing_windows_tools
 
 # What jobs/framework takes for the connector's option kudu.master where a table names none.
 KUDU_MASTER = "spark.kudu.master"
@@ -150,7 +151,7 @@ def prepare_job(
         attempt_tag=job.attempt_tag,
         tags=(job_tag_of(bundle.spec.job_name, settings), *date_tags(bundle.biz_dts)),
     )
-    return _written(_travelling(request, settings))
+    return _written(_travelling(request, settings), environ)
 
 
 def prepare_script(
@@ -185,7 +186,7 @@ def prepare_script(
         # The file's name has what is unique within the run.
         attempt_tag=attempt_tag(script.run_id, script.properties_file.stem),
     )
-    return _written(_travelling(request, settings))
+    return _written(_travelling(request, settings), environ)
 
 
 def job_tag_of(job_name: str, settings: Settings) -> str:
@@ -289,11 +290,31 @@ def _cache(settings: Settings) -> Path:
     return settings.state_dir / "pyfiles"
 
 
-def _written(request: SubmitRequest) -> SubmitCommand:
+def _written(request: SubmitRequest, environ: Mapping[str, str]) -> SubmitCommand:
     command = build_command(request, cast(Platform, sys.platform))
+    properties = {**request.spark_defaults, **request.spark_properties}
+    command = with_windows_tools(command, properties, environ, sys.platform)
     if command.properties:
         write_atomically(Path(command.properties_file), format_properties(command.properties))
     return command
+
+
+def with_windows_tools(
+    command: SubmitCommand, properties: Mapping[str, str], environ: Mapping[str, str], platform: str
+) -> SubmitCommand:
+    """Return the command of a job that finds Hadoop's tools on Windows; elsewhere it needs none.
+
+    Raises:
+        HadoopHomeError: If one is missing; it names all, each with its remedy.
+    """
+    has_own_files = bool(properties.get(LOCAL_FILES))
+    missing = missing_windows_tools(environ, platform=platform, needs_library=not has_own_files)
+    if missing:
+        raise HadoopHomeError("; ".join(missing))
+    folder = hadoop_bin(environ, platform=platform)
+    if folder is None:
+        return command
+    return replace(command, env={**command.env, "PATH": f"{folder};{environ.get('PATH', '')}"})
 
 
 def _properties(

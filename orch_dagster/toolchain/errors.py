@@ -31,6 +31,10 @@ class SparkHomeError(SparkError):
         self.version = version
 
 
+class HadoopHomeError(SparkError):
+    """Hadoop's tools, which Spark needs on Windows, are missing or can't be loaded."""
+
+
 class PackageMissingError(SparkError):
     """A Python package that has to travel with the job is not installed here."""
 

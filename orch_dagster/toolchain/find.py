@@ -103,28 +103,6 @@ def read_spark_defaults(spark: SparkHome, environ: Mapping[str, str]) -> dict[st
     return parse_properties(path.read_text(encoding="utf-8"))
 
 
-def missing_windows_tools(environ: Mapping[str, str], *, platform: str) -> tuple[str, ...]:
-    """Return one sentence with the remedy for each Hadoop tool that Windows lacks.
-
-    Hadoop calls winutils.exe for permissions and hadoop.dll for local files, and only on Windows;
-    anywhere else nothing is missing.
-    """
-    if platform != "win32":
-        return ()
-    home = environ.get("HADOOP_HOME", "").strip()
-    if not home:
-        return (
-            "HADOOP_HOME is not set: Spark on Windows needs winutils.exe and hadoop.dll of "
-            "Hadoop 3.3 in %HADOOP_HOME%\\bin",
-        )
-    folder = Path(home) / "bin"
-    return tuple(
-        f"{folder / name} is missing: put the {name} of a Hadoop 3.3 build for Windows there"
-        for name in ("winutils.exe", "hadoop.dll")
-        if not (folder / name).is_file()
-    )
-
-
 def java_major(version: str) -> int | None:
     """Return 17 for '17.0.9', 8 for '1.8.0_402', None for a text that is not a version."""
     match = re.match(r"(?:1\.)?(\d+)", version)

@@ -20,12 +20,13 @@ from typing_extensions import override
 from framework.contract import message_folder
 from framework.contract.messages import LogReport, ProgressReport, is_message
 from framework.contract.visible import visible
-from orch_dagster.defs.dagster_internals.tail_file import tail_file
 from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS
+from orch_dagster.growing_file import follow
 from orch_dagster.spark.yarn.messages import FolderReader, MessageFolder
 from orch_dagster.text import Masker, inert_markdown, is_link
 from orch_dagster.toolchain.errors import MessagesUnreadError
 
+_LOOK_EVERY_S = 0.01
 # The values of these keys are fixed words, which a secret may happen to equal.
 _WORDS = frozenset(
     {
@@ -84,12 +85,12 @@ class MessageFile(PipesFileMessageReader):
         A long message is written in pieces, so the file may end with half a line.
         """
         try:
-            line = ""
-            for piece in tail_file(self._path, is_resource_complete.is_set):
-                line += piece
-                if line.endswith("\n"):
-                    handler.handle_message(json.loads(line))
-                    line = ""
+            path = Path(self._path)
+            for lines in follow(path, is_resource_complete.is_set, _LOOK_EVERY_S):
+                for line in lines.splitlines(keepends=True):
+                    # A writer that was killed leaves half a message.
+                    if line.endswith(b"\n"):
+                        handler.handle_message(json.loads(line))
         except BaseException:
             handler.report_pipes_framework_exception(
                 f"{type(self).__name__} reader thread", sys.exc_info()

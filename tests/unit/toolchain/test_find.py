@@ -10,7 +10,6 @@ from orch_dagster.toolchain.find import (
     find_java,
     find_spark,
     java_major,
-    missing_windows_tools,
     read_spark_defaults,
 )
 from tests.javas import fake_java
@@ -105,15 +104,6 @@ def test_a_wrong_spark_home_is_an_error(tmp_path: Path) -> None:
 def test_no_spark_names_the_remedy() -> None:
     with pytest.raises(SparkHomeError, match=r"pip install pyspark==3\.5\.8"):
         find_spark({})
-
-
-def test_windows_tools(tmp_path: Path) -> None:
-    assert missing_windows_tools({}, platform="linux") == ()
-    assert "HADOOP_HOME is not set" in missing_windows_tools({}, platform="win32")[0]
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "winutils.exe").touch()
-    (missing,) = missing_windows_tools({"HADOOP_HOME": str(tmp_path)}, platform="win32")
-    assert "hadoop.dll" in missing
 
 
 def test_spark_defaults_come_from_its_conf_folder(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 from orch_dagster.settings import REPOSITORY
-from tests.unit.test_followed_log import Followed
+from tests.unit.test_growing_file import Followed
 
 
 def test_a_writer_of_another_process_loses_nothing(tmp_path: Path) -> None:
@@ -27,4 +27,4 @@ def test_a_writer_of_another_process_loses_nothing(tmp_path: Path) -> None:
     followed = Followed(path)
     subprocess.run([sys.executable, "-c", program, str(path)], cwd=REPOSITORY, check=True)
     assert followed.end() == path.read_text(encoding="utf-8")
-    assert all(piece.endswith("\n") for piece in followed.pieces)
+    assert all(piece.endswith(b"\n") for piece in followed.pieces)

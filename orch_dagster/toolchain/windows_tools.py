@@ -1,0 +1,76 @@
+"""Find Hadoop's tools, which Spark needs on Windows alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+# The class of local files; any other than Hadoop's own does without hadoop.dll.
+LOCAL_FILES = "spark.hadoop.fs.file.impl"
+_LIBRARY = "hadoop.dll"
+
+
+def hadoop_bin(environ: Mapping[str, str], *, platform: str) -> Path | None:
+    """Return the folder of Hadoop's tools for Windows; None elsewhere, or if HADOOP_HOME is unset.
+
+    Java finds hadoop.dll by PATH alone, so a run's process has the folder there.
+    """
+    home = environ.get("HADOOP_HOME", "").strip().strip('"')
+    return Path(home) / "bin" if home and platform == "win32" else None
+
+
+def missing_windows_tools(
+    environ: Mapping[str, str], *, platform: str, needs_library: bool = True
+) -> tuple[str, ...]:
+    """Return one sentence with the remedy for each Hadoop tool that Windows lacks.
+
+    Hadoop calls winutils.exe for permissions and hadoop.dll for local files, and only on Windows;
+    anywhere else nothing is missing.
+
+    Args:
+        environ: The environment of the run.
+        platform: As sys.platform has it.
+        needs_library: Whether local files are read by Hadoop's own class, which calls hadoop.dll.
+    """
+    if platform != "win32":
+        return ()
+    folder = hadoop_bin(environ, platform=platform)
+    if folder is None:
+        return (
+            "HADOOP_HOME is not set: Spark on Windows needs winutils.exe and hadoop.dll of Hadoop "
+            "3.3. Put them in a folder such as C:\\hadoop\\bin and set HADOOP_HOME to C:\\hadoop "
+            "(PowerShell: $env:HADOOP_HOME = 'C:\\hadoop'; for good: setx HADOOP_HOME C:\\hadoop)",
+        )
+    if not folder.parent.is_dir():
+        return (
+            f"HADOOP_HOME is {folder.parent}, which is no folder: set it to the one whose bin has "
+            "winutils.exe and hadoop.dll of Hadoop 3.3",
+        )
+    names = ("winutils.exe", _LIBRARY) if needs_library else ("winutils.exe",)
+    missing = [
+        f"{folder / name} is missing: put the {name} of a Hadoop 3.3 build for Windows there"
+        for name in names
+        if not (folder / name).is_file()
+    ]
+    if not missing and needs_library and (fault := _load_fault(folder / _LIBRARY)):
+        missing.append(
+            f"{folder / _LIBRARY} can't be loaded ({fault}): put that of a 64-bit build of "
+            "Hadoop 3.3 there, and install Microsoft's Visual C++ runtime that it needs"
+        )
+    return tuple(missing)
+
+
+def _load_fault(library: Path) -> str | None:
+    """Return why Windows can't load a library; None if it can, or on another system."""
+    if sys.platform != "win32":
+        return None
+    import ctypes
+
+    try:
+        loaded = ctypes.WinDLL(str(library))
+    except OSError as error:
+        return str(error)
+    # Else nobody could replace the file while this process lives.
+    ctypes.windll.kernel32.FreeLibrary(ctypes.c_void_p(loaded._handle))
+    return None

@@ -1,0 +1,35 @@
+"""What Spark needs on Windows, told before it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orch_dagster.toolchain.windows_tools import hadoop_bin, missing_windows_tools
+
+
+def missing(home: Path | str, *, needs_library: bool = True) -> tuple[str, ...]:
+    environ = {"HADOOP_HOME": str(home)}
+    return missing_windows_tools(environ, platform="win32", needs_library=needs_library)
+
+
+def test_nothing_is_missing_elsewhere() -> None:
+    assert missing_windows_tools({}, platform="linux") == ()
+    assert hadoop_bin({"HADOOP_HOME": "/opt/hadoop"}, platform="linux") is None
+
+
+def test_each_lacking_piece_is_named_with_its_place(tmp_path: Path) -> None:
+    for unset in ({}, {"HADOOP_HOME": " "}):
+        (text,) = missing_windows_tools(unset, platform="win32")
+        assert "HADOOP_HOME is not set" in text
+        assert "$env:HADOOP_HOME" in text
+    (text,) = missing(tmp_path / "none")
+    assert text.startswith(f"HADOOP_HOME is {tmp_path / 'none'}, which is no folder")
+    (tmp_path / "bin").mkdir()
+    assert [text.partition(" is missing")[0] for text in missing(tmp_path)] == [
+        str(tmp_path / "bin" / "winutils.exe"),
+        str(tmp_path / "bin" / "hadoop.dll"),
+    ]
+    (tmp_path / "bin" / "winutils.exe").touch()
+    (text,) = missing(f'"{tmp_path}"')
+    assert "hadoop.dll is missing" in text
+    assert missing(tmp_path, needs_library=False) == ()
