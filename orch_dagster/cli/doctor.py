@@ -149,7 +149,7 @@ def _store_text(store: ControlStore) -> str:
     store.ping()
     for table in TABLES:
         store.read(table, {table.keys[0]: ""})
-    return f"{store.address}, all five tables are there"
+    return f"{store.shown}, all five tables are there"
 
 
 def _spark_values(settings: Settings) -> Iterator[Check]:

@@ -47,7 +47,7 @@ def set_up(settings: Settings, *, with_sample: bool) -> None:
     check_folders(settings)
     with opened_store(settings) as store:
         changes = store.ensure_tables()
-        say(f"Control store {store.address}")
+        say(f"Control store {store.shown}")
         for sentence in changes or ["all five tables are there"]:
             say(f"  {sentence}")
         if with_sample:

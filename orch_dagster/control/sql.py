@@ -92,11 +92,15 @@ class SqlStore(ControlStore):
 
     @property
     def address(self) -> str:
-        """The URL with its password hidden, and without those of its query; a file as it is."""
-        if self._folder is not None:
-            return f"sqlite:///{self._url.database}"
+        """The URL with its password hidden, and without those of its query."""
         hidden = [key for key in self._url.query if "password" in key or "secret" in key]
         return self._url.difference_update_query(hidden).render_as_string(hide_password=True)
+
+    @property
+    @override
+    def shown(self) -> str:
+        """The address; that of a file with its path as a person writes it."""
+        return self.address if self._folder is None else f"sqlite:///{self._url.database}"
 
     @override
     def ensure_tables(self) -> list[str]:
@@ -120,7 +124,7 @@ class SqlStore(ControlStore):
             raise PermanentStoreError(
                 f"the table exists without its key column {', '.join(keys)}; "
                 f"rename it and run `orch init` again",
-                store=self.address,
+                store=self.shown,
                 table=table.name,
             )
         for column in missing:
@@ -303,7 +307,7 @@ class SqlStore(ControlStore):
             rows,
             keys,
             replace=replace,
-            store=self.address,
+            store=self.shown,
         )
 
     @override
@@ -355,7 +359,7 @@ class SqlStore(ControlStore):
                 yield connection
         except exc.SQLAlchemyError as error:
             name = table.name if table else None
-            raise explained(error, self.address, name, self._folder) from error
+            raise explained(error, self.shown, name, self._folder) from error
 
 
 def _engine(url: URL) -> Engine:

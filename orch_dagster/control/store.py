@@ -38,6 +38,11 @@ class ControlStore(Protocol):
         """The store's URL, without its password."""
         ...
 
+    @property
+    def shown(self) -> str:
+        """The address as messages show it."""
+        return self.address
+
     def ensure_tables(self) -> list[str]:
         """Create missing tables and add missing columns; drop nothing.
 
