@@ -57,6 +57,8 @@ _LISTS = {
 }
 # The folder of HQL files in the container of a driver.
 _SQL_FOLDER = "orch_hql"
+# Spark on Windows takes C:/x for a URL of the scheme C, and C:\x for a path.
+_DRIVE = re.compile(r"(?:^|(?<=,))[A-Za-z]:/[^,]*")
 _CMD_SPECIAL = re.compile(r'[&|<>^%!"\r\n]')
 
 
@@ -231,14 +233,16 @@ def _properties(
             of_job.get(name, ""),
         ]
         if name == _DRIVER_OPTIONS and request.log_config and not deployment.is_cluster:
-            parts.insert(2, LOG_OPTION + _file_uri(request.log_config, platform))
+            parts.insert(2, LOG_OPTION + _option_path(request.log_config, platform))
         merged[name] = " ".join(part.strip() for part in parts if part.strip())
     shipped = _shipped_files(request, deployment, platform)
     archives = _shipped_archives(request, deployment, platform)
     of_run_lists = (request.py_files, shipped, request.jars, archives)
     for name, of_run in zip(_LISTS, of_run_lists, strict=True):
         if entries := _list_entries(of_run, _of_job(request, name)):
-            merged[name] = entries
+            merged[name] = (
+                _DRIVE.sub(_with_backslashes, entries) if platform == "win32" else entries
+            )
     if deployment.is_yarn:
         tags = filter(None, (request.run_id, request.attempt_tag, *request.tags))
         merged[_TAGS] = _list_entries(tags, _of_job(request, _TAGS))
@@ -389,6 +393,10 @@ def _list_entries(of_run: Iterable[str], of_job: str) -> str:
     return ",".join(dict.fromkeys(entries))
 
 
+def _with_backslashes(path: re.Match[str]) -> str:
+    return path.group().replace("/", "\\")
+
+
 def _separator(platform: Platform) -> str:
     return ";" if platform == "win32" else ":"
 
@@ -398,11 +406,13 @@ def _base_name(path: str, platform: Platform) -> str:
     return re.split(separators, path.partition("#")[2] or path)[-1]
 
 
-def _file_uri(path: str, platform: Platform) -> str:
-    """Return the URI of an absolute path of that system; it has no space."""
-    if platform == "win32":
-        return "file:///" + quote(path.replace("\\", "/"), safe="/:")
-    return "file://" + quote(path)
+def _option_path(path: str, platform: Platform) -> str:
+    """Return an absolute path as Spark's list of Java options can hold it, with its spaces."""
+    if platform != "win32":
+        return "file://" + quote(path)
+    # No URI, as its %20 does not come through Windows' cmd. In quotes a backslash stands for itself
+    # if it is doubled.
+    return '"' + path.replace("\\", "\\\\") + '"'
 
 
 def _refuse_for_cmd(request: SubmitRequest) -> None:

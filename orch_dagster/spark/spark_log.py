@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from orch_dagster.files import write_atomically
@@ -34,6 +35,13 @@ logger.functions.level = error
 logger.parquet.name = org.apache.parquet.CorruptStatistics
 logger.parquet.level = error
 """
+# Windows can't remove a jar that the JVM still has open, of which Spark makes four traces a run.
+_ON_WINDOWS = """\
+logger.shutdown.name = org.apache.spark.util.ShutdownHookManager
+logger.shutdown.level = off
+logger.env.name = org.apache.spark.SparkEnv
+logger.env.level = error
+"""
 
 
 def log_config(folder: Path) -> Path:
@@ -43,8 +51,9 @@ def log_config(folder: Path) -> Path:
         OSError: If it can't be written.
     """
     file = folder / "log4j2.properties"
-    if not file.is_file() or file.read_text(encoding="utf-8") != _CONFIG:
-        write_atomically(file, _CONFIG)
+    config = _CONFIG + (_ON_WINDOWS if sys.platform == "win32" else "")
+    if not file.is_file() or file.read_text(encoding="utf-8") != config:
+        write_atomically(file, config)
     return file
 
 

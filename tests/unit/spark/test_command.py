@@ -121,6 +121,13 @@ def test_windows_arguments_hold_nothing_that_cmd_reads() -> None:
     assert not set("&|<>^%!\"'") & set("".join(command.argv))
 
 
+def test_windows_paths_of_lists_are_paths_however_their_slashes_lean() -> None:
+    listed = r"C:/jars/a.jar,hdfs://nn/b.jar,D:\jars\c.jar"
+    request = replace(request_for("win32"), spark_properties={"spark.jars": listed})
+    command = build_command(request, "win32")
+    assert command.properties["spark.jars"] == r"C:\jars\a.jar,hdfs://nn/b.jar,D:\jars\c.jar"
+
+
 def test_no_file_is_needed_without_secrets() -> None:
     request = replace(request_for("linux"), spark_properties={}, spark_defaults={"spark.a": "1"})
     command = build_command(request, "linux")
