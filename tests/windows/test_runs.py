@@ -1,0 +1,132 @@
+"""Runs on Windows, by its own Python, Java and spark-submit.cmd, under Wine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.waiting import wait_until
+from tests.windows_machine import BARE_FILES, WindowsMachine, windows_machine
+
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(shutil.which("wine") is None, reason="wine is not installed"),
+]
+
+BIZ_DT = "2024-05-15"
+LANDING, ODD = "etl_lnd_gels_fpms_t_contract_master", "etl_lnd_gels_fpms_t_odd"
+HOME = "home one"
+# The signs that cmd reads, and those of Java's and Spark's own quoting.
+VALUE = "a b&c|d<e>f^g%PATH%h!i!j\"k'l(m)n,o;p=q\\\\r~s`t$u*v?w"
+# Says which value arrived, and ends with a code of its own; or waits to be killed.
+SCRIPT = """
+import sys, threading
+from framework import get_spark, load_params
+
+spark = get_spark()
+print("ARRIVED " + spark.conf.get("spark.orch.odd"), flush=True)
+if load_params().biz_dt == "2024-05-16":
+    threading.Event().wait()
+sys.exit(3)
+"""
+
+
+@pytest.fixture(scope="module")
+def windows() -> Iterator[WindowsMachine]:
+    with windows_machine() as machine:
+        machine.path(f"{HOME}/jobs").mkdir(parents=True)
+        code, said = machine.orch("init", "--sample", home=HOME)
+        assert code == 0, said
+        # As a person there would write it.
+        assert f"sqlite:///{machine.folder}\\home one\\.orch\\control.db" in said
+        yield machine
+
+
+def properties(key_name: str, values: dict[str, str]) -> list[dict[str, str]]:
+    keys = {"environment": "DEV", "key_name": key_name, "param_type": "spark"}
+    return [{**keys, "param_key": key, "param_value": value} for key, value in values.items()]
+
+
+@pytest.fixture(scope="module")
+def jobs(windows: WindowsMachine) -> WindowsMachine:
+    """With a second job, and a class that reads local files without hadoop.dll."""
+    odd = {"job_id": "ODD", "job_name": ODD, "context_params": "{}", "script_path": "odd.py"}
+    parameters = [*properties("*", BARE_FILES), *properties(ODD, {"spark.orch.odd": VALUE})]
+    given: dict[str, Any] = {"job_master": [odd], "sys_params": parameters}
+    windows.path(f"{HOME}/jobs/odd.py").write_text(SCRIPT, encoding="utf-8")
+    windows.path(f"{HOME}/rows.json").write_text(json.dumps(given), encoding="utf-8")
+    code, said = windows.orch("apply", f"{windows.folder}\\{HOME}\\rows.json", home=HOME)
+    assert code == 0, said
+    return windows
+
+
+def newest(machine: WindowsMachine) -> tuple[str, int | None, str]:
+    """job_name, row_count and status of the newest row of execution_log."""
+    with closing(sqlite3.connect(machine.path(f"{HOME}/.orch/control.db"))) as store:
+        query = "SELECT job_name, row_count, status FROM execution_log ORDER BY id DESC LIMIT 1"
+        return store.execute(query).fetchone()
+
+
+def log_with(machine: WindowsMachine, text: str) -> str | None:
+    """The log of a run that has a text."""
+    logs = [path.read_text(encoding="utf-8") for path in machine.path(HOME).glob("logs/*")]
+    return next((log for log in logs if text in log), None)
+
+
+def test_what_hadoop_lacks_is_said_before_spark_starts(windows: WindowsMachine) -> None:
+    run = ("run", "JOB_1001", "--biz-dt", BIZ_DT)
+    code, said = windows.orch(*run, home=HOME)
+    assert (code, r"C:\hadoop\bin\hadoop.dll is missing" in said) == (1, True), said
+    code, said = windows.orch(*run, home=HOME, HADOOP_HOME="")
+    assert (code, "HADOOP_HOME is not set" in said) == (1, True), said
+    assert newest(windows)[2].startswith("Failed: HADOOP_HOME is not set")
+
+
+def test_a_landing_is_complete_and_its_log_short(jobs: WindowsMachine) -> None:
+    code, said = jobs.orch("run", "JOB_1001", "--biz-dt", BIZ_DT, home=HOME)
+    assert code == 0, said
+    assert newest(jobs) == (LANDING, 20_000, "Completed")
+    log = log_with(jobs, "landed 20000 rows")
+    assert log is not None
+    # Of Spark its warnings alone, and no trace of jars that can't be removed.
+    assert "StatusLogger" not in log
+    assert "\tat " not in log
+    assert len(log.splitlines()) < 40
+
+
+def test_a_script_gets_each_sign_of_a_property_and_ends_with_its_own_code(
+    jobs: WindowsMachine,
+) -> None:
+    code, said = jobs.orch("run", "ODD", "--biz-dt", BIZ_DT, home=HOME)
+    assert code == 1, said
+    assert newest(jobs) == (ODD, None, f"Failed: exit code 3: ARRIVED {VALUE}")
+
+
+def test_nothing_outlives_an_orchestrator_that_was_killed(jobs: WindowsMachine) -> None:
+    code, said = jobs.orch("open", "gels_fpms", "2024-05-16", home=HOME)
+    assert code == 0, said
+    process = jobs.start("run", "ODD", "--biz-dt", "2024-05-16", home=HOME)
+
+    def waits() -> bool:
+        text = "odd started for 2024-05-16"
+        log = log_with(jobs, text)
+        return log is not None and "ARRIVED" in log
+
+    wait_until(waits, "the job's session", 240)
+    # The one that Wine started for it, whose parent it stays.
+    children = [each for each in jobs.processes() if "orch_dagster.cli" in " ".join(each.cmdline())]
+    for child in {*children, psutil.Process(process.pid)}:
+        child.kill()
+    process.communicate()
+    wait_until(lambda: not jobs.processes(), "no process left", 60)
+    code, said = jobs.orch("log", "rebuild", home=HOME)
+    assert code == 0, said
+    assert newest(jobs) == (ODD, None, "Failed: the orchestrator died")
