@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-services test-endurance test-all test-dagster-range lint coverage check
+.PHONY: install demo test test-services test-windows test-endurance test-all test-dagster-range lint coverage check
 .PHONY: record pictures chaos short-runs bench
 
 install: $(VENV)/.installed
@@ -30,12 +30,16 @@ test: install
 test-services: install
 	$(PYTEST) -n 3 tests/services
 
+# A Windows Python and Java under Wine (Debian: wine, wine64, gcc-mingw-w64-x86-64-win32).
+test-windows: install
+	$(BIN)/python -m pytest tests/windows
+
 # CHAOS_RUNS is how many runs are struck, 40 by default.
 test-endurance: install
 	$(PYTEST) -n 3 -m "not alone" tests/endurance
 	$(BIN)/python -m pytest -m alone tests/endurance
 
-test-all: test test-services test-endurance
+test-all: test test-services test-windows test-endurance
 
 # What is private in Dagster, with the oldest and the newest versions of the declared range.
 test-dagster-range: install

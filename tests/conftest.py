@@ -33,7 +33,7 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSeria
 
 
 # The files of one call go to the workers in this order: what waits longest comes first.
-_TIERS = ("endurance", "services", "runs", "spark", "unit")
+_TIERS = ("endurance", "services", "windows", "runs", "spark", "unit")
 _LONGEST = ("test_short_runs.py", "test_chaos.py", "test_kudu_runs.py", "test_pages.py")
 
 # In CI every other skip fails the build: a service or a tool that should be there is missing.
