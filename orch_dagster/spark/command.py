@@ -406,10 +406,17 @@ def _base_name(path: str, platform: Platform) -> str:
     return re.split(separators, path.partition("#")[2] or path)[-1]
 
 
+def _file_uri(path: str, platform: Platform) -> str:
+    """Return the URI of an absolute path of that system; it has no space."""
+    if platform == "win32":
+        return "file:///" + quote(path.replace("\\", "/"), safe="/:")
+    return "file://" + quote(path)
+
+
 def _option_path(path: str, platform: Platform) -> str:
     """Return an absolute path as Spark's list of Java options can hold it, with its spaces."""
     if platform != "win32":
-        return "file://" + quote(path)
+        return _file_uri(path, platform)
     # No URI, as its %20 does not come through Windows' cmd. In quotes a backslash stands for itself
     # if it is doubled.
     return '"' + path.replace("\\", "\\\\") + '"'
