@@ -1,0 +1,184 @@
+"""Jobs in YARN's cluster mode on a node that sees no folder of the orchestrator, by HDFS alone."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from dagster import DagsterEventType
+
+from framework.contract.message_folder import FOLDER
+from orch_dagster.sample.rows import JOB_NAME
+from orch_dagster.spark.yarn.gateway import YarnClient
+from orch_dagster.toolchain.find import find_java, find_spark
+from tests.homes import BIZ_DT, Home, home_of_job, new_home
+from tests.yarn_cluster import NODE_HOST, YarnCluster
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.yarn, pytest.mark.spark]
+
+TABLE = "out/fdm_landing/gels_fpms_t_contract_master"
+JOB = "etl_lnd_ins_sys_t"
+SECRET = 'hun"ter$2 `x`'
+DATES = (BIZ_DT, "2024-05-16")
+
+
+def put(yarn: YarnCluster, folder: Path, target: str) -> None:
+    """Copy a folder of this machine to HDFS."""
+    java, spark = find_java(os.environ), find_spark(os.environ)
+    path = os.pathsep.join([str(yarn.conf_dir), f"{spark.home}/jars/*"])
+    command = [str(java.home / "bin" / "java"), "-cp", path, "org.apache.hadoop.fs.FsShell"]
+    subprocess.run([*command, "-mkdir", "-p", target], check=True, capture_output=True, timeout=60)
+    done = subprocess.run(
+        [*command, "-put", *map(str, folder.iterdir()), target],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def on_cluster(home: Home, yarn: YarnCluster, root: str, **more: str) -> None:
+    """Have the jobs of a home run on the cluster, with their data below `root` on HDFS."""
+    home.environ |= {**yarn.environ, "ORCH_DATA_ROOT": root}
+    python = {"spark.pyspark.python": sys.executable}
+    home.set_params({**yarn.spark_properties("cluster"), **python, **more}, {})
+
+
+def log_of(home: Home) -> str:
+    (log,) = (home.folder / "logs").glob("job_*.log")
+    return log.read_text(encoding="utf-8")
+
+
+def rows_hash(spark: SparkSession, path: str) -> tuple[int, int]:
+    """The number of the rows of an ORC, and a hash that their order does not change."""
+    from pyspark.sql import functions
+
+    rows = spark.read.orc(path)
+    columns = sorted(rows.columns)
+    hashed = functions.sum(functions.xxhash64(*columns).cast("decimal(38,0)"))
+    count, total = rows.agg(functions.count("*"), hashed).first() or (0, 0)
+    return int(count), int(total)
+
+
+def left_on_hdfs(client: YarnClient) -> list[str]:
+    """What runs have left in the user's home folder."""
+    home = f"/user/{getpass.getuser()}"
+    names = [each.name for each in client.list_files(home) if each.name.startswith(FOLDER)]
+    return names + [each.name for each in client.list_files(f"{home}/.sparkStaging")]
+
+
+def test_the_sample_lands_as_it_does_here(
+    yarn: YarnCluster, client: YarnClient, spark: SparkSession, tmp_path: Path
+) -> None:
+    home = new_home(tmp_path / "home")
+    home.here("init", "--sample")
+    home.set_params({"spark.master": "local[2]", "spark.ui.enabled": "false"}, {})
+    home.orch("run", "JOB_1001", "--biz-dt", BIZ_DT)
+    root = f"{yarn.url}/sample"
+    put(yarn, home.folder / "data", f"{root}/data")
+    on_cluster(home, yarn, root)
+    (home.folder / "out").rename(home.folder / "here")
+    home.orch("run", "JOB_1001", "--biz-dt", BIZ_DT)
+
+    row, of_local = home.log_rows(JOB_NAME)
+    assert (row["status"], row["row_count"]) == ("Completed", of_local["row_count"])
+    application = yarn.application(row["spark_app_id"])
+    assert (application["state"], application["finalStatus"]) == ("FINISHED", "SUCCEEDED")
+    here = str(home.folder / "here" / TABLE.removeprefix("out/"))
+    assert rows_hash(spark, f"{root}/{TABLE}") == rows_hash(spark, here)
+    events = home.events(row["run_id"], DagsterEventType.ASSET_CHECK_EVALUATION)
+    assert {each.asset_check_evaluation_data.check_name for each in events} >= {"key_unique"}
+    (landed,) = home.events(row["run_id"], DagsterEventType.ASSET_MATERIALIZATION)
+    metadata = landed.step_materialization_data.materialization.metadata
+    assert metadata["dagster/partition_row_count"].value == row["row_count"]
+    assert "/containerlogs/" in str(metadata["driver_log"].value)
+    log = max((home.folder / "logs").glob("*.log")).read_text()
+    assert f"[framework.session] application {row['spark_app_id']} on yarn" in log
+    assert f"landed {row['row_count']} rows" in log
+    assert f"{JOB_NAME}: stage" in log
+    assert "Failed to add file" not in log
+    assert left_on_hdfs(client) == []
+    assert not [*(home.folder / "params").rglob("*messages*")]
+
+
+CONTEXT: dict[str, Any] = {
+    "sources": [{"format": "csv", "path": "in/{biz_dt}.csv", "options": {"header": True}}],
+    "hql": "t.hql",
+    "sinks": [{"format": "orc", "path": "out/t", "partition_cols": ["biz_dt"]}],
+}
+SCRIPT = """
+import os, time
+import beside
+from framework import exec_hql, get_logger, get_spark, run_landing
+
+get_logger("of.script").info("up on %s, %s", os.uname().nodename, beside.WORD)
+print("printed", os.environ["DB_PASSWORD"], os.environ["OWN"], time.tzname[0])
+try:
+    exec_hql(get_spark(), "x.hql")
+except Exception as error:
+    print("refused:", error)
+run_landing()
+"""
+HQL = "SELECT id, CAST(assert_true('${hivevar:biz_dt}' <> '2024-05-16') AS STRING) AS ok FROM row1"
+
+
+def test_a_script_of_a_project_has_all_that_it_has_here(
+    yarn: YarnCluster, client: YarnClient, tmp_path: Path
+) -> None:
+    """Its siblings, its HQL, its secrets and variables; of two dates one fails, and is told."""
+    home = home_of_job(
+        tmp_path / "home", JOB, SCRIPT, CONTEXT, {"t.hql": HQL, "x.hql": "SELECT nothing"}
+    )
+    (home.folder / "jobs" / "beside.py").write_text("WORD = 'with its sibling'\n")
+    (home.folder / "in").mkdir()
+    for day in DATES:
+        (home.folder / "in" / f"{day}.csv").write_text("id\n1\n2\n")
+    home.here("open", "INS", "SYS", *DATES[1:])
+    root = f"{yarn.url}/script"
+    put(yarn, home.folder / "in", f"{root}/in")
+    of_container = "spark.yarn.appMasterEnv.OWN"
+    on_cluster(home, yarn, root, **{of_container: "mine"})
+    secret = {"environment": "DEV", "key_name": "*", "param_key": "DB_PASSWORD"}
+    secret |= {"param_value": "env:THE_PASSWORD", "param_type": "secret"}
+    (home.folder / "secret.yaml").write_text(str({"sys_params": [secret]}))
+    home.environ["THE_PASSWORD"] = SECRET
+    home.here("apply", "secret.yaml")
+    days = [word for day in DATES for word in ("--biz-dt", day)]
+    assert home.orch("run", "J", *days, check=False).returncode == 1
+
+    failed, completed = sorted(home.log_rows(JOB), key=lambda row: row["biz_dt"], reverse=True)
+    assert (completed["status"], completed["row_count"]) == ("Completed", 2)
+    assert failed["status"].startswith("Failed: ")
+    assert "assert_true" in failed["status"] or "is not true" in failed["status"]
+    assert failed["spark_app_id"] == completed["spark_app_id"]
+    log = log_of(home)
+    assert f"[of.script] up on {NODE_HOST}, with its sibling" in log
+    assert "[stdout] printed ****** mine UTC" in log
+    assert "[stdout] refused: x.hql" in log
+    assert SECRET not in log
+    assert left_on_hdfs(client) == []
+
+
+@pytest.fixture
+def empty_home(yarn: YarnCluster, tmp_path: Path) -> Home:
+    home = home_of_job(tmp_path / "home", JOB, "", CONTEXT, {"t.hql": HQL})
+    on_cluster(home, yarn, f"{yarn.url}/none")
+    return home
+
+
+def test_what_a_driver_printed_tells_why_it_reported_nothing(
+    empty_home: Home, client: YarnClient
+) -> None:
+    (empty_home.folder / "jobs" / "job.py").write_text("print('begun')\nimport not_there\n")
+    assert empty_home.orch("run", "J", "--biz-dt", BIZ_DT, check=False).returncode == 1
+    (row,) = empty_home.log_rows(JOB)
+    assert "No module named 'not_there'" in row["status"]
+    log = log_of(empty_home)
+    assert "[spark] begun" in log
+    assert left_on_hdfs(client) == []
