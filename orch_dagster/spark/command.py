@@ -6,8 +6,6 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
-from urllib.parse import quote
 
 from framework.contract import variables
 from framework.contract.spark_defaults import (
@@ -36,10 +34,16 @@ from orch_dagster.spark.deployment import (
 )
 from orch_dagster.spark.redaction import REDACTION, covering
 from orch_dagster.spark.spark_log import LOG_OPTION
+from orch_dagster.spark.system_paths import (
+    Platform,
+    base_name,
+    file_uri,
+    java_option_path,
+    listed_paths,
+    separator,
+)
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.toolchain.errors import SubmitRefusedError
-
-Platform = Literal["linux", "darwin", "win32"]
 
 # Spark's off-heap code uses this package, which Java 17 hides.
 ADD_EXPORTS = "--add-exports java.base/sun.nio.ch=ALL-UNNAMED"
@@ -57,8 +61,6 @@ _LISTS = {
 }
 # The folder of HQL files in the container of a driver.
 _SQL_FOLDER = "orch_hql"
-# Spark on Windows takes C:/x for a URL of the scheme C, and C:\x for a path.
-_DRIVE = re.compile(r"(?:^|(?<=,))[A-Za-z]:/[^,]*")
 _CMD_SPECIAL = re.compile(r'[&|<>^%!"\r\n]')
 
 
@@ -233,16 +235,14 @@ def _properties(
             of_job.get(name, ""),
         ]
         if name == _DRIVER_OPTIONS and request.log_config and not deployment.is_cluster:
-            parts.insert(2, LOG_OPTION + _option_path(request.log_config, platform))
+            parts.insert(2, LOG_OPTION + java_option_path(request.log_config, platform))
         merged[name] = " ".join(part.strip() for part in parts if part.strip())
     shipped = _shipped_files(request, deployment, platform)
     archives = _shipped_archives(request, deployment, platform)
     of_run_lists = (request.py_files, shipped, request.jars, archives)
     for name, of_run in zip(_LISTS, of_run_lists, strict=True):
         if entries := _list_entries(of_run, _of_job(request, name)):
-            merged[name] = (
-                _DRIVE.sub(_with_backslashes, entries) if platform == "win32" else entries
-            )
+            merged[name] = listed_paths(entries, platform)
     if deployment.is_yarn:
         tags = filter(None, (request.run_id, request.attempt_tag, *request.tags))
         merged[_TAGS] = _list_entries(tags, _of_job(request, _TAGS))
@@ -263,14 +263,14 @@ def _of_job(request: SubmitRequest, name: str) -> str:
 def _executor_path(request: SubmitRequest, deployment: Deployment, platform: Platform) -> str:
     """Return the executors' module path; in a YARN container it starts at the working folder."""
     if deployment.is_cluster:
-        folders = [_base_name(path, platform) for path in request.py_files] or ["."]
-        separator = ":"
+        folders = [base_name(path, platform) for path in request.py_files] or ["."]
+        between = ":"
     else:
         folders = list(request.module_path)
-        separator = _separator(platform)
+        between = separator(platform)
     if of_job := _of_job(request, _EXECUTOR_PATH):
         folders.append(of_job)
-    return separator.join(folders)
+    return between.join(folders)
 
 
 def _driver_variables(
@@ -279,7 +279,7 @@ def _driver_variables(
     """Return the variables of a driver in a YARN container, with base names and no LOG_FILE."""
     properties = request.spark_properties
     of_job = {
-        variables.PARAMS_FILE: _base_name(request.params_file or "", platform),
+        variables.PARAMS_FILE: base_name(request.params_file or "", platform),
         variables.BASE_DIR: request.base_dir,
         variables.SQL_DIR: _SQL_FOLDER if request.hql_archive else ".",
         **request.pipes_env,
@@ -339,7 +339,7 @@ def _environment(
     env |= {
         _TIME_ZONE: _python_zone(request),
         **request.variables,
-        "PYTHONPATH": _separator(platform).join(request.module_path),
+        "PYTHONPATH": separator(platform).join(request.module_path),
         **({variables.PARAMS_FILE: request.params_file} if request.params_file else {}),
         variables.BASE_DIR: request.base_dir,
         variables.SQL_DIR: request.sql_path[0],
@@ -347,7 +347,7 @@ def _environment(
         **_secret_variables(request),
     }
     if more := request.sql_path[1:]:
-        env[variables.MORE_SQL_DIRS] = _separator(platform).join(more)
+        env[variables.MORE_SQL_DIRS] = separator(platform).join(more)
     if request.log_file is not None:
         env[variables.LOG_FILE] = request.log_file
         if request.log_max_bytes:
@@ -361,7 +361,7 @@ def _shipped_files(
     if not deployment.is_cluster:
         return request.files
     shipped = (*([request.params_file] if request.params_file else ()), *request.files)
-    names = [_base_name(path, platform) for path in shipped]
+    names = [base_name(path, platform) for path in shipped]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SubmitRefusedError(
@@ -378,7 +378,7 @@ def _shipped_archives(
     if not deployment.is_cluster or request.hql_archive is None:
         return ()
     # A path with a space and a fragment is nothing that Spark could read.
-    return (f"{_file_uri(request.hql_archive, platform)}#{_SQL_FOLDER}",)
+    return (f"{file_uri(request.hql_archive, platform)}#{_SQL_FOLDER}",)
 
 
 def _list_entries(of_run: Iterable[str], of_job: str) -> str:
@@ -391,35 +391,6 @@ def _list_entries(of_run: Iterable[str], of_job: str) -> str:
             )
     entries += [entry.strip() for entry in of_job.split(",") if entry.strip()]
     return ",".join(dict.fromkeys(entries))
-
-
-def _with_backslashes(path: re.Match[str]) -> str:
-    return path.group().replace("/", "\\")
-
-
-def _separator(platform: Platform) -> str:
-    return ";" if platform == "win32" else ":"
-
-
-def _base_name(path: str, platform: Platform) -> str:
-    separators = r"[/\\]" if platform == "win32" else "/"
-    return re.split(separators, path.partition("#")[2] or path)[-1]
-
-
-def _file_uri(path: str, platform: Platform) -> str:
-    """Return the URI of an absolute path of that system; it has no space."""
-    if platform == "win32":
-        return "file:///" + quote(path.replace("\\", "/"), safe="/:")
-    return "file://" + quote(path)
-
-
-def _option_path(path: str, platform: Platform) -> str:
-    """Return an absolute path as Spark's list of Java options can hold it, with its spaces."""
-    if platform != "win32":
-        return _file_uri(path, platform)
-    # No URI, as its %20 does not come through Windows' cmd. In quotes a backslash stands for itself
-    # if it is doubled.
-    return '"' + path.replace("\\", "\\\\") + '"'
 
 
 def _refuse_for_cmd(request: SubmitRequest) -> None:

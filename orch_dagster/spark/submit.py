@@ -23,7 +23,7 @@ from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.control.sys_params import MASTER
 from orch_dagster.files import write_atomically
 from orch_dagster.settings import Settings
-from orch_dagster.spark.command import Platform, SubmitCommand, SubmitRequest, build_command
+from orch_dagster.spark.command import SubmitCommand, SubmitRequest, build_command
 from orch_dagster.spark.cores import available_cores, local_master
 from orch_dagster.spark.deployment import DEFAULT_MASTER, deployment_of
 from orch_dagster.spark.py_files import (
@@ -33,6 +33,7 @@ from orch_dagster.spark.py_files import (
     pipes_archive,
 )
 from orch_dagster.spark.spark_log import has_log_config, log_config
+from orch_dagster.spark.system_paths import Platform
 from orch_dagster.spark.yarn.gateway import STAGING, YarnClient, shared_gateway
 from orch_dagster.spark.yarn.messages import MessageFolder, folder_path
 from orch_dagster.spark.yarn.tags import attempt_tag, date_tags, job_tag

@@ -13,11 +13,11 @@ import pytest
 from orch_dagster.settings import REPOSITORY
 from orch_dagster.spark.command import (
     ADD_EXPORTS,
-    Platform,
     SubmitCommand,
     SubmitRequest,
     build_command,
 )
+from orch_dagster.spark.system_paths import Platform
 from orch_dagster.toolchain.errors import SubmitRefusedError
 
 GOLDEN = REPOSITORY / "tests" / "golden" / "spark"
