@@ -19,7 +19,7 @@ from orch_dagster.control.group import GroupKey
 from orch_dagster.control.tables import PROCESS_CONTROL, TABLE_BY_NAME
 from orch_dagster.files import write_atomically
 from orch_dagster.sample import rows as sample_rows
-from orch_dagster.sample.sources import extract_writer
+from orch_dagster.sample.sources import extract_writer, sample_of_group
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.shipped import SHIPPED
 from orch_dagster.toolchain.folder_check import check_folders
@@ -92,11 +92,12 @@ def sample(words: tuple[str, ...], **dates: Any) -> None:
     days = [date.fromisoformat(day) for day in asked.days]
     if not _FIRST_EXTRACT <= days[0] <= days[-1] <= _LAST_EXTRACT:
         raise click.BadParameter(f"sample extracts exist for {_FIRST_EXTRACT} to {_LAST_EXTRACT}")
-    if asked.pair:
-        entity, source_system = asked.pair
-    else:
+    # A sample is there before its group has jobs.
+    pair = asked.pair or sample_of_group(asked.name)
+    if pair is None:
         with opened_store(settings) as store:
-            entity, source_system = known_group(store, asked.name)
+            pair = known_group(store, asked.name)
+    entity, source_system = pair
     for path in _write(settings, entity.upper(), source_system.upper(), days):
         say(str(path))
 

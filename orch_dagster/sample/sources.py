@@ -40,3 +40,13 @@ def extract_writer(entity: str, source_system: str) -> ExtractWriter:
         return SAMPLES[entity.upper(), source_system.upper()]
     except KeyError:
         raise UnknownSampleError(entity, source_system) from None
+
+
+def sample_of_group(name: str) -> tuple[str, str] | None:
+    """Return entity and source_system of the sample whose group has this name, None for none.
+
+    >>> sample_of_group("gels_fpms")
+    ('GELS', 'FPMS')
+    """
+    groups = {"_".join(pair).casefold(): pair for pair in SAMPLES}
+    return groups.get(name.casefold())

@@ -33,6 +33,8 @@ _LOG_NOISE = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (TRACE|DEBUG|INFO|WARN) 
 _TASK_FAILED = re.compile(
     r".* ERROR (TaskSetManager: Task \d+ in stage|FileFormatWriter: Aborting|Utils: Aborting task)"
 )
+# Python's warnings, with the line of code that it prints below.
+_PYTHON_WARNING = re.compile(r".*\.py:\d+: \w*Warning: |\s+warnings\.warn\(")
 # A JVM prints this first if the environment has options for it.
 _JVM_OPENING = re.compile(r"(NOTE: )?Picked up \w+: ")
 # A JVM prints these after the reason.
@@ -150,7 +152,14 @@ def _ends_message(line: str) -> bool:
 def _is_noise(line: str) -> bool:
     return line.startswith(_JVM_CLOSING) or any(
         pattern.match(line)
-        for pattern in (_JAVA_FRAME, _LOG_NOISE, _TASK_FAILED, _FRAME, _JVM_OPENING)
+        for pattern in (
+            _JAVA_FRAME,
+            _LOG_NOISE,
+            _TASK_FAILED,
+            _FRAME,
+            _JVM_OPENING,
+            _PYTHON_WARNING,
+        )
     )
 
 

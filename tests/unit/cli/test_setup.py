@@ -51,6 +51,9 @@ class TestInit:
         for table in TABLES:
             assert f"created table {table.name}" in said
         assert not (home / "data").exists()
+        # Before any job names the group.
+        assert orch("sample", "gels_fpms", "--biz-dt", "2024-05-15").exit_code == 0
+        assert (home / "data").exists()
 
     def test_the_sample(self, there: ControlStore, sample: Path) -> None:
         assert [row["job_id"] for row in there.read(JOB_MASTER)] == ["JOB_1001"]

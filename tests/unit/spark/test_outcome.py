@@ -87,6 +87,11 @@ def test_what_a_jvm_says_of_its_options_is_no_failure() -> None:
     assert failure(143, ResultMessages(), tail) == failure(143, ResultMessages())
 
 
+def test_a_warning_of_python_is_no_failure() -> None:
+    tail = "/opt/x/pyspark/sql/context.py:1: FutureWarning: Old.\n  warnings.warn(\n"
+    assert failure(3, ResultMessages(), tail) == failure(3, ResultMessages())
+
+
 def test_signals_are_said_in_words() -> None:
     assert "ran out of memory, or somebody used kill -9" in failure(137)
     assert failure(143).startswith("terminated from outside")
