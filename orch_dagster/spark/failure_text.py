@@ -33,8 +33,8 @@ _LOG_NOISE = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (TRACE|DEBUG|INFO|WARN) 
 _TASK_FAILED = re.compile(
     r".* ERROR (TaskSetManager: Task \d+ in stage|FileFormatWriter: Aborting|Utils: Aborting task)"
 )
-# Python's warnings, with the line of code that it prints below.
-_PYTHON_WARNING = re.compile(r".*\.py:\d+: \w*Warning: |\s+warnings\.warn\(")
+# Python's warnings, with the lines of their texts and the line of code that it prints below.
+_PYTHON_WARNING = re.compile(r"^\S.*\.py:\d+: \w*Warning: .*\n(?:  .*(?:\n|\Z))*", re.MULTILINE)
 # A JVM prints this first if the environment has options for it.
 _JVM_OPENING = re.compile(r"(NOTE: )?Picked up \w+: ")
 # A JVM prints these after the reason.
@@ -84,7 +84,7 @@ def last_failure(tail: str) -> str | None:
     python = last_traceback(tail)
     if python is not None:
         return python
-    lines = tail.splitlines()
+    lines = _PYTHON_WARNING.sub("", tail).splitlines()
     telling = [line for line in lines if line.strip() and not _is_noise(line)]
     for place in reversed(range(len(lines))):
         line = lines[place]
@@ -152,14 +152,7 @@ def _ends_message(line: str) -> bool:
 def _is_noise(line: str) -> bool:
     return line.startswith(_JVM_CLOSING) or any(
         pattern.match(line)
-        for pattern in (
-            _JAVA_FRAME,
-            _LOG_NOISE,
-            _TASK_FAILED,
-            _FRAME,
-            _JVM_OPENING,
-            _PYTHON_WARNING,
-        )
+        for pattern in (_JAVA_FRAME, _LOG_NOISE, _TASK_FAILED, _FRAME, _JVM_OPENING)
     )
 
 

@@ -88,8 +88,13 @@ def test_what_a_jvm_says_of_its_options_is_no_failure() -> None:
 
 
 def test_a_warning_of_python_is_no_failure() -> None:
-    tail = "/opt/x/pyspark/sql/context.py:1: FutureWarning: Old.\n  warnings.warn(\n"
+    tail = (
+        "/opt/x/pyspark/context.py:350: RuntimeWarning: Failed to add a.zip to path:\n"
+        "  /usr/lib/python3/dist-packages\n"
+        "  warnings.warn(\n"
+    )
     assert failure(3, ResultMessages(), tail) == failure(3, ResultMessages())
+    assert failure(3, ResultMessages(), f"no space\n{tail}") == "exit code 3: no space"
 
 
 def test_signals_are_said_in_words() -> None:
