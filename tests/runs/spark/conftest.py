@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import textwrap
@@ -72,6 +73,8 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def own_threads() -> Iterator[None]:
     """Fails when a thread or a descriptor outlives the test."""
+    # What tests before this one left to the garbage collector is closed now, not in between.
+    gc.collect()
     before = set(threading.enumerate())
     me = psutil.Process(os.getpid())
     count = me.num_fds if hasattr(me, "num_fds") else me.num_handles
@@ -79,7 +82,7 @@ def own_threads() -> Iterator[None]:
     zombies_before = _zombies(me)
     yield
     assert set(threading.enumerate()) == before
-    assert count() == open_before
+    assert count() <= open_before
     assert _zombies(me) <= zombies_before
 
 

@@ -6,8 +6,9 @@ import getpass
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from dagster import DagsterEventType
@@ -43,11 +44,17 @@ def put(yarn: YarnCluster, folder: Path, target: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def on_cluster(home: Home, yarn: YarnCluster, root: str, **more: str) -> None:
+def on_cluster(
+    home: Home,
+    yarn: YarnCluster,
+    root: str,
+    mode: Literal["client", "cluster"] = "cluster",
+    more: Mapping[str, str] | None = None,
+) -> None:
     """Have the jobs of a home run on the cluster, with their data below `root` on HDFS."""
     home.environ |= {**yarn.environ, "ORCH_DATA_ROOT": root}
     python = {"spark.pyspark.python": sys.executable}
-    home.set_params({**yarn.spark_properties("cluster"), **python, **more}, {})
+    home.set_params({**yarn.spark_properties(mode), **python, **(more or {})}, {})
 
 
 def log_of(home: Home) -> str:
@@ -73,6 +80,8 @@ def left_on_hdfs(client: YarnClient) -> list[str]:
     return names + [each.name for each in client.list_files(f"{home}/.sparkStaging")]
 
 
+# Three landings.
+@pytest.mark.timeout(600)
 def test_the_sample_lands_as_it_does_here(
     yarn: YarnCluster, client: YarnClient, spark: SparkSession, tmp_path: Path
 ) -> None:
@@ -90,8 +99,8 @@ def test_the_sample_lands_as_it_does_here(
     assert (row["status"], row["row_count"]) == ("Completed", of_local["row_count"])
     application = yarn.application(row["spark_app_id"])
     assert (application["state"], application["finalStatus"]) == ("FINISHED", "SUCCEEDED")
-    here = str(home.folder / "here" / TABLE.removeprefix("out/"))
-    assert rows_hash(spark, f"{root}/{TABLE}") == rows_hash(spark, here)
+    here = rows_hash(spark, str(home.folder / "here" / TABLE.removeprefix("out/")))
+    assert rows_hash(spark, f"{root}/{TABLE}") == here
     events = home.events(row["run_id"], DagsterEventType.ASSET_CHECK_EVALUATION)
     assert {each.asset_check_evaluation_data.check_name for each in events} >= {"key_unique"}
     (landed,) = home.events(row["run_id"], DagsterEventType.ASSET_MATERIALIZATION)
@@ -105,6 +114,14 @@ def test_the_sample_lands_as_it_does_here(
     assert "Failed to add file" not in log
     assert left_on_hdfs(client) == []
     assert not [*(home.folder / "params").rglob("*messages*")]
+
+    on_cluster(home, yarn, root, "client")
+    home.orch("run", "JOB_1001", "--biz-dt", BIZ_DT)
+    of_client = home.log_rows(JOB_NAME)[0]
+    assert (of_client["status"], of_client["row_count"]) == ("Completed", row["row_count"])
+    assert of_client["spark_app_id"] != row["spark_app_id"]
+    assert yarn.application(of_client["spark_app_id"])["finalStatus"] == "SUCCEEDED"
+    assert rows_hash(spark, f"{root}/{TABLE}") == here
 
 
 CONTEXT: dict[str, Any] = {
@@ -143,7 +160,7 @@ def test_a_script_of_a_project_has_all_that_it_has_here(
     root = f"{yarn.url}/script"
     put(yarn, home.folder / "in", f"{root}/in")
     of_container = "spark.yarn.appMasterEnv.OWN"
-    on_cluster(home, yarn, root, **{of_container: "mine"})
+    on_cluster(home, yarn, root, more={of_container: "mine"})
     secret = {"environment": "DEV", "key_name": "*", "param_key": "DB_PASSWORD"}
     secret |= {"param_value": "env:THE_PASSWORD", "param_type": "secret"}
     (home.folder / "secret.yaml").write_text(str({"sys_params": [secret]}))
