@@ -27,6 +27,7 @@ from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 import pytest
+from filelock import FileLock
 
 from orch_dagster.settings import REPOSITORY
 from orch_dagster.spark import supervisor
@@ -68,19 +69,16 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def hadoop_jars() -> Path:
     """The folder of Hadoop's servers with all that they need, fetched once by Spark's Ivy."""
     folder = CACHE / f"hadoop-servers-{VERSION}"
-    if not folder.is_dir():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-            jars = Path(scratch) / "jars"
-            listed = _LIST.read_text(encoding="utf-8").split()
-            parts = [listed[start::_FETCHES] for start in range(_FETCHES)]
-            with ThreadPoolExecutor(_FETCHES) as threads:
-                list(threads.map(partial(_fetch, Path(scratch)), range(_FETCHES), parts))
-            try:
-                jars.rename(folder)
-            except OSError:
-                # Another test process was first.
-                assert folder.is_dir()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    # Ivy's own cache can't be written by several test processes at once.
+    with FileLock(CACHE / f"{folder.name}.lock"):
+        if not folder.is_dir():
+            with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+                listed = _LIST.read_text(encoding="utf-8").split()
+                parts = [listed[start::_FETCHES] for start in range(_FETCHES)]
+                with ThreadPoolExecutor(_FETCHES) as threads:
+                    list(threads.map(partial(_fetch, Path(scratch)), range(_FETCHES), parts))
+                (Path(scratch) / "jars").rename(folder)
     return folder
 
 
