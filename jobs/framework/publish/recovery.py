@@ -190,6 +190,7 @@ class Recovery:
         name = parent(location).rpartition("/")[2]
         target = join(location.rpartition(f"/{FOLDER}/")[0], name)
         probe = Journal(TARGETS, name, self.me.with_token(), roots=self._roots(job))
+        of_date = self.biz_dt
         try:
             found = read(self.fs, location, probe)
             if found is None:
@@ -197,6 +198,7 @@ class Recovery:
                 return None
             held, landing = found[0], found[0].landing_at(location)
             job_name, biz_dt = landing.split("/")[-3:-1]
+            of_date = biz_dt if held.landing else of_date
             if job_name == job.job_name and self.fs.exists(landing):
                 # That landing itself was held or failed, and is named already.
                 return None
@@ -208,10 +210,10 @@ class Recovery:
                 text = text or f"{target}: a lock {of} was left"
                 text += "; the lock is released"
         except LockedError as error:
-            return Finding(job.job_name, self.biz_dt, "held", f"{job.job_name}: {error}")
+            return Finding(job.job_name, of_date, "held", f"{job.job_name}: {error}")
         except PublishError as error:
-            return Finding(job.job_name, self.biz_dt, "failed", f"{job.job_name}: {error}")
-        return None if text is None else Finding(job.job_name, self.biz_dt, "recovered", text)
+            return Finding(job.job_name, of_date, "failed", f"{job.job_name}: {error}")
+        return None if text is None else Finding(job.job_name, of_date, "recovered", text)
 
     def _recovered_text(self, journal: str, job: Job) -> str | None:
         roots = self._roots(job)
