@@ -57,7 +57,7 @@ PARTS = ("part-0", "part-1")
 # A landing has so many changes of files, or fewer.
 MOST_CHANGES = 60
 SHORT = settings(
-    max_examples=60,
+    max_examples=80,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,

@@ -325,7 +325,7 @@ def message_of(payload: object) -> Message | None:
     """Read the message from a payload, or return None if the payload is the script's own.
 
     >>> message_of({"kind": "application", "spark_app_id": "app-1", "spark_ui": None})
-    ApplicationReport(spark_app_id='app-1', spark_ui=None)
+    ApplicationReport(spark_app_id='app-1', spark_ui=None, driver_log=None)
     >>> message_of({"kind": "mine"}) is None
     True
 

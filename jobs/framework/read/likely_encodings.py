@@ -27,7 +27,7 @@ def likely_encodings(text: bytes, *, is_whole: bool) -> str:
     """Return names of encodings, as Java has them, that a text may be in.
 
     >>> likely_encodings("1,张伟\\n2,王芳\\n".encode("gb18030"), is_whole=True)
-    'GB18030'
+    'GB18030 or Big5'
     >>> likely_encodings("1,Zoë\\n".encode("latin-1"), is_whole=True)
     'ISO-8859-1 or windows-1252'
 
