@@ -333,10 +333,12 @@ class Landings(RuleBasedStateMachine):
             ), finding
             direction = re.findall("rolled [a-z]+", finding.text)
             self.tried[" ".join([finding.outcome, *direction])] += 1
-            if finding.outcome == "recovered" and finding.biz_dt is None:
+            if finding.outcome != "recovered":
+                continue
+            if finding.biz_dt is None:
                 # Its owner was cut off before it had said of which landing it is.
                 assert "a lock that was cut off was left" in finding.text, finding
-            elif finding.outcome == "recovered" and finding.biz_dt:
+            else:
                 found = _content(root, finding.biz_dt)
                 assert found in self.may_be[finding.biz_dt], (finding, found)
                 assert ("there is no" in finding.text) <= (found == "absent"), finding

@@ -18,7 +18,7 @@ _PARTS_OF_COMMAND = re.compile(
 _OWN_VARIABLES = frozenset(
     {*variables.JOB_VARIABLES, variables.SECRET_NAMES}
     | {"JAVA_HOME", "CLASSPATH", "PATH", "HOME", "LD_LIBRARY_PATH"}
-    | {"HADOOP_HOME", "HADOOP_CONF_DIR", "YARN_CONF_DIR"}
+    | {"HADOOP_HOME", *variables.HADOOP_CONF_DIRS}
 )
 _OWN_PREFIXES = ("ORCH_", "DAGSTER_", variables.MOVED_SECRET_PREFIX, "SPARK_", "PYSPARK_", "PYTHON")
 _NO_PLACE = (

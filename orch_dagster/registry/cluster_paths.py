@@ -28,7 +28,7 @@ _ELSEWHERE = "hdfs://data_root"
 
 @dataclass(frozen=True)
 class Site:
-    """What a home knows of its master besides the rows.
+    """The facts of a home about its master besides the rows.
 
     Attributes:
         environment: ORCH_ENV, for which the data root and spark-defaults.conf hold.

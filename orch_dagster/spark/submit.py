@@ -232,9 +232,9 @@ def _message_folder(
 ) -> MessageFolder | None:
     if not deployment_of(properties, {}, DEFAULT_MASTER).is_cluster:
         return None
-    # Of this attempt alone: an earlier one may have left its own.
     # A path below a home folder would mean the orchestrator's to one side, the user's to the other.
     staging = properties.get(STAGING) or (f"/user/{proxy_user}" if proxy_user else "")
+    # Of this attempt alone: an earlier one may have left its own.
     path = folder_path(staging, run_id, f"{name}-{uuid.uuid4().hex[:8]}")
     return MessageFolder(YarnClient.of(shared_gateway(environ), properties), path)
 

@@ -40,7 +40,7 @@ class PackageMissingError(SparkError):
 
 
 class MessagesUnreadError(SparkError):
-    """What a job reported from another machine can't be read, so its end is unknown."""
+    """The reports of a job on another machine can't be read, so its end is unknown."""
 
 
 class JarError(SparkError):

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-CONF_DIRS = ("HADOOP_CONF_DIR", "YARN_CONF_DIR")
+from framework.contract.comma_list import comma_names
+from framework.contract.variables import HADOOP_CONF_DIRS
+
 YARN_FILES = ("core-site.xml", "yarn-site.xml")
 
 _NAME_NODE_PORT = 8020
@@ -22,7 +24,7 @@ _REFERENCE = re.compile(r"\$\{([^{}]+)\}")
 
 def conf_folders(environ: Mapping[str, str]) -> list[Path]:
     """Return the folders of Hadoop's configuration that the environment names."""
-    named = (environ.get(name, "").strip() for name in CONF_DIRS)
+    named = (environ.get(name, "").strip() for name in HADOOP_CONF_DIRS)
     return [Path(each) for each in dict.fromkeys(named) if each]
 
 
@@ -54,7 +56,7 @@ def resource_managers(conf: Mapping[str, str], kind: str = "address") -> list[st
     """
     port = _MANAGER_PORT if kind == "address" else 8088
     start = "yarn.resourcemanager"
-    ids = _listed(conf.get(f"{start}.ha.rm-ids")) if _is_on(conf, f"{start}.ha.enabled") else []
+    ids = comma_names(conf.get(f"{start}.ha.rm-ids")) if _is_on(conf, f"{start}.ha.enabled") else ()
     found: list[str] = []
     for end in [f".{each}" for each in ids] or [""]:
         host = conf.get(f"{start}.hostname{end}", "")
@@ -78,7 +80,7 @@ def name_nodes(url: str, conf: Mapping[str, str]) -> list[str]:
         # By the default file system.
         default = conf.get("fs.defaultFS", "")
         return name_nodes(default, conf) if default.startswith("hdfs://") and default != url else []
-    ids = _listed(conf.get(f"dfs.ha.namenodes.{name}"))
+    ids = comma_names(conf.get(f"dfs.ha.namenodes.{name}"))
     addresses = [conf.get(f"dfs.namenode.rpc-address.{name}.{each}", "") for each in ids]
     return [each for each in addresses if each] or [_with_port(name, _NAME_NODE_PORT)]
 
@@ -121,10 +123,6 @@ def _resolved(value: str, conf: Mapping[str, str]) -> str:
             break
         value = value.replace(found[0], conf[found[1]])
     return value
-
-
-def _listed(text: str | None) -> list[str]:
-    return [each.strip() for each in (text or "").split(",") if each.strip()]
 
 
 def _is_on(conf: Mapping[str, str], name: str) -> bool:

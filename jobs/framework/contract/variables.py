@@ -1,6 +1,9 @@
-"""Names of the environment variables that the orchestrator sets for a job."""
+"""Names of the environment variables that the orchestrator sets for a job, or both sides read."""
 
 from __future__ import annotations
+
+HADOOP_CONF_DIRS = ("HADOOP_CONF_DIR", "YARN_CONF_DIR")
+"""Not ours: the folders of Hadoop's configuration, which both sides look for."""
 
 LOG_FILE = "LOG_FILE"
 """The run's log, to which the job appends; without it, the job logs to standard error."""

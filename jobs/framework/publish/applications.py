@@ -11,11 +11,12 @@ import re
 import sys
 from typing import Any, Literal
 
+from framework.contract.variables import HADOOP_CONF_DIRS
+
 ApplicationState = Literal["live", "over", "unknown"]
 
 _YARN_ID = re.compile(r"application_\d+_\d+")
 _OVER = ("FINISHED", "FAILED", "KILLED")
-_CONFIGURATION = ("HADOOP_CONF_DIR", "YARN_CONF_DIR")
 # Hadoop's own limit is a quarter of an hour.
 _LIMITS = {
     "yarn.resourcemanager.connect.max-wait.ms": "10000",
@@ -47,7 +48,7 @@ def _active_context() -> Any:
     context = pyspark.SparkContext._active_spark_context if pyspark else None
     if context is None:
         return None
-    has_yarn = context.master == "yarn" or any(os.environ.get(name) for name in _CONFIGURATION)
+    has_yarn = context.master == "yarn" or any(os.environ.get(name) for name in HADOOP_CONF_DIRS)
     return context if has_yarn else None
 
 

@@ -15,10 +15,11 @@ from typing import Any
 
 from dagster import DagsterInstance
 
+from framework.contract.variables import HADOOP_CONF_DIRS
 from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.defs.dagster_internals.run_changes import tag_run
 from orch_dagster.files import write_atomically
-from orch_dagster.spark.yarn.gateway import CONFIGURATION, YarnClient, YarnGateway
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnGateway
 from orch_dagster.spark.yarn.report import still_live
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.spark.yarn.tags import run_tag
@@ -44,7 +45,7 @@ def mark_run(
     Raises:
         OSError: If the file can't be written.
     """
-    names = {name: environ[name] for name in CONFIGURATION if environ.get(name)}
+    names = {name: environ[name] for name in HADOOP_CONF_DIRS if environ.get(name)}
     text = json.dumps({"environ": names, "properties": application.shown_properties})
     write_atomically(run_folder(params_dir, run_id) / _FILE, text)
     tag_run(instance, run_id, {YARN_TAG: text})
@@ -98,7 +99,7 @@ class ApplicationEnder:
     def _client(self, noted: Mapping[str, Any]) -> YarnClient:
         # The environment of this process may name the cluster by other folders.
         environ = {**noted["environ"], **os.environ}
-        key = json.dumps([environ.get(name) for name in CONFIGURATION])
+        key = json.dumps([environ.get(name) for name in HADOOP_CONF_DIRS])
         if key not in self._gateways:
             self._gateways[key] = YarnGateway.of(environ)
         properties = dict(noted["properties"])

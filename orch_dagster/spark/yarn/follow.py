@@ -38,7 +38,7 @@ class ApplicationLimits:
 
 @dataclass(frozen=True)
 class ApplicationListener:
-    """Who hears of an application while it runs; called in the thread that follows it.
+    """The listener of an application while it runs; called in the thread that follows it.
 
     Attributes:
         submitted: Called once, as soon as it has an id.
@@ -53,7 +53,7 @@ class ApplicationListener:
 
 @dataclass(frozen=True)
 class ApplicationEnd:
-    """How the application of a submit ended.
+    """The end of the application of a submit.
 
     Attributes:
         application: The application; None if there was none, or it is not known.

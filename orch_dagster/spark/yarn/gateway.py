@@ -21,13 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from framework.contract.variables import HADOOP_CONF_DIRS
 from orch_dagster.spark.yarn.report import Application
 from orch_dagster.toolchain.errors import SparkError
 from orch_dagster.toolchain.find import find_java, find_spark
 
 SCRIPT = Path(__file__).with_name("gateway_script.py")
 # The variables that name Hadoop's configuration; Spark wants one of them too.
-CONFIGURATION = ("HADOOP_CONF_DIR", "YARN_CONF_DIR")
 _HADOOP = "spark.hadoop."
 STAGING = "spark.yarn.stagingDir"
 # The start of the JVM included.
@@ -149,7 +149,7 @@ class YarnGateway:
             process.wait()
 
     def _configuration(self) -> str:
-        names = [self._environ[name] for name in CONFIGURATION if self._environ.get(name)]
+        names = [self._environ[name] for name in HADOOP_CONF_DIRS if self._environ.get(name)]
         return names[0] if names else "Hadoop's configuration"
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -299,7 +299,7 @@ def gateway_command(environ: Mapping[str, str]) -> list[str]:
         YarnError: If the environment names no configuration of Hadoop.
         SparkError: If Java or Spark is missing.
     """
-    folders = [environ[name] for name in CONFIGURATION if environ.get(name, "").strip()]
+    folders = [environ[name] for name in HADOOP_CONF_DIRS if environ.get(name, "").strip()]
     if not folders:
         raise YarnError(
             "spark.master is yarn, and neither HADOOP_CONF_DIR nor YARN_CONF_DIR is set: set one "
@@ -321,7 +321,14 @@ def _more_jars(environ: Mapping[str, str]) -> list[str]:
 
 _shared: dict[tuple[str, ...], YarnGateway] = {}
 _shared_guard = threading.Lock()
-_KEYS = (*CONFIGURATION, "JAVA_HOME", "ORCH_SPARK_HOME", "SPARK_HOME", "KRB5CCNAME", "KRB5_CONFIG")
+_KEYS = (
+    *HADOOP_CONF_DIRS,
+    "JAVA_HOME",
+    "ORCH_SPARK_HOME",
+    "SPARK_HOME",
+    "KRB5CCNAME",
+    "KRB5_CONFIG",
+)
 
 
 def shared_gateway(environ: Mapping[str, str]) -> YarnGateway:

@@ -1,4 +1,4 @@
-"""What the resource manager reports of an application, and what it means for the job."""
+"""Read what the resource manager reports of an application, and what it means for the job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What finds the application of a submit, before anybody knows its id."""
+"""Find the application of a submit before anybody knows its id."""
 
 from __future__ import annotations
 

@@ -71,6 +71,16 @@ class YarnHome:
         words = [(each, each.as_dict(["cmdline"], ad_value=[])["cmdline"]) for each in below]
         return [each for each, of_it in words if any("supervisor.py" in word for word in of_it)]
 
+    def leave_running(self) -> Application:
+        """Start a run, and kill all who could end its application once that runs."""
+        run = self.start()
+        left = self.application("RUNNING")
+        (supervisor,) = self.supervisors(run)
+        run.kill()
+        supervisor.kill()
+        run.wait()
+        return left
+
     def assert_killed(self, application: Application) -> Application:
         """Nothing of an application goes on, or is left on HDFS."""
         ended = self.client.report(application.id)
@@ -156,12 +166,7 @@ def test_the_exit_code_is_the_drivers(make: Make) -> None:
 
 def test_what_a_dead_run_left_is_ended_before_its_date_runs_again(make: Make) -> None:
     home = make()
-    first = home.start()
-    left = home.application("RUNNING")
-    (supervisor,) = home.supervisors(first)
-    # Nobody is left who could end it.
-    first.kill()
-    supervisor.kill()
+    left = home.leave_running()
     home.yarn.await_state(left.id, "RUNNING")
     home.start()
     wait_until(lambda: home.row.get("spark_app_id") not in (None, left.id), "the next", 120)
@@ -178,12 +183,7 @@ def test_what_a_dead_run_left_is_ended_before_its_date_runs_again(make: Make) ->
 
 def test_the_sensor_ends_what_a_dead_run_left_before_it_fails_the_run(make: Make) -> None:
     home = make()
-    run = home.start()
-    left = home.application("RUNNING")
-    (supervisor,) = home.supervisors(run)
-    run.kill()
-    supervisor.kill()
-    run.wait()
+    left = home.leave_running()
     home.home.tick_sensor()
     home.assert_killed(left)
     assert home.row["status"] == "Failed: the orchestrator died"

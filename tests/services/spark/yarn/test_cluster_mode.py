@@ -74,7 +74,7 @@ def rows_hash(spark: SparkSession, path: str) -> tuple[int, int]:
 
 
 def left_on_hdfs(client: YarnClient) -> list[str]:
-    """What runs have left in the user's home folder."""
+    """List what runs have left in the user's home folder."""
     home = f"/user/{getpass.getuser()}"
     names = [each.name for each in client.list_files(home) if each.name.startswith(FOLDER)]
     return names + [each.name for each in client.list_files(f"{home}/.sparkStaging")]
