@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,7 +34,15 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSeria
 
 # The files of one call go to the workers in this order: what waits longest comes first.
 _TIERS = ("endurance", "services", "windows", "runs", "spark", "unit")
-_LONGEST = ("test_short_runs.py", "test_chaos.py", "test_kudu_runs.py", "test_pages.py")
+_LONGEST = (
+    "test_short_runs.py",
+    "test_chaos.py",
+    "test_kudu_runs.py",
+    "test_yarn_runs.py",
+    "test_dagit_in_browser.py",
+    "test_kudu_dev.py",
+    "test_pages.py",
+)
 
 # In CI every other skip fails the build: a service or a tool that should be there is missing.
 _SKIPS_IN_CI = (
@@ -58,9 +66,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_place_in_order)
 
 
-def _place_in_order(item: pytest.Item) -> tuple[int, bool]:
+def _place_in_order(item: pytest.Item) -> tuple[int, int]:
     tier = item.nodeid.removeprefix("tests/").partition("/")[0]
-    return _TIERS.index(tier) if tier in _TIERS else len(_TIERS), item.path.name not in _LONGEST
+    return _place(tier, _TIERS), _place(item.path.name, _LONGEST)
+
+
+def _place(name: str, order: Sequence[str]) -> int:
+    return order.index(name) if name in order else len(order)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """By files (see Makefile), but all of YARN to one worker: its servers are started once."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler.loadfile import LoadFileScheduling
+
+    class OneYarn(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "yarn" if file.startswith("tests/services/") and "yarn" in file else file
+
+    return OneYarn(config, log)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
