@@ -1,8 +1,12 @@
-"""Fifty runs at once on the embedded store: each has its own parameters, log and row."""
+"""Fifty runs at once on the embedded store: each has its own parameters, log and row.
+
+CROWD is how many (50).
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -19,11 +23,11 @@ from tests.homes import STORE_URL, Home, home_of_job
 from tests.plain_spark import plain_spark
 from tests.waiting import wait_until
 
-RUNS = 50
+RUNS = int(os.environ.get("CROWD", "50"))
 LINES = 20
 JOB = "etl_lnd_ins_sys_t"
 
-# It begins its work when all have come as far. No session, so no Spark: fifty of them are too much
+# It begins its work when all have come as far. No session, so no Spark: so many are too much
 # for a machine.
 SCRIPT = f"""
 import json, os, pathlib, threading
@@ -43,7 +47,7 @@ for number in range({LINES}):
 
 @pytest.fixture
 def crowded_home(tmp_path: Path) -> Home:
-    """A home with a script for fifty dates."""
+    """A home with a script for so many dates."""
     home = home_of_job(tmp_path / "home", JOB, SCRIPT, {"sources": [], "sinks": []})
     home.environ["ORCH_SPARK_HOME"] = str(plain_spark(tmp_path / "spark"))
     keys = {"entity": "INS", "source_system": "SYS"}
@@ -80,7 +84,7 @@ def commands(crowded_home: Home) -> Iterator[dict[str, subprocess.Popen[bytes]]]
 @pytest.mark.alone
 @pytest.mark.timeout(1200)
 @pytest.mark.skipif(sys.platform == "win32", reason="its spark-submit is a script of POSIX")
-def test_none_of_fifty_runs_sees_another(
+def test_none_of_the_runs_sees_another(
     crowded_home: Home, commands: dict[str, subprocess.Popen[bytes]]
 ) -> None:
 
