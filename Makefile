@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: install demo test test-services test-windows test-endurance test-all test-dagster-range lint coverage check
+.PHONY: test-with-coverage
 .PHONY: record pictures chaos short-runs bench
 
 install: $(VENV)/.installed
@@ -28,15 +29,15 @@ test: install
 
 # More files than processors at once: outages and servers are mostly waited for.
 test-services: install
-	$(PYTEST) -n 3 tests/services
+	$(PYTEST) -n 4 tests/services
 
 # A Windows Python and Java under Wine (Debian: wine, wine64, gcc-mingw-w64-x86-64-win32).
 test-windows: install
 	$(BIN)/python -m pytest tests/windows
 
-# CHAOS_RUNS is how many runs are struck, 40 by default.
+# CHAOS_RUNS is how many runs are struck, 40 by default. Test by test, as single ones take minutes.
 test-endurance: install
-	$(PYTEST) -n 3 -m "not alone" tests/endurance
+	$(BIN)/python -m pytest --dist load --maxschedchunk 1 -n 3 -m "not alone" tests/endurance
 	$(BIN)/python -m pytest -m alone tests/endurance
 
 test-all: test test-services test-windows test-endurance
@@ -52,9 +53,14 @@ lint: install
 	$(BIN)/lint-imports
 
 # Of the two that everything else hangs on, by their unit tests.
+MEASURED := tests/unit/defs tests/unit/framework
 coverage: install
 	$(BIN)/python -m pytest -q -n 2 --cov=orch_dagster/defs/step --cov=jobs/framework/contract \
-		--cov-report=term tests/unit/defs tests/unit/framework
+		--cov-report=term $(MEASURED)
+
+# All of `make test`, each of it once. Measuring slows tests, so the others are run without it.
+test-with-coverage: coverage
+	$(PYTEST) -n 2 $(MEASURED:%=--ignore=%)
 
 check: lint test
 
