@@ -24,6 +24,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, from_micros, to_micros
 from orch_dagster.text import clip_utf8
 
+_MESSAGE = "error_message"
 LEFT_OUT = (
     "the run ended without this job: when the run began, job_master had no valid row of its name"
 )
@@ -306,10 +307,17 @@ def _status(result: DateResult | None) -> tuple[str, str | None]:
 
 
 def write_rows(store: ControlStore, rows: Sequence[ExecutionLog]) -> None:
-    """Write projected rows; a start never overwrites an end, and an end no value by a null."""
+    """Write projected rows; a start never overwrites an end, and an end no value by a null.
+
+    The exception is error_message, which belongs to the status: it may still say why a job waits.
+    """
     started = [row.to_row() for row in rows if row.status == STARTED]
     ended = [
-        {name: value for name, value in row.to_row().items() if value is not None}
+        {
+            name: value
+            for name, value in row.to_row().items()
+            if value is not None or name == _MESSAGE
+        }
         for row in rows
         if row.status != STARTED
     ]
@@ -321,4 +329,18 @@ def write_rows(store: ControlStore, rows: Sequence[ExecutionLog]) -> None:
 
 def set_application(store: ControlStore, rows: Sequence[ExecutionLog], spark_app_id: str) -> None:
     """Write the application of rows while it runs, and nothing else of them."""
-    store.update(EXECUTION_LOG, [{"id": row.id, "spark_app_id": spark_app_id} for row in rows])
+    _update_started(store, rows, {"spark_app_id": spark_app_id})
+
+
+def set_waiting(store: ControlStore, rows: Sequence[ExecutionLog], reason: str | None) -> None:
+    """Write into rows what their job waits for, None once it waits no more."""
+    _update_started(store, rows, {_MESSAGE: clip_utf8(reason) if reason else None})
+
+
+def _update_started(
+    store: ControlStore, rows: Sequence[ExecutionLog], values: Mapping[str, str | None]
+) -> None:
+    # A date that ended in an earlier attempt keeps its row.
+    updates = [{"id": row.id, **values} for row in rows if row.status == STARTED]
+    if updates:
+        store.update(EXECUTION_LOG, updates)

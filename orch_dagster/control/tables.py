@@ -162,7 +162,12 @@ EXECUTION_LOG = Table(
         Column("duration", Kind.DOUBLE, "Seconds between the two"),
         Column("attempts", Kind.INTEGER, "Tries within the run"),
         Column("row_count", Kind.INTEGER, "Rows that it landed; null if none did", is_late=True),
-        Column("error_message", Kind.TEXT, "Message of a failure, 500 characters at most"),
+        Column(
+            "error_message",
+            Kind.TEXT,
+            "Message of a failure, 500 characters at most; of a Started row, what the job waits "
+            "for on the cluster",
+        ),
     ),
     "One row for each run, job and business date",
 )

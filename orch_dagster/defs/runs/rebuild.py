@@ -101,7 +101,8 @@ def rows_that_differ(
 def _differs(row: ExecutionLog, stored: ExecutionLog | None) -> bool:
     if stored is None:
         return True
-    # write_rows never replaces an end by a start, nor a value by null.
+    # write_rows never replaces an end by a start, nor a value by null but error_message.
     return row.status != STARTED and any(
-        value is not None and getattr(stored, name) != value for name, value in row.to_row().items()
+        (value is not None or name == "error_message") and getattr(stored, name) != value
+        for name, value in row.to_row().items()
     )

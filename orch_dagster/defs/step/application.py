@@ -34,9 +34,11 @@ def application_listener(context: dg.OpExecutionContext, step: BegunStep) -> App
         step.writer.show_application(application.id)
 
     def waiting(reason: str) -> None:
+        step.writer.show_waiting(f"waiting for YARN: {reason}")
         tell(f"is waiting for YARN: {reason}")
 
     def running(application: Application) -> None:
+        step.writer.show_waiting(None)
         tell(f"runs as {application.id} in queue {application.queue}")
 
     return ApplicationListener(submitted, waiting, running)

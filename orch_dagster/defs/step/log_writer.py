@@ -19,6 +19,7 @@ from orch_dagster.execution_log import (
     StepReport,
     project,
     set_application,
+    set_waiting,
     write_rows,
 )
 from orch_dagster.registry.jobs import JobSpec
@@ -111,6 +112,13 @@ class ExecutionLogWriter:
             set_application(self._store, self._rows(), spark_app_id)
         except StoreError as error:
             self._warn(f"{error}. The job goes on; its end writes the application.")
+
+    def show_waiting(self, reason: str | None) -> None:
+        """Write into the rows what the job waits for, None once it waits no more."""
+        try:
+            set_waiting(self._store, self._rows(), reason)
+        except StoreError as error:
+            self._warn(f"{error}. The job goes on; its row does not say whether it waits.")
 
     def end(self, results: Mapping[str, DateResult]) -> None:
         """Report the results of dates; a date keeps its first result."""

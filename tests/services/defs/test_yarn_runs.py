@@ -194,8 +194,14 @@ def test_a_job_that_waits_for_too_long_is_ended_and_says_why(make: Make) -> None
     full.start()
     full.application("RUNNING")
     home = make(system={"queue.minutes": "0.25"})
-    done = home.home.orch("run", JOB, "--biz-dt", BIZ_DT, check=False)
-    assert done.returncode == 1
+    run = home.start()
+    wait_until(lambda: "for AM" in str(home.row.get("error_message")), "why, in the row", 90)
+    assert home.row["status"] == "Started"
+    shown = home.home.orch("log", "--job", JOB).stdout
+    assert "waiting for YARN: " in shown
+    printed, _ = run.communicate(timeout=120)
+    assert run.returncode == 1
+    assert f"{JOB} is waiting for YARN: " in printed
     application = home.client.report(str(home.row["spark_app_id"]))
     assert application.state == "KILLED"
     assert application.id not in home.yarn.staging()

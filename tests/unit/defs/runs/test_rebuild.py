@@ -226,6 +226,9 @@ def test_what_differs() -> None:
     assert rows_that_differ([row], {}) == [row]
     # A value is never replaced by null.
     assert rows_that_differ([row], there) == []
+    # But for what the job waited for when its process died.
+    waited = {"1": replace(row, error_message="waiting for YARN: no node")}
+    assert rows_that_differ([row], waited) == [row]
     assert rows_that_differ([replace(row, attempts=2)], there) == [replace(row, attempts=2)]
     assert rows_that_differ([replace(row, status="Started")], there) == []
     assert rows_that_differ([replace(row, status="Started")], {}) != []

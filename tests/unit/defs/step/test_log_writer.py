@@ -70,6 +70,43 @@ def test_the_application_comes_with_the_end(
     assert {row["spark_app_id"] for row in store.read(EXECUTION_LOG)} == {"local-1"}
 
 
+def test_a_row_says_what_its_job_waits_for_until_it_runs_or_ends(
+    writer: ExecutionLogWriter, store: ControlStore
+) -> None:
+    def messages() -> list[tuple[object, object]]:
+        rows = sorted(store.read(EXECUTION_LOG), key=lambda row: str(row["biz_dt"]))
+        return [(row["status"], row["error_message"]) for row in rows]
+
+    writer.start()
+    writer.end({DAY: DateResult("completed", CREATED)})
+    writer.show_waiting("waiting for YARN: " + "é" * 500)
+    (completed, waiting) = messages()
+    assert completed == ("Completed", None)
+    assert waiting[0] == "Started"
+    assert str(waiting[1]).startswith("waiting for YARN: éé")
+    assert len(str(waiting[1])) <= 500
+    writer.show_waiting(None)
+    assert messages() == [("Completed", None), ("Started", None)]
+    writer.show_waiting("waiting for YARN: no node")
+    writer.end_all("canceled")
+    assert messages() == [("Completed", None), ("Canceled", None)]
+
+
+def test_a_job_that_waits_goes_on_without_its_store(
+    writer: ExecutionLogWriter,
+    store: ControlStore,
+    reporter: KeptReports,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> int:
+        raise TransientStoreError("no answer", store=store.address)
+
+    writer.start()
+    monkeypatch.setattr(store, "update", fail)
+    writer.show_waiting("waiting for YARN: no node")
+    assert reporter.warnings[-1].endswith("its row does not say whether it waits.")
+
+
 def test_a_store_that_is_away_is_waited_for_once_and_its_job_goes_on(
     writer: ExecutionLogWriter,
     store: ControlStore,
