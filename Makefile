@@ -25,7 +25,7 @@ demo: install
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
 test: install
-	$(PYTEST) -n 2
+	$(PYTEST) -n 3
 
 # More files than processors at once: outages and servers are mostly waited for.
 test-services: install
@@ -52,15 +52,16 @@ lint: install
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-# Of the two that everything else hangs on, by their unit tests.
-MEASURED := tests/unit/defs tests/unit/framework
+# Of the two that everything else hangs on, by their unit tests; not by those of publish, which try
+# thousands of cuts and kills: measuring would only slow them.
+MEASURED := tests/unit/defs $(filter-out %/publish %/__pycache__,$(wildcard tests/unit/framework/*))
 coverage: install
 	$(BIN)/python -m pytest -q -n 2 --cov=orch_dagster/defs/step --cov=jobs/framework/contract \
 		--cov-report=term $(MEASURED)
 
 # All of `make test`, each of it once. Measuring slows tests, so the others are run without it.
 test-with-coverage: coverage
-	$(PYTEST) -n 2 $(MEASURED:%=--ignore=%)
+	$(PYTEST) -n 3 $(MEASURED:%=--ignore=%)
 
 check: lint test
 
