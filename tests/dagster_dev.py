@@ -223,7 +223,7 @@ def _end_dev(home: Home, process: Popen[bytes]) -> None:
     _, alive = psutil.wait_procs(left_by_it, timeout=30)
     for left in alive:
         left.kill()
-    process.wait(10)
+    process.wait(60)
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def test_a_run_that_goes_on_is_followed_to_its_end(runs: Runs) -> None:
         assert process.poll() is None
         log.write("INFO", "orch", "three")
         runs.end(run)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert out.read_bytes() == log.path.read_bytes()
     assert err.read_text() == ""
 
@@ -96,7 +96,7 @@ def test_a_run_that_has_not_begun_is_waited_for(runs: Runs) -> None:
         assert str(log.path) in err.read_text()
         wait_until(lambda: b"one\n" in out.read_bytes(), "the line")
         runs.instance.report_run_failed(run, "no rows")
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a signal ends the process there")
@@ -107,7 +107,7 @@ def test_ctrl_c_ends_it_quietly(runs: Runs) -> None:
     with following(runs, run.run_id) as (process, out, err):
         wait_until(lambda: b"one\n" in out.read_bytes(), "the line", timeout_s=60)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(60) == 130
     assert err.read_text() == ""
 
 
@@ -123,7 +123,7 @@ def test_a_run_whose_process_is_gone_is_over(runs: Runs) -> None:
         assert process.poll() is None
         child.kill()
         child.communicate()
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
 
 
 def test_what_cannot_be_followed_is_one_line(runs: Runs) -> None:

@@ -94,7 +94,7 @@ def screen(home: Home) -> str:
         pass
     finally:
         os.close(own)
-    assert run.wait(20) == 0, seen
+    assert run.wait(60) == 0, seen
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
 
 
@@ -131,12 +131,12 @@ def webserver(home: Home) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)
 
 
 def get(what: str | urllib.request.Request) -> bytes:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(what, timeout=10) as answer:
+    with opener.open(what, timeout=60) as answer:
         return answer.read()
 
 

@@ -29,7 +29,7 @@ def test_kill_9_of_the_orchestrator_leaves_no_process_and_the_sensor_says_so(
     assert run.poll() is None
     run.kill()
     run.wait()
-    wait_until(lambda: not sample_home.process_names(), "the end of all processes", timeout_s=10)
+    wait_until(lambda: not sample_home.process_names(), "the end of all processes", timeout_s=60)
     (row,) = sample_home.log_rows(JOB)
     assert row["status"] == "Started"
 

@@ -81,8 +81,9 @@ def own_threads() -> Iterator[None]:
     open_before = count()
     zombies_before = _zombies(me)
     yield
-    assert set(threading.enumerate()) == before
-    assert count() <= open_before
+    # What ends by itself may need a moment on a busy machine; what leaks stays.
+    wait_until(lambda: {*threading.enumerate()} <= before, f"only the threads {before}")
+    wait_until(lambda: count() <= open_before, f"at most {open_before} descriptors")
     assert _zombies(me) <= zombies_before
 
 

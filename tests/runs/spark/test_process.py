@@ -135,10 +135,10 @@ def test_a_command_that_may_not_be_run_and_a_missing_folder_are_named(
 def test_timeout_ends_a_tree_that_ignores_term_and_made_its_own_session(
     bench: Bench, run: Run
 ) -> None:
-    end = run(bench.python(STUBBORN), timeout_s=3.0)
+    end = run(bench.python(STUBBORN), timeout_s=6.0)
     assert (end.reason, end.exit_code) == ("timeout", 137)
     assert run.lines == ["up"]
-    assert end.duration_s < 15
+    assert end.duration_s < 60
     bench.assert_nothing_left()
 
 
@@ -306,7 +306,7 @@ def test_kill_of_the_orchestrator_leaves_nothing(bench: Bench, tmp_path: Path) -
     orchestrator.kill()
     orchestrator.wait()
     orchestrator.stdout.close()
-    bench.assert_nothing_left(timeout_s=10)
+    bench.assert_nothing_left(timeout_s=60)
     assert not secrets.exists()
     assert not messages.exists()
     assert not warehouse.exists()
@@ -401,5 +401,5 @@ def test_a_command_that_closes_its_output_is_still_waited_for_and_stopped(
     started = time.monotonic()
     end = run(program, timeout_s=1.5)
     assert end.reason == "timeout"
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 60
     assert MARK in program.env

@@ -92,7 +92,7 @@ def test_a_run_of_the_page_whose_worker_is_killed_leaves_its_row_and_no_process(
 
     tree = until(spark, 60, "the run's JVM")
     worker.kill()
-    _, alive = psutil.wait_procs(tree, timeout=10)
+    _, alive = psutil.wait_procs(tree, timeout=60)
     assert alive == []
 
     def died() -> dict[str, Any] | None:

@@ -48,7 +48,7 @@ def test_the_job_of_a_code_server_ends_with_it_and_its_row_says_why(
     server = worker.parent()
     assert server is not None
     end(server)
-    _, alive = psutil.wait_procs(job, timeout=10)
+    _, alive = psutil.wait_procs(job, timeout=60)
     assert alive == []
     (row,) = [row for row in home.log_rows(JOB) if row["run_id"] == run_id]
     assert row["status"] == status

@@ -58,7 +58,7 @@ def test_runs_are_stopped_as_on_sqlite(kudu_home: Home, own_signals: None) -> No
         run.send_signal(number)
 
     assert [run.wait(30) for run in runs.values()].count(0) == 0
-    wait_until(lambda: not kudu_home.process_names(), "the end of all processes", timeout_s=10)
+    wait_until(lambda: not kudu_home.process_names(), "the end of all processes", timeout_s=60)
     kudu_home.tick_sensor()
     rows = {row["biz_dt"]: row["status"] for row in kudu_home.log_rows(JOB_NAME)}
     assert rows == dict.fromkeys(dates, "Canceled")

@@ -30,7 +30,7 @@ def test_a_stranger_that_holds_the_pipe_is_not_waited_for() -> None:
         wait_until(lambda: bool(chunks), "the first chunk")
         assert reader.is_alive()
         gone.set()
-        reader.join(timeout=10)
+        reader.join(timeout=60)
         assert not reader.is_alive()
     os.close(write)
     assert chunks == [b"last words"]
@@ -54,6 +54,6 @@ def test_a_stranger_that_never_stops_writing_is_cut_off() -> None:
     with os.fdopen(read, "rb", buffering=0) as pipe:
         size = sum(len(chunk) for chunk in read_while_owned(pipe, gone))
         enough.set()
-    writer.join(timeout=10)
+    writer.join(timeout=60)
     os.close(write)
     assert size < 2 * 1024 * 1024
