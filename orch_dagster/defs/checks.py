@@ -7,8 +7,10 @@ from typing import Any
 
 import dagster as dg
 
-from framework.contract.messages import CheckResult
+from framework.contract.comma_list import comma_names
+from framework.contract.messages import CheckResult, LandingReport
 from framework.contract.visible import visible
+from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.defs.translator import asset_key
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.registry.keyed_jobs import has_business_keys
@@ -43,19 +45,26 @@ def check_results(
     declared: Mapping[str, dg.AssetCheckSpec],
     asset: dg.AssetKey,
     reported: Mapping[str, Sequence[CheckResult]],
+    unchecked: Mapping[str, str],
 ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
     """Yield an evaluation of each check and date, and the outputs that declared checks must have.
 
-    A check that was not computed gets no evaluation, so that it stays as it was.
+    A check of a date that did not come to its checks gets no evaluation, so that it stays as it
+    was.
 
     Args:
         declared: The checks of check_specs.
         asset: The asset.
         reported: The results that the job reported, by business date.
+        unchecked: Why dates that landed have no results, from `why_unchecked`.
     """
     for name in declared:
         yield dg.Output(None, name)
-    for biz_dt, results in sorted(reported.items()):
+    nothing_to_check = {
+        biz_dt: [CheckResult(name, True, False, {"not_computed": why}) for name in declared]
+        for biz_dt, why in unchecked.items()
+    }
+    for biz_dt, results in sorted({**nothing_to_check, **reported}.items()):
         for result in results:
             metadata = _metadata(result)
             yield dg.AssetCheckEvaluation(
@@ -70,6 +79,32 @@ def check_results(
                 blocking=result.blocking,
                 partition=biz_dt,
             )
+
+
+def why_unchecked(
+    bundle: ParamBundle,
+    landings: Mapping[str, LandingReport],
+    reported: Mapping[str, Sequence[CheckResult]],
+) -> Mapping[str, str]:
+    """Return the reason for each landed date without results, by date.
+
+    Whether a result has the keys is unknown before it is there: HQL may take all columns of a
+    source without a schema.
+    """
+    own = bundle.spec.context.business_keys
+    of_dates = {row.biz_dt: comma_names(row.business_keys) for row in bundle.process_control}
+    reasons: dict[str, str] = {}
+    for biz_dt in landings.keys() - reported.keys():
+        keys = of_dates.get(biz_dt, ()) if own is None else own
+        columns = {str(column["name"]).lower() for column in landings[biz_dt].columns}
+        if not keys:
+            reasons[biz_dt] = "nothing to check, the date's row has no business_keys"
+        elif columns.isdisjoint(key.lower() for key in keys):
+            names = ", ".join(keys)
+            reasons[biz_dt] = f"nothing to check, the result has none of the business_keys {names}"
+        else:
+            reasons[biz_dt] = "the job reported no checks"
+    return reasons
 
 
 def _description(biz_dt: str, metadata: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from framework.contract.visible import visible
 from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.bundle.leftovers import MESSAGES_SUFFIX, PROPERTIES_SUFFIX
 from orch_dagster.bundle.secrets import Secrets, resolve_secrets
-from orch_dagster.defs.checks import check_results
+from orch_dagster.defs.checks import check_results, why_unchecked
 from orch_dagster.defs.dagster_internals.compute_logs import open_stderr, stderr_path
 from orch_dagster.defs.dagster_internals.engine_events import write_engine_event
 from orch_dagster.defs.dagster_internals.observed_output import observed_output
@@ -98,7 +98,8 @@ def run_job(
             end.outcome.status, end.outcome.message, messages.row_counts if is_completed else None
         )
     step.close_log()
-    yield from check_results(checks, context.asset_key, messages.checks)
+    unchecked = why_unchecked(step.params.bundle, messages.landings, messages.checks)
+    yield from check_results(checks, context.asset_key, messages.checks, unchecked)
     yield from _events(job, end, retry)
 
 

@@ -34,6 +34,7 @@ from tests.begun_steps import DAY, LOG_NAME, KeptReports, fill, request
 from tests.recorded_messages import recorded_messages
 
 NEXT = "2024-05-16"
+CHECKS = {name: dg.AssetCheckSpec(name, asset="job") for name in ("key_unique", "changes")}
 DONE = ProcessEnd(0, "exited", "", 9.0)
 APPLICATION = next(
     message["params"]["payload"]["spark_app_id"]
@@ -110,7 +111,7 @@ def run(store: ControlStore, settings: Settings) -> Iterator[Run]:
 
         def compute(context: dg.OpExecutionContext, _inputs: Mapping[str, Any]) -> Iterator[object]:
             try:
-                yield from run_job(context, step, settings, {}, client)
+                yield from run_job(context, step, settings, CHECKS, client)
             except dg.RetryRequested as error:
                 # Dagster would wait and try again, with the same step.
                 raised.append(error)
@@ -137,9 +138,12 @@ def run(store: ControlStore, settings: Settings) -> Iterator[Run]:
 def _asset(compute: Callable[..., Iterator[object]]) -> dg.AssetsDefinition:
     return dg.AssetsDefinition(
         node_def=dg.OpDefinition(
-            compute_fn=compute, name="job", outs={"result": dg.Out(dg.Nothing)}
+            compute_fn=compute,
+            name="job",
+            outs={name: dg.Out(dg.Nothing) for name in ("result", *CHECKS)},
         ),
         keys_by_output_name={"result": dg.AssetKey("job")},
+        check_specs_by_output_name=CHECKS,
         partitions_def=dg.DailyPartitionsDefinition("2024-05-01", end_date="2024-06-01"),
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -172,6 +176,20 @@ def test_a_landing(run: Run) -> None:
     assert metadata["log_file"] == str(ran.step.run_log.path)
     assert "INFO  [spark] 24/05/16 INFO it runs\n" in ran.log
     assert ran.log.endswith("INFO  [orch] job completed: landed\n")
+
+
+def test_a_result_without_the_keys_leaves_no_check_unevaluated(run: Run) -> None:
+    """It was declared as nobody knew the columns, and Dagit showed 0 of 3 passed for ever."""
+    checks = [each for each in recorded_messages() if "'checks', 'biz_dt'" not in str(each)]
+    assert len(checks) == len(recorded_messages()) - 1
+    ran = run(GivenEnd(messages=checks))
+    found = ran.result.get_asset_check_evaluations()
+    assert {each.check_name: (each.passed, each.description) for each in found} == dict.fromkeys(
+        CHECKS, (True, f"{DAY}: nothing to check, the date's row has no business_keys")
+    )
+    # A run that lands nothing leaves them as they were.
+    failed = run(GivenEnd(ProcessEnd(1, "exited", "", 9.0), messages=[]))
+    assert failed.result.get_asset_check_evaluations() == []
 
 
 def test_spark_is_linked_while_it_runs_and_its_history_afterwards(
