@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from framework.contract.spark_defaults import JVM_TIME_ZONE, spark_defaults
@@ -31,6 +32,11 @@ pytest.register_assert_rewrite("tests.store_contract")
 # For JVMs that live a few seconds: a third less of them, and nothing else is different.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
+# How long an example takes is the machine's matter.
+hypothesis.settings.register_profile(
+    "any", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any")
 
 # The files of one call go to the workers in this order: what waits longest comes first.
 _TIERS = ("endurance", "services", "windows", "runs", "spark", "unit")

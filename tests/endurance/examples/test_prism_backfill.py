@@ -57,7 +57,7 @@ def changes(home: Home, run_id: str) -> dict[str, Any]:
 
 @pytest.mark.spark
 # Sixty dates, each with its queries: 200 s on two busy cores.
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_the_dates_equal_the_file_and_a_changed_extract_is_counted(
     checkout: Home, spark: SparkSession
 ) -> None:

@@ -347,7 +347,7 @@ def test_a_forked_sibling_that_holds_the_control_pipe_does_not_keep_the_tree(
     orchestrator.kill()
     orchestrator.wait()
     orchestrator.stdout.close()
-    wait_until(lambda: bench.strays() == [fork], "the end of all but the fork", 12)
+    wait_until(lambda: bench.strays() == [fork], "the end of all but the fork", 60)
     fork.kill()
 
 

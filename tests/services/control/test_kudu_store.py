@@ -453,7 +453,7 @@ class TestProcesses:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             os.kill(process.pid, number)
-            out, _ = process.communicate(timeout=20)
+            out, _ = process.communicate(timeout=60)
         finally:
             process.kill()
             process.wait()

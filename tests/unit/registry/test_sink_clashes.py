@@ -224,13 +224,13 @@ def test_folders_of_their_own_are_taken(
 
 
 def test_thousands_of_jobs_with_one_sink_are_named_in_short() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     found = registry(*[("out/t", PARTED)] * 3_000)
     assert not found.jobs
     assert len(found.findings) == 3_000
     assert "and 2,989 more" in found.findings[0].reason
     assert max(len(str(each)) for each in found.findings) < 1_000
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 def _numbered(form: str) -> Callable[[int], tuple[str, list[str]]]:

@@ -143,7 +143,7 @@ def test_the_gateway_ends_with_the_process_that_started_it(yarn: YarnCluster) ->
         below = psutil.Process(orchestrator.pid).children(recursive=True)
         assert len(below) == 2
         orchestrator.kill()
-    _, alive = psutil.wait_procs(below, timeout=10)
+    _, alive = psutil.wait_procs(below, timeout=60)
     assert alive == []
 
 
