@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from framework.contract.held_files import Patience
+
 # About what a database file grows by.
 _PROBE = b"\0" * (256 * 1024)
 _REMEDIES = {
@@ -61,7 +63,7 @@ def write_atomically(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        Patience().carry_out(lambda: Path(temporary).replace(path), str(path))
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -34,8 +35,11 @@ spark.stop()
 def archive_options(folder: Path) -> str:
     """The JVM's options that use the archive, which is made in `folder` where there is none.
 
-    Empty where there is no Spark or no Java: the tests say so better than this.
+    Empty where there is no Spark or no Java: the tests say so better than this. On Windows too,
+    where Spark needs Hadoop's tools besides.
     """
+    if sys.platform == "win32":
+        return ""
     try:
         java, spark = find_java(os.environ), find_spark(os.environ)
     except SparkError:

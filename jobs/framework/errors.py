@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from framework.contract.causes import CARRIERS, deepest_first
+from framework.contract.native_paths import with_native_paths
 from framework.contract.shared_paths import REMEDY as SHARED_REMEDY
 
 _SHOWN_FAULTS = 10
@@ -13,6 +14,9 @@ _SHOWN_FILES = 20
 
 class FrameworkError(Exception):
     """The root of this package's errors; the text names the fault, the place and the remedy."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(with_native_paths(text))
 
 
 class ParamsError(FrameworkError):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from framework.contract.held_files import HeldOpenError
 from framework.contract.paths import as_location, is_local
 from framework.errors import PublishError, SharedPathError, SourceGoneError
 
@@ -29,6 +30,8 @@ _MOST_CAUSES = 20
 
 def remedy(error: OSError) -> str:
     """Return the remedy for an error of a file system, to be appended to a sentence."""
+    if isinstance(error, HeldOpenError):
+        return "; close it there and start the job again"
     if error.errno in _FULL:
         return "; free some space there and start the job again"
     if error.errno in _FORBIDDEN:

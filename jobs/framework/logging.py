@@ -19,6 +19,7 @@ from framework.channel import Channel
 from framework.contract import variables
 from framework.contract.append import is_full, open_append, write_all
 from framework.contract.log_line import format_line, log_text
+from framework.contract.native_paths import with_native_paths
 from framework.driver_elsewhere import channel
 from framework.secrets import mask
 
@@ -46,7 +47,7 @@ class LineFormatter(logging.Formatter):
             parts.append(self.formatException(record.exc_info))
         if record.stack_info:
             parts.append(self.formatStack(record.stack_info))
-        return mask("\n".join(parts))
+        return mask(with_native_paths("\n".join(parts)))
 
 
 class LineHandler(logging.Handler):

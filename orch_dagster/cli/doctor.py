@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import click
@@ -41,6 +42,12 @@ from orch_dagster.toolchain.find import (
     read_spark_defaults,
 )
 from orch_dagster.toolchain.folder_check import folder_faults, open_to_others
+from orch_dagster.toolchain.windows_paths import (
+    UsedPath,
+    java_home_path,
+    path_faults,
+    spark_home_path,
+)
 from orch_dagster.toolchain.windows_tools import missing_windows_tools
 
 _STYLES = {"ok": "green", "warning": "yellow", "missing": "red"}
@@ -82,6 +89,8 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _checked("Spark", _spark_text)
     for problem in missing_windows_tools(os.environ, platform=sys.platform):
         yield Check("Hadoop for Windows", "missing", problem)
+    for problem in _tool_path_faults():
+        yield Check("Folders", "missing", problem)
     for problem in folder_faults(settings):
         yield Check("Folders", "missing", problem)
     if fault := write_fault(settings.home):
@@ -107,6 +116,19 @@ def _java_text() -> str:
 def _spark_text() -> str:
     spark = find_spark(os.environ)
     return f"{spark.version} at {spark.home} (by {spark.source})"
+
+
+def _tool_path_faults() -> Iterator[str]:
+    """Yield why Spark's scripts for Windows would not start from where Spark, Java, Python are."""
+    if sys.platform != "win32":
+        return
+    used = [UsedPath("Python", sys.executable, is_in_blocks=True)]
+    # The checks of Java and Spark name what can't be found.
+    with suppress(OrchError):
+        used.append(java_home_path(str(find_java(os.environ).home)))
+    with suppress(OrchError):
+        used.append(spark_home_path(str(find_spark(os.environ).home)))
+    yield from path_faults(used)
 
 
 def _rights(settings: Settings) -> Iterator[Check]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,6 +43,12 @@ from orch_dagster.spark.system_paths import (
 )
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.toolchain.errors import SubmitRefusedError
+from orch_dagster.toolchain.windows_paths import (
+    UsedPath,
+    java_home_path,
+    path_faults,
+    spark_home_path,
+)
 
 # Spark's off-heap code uses this package, which Java 17 hides.
 ADD_EXPORTS = "--add-exports java.base/sun.nio.ch=ALL-UNNAMED"
@@ -61,7 +66,6 @@ _LISTS = {
 }
 # The folder of HQL files in the container of a driver.
 _SQL_FOLDER = "orch_hql"
-_CMD_SPECIAL = re.compile(r'[&|<>^%!"\r\n]')
 
 
 @dataclass(frozen=True)
@@ -394,15 +398,17 @@ def _list_entries(of_run: Iterable[str], of_job: str) -> str:
 
 
 def _refuse_for_cmd(request: SubmitRequest) -> None:
-    """Refuse arguments that cmd would interpret: no quoting survives its three passes over them."""
-    paths = (request.spark_submit, request.properties_file, request.script)
-    for path in (*paths, *request.arguments):
-        special = _CMD_SPECIAL.search(path)
-        if special:
-            raise SubmitRefusedError(
-                f"{path!r} holds {special.group()!r}, which Windows' cmd would interpret: "
-                "move or rename it"
-            )
+    """Refuse paths and arguments that cmd would interpret: no quoting survives its passes."""
+    used = (
+        spark_home_path(request.spark_home),
+        java_home_path(request.java_home),
+        UsedPath("Python", request.python, is_in_blocks=True),
+        UsedPath("the properties of the run", request.properties_file),
+        UsedPath("the script", request.script),
+        *(UsedPath("an argument of the script", each) for each in request.arguments),
+    )
+    if faults := list(path_faults(used)):
+        raise SubmitRefusedError("; ".join(faults))
 
 
 def _refuse_own_variables(request: SubmitRequest) -> None:

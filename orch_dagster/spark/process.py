@@ -87,7 +87,7 @@ class Surroundings:
         environ: The variables below those of `command.env`; by default this process's.
         cwd: The command's working folder; by default this process's.
         remove: Absolute path of a file to remove at the end, even if this process is killed.
-        folder: Absolute path of a folder to remove at the end, in the same way.
+        folders: Absolute paths of folders to remove at the end, in the same way.
         unread: Absolute path of a file to remove only if this process is killed.
         orphan: A command to run only if this process is killed, once the tree has ended.
     """
@@ -95,7 +95,7 @@ class Surroundings:
     environ: Mapping[str, str] | None = None
     cwd: Path | None = None
     remove: Path | None = None
-    folder: Path | None = None
+    folders: Sequence[Path] = ()
     unread: Path | None = None
     orphan: Sequence[str] = ()
 
@@ -167,13 +167,13 @@ class SupervisedProcess:
         self._argv = command.argv
         self._env = {**environ, **command.env}
         self._cwd = surroundings.cwd
-        files = {
-            "remove": surroundings.remove,
-            "folder": surroundings.folder,
-            "unread": surroundings.unread,
-        }
+        files = [
+            ("remove", surroundings.remove),
+            *(("folder", folder) for folder in surroundings.folders),
+            ("unread", surroundings.unread),
+        ]
         # Each is an option of the supervisor.
-        self._files = [f"--{name}={file}" for name, file in files.items() if file is not None]
+        self._files = [f"--{name}={file}" for name, file in files if file is not None]
         if surroundings.orphan:
             self._files.append(f"--orphan={json.dumps(list(surroundings.orphan))}")
         self._splitter = LineSplitter(mask=mask)
@@ -275,7 +275,7 @@ class SupervisedProcess:
         argv += ["--parent", str(os.getpid()), *self._files, "--", *self._argv]
         try:
             # No other child of this process inherits the pipes. A session of its own keeps a
-            # terminal's Ctrl-C away.
+            # terminal's Ctrl-C away, as a console of its own does on Windows, Ctrl-Break too.
             return subprocess.Popen(
                 argv,
                 stdin=subprocess.PIPE,
@@ -285,7 +285,8 @@ class SupervisedProcess:
                 env=self._env,
                 cwd=self._cwd,
                 start_new_session=sys.platform != "win32",
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+                | getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except (OSError, ValueError) as error:
             # ValueError if an argument has a NUL.

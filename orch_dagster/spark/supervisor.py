@@ -13,15 +13,14 @@ stderr, by inheritance. stderr is the supervisor's own: at the end it writes one
 
 and exits with the same code; a death by signal n is 128 + n. `left` are processes that survived
 even KILL (of another user, or stuck in the kernel). Before that it removes the file of --remove,
-which may hold secrets of the command, and the folder of --folder. The file of --unread, which the
+which may hold secrets of the command, and each folder of --folder. The file of --unread, which the
 command wrote for the orchestrator, may hold secrets too, and is removed if the orchestrator is
 dead. Then the command of --orphan, a JSON list, is run: it ends what the command began elsewhere,
 such as an application on a cluster, which nobody else would end.
 
 Linux: a child subreaper, which finds every descendant, in whatever session. macOS: the command's
 process group. Windows: a Job Object that dies with the supervisor; a JVM on Windows handles no
-TERM, so the end is a KILL at once. The Windows half was written from the documentation and has not
-been run by its author.
+TERM, so the end is a KILL at once.
 
 It uses the standard library only and imports nothing of this package: with -I -S nothing of the
 job's environment is loaded.
@@ -33,6 +32,7 @@ import argparse
 import contextlib
 import ctypes
 import errno
+import importlib.util
 import json
 import os
 import queue
@@ -45,7 +45,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 NOT_STARTED = 127
 _PR_SET_PDEATHSIG = 1
@@ -227,7 +227,9 @@ class PosixSupervisor:
 def run_windows(argv: Sequence[str]) -> dict[str, object]:
     """Run the command in this process's Job Object, whose processes die with this one."""
     events: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-    _enter_job_object()
+    windows_job = _windows_job()
+    job = windows_job.enter()
+    windows_job.use_code_page_of_java()
     child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     _release_stdout()
 
@@ -238,9 +240,11 @@ def run_windows(argv: Sequence[str]) -> dict[str, object]:
     threading.Thread(target=control, daemon=True).start()
     threading.Thread(target=lambda: events.put(child.wait()), daemon=True).start()
     code = events.get()
+    # Windows would do that at this process's end, but keeps open files from being removed before.
+    left = windows_job.end_others(job, _KILL_WAIT_S)
     if code is None:
-        return {"ended": "stopped", "exit_code": shell_code(-signal.SIGTERM), "left": []}
-    return {"ended": "exited", "exit_code": code, "left": []}
+        return {"ended": "stopped", "exit_code": shell_code(-signal.SIGTERM), "left": left}
+    return {"ended": "exited", "exit_code": code, "left": left}
 
 
 def shell_code(returncode: int) -> int:
@@ -254,7 +258,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--grace", type=float, default=5.0, help="seconds between TERM and KILL")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="whose death ends it all")
     parser.add_argument("--remove", type=Path, help="a file that nobody needs afterwards")
-    parser.add_argument("--folder", type=Path, help="a folder that nobody needs afterwards")
+    parser.add_argument(
+        "--folder", type=Path, action="append", default=[], help="a folder that nobody needs then"
+    )
     parser.add_argument("--unread", type=Path, help="a file that only the parent needs")
     parser.add_argument("--orphan", type=json.loads, help="a command to run if the parent is dead")
     parser.add_argument("command", nargs="+")
@@ -270,8 +276,8 @@ def main(arguments: Sequence[str]) -> int:
         # ValueError if an argument has a NUL.
         report = {"ended": "not_started", "exit_code": NOT_STARTED, "error": str(error)}
     _remove(options.remove)
-    if options.folder is not None:
-        shutil.rmtree(options.folder, ignore_errors=True)
+    for folder in options.folder:
+        shutil.rmtree(folder, ignore_errors=True)
     try:
         os.write(2, json.dumps(report).encode() + b"\n")
         is_orphan = sys.platform != "win32" and os.getppid() != options.parent
@@ -324,64 +330,16 @@ def _die_with_parent() -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _enter_job_object() -> None:
-    """Put this process, and so all that it starts, into a job that is killed when it ends.
-
-    This process has the job's only handle, which is not inherited: however the process ends,
-    Windows closes the handle and kills the job. This needs Windows 8 or newer, where a process of
-    a job may enter a nested one.
-    """
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # pyright: ignore
-    kernel.CreateJobObjectW.restype = ctypes.c_void_p
-    kernel.CreateJobObjectW.argtypes = (ctypes.c_void_p, ctypes.c_wchar_p)
-    kernel.GetCurrentProcess.restype = ctypes.c_void_p
-    kernel.SetInformationJobObject.argtypes = (
-        ctypes.c_void_p,
-        ctypes.c_int,
-        ctypes.c_void_p,
-        ctypes.c_uint32,
+def _windows_job() -> Any:
+    """Return the module of Windows' Job Objects, which -I keeps from being imported by its name."""
+    spec = importlib.util.spec_from_file_location(
+        "windows_job", Path(__file__).with_name("windows_job.py")
     )
-    kernel.AssignProcessToJobObject.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
-    job = kernel.CreateJobObjectW(None, None)
-    limits = _ExtendedLimits()
-    limits.basic.limit_flags = 0x2000  # JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
-    done = (
-        job
-        and kernel.SetInformationJobObject(job, 9, ctypes.byref(limits), ctypes.sizeof(limits))
-        and kernel.AssignProcessToJobObject(job, kernel.GetCurrentProcess())
-    )
-    if not done:
-        code = ctypes.get_last_error()  # pyright: ignore
-        raise OSError(errno.EPERM, f"no Windows Job Object could be set up (error {code})")
-
-
-class _BasicLimits(ctypes.Structure):
-    """The structure JOBOBJECT_BASIC_LIMIT_INFORMATION."""
-
-    _fields_ = (
-        ("per_process_user_time_limit", ctypes.c_int64),
-        ("per_job_user_time_limit", ctypes.c_int64),
-        ("limit_flags", ctypes.c_uint32),
-        ("minimum_working_set_size", ctypes.c_size_t),
-        ("maximum_working_set_size", ctypes.c_size_t),
-        ("active_process_limit", ctypes.c_uint32),
-        ("affinity", ctypes.c_size_t),
-        ("priority_class", ctypes.c_uint32),
-        ("scheduling_class", ctypes.c_uint32),
-    )
-
-
-class _ExtendedLimits(ctypes.Structure):
-    """The structure JOBOBJECT_EXTENDED_LIMIT_INFORMATION."""
-
-    _fields_ = (
-        ("basic", _BasicLimits),
-        ("io_counters", ctypes.c_uint64 * 6),
-        ("process_memory_limit", ctypes.c_size_t),
-        ("job_memory_limit", ctypes.c_size_t),
-        ("peak_process_memory_used", ctypes.c_size_t),
-        ("peak_job_memory_used", ctypes.c_size_t),
-    )
+    if spec is None or spec.loader is None:
+        raise OSError(errno.ENOENT, "windows_job.py is not beside supervisor.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Literal
 
 from orch_dagster.errors import SettingsError
 from orch_dagster.settings import Settings
+from orch_dagster.toolchain.windows_paths import home_fault, long_paths_enabled
 
 Kind = Literal["home", "jobs", "data"]
 
@@ -48,6 +49,9 @@ def folder_fault(path: str, kind: Kind, platform: str = sys.platform) -> str | N
         path = _DRIVE.sub("", path, count=1).replace("\\", "/")
     # A class path of Windows is separated by it.
     signs = _SIGNS[kind] + (";" if is_windows else "")
+    # Files of both are arguments of spark-submit.cmd.
+    if is_windows and kind != "data":
+        signs += "&^%!"
     found = re.findall(f"[{signs}]", path)
     found += _CODE.findall(path) if kind == "home" else []
     found += _CONTROL.findall(path)
@@ -66,6 +70,10 @@ def folder_faults(settings: Settings, platform: str = sys.platform) -> Iterator[
     ]
     if "://" not in settings.base_dir and settings.data_root:
         folders.append(("ORCH_DATA_ROOT", settings.base_dir, "data"))
+    if platform == "win32" and (
+        fault := home_fault(str(settings.home), has_long_paths=long_paths_enabled())
+    ):
+        yield f"ORCH_HOME: {str(settings.home)!r} {fault}"
     for variable, path, kind in folders:
         if fault := folder_fault(path, kind, platform):
             yield (

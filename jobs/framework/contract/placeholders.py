@@ -41,5 +41,15 @@ def fill(template: str, dates: Mapping[str, date | None]) -> str:
             raise ValueError(
                 f"{{{name}}} in {template!r} has no value: set process_control.{name} for the date"
             )
-        parts.append(format(value, form) if form else value.isoformat())
+        parts.append(_formatted(value, form, template) if form else value.isoformat())
     return "".join(parts)
+
+
+def _formatted(value: date, form: str, template: str) -> str:
+    try:
+        return format(value, form)
+    except ValueError as error:
+        # Not every system has every form: Windows has no %-d.
+        raise ValueError(
+            f"{form!r} in {template!r} is not a form of strftime on this system ({error})"
+        ) from error

@@ -18,6 +18,7 @@ from string import Formatter
 from typing import Any, Literal
 
 from framework.contract import variables
+from framework.contract.native_paths import with_native_paths
 from framework.contract.paths import (
     base_location,
     is_local,
@@ -268,7 +269,8 @@ def main() -> None:
                 else [Finding(job.job_name, None, "needs_session", f"{job.job_name}: no session")]
             )
         ]
-    answer = json.dumps([asdict(finding) for finding in findings])
+    shown = (replace(each, text=with_native_paths(each.text)) for each in findings)
+    answer = json.dumps([asdict(finding) for finding in shown])
     file.with_name(f"{file.name}.found").write_text(answer, encoding="utf-8")
 
 

@@ -14,13 +14,31 @@ from typing import BinaryIO, Literal
 
 from framework.contract.append import write_all
 
+# From this length on, a file below may be over Windows' limit of 260 characters.
+_LONG = 100
+
+
+def long_path(location: str, platform: str = os.name) -> Path:
+    r"""Return the path of a location; Windows takes it at any length.
+
+    >>> print(long_path("C:/" + "a" * 100, "nt"))  # doctest: +ELLIPSIS
+    \\?\C:\aaa...
+    >>> print(long_path("/tmp/x"))
+    /tmp/x
+    """
+    name = location.replace("/", "\\")
+    if platform != "nt" or len(location) < _LONG or name.startswith("\\\\?\\"):
+        return Path(location)
+    # A server's folder has its own spelling.
+    return Path("\\\\?\\" + (f"UNC{name[1:]}" if name.startswith("\\\\") else name))
+
 
 class Disk:
     """A local disk, through the standard library."""
 
     def open(self, location: str, mode: Literal["xb", "wb", "rb", "r+b"]) -> BinaryIO:
         """Open a file: a new one (xb), emptied (wb) or as it is (rb, r+b), without a buffer."""
-        return Path(location).open(mode, buffering=0)
+        return long_path(location).open(mode, buffering=0)
 
     def write(self, file: BinaryIO, data: bytes) -> None:
         """Write to an open file."""
@@ -47,24 +65,24 @@ class Disk:
 
     def make_folder(self, location: str) -> None:
         """Create a folder, unless it exists."""
-        Path(location).mkdir(exist_ok=True)
+        long_path(location).mkdir(exist_ok=True)
 
     def rename(self, source: str, target: str) -> None:
         """Rename a file or folder."""
-        Path(source).rename(target)
+        long_path(source).rename(long_path(target))
 
     def replace(self, source: str, target: str) -> None:
         """Rename a file, over another one if that exists."""
-        Path(source).replace(target)
+        long_path(source).replace(long_path(target))
 
     def unlink(self, location: str) -> None:
         """Delete a file."""
-        Path(location).unlink()
+        long_path(location).unlink()
 
     def remove_folder(self, location: str) -> None:
         """Delete an empty folder."""
-        Path(location).rmdir()
+        long_path(location).rmdir()
 
     def remove_tree(self, location: str) -> None:
         """Delete a folder with its content."""
-        shutil.rmtree(location)
+        shutil.rmtree(long_path(location))

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO, Literal
 
+from framework.contract.held_files import Patience
 from framework.contract.paths import is_local, parent
-from framework.storage.disk import Disk
+from framework.logging import get_logger
+from framework.storage.disk import Disk, long_path
 from framework.storage.filesystem import HIDDEN, FileEntry, Usage, is_hidden_folder
 from framework.storage.patterns import (
     alternatives,
@@ -29,13 +32,15 @@ class LocalFileSystem:
 
     Args:
         disk: Carries out the changes.
+        patience: How long they wait for a file that another program has open, on Windows.
     """
 
-    def __init__(self, disk: Disk | None = None) -> None:
+    def __init__(self, disk: Disk | None = None, patience: Patience | None = None) -> None:
         self._disk = disk or Disk()
+        self._patiently = (patience or Patience(on_wait=_tell_wait)).carry_out
 
     def exists(self, location: str) -> bool:
-        return Path(location).exists()
+        return long_path(location).exists()
 
     def matches(self, pattern: str) -> bool:
         return self.exists(pattern) or any(True for _ in self._matching(pattern))
@@ -64,17 +69,22 @@ class LocalFileSystem:
 
     def names(self, location: str) -> list[str]:
         try:
-            return sorted(path.name for path in Path(location).iterdir())
+            return sorted(path.name for path in long_path(location).iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError:
+            # Of a file, not every Windows says that it is no directory.
+            if long_path(location).is_file():
+                return []
+            raise
 
     def make_dirs(self, location: str) -> None:
         for _ in range(_MAKE_DIRS_ATTEMPTS - 1):
             # Another landing may remove the empty parent before this folder is created.
             with contextlib.suppress(FileNotFoundError):
-                self._make_dirs(Path(location))
+                self._make_dirs(long_path(location))
                 return
-        self._make_dirs(Path(location))
+        self._make_dirs(long_path(location))
 
     def _make_dirs(self, folder: Path) -> None:
         """Create the folders from the top down, each flushed before the next."""
@@ -93,7 +103,7 @@ class LocalFileSystem:
     def create_exclusive(self, location: str, data: bytes) -> None:
         # Mode x is O_CREAT with O_EXCL, which is atomic on every platform.
         self.make_dirs(parent(location))
-        file = self._disk.open(location, "xb")
+        file = self._open(location, "xb")
         created = os.fstat(file.fileno())
         try:
             with file:
@@ -103,16 +113,16 @@ class LocalFileSystem:
             # On a full disk, the partial file would look like a journal in the making. Another
             # landing may have replaced it meanwhile.
             with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(created, Path(location).stat()):
+                if os.path.samestat(created, long_path(location).stat()):
                     self._disk.unlink(location)
             raise
         self._disk.sync_folder(parent(location))
 
     def read_bytes(self, location: str) -> bytes:
-        return Path(location).read_bytes()
+        return self._patiently(lambda: long_path(location).read_bytes(), location)
 
     def modified(self, location: str) -> datetime:
-        return datetime.fromtimestamp(Path(location).stat().st_mtime, tz=timezone.utc)
+        return datetime.fromtimestamp(long_path(location).stat().st_mtime, tz=timezone.utc)
 
     def write_atomic(self, location: str, data: bytes) -> None:
         # Of this writer alone: another one may take the same journal over.
@@ -120,15 +130,15 @@ class LocalFileSystem:
         with self._disk.open(temporary, "xb") as file:
             self._disk.write(file, data)
             self._disk.sync(file)
-        self._disk.replace(temporary, location)
+        self._patiently(lambda: self._disk.replace(temporary, location), location)
         self._disk.sync_folder(parent(location))
 
     def make_durable(self, location: str) -> None:
-        for folder, _, files in os.walk(location):
+        for folder, _, files in os.walk(long_path(location)):
             for name in files:
                 # Windows flushes only files that were opened for writing, which others may forbid.
                 mode = "r+b" if os.name == "nt" else "rb"
-                with self._disk.open(f"{folder}/{name}", mode) as file:
+                with self._open(f"{folder}/{name}", mode) as file:
                     self._disk.sync(file)
             self._disk.sync_folder(folder)
         self._disk.sync_folder(parent(location))
@@ -143,23 +153,29 @@ class LocalFileSystem:
         # POSIX silently replaces an empty folder.
         if self.exists(target):
             raise FileExistsError(f"{target} exists, {source} can't be renamed to it")
-        self._disk.rename(source, target)
+        self._patiently(lambda: self._disk.rename(source, target), source)
         self._disk.sync_folder(parent(target))
 
     def delete(self, location: str) -> None:
-        path = Path(location)
+        self._patiently(lambda: self._delete(location), location)
+        # Also if it was missing: a process may have been killed before it flushed that.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            self._disk.sync_folder(parent(location))
+
+    def _delete(self, location: str) -> None:
+        path = long_path(location)
         if path.is_dir() and not path.is_symlink():
             self._disk.remove_tree(location)
         else:
             # NotADirectoryError: a parent is a file, so nothing exists below it.
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 self._disk.unlink(location)
-        # Also if it was missing: a process may have been killed before it flushed that.
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            self._disk.sync_folder(parent(location))
+
+    def _open(self, location: str, mode: Literal["xb", "rb", "r+b"]) -> BinaryIO:
+        return self._patiently(lambda: self._disk.open(location, mode), location)
 
     def remove_empty_dir(self, location: str) -> bool:
-        path = Path(location)
+        path = long_path(location)
         if not path.is_dir():
             return not path.exists()
         try:
@@ -171,7 +187,7 @@ class LocalFileSystem:
 
     def usage(self, location: str) -> Usage:
         sizes: list[int] = []
-        for folder, folders, files in os.walk(location):
+        for folder, folders, files in os.walk(long_path(location)):
             folders[:] = [name for name in folders if not is_hidden_folder(name)]
             shown = [name for name in files if not name.startswith(HIDDEN)]
             sizes.extend((Path(folder) / name).stat().st_size for name in shown)
@@ -180,10 +196,16 @@ class LocalFileSystem:
     def content(self, location: str) -> Usage:
         sizes = [
             (Path(folder) / name).lstat().st_size
-            for folder, _, files in os.walk(location)
+            for folder, _, files in os.walk(long_path(location))
             for name in files
         ]
         return Usage(len(sizes), sum(sizes))
+
+
+def _tell_wait(path: str) -> None:
+    get_logger("framework.storage").warning(
+        "%s, or a file in it, is open in another program: waiting for it", path
+    )
 
 
 def _files_below(folder: str) -> Iterator[FileEntry]:

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from framework.contract.messages import ApplicationReport, Drift, LandingReport
+from framework.contract.native_paths import with_native_paths
 from framework.contract.visible import visible
 from orch_dagster.text import is_link, readable_duration, readable_size
 
@@ -80,9 +81,10 @@ def _landing_metadata(landing: LandingReport | None) -> dict[str, dg.MetadataVal
         metadata["dagster/uri"] = dg.MetadataValue.text(visible(landing.sinks[0].path))
     for number, sink in enumerate(landing.sinks, start=1):
         name = "path" if len(landing.sinks) == 1 else f"path_{number}"
-        metadata[name] = dg.MetadataValue.path(sink.path)
+        metadata[name] = dg.MetadataValue.path(with_native_paths(sink.path))
     if landing.rejected_path:
-        metadata["rejected_path"] = dg.MetadataValue.path(landing.rejected_path)
+        shown = with_native_paths(landing.rejected_path)
+        metadata["rejected_path"] = dg.MetadataValue.path(shown)
     if landing.drift and landing.drift.has_changes:
         metadata["schema_drift"] = dg.MetadataValue.json(_drift(landing.drift))
     return metadata

@@ -289,7 +289,7 @@ def test_kill_of_the_orchestrator_leaves_nothing(bench: Bench, tmp_path: Path) -
         run_supervised(Program, on_line=lambda line: print(line, flush=True), limits=Limits(None),
                        stop=threading.Event(), surroundings=Surroundings(
                            remove=pathlib.Path(sys.argv[2]), unread=pathlib.Path(sys.argv[3]),
-                           folder=pathlib.Path(sys.argv[4])))
+                           folders=[pathlib.Path(sys.argv[4])]))
         """,
         bench.python(STUBBORN).argv[1],
         str(secrets),

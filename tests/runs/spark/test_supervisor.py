@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orch_dagster.spark import supervisor
+from orch_dagster.spark import supervisor, windows_job
 from tests.runs.spark.conftest import Bench
 from tests.waiting import wait_until
 
@@ -133,4 +133,4 @@ def test_codes_of_signals() -> None:
 
 @pytest.mark.skipif(ctypes.sizeof(ctypes.c_void_p) != 8, reason="sizes of 64-bit Windows")
 def test_the_job_object_structure_has_the_size_that_windows_expects() -> None:
-    assert ctypes.sizeof(supervisor._ExtendedLimits()) == 144
+    assert ctypes.sizeof(windows_job._ExtendedLimits()) == 144

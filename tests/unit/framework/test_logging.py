@@ -58,7 +58,7 @@ def test_a_value_forges_no_line_and_nothing_in_it_acts(log_file: Path) -> None:
 def test_a_log_of_its_largest_size_takes_no_line_and_stderr_does(
     log_file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    log_file.write_text("x" * 999 + "\n")
+    log_file.write_bytes(b"x" * 999 + b"\n")
     monkeypatch.setenv("JOB_LOG_MAX_BYTES", "1001")
     # The file is asked for anew with each path.
     monkeypatch.setenv("LOG_FILE", str(log_file.with_name("other.log")))

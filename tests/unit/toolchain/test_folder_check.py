@@ -35,6 +35,7 @@ def test_a_home_that_does_not(name: str) -> None:
         ("C:/data/orch", None),
         (r"\\server\share\orch", None),
         (r"C:\a,b", "has ',' in its path"),
+        (r"C:\R&D (50%)!", "has '&', '%', '!' in its path"),
         (r"C:\a[1];b", "has '[', ']', ';' in its path"),
         (r"C:\a.\b", "has a folder whose name ends in a dot or a space, which Windows drops"),
         (r"C:\a \b", "has a folder whose name ends in a dot or a space, which Windows drops"),

@@ -1,0 +1,22 @@
+"""Show local paths as the system writes them: with backslashes on Windows."""
+
+from __future__ import annotations
+
+import os
+import re
+
+# From a drive to a sign that no name has, or to the next drive. Before it no letter, as in hdfs:/.
+_PATH = re.compile(r'(?<![A-Za-z0-9+.-])[A-Za-z]:/(?:(?![A-Za-z]:/)[^\n<>"|:])*')
+
+
+def with_native_paths(text: str, system: str = os.name) -> str:
+    r"""Return a text for a person, its absolute Windows paths with backslashes.
+
+    >>> print(with_native_paths("C:/home one/out: no, D:/x and hdfs://nn/y stay", "nt"))
+    C:\home one\out: no, D:\x and hdfs://nn/y stay
+    >>> print(with_native_paths("C:/x", "posix"))
+    C:/x
+    """
+    if system != "nt":
+        return text
+    return _PATH.sub(lambda path: path.group().replace("/", "\\"), text)

@@ -1,0 +1,134 @@
+"""A Job Object of Windows: a process and all that it starts, which end together.
+
+supervisor.py loads it on Windows alone; it uses the standard library only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import time
+from typing import Any
+
+_KILL_ON_JOB_CLOSE = 0x2000
+_EXTENDED_LIMITS, _PROCESS_IDS = 9, 3
+# The rights to terminate a process and to wait for its end.
+_TERMINATE_AND_WAIT = 0x100001
+_EACH_WAIT_MS = 1000
+
+
+def enter() -> int:
+    """Put this process, and so all that it starts, into a job that is killed when it ends.
+
+    Return the job's handle, the only one, which is not inherited: however the process ends,
+    Windows closes the handle and kills the job. This needs Windows 8 or newer, where a process of
+    a job may enter a nested one.
+
+    Raises:
+        OSError: If the job can't be set up.
+    """
+    kernel = _kernel()
+    job = kernel.CreateJobObjectW(None, None)
+    limits = _ExtendedLimits()
+    limits.basic.limit_flags = _KILL_ON_JOB_CLOSE
+    size = ctypes.sizeof(limits)
+    done = (
+        job
+        and kernel.SetInformationJobObject(job, _EXTENDED_LIMITS, ctypes.byref(limits), size)
+        and kernel.AssignProcessToJobObject(job, kernel.GetCurrentProcess())
+    )
+    if not done:
+        code = ctypes.get_last_error()  # pyright: ignore
+        raise OSError(errno.EPERM, f"no Windows Job Object could be set up (error {code})")
+    return int(job)
+
+
+def end_others(job: int, limit_s: float) -> list[int]:
+    """End the job's other processes; return those that are left after that time."""
+    kernel = _kernel()
+    kill_until = time.monotonic() + limit_s
+    while True:
+        others = [pid for pid in _processes(kernel, job) if pid != os.getpid()]
+        if not others or time.monotonic() > kill_until:
+            return others
+        for pid in others:
+            # A process that is gone has no handle.
+            if handle := kernel.OpenProcess(_TERMINATE_AND_WAIT, False, pid):
+                kernel.TerminateProcess(handle, 1)
+                kernel.WaitForSingleObject(handle, _EACH_WAIT_MS)
+                kernel.CloseHandle(handle)
+
+
+def use_code_page_of_java() -> None:
+    """Let cmd read a file as Java writes it, as Spark's scripts take the job's command from one.
+
+    It is the code page of this process's console, which nobody else has.
+    """
+    kernel = _kernel()
+    kernel.SetConsoleOutputCP(kernel.GetACP())
+    kernel.SetConsoleCP(kernel.GetACP())
+
+
+def _processes(kernel: Any, job: int) -> list[int]:
+    ids = _ProcessIds()
+    size = ctypes.sizeof(ids)
+    kernel.QueryInformationJobObject(job, _PROCESS_IDS, ctypes.byref(ids), size, None)
+    return list(ids.ids[: ids.listed])
+
+
+def _kernel() -> Any:
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # pyright: ignore
+    handle, number = ctypes.c_void_p, ctypes.c_uint32
+    for name in ("CreateJobObjectW", "GetCurrentProcess", "OpenProcess"):
+        getattr(kernel, name).restype = handle
+    for name, types in (
+        ("CreateJobObjectW", (ctypes.c_void_p, ctypes.c_wchar_p)),
+        ("SetInformationJobObject", (handle, ctypes.c_int, ctypes.c_void_p, number)),
+        ("QueryInformationJobObject", (handle, ctypes.c_int, ctypes.c_void_p, number, handle)),
+        ("AssignProcessToJobObject", (handle, handle)),
+        ("TerminateProcess", (handle, number)),
+        ("WaitForSingleObject", (handle, number)),
+        ("CloseHandle", (handle,)),
+    ):
+        getattr(kernel, name).argtypes = types
+    return kernel
+
+
+class _BasicLimits(ctypes.Structure):
+    """The structure JOBOBJECT_BASIC_LIMIT_INFORMATION."""
+
+    _fields_ = (
+        ("per_process_user_time_limit", ctypes.c_int64),
+        ("per_job_user_time_limit", ctypes.c_int64),
+        ("limit_flags", ctypes.c_uint32),
+        ("minimum_working_set_size", ctypes.c_size_t),
+        ("maximum_working_set_size", ctypes.c_size_t),
+        ("active_process_limit", ctypes.c_uint32),
+        ("affinity", ctypes.c_size_t),
+        ("priority_class", ctypes.c_uint32),
+        ("scheduling_class", ctypes.c_uint32),
+    )
+
+
+class _ProcessIds(ctypes.Structure):
+    """The structure JOBOBJECT_BASIC_PROCESS_ID_LIST, with room for so many."""
+
+    _fields_ = (
+        ("assigned", ctypes.c_uint32),
+        ("listed", ctypes.c_uint32),
+        ("ids", ctypes.c_size_t * 1024),
+    )
+
+
+class _ExtendedLimits(ctypes.Structure):
+    """The structure JOBOBJECT_EXTENDED_LIMIT_INFORMATION."""
+
+    _fields_ = (
+        ("basic", _BasicLimits),
+        ("io_counters", ctypes.c_uint64 * 6),
+        ("process_memory_limit", ctypes.c_size_t),
+        ("job_memory_limit", ctypes.c_size_t),
+        ("peak_process_memory_used", ctypes.c_size_t),
+        ("peak_job_memory_used", ctypes.c_size_t),
+    )
