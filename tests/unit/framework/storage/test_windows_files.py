@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from framework.contract.append import open_append, write_all
 from framework.contract.held_files import HeldOpenError, Patience, open_elsewhere
 from framework.errors import PublishError
 from framework.plan import Place
@@ -81,23 +78,3 @@ def test_a_date_that_a_program_is_in_keeps_its_old_data_until_that_ends(
     land()
     assert (target / "part-0").read_bytes() == b"new"
     assert [each.name for each in target.parent.iterdir()] == [target.name]
-
-
-def test_lines_that_several_append_at_once_stay_whole(tmp_path: Path) -> None:
-    file = tmp_path / "job.log"
-    letters, lines = "abcd", 200
-
-    def write(letter: str) -> None:
-        descriptor = open_append(str(file))
-        for number in range(lines):
-            write_all(descriptor, f"{letter * (1 + number * 7)}\n".encode())
-        os.close(descriptor)
-
-    threads = [threading.Thread(target=write, args=(letter,)) for letter in letters]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    expected = {letter * (1 + number * 7) for letter in letters for number in range(lines)}
-    found = file.read_text(encoding="utf-8").splitlines()
-    assert (len(found), set(found)) == (len(letters) * lines, expected)
