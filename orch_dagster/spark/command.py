@@ -251,7 +251,8 @@ def _properties(
         tags = filter(None, (request.run_id, request.attempt_tag, *request.tags))
         merged[_TAGS] = _list_entries(tags, _of_job(request, _TAGS))
     if deployment.is_cluster:
-        merged |= {WAIT: "true", ATTEMPTS: "1"}
+        # The gateway follows it; a JVM that waits takes 200 MB.
+        merged |= {WAIT: _of_job(request, WAIT) or "false", ATTEMPTS: "1"}
         merged |= _driver_variables(request, deployment, platform)
     elif NODES_PYTHON in defaults and not _of_job(request, _DRIVER_PYTHON):
         # Spark would start the driver, which runs here, with the Python of the nodes too.

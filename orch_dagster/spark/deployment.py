@@ -17,6 +17,7 @@ from orch_dagster.control.sys_params import (
 from orch_dagster.toolchain.errors import SubmitRefusedError
 
 AM_ENV = "spark.yarn.appMasterEnv."
+# Whether the submit's process waits for the end of its application.
 WAIT = "spark.yarn.submit.waitAppCompletion"
 ATTEMPTS = "spark.yarn.maxAppAttempts"
 DEFAULT_MASTER = "local[*]"
@@ -24,7 +25,6 @@ _OF_PRINCIPAL = ("spark.kerberos.principal", "spark.kerberos.keytab")
 
 # Values that a cluster-mode job must not change, and the consequence if it did.
 _FIXED_IN_CLUSTER = {
-    WAIT: ("true", "spark-submit would end before the job does, so its end would be unknown"),
     ATTEMPTS: ("1", "YARN would run a job that fails a second time"),
 }
 _SENSITIVE = re.compile(SPARK_REDACTION_DEFAULT)

@@ -34,7 +34,8 @@ from orch_dagster.spark.py_files import (
 )
 from orch_dagster.spark.spark_log import has_log_config, log_config
 from orch_dagster.spark.system_paths import Platform
-from orch_dagster.spark.yarn.gateway import STAGING, YarnClient, shared_gateway
+from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
+from orch_dagster.spark.yarn.gateway_command import STAGING
 from orch_dagster.spark.yarn.messages import MessageFolder, folder_path
 from orch_dagster.spark.yarn.tags import attempt_tag, date_tags, job_tag
 from orch_dagster.toolchain.errors import HadoopHomeError, SubmitRefusedError

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cache
 
 from orch_dagster.defs.dagster_internals.thread_executor import StopSignal
 from orch_dagster.defs.step.submission import Submission
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
-from orch_dagster.spark.process import Limits, ProcessEnd, Surroundings, run_supervised
+from orch_dagster.spark.cores import available_cores
+from orch_dagster.spark.process import (
+    Limits,
+    ProcessEnd,
+    StopRequest,
+    Surroundings,
+    run_supervised,
+)
 from orch_dagster.spark.standalone import WorkerWait
 from orch_dagster.spark.yarn.container_log import driver_output
-from orch_dagster.spark.yarn.follow import ApplicationEnd, ApplicationLimits, ApplicationWatch
-from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
+from orch_dagster.spark.yarn.follow import (
+    ApplicationEnd,
+    ApplicationLimits,
+    ApplicationListener,
+    ApplicationWatch,
+)
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, shared_gateway
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
+
+_TICK_S = 0.2
+
+
+@cache
+def _submits() -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(max(2, available_cores()))
 
 
 def run_submit(
@@ -66,7 +89,6 @@ def _run_on_yarn(
 ) -> tuple[ProcessEnd, ApplicationEnd]:
     environ = submission.environ
     client = YarnClient.of(shared_gateway(environ), application.properties)
-    submission.before_submit(client)
     watch = ApplicationWatch(
         client,
         application,
@@ -74,17 +96,63 @@ def _run_on_yarn(
         ApplicationLimits(submission.timeout_s, submission.queue_s),
         submission.on_application,
     )
-    with watch:
-        process = run_supervised(
-            command,
-            on_line=submission.on_line,
-            stop=watch,
-            limits=limits,
-            surroundings=replace(surroundings, orphan=application.end_command(environ)),
-            mask=submission.mask.in_bytes,
-        )
-        end = watch.settle(process, stop.fault)
+    with ExitStack() as slot:
+        slot.enter_context(_submit_slot(application, stop, submission.on_application))
+        submission.before_submit(client)
+        with watch:
+            process = run_supervised(
+                command,
+                on_line=submission.on_line,
+                stop=watch,
+                limits=limits,
+                surroundings=replace(surroundings, orphan=application.end_command(environ)),
+                mask=submission.mask.in_bytes,
+            )
+            slot.close()
+            process = watch.await_end(process)
+            end = watch.settle(process, stop.fault)
+    _clean_staging(client, application, end, submission)
     return watch.settled(process, end), end
+
+
+@contextmanager
+def _submit_slot(
+    application: SubmittedApplication, stop: StopRequest, listener: ApplicationListener
+) -> Generator[None]:
+    """Keep the JVMs that submit in cluster mode at once to what the machine can do.
+
+    In client mode the JVM is the job's driver, of which the run decides how many there are.
+    """
+    if not application.is_cluster or application.waits:
+        yield
+        return
+    has_slot = _submits().acquire(blocking=False)
+    if not has_slot:
+        listener.waiting("other jobs of this run are submitted first")
+    while not (has_slot or stop.is_set()):
+        has_slot = _submits().acquire(timeout=_TICK_S)
+    try:
+        # What has to stop does so before it has submitted.
+        yield
+    finally:
+        if has_slot:
+            _submits().release()
+
+
+def _clean_staging(
+    client: YarnClient,
+    application: SubmittedApplication,
+    end: ApplicationEnd,
+    submission: Submission,
+) -> None:
+    """Remove what a submit staged for a driver that could not do it."""
+    ended = end.application
+    if not application.is_cluster or ended is None or ended.has_succeeded or end.unended:
+        return
+    try:
+        client.clean_staging(ended)
+    except YarnError as error:
+        submission.on_line(f"could not remove .sparkStaging/{ended.id}: {error}")
 
 
 def with_driver_output(end: ApplicationEnd, submission: Submission) -> ApplicationEnd:

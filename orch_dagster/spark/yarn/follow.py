@@ -15,10 +15,15 @@ from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
 Expired = Literal["timeout", "queue"]
 
-# A poll follows the last one after a tenth of the time so far, within these limits.
-_POLL_SHARE = 0.1
+# A poll follows the last one after a twentieth of the time so far, within these limits.
+_POLL_SHARE = 0.05
 _POLL_LEAST_S = 1.0
 _POLL_MOST_S = 10.0
+# The longest time until a request to stop is noticed.
+_TICK_S = 0.2
+# A resource manager that starts again may know its applications later than it answers.
+_UNKNOWN_S = 30.0
+_NOT_FOUND = "ApplicationNotFoundException"
 # For the resource manager to say that all has ended.
 END_WITHIN_S = 60.0
 
@@ -95,11 +100,19 @@ class ApplicationWatch:
     _waiting: str = ""
     _began_s: float = 0.0
     _running_s: float | None = None
+    _unknown_since_s: float | None = None
+    _is_submitted: bool = False
+    _is_lost: bool = False
+    _has_ended: threading.Event = field(default_factory=threading.Event)
+    _crash: BaseException | None = None
+    _is_due: threading.Event = field(default_factory=threading.Event)
     _done: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def __enter__(self) -> ApplicationWatch:
         self._began_s = self.clock()
+        if self.submitted.is_cluster:
+            self.client.guard(self.submitted.tag)
         self._thread = threading.Thread(target=self._follow, name="orch-yarn-watch", daemon=True)
         self._thread.start()
         return self
@@ -109,11 +122,33 @@ class ApplicationWatch:
         self._finish()
         if kind is not None and not is_settled:
             # The process has ended by an exception; it propagates, whatever comes of this.
-            self._end("the run was interrupted")
+            self._release(self._end("the run was interrupted"))
 
     def is_set(self) -> bool:
         """Return whether the submit's process has to stop."""
         return self.expired is not None or self.stop.is_set()
+
+    def await_end(self, process: ProcessEnd) -> ProcessEnd:
+        """Wait for the end of an application on the cluster, which its submit does not await.
+
+        Returns:
+            The end of the process, stopped if the application has to be.
+
+        Raises:
+            YarnError: If the application can't be followed any more.
+        """
+        if not (self.submitted.is_cluster and _is_orderly(process)):
+            return process
+        began_s = self.clock()
+        self._is_submitted = True
+        self._is_due.set()
+        while not (self._has_ended.is_set() or self.is_set()):
+            self._has_ended.wait(_TICK_S)
+            if self._crash is not None:
+                raise YarnError(f"the application can't be followed: {self._crash}")
+        reason = process.reason if self._has_ended.is_set() else "stopped"
+        duration_s = process.duration_s + self.clock() - began_s
+        return replace(process, reason=reason, duration_s=duration_s)
 
     def settle(self, process: ProcessEnd, fault: str | None = None) -> ApplicationEnd:
         """Return how the application ended, once the submit's process has; end it if need be.
@@ -123,11 +158,16 @@ class ApplicationWatch:
             fault: Why the run stopped it, unless a person asked for it.
         """
         self._finish()
-        is_orderly = process.reason == "exited" and process.exit_code == 0
-        if is_orderly and not self.submitted.is_cluster:
+        if _is_orderly(process) and not self.submitted.is_cluster:
             # The driver was the process, so its exit code tells.
             return ApplicationEnd(self._application)
-        end = self._found() if is_orderly else self._end(self._why(process, fault))
+        if _is_orderly(process) and self._application is not None and self._application.is_over:
+            end = self._end_of([self._application])
+        else:
+            end = self._end(self._why(process, fault))
+        self._release(end)
+        if self._is_lost:
+            return replace(end, failure=self._lost())
         if self.expired is not None:
             # How it was killed is no news.
             is_queue = self.expired == "queue"
@@ -144,17 +184,24 @@ class ApplicationWatch:
 
     def _finish(self) -> None:
         self._done.set()
+        self._is_due.set()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
 
     def _follow(self) -> None:
         """Poll until the watch is over; runs in a thread."""
-        wait_s = _POLL_LEAST_S
-        while not self._done.wait(wait_s):
-            self._poll()
-            passed_s = self.clock() - self._began_s
-            wait_s = min(max(_POLL_SHARE * passed_s, _POLL_LEAST_S), _POLL_MOST_S)
+        try:
+            while True:
+                self._is_due.wait(poll_wait_s(self.clock() - self._began_s))
+                self._is_due.clear()
+                if self._done.is_set():
+                    return
+                self._poll()
+        except BaseException as error:
+            # Who waits for the end would wait for ever.
+            self._crash = error
+            raise
 
     def _poll(self) -> None:
         try:
@@ -163,18 +210,35 @@ class ApplicationWatch:
             # The next look may succeed. Until then nobody knows better than before.
             if self._running_s is None:
                 self._wait(str(error))
-            found = None
-        if found is not None:
-            self._take(found)
+        else:
+            if found is not None:
+                self._take(found)
+            elif self._is_submitted:
+                self._miss()
         self._check_limits()
 
     def _look(self) -> Application | None:
-        if self._application is not None:
+        if self._application is None:
+            found = self.client.find(self.submitted.tag)
+            return found[-1] if found else None
+        try:
             return self.client.report(self._application.id)
-        found = self.client.find(self.submitted.tag)
-        return found[-1] if found else None
+        except YarnError as error:
+            if error.kind.endswith(_NOT_FOUND):
+                return None
+            raise
+
+    def _miss(self) -> None:
+        """Note that the resource manager does not know an application that it had taken."""
+        now_s = self.clock()
+        if self._unknown_since_s is None:
+            self._unknown_since_s = now_s
+        elif now_s - self._unknown_since_s >= _UNKNOWN_S:
+            self._is_lost = True
+            self._has_ended.set()
 
     def _take(self, found: Application) -> None:
+        self._unknown_since_s = None
         is_new, self._application = self._application is None, found
         if is_new:
             self.listener.submitted(found)
@@ -183,6 +247,8 @@ class ApplicationWatch:
         elif self._running_s is None:
             self._running_s = self.clock()
             self.listener.running(found)
+        if found.is_over:
+            self._has_ended.set()
 
     def _wait(self, reason: str) -> None:
         if reason != self._waiting:
@@ -190,7 +256,7 @@ class ApplicationWatch:
             self.listener.waiting(reason)
 
     def _check_limits(self) -> None:
-        if self.expired is not None:
+        if self.expired is not None or self._has_ended.is_set():
             return
         now_s = self.clock()
         runs_here = not self.submitted.is_cluster and self._application is None
@@ -202,14 +268,10 @@ class ApplicationWatch:
         elif queue_s is not None and now_s - self._began_s >= queue_s:
             self.expired = "queue"
 
-    def _found(self) -> ApplicationEnd:
-        """Return the end of an application whose submit in cluster mode exited with 0."""
-        try:
-            found = self.client.find(self.submitted.tag)
-        except YarnError:
-            # The process has just heard of the success from the resource manager.
-            return ApplicationEnd(None)
-        return self._end_of(found)
+    def _release(self, end: ApplicationEnd) -> None:
+        """Have the gateway guard an application that has ended no more."""
+        if self.submitted.is_cluster and end.unended is None:
+            self.client.release(self.submitted.tag)
 
     def _end(self, why: str) -> ApplicationEnd:
         try:
@@ -240,6 +302,13 @@ class ApplicationWatch:
             return fault or "its run was stopped on request"
         return f"its submit process ended with exit code {process.exit_code}"
 
+    def _lost(self) -> str:
+        subject = self._application.id if self._application else "its application"
+        return (
+            f"unknown how the job ended: the resource manager does not know {subject} any more, as "
+            "after a restart without yarn.resourcemanager.recovery.enabled"
+        )
+
     def _waited_too_long(self) -> str:
         minutes = f"{(self.limits.queue_s or 0) / 60:g}"
         subject = self._application.id if self._application else "the submit"
@@ -248,3 +317,16 @@ class ApplicationWatch:
             f"{subject} waited for YARN for {minutes} minutes{reason} and was ended; raise "
             "queue.minutes of sys_params if it may wait longer"
         )
+
+
+def poll_wait_s(passed_s: float) -> float:
+    """Return the seconds until the next poll of an application that was submitted so long ago.
+
+    >>> [poll_wait_s(passed_s) for passed_s in (0, 60, 3600)]
+    [1.0, 3.0, 10.0]
+    """
+    return min(max(_POLL_SHARE * passed_s, _POLL_LEAST_S), _POLL_MOST_S)
+
+
+def _is_orderly(process: ProcessEnd) -> bool:
+    return process.reason == "exited" and process.exit_code == 0

@@ -18,33 +18,20 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from framework.contract.variables import HADOOP_CONF_DIRS
+from orch_dagster.spark.yarn.gateway_command import (
+    STAGING,
+    YarnError,
+    gateway_command,
+    hadoop_properties,
+)
 from orch_dagster.spark.yarn.report import Application
-from orch_dagster.toolchain.errors import SparkError
-from orch_dagster.toolchain.find import find_java, find_spark
 
-SCRIPT = Path(__file__).with_name("gateway_script.py")
-# The variables that name Hadoop's configuration; Spark wants one of them too.
-_HADOOP = "spark.hadoop."
-STAGING = "spark.yarn.stagingDir"
 # The start of the JVM included.
 _ANSWER_S = 60.0
 _CLOSE_S = 5.0
-
-
-class YarnError(SparkError):
-    """YARN, or Hadoop's file system, did not do what was asked.
-
-    Attributes:
-        kind: The class of Java's exception, or of the gateway's own.
-    """
-
-    def __init__(self, message: str, *, kind: str = "") -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -71,6 +58,7 @@ class YarnGateway:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._waiting: dict[int, Future[Any]] = {}
+        self._guarded: dict[str, dict[str, Any]] = {}
         self._last_id = 0
 
     @classmethod
@@ -102,22 +90,14 @@ class YarnGateway:
         Raises:
             YarnError: If it failed, or got no answer in time.
         """
-        request = {
-            "call": call,
-            "arguments": dict(arguments),
-            "properties": dict(properties or {}),
-            "staging": staging,
-        }
+        request = _request(call, arguments, properties, staging)
         answer: Future[Any] = Future()
         with self._lock:
             process = self._started()
-            self._last_id += 1
-            number = self._last_id
+            number = self._last_id + 1
             self._waiting[number] = answer
             try:
-                assert process.stdin is not None
-                process.stdin.write(json.dumps({"id": number, **request}).encode() + b"\n")
-                process.stdin.flush()
+                self._send(process, request)
             except OSError as error:
                 self._waiting.pop(number, None)
                 raise YarnError(f"the gateway to YARN ended: {error}") from error
@@ -132,10 +112,33 @@ class YarnGateway:
                 kind="TimeoutError",
             ) from error
 
+    def guard(
+        self, tag: str, properties: Mapping[str, str] | None = None, staging: str | None = None
+    ) -> None:
+        """Have the applications of a tag ended if this process dies, until they are released.
+
+        Raises:
+            YarnError: If the gateway can't be reached.
+        """
+        request = _request("guard", {"tag": tag}, properties, staging)
+        with self._lock:
+            self._guarded[tag] = request
+        self.ask("guard", request["arguments"], properties=properties, staging=staging)
+
+    def release(self, tag: str) -> None:
+        """Guard the applications of a tag no more."""
+        with self._lock:
+            if self._guarded.pop(tag, None) is None or self._process is None:
+                return
+            # A gateway that has ended guards nothing.
+            with contextlib.suppress(OSError):
+                self._send(self._process, _request("release", {"tag": tag}))
+
     def close(self) -> None:
-        """End the process."""
+        """End the process; it first ends the applications that it still guards."""
         with self._lock:
             process, self._process = self._process, None
+            has_orphans = bool(self._guarded)
         if process is None:
             return
         assert process.stdin is not None
@@ -145,6 +148,8 @@ class YarnGateway:
         try:
             process.wait(_CLOSE_S)
         except subprocess.TimeoutExpired:
+            if has_orphans:
+                return
             process.kill()
             process.wait()
 
@@ -167,7 +172,17 @@ class YarnGateway:
         )
         self._process = process
         threading.Thread(target=self._read, args=(process,), name="orch-yarn", daemon=True).start()
+        # Whoever killed the one before did not end the jobs.
+        for request in self._guarded.values():
+            self._send(process, request)
         return process
+
+    def _send(self, process: subprocess.Popen[bytes], request: Mapping[str, Any]) -> None:
+        """Send a request; the lock is held."""
+        self._last_id += 1
+        assert process.stdin is not None
+        process.stdin.write(json.dumps({"id": self._last_id, **request}).encode() + b"\n")
+        process.stdin.flush()
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         """Hand each answer to who waits for it, until the process ends; runs in a thread."""
@@ -232,6 +247,18 @@ class YarnClient:
         ended = self._ask("end", timeout_s=timeout_s, tag=tag, why=why, within_s=within_s)
         return [Application.from_json(each) for each in ended]
 
+    def guard(self, tag: str) -> None:
+        """Have the applications of a tag ended if this process dies, until `release`."""
+        self.gateway.guard(tag, self.properties, self.staging)
+
+    def release(self, tag: str) -> None:
+        """Guard the applications of a tag no more."""
+        self.gateway.release(tag)
+
+    def clean_staging(self, application: Application) -> None:
+        """Remove what a submit staged for an application."""
+        self._ask("clean_staging", application_id=application.id, user=application.user)
+
     def logs(
         self,
         application_id: str,
@@ -283,40 +310,18 @@ class YarnClient:
         )
 
 
-def hadoop_properties(spark_properties: Mapping[str, str]) -> dict[str, str]:
-    """Return Hadoop's properties among Spark's, by their own names."""
+def _request(
+    call: str,
+    arguments: Mapping[str, Any],
+    properties: Mapping[str, str] | None = None,
+    staging: str | None = None,
+) -> dict[str, Any]:
     return {
-        name.removeprefix(_HADOOP): value
-        for name, value in spark_properties.items()
-        if name.startswith(_HADOOP)
+        "call": call,
+        "arguments": dict(arguments),
+        "properties": dict(properties or {}),
+        "staging": staging,
     }
-
-
-def gateway_command(environ: Mapping[str, str]) -> list[str]:
-    """Return the command of the gateway's program, without what it is to do.
-
-    Raises:
-        YarnError: If the environment names no configuration of Hadoop.
-        SparkError: If Java or Spark is missing.
-    """
-    folders = [environ[name] for name in HADOOP_CONF_DIRS if environ.get(name, "").strip()]
-    if not folders:
-        raise YarnError(
-            "spark.master is yarn, and neither HADOOP_CONF_DIR nor YARN_CONF_DIR is set: set one "
-            "to the folder of the cluster's core-site.xml and yarn-site.xml"
-        )
-    java, spark = find_java(environ), find_spark(environ)
-    name = "java.exe" if sys.platform == "win32" else "java"
-    jars = [str(spark.home / "jars" / "*"), *_more_jars(environ)]
-    class_path = os.pathsep.join([*dict.fromkeys(folders), *jars])
-    program = [sys.executable, "-I", str(SCRIPT), "--java", str(java.home / "bin" / name)]
-    return [*program, "--class-path", class_path]
-
-
-def _more_jars(environ: Mapping[str, str]) -> list[str]:
-    """Return the class path of a Spark that was built without Hadoop."""
-    given = environ.get("SPARK_DIST_CLASSPATH", "").strip()
-    return [given] if given else []
 
 
 _shared: dict[tuple[str, ...], YarnGateway] = {}

@@ -5,7 +5,8 @@
 
 The first serves: a request is a line of JSON on stdin, {"id": N, "call": NAME, "arguments": {...}},
 and its answer one on stdout, {"id": N, "result": ...} or {"id": N, "error": {"kind", "message"}}.
-Requests are answered side by side. It ends with its stdin, or with the process that started it.
+Requests are answered side by side. It ends with its stdin, or with the process that started it, and
+first ends the applications of the tags that it guards for that process (`guard`, `release`).
 
 The second ends the applications of a tag, for a supervisor whose orchestrator is dead. Its exit
 code is 0 if all of them have ended.
@@ -61,6 +62,8 @@ _LATE_SUBMIT_S = 1.0
 _PARENT_CHECK_S = 1.0
 _THREADS = 8
 _STDERR_LINES = 20
+# For the end of an application whose orchestrator is dead.
+_ORPHAN_S = 120.0
 
 
 class GatewayError(Exception):
@@ -303,15 +306,48 @@ class Server:
         self._clusters: dict[str, Hadoop] = {}
         self._lock = threading.Lock()
         self._output = threading.Lock()
+        self._guarded: dict[str, dict[str, Any]] = {}
+        self._leaving = threading.Lock()
 
     def serve(self) -> None:
-        """Answer requests until stdin ends."""
+        """Answer requests until stdin ends; then end what is guarded."""
         with ThreadPoolExecutor(_THREADS) as threads:
             threads.submit(self._warm_up)
             for line in sys.stdin.buffer:
-                threads.submit(self._answer, json.loads(line))
-            # What is still asked has nobody who waits for it.
-            os._exit(0)
+                request = json.loads(line)
+                if request["call"] in ("guard", "release"):
+                    # In the order in which they come.
+                    self._guard(request)
+                else:
+                    threads.submit(self._answer, request)
+            self.leave()
+
+    def leave(self) -> None:
+        """End the applications that nobody follows any more, then this process.
+
+        What is still asked has nobody who waits for it.
+        """
+        # Once: both the end of stdin and the death of the parent lead here.
+        self._leaving.acquire()
+        orphans = list(self._guarded.values())
+        with ThreadPoolExecutor(_THREADS) as threads:
+            list(threads.map(self._end_orphan, orphans))
+        os._exit(0)
+
+    def _guard(self, request: dict[str, Any]) -> None:
+        tag = request["arguments"]["tag"]
+        if request["call"] == "guard":
+            self._guarded[tag] = request
+        else:
+            self._guarded.pop(tag, None)
+        self._send({"id": request["id"], "result": None})
+
+    def _end_orphan(self, request: dict[str, Any]) -> None:
+        tag = request["arguments"]["tag"]
+        # The sensor, or `orch log rebuild`, finds what this can't end.
+        with contextlib.suppress(Exception):
+            cluster = self.cluster(request["properties"], request["staging"])
+            cluster.end(tag, "its orchestrator is dead", _ORPHAN_S)
 
     def cluster(self, properties: Mapping[str, str], staging: str | None) -> Hadoop:
         """Return the cluster of these properties; the first call starts the JVM."""
@@ -337,6 +373,9 @@ class Server:
             answer["result"] = getattr(cluster, request["call"])(**request["arguments"])
         except Exception as error:  # noqa: BLE001 - of Java or py4j: the orchestrator gets it
             answer["error"] = _described(error)
+        self._send(answer)
+
+    def _send(self, answer: dict[str, Any]) -> None:
         with self._output:
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()
@@ -353,11 +392,11 @@ def _described(error: Exception) -> dict[str, str]:
     return {"kind": str(thrown.getClass().getName()), "message": first}
 
 
-def _exit_with(parent: int) -> None:
+def _leave_with(parent: int, server: Server) -> None:
     """End when the process that started this one is gone: a fork of it may hold stdin open."""
     while os.getppid() == parent:
         threading.Event().wait(_PARENT_CHECK_S)
-    os._exit(0)
+    server.leave()
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -379,7 +418,7 @@ def main(arguments: Sequence[str]) -> int:
         print(json.dumps(ended), flush=True)  # noqa: T201 - its result
         return int(any(each["state"] not in _OVER for each in ended))
     if options.parent and sys.platform != "win32":
-        threading.Thread(target=_exit_with, args=(options.parent,), daemon=True).start()
+        threading.Thread(target=_leave_with, args=(options.parent, server), daemon=True).start()
     server.serve()
     return 0
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from orch_dagster.spark.deployment import Deployment
-from orch_dagster.spark.yarn.gateway import STAGING, gateway_command, hadoop_properties
+from orch_dagster.spark.deployment import WAIT, Deployment
+from orch_dagster.spark.yarn.gateway_command import STAGING, gateway_command, hadoop_properties
 
 # Of the kill by a supervisor whose orchestrator is dead.
 _END_WITHIN_S = 120
@@ -22,12 +22,14 @@ class SubmittedApplication:
         is_cluster: Whether its driver runs on the cluster.
         properties: The Spark properties by which its cluster is reached.
         secret_properties: Those of them that may stand in no argument.
+        waits: Whether the submit's process waits for its end.
     """
 
     tag: str
     is_cluster: bool
     properties: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     secret_properties: frozenset[str] = frozenset()
+    waits: bool = False
 
     @classmethod
     def of(
@@ -46,7 +48,11 @@ class SubmittedApplication:
             if name == STAGING or name.startswith("spark.hadoop.")
         }
         return cls(
-            tag, deployment.is_cluster, of_cluster, frozenset(of_cluster) & frozenset(hidden)
+            tag,
+            deployment.is_cluster,
+            of_cluster,
+            frozenset(of_cluster) & frozenset(hidden),
+            properties.get(WAIT, "true").strip().lower() != "false",
         )
 
     @property

@@ -64,20 +64,27 @@ class YarnHome:
         self.yarn.await_state(found, state, timeout_s=120)
         return self.client.report(found)
 
-    def supervisors(self, of: subprocess.Popen[str]) -> list[psutil.Process]:
-        """The supervisors of a run."""
-        below = psutil.Process(of.pid).children(recursive=True)
+    def below(self, run: subprocess.Popen[str], program: str) -> list[psutil.Process]:
+        """The processes of a run whose command names a program."""
+        below = psutil.Process(run.pid).children(recursive=True)
         # A zombie has no words.
         words = [(each, each.as_dict(["cmdline"], ad_value=[])["cmdline"]) for each in below]
-        return [each for each, of_it in words if any("supervisor.py" in word for word in of_it)]
+        return [each for each, of_it in words if any(program in word for word in of_it)]
+
+    def await_submit(self, run: subprocess.Popen[str]) -> None:
+        """Wait until the submit of a run, which doesn't wait for its application, has left."""
+        wait_until(lambda: not self.below(run, "supervisor.py"), "the submit has left", 60)
 
     def leave_running(self) -> Application:
         """Start a run, and kill all who could end its application once that runs."""
         run = self.start()
         left = self.application("RUNNING")
-        (supervisor,) = self.supervisors(run)
+        self.await_submit(run)
+        # Else it would start another gateway.
+        run.send_signal(signal.SIGSTOP)
+        for each in self.below(run, "gateway_script.py"):
+            each.kill()
         run.kill()
-        supervisor.kill()
         run.wait()
         return left
 
@@ -133,23 +140,36 @@ def test_an_interrupt_ends_the_application_before_the_row_says_so(make: Make, mo
     run.wait(30)
 
 
-def test_the_death_of_the_submit_process_ends_the_application(make: Make) -> None:
-    home = make()
+@pytest.mark.parametrize("waits", ["true", "false"])
+def test_the_death_of_the_submit_process_ends_the_application(make: Make, waits: str) -> None:
+    home = make(**{"spark.yarn.submit.waitAppCompletion": waits})
     run = home.start()
-    application = home.application("RUNNING")
-    (supervisor,) = home.supervisors(run)
-    (submit,) = supervisor.children()
-    submit.kill()
+    application = home.application("RUNNING") if waits == "true" else None
+    wait_until(lambda: home.below(run, "SparkSubmit"), "the submit's JVM", timeout_s=60)
+    for each in home.below(run, "SparkSubmit"):
+        each.kill()
     assert run.wait(90) == 1
-    home.assert_killed(application)
-    assert home.row["status"].startswith(f"Failed: {application.id} was killed by user ")
-    assert "its submit process ended with exit code 137" in home.row["status"]
+    status = home.row["status"]
+    if application is not None:
+        home.assert_killed(application)
+        assert status.startswith(f"Failed: {application.id} was killed by user ")
+        assert "its submit process ended with exit code 137" in status
+    assert "137" in status
+    of_run = home.client.find(str(home.row["run_id"]))
+    assert all(each.is_over for each in of_run)
 
 
 def test_a_killed_orchestrator_leaves_no_application(make: Make) -> None:
     home = make()
     run = home.start()
     application = home.application("RUNNING")
+    home.await_submit(run)
+    # Another gateway follows and guards it.
+    gateways = home.below(run, "gateway_script.py")
+    for each in gateways:
+        each.kill()
+    wait_until(lambda: set(home.below(run, "gateway_script.py")) - {*gateways}, "the next", 60)
+    assert home.client.report(application.id).state == "RUNNING"
     run.send_signal(signal.SIGKILL)
     home.yarn.await_state(application.id, "KILLED", timeout_s=60)
     wait_until(lambda: home.home.process_names() == [], "no process is left", timeout_s=60)

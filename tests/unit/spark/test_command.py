@@ -240,7 +240,6 @@ def test_clashes_are_all_named_at_once() -> None:
     error = refused(
         **MASTERS["yarn-cluster"],
         **{
-            "spark.yarn.submit.waitAppCompletion": "false",
             "spark.yarn.maxAppAttempts": "2",
             "spark.yarn.appMasterEnv.JOB_BASE_DIR": "/elsewhere",
             "spark.yarn.appMasterEnv.DAGSTER_PIPES_CONTEXT": "x",
@@ -249,12 +248,22 @@ def test_clashes_are_all_named_at_once() -> None:
     )
     assert error.properties == (
         "driver.memory",
-        "spark.yarn.submit.waitAppCompletion",
         "spark.yarn.maxAppAttempts",
         "spark.yarn.appMasterEnv.DAGSTER_PIPES_CONTEXT",
         "spark.yarn.appMasterEnv.JOB_BASE_DIR",
     )
     assert all(name in str(error) for name in error.properties)
+
+
+@pytest.mark.parametrize(("given", "waits"), [("", False), ("true", True), ("false", False)])
+def test_a_submit_in_cluster_mode_waits_only_if_the_job_says_so(given: str, waits: bool) -> None:
+    name = "spark.yarn.submit.waitAppCompletion"
+    own = {name: given} if given else {}
+    request = replace(request_for("linux", **MASTERS["yarn-cluster"], **own), attempt_tag="a")
+    command = build_command(request, "linux")
+    assert f"{name}={given or 'false'}" in command.argv
+    assert command.application is not None
+    assert command.application.waits is waits
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, YarnGateway, gateway_command
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, YarnGateway
+from orch_dagster.spark.yarn.gateway_command import gateway_command
 from orch_dagster.spark.yarn.report import failure_of
 from orch_dagster.toolchain.find import find_java, find_spark
 from tests.waiting import wait_until

@@ -38,6 +38,13 @@ class Cluster:
     reports: list[Application | YarnError | None]
     ended: Application | YarnError | None = None
     kills: list[str] = field(default_factory=list[str])
+    guarded: list[str] = field(default_factory=list[str])
+
+    def guard(self, tag: str) -> None:
+        self.guarded.append(tag)
+
+    def release(self, tag: str) -> None:
+        self.guarded.remove(tag)
 
     def find(self, _tag: str) -> list[Application]:
         report = self.reports[0] if len(self.reports) == 1 else self.reports.pop(0)
@@ -46,7 +53,10 @@ class Cluster:
         return [report] if report else []
 
     def report(self, _id: str) -> Application:
-        return self.find("")[0]
+        found = self.find("")
+        if not found:
+            raise YarnError("unknown", kind="org.apache.hadoop.yarn.ApplicationNotFoundException")
+        return found[0]
 
     def end(self, _tag: str, why: str, _within_s: float) -> list[Application]:
         self.kills.append(why)
@@ -67,6 +77,8 @@ class Followed:
     told: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
+        if self.is_cluster:
+            self.cluster.guard("tag")
         self.watch = ApplicationWatch(
             cast(YarnClient, self.cluster),
             SubmittedApplication("tag", self.is_cluster),
@@ -161,7 +173,8 @@ def test_nothing_is_asked_of_a_driver_here_that_ended_well() -> None:
 
 def test_an_exit_with_0_in_cluster_mode_is_held_against_the_report() -> None:
     followed = Followed(Cluster([of("FINISHED", "FAILED", "Max number of failures")]))
-    end = followed.watch.settle(DONE)
+    followed.poll(1)
+    end = followed.watch.settle(followed.watch.await_end(DONE))
     outcome = outcome_of(followed, DONE, end)
     assert (outcome.status, outcome.message) == (
         "failed", f"{ID} ended as FINISHED (FAILED): Max number of failures"
@@ -180,4 +193,78 @@ def test_an_interrupt_that_leaves_the_block_ends_the_application() -> None:
     followed = Followed(cluster)
     with pytest.raises(KeyboardInterrupt), followed.watch:
         raise KeyboardInterrupt
+    assert cluster.kills == ["the run was interrupted"]
+
+
+@pytest.mark.parametrize(
+    ("last", "now_s", "status", "message"),
+    [
+        (of("FINISHED", "SUCCEEDED"), 9, "completed", None),
+        # It ended just before its time was up.
+        (of("FINISHED", "SUCCEEDED"), 900, "completed", None),
+        (of("FINISHED", "FAILED", "User application exited with status 3"), 9, "failed",
+         f"exit code 3 of the driver of {ID}"),
+        (of("KILLED", "KILLED", "Application killed by user eve at 10.0.0.1"), 9, "failed",
+         f"{ID} was killed"),
+        (of("RUNNING"), 900, "failed", "timed out"),
+    ],
+)  # fmt: skip
+def test_an_application_is_followed_when_its_submit_has_left(
+    last: Application, now_s: float, status: str, message: str | None
+) -> None:
+    cluster = Cluster([of("ACCEPTED"), of("RUNNING"), last], ended=of("KILLED", "KILLED"))
+    followed = Followed(cluster)
+    followed.poll(1, 2, now_s)
+    process = followed.watch.await_end(DONE)
+    outcome = outcome_of(followed, process, followed.watch.settle(process))
+    assert outcome.status == status
+    assert str(outcome.message).startswith(str(message))
+    assert bool(cluster.kills) == (last.state == "RUNNING")
+    assert cluster.guarded == []
+
+
+def test_a_stop_ends_an_application_whose_submit_has_left() -> None:
+    cluster = Cluster([of("RUNNING")], ended=of("KILLED", "KILLED"))
+    followed = Followed(cluster)
+    followed.poll(1)
+    cast(threading.Event, followed.watch.stop).set()
+    process = followed.watch.await_end(DONE)
+    assert process.reason == "stopped"
+    outcome = outcome_of(followed, process, followed.watch.settle(process))
+    assert (outcome.status, cluster.kills) == ("canceled", ["its run was stopped on request"])
+
+
+def test_what_could_not_be_ended_stays_guarded() -> None:
+    cluster = Cluster([of("RUNNING")], ended=AWAY)
+    followed = Followed(cluster)
+    assert "it is unknown whether" in str(followed.watch.settle(STOPPED).unended)
+    assert cluster.guarded == ["tag"]
+
+
+def test_an_application_that_the_resource_manager_lost_is_unknown() -> None:
+    cluster = Cluster([of("RUNNING"), None, AWAY, of("RUNNING"), None, None, None], ended=None)
+    followed = Followed(cluster)
+    threads: list[ProcessEnd] = []
+    waiting = threading.Thread(target=lambda: threads.append(followed.watch.await_end(DONE)))
+    followed.poll(1)
+    waiting.start()
+    # It came back, so that the time counts anew.
+    while not followed.watch._is_submitted:
+        waiting.join(0.01)
+    followed.poll(2, 3, 40, 50, 79)
+    assert not followed.watch._has_ended.is_set()
+    followed.poll(80)
+    waiting.join(10)
+    (process,) = threads
+    outcome = outcome_of(followed, process, followed.watch.settle(process))
+    assert outcome.status == "failed"
+    assert f"the resource manager does not know {ID} any more" in str(outcome.message)
+
+
+def test_a_follower_that_breaks_ends_the_application_too() -> None:
+    cluster = Cluster([of("ACCEPTED")], ended=of("KILLED", "KILLED"))
+    followed = Followed(cluster)
+    followed.watch._crash = ValueError("broken")
+    with pytest.raises(YarnError, match="can't be followed: broken"), followed.watch:
+        followed.watch.await_end(DONE)
     assert cluster.kills == ["the run was interrupted"]

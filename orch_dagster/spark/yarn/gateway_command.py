@@ -1,0 +1,65 @@
+"""Build the command of the gateway to YARN: its program, Java, and Spark's jars."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from framework.contract.variables import HADOOP_CONF_DIRS
+from orch_dagster.toolchain.errors import SparkError
+from orch_dagster.toolchain.find import find_java, find_spark
+
+SCRIPT = Path(__file__).with_name("gateway_script.py")
+# The variables that name Hadoop's configuration; Spark wants one of them too.
+_HADOOP = "spark.hadoop."
+STAGING = "spark.yarn.stagingDir"
+
+
+class YarnError(SparkError):
+    """YARN, or Hadoop's file system, did not do what was asked.
+
+    Attributes:
+        kind: The class of Java's exception, or of the gateway's own.
+    """
+
+    def __init__(self, message: str, *, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def hadoop_properties(spark_properties: Mapping[str, str]) -> dict[str, str]:
+    """Return Hadoop's properties among Spark's, by their own names."""
+    return {
+        name.removeprefix(_HADOOP): value
+        for name, value in spark_properties.items()
+        if name.startswith(_HADOOP)
+    }
+
+
+def gateway_command(environ: Mapping[str, str]) -> list[str]:
+    """Return the command of the gateway's program, without what it is to do.
+
+    Raises:
+        YarnError: If the environment names no configuration of Hadoop.
+        SparkError: If Java or Spark is missing.
+    """
+    folders = [environ[name] for name in HADOOP_CONF_DIRS if environ.get(name, "").strip()]
+    if not folders:
+        raise YarnError(
+            "spark.master is yarn, and neither HADOOP_CONF_DIR nor YARN_CONF_DIR is set: set one "
+            "to the folder of the cluster's core-site.xml and yarn-site.xml"
+        )
+    java, spark = find_java(environ), find_spark(environ)
+    name = "java.exe" if sys.platform == "win32" else "java"
+    jars = [str(spark.home / "jars" / "*"), *_more_jars(environ)]
+    class_path = os.pathsep.join([*dict.fromkeys(folders), *jars])
+    program = [sys.executable, "-I", str(SCRIPT), "--java", str(java.home / "bin" / name)]
+    return [*program, "--class-path", class_path]
+
+
+def _more_jars(environ: Mapping[str, str]) -> list[str]:
+    """Return the class path of a Spark that was built without Hadoop."""
+    given = environ.get("SPARK_DIST_CLASSPATH", "").strip()
+    return [given] if given else []
