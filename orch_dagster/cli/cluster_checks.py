@@ -7,19 +7,17 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from framework.contract.paths import as_location, resolve
 from framework.contract.shared_paths import standalone_addresses
 from framework.contract.some_of import some_sorted
-from orch_dagster.bundle.bundle import winning_params
-from orch_dagster.control.connect import opened_store
-from orch_dagster.control.records import SysParam, read_records
-from orch_dagster.control.sys_params import MASTER, SPARK_TYPE
-from orch_dagster.registry.cluster_paths import Site, site_of
+from orch_dagster.cli.archive_checks import GatewayOf, archives, uploads
+from orch_dagster.cli.cluster_uses import ClusterUse, cluster_uses, merged_properties
+from orch_dagster.registry.cluster_paths import site_of
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
+from orch_dagster.spark.yarn.gateway import YarnGateway, hadoop_properties
 from orch_dagster.toolchain.hadoop_conf import (
     YARN_FILES,
     answering,
@@ -34,24 +32,17 @@ CheckedPart = tuple[str, State, str]
 """The subject, the state and the finding."""
 
 _QUEUE = "spark.yarn.queue"
-_ARCHIVES = ("spark.yarn.archive", "spark.yarn.jars")
 _WITHIN_S = 5.0
-
-
-@dataclass(frozen=True)
-class _Use:
-    """A job with its Spark properties."""
-
-    spec: JobSpec
-    properties: Mapping[str, str]
-
-    @property
-    def master(self) -> str:
-        return self.properties.get(MASTER, "").strip()
+_NOT_CHECKED = (
+    "not checked: the login by Kerberos, and the Python of the nodes (spark.pyspark.python)"
+)
 
 
 def cluster_checks(
-    settings: Settings, specs: Iterable[JobSpec], environ: Mapping[str, str] = os.environ
+    settings: Settings,
+    specs: Iterable[JobSpec],
+    environ: Mapping[str, str] = os.environ,
+    gateway_of: GatewayOf = YarnGateway.of,
 ) -> Iterator[CheckedPart]:
     """Yield what is found of the clusters that jobs name; nothing if all run on this machine.
 
@@ -59,11 +50,11 @@ def cluster_checks(
         StoreError: If the store can't be read.
     """
     site = site_of(settings, environ)
-    uses = list(_uses(settings, specs, site))
+    uses = list(cluster_uses(settings, specs, site))
     standalone = {each.master for each in uses if each.master.startswith("spark://")}
     for master in sorted(standalone):
         yield _answers("Spark master", master, standalone_addresses(master), "start it, or correct")
-    on_yarn = [each for each in uses if each.master == "yarn"]
+    on_yarn = [each for each in uses if each.is_on_yarn]
     places = {url for each in uses for url in _urls(each.spec, settings.base_dir)}
     if not on_yarn and not any(url.startswith("hdfs://") for url in places):
         return
@@ -73,7 +64,7 @@ def cluster_checks(
     except (OSError, ValueError) as error:
         yield "Hadoop", "missing", f"{error}: correct the file"
         return
-    conf = conf | _hadoop_properties(uses)
+    conf = conf | hadoop_properties(merged_properties(uses))
     if on_yarn:
         names = {each.spec.job_name for each in on_yarn}
         lacking = [
@@ -84,17 +75,11 @@ def cluster_checks(
         remedy = "start it, or correct the URL or HADOOP_CONF_DIR"
         yield _answers("HDFS", url, name_nodes(url, conf), remedy)
     if on_yarn:
-        yield from _yarn(on_yarn, conf)
-
-
-def _uses(settings: Settings, specs: Iterable[JobSpec], site: Site) -> Iterator[_Use]:
-    with opened_store(settings) as store:
-        rows = read_records(store, SysParam, {"environment": settings.env})
-    of_spark = [row for row in rows if row.param_type == SPARK_TYPE]
-    for spec in specs:
-        own = [row for row in of_spark if row.key_name in spec.key_names]
-        won = {row.param_key: row.param_value or "" for row in winning_params(spec.key_names, own)}
-        yield _Use(spec, {**site.spark_defaults, **won})
+        parts = [*_yarn(on_yarn, conf), *uploads(on_yarn, environ)]
+        yield from parts
+        if all(state != "missing" for _, state, _ in parts):
+            yield from archives(on_yarn, environ, gateway_of)
+        yield "YARN", "ok", _NOT_CHECKED
 
 
 def _urls(spec: JobSpec, base_dir: str) -> Iterator[str]:
@@ -106,16 +91,6 @@ def _urls(spec: JobSpec, base_dir: str) -> Iterator[str]:
 
 def _authority(url: str) -> str:
     return "/".join(url.split("/", 3)[:3])
-
-
-def _hadoop_properties(uses: Sequence[_Use]) -> dict[str, str]:
-    """Return the properties of Hadoop that jobs set themselves."""
-    return {
-        name.removeprefix("spark.hadoop."): value
-        for each in uses
-        for name, value in each.properties.items()
-        if name.startswith("spark.hadoop.")
-    }
 
 
 def _folders_found(folders: list[str], lacking: list[str], jobs: set[str]) -> CheckedPart:
@@ -144,7 +119,7 @@ def _answers(subject: str, name: str, addresses: Sequence[str], remedy: str) -> 
     return subject, "ok", f"{name} answers at {', '.join(heard)}{rest}"
 
 
-def _yarn(uses: Sequence[_Use], conf: Mapping[str, str]) -> Iterator[CheckedPart]:
+def _yarn(uses: Sequence[ClusterUse], conf: Mapping[str, str]) -> Iterator[CheckedPart]:
     managers = resource_managers(conf)
     if not managers:
         yield "YARN", "missing", "yarn-site.xml names no yarn.resourcemanager.hostname or address"
@@ -156,22 +131,6 @@ def _yarn(uses: Sequence[_Use], conf: Mapping[str, str]) -> Iterator[CheckedPart
     queues = {name for each in uses if (name := each.properties.get(_QUEUE))}
     if queues and found[1] == "ok":
         yield from _queues(queues, conf)
-    uploading = {
-        each.spec.job_name for each in uses if not any(map(each.properties.get, _ARCHIVES))
-    }
-    if uploading:
-        yield (
-            "YARN",
-            "warning",
-            f"neither {' nor '.join(_ARCHIVES)} is set for {some_sorted(uploading)}, so that each "
-            "submit uploads all of Spark: put its jars into an archive on HDFS, and name it by the "
-            "sys_param spark.yarn.archive of param_type spark",
-        )
-    yield (
-        "YARN",
-        "ok",
-        "not checked: the login by Kerberos, and the Python of the nodes (spark.pyspark.python)",
-    )
 
 
 def _queues(queues: set[str], conf: Mapping[str, str]) -> Iterator[CheckedPart]:

@@ -109,6 +109,7 @@ _COMMANDS = {
     "doctor": LazyCommand(
         "doctor", "doctor", "Name what is missing on this machine, and the remedy."
     ),
+    "cluster": LazyCommand("cluster", "cluster", "Prepare a cluster for the jobs of this home."),
     "kudu": LazyCommand("kudu", "kudu", "Run a real Kudu on this machine, for tests only."),
 }
 

@@ -300,6 +300,24 @@ class YarnClient:
         """Delete a file, or a folder with all in it, if it is there."""
         self._ask("delete", file=file)
 
+    def qualified(self, file: str) -> str:
+        """Return the whole URL of a file or a folder, whether it is there or not."""
+        return str(self._ask("qualified", file=file))
+
+    def matches(self, pattern: str) -> int:
+        """Return how many files match a pattern of Hadoop's, such as `hdfs://nn/jars/*.jar`."""
+        return int(self._ask("matches", pattern=pattern))
+
+    def upload(self, local: Path, target: str, timeout_s: float) -> bool:
+        """Copy a file of this machine, readable by all; return whether it was not there before.
+
+        It has another name until it is whole.
+
+        Raises:
+            YarnError: If it could not be copied, or not in time.
+        """
+        return bool(self._ask("upload", timeout_s, local=str(local), target=target))
+
     def _ask(self, call: str, timeout_s: float = _ANSWER_S, **arguments: Any) -> Any:
         return self.gateway.ask(
             call,

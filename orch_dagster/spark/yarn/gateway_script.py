@@ -64,6 +64,11 @@ _THREADS = 8
 _STDERR_LINES = 20
 # For the end of an application whose orchestrator is dead.
 _ORPHAN_S = 120.0
+_COPY_BYTES = 1 << 20
+# Spark and Hive skip such names.
+_UPLOAD = ".upload-"
+_UPLOAD_DAYS = 1
+_READABLE = "644"
 
 
 class GatewayError(Exception):
@@ -269,6 +274,50 @@ class Hadoop:
         path = self._path(file)
         path.getFileSystem(self._conf).delete(path, True)
 
+    def qualified(self, file: str) -> str:
+        """Return the whole URL of a file or a folder, whether it is there or not."""
+        path = self._path(file)
+        return str(path.getFileSystem(self._conf).makeQualified(path))
+
+    def matches(self, pattern: str) -> int:
+        """Return how many files match a pattern of Hadoop's."""
+        path = self._path(pattern)
+        # None where the folder is not there.
+        found = path.getFileSystem(self._conf).globStatus(path) or ()
+        return sum(1 for each in found if each.isFile())
+
+    def upload(self, local: str, target: str) -> bool:
+        """Copy a file of this machine, so that all may read it, by another name until it is whole.
+
+        Returns:
+            Whether it is new; one of that name stays as it is.
+        """
+        path = self._path(target)
+        system = path.getFileSystem(self._conf)
+        system.mkdirs(path.getParent())
+        self._clear_uploads(system, path.getParent())
+        aside = self._path(f"{path.getParent()}/{_UPLOAD}{path.getName()}.{os.urandom(8).hex()}")
+        # Not by Hadoop's own local file system, which on Windows needs tools.
+        source = self._jvm.java.io.FileInputStream(local)
+        io = self._jvm.org.apache.hadoop.io.IOUtils
+        io.copyBytes(source, system.create(aside, True), _COPY_BYTES, True)
+        permission = self._jvm.org.apache.hadoop.fs.permission.FsPermission
+        system.setPermission(aside, permission(_READABLE))
+        if system.rename(aside, path):
+            return True
+        system.delete(aside, False)
+        if not system.exists(path):
+            raise OSError(f"{path} can't be given its name")
+        return False
+
+    def _clear_uploads(self, system: Any, folder: Any) -> None:
+        """Remove what uploads left that were cut off."""
+        before_ms = (time.time() - _UPLOAD_DAYS * 86400) * 1000
+        for each in system.listStatus(folder):
+            is_upload = str(each.getPath().getName()).startswith(_UPLOAD)
+            if is_upload and each.getModificationTime() < before_ms:
+                system.delete(each.getPath(), False)
+
     def _path(self, text: str) -> Any:
         return self._jvm.org.apache.hadoop.fs.Path(text)
 
@@ -293,7 +342,7 @@ def _application(report: Any) -> dict[str, Any]:
 
 _CALLS = (
     "find", "report", "kill", "end", "clean_staging", "logs", "list_files", "read_file",
-    "read_folder", "delete",
+    "read_folder", "delete", "qualified", "matches", "upload",
 )  # fmt: skip
 
 

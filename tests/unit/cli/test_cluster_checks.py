@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from orch_dagster.cli.archive_checks import GatewayOf
 from orch_dagster.cli.cluster_checks import CheckedPart, cluster_checks
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
@@ -28,6 +31,7 @@ class Cluster:
     def __init__(self, folder: Path, store: ControlStore, settings: Settings) -> None:
         self.folder, self.store, self.settings = folder, store, settings
         self.opened = ExitStack()
+        self.files: set[str] = set()
 
     def param(self, key: str, value: str, key_name: str = "*") -> None:
         row = {"param_key": key, "environment": "DEV", "key_name": key_name}
@@ -55,7 +59,16 @@ class Cluster:
             job_bundle({"sources": [{"format": "kudu", "path": "t"}], "sinks": [ORC]}, []).spec
         ]
         environ = {"HADOOP_CONF_DIR": str(self.folder)} if is_named else {}
-        return list(cluster_checks(settings, specs, environ))
+        of_files = cast(GatewayOf, lambda _: self)
+        return list(cluster_checks(settings, specs, environ, of_files))
+
+    def ask(self, call: str, arguments: dict[str, str], **_: object) -> int:
+        """Answer in the place of Hadoop's file system, which has some files."""
+        assert call == "matches"
+        return int(arguments["pattern"] in self.files)
+
+    def close(self) -> None:
+        """End nothing."""
 
 
 @pytest.fixture
@@ -122,10 +135,43 @@ def test_a_cluster_that_answers_and_what_it_lacks(cluster: Cluster) -> None:
     texts = [text for _, _, text in found]
     assert texts[1] == f"hdfs://ns answers at {node}; not {gone} (Connection refused)"
     assert texts[2] == f"the resource manager answers at {manager}"
-    assert "each submit uploads all of Spark" in texts[3]
+    assert re.search(r"so that each submit uploads \d{3} MB, all of Spark's jars: `orch", texts[3])
     assert texts[4].startswith("not checked: the login by Kerberos, and the Python of the nodes")
-    cluster.param("spark.yarn.archive", "hdfs://ns/spark.zip")
-    assert "warning" not in {state for _, state, _ in cluster.checks(root="hdfs://ns/data")}
+
+
+ARCHIVE, JARS = "spark.yarn.archive", "spark.yarn.jars"
+OTHER = "hdfs://ns/spark-3.4.0-jars-0123456789abcdef.zip"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_there", "state", "text"),
+    [
+        (ARCHIVE, "hdfs://ns/s.zip", True, "ok", "spark.yarn.archive is there: hdfs://ns/s.zip"),
+        (
+            ARCHIVE,
+            "hdfs://ns/s.zip",
+            False,
+            "missing",
+            "hdfs://ns/s.zip, which is not there, so no",
+        ),
+        (ARCHIVE, OTHER, True, "warning", "holds other jars than this machine's Spark"),
+        (ARCHIVE, "/opt/s.zip", True, "warning", "of this machine, so that each submit uploads it"),
+        (ARCHIVE, "local:/opt/s.zip", True, "missing", "can't be on the nodes themselves"),
+        (JARS, "local:/opt/jars/*", False, None, ""),
+        (JARS, "hdfs://ns/a/*.jar, hdfs://ns/b/*", False, "missing", "hdfs://ns/a/*.jar, hdfs:"),
+    ],
+)
+def test_the_jars_that_jobs_name_are_looked_for(
+    cluster: Cluster, name: str, value: str, is_there: bool, state: str | None, text: str
+) -> None:
+    cluster.param("spark.master", "yarn")
+    cluster.site("core-site.xml", fs__defaultFS="hdfs://ns")
+    cluster.site("yarn-site.xml", yarn__resourcemanager__address=cluster.listening())
+    cluster.param(name, value)
+    cluster.files = {value} if is_there else set()
+    found = [each[1:] for each in cluster.checks() if name in each[2]]
+    assert [each for each, _ in found if each != "ok" or state == "ok"] == [state] * bool(state)
+    assert text in "".join(each for _, each in found)
 
 
 class _Scheduler(BaseHTTPRequestHandler):

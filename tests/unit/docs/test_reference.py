@@ -101,7 +101,7 @@ def is_named(word: str, text: str) -> bool:
 
 def words_of(command: click.Command, name: str) -> Iterator[str]:
     """Yield the name of a command and its options, and those of the commands below it."""
-    yield name.removeprefix("orch kudu ")
+    yield name.removeprefix("orch kudu ").removeprefix("orch cluster ")
     for param in command.params:
         if isinstance(param, click.Option):
             yield max(param.opts, key=len)

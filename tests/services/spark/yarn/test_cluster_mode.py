@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+import yaml
 from dagster import DagsterEventType
 
 from framework.contract.message_folder import FOLDER
@@ -50,16 +53,36 @@ def on_cluster(
     root: str,
     mode: Literal["client", "cluster"] = "cluster",
     more: Mapping[str, str] | None = None,
+    *,
+    has_archive: bool = False,
 ) -> None:
     """Have the jobs of a home run on the cluster, with their data below `root` on HDFS."""
     home.environ |= {**yarn.environ, "ORCH_DATA_ROOT": root}
     python = {"spark.pyspark.python": sys.executable}
-    home.set_params({**yarn.spark_properties(mode), **python, **(more or {})}, {})
+    properties = {**yarn.spark_properties(mode), **python, **(more or {})}
+    if has_archive:
+        # Spark's jars are not on the node then.
+        del properties["spark.yarn.jars"]
+    home.set_params(properties, {})
 
 
 def log_of(home: Home) -> str:
     (log,) = (home.folder / "logs").glob("job_*.log")
     return log.read_text(encoding="utf-8")
+
+
+def prepare(home: Home) -> None:
+    """Put Spark's jars on HDFS; once more, nothing is uploaded, and doctor finds them."""
+    first = home.here("cluster", "prepare", "--apply", "--json")
+    url = json.loads(first.stdout)["url"]
+    assert re.search(r"/user/\w+/spark-jars/spark-3\.5\.\d+-jars-\w{16}\.zip$", url), url
+    assert f"Uploaded {url}" in first.stderr
+    again = home.here("cluster", "prepare")
+    assert f"There already: {url}" in again.stderr
+    (row,) = yaml.safe_load(again.stdout)["sys_params"]
+    assert (row["param_key"], row["param_value"]) == ("spark.yarn.archive", url)
+    found = json.loads(home.here("doctor", "--json", check=False).stdout)
+    assert f"spark.yarn.archive is there: {url}" in [each["text"] for each in found]
 
 
 def rows_hash(spark: SparkSession, path: str) -> tuple[int, int]:
@@ -91,7 +114,8 @@ def test_the_sample_lands_as_it_does_here(
     home.orch("run", "JOB_1001", "--biz-dt", BIZ_DT)
     root = f"{yarn.url}/sample"
     put(yarn, home.folder / "data", f"{root}/data")
-    on_cluster(home, yarn, root)
+    on_cluster(home, yarn, root, has_archive=True)
+    prepare(home)
     (home.folder / "out").rename(home.folder / "here")
     home.orch("run", "JOB_1001", "--biz-dt", BIZ_DT)
 
@@ -112,10 +136,11 @@ def test_the_sample_lands_as_it_does_here(
     assert f"landed {row['row_count']} rows" in log
     assert f"{JOB_NAME}: stage" in log
     assert "Failed to add file" not in log
+    assert "falling back to uploading libraries" not in log
     assert left_on_hdfs(client) == []
     assert not [*(home.folder / "params").rglob("*messages*")]
 
-    on_cluster(home, yarn, root, "client")
+    on_cluster(home, yarn, root, "client", has_archive=True)
     home.orch("run", "JOB_1001", "--biz-dt", BIZ_DT)
     of_client = home.log_rows(JOB_NAME)[0]
     assert (of_client["status"], of_client["row_count"]) == ("Completed", row["row_count"])

@@ -1,0 +1,57 @@
+"""Read which jobs use a cluster, and with which Spark properties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from orch_dagster.bundle.bundle import winning_params
+from orch_dagster.control.connect import opened_store
+from orch_dagster.control.records import SysParam, read_records
+from orch_dagster.control.sys_params import MASTER, SPARK_TYPE
+from orch_dagster.registry.cluster_paths import Site
+from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.settings import Settings
+
+
+@dataclass(frozen=True)
+class ClusterUse:
+    """A job with its Spark properties, without those that are secrets."""
+
+    spec: JobSpec
+    properties: Mapping[str, str]
+
+    @property
+    def master(self) -> str:
+        """Its master, '' if neither a row nor spark-defaults.conf names one."""
+        return self.properties.get(MASTER, "").strip()
+
+    @property
+    def is_on_yarn(self) -> bool:
+        """True if YARN runs its executors."""
+        return self.master == "yarn"
+
+
+def cluster_uses(settings: Settings, specs: Iterable[JobSpec], site: Site) -> Iterator[ClusterUse]:
+    """Yield each job with its Spark properties.
+
+    Raises:
+        StoreError: If the store can't be read.
+    """
+    with opened_store(settings) as store:
+        rows = read_records(store, SysParam, {"environment": settings.env})
+    of_spark = [row for row in rows if row.param_type == SPARK_TYPE]
+    for spec in specs:
+        own = [row for row in of_spark if row.key_name in spec.key_names]
+        won = {row.param_key: row.param_value or "" for row in winning_params(spec.key_names, own)}
+        yield ClusterUse(spec, {**site.spark_defaults, **won})
+
+
+def merged_properties(uses: Sequence[ClusterUse]) -> dict[str, str]:
+    """Return the properties by which any of these jobs reaches Hadoop."""
+    return {
+        name: value
+        for each in uses
+        for name, value in each.properties.items()
+        if name.startswith("spark.hadoop.")
+    }
