@@ -143,6 +143,7 @@ class SubmitCommand:
             by its owner alone; empty if no file is needed.
         properties_file: The path of that file.
         application: What finds its application, if YARN runs it.
+        master: Its master; '' for a command that is no spark-submit.
     """
 
     argv: tuple[str, ...]
@@ -150,6 +151,7 @@ class SubmitCommand:
     properties: Mapping[str, str]
     properties_file: str
     application: SubmittedApplication | None = None
+    master: str = ""
 
 
 def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
@@ -187,6 +189,7 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
         application=SubmittedApplication.of(
             request.attempt_tag, deployment, {**request.spark_defaults, **properties}, secret
         ),
+        master=deployment.master,
     )
 
 

@@ -17,6 +17,7 @@ from orch_dagster.spark.process import ProcessEnd
 from orch_dagster.spark.standalone import last_starved, lost_master
 from orch_dagster.spark.transient import transient_cause
 from orch_dagster.spark.yarn.follow import ApplicationEnd
+from orch_dagster.spark.yarn.report import missing_program
 from orch_dagster.text import clip_utf8
 
 __all__ = ["JobException", "Outcome", "ResultMessages", "judge"]
@@ -42,10 +43,15 @@ class JobException:
 
     @property
     def line(self) -> str:
-        """The exception in one line, after its transient cause, if it has one."""
+        """The exception in one line, after its cause in words, if that is known."""
         line = exception_line(self.name, self.message, self.stack)
-        cause = self.transient_cause
+        # Its own words name a program, and not whose or which setting.
+        cause = self.transient_cause or self._missing_program
         return f"{cause}: {line}" if cause else line
+
+    @property
+    def _missing_program(self) -> str | None:
+        return missing_program(self.message) if self.name == "Py4JJavaError" else None
 
     @property
     def transient_cause(self) -> str | None:

@@ -1,12 +1,15 @@
-"""Read from Spark's lines why a standalone master, or its workers, gave a job nothing. Pure."""
+"""Tell why a standalone master, or its workers, gave a job nothing."""
 
 from __future__ import annotations
 
 import re
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
+from framework.contract.shared_paths import standalone_addresses
 from orch_dagster.spark.process import StopRequest
+from orch_dagster.toolchain.hadoop_conf import answering
 
 _GAVE_UP = "All masters are unresponsive! Giving up."
 _NOT_REACHED = re.compile(r"Failed to connect to master (\S+?)[\s,;]*$", re.MULTILINE)
@@ -15,6 +18,9 @@ _REFUSED = re.compile(
 )
 _REMOVED = re.compile(r"Application has been killed\. Reason: (?P<reason>[^\n]+)")
 _REPEATED_S = 30.0
+_AWAY_S = 15.0
+_ASKED_AGAIN_S = 1.0
+_REMEDY = "look whether it runs, and whether spark.master names it"
 _STARVED = re.compile(r"Initial job has not accepted any resources[^\n]*")
 
 
@@ -38,10 +44,40 @@ def lost_master(tail: str) -> tuple[str, bool] | None:
     causes = [each.removeprefix("Caused by: ") for each in _REFUSED.findall(tail)]
     why = f" ({causes[-1]})" if causes else ""
     return (
-        f"no Spark master answered: {masters}{why}; look whether it runs, and whether spark.master "
-        "names it",
+        f"no Spark master answered: {masters}{why}; {_REMEDY}",
         True,
     )
+
+
+def away_master(
+    master: str,
+    stop: StopRequest,
+    within_s: float = _AWAY_S,
+    ask: Callable[[Sequence[str]], Mapping[str, str | None]] = answering,
+) -> str | None:
+    """Return why a job need not be submitted, if no standalone master listens; else None.
+
+    Spark itself would try for a minute, and then say that its context was stopped. One of several
+    masters is enough.
+
+    Args:
+        master: The job's spark.master, of any kind.
+        stop: The run's request to stop, which ends the wait.
+        within_s: Seconds that a master may need to come back.
+        ask: Returns why each address does not answer.
+    """
+    if not master.startswith("spark://"):
+        return None
+    until_s = time.monotonic() + within_s
+    while not stop.is_set():
+        silent = ask(standalone_addresses(master))
+        if not all(silent.values()):
+            return None
+        if time.monotonic() >= until_s:
+            masters = ", ".join(f"{address} ({why})" for address, why in silent.items())
+            return f"no Spark master answered within {within_s:g} seconds: {masters}; {_REMEDY}"
+        threading.Event().wait(_ASKED_AGAIN_S)
+    return None
 
 
 def starved(line: str) -> str | None:

@@ -20,7 +20,7 @@ from orch_dagster.spark.process import (
     Surroundings,
     run_supervised,
 )
-from orch_dagster.spark.standalone import WorkerWait
+from orch_dagster.spark.standalone import WorkerWait, away_master
 from orch_dagster.spark.yarn.container_log import driver_output
 from orch_dagster.spark.yarn.follow import (
     ApplicationEnd,
@@ -60,6 +60,9 @@ def run_submit(
             command, command.application, submission, replace(limits, timeout_s=None),
             surroundings, stop,
         )  # fmt: skip
+    if away := away_master(command.master, stop):
+        never = ProcessEnd(exit_code=1, reason="exited", tail="", duration_s=0.0)
+        return never, ApplicationEnd(failure=away, is_transient=True)
     wait = WorkerWait(stop, submission.queue_s)
 
     def on_line(line: str) -> None:

@@ -20,6 +20,15 @@ _STAMP = re.compile(r"^\[[^\]]*\d{2}:\d{2}[^\]]*\]\s*")
 _MEMORY = re.compile(r"running (?:\d+B )?beyond the '?(physical|virtual)'? memory limit", re.I)
 _USAGE = re.compile(r"Current usage: ([\d.]+ \w+ of [\d.]+ \w+) (?:physical|virtual)", re.I)
 _NO_PROGRAM = re.compile(r'Cannot run program "([^"]+)"')
+# What a shell, or /usr/bin/env, says of a program that is not there.
+_NOT_FOUND = re.compile(
+    r"(?P<name>[^\s:'‘’]+)['’]?: (?:command not found|No such file or directory)"
+)
+_PYTHON_SETTING = "spark.pyspark.python"
+_UNNAMED_PROGRAM = (
+    "a program that it starts with is not on the node; look at "
+    f"{_PYTHON_SETTING}, and at JAVA_HOME there"
+)
 _DETAILS = re.compile(r"\s*Details ?: ?.*", re.S)
 # Hadoop's own codes of a container that did not end by itself.
 _CONTAINER_ENDS = {
@@ -38,6 +47,7 @@ _CONTAINER_ENDS = {
 _BEFALLEN = frozenset({-100, -101, -102, -106, -108})
 _SIGKILL_CODE = 137
 _SIGTERM_CODE = 143
+_NOT_FOUND_CODE = 127
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,8 @@ class Application:
         """The exit code of the driver in cluster mode; 1 for a failure without one."""
         if self.has_succeeded:
             return 0
+        if _NO_PROGRAM.search(self.diagnostics):
+            return _NOT_FOUND_CODE
         found = _USER_EXIT.search(self.diagnostics) or _CONTAINER_EXIT.search(self.diagnostics)
         return (int(found[1]) if found else 1) or 1
 
@@ -130,11 +142,10 @@ def failure_of(application: Application) -> str | None:
     if application.state == "KILLED":
         return f"{subject} was killed{_by_whom(text)}"
     code = application.exit_code
-    if program := _NO_PROGRAM.search(text):
-        return (
-            f"{subject} failed: its node has no {program[1]!r}; set "
-            f"spark.yarn.appMasterEnv.PYSPARK_PYTHON to the Python of the nodes"
-        )
+    if code == _NOT_FOUND_CODE:
+        found = _NO_PROGRAM.search(text) or _NOT_FOUND.search(text)
+        what = _not_there(found[1]) if found else _UNNAMED_PROGRAM
+        return f"{subject} failed: {what} (exit code 127)"
     if memory := _MEMORY.search(text):
         usage = _USAGE.search(text)
         used = f" ({usage[1]})" if usage else ""
@@ -156,6 +167,23 @@ def failure_of(application: Application) -> str | None:
     if _USER_EXIT.search(text) or _CONTAINER_EXIT.search(text):
         return f"exit code {code} of the driver of {subject}"
     return f"{subject} ended as {_end(application)}{_detail(text)}"
+
+
+def missing_program(text: str) -> str | None:
+    """Return which program a node lacks, with the setting that names it, if a text tells of one.
+
+    >>> missing_program('java.io.IOException: Cannot run program "python9": error=2')
+    "no Python on the node: 'python9' is not there; set spark.pyspark.python to the nodes' own"
+    """
+    found = _NO_PROGRAM.search(text)
+    return _not_there(found[1]) if found else None
+
+
+def _not_there(program: str) -> str:
+    if "py" in program.rpartition("/")[2]:
+        setting = f"set {_PYTHON_SETTING} to the nodes' own"
+        return f"no Python on the node: {program!r} is not there; {setting}"
+    return f"the node has no {program!r}: have it installed there, or correct the path"
 
 
 def still_live(application: Application) -> str:

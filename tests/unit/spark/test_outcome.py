@@ -276,6 +276,18 @@ def test_a_standalone_master_that_is_away_is_named_and_may_come_back() -> None:
     assert not outcome.is_transient
 
 
+def test_an_executor_without_the_python_is_told_with_the_setting() -> None:
+    lost = JobException(
+        "Py4JJavaError",
+        'Job aborted: java.io.IOException: Cannot run program "python9": error=2, No such file or',
+    )
+    messages = ResultMessages(opened=True, closed=True, exception=lost)
+    outcome = judge(end(1), messages, lands=True, timeout_s=None)
+    assert str(outcome.message).startswith(
+        "no Python on the node: 'python9' is not there; set spark.pyspark.python to the nodes' own"
+    )
+
+
 def test_a_job_that_no_worker_took_says_so_when_it_times_out() -> None:
     outcome = judge(end(143, "timeout", tail=f"x\n{STARVED}\n"), LANDED, lands=True, timeout_s=60)
     assert "Spark's last words: Initial job has not accepted any resources" in str(outcome.message)

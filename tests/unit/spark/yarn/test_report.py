@@ -67,9 +67,27 @@ def application(state: str, final: str = "FAILED", diagnostics: str = "") -> App
                 diagnostics='User class threw exception: java.io.IOException: Cannot run program "'
                 '/opt/py/bin/python": error=2, No such file or directory',
             ),
-            1,
-            f"{ID} failed: its node has no '/opt/py/bin/python'; set "
-            "spark.yarn.appMasterEnv.PYSPARK_PYTHON to the Python of the nodes",
+            127,
+            f"{ID} failed: no Python on the node: '/opt/py/bin/python' is not there; set "
+            "spark.pyspark.python to the nodes' own (exit code 127)",
+        ),
+        (
+            application("FINISHED", diagnostics="User application exited with status 127"),
+            127,
+            f"{ID} failed: a program that it starts with is not on the node; look at "
+            "spark.pyspark.python, and at JAVA_HOME there (exit code 127)",
+        ),
+        (
+            application(
+                "FAILED",
+                diagnostics=_AM.format(
+                    code=127,
+                    text="/bin/bash: line 1: /opt/java/bin/java: No such file or directory",
+                ),
+            ),
+            127,
+            f"{ID} failed: the node has no '/opt/java/bin/java': have it installed there, or "
+            "correct the path (exit code 127)",
         ),
         (
             application(
