@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from framework.contract.comma_list import comma_names
 from framework.contract.some_of import some_sorted
-from orch_dagster.cli.cluster_uses import ClusterUse, merged_properties
+from orch_dagster.cli.cluster_uses import CheckedPart, ClusterUse, merged_properties
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, YarnGateway
 from orch_dagster.spark.yarn.spark_archive import ARCHIVE, JARS, SparkJars, archived_spark, jars_of
 from orch_dagster.toolchain.find import find_spark
-
-if TYPE_CHECKING:
-    from orch_dagster.cli.cluster_checks import CheckedPart
 
 GatewayOf = Callable[[Mapping[str, str]], YarnGateway]
 """Returns a gateway to the cluster that an environment names."""

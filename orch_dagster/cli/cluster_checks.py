@@ -7,13 +7,13 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from framework.contract.paths import as_location, resolve
 from framework.contract.shared_paths import standalone_addresses
 from framework.contract.some_of import some_sorted
 from orch_dagster.cli.archive_checks import GatewayOf, archives, uploads
-from orch_dagster.cli.cluster_uses import ClusterUse, cluster_uses, merged_properties
+from orch_dagster.cli.cluster_uses import CheckedPart, ClusterUse, cluster_uses, merged_properties
 from orch_dagster.registry.cluster_paths import site_of
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
@@ -26,10 +26,6 @@ from orch_dagster.toolchain.hadoop_conf import (
     read_conf,
     resource_managers,
 )
-
-State = Literal["ok", "warning", "missing"]
-CheckedPart = tuple[str, State, str]
-"""The subject, the state and the finding."""
 
 _QUEUE = "spark.yarn.queue"
 _WITHIN_S = 5.0

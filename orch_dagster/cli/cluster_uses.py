@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from orch_dagster.bundle.bundle import winning_params
 from orch_dagster.control.connect import opened_store
@@ -12,6 +13,9 @@ from orch_dagster.control.sys_params import MASTER, SPARK_TYPE
 from orch_dagster.registry.cluster_paths import Site
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
+
+CheckedPart = tuple[str, Literal["ok", "warning", "missing"], str]
+"""The subject, the state and the finding."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from framework.contract.spark_defaults import SPARK_DEFAULTS
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS
 from framework.contract.visible import visible
 from orch_dagster.cli.arguments import as_json
-from orch_dagster.cli.cluster_checks import CheckedPart, cluster_checks
+from orch_dagster.cli.cluster_checks import cluster_checks
+from orch_dagster.cli.cluster_uses import CheckedPart
 from orch_dagster.cli.output import console, print_json
 from orch_dagster.cli.setting_check import setting_check
 from orch_dagster.control.connect import opened_store, store_file

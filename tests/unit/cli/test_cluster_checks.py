@@ -15,7 +15,8 @@ from typing import cast
 import pytest
 
 from orch_dagster.cli.archive_checks import GatewayOf
-from orch_dagster.cli.cluster_checks import CheckedPart, cluster_checks
+from orch_dagster.cli.cluster_checks import cluster_checks
+from orch_dagster.cli.cluster_uses import CheckedPart
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.registry.jobs import JobSpec
