@@ -30,7 +30,8 @@ from orch_dagster.toolchain.hadoop_conf import (
 _QUEUE = "spark.yarn.queue"
 _WITHIN_S = 5.0
 _NOT_CHECKED = (
-    "not checked: the login by Kerberos, and the Python of the nodes (spark.pyspark.python)"
+    "not checked: the login by Kerberos, and the Python of the nodes (spark.pyspark.python): "
+    "`orch doctor --probe` asks them by a small application"
 )
 
 

@@ -19,6 +19,7 @@ from framework.contract.visible import visible
 from orch_dagster.cli.arguments import as_json
 from orch_dagster.cli.cluster_checks import cluster_checks
 from orch_dagster.cli.cluster_uses import CheckedPart
+from orch_dagster.cli.node_checks import node_checks
 from orch_dagster.cli.output import console, print_json
 from orch_dagster.cli.setting_check import setting_check
 from orch_dagster.control.connect import opened_store, store_file
@@ -70,10 +71,19 @@ class Check:
 
 
 @click.command()
+@click.option(
+    "--probe",
+    "is_probing",
+    is_flag=True,
+    help="Also submit a small application to each cluster that jobs use, and ask its nodes.",
+)
 @as_json
-def doctor(is_json: bool) -> None:
+def doctor(is_probing: bool, is_json: bool) -> None:
     """Name what is missing on this machine, and the remedy."""
-    checks = list(examine(load_settings()))
+    settings = load_settings()
+    checks = list(examine(settings))
+    if is_probing:
+        checks += _probed(settings)
     if is_json:
         print_json([asdict(check) for check in checks])
     else:
@@ -100,6 +110,15 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from _store(settings)
     yield from _spark_values(settings)
     yield from _registry(settings)
+
+
+def _probed(settings: Settings) -> Iterator[Check]:
+    """Ask the nodes of the clusters that jobs use."""
+    try:
+        for subject, state, text in node_checks(settings, load_location(settings).registry):
+            yield Check(subject, state, text)
+    except OrchError as error:
+        yield Check("Nodes", "missing", str(error))
 
 
 def _checked(name: str, describe: Callable[[], str]) -> Check:

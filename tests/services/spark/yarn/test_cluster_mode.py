@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from dagster import DagsterEventType
 
 from framework.contract.message_folder import FOLDER
 from orch_dagster.sample.rows import JOB_NAME
+from orch_dagster.spark.probe import FILE as PROBE
 from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.toolchain.find import find_java, find_spark
 from tests.homes import BIZ_DT, Home, home_of_job, new_home
@@ -99,7 +101,7 @@ def rows_hash(spark: SparkSession, path: str) -> tuple[int, int]:
 def left_on_hdfs(client: YarnClient) -> list[str]:
     """List what runs have left in the user's home folder."""
     home = f"/user/{getpass.getuser()}"
-    names = [each.name for each in client.list_files(home) if each.name.startswith(FOLDER)]
+    names = [each.name for each in client.list_files(home) if each.name.startswith((FOLDER, PROBE))]
     return names + [each.name for each in client.list_files(f"{home}/.sparkStaging")]
 
 
@@ -223,4 +225,26 @@ def test_what_a_driver_printed_tells_why_it_reported_nothing(
     assert "No module named 'not_there'" in row["status"]
     log = log_of(empty_home)
     assert "[spark] begun" in log
+    assert left_on_hdfs(client) == []
+
+
+def test_the_nodes_say_what_they_have(empty_home: Home, client: YarnClient) -> None:
+    """Their Python, whether pyspark imports, the data root; and which Python is not there."""
+
+    def probed() -> list[tuple[str, str]]:
+        done = empty_home.orch("doctor", "--probe", "--json", check=False)
+        found = json.loads(done.stdout)
+        return [(each["state"], each["text"]) for each in found if each["name"].startswith("Nodes")]
+
+    python, version = sys.executable, platform.python_version()
+    root = empty_home.environ["ORCH_DATA_ROOT"]
+    assert probed() == [
+        ("ok", f"{NODE_HOST} has Python {version}, {python}"),
+        ("ok", f"pyspark imports on {NODE_HOST}"),
+        ("missing", f"the cluster sees no data root {root}: create it, or set ORCH_DATA_ROOT"),
+    ]
+    empty_home.set_params({"spark.pyspark.python": "/opt/none/python3"}, {})
+    ((state, text),) = probed()
+    assert state == "missing"
+    assert "no Python on the node: '/opt/none/python3' is not there; set spark.pyspark" in text
     assert left_on_hdfs(client) == []

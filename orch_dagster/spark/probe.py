@@ -1,0 +1,165 @@
+"""Ask the nodes of a cluster, by a small application, which Python they have and what they see."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from orch_dagster.bundle.job_environment import job_environment
+from orch_dagster.files import make_private
+from orch_dagster.settings import Settings
+from orch_dagster.spark.command import SubmitCommand
+from orch_dagster.spark.failure_text import exception_line, last_failure
+from orch_dagster.spark.process import Limits, Surroundings, run_supervised
+from orch_dagster.spark.standalone import away_master
+from orch_dagster.spark.submit import ScriptSubmit, prepare_script
+from orch_dagster.spark.yarn.follow import ApplicationLimits, ApplicationListener, ApplicationWatch
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, shared_gateway
+from orch_dagster.spark.yarn.report import missing_program
+from orch_dagster.spark.yarn.submitted import SubmittedApplication
+
+Finding = tuple[Literal["ok", "warning", "missing"], str]
+"""The state, and what was found."""
+
+FILE = ".orch-probe-"
+"""The start of the name of the file with the findings, in the user's home folder on HDFS."""
+
+_SCRIPT = Path(__file__).with_name("probe_script.py")
+_TASKS = 8
+_RUN_S = 300.0
+_QUEUE_S = 600.0
+_END_S = 30.0
+
+
+def probe(
+    properties: Mapping[str, str], settings: Settings, environ: Mapping[str, str]
+) -> list[Finding]:
+    """Submit the application with a job's Spark properties, and return what it found.
+
+    Raises:
+        SparkError: If it can't be submitted.
+    """
+    make_private(settings.state_dir / "work")
+    with TemporaryDirectory(dir=settings.state_dir / "work", prefix="probe-") as folder:
+        run_id = str(uuid.uuid4())
+        base = Path(folder).absolute()
+        on_yarn = properties.get("spark.master", "").strip() == "yarn"
+        target = f"{FILE}{run_id}.json" if on_yarn else (base / "found.json").as_uri()
+        script = ScriptSubmit(
+            script=str(_SCRIPT.absolute()),
+            app_name="orch-doctor-probe",
+            run_id=run_id,
+            properties_file=base / "probe.conf",
+            arguments=(target, settings.base_dir, str(_TASKS)),
+            properties=properties,
+        )
+        command = prepare_script(script, settings, {}, environ)
+        around = Surroundings(job_environment(environ, settings.job_env), base)
+        if command.application is None:
+            return _here(command, around, base / "found.json", settings)
+        return _on_yarn(command, command.application, around, target, settings)
+
+
+def read_findings(found: Mapping[str, Any], data_root: str) -> list[Finding]:
+    """Return a line for each of the findings of the application.
+
+    Args:
+        found: What it wrote.
+        data_root: The folder or the URL at which relative paths of jobs start.
+    """
+    findings: list[Finding] = []
+    nodes, workers = found["nodes"], found["workers"]
+    if isinstance(nodes, str):
+        findings.append(("missing", _reason(nodes)))
+    else:
+        for each in nodes:
+            findings.append(("ok", f"{each['host']} has Python {each['version']}, {each['path']}"))
+            if "://" not in data_root:
+                findings.append(_seen(each["host"], data_root, is_seen=each["sees"]))
+    if isinstance(workers, list):
+        findings.append(("ok", f"pyspark imports on {', '.join(workers)}"))
+    elif not isinstance(nodes, str):
+        driver = found["driver"]
+        text = f"no Python task runs on the nodes: {_reason(workers)}"
+        findings.append(
+            ("missing", f"{text}; the driver has Python {driver['version']}, {driver['path']}")
+        )
+    if "sees" in found:
+        sees = found["sees"]
+        if isinstance(sees, str):
+            findings.append(("missing", f"the data root {data_root} can't be read: {sees}"))
+        else:
+            findings.append(_seen("the cluster", data_root, is_seen=sees))
+    return findings
+
+
+def _seen(who: str, data_root: str, *, is_seen: bool) -> Finding:
+    if is_seen:
+        return "ok", f"{who} sees the data root {data_root}"
+    return "missing", f"{who} sees no data root {data_root}: create it, or set ORCH_DATA_ROOT"
+
+
+def _reason(text: str) -> str:
+    name, _, message = text.partition(": ")
+    return missing_program(message) or exception_line(name, message, ())
+
+
+def _here(
+    command: SubmitCommand, around: Surroundings, target: Path, settings: Settings
+) -> list[Finding]:
+    """Run a probe whose driver is here and whose master is not YARN."""
+    never = threading.Event()
+    if away := away_master(command.master, never):
+        return [("missing", away)]
+    end = run_supervised(
+        command,
+        on_line=lambda _: None,
+        stop=never,
+        limits=Limits(_RUN_S, settings.stop_grace_s),
+        surroundings=around,
+    )
+    if not target.is_file():
+        return [("missing", _unanswered(last_failure(end.tail), end.reason))]
+    return read_findings(json.loads(target.read_text(encoding="utf-8")), settings.base_dir)
+
+
+def _on_yarn(
+    command: SubmitCommand,
+    application: SubmittedApplication,
+    around: Surroundings,
+    target: str,
+    settings: Settings,
+) -> list[Finding]:
+    environ = around.environ or {}
+    client = YarnClient.of(shared_gateway(environ), application.properties)
+    limits = ApplicationLimits(_RUN_S, _QUEUE_S)
+    watch = ApplicationWatch(client, application, threading.Event(), limits, ApplicationListener())
+    with watch:
+        process = run_supervised(
+            command,
+            on_line=lambda _: None,
+            stop=watch,
+            limits=Limits(None, settings.stop_grace_s),
+            surroundings=replace(around, orphan=application.end_command(environ)),
+        )
+        process = watch.await_end(process)
+        end = watch.settle(process)
+    # What a submit of an application that failed has staged.
+    client.end(application.tag, "the probe is over", _END_S)
+    try:
+        found = json.loads(client.read_file(target))
+    except YarnError:
+        failure = end.failure or last_failure(process.tail)
+        return [("missing", _unanswered(failure, process.reason))]
+    client.delete(target)
+    return read_findings(found, settings.base_dir)
+
+
+def _unanswered(failure: str | None, reason: str) -> str:
+    return f"the application found nothing out: {failure or f'it has {reason}'}"
