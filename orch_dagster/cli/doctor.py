@@ -16,6 +16,7 @@ from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
 from framework.contract.spark_defaults import SPARK_DEFAULTS
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS
 from framework.contract.visible import visible
+from orch_dagster.cli.accelerate import class_data_of
 from orch_dagster.cli.arguments import as_json
 from orch_dagster.cli.cluster_checks import cluster_checks
 from orch_dagster.cli.cluster_uses import CheckedPart
@@ -98,6 +99,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     """Check Java, Spark and its defaults, Windows' tools, the folders, the store, the registry."""
     yield _checked("Java", _java_text)
     yield _checked("Spark", _spark_text)
+    yield from _class_data(settings)
     for problem in missing_windows_tools(os.environ, platform=sys.platform):
         yield Check("Hadoop for Windows", "missing", problem)
     for problem in _tool_path_faults():
@@ -149,6 +151,16 @@ def _tool_path_faults() -> Iterator[str]:
     with suppress(OrchError):
         used.append(spark_home_path(str(find_spark(os.environ).home)))
     yield from path_faults(used)
+
+
+def _class_data(settings: Settings) -> Iterator[Check]:
+    try:
+        found = class_data_of(settings)
+    except (OrchError, OSError):
+        # The checks of Java and of Spark name it.
+        return
+    state = "warning" if found.state == "stale" else "ok"
+    yield Check("Class-data archive", state, found.text)
 
 
 def _rights(settings: Settings) -> Iterator[Check]:

@@ -22,6 +22,7 @@ from orch_dagster.sample import rows as sample_rows
 from orch_dagster.sample.sources import extract_writer, sample_of_group
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.shipped import SHIPPED
+from orch_dagster.toolchain.class_data import archive_folder
 from orch_dagster.toolchain.folder_check import check_folders
 
 _CONFIG = "dagster.yaml"
@@ -64,6 +65,8 @@ def set_up(settings: Settings, *, with_sample: bool) -> None:
         group = sample_rows.ENTITY, sample_rows.SOURCE_SYSTEM
         for path in _write(settings, *group, [biz_dt]):
             say(f"  extract {path}")
+    if not archive_folder(settings.state_dir).is_dir():
+        say("Jobs start in less time after `orch accelerate` (an archive of about 140 MB)")
 
 
 def _set_up_dagster(settings: Settings) -> None:

@@ -38,6 +38,7 @@ from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
 from orch_dagster.spark.yarn.gateway_command import STAGING
 from orch_dagster.spark.yarn.messages import MessageFolder, folder_path
 from orch_dagster.spark.yarn.tags import attempt_tag, date_tags, job_tag
+from orch_dagster.toolchain.class_data import driver_classes, find_class_data
 from orch_dagster.toolchain.errors import HadoopHomeError, SubmitRefusedError
 from orch_dagster.toolchain.find import SparkHome, find_java, find_spark, read_spark_defaults
 from orch_dagster.toolchain.jars import kudu_jar
@@ -244,6 +245,10 @@ def _common_request(settings: Settings, environ: Mapping[str, str]) -> SubmitReq
     """Return what every submit of this machine has in common."""
     java, spark = find_java(environ), find_spark(environ)
     cache = _cache(settings)
+    defaults = read_spark_defaults(spark, environ)
+    class_data = find_class_data(
+        settings.state_dir, driver_classes(settings.state_dir, java, spark, defaults, environ)
+    )
     return SubmitRequest(
         spark_home=str(spark.home),
         spark_submit=str(spark.submit),
@@ -258,7 +263,9 @@ def _common_request(settings: Settings, environ: Mapping[str, str]) -> SubmitReq
         base_dir=settings.base_dir,
         sql_path=tuple(map(str, settings.hql_path)),
         properties_file="",
-        spark_defaults=read_spark_defaults(spark, environ),
+        spark_defaults=defaults,
+        class_data=class_data.files,
+        conf_dir=class_data.conf_dir,
         log_config=_log_config(settings, spark, environ),
         local_ip=environ.get(LOCAL_IP, ""),
         py_files=(str(framework_archive(settings.framework_dir, cache)), str(pipes_archive(cache))),

@@ -33,9 +33,18 @@ def java_option_path(path: str, platform: Platform) -> str:
     """Return an absolute path as Spark's list of Java options can hold it, with its spaces."""
     if platform != "win32":
         return file_uri(path, platform)
-    # No URI, as its %20 does not come through Windows' cmd. In quotes a backslash stands for itself
-    # if it is doubled.
-    return '"' + path.replace("\\", "\\\\") + '"'
+    # No URI, as its %20 does not come through Windows' cmd.
+    return quoted_option(path)
+
+
+def quoted_option(text: str) -> str:
+    r"""Return a Java option as Spark's list of them can hold it, with its spaces.
+
+    >>> print(quoted_option(r"-Da=C:\a b"))
+    "-Da=C:\\a b"
+    """
+    # In quotes a backslash stands for itself if it is doubled.
+    return '"' + text.replace("\\", "\\\\").replace('"', r"\"") + '"'
 
 
 def listed_paths(entries: str, platform: Platform) -> str:

@@ -43,6 +43,10 @@ class MessagesUnreadError(SparkError):
     """The reports of a job on another machine can't be read, so its end is unknown."""
 
 
+class ClassDataError(SparkError):
+    """The class-data archive of the driver can't be built or removed."""
+
+
 class JarError(SparkError):
     """A required jar is missing and can't be fetched."""
 

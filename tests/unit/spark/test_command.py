@@ -316,3 +316,44 @@ def test_a_proxy_user_is_an_argument_and_not_beside_a_principal() -> None:
     both = replace(request, spark_defaults={"spark.kerberos.keytab": "/etc/etl.keytab"})
     with pytest.raises(SubmitRefusedError, match=r"proxy\.user 'etl' and spark\.kerberos\.keytab"):
         build_command(both, "linux")
+
+
+def with_archive(platform: Platform, **properties: str) -> str:
+    """The driver's Java options of a job where the home has an archive."""
+    folder = "C:\\orch home\\.orch\\a\\" if platform == "win32" else "/srv/orch home/.orch/a/"
+    request = replace(
+        request_for(platform, **properties),
+        class_data=(folder + "java.jsa", folder + "driver.jsa"),
+        conf_dir=folder + "no_conf",
+    )
+    command = build_command(request, platform)
+    name = "spark.driver.extraJavaOptions"
+    of_argv = dict(word.split("=", 1) for word in command.argv if word.startswith("spark."))
+    return command.properties.get(name) or of_argv[name]
+
+
+@pytest.mark.parametrize("where", MASTERS)
+def test_a_driver_on_this_machine_takes_the_archive_before_the_jobs_own_options(where: str) -> None:
+    options = with_archive("linux", **MASTERS[where])
+
+    quoted = (
+        '"-XX:SharedArchiveFile=/srv/orch home/.orch/a/java.jsa:/srv/orch home/.orch/a/driver.jsa"'
+    )
+    assert (quoted in options) == (where != "yarn-cluster")
+    assert ("-Xlog:cds=off -Xlog:cds+dynamic=off" in options) == (where != "yarn-cluster")
+    assert options.endswith('-Dnote="a & b"')
+
+
+def test_windows_paths_of_archives_come_through_sparks_list_of_options() -> None:
+    assert r'"-XX:SharedArchiveFile=C:\\orch home\\.orch\\a\\java.jsa;C:\\orch' in with_archive(
+        "win32"
+    )
+
+
+@pytest.mark.parametrize(
+    "own", ["-XX:SharedArchiveFile=/a.jsa", "-XX:ArchiveClassesAtExit=/a.jsa", "-Xshare:off"]
+)
+def test_a_job_that_chose_an_archive_itself_keeps_it(own: str) -> None:
+    options = with_archive("linux", **{"spark.driver.extraJavaOptions": own})
+    assert options.endswith(own)
+    assert "driver.jsa" not in options
