@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,19 +31,16 @@ from orch_dagster.spark.deployment import (
     refuse_clashes,
     refuse_two_users,
 )
+from orch_dagster.spark.java_options import driver_java_options
 from orch_dagster.spark.redaction import REDACTION, covering
-from orch_dagster.spark.spark_log import LOG_OPTION
 from orch_dagster.spark.system_paths import (
     Platform,
     base_name,
     file_uri,
-    java_option_path,
     listed_paths,
-    quoted_option,
     separator,
 )
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
-from orch_dagster.toolchain.class_data import OPTION, OWN_OPTIONS
 from orch_dagster.toolchain.errors import SubmitRefusedError
 from orch_dagster.toolchain.windows_paths import (
     UsedPath,
@@ -98,6 +95,7 @@ class SubmitRequest:
         log_config: The log4j file of a driver that runs here; None for Spark's own.
         local_ip: The SPARK_LOCAL_IP of the environment, '' if it has none.
         proxy_user: The user as whom the cluster is asked; '' for the orchestrator's own.
+        driver_options: More Java options of a driver that runs here, over which the job's own win.
         class_data: The class-data archives of a driver that runs here.
         conf_dir: The folder that stands for Spark's own of configuration; '' for that itself.
     """
@@ -134,6 +132,7 @@ class SubmitRequest:
     log_max_bytes: int = 0
     local_ip: str = ""
     proxy_user: str = ""
+    driver_options: str = ""
     class_data: tuple[str, ...] = ()
     conf_dir: str = ""
 
@@ -248,7 +247,9 @@ def _properties(
             of_job.get(name, ""),
         ]
         if name == _DRIVER_OPTIONS and not deployment.is_cluster:
-            parts[2:2] = _driver_options(request, parts, platform)
+            parts[2:2] = driver_java_options(
+                request.log_config, request.driver_options, request.class_data, parts, platform
+            )
         merged[name] = " ".join(part.strip() for part in parts if part.strip())
     shipped = _shipped_files(request, deployment, platform)
     archives = _shipped_archives(request, deployment, platform)
@@ -267,18 +268,6 @@ def _properties(
         # Spark would start the driver, which runs here, with the Python of the nodes too.
         merged[_DRIVER_PYTHON] = request.python
     return merged | _secret_properties(request, deployment)
-
-
-def _driver_options(
-    request: SubmitRequest, chosen: Iterable[str], platform: Platform
-) -> Iterator[str]:
-    """Yield the Java options of a driver that runs here."""
-    if request.log_config:
-        yield LOG_OPTION + java_option_path(request.log_config, platform)
-    if request.class_data and not any(own in text for text in chosen for own in OWN_OPTIONS):
-        # -Xlog, as an archive that does not fit the job's own options is no news.
-        files = separator(platform).join(request.class_data)
-        yield f"{quoted_option(OPTION + files)} -Xlog:cds=off -Xlog:cds+dynamic=off"
 
 
 def _of_job(request: SubmitRequest, name: str) -> str:

@@ -16,7 +16,13 @@ from framework.contract.paths import as_location
 from framework.contract.secret_names import is_secret
 from framework.contract.shared_paths import REMEDY, runs_elsewhere, unshared_paths
 from framework.contract.spark_defaults import LOCAL_IP
-from framework.contract.system_settings import PARAM_TYPE, PATHS_SHARED, PROXY_USER, SystemSetting
+from framework.contract.system_settings import (
+    PARAM_TYPE,
+    PATHS_SHARED,
+    PROXY_USER,
+    SPARK_PROFILE,
+    SystemSetting,
+)
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.kudu.address import parse_address
@@ -26,6 +32,7 @@ from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand, SubmitRequest, build_command
 from orch_dagster.spark.cores import available_cores, local_master
 from orch_dagster.spark.deployment import DEFAULT_MASTER, deployment_of
+from orch_dagster.spark.profile import driver_profile
 from orch_dagster.spark.py_files import (
     framework_archive,
     hql_archive,
@@ -134,6 +141,10 @@ def prepare_job(
     common = _common_request(settings, environ)
     properties = _properties(job, settings, common.spark_defaults)
     _refuse_unshared_paths(bundle, settings, properties, common.spark_defaults)
+    master = local_master(job.side_by_side, available_cores())
+    profile = driver_profile(
+        _setting(bundle, SPARK_PROFILE), properties, common.spark_defaults, master, environ
+    )
     request = replace(
         common,
         script=_script(bundle, settings),
@@ -143,14 +154,15 @@ def prepare_job(
         log_file=str(job.log_file),
         log_max_bytes=settings.log_max_bytes,
         properties_file=str(job.properties_file),
-        spark_properties=properties,
+        spark_properties={**profile.properties, **properties},
         secret_properties=_secret_properties(properties, secrets, settings),
+        driver_options=profile.java_options,
         secret_variables=secrets.variables,
         secret_options=secrets.option_names,
         pipes_env=pipes_env,
         jars=_jars(bundle, settings, environ),
         proxy_user=_setting(bundle, PROXY_USER),
-        default_master=local_master(job.side_by_side, available_cores()),
+        default_master=master,
         attempt_tag=job.attempt_tag,
         tags=(job_tag_of(bundle.spec.job_name, settings), *date_tags(bundle.biz_dts)),
     )

@@ -314,6 +314,17 @@ PROXY_USER = SystemSetting(
     "in the run",
 )
 
+SMALL = "small"
+SPARK_PROFILE = SystemSetting(
+    "spark.profile",
+    choice("default", SMALL),
+    "default",
+    "`small`: for jobs that take seconds, the driver starts faster and computes slower (Java's "
+    "first compiler alone and its serial collector), without Spark's UI, and with one shuffle "
+    "partition a core of a local master; Spark properties of the job win",
+    "in the run",
+)
+
 _ALL: Sequence[SystemSetting[Any]] = (
     SCHEDULE_CRON,
     SCHEDULE_TIMEZONE,
@@ -330,6 +341,7 @@ _ALL: Sequence[SystemSetting[Any]] = (
     SPARK_HISTORY_URL,
     PATHS_SHARED,
     PROXY_USER,
+    SPARK_PROFILE,
 )
 SYSTEM_SETTINGS: Mapping[str, SystemSetting[Any]] = {setting.key: setting for setting in _ALL}
 """Every setting by its key."""

@@ -1,0 +1,39 @@
+"""Put together the Java options of a driver that runs on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from orch_dagster.spark.spark_log import LOG_OPTION
+from orch_dagster.spark.system_paths import (
+    Platform,
+    java_option_path,
+    quoted_option,
+    separator,
+)
+from orch_dagster.toolchain.class_data import OPTION, OWN_OPTIONS
+
+
+def driver_java_options(
+    log_config: str | None,
+    of_profile: str,
+    class_data: Collection[str],
+    chosen: Collection[str],
+    platform: Platform,
+) -> Iterator[str]:
+    """Yield the options.
+
+    Args:
+        log_config: The log4j file; None for Spark's own.
+        of_profile: Those of the job's profile.
+        class_data: The class-data archives that it may use.
+        chosen: Those that the job and Spark's own configuration give, which may name an archive.
+        platform: This system.
+    """
+    if log_config:
+        yield LOG_OPTION + java_option_path(log_config, platform)
+    yield of_profile
+    if class_data and not any(own in text for text in chosen for own in OWN_OPTIONS):
+        # -Xlog, as an archive that does not fit the job's own options is no news.
+        files = separator(platform).join(class_data)
+        yield f"{quoted_option(OPTION + files)} -Xlog:cds=off -Xlog:cds+dynamic=off"

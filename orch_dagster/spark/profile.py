@@ -1,0 +1,66 @@
+"""Choose what the driver of a small job gives up for its start, as its spark.profile says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from framework.contract.system_settings import SMALL
+from orch_dagster.control.sys_params import MASTER
+from orch_dagster.spark.cores import available_cores
+
+# Of two collectors Java refuses to start.
+_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
+_LOCAL = re.compile(r"local(?:\[\s*(\*|\d+)\s*(?:,.*)?\])?")
+_JAVA_VARIABLES = ("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "SPARK_SUBMIT_OPTS")
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+
+
+@dataclass(frozen=True)
+class DriverProfile:
+    """What a profile gives a job.
+
+    Attributes:
+        properties: Spark properties, over which the job's own win.
+        java_options: Options of the driver's JVM, where it runs on this machine.
+    """
+
+    properties: Mapping[str, str] = field(default_factory=dict[str, str])
+    java_options: str = ""
+
+
+def driver_profile(
+    name: str,
+    properties: Mapping[str, str],
+    spark_defaults: Mapping[str, str],
+    default_master: str,
+    environ: Mapping[str, str],
+) -> DriverProfile:
+    """Return what the profile of that name gives a job.
+
+    >>> small = driver_profile("small", {"spark.master": "local[3]"}, {}, "local[*]", {})
+    >>> small.java_options, small.properties["spark.sql.shuffle.partitions"]
+    ('-XX:TieredStopAtLevel=1 -XX:+UseSerialGC', '3')
+
+    Args:
+        name: The value of spark.profile.
+        properties: The job's own.
+        spark_defaults: Those of spark-defaults.conf.
+        default_master: The master where neither names one.
+        environ: The environment, from which the JVM takes options too.
+    """
+    if name != SMALL:
+        return DriverProfile()
+    of_profile = {"spark.ui.enabled": "false"}
+    master = properties.get(MASTER) or spark_defaults.get(MASTER) or default_master
+    if of_local := _LOCAL.fullmatch(master.strip()):
+        cores = of_local.group(1) or "1"
+        count = available_cores() if cores == "*" else int(cores)
+        of_profile["spark.sql.shuffle.partitions"] = str(max(1, count))
+    chosen = [environ.get(each, "") for each in _JAVA_VARIABLES]
+    chosen += [each.get(_JAVA_OPTIONS, "") for each in (properties, spark_defaults)]
+    options = ["-XX:TieredStopAtLevel=1"]
+    if not any(_COLLECTOR.search(text) for text in chosen):
+        options.append("-XX:+UseSerialGC")
+    return DriverProfile(of_profile, " ".join(options))

@@ -1,0 +1,116 @@
+"""What spark.profile=small gives a job, and what is stronger."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from framework.contract.system_settings import SPARK_PROFILE
+from orch_dagster.bundle.secrets import Secrets
+from orch_dagster.control.records import SysParam
+from orch_dagster.settings import Settings
+from orch_dagster.spark.cores import available_cores
+from orch_dagster.spark.profile import DriverProfile, driver_profile
+from orch_dagster.spark.submit import JobSubmit, prepare_job
+from tests.bundles import job_bundle
+from tests.unit.spark.test_command import conf_of, request_for
+
+FAST = "-XX:TieredStopAtLevel=1"
+SERIAL = "-XX:+UseSerialGC"
+OPTIONS = "spark.driver.extraJavaOptions"
+
+
+def small(environ: dict[str, str] | None = None, **properties: str) -> DriverProfile:
+    return driver_profile("small", properties, {}, "local[*]", environ or {})
+
+
+def test_the_default_profile_changes_nothing() -> None:
+    assert driver_profile("default", {}, {}, "local[*]", {}) == DriverProfile()
+
+
+@pytest.mark.parametrize(
+    ("master", "partitions"),
+    [
+        ("local", "1"),
+        ("local[3]", "3"),
+        ("local[ 2, 4 ]", "2"),
+        ("local[*]", str(available_cores())),
+        ("local[0]", "1"),
+        ("spark://h:7077", None),
+        ("yarn", None),
+    ],
+)
+def test_one_partition_a_core_of_a_local_master(master: str, partitions: str | None) -> None:
+    properties = small(**{"spark.master": master}).properties
+    assert properties.get("spark.sql.shuffle.partitions") == partitions
+    assert properties["spark.ui.enabled"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("environ", "properties"),
+    [
+        ({"JDK_JAVA_OPTIONS": "-XX:+UseParallelGC"}, {}),
+        ({"JAVA_TOOL_OPTIONS": "-XX:+UseZGC"}, {}),
+        ({"SPARK_SUBMIT_OPTS": "-Da=b -XX:+UseG1GC"}, {}),
+        ({}, {OPTIONS: "-XX:+UseShenandoahGC -Da=b"}),
+    ],
+)
+def test_of_two_collectors_java_would_not_start(
+    environ: dict[str, str], properties: dict[str, str]
+) -> None:
+    assert small(environ, **properties).java_options == FAST
+    assert driver_profile("small", {}, properties, "local[*]", environ).java_options == FAST
+
+
+def test_a_jobs_own_options_and_properties_win() -> None:
+    own = {OPTIONS: "-XX:TieredStopAtLevel=4", "spark.sql.shuffle.partitions": "9"}
+    profile = small(**own)
+    request = request_for("linux", **{**profile.properties, **own})
+    properties, _ = conf_of(replace(request, driver_options=profile.java_options))
+
+    # Of two values, Java takes the last.
+    assert properties[OPTIONS].endswith("-XX:TieredStopAtLevel=4")
+    assert properties[OPTIONS].index(FAST) < properties[OPTIONS].index("-XX:TieredStopAtLevel=4")
+    assert SERIAL in properties[OPTIONS]
+    assert properties["spark.sql.shuffle.partitions"] == "9"
+    assert properties["spark.ui.enabled"] == "false"
+
+
+def test_a_driver_on_the_cluster_keeps_its_java_options() -> None:
+    request = request_for("linux", **{"spark.master": "yarn", "spark.submit.deployMode": "cluster"})
+    properties, _ = conf_of(replace(request, driver_options=small().java_options))
+    assert FAST not in properties[OPTIONS]
+
+
+@pytest.mark.parametrize(
+    ("value", "own", "expected"),
+    [
+        ("small", {}, "false"),
+        ("small", {"spark.ui.enabled": "true"}, "true"),
+        ("default", {}, None),
+    ],
+)
+def test_a_row_of_sys_params_gives_a_landing_its_profile(
+    settings: Settings, value: str, own: dict[str, str], expected: str | None
+) -> None:
+    params = [SysParam(key, "DEV", "*", text, "spark") for key, text in own.items()]
+    params.append(SysParam("spark.profile", "DEV", "*", value, "system"))
+    context = {
+        "sources": [{"format": "csv", "path": "in/{biz_dt}.csv"}],
+        "sinks": [{"format": "orc", "path": "out/{biz_dt}"}],
+    }
+    home = settings.home
+    files = home / "p.json", home / "p.properties", home / "job.log"
+    job = JobSubmit(job_bundle(context, params), Secrets(), *files, side_by_side=1)
+
+    argv = prepare_job(job, settings, pipes_env={}, environ={**os.environ, "SPARK_SUBMIT_OPTS": ""})
+
+    conf = dict(word.split("=", 1) for word in argv.argv if word.startswith("spark."))
+    assert conf.get("spark.ui.enabled") == expected
+    assert (FAST in conf[OPTIONS]) == (value == "small")
+
+
+def test_a_misspelt_profile_is_refused_as_apply_refuses_it() -> None:
+    assert SPARK_PROFILE.error("tiny") == "'tiny' is not default or small"
