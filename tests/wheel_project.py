@@ -8,8 +8,11 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Collection, Iterable
 from importlib import metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from orch_dagster.settings import REPOSITORY
 from tests.homes import Home
@@ -37,15 +40,19 @@ def built_wheel(folder: Path) -> Path:
 def installed(wheel: Path, folder: Path) -> dict[str, str]:
     """Install a wheel into a new environment; return the variables of a user who activated it.
 
-    Its dependencies are those of this interpreter, whose own orch_dagster, an editable one, no
-    path names there: only the .pth file of a folder that Python itself knows is read.
+    Beside it are the distributions that it asks for and that those ask for, with its extra `kit`,
+    linked from this interpreter's packages in place of half a gigabyte from an index. What it
+    imports and asks for nowhere is missing there, and pip checks the versions.
     """
     venv.create(folder, with_pip=False, symlinks=os.name != "nt")
     scripts = folder / ("Scripts" if os.name == "nt" else "bin")
     python = scripts / ("python.exe" if os.name == "nt" else "python")
     (packages,) = {folder / Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))}
     _pip("--python", str(python), "install", "--no-deps", "--no-index", str(wheel))
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    (own,) = metadata.distributions(name="orch_dagster", path=[str(packages)])
+    for distribution in _asked_for(own, {"kit"}):
+        _link(distribution, packages)
+    _pip("--python", str(python), "check")
     for command, distribution in _COMMANDS.items():
         _write_command(scripts / command, python, command, distribution)
     kept = {
@@ -59,6 +66,35 @@ def project_in(folder: Path, environ: dict[str, str]) -> Home:
     around = Home(folder.parent, environ)
     around.orch("new", folder.name)
     return Home(folder, environ)
+
+
+def _asked_for(
+    wheel: metadata.Distribution, extras: Collection[str]
+) -> Iterable[metadata.Distribution]:
+    """Return what pip would install beside a distribution."""
+    found: dict[tuple[str, frozenset[str]], metadata.Distribution] = {}
+    pending = [(wheel, frozenset(extras))]
+    while pending:
+        distribution, wanted = pending.pop()
+        for needed in map(Requirement, distribution.requires or ()):
+            if needed.marker and not any(
+                needed.marker.evaluate({"extra": extra}) for extra in wanted or {""}
+            ):
+                continue
+            key = needed.name, frozenset(needed.extras)
+            if key not in found:
+                found[key] = metadata.distribution(needed.name)
+                pending.append((found[key], key[1]))
+    return found.values()
+
+
+def _link(distribution: metadata.Distribution, packages: Path) -> None:
+    """Link what a distribution has in a folder of packages."""
+    files = [file for file in distribution.files or () if ".." not in file.parts]
+    for name in sorted({file.parts[0] for file in files} - {"__pycache__"}):
+        source, link = Path(str(distribution.locate_file(name))), packages / name
+        if not link.is_symlink():
+            link.symlink_to(source, target_is_directory=source.is_dir())
 
 
 def _write_command(script: Path, python: Path, name: str, distribution: str) -> None:

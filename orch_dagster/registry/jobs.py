@@ -29,6 +29,7 @@ from orch_dagster.registry.context_params import (
 )
 from orch_dagster.registry.dependencies import MAX_LEVELS, order_findings, valid_parents
 from orch_dagster.registry.finding import Finding, context_finding, job_finding
+from orch_dagster.registry.nested_sinks import nested_sinks
 from orch_dagster.registry.new_row_rules import rule_faults
 from orch_dagster.registry.sink_clashes import sink_clashes
 
@@ -267,6 +268,8 @@ def _rule_findings(
             yield context_finding(
                 job_id, fault.text, is_warning=True, is_tolerated=fault.is_refused
             )
+    for job_id, fault in nested_sinks(specs, data_root):
+        yield context_finding(job_id, fault, is_warning=True, is_tolerated=True)
 
 
 def _name_faults(name: str) -> list[str]:

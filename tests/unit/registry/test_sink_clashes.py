@@ -129,6 +129,75 @@ def test_folders_that_meet_on_no_date_are_taken(
     assert not registry(one, other).findings
 
 
+@pytest.mark.parametrize(
+    ("table", "inner"),
+    [
+        (("out/t", PARTED), ("out/t/deep", PARTED)),
+        (("out/t", ["biz_dt", "region"]), ("out/./t//a/b", PARTED)),
+        (("out/t", PARTED), ("out/t/{biz_dt}", [])),
+        (("out/t", PARTED), ("file:///data/out/t/x/{biz_dt:%Y%m%d}", [])),
+        (("hdfs://nn/t", PARTED), ("HDFS://NN:8020/t/x", PARTED)),
+        (("out/{biz_dt:%Y}", PARTED), ("out/{biz_dt:%Y}/x", PARTED)),
+    ],
+)
+def test_a_sink_in_another_s_table_is_named_with_both_and_keeps_none_from_running(
+    table: tuple[str, list[str]], inner: tuple[str, list[str]]
+) -> None:
+    found = registry(table, ("elsewhere", PARTED), inner)
+    assert [*found.jobs] == ["job_0", "job_1", "job_2"]
+    assert [(each.job_id, each.is_warning, each.is_tolerated) for each in found.findings] == [
+        ("J2", True, True),
+        ("J0", True, True),
+    ]
+    assert f"{inner[0]!r} lies in the table {table[0]!r} of sinks[0] of job_0 (J0)" in str(
+        found.findings[0]
+    )
+    assert f"in the table {table[0]!r} lies {inner[0]!r} of sinks[0] of job_2 (J2)" in str(
+        found.findings[1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "inner"),
+    [
+        (("out/t", PARTED), ("out/t_deep", PARTED)),
+        # Spark skips what begins so.
+        (("out/t", PARTED), ("out/t/_archive", PARTED)),
+        (("out/t", PARTED), ("out/t/.x/y", PARTED)),
+        # No table of its own, so nobody reads its root.
+        (("out/t/{biz_dt}", []), ("out/t/x", PARTED)),
+    ],
+)
+def test_a_sink_beside_a_table_is_not(
+    table: tuple[str, list[str]], inner: tuple[str, list[str]]
+) -> None:
+    assert not registry(table, inner).findings
+
+
+def test_apply_refuses_a_sink_in_another_job_s_table(
+    store: ControlStore, settings: Settings, tmp_path: Path
+) -> None:
+    def rows(job_id: str, path: str) -> Path:
+        sink = {"format": "orc", "path": path, "partition_cols": PARTED}
+        context = {"sources": [{"format": "csv", "path": "in.csv"}], "sinks": [sink]}
+        row = {
+            "job_id": job_id,
+            "job_name": f"etl_lnd_a_b_{job_id.lower()}",
+            "script_path": "landing.py",
+            "context_params": context,
+        }
+        file = tmp_path / f"{job_id}.yaml"
+        file.write_text(json.dumps({"job_master": [row]}), encoding="utf-8")
+        return file
+
+    apply_files([rows("J1", "out/t")], store, settings)
+    with pytest.raises(ApplyError) as refused:
+        apply_files([rows("J2", "out/t/deep")], store, settings)
+    assert "'out/t/deep' lies in the table 'out/t' of sinks[0] of etl_lnd_a_b_j1 (J1)" in str(
+        refused.value
+    )
+
+
 FORMS = ["%Y%m%d", "%Y%d%m", "%d%m%Y", "%Y%j", "%y%m%d%C", "%-d%B%Y"]
 DAYS = [FIRST_DATE + timedelta(n) for n in range((LAST_DATE - FIRST_DATE).days + 1)]
 
