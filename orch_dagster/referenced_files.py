@@ -34,12 +34,15 @@ class ReferencedFiles:
     dirs: Sequence[Path] = ()
 
     def place_fault(self, name: str) -> str | None:
-        """Return why no file of that path may be read, whether it is there or not, or None."""
+        """Return why no file of that path may be read, or None; one that is not there may come."""
         try:
-            self._resolved(name)
+            mode = self._resolved(name).lstat().st_mode
         except ValueError as error:
             return str(error)
-        return None
+        except OSError:
+            # It may come, or be for the user of the runs alone.
+            return None
+        return None if stat.S_ISREG(mode) else _not_regular(self.home / name)
 
     def read(self, name: str) -> str:
         """Return the text of a file in UTF-8, without a byte order mark.
@@ -56,7 +59,7 @@ class ReferencedFiles:
                 f"user who runs the job, or correct param_value"
             ) from error
         if content is None:
-            raise ValueError(f"{shown} is not a regular file, and nothing else is read")
+            raise ValueError(_not_regular(shown))
         if len(content) > MAX_BYTES:
             raise ValueError(f"{shown} is longer than {MAX_BYTES} bytes: is it the right file?")
         try:
@@ -86,6 +89,10 @@ class ReferencedFiles:
                 f"file below ORCH_HOME, or list its folder in ORCH_SECRET_DIRS"
             )
         return path
+
+
+def _not_regular(shown: Path) -> str:
+    return f"{shown} is not a regular file, and nothing else is read"
 
 
 def _content(path: Path) -> bytes | None:

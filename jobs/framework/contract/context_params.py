@@ -355,9 +355,12 @@ def _sink_faults(sink: Sink, traits: Format) -> Iterator[tuple[str, str]]:
     if sink.mode not in (None, mode) and not _is_unknown(sink.format):
         yield "mode", f"must be {mode!r} for format {sink.format!r}, is {sink.mode!r}"
     if traits.is_staged:
-        for name in dict.fromkeys(sink.partition_cols):
-            if sink.partition_cols.count(name) > 1:
-                yield "partition_cols", f"{name} is given twice"
+        # Spark takes names as one that differ by case.
+        folded = [name.casefold() for name in sink.partition_cols]
+        for name in dict.fromkeys(folded):
+            if folded.count(name) > 1:
+                given = sink.partition_cols[folded.index(name)]
+                yield "partition_cols", f"{given} is given twice"
 
 
 def _date_faults(sink: Sink) -> Iterator[tuple[str, str]]:

@@ -91,6 +91,10 @@ RULES: dict[str, tuple[dict[str, Any], str]] = {
         {"sinks": [{**SINK, "partition_cols": ["biz_dt", "region", "region"]}]},
         "sinks[0].partition_cols: region is given twice",
     ),
+    "a partition column twice but for case": (
+        {"sinks": [{**SINK, "partition_cols": ["biz_dt", "Region", "REGION"]}]},
+        "sinks[0].partition_cols: Region is given twice",
+    ),
     "a partition column without a name": (
         {"sinks": [{**BY_PATH, "partition_cols": ["region", " "]}]},
         "sinks[0].partition_cols: must be a list of names",
