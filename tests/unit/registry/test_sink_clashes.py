@@ -132,6 +132,7 @@ def test_folders_that_meet_on_no_date_are_taken(
 @pytest.mark.parametrize(
     ("table", "inner"),
     [
+        (("out", PARTED), ("out/t", PARTED)),
         (("out/t", PARTED), ("out/t/deep", PARTED)),
         (("out/t", ["biz_dt", "region"]), ("out/./t//a/b", PARTED)),
         (("out/t", PARTED), ("out/t/{biz_dt}", [])),
@@ -279,7 +280,6 @@ def test_names_that_a_file_system_takes_as_one_are_one() -> None:
     ("one", "other"),
     [
         (("out/t", PARTED), ("out/t2", PARTED)),
-        (("out", PARTED), ("out/t", PARTED)),
         (("out/{biz_dt}/a", []), ("out/{biz_dt}/b", [])),
         (("out/a/{biz_dt}", []), ("out/b/{biz_dt}", [])),
         (("hdfs://nn/t", PARTED), ("hdfs://other/t", PARTED)),
