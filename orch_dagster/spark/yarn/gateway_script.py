@@ -24,13 +24,14 @@ import collections
 import contextlib
 import json
 import os
+import select
 import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -347,7 +348,7 @@ _CALLS = (
 
 
 class Server:
-    """Answers requests, each in a thread, until stdin ends."""
+    """Answers requests, each in a thread."""
 
     def __init__(self, java: str, class_path: str) -> None:
         self._java, self._class_path = java, class_path
@@ -356,31 +357,27 @@ class Server:
         self._lock = threading.Lock()
         self._output = threading.Lock()
         self._guarded: dict[str, dict[str, Any]] = {}
-        self._leaving = threading.Lock()
 
-    def serve(self) -> None:
-        """Answer requests until stdin ends; then end what is guarded."""
+    def serve(self, lines: Iterable[bytes]) -> None:
+        """Answer requests, a line each; then end what is guarded, and this process."""
         with ThreadPoolExecutor(_THREADS) as threads:
             threads.submit(self._warm_up)
-            for line in sys.stdin.buffer:
+            for line in lines:
                 request = json.loads(line)
                 if request["call"] in ("guard", "release"):
                     # In the order in which they come.
                     self._guard(request)
                 else:
                     threads.submit(self._answer, request)
-            self.leave()
+            self._leave()
 
-    def leave(self) -> None:
+    def _leave(self) -> None:
         """End the applications that nobody follows any more, then this process.
 
         What is still asked has nobody who waits for it.
         """
-        # Once: both the end of stdin and the death of the parent lead here.
-        self._leaving.acquire()
-        orphans = list(self._guarded.values())
         with ThreadPoolExecutor(_THREADS) as threads:
-            list(threads.map(self._end_orphan, orphans))
+            list(threads.map(self._end_orphan, self._guarded.values()))
         os._exit(0)
 
     def _guard(self, request: dict[str, Any]) -> None:
@@ -425,7 +422,8 @@ class Server:
         self._send(answer)
 
     def _send(self, answer: dict[str, Any]) -> None:
-        with self._output:
+        # Who asked may be dead, and what it had guarded is to be ended all the same.
+        with self._output, contextlib.suppress(OSError):
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()
 
@@ -441,11 +439,28 @@ def _described(error: Exception) -> dict[str, str]:
     return {"kind": str(thrown.getClass().getName()), "message": first}
 
 
-def _leave_with(parent: int, server: Server) -> None:
-    """End when the process that started this one is gone: a fork of it may hold stdin open."""
-    while os.getppid() == parent:
-        threading.Event().wait(_PARENT_CHECK_S)
-    server.leave()
+def requests_of(parent: int | None, stdin: int) -> Iterator[bytes]:
+    """Yield the lines of stdin until it ends, or the process that writes them is dead.
+
+    A fork of that process may hold stdin open. What it wrote before its death is yielded first.
+    """
+    if parent is None or sys.platform == "win32":
+        with open(stdin, "rb", closefd=False) as lines:
+            yield from lines
+        return
+    pending = b""
+    while True:
+        is_dead = os.getppid() != parent
+        readable, _, _ = select.select([stdin], [], [], 0 if is_dead else _PARENT_CHECK_S)
+        if not readable and is_dead:
+            return
+        if not readable:
+            continue
+        chunk = os.read(stdin, 65536)
+        if not chunk:
+            return
+        *lines, pending = (pending + chunk).split(b"\n")
+        yield from lines
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -466,9 +481,7 @@ def main(arguments: Sequence[str]) -> int:
         ended = cluster.end(options.end, why, options.within)
         print(json.dumps(ended), flush=True)  # noqa: T201 - its result
         return int(any(each["state"] not in _OVER for each in ended))
-    if options.parent and sys.platform != "win32":
-        threading.Thread(target=_leave_with, args=(options.parent, server), daemon=True).start()
-    server.serve()
+    server.serve(requests_of(options.parent, sys.stdin.fileno()))
     return 0
 
 

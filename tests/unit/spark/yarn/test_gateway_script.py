@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
+import os
 import sys
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from orch_dagster.spark.yarn import gateway_script
-from orch_dagster.spark.yarn.gateway_script import Hadoop, Server
+from orch_dagster.spark.yarn.gateway_script import Hadoop, Server, requests_of
 
 
 class Left(Exception):
@@ -41,18 +41,17 @@ def served(monkeypatch: pytest.MonkeyPatch, *requests: tuple[str, str]) -> Guard
     def leave(_code: int) -> None:
         raise Left
 
-    lines = b"".join(
+    lines = [
         json.dumps(
             {"id": number, "call": call, "arguments": {"tag": tag}, "properties": {"a": "1"},
              "staging": "/s"}
-        ).encode() + b"\n"
+        ).encode()
         for number, (call, tag) in enumerate(requests)
-    )  # fmt: skip
+    ]  # fmt: skip
     monkeypatch.setattr(gateway_script.os, "_exit", leave)
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(lines)))
     server = GuardServer()
     with pytest.raises(Left):
-        server.serve()
+        server.serve(lines)
     return server
 
 
@@ -71,3 +70,30 @@ def test_what_is_guarded_is_ended_when_the_orchestrator_is_gone(
 
 def test_nothing_is_ended_when_all_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
     assert served(monkeypatch, ("guard", "a"), ("release", "a")).ended == []
+
+
+def test_what_is_guarded_is_ended_though_nobody_reads_the_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as unread:
+        monkeypatch.setattr(sys, "stdout", unread)
+        server = served(monkeypatch, ("guard", "first"), ("guard", "second"))
+        monkeypatch.undo()
+        with pytest.raises(BrokenPipeError):
+            unread.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writer)
+    assert sorted(tag for tag, *_ in server.ended) == ["first", "second"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no parents to look at")
+def test_all_that_a_dead_process_wrote_is_read_though_a_fork_holds_the_pipe() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"guard a\nguard b\n")
+    # No process but this one's parent, which has written all that it will.
+    assert list(requests_of(os.getpid(), reader)) == [b"guard a", b"guard b"]
+    os.write(writer, b"guard c\nrelease")
+    os.close(writer)
+    assert list(requests_of(os.getppid(), reader)) == [b"guard c"]
+    os.close(reader)
