@@ -77,6 +77,10 @@ NOT_ON_WINDOWS = {
     "control/test_connect.py::test_an_address_shows_no_password_of_the_query": (
         "the machine has no psycopg"
     ),
+    "toolchain/test_dagster_version.py::"
+    "test_this_environment_is_within_the_range_that_it_declares": (
+        "the product is copied there, not installed"
+    ),
 }
 _PRODUCT = (
     "orch_dagster",

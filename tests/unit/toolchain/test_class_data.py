@@ -115,7 +115,7 @@ def _change_the_class_path(machine: Machine, archive: Path) -> None:
     [
         (_truncate, "has 3 bytes and was built with 7"),
         (_replace_by_foreign, "was changed since it was built"),
-        (_delete, "can't be read (No such file"),
+        (_delete, "can't be read ("),
         (_cut_manifest, "made_of.json can't be read"),
         (_write_other_manifest, "made_of.json can't be read"),
         (_delete_manifest, "made_of.json can't be read"),
