@@ -25,11 +25,11 @@ demo: install
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
 test: install
-	$(PYTEST) -n 3
+	$(PYTEST) -n 2
 
 # More files than processors at once: outages and servers are mostly waited for.
 test-services: install
-	$(PYTEST) -n 4 tests/services
+	$(PYTEST) -n 3 tests/services
 
 # A Windows Python and Java under Wine (Debian: wine, wine64, gcc-mingw-w64-x86-64-win32).
 test-windows: install
@@ -61,7 +61,7 @@ coverage: install
 
 # All of `make test`, each of it once. Measuring slows tests, so the others are run without it.
 test-with-coverage: coverage
-	$(PYTEST) -n 3 $(MEASURED:%=--ignore=%)
+	$(PYTEST) -n 2 $(MEASURED:%=--ignore=%)
 
 check: lint test
 

@@ -68,6 +68,27 @@ PARTITIONS = """
 query Partitions($key: AssetKeyInput!) {
   assetNodeOrError(assetKey: $key) { ... on AssetNode { partitionKeys } }
 }"""
+RE_EXECUTE = """
+mutation ReExecute($params: ReexecutionParams!) {
+  launchRunReexecution(reexecutionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId parentRunId } }
+    ... on PythonError { message }
+  }
+}"""
+ORIGIN = """
+query Origin($id: ID!) {
+  runOrError(runId: $id) {
+    ... on Run {
+      hasReExecutePermission pipelineName pipelineSnapshotId
+      repositoryOrigin { repositoryName repositoryLocationName }
+    }
+  }
+}"""
+SNAPSHOT = """
+query Snapshot($job: PipelineSelector!) {
+  pipelineOrError(params: $job) { ... on Pipeline { pipelineSnapshotId } }
+}"""
 DAEMONS = """
 { instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
 
@@ -130,6 +151,21 @@ class Dev:
             return found["runs"] if found["status"].startswith("COMPLETED") else None
 
         return until(over, 240, f"the end of backfill {backfill_id}")
+
+    def re_execute(self, run_id: str) -> str:
+        """Launch a run again as its page does, which would warn of another job; returns the id."""
+        run = self.ask(ORIGIN, id=run_id)["runOrError"]
+        place = {"repositoryLocationName": self.location, "repositoryName": "orch_dagster"}
+        assert run["hasReExecutePermission"]
+        assert run["repositoryOrigin"] == place
+        job = {**place, "pipelineName": run["pipelineName"]}
+        listed = self.ask(SNAPSHOT, job=job)["pipelineOrError"]
+        assert listed["pipelineSnapshotId"] == run["pipelineSnapshotId"]
+        params = {"parentRunId": run_id, "strategy": "ALL_STEPS"}
+        launched = self.ask(RE_EXECUTE, timeout_s=30, params=params)["launchRunReexecution"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        assert launched["run"]["parentRunId"] == run_id
+        return launched["run"]["runId"]
 
     def run(self, run_id: str) -> dict[str, Any]:
         return self.ask(STATUS, id=run_id)["runOrError"]

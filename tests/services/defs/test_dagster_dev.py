@@ -78,6 +78,18 @@ def test_a_detached_run_is_launched_by_the_daemon(served: tuple[Home, Dev]) -> N
 
 
 @pytest.mark.spark
+def test_a_run_of_the_command_is_executed_again_from_its_page(served: tuple[Home, Dev]) -> None:
+    home, dev = served
+    (run,) = json.loads(home.orch("run", JOB, "--biz-dt", BIZ_DT, "--json").stdout)
+
+    again = dev.re_execute(run["run_id"])
+
+    assert dev.end_of(again) == "SUCCESS"
+    (row,) = [row for row in home.log_rows(JOB) if row["run_id"] == again]
+    assert (row["biz_dt"], row["row_count"]) == (BIZ_DT, run["row_count"])
+
+
+@pytest.mark.spark
 def test_a_run_of_the_page_whose_worker_is_killed_leaves_its_row_and_no_process(
     served: tuple[Home, Dev],
 ) -> None:
