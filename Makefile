@@ -36,9 +36,10 @@ test-windows: install
 	$(BIN)/python -m pytest tests/windows
 
 # CHAOS_RUNS is how many runs are struck, 40 by default. Test by test, as single ones take minutes.
+ENDURANCE := tests/endurance
 test-endurance: install
-	$(BIN)/python -m pytest --dist load --maxschedchunk 1 -n 3 -m "not alone" tests/endurance
-	$(BIN)/python -m pytest -m alone tests/endurance
+	$(BIN)/python -m pytest --dist load --maxschedchunk 1 -n 3 -m "not alone" $(ENDURANCE)
+	$(BIN)/python -m pytest -m alone $(ENDURANCE)
 
 test-all: test test-services test-windows test-endurance
 
