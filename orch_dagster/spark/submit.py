@@ -32,7 +32,7 @@ from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand, SubmitRequest, build_command
 from orch_dagster.spark.cores import available_cores, local_master
 from orch_dagster.spark.deployment import DEFAULT_MASTER, deployment_of
-from orch_dagster.spark.profile import driver_profile
+from orch_dagster.spark.driver_profile import driver_profile
 from orch_dagster.spark.py_files import (
     framework_archive,
     hql_archive,

@@ -100,3 +100,11 @@ def test_the_code_location_reads_not_even_its_settings_on_import(tmp_path: Path)
     )
     assert found == "True"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_beside_a_script_has_a_name_of_the_standard_library() -> None:
+    """The folder of a script comes first where Python looks for modules."""
+    folders = {script.parent for script in PACKAGE.rglob("*_script.py")} | {REPOSITORY / "jobs"}
+    assert PACKAGE / "spark" in folders
+    beside = {path.stem: path for folder in folders for path in folder.glob("*.py")}
+    assert not [path for name, path in beside.items() if name in sys.stdlib_module_names]

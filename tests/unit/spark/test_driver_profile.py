@@ -12,7 +12,7 @@ from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.records import SysParam
 from orch_dagster.settings import Settings
 from orch_dagster.spark.cores import available_cores
-from orch_dagster.spark.profile import DriverProfile, driver_profile
+from orch_dagster.spark.driver_profile import DriverProfile, driver_profile
 from orch_dagster.spark.submit import JobSubmit, prepare_job
 from tests.bundles import job_bundle
 from tests.unit.spark.test_command import conf_of, request_for
