@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 T = TypeVar("T")
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # Longer than the page may stand: what is asked here never waits for a store.
-ANSWER_S = 10
+ANSWER_S = 30
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 LAUNCH = """
@@ -132,14 +132,14 @@ class Dev:
         }
         metadata = {"tags": [{"key": "dagster/partition", "value": biz_dt}]}
         params = {"selector": selector, "mode": "default", "executionMetadata": metadata}
-        launched = self.ask(LAUNCH, timeout_s=30, params=params)["launchRun"]
+        launched = self.ask(LAUNCH, timeout_s=90, params=params)["launchRun"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         return launched["run"]["runId"]
 
     def backfill(self, *path: str, biz_dts: Sequence[str]) -> str:
         """Launch a backfill of an asset as its page does; returns its id."""
         params = {"assetSelection": [{"path": path}], "partitionNames": biz_dts}
-        launched = self.ask(BACKFILL, timeout_s=30, params=params)["launchPartitionBackfill"]
+        launched = self.ask(BACKFILL, timeout_s=90, params=params)["launchPartitionBackfill"]
         assert launched["__typename"] == "LaunchBackfillSuccess", launched
         return launched["backfillId"]
 
@@ -150,7 +150,7 @@ class Dev:
             found = self.ask(BACKFILLED, id=backfill_id)["partitionBackfillOrError"]
             return found["runs"] if found["status"].startswith("COMPLETED") else None
 
-        return until(over, 240, f"the end of backfill {backfill_id}")
+        return until(over, 500, f"the end of backfill {backfill_id}")
 
     def re_execute(self, run_id: str) -> str:
         """Launch a run again as its page does, which would warn of another job; returns the id."""
@@ -162,7 +162,7 @@ class Dev:
         listed = self.ask(SNAPSHOT, job=job)["pipelineOrError"]
         assert listed["pipelineSnapshotId"] == run["pipelineSnapshotId"]
         params = {"parentRunId": run_id, "strategy": "ALL_STEPS"}
-        launched = self.ask(RE_EXECUTE, timeout_s=30, params=params)["launchRunReexecution"]
+        launched = self.ask(RE_EXECUTE, timeout_s=90, params=params)["launchRunReexecution"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         assert launched["run"]["parentRunId"] == run_id
         return launched["run"]["runId"]
@@ -179,7 +179,7 @@ class Dev:
                 run = instance.get_run_by_id(run_id)
             return int(run.tags[PID_TAG]) if run and PID_TAG in run.tags else None
 
-        return psutil.Process(until(worker, 60, "the run's worker"))
+        return psutil.Process(until(worker, 180, "the run's worker"))
 
     def end_of(self, run_id: str) -> str:
         """Wait for a run's end; returns its status."""
@@ -188,11 +188,11 @@ class Dev:
             status = self.run(run_id)["status"]
             return status if status in ENDED else None
 
-        return until(over, 120, f"the end of run {run_id}")
+        return until(over, 400, f"the end of run {run_id}")
 
     def reload(self) -> list[str]:
         """Reload the location as its page does; returns the names of its jobs."""
-        entry = self.ask(RELOAD, timeout_s=60, name=self.location)["reloadRepositoryLocation"]
+        entry = self.ask(RELOAD, timeout_s=180, name=self.location)["reloadRepositoryLocation"]
         loaded = entry["locationOrLoadError"]
         assert loaded["__typename"] == "RepositoryLocation", loaded
         return [job["name"] for job in loaded["repositories"][0]["jobs"]]
@@ -245,7 +245,7 @@ def start_dev(home: Home) -> tuple[Popen[bytes], Dev]:
         return nodes[0]["location"]["name"] if nodes else None
 
     try:
-        served.location = until(location, 90, "the code location in dagster dev")
+        served.location = until(location, 300, "the code location in dagster dev")
     except BaseException:
         _end_dev(home, process)
         raise

@@ -73,7 +73,7 @@ class HdfsCluster:
             )
         try:
             ended = self._supervisor.poll
-            wait_until(lambda: _read(details) or ended() is not None, "HDFS", timeout_s=90)
+            wait_until(lambda: _read(details) or ended() is not None, "HDFS", timeout_s=240)
             assert ended() is None, log.read_text(errors="replace")[-3000:]
         except BaseException:
             self.close()

@@ -148,7 +148,7 @@ class KuduCluster:
         finally:
             for role in roles:
                 self.start(role, index)
-            wait_until(self.is_whole, "a whole cluster", timeout_s=60)
+            wait_until(self.is_whole, "a whole cluster", timeout_s=180)
 
     def is_whole(self) -> bool:
         """Whether every server is there, and every tablet has its leader."""
@@ -190,7 +190,7 @@ class KuduCluster:
             env=_environment(home),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 

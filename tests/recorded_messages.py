@@ -52,8 +52,8 @@ def messages_of_a_run(home: Home) -> list[dict[str, Any]]:
             os.link(file, kept)
         return kept.exists()
 
-    wait_until(keep, "the message file", timeout_s=60)
-    assert run.wait(timeout=120) == 0
+    wait_until(keep, "the message file", timeout_s=180)
+    assert run.wait(timeout=300) == 0
     messages = map(json.loads, kept.read_text(encoding="utf-8").splitlines())
     root = str(home.folder)
     return [

@@ -756,7 +756,7 @@ class TestWritersSideBySide:
             for writer in writers:
                 assert writer.stdout is not None
                 assert writer.stdout.readline() == "ready\n"
-            said = [writer.communicate("go\n", timeout=120)[1] for writer in writers]
+            said = [writer.communicate("go\n", timeout=300)[1] for writer in writers]
         finally:
             for writer in writers:
                 writer.kill()

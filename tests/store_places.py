@@ -179,7 +179,7 @@ class PostgresServer:
         name, *arguments = command
         whole = [*self._as_user, str(self._binaries / name), *arguments]
         done = subprocess.run(
-            whole, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
+            whole, cwd=self.folder, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(true: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
+def wait_until(true: Callable[[], object], what: str, timeout_s: float = 180.0) -> None:
     """Poll until something is true; fail by name at the deadline."""
     until = time.monotonic() + timeout_s
     while not true():

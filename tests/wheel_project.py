@@ -115,6 +115,6 @@ def _pip(*words: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=500,
     )
     assert done.returncode == 0, done.stdout + done.stderr

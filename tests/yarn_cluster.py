@@ -101,7 +101,7 @@ def _fetch(scratch: Path, number: int, coordinates: Sequence[str]) -> None:
     pattern = f"{scratch}/jars/[organisation].[artifact]-[revision].[ext]"
     command = [str(java.home / "bin" / "java"), "-jar", str(ivy), "-ivy", str(module)]
     command += ["-settings", settings, "-retrieve", pattern]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     if done.returncode != 0:
         raise SparkError(f"Hadoop's servers could not be fetched: {done.stdout[-2000:]}")
 
@@ -227,7 +227,7 @@ class YarnCluster:
         """One of them."""
         return self._json(f"{self.rm_url}/ws/v1/cluster/apps/{application_id}")["app"]
 
-    def await_state(self, application_id: str, *states: str, timeout_s: float = 60.0) -> None:
+    def await_state(self, application_id: str, *states: str, timeout_s: float = 180.0) -> None:
         """Wait until an application is in one of these states."""
         wait_until(
             lambda: self.application(application_id)["state"] in states,
@@ -270,7 +270,7 @@ class YarnCluster:
         command = self._command(_MAINS["namenode"], "-format", "-nonInteractive")
         with self._log("format").open("wb") as output:
             subprocess.run(
-                command, check=True, timeout=90, env=self._server_environ(),
+                command, check=True, timeout=240, env=self._server_environ(),
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
 
@@ -314,7 +314,7 @@ class YarnCluster:
                 return False
 
         try:
-            wait_until(seen, what, timeout_s=120)
+            wait_until(seen, what, timeout_s=300)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{_tail(self._log(log_of))}") from error
 

@@ -52,7 +52,7 @@ def printed(program: str, *words: str, path: Path = REPOSITORY, **env: str) -> l
         env={**os.environ, "PYTHONPATH": str(path), **env},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ def test_a_trace_only_when_asked_for() -> None:
             env={**os.environ, "ORCH_HOME": "/nonexistent/home", "ORCH_CONTROL_URL": ""},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 

@@ -94,7 +94,7 @@ def screen(home: Home) -> str:
         pass
     finally:
         os.close(own)
-    assert run.wait(60) == 0, seen
+    assert run.wait(180) == 0, seen
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
 
 
@@ -127,7 +127,7 @@ def webserver(home: Home) -> Iterator[str]:
             return False
 
     try:
-        wait_until(is_there, "Dagit", timeout_s=90)
+        wait_until(is_there, "Dagit", timeout_s=240)
         yield address
     finally:
         server.terminate()
@@ -136,7 +136,7 @@ def webserver(home: Home) -> Iterator[str]:
 
 def get(what: str | urllib.request.Request) -> bytes:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(what, timeout=60) as answer:
+    with opener.open(what, timeout=180) as answer:
         return answer.read()
 
 
@@ -237,9 +237,9 @@ def test_ctrl_c_cancels_the_run_and_has_the_code_of_shells(
         stderr=subprocess.STDOUT,
         text=True,
     )
-    wait_until(lambda: "java" in home.process_names(), "the job's JVM", timeout_s=120)
+    wait_until(lambda: "java" in home.process_names(), "the job's JVM", timeout_s=300)
     run.send_signal(signal.SIGINT)
-    out, _ = run.communicate(timeout=120)
+    out, _ = run.communicate(timeout=300)
     assert run.returncode == 130, out
     assert "Traceback" not in out
     assert row_of(home)["status"] == "Canceled"
@@ -260,10 +260,10 @@ def test_a_run_that_fails_is_followed_and_its_failure_links_the_log(
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_until(lambda: set(logs.iterdir()) - there, "the log of the run", timeout_s=120)
+    wait_until(lambda: set(logs.iterdir()) - there, "the log of the run", timeout_s=300)
     (path,) = set(logs.iterdir()) - there
     followed = home.orch("log", "--follow", path.stem[-8:], check=False)
-    out, err = run.communicate(timeout=120)
+    out, err = run.communicate(timeout=300)
 
     assert (run.returncode, followed.returncode) == (1, 1)
     assert followed.stdout == path.read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ def test_the_older_name_of_init_from_any_folder(home: Path, tmp_path: Path) -> N
         env={**os.environ, "ORCH_HOME": str(home)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

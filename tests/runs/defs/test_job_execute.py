@@ -25,11 +25,11 @@ def test_kill_9_of_the_orchestrator_leaves_no_process_and_the_sensor_says_so(
         stdout=DEVNULL,
         stderr=DEVNULL,
     )
-    wait_until(lambda: "java" in sample_home.process_names(), "the job's JVM", timeout_s=60)
+    wait_until(lambda: "java" in sample_home.process_names(), "the job's JVM", timeout_s=180)
     assert run.poll() is None
     run.kill()
     run.wait()
-    wait_until(lambda: not sample_home.process_names(), "the end of all processes", timeout_s=60)
+    wait_until(lambda: not sample_home.process_names(), "the end of all processes", timeout_s=180)
     (row,) = sample_home.log_rows(JOB)
     assert row["status"] == "Started"
 

@@ -112,8 +112,8 @@ def test_a_job_whose_port_is_in_use_lands_when_it_is_free(tmp_path: Path) -> Non
                 for log in logs.glob("job_*.log")
             ),
             "the first attempt's end",
-            timeout_s=120,
+            timeout_s=300,
         )
-    assert run.wait(120) == 0
+    assert run.wait(300) == 0
     (row,) = home.log_rows(JOB)
     assert (row["status"], row["attempts"]) == ("Completed", 2)

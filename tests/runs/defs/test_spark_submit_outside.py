@@ -79,7 +79,7 @@ def test_an_asset_of_several_dates_in_a_process_of_its_own(
         env={**os.environ, "DAGSTER_HOME": str(dagster_home), "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

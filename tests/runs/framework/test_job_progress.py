@@ -52,7 +52,7 @@ def run(tmp_path: Path, body: str) -> tuple[subprocess.CompletedProcess[str], li
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     return done, [json.loads(line) for line in messages.read_text().splitlines()]

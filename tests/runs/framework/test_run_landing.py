@@ -86,7 +86,7 @@ class Home:
             "--conf", f"spark.sql.warehouse.dir={self.root / 'wh'}", str(self.root / "job.py"),
         ]  # fmt: skip
         return subprocess.run(
-            argv, env=env, cwd=self.root, capture_output=True, text=True, timeout=120, check=False
+            argv, env=env, cwd=self.root, capture_output=True, text=True, timeout=300, check=False
         )
 
     def reported(self, kind: str) -> list[dict[str, Any]]:

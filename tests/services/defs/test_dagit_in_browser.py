@@ -204,7 +204,7 @@ def test_a_run_of_a_command_is_on_the_timeline_while_it_runs(served: Served) -> 
     )
     try:
         # Its pages are read once it has begun, as they look again after half a minute only.
-        until(lambda: served.home.log_rows(CHAIN) or None, 90, "the row of the run")
+        until(lambda: served.home.log_rows(CHAIN) or None, 300, "the row of the run")
         served.dagit.open("/timeline?view=1hr")
         expect(page.get_by_role("link", name=CHAIN)).to_be_visible()
         assert going.poll() is None
@@ -214,7 +214,7 @@ def test_a_run_of_a_command_is_on_the_timeline_while_it_runs(served: Served) -> 
         # The newest run of each of the two jobs.
         expect(page.get_by_text(re.compile(r"\w ago$"))).to_have_count(2)
     finally:
-        going.wait(200)
+        going.wait(400)
     assert going.returncode == 0
 
 
@@ -235,7 +235,7 @@ def test_a_backfill_over_closed_dates_completes(served: Served) -> None:
     page.get_by_role("button", name="Launch backfill").click()
     expect(page.get_by_role("button", name="Launch backfill")).to_have_count(0)
     served.dagit.open("/runs?view=backfills")
-    expect(page.get_by_text("Success", exact=True)).to_be_visible(timeout=200_000)
+    expect(page.get_by_text("Success", exact=True)).to_be_visible(timeout=400_000)
 
     served.dagit.open_asset(ASSET, "partitions")
     expect(page.locator("body")).to_contain_text("Materialized (3)")

@@ -72,7 +72,7 @@ def test_a_detached_run_is_launched_by_the_daemon(served: tuple[Home, Dev]) -> N
         rows = [row for row in home.log_rows(JOB) if row["run_id"] == queued["run_id"]]
         return rows[0] if rows and rows[0]["end_time"] else None
 
-    row = until(ended, 90, "the end of the run")
+    row = until(ended, 300, "the end of the run")
     assert (row["biz_dt"], row["status"]) == (BIZ_DT, "Completed")
     assert row["row_count"] > 0
 
@@ -102,16 +102,16 @@ def test_a_run_of_the_page_whose_worker_is_killed_leaves_its_row_and_no_process(
         tree = worker.children(recursive=True)
         return tree if "java" in home.process_names() else None
 
-    tree = until(spark, 60, "the run's JVM")
+    tree = until(spark, 180, "the run's JVM")
     worker.kill()
-    _, alive = psutil.wait_procs(tree, timeout=60)
+    _, alive = psutil.wait_procs(tree, timeout=180)
     assert alive == []
 
     def died() -> dict[str, Any] | None:
         found = [row for row in home.log_rows(JOB) if row["run_id"] == killed]
         return found[0] if found and found[0]["status"].startswith("Failed") else None
 
-    row = until(died, 60, "the sensor's row")
+    row = until(died, 180, "the sensor's row")
     # Whichever saw it first: the sensor by the run's own tags, or the code server as its parent.
     assert row["status"].startswith("Failed: ")
     assert row["end_time"] > row["start_time"]

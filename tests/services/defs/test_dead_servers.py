@@ -28,7 +28,7 @@ def started(home: Home, dev: Dev) -> tuple[str, psutil.Process]:
     """Launch the sample's job from the page; its run and the process that runs it, with a JVM."""
     run_id = dev.materialize("gels", "fpms", JOB, biz_dt=BIZ_DT)
     process = dev.worker_of(run_id)
-    until(lambda: "java" in home.process_names() or None, 60, "the run's JVM")
+    until(lambda: "java" in home.process_names() or None, 180, "the run's JVM")
     return run_id, process
 
 
@@ -48,7 +48,7 @@ def test_the_job_of_a_code_server_ends_with_it_and_its_row_says_why(
     server = worker.parent()
     assert server is not None
     end(server)
-    _, alive = psutil.wait_procs(job, timeout=60)
+    _, alive = psutil.wait_procs(job, timeout=180)
     assert alive == []
     (row,) = [row for row in home.log_rows(JOB) if row["run_id"] == run_id]
     assert row["status"] == status
@@ -62,7 +62,7 @@ def test_a_killed_daemon_takes_no_job_along(served: tuple[Home, Dev]) -> None:
     (whole,) = [each for each in worker.parents() if "dev" in each.cmdline()]
     (daemon,) = [each for each in whole.children() if "dagster._daemon" in each.cmdline()]
     daemon.kill()
-    _, alive = psutil.wait_procs(job, timeout=120)
+    _, alive = psutil.wait_procs(job, timeout=300)
     assert alive == []
     (row,) = [row for row in home.log_rows(JOB) if row["run_id"] == run_id]
     assert row["status"] == "Completed"

@@ -40,7 +40,7 @@ def test_the_page_through_an_outage(own_kudu: KuduCluster, served: tuple[Home, D
     home, dev = served
     first = dev.materialize("gels", "fpms", JOB_NAME, biz_dt=BIZ_DT)
     assert dev.end_of(first) == "SUCCESS"
-    assert until(lambda: row_of(home, first), 60, "the first run's row")["status"] == "Completed"
+    assert until(lambda: row_of(home, first), 180, "the first run's row")["status"] == "Completed"
 
     with own_kudu.stopped("MASTER", "TSERVER"):
         assert JOB_NAME in dev.reload()
@@ -48,7 +48,7 @@ def test_the_page_through_an_outage(own_kudu: KuduCluster, served: tuple[Home, D
         failed = dev.materialize("gels", "fpms", JOB_NAME, biz_dt=BIZ_DT)
         assert dev.end_of(failed) == "FAILURE"
     # No reload: the location that loaded without its store, and its sensor.
-    row = until(lambda: row_of(home, failed), 120, "the row that could not be written")
+    row = until(lambda: row_of(home, failed), 300, "the row that could not be written")
     assert row["status"].startswith("Failed: control store kudu://")
     again = dev.materialize("gels", "fpms", JOB_NAME, biz_dt=BIZ_DT)
     assert dev.end_of(again) == "SUCCESS"
@@ -72,5 +72,5 @@ def test_the_page_through_a_pause(own_kudu: KuduCluster, served: tuple[Home, Dev
             answers += 1
         assert answers > 0
     assert dev.end_of(waiting) in {"SUCCESS", "FAILURE"}
-    assert until(lambda: row_of(home, waiting), 120, "the row of the paused run")["end_time"]
+    assert until(lambda: row_of(home, waiting), 300, "the row of the paused run")["end_time"]
     assert len(home.log_rows(JOB_NAME)) == before + 1

@@ -57,8 +57,8 @@ def test_runs_are_stopped_as_on_sqlite(kudu_home: Home, own_signals: None) -> No
     for number, run in runs.items():
         run.send_signal(number)
 
-    assert [run.wait(30) for run in runs.values()].count(0) == 0
-    wait_until(lambda: not kudu_home.process_names(), "the end of all processes", timeout_s=60)
+    assert [run.wait(120) for run in runs.values()].count(0) == 0
+    wait_until(lambda: not kudu_home.process_names(), "the end of all processes", timeout_s=180)
     kudu_home.tick_sensor()
     rows = {row["biz_dt"]: row["status"] for row in kudu_home.log_rows(JOB_NAME)}
     assert rows == dict.fromkeys(dates, "Canceled")
@@ -99,15 +99,15 @@ class TestOutages:
         # So that the code location loads by what it knew.
         kudu_home.here("jobs")
         told = "the sensor writes the row when the store is back"
-        run = started_while_away(own_kudu, kudu_home, until=told, timeout_s=90)
-        assert run.wait(120) == 0, (kudu_home.folder / "execute.log").read_text()
+        run = started_while_away(own_kudu, kudu_home, until=told, timeout_s=240)
+        assert run.wait(360) == 0, (kudu_home.folder / "execute.log").read_text()
         (row,) = kudu_home.log_rows(JOB_NAME)
         assert (row["status"], row["attempts"]) == ("Completed", 1)
         assert row["start_time"] < row["end_time"]
 
         told = "attempt 1 of 2 failed, the next one is in 5 s"
-        run = started_while_away(own_kudu, kudu_home, until=told, timeout_s=150)
-        assert run.wait(120) == 0, (kudu_home.folder / "execute.log").read_text()
+        run = started_while_away(own_kudu, kudu_home, until=told, timeout_s=300)
+        assert run.wait(360) == 0, (kudu_home.folder / "execute.log").read_text()
         newest, _ = kudu_home.log_rows(JOB_NAME)
         assert (newest["status"], newest["attempts"]) == ("Completed", 2)
 
@@ -115,9 +115,9 @@ class TestOutages:
         self, own_kudu: KuduCluster, kudu_home: Home
     ) -> None:
         run = started(kudu_home)
-        wait_until(lambda: "java" in kudu_home.process_names(), "the job's JVM", timeout_s=60)
+        wait_until(lambda: "java" in kudu_home.process_names(), "the job's JVM", timeout_s=180)
         with own_kudu.stopped("TSERVER"):
-            assert run.wait(120) == 0
+            assert run.wait(360) == 0
         (row,) = kudu_home.log_rows(JOB_NAME)
         assert row["status"] == "Started"
         assert f"{JOB_NAME} completed" in log_text(kudu_home)
@@ -220,7 +220,7 @@ def test_a_pause_in_the_middle_is_waited_out(own_kudu: KuduCluster, kudu_home: H
             cwd=kudu_home.folder,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
             check=False,
         )
     assert shown.returncode == 1

@@ -61,7 +61,7 @@ class YarnHome:
         """Wait until the row names an application that is in a state, and return it."""
         wait_until(lambda: self.row.get("spark_app_id"), "the application in the row", 120)
         found = str(self.row["spark_app_id"])
-        self.yarn.await_state(found, state, timeout_s=120)
+        self.yarn.await_state(found, state, timeout_s=300)
         return self.client.report(found)
 
     def below(self, run: subprocess.Popen[str], program: str) -> list[psutil.Process]:
@@ -129,7 +129,7 @@ def test_an_interrupt_ends_the_application_before_the_row_says_so(make: Make, mo
     application = home.application("RUNNING")
     assert home.row["status"] == "Started"
     run.send_signal(signal.SIGINT)
-    wait_until(lambda: home.row["status"] != "Started", "the end", timeout_s=60)
+    wait_until(lambda: home.row["status"] != "Started", "the end", timeout_s=180)
     # At once, as the row came after it.
     ended = home.client.report(application.id)
     assert ended.is_over
@@ -137,7 +137,7 @@ def test_an_interrupt_ends_the_application_before_the_row_says_so(make: Make, mo
     # In client mode the driver may end it before it is killed.
     assert mode == "client" or "its run was stopped on request" in ended.diagnostics
     assert home.row["status"] == "Canceled"
-    run.wait(30)
+    run.wait(120)
 
 
 @pytest.mark.parametrize("waits", ["true", "false"])
@@ -145,10 +145,10 @@ def test_the_death_of_the_submit_process_ends_the_application(make: Make, waits:
     home = make(**{"spark.yarn.submit.waitAppCompletion": waits})
     run = home.start()
     application = home.application("RUNNING") if waits == "true" else None
-    wait_until(lambda: home.below(run, "SparkSubmit"), "the submit's JVM", timeout_s=60)
+    wait_until(lambda: home.below(run, "SparkSubmit"), "the submit's JVM", timeout_s=180)
     for each in home.below(run, "SparkSubmit"):
         each.kill()
-    assert run.wait(90) == 1
+    assert run.wait(240) == 1
     status = home.row["status"]
     if application is not None:
         home.assert_killed(application)
@@ -168,11 +168,11 @@ def test_a_killed_orchestrator_leaves_no_application(make: Make) -> None:
     gateways = home.below(run, "gateway_script.py")
     for each in gateways:
         each.kill()
-    wait_until(lambda: set(home.below(run, "gateway_script.py")) - {*gateways}, "the next", 60)
+    wait_until(lambda: set(home.below(run, "gateway_script.py")) - {*gateways}, "the next", 180)
     assert home.client.report(application.id).state == "RUNNING"
     run.send_signal(signal.SIGKILL)
-    home.yarn.await_state(application.id, "KILLED", timeout_s=60)
-    wait_until(lambda: home.home.process_names() == [], "no process is left", timeout_s=60)
+    home.yarn.await_state(application.id, "KILLED", timeout_s=180)
+    wait_until(lambda: home.home.process_names() == [], "no process is left", timeout_s=180)
     home.assert_killed(application)
 
 
@@ -189,7 +189,7 @@ def test_what_a_dead_run_left_is_ended_before_its_date_runs_again(make: Make) ->
     left = home.leave_running()
     home.yarn.await_state(left.id, "RUNNING")
     home.start()
-    wait_until(lambda: home.row.get("spark_app_id") not in (None, left.id), "the next", 120)
+    wait_until(lambda: home.row.get("spark_app_id") not in (None, left.id), "the next", 300)
     assert "lands its dates" in home.assert_killed(left).diagnostics
     lives = home.application("RUNNING")
     assert lives.id != left.id
@@ -219,7 +219,7 @@ def test_a_job_that_waits_for_too_long_is_ended_and_says_why(make: Make) -> None
     assert home.row["status"] == "Started"
     shown = home.home.orch("log", "--job", JOB).stdout
     assert "waiting for YARN: " in shown
-    printed, _ = run.communicate(timeout=120)
+    printed, _ = run.communicate(timeout=300)
     assert run.returncode == 1
     assert f"{JOB} is waiting for YARN: " in printed
     application = home.client.report(str(home.row["spark_app_id"]))

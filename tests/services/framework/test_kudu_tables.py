@@ -60,7 +60,7 @@ class Bench:
             argv += ["--conf", each]
         return subprocess.run(
             [*argv, str(self.root / "job.py")],
-            env=env, cwd=self.root, capture_output=True, text=True, timeout=120, check=False,
+            env=env, cwd=self.root, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
     def reported(self) -> list[dict[str, Any]]:
@@ -85,7 +85,7 @@ class Bench:
         done = subprocess.run(
             [str(kudu_home() / "bin" / "kudu"), *words],
             env={**os.environ, "LD_LIBRARY_PATH": str(lib), "SASL_PATH": str(lib / "sasl2")},
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=180, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -41,10 +41,10 @@ def put(yarn: YarnCluster, folder: Path, target: str) -> None:
     java, spark = find_java(os.environ), find_spark(os.environ)
     path = os.pathsep.join([str(yarn.conf_dir), f"{spark.home}/jars/*"])
     command = [str(java.home / "bin" / "java"), "-cp", path, "org.apache.hadoop.fs.FsShell"]
-    subprocess.run([*command, "-mkdir", "-p", target], check=True, capture_output=True, timeout=60)
+    subprocess.run([*command, "-mkdir", "-p", target], check=True, capture_output=True, timeout=180)
     done = subprocess.run(
         [*command, "-put", *map(str, folder.iterdir()), target],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
@@ -106,7 +106,7 @@ def left_on_hdfs(client: YarnClient) -> list[str]:
 
 
 # Three landings.
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_sample_lands_as_it_does_here(
     yarn: YarnCluster, client: YarnClient, spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -81,7 +81,7 @@ def test_an_application_is_found_by_its_tag_ended_and_leaves_nothing(
     yarn: YarnCluster, client: YarnClient, submit: Submit, tag: str
 ) -> None:
     process = submit(f"Mine-{tag}")
-    wait_until(lambda: states(client, f"mine-{tag}") == ["RUNNING"], "it runs", timeout_s=120)
+    wait_until(lambda: states(client, f"mine-{tag}") == ["RUNNING"], "it runs", timeout_s=300)
     process.kill()
     (application,) = client.find(f"mine-{tag}")
     assert application.id in yarn.staging()
@@ -97,14 +97,14 @@ def test_an_application_is_found_by_its_tag_ended_and_leaves_nothing(
         seen[:] = [client.logs(application.id)]
         return "seen here: []" in seen[0]
 
-    wait_until(has_logs, "the node's log", timeout_s=30)
+    wait_until(has_logs, "the node's log", timeout_s=120)
     assert "on node-elsewhere" in seen[0]
 
 
 def test_the_exit_code_of_a_driver_is_read_from_the_diagnostics(
     client: YarnClient, submit: Submit, tag: str
 ) -> None:
-    assert submit(tag, "3").wait(120) == 1
+    assert submit(tag, "3").wait(300) == 1
     (ended,) = client.find(tag)
     assert ended.is_over
     assert ended.exit_code == 3
@@ -144,7 +144,7 @@ def test_the_gateway_ends_with_the_process_that_started_it(yarn: YarnCluster) ->
         below = psutil.Process(orchestrator.pid).children(recursive=True)
         assert len(below) == 2
         orchestrator.kill()
-    _, alive = psutil.wait_procs(below, timeout=60)
+    _, alive = psutil.wait_procs(below, timeout=180)
     assert alive == []
 
 
