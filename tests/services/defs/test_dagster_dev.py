@@ -80,13 +80,14 @@ def test_a_detached_run_is_launched_by_the_daemon(served: tuple[Home, Dev]) -> N
 @pytest.mark.spark
 def test_a_run_of_the_command_is_executed_again_from_its_page(served: tuple[Home, Dev]) -> None:
     home, dev = served
-    (run,) = json.loads(home.orch("run", JOB, "--biz-dt", BIZ_DT, "--json").stdout)
+    run = json.loads(home.orch("run", JOB, "--biz-dt", BIZ_DT, "--json").stdout)
 
     again = dev.re_execute(run["run_id"])
 
     assert dev.end_of(again) == "SUCCESS"
-    (row,) = [row for row in home.log_rows(JOB) if row["run_id"] == again]
-    assert (row["biz_dt"], row["row_count"]) == (BIZ_DT, run["row_count"])
+    rows = {row["run_id"]: row for row in home.log_rows(JOB)}
+    first, second = rows[run["run_id"]], rows[again]
+    assert (second["biz_dt"], second["row_count"]) == (BIZ_DT, first["row_count"])
 
 
 @pytest.mark.spark
