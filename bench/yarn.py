@@ -35,6 +35,7 @@ from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.connect import open_store
 from orch_dagster.registry.location import load_location
 from orch_dagster.settings import load_settings
+from orch_dagster.spark.deployment import WAIT
 from orch_dagster.spark.submit import JobSubmit, prepare_job
 from tests.homes import BIZ_DT, Home, home_of_job
 from tests.waiting import wait_until
@@ -49,7 +50,6 @@ spark = get_spark()
 print(spark.sparkContext.parallelize([1, 2], 2).map(lambda n: time.sleep(1) or n).sum())
 """
 CONTEXT = {"entity": "INS", "source_system": "SYS", "sources": [], "sinks": []}
-WAIT = "spark.yarn.submit.waitAppCompletion"
 
 
 def name_of(number: int) -> str:

@@ -85,7 +85,7 @@ def _place(name: str, order: Sequence[str]) -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """By files (see Makefile), but all of YARN to one worker: its servers are started once."""
+    """Deal out files (see Makefile), all of YARN to one worker: its servers start once."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler.loadfile import LoadFileScheduling

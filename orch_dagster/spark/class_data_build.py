@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from framework.contract.variables import HADOOP_CONF_DIRS
 from orch_dagster.files import os_fault
 from orch_dagster.spark.process import Command, Limits, Surroundings, run_supervised
 from orch_dagster.spark.system_paths import quoted_option
@@ -22,11 +23,9 @@ from orch_dagster.toolchain.class_data import (
     publish,
 )
 from orch_dagster.toolchain.errors import ClassDataError
-from orch_dagster.toolchain.find import JavaHome, SparkHome
+from orch_dagster.toolchain.find import JavaHome, SparkHome, java_program
 
 _OPTIONS = "SPARK_SUBMIT_OPTS"
-# A folder of configuration that the JVM can't archive stands behind the jars without these.
-_LEFT_OUT = ("HADOOP_CONF_DIR", "YARN_CONF_DIR")
 _NEEDED_BYTES = 400_000_000
 _LANDING_S = 1800.0
 _CHECK_S = 600.0
@@ -130,8 +129,7 @@ def _prove(
 def _ran(
     java: JavaHome, options: list[str], work: Path, environ: Mapping[str, str], *, what: str
 ) -> None:
-    program = java.home / "bin" / ("java.exe" if os.name == "nt" else "java")
-    _output([str(program), *options], work, environ, what=what)
+    _output([str(java_program(java.home)), *options], work, environ, what=what)
 
 
 def _output(command: list[str], work: Path, environ: Mapping[str, str], *, what: str) -> str:
@@ -161,7 +159,8 @@ def _output(command: list[str], work: Path, environ: Mapping[str, str], *, what:
 
 def _plain(environ: Mapping[str, str], classes: DriverClasses) -> dict[str, str]:
     """Return the environment of a build, without another archive and Hadoop's configuration."""
-    left_out = {*_LEFT_OUT, _OPTIONS}
+    # The JVM can't archive those folders; without the variables none stands behind the jars.
+    left_out = {*HADOOP_CONF_DIRS, _OPTIONS}
     plain = {name: value for name, value in environ.items() if name not in left_out}
     words = environ.get(_OPTIONS, "").split()
     if kept := [word for word in words if not word.strip('"').startswith(OWN_OPTIONS)]:

@@ -31,7 +31,7 @@ from orch_dagster.spark.deployment import (
     refuse_clashes,
     refuse_two_users,
 )
-from orch_dagster.spark.java_options import driver_java_options
+from orch_dagster.spark.java_options import DRIVER_OPTIONS, driver_java_options
 from orch_dagster.spark.redaction import REDACTION, covering
 from orch_dagster.spark.system_paths import (
     Platform,
@@ -52,8 +52,7 @@ from orch_dagster.toolchain.windows_paths import (
 # Spark's off-heap code uses this package, which Java 17 hides.
 ADD_EXPORTS = "--add-exports java.base/sun.nio.ch=ALL-UNNAMED"
 _EXECUTOR_PATH = "spark.executorEnv.PYTHONPATH"
-_DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
-_JAVA_OPTIONS = (_DRIVER_OPTIONS, "spark.executor.extraJavaOptions")
+_JAVA_OPTIONS = (DRIVER_OPTIONS, "spark.executor.extraJavaOptions")
 _DRIVER_PYTHON = "spark.pyspark.driver.python"
 _TAGS = "spark.yarn.tags"
 _TIME_ZONE = "TZ"
@@ -246,7 +245,7 @@ def _properties(
             request.spark_defaults.get(name, ""),
             of_job.get(name, ""),
         ]
-        if name == _DRIVER_OPTIONS and not deployment.is_cluster:
+        if name == DRIVER_OPTIONS and not deployment.is_cluster:
             parts[2:2] = driver_java_options(
                 request.log_config, request.driver_options, request.class_data, parts, platform
             )

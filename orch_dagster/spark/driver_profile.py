@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from framework.contract.system_settings import SMALL
 from orch_dagster.control.sys_params import MASTER
 from orch_dagster.spark.cores import available_cores
+from orch_dagster.spark.java_options import DRIVER_OPTIONS
 
 # Of two collectors Java refuses to start.
 _COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
 _LOCAL = re.compile(r"local(?:\[\s*(\*|\d+)\s*(?:,.*)?\])?")
 _JAVA_VARIABLES = ("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "SPARK_SUBMIT_OPTS")
-_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
 
 @dataclass(frozen=True)
 class DriverProfile:
-    """What a profile gives a job.
+    """The properties and Java options that a profile gives a job.
 
     Attributes:
         properties: Spark properties, over which the job's own win.
@@ -59,7 +59,7 @@ def driver_profile(
         count = available_cores() if cores == "*" else int(cores)
         of_profile["spark.sql.shuffle.partitions"] = str(max(1, count))
     chosen = [environ.get(each, "") for each in _JAVA_VARIABLES]
-    chosen += [each.get(_JAVA_OPTIONS, "") for each in (properties, spark_defaults)]
+    chosen += [each.get(DRIVER_OPTIONS, "") for each in (properties, spark_defaults)]
     options = ["-XX:TieredStopAtLevel=1"]
     if not any(_COLLECTOR.search(text) for text in chosen):
         options.append("-XX:+UseSerialGC")

@@ -13,6 +13,8 @@ from orch_dagster.spark.system_paths import (
 )
 from orch_dagster.toolchain.class_data import OPTION, OWN_OPTIONS
 
+DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
+
 
 def driver_java_options(
     log_config: str | None,

@@ -45,9 +45,20 @@ from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
 from orch_dagster.spark.yarn.gateway_command import STAGING
 from orch_dagster.spark.yarn.messages import MessageFolder, folder_path
 from orch_dagster.spark.yarn.tags import attempt_tag, date_tags, job_tag
-from orch_dagster.toolchain.class_data import driver_classes, find_class_data
+from orch_dagster.toolchain.class_data import (
+    ClassData,
+    archive_folder,
+    driver_classes,
+    find_class_data,
+)
 from orch_dagster.toolchain.errors import HadoopHomeError, SubmitRefusedError
-from orch_dagster.toolchain.find import SparkHome, find_java, find_spark, read_spark_defaults
+from orch_dagster.toolchain.find import (
+    JavaHome,
+    SparkHome,
+    find_java,
+    find_spark,
+    read_spark_defaults,
+)
 from orch_dagster.toolchain.jars import kudu_jar
 from orch_dagster.toolchain.properties import format_properties
 from orch_dagster.toolchain.this_host import own_hosts
@@ -258,9 +269,7 @@ def _common_request(settings: Settings, environ: Mapping[str, str]) -> SubmitReq
     java, spark = find_java(environ), find_spark(environ)
     cache = _cache(settings)
     defaults = read_spark_defaults(spark, environ)
-    class_data = find_class_data(
-        settings.state_dir, driver_classes(settings.state_dir, java, spark, defaults, environ)
-    )
+    class_data = _class_data(settings, java, spark, defaults, environ)
     return SubmitRequest(
         spark_home=str(spark.home),
         spark_submit=str(spark.submit),
@@ -276,12 +285,26 @@ def _common_request(settings: Settings, environ: Mapping[str, str]) -> SubmitReq
         sql_path=tuple(map(str, settings.hql_path)),
         properties_file="",
         spark_defaults=defaults,
-        class_data=class_data.files,
-        conf_dir=class_data.conf_dir,
+        class_data=class_data.files if class_data else (),
+        conf_dir=class_data.conf_dir if class_data else "",
         log_config=_log_config(settings, spark, environ),
         local_ip=environ.get(LOCAL_IP, ""),
         py_files=(str(framework_archive(settings.framework_dir, cache)), str(pipes_archive(cache))),
     )
+
+
+def _class_data(
+    settings: Settings,
+    java: JavaHome,
+    spark: SparkHome,
+    defaults: Mapping[str, str],
+    environ: Mapping[str, str],
+) -> ClassData | None:
+    """Return the archive of a home, None without a look at Spark's jars if it never had one."""
+    folder = settings.state_dir
+    if not archive_folder(folder).is_dir():
+        return None
+    return find_class_data(folder, driver_classes(folder, java, spark, defaults, environ))
 
 
 def _log_config(settings: Settings, spark: SparkHome, environ: Mapping[str, str]) -> str | None:

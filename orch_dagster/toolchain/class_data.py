@@ -53,7 +53,7 @@ class Part:
 
 @dataclass(frozen=True)
 class DriverClasses:
-    """What decides which classes a driver has; an archive is good for one of these.
+    """The parts that decide which classes a driver has; an archive is good for one of these.
 
     Attributes:
         parts: Java, Spark and the class path, by name.
@@ -274,7 +274,7 @@ def _kept(state_dir: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class _Manifest:
-    """What an archive was built as: size and time of its files, and what they are made of."""
+    """The record of a build: size and time of its files, and the parts that they are made of."""
 
     files: Mapping[str, tuple[int, int]]
     parts: Mapping[str, Part]

@@ -118,8 +118,13 @@ def _remedy(source: str, remedy: str) -> str:
     return f"point {source} at {needed}, or unset it and {first}"
 
 
+def java_program(home: Path, platform: str = sys.platform) -> Path:
+    """Return the program of a Java, whether it is there or not."""
+    return home / "bin" / ("java.exe" if platform == "win32" else "java")
+
+
 def _java_at(home: Path, source: str, platform: str) -> JavaHome:
-    java = home / "bin" / ("java.exe" if platform == "win32" else "java")
+    java = java_program(home, platform)
     if not java.is_file():
         raise JavaError(
             f"{source} is {home}, which has no bin/{java.name}: {_remedy(source, JAVA_REMEDY)}",

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from framework.contract.variables import HADOOP_CONF_DIRS
 from orch_dagster.toolchain.errors import SparkError
-from orch_dagster.toolchain.find import find_java, find_spark
+from orch_dagster.toolchain.find import find_java, find_spark, java_program
 
 SCRIPT = Path(__file__).with_name("gateway_script.py")
-# The variables that name Hadoop's configuration; Spark wants one of them too.
 _HADOOP = "spark.hadoop."
 STAGING = "spark.yarn.stagingDir"
 
@@ -52,10 +51,9 @@ def gateway_command(environ: Mapping[str, str]) -> list[str]:
             "to the folder of the cluster's core-site.xml and yarn-site.xml"
         )
     java, spark = find_java(environ), find_spark(environ)
-    name = "java.exe" if sys.platform == "win32" else "java"
     jars = [str(spark.home / "jars" / "*"), *_more_jars(environ)]
     class_path = os.pathsep.join([*dict.fromkeys(folders), *jars])
-    program = [sys.executable, "-I", str(SCRIPT), "--java", str(java.home / "bin" / name)]
+    program = [sys.executable, "-I", str(SCRIPT), "--java", str(java_program(java.home))]
     return [*program, "--class-path", class_path]
 
 

@@ -32,7 +32,7 @@ def accelerated(sample_home: Home, tmp_path: Path, request: pytest.FixtureReques
 
 
 def loaded(home: Home) -> str:
-    """What the JVMs of the home's runs say of where their classes came from."""
+    """Return where the JVMs of the home's runs say that their classes came from."""
     logs = home.folder.parent.glob("classes-*.txt")
     return "\n".join(log.read_text(errors="replace") for log in logs)
 

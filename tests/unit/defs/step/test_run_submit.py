@@ -1,4 +1,4 @@
-"""How many submits of an orchestrator there are at once."""
+"""Submits of an orchestrator: so many of them at once."""
 
 from __future__ import annotations
 

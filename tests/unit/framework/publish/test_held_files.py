@@ -54,7 +54,7 @@ class Tables:
         return recover(self.files(), self.journal, NEXT, _only(NEXT))
 
     def content(self) -> str:
-        """What both dates hold; a half one or a mix shows as several."""
+        """Return what both dates hold; a half one or a mix shows as several."""
         found: set[str] = set()
         for folder in self.folders:
             parts = sorted(folder.glob("*"))

@@ -1,4 +1,4 @@
-"""What Windows itself refuses while a file or folder is open, and how a landing takes it."""
+"""Changes that Windows refuses while a file or folder is open, and how a landing takes it."""
 
 from __future__ import annotations
 
