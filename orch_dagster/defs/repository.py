@@ -32,6 +32,7 @@ from orch_dagster.defs.step.io_manager import param_bundle_io_manager
 from orch_dagster.defs.translator import CONTROL_STORE_KEY, PARAM_BUNDLE_KEY, with_warning
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.registry.location import Location
+from orch_dagster.registry.names import quarantine_reasons
 
 _LOG = logging.getLogger("orch_dagster")
 
@@ -117,7 +118,8 @@ class ControlTables(RepositoryData):
     def _build(self, job_name: str) -> dg.JobDefinition:
         if not self.has_job(job_name):
             raise dg.DagsterInvariantViolationError(
-                f"no job {job_name}: job_master has no valid row of that name; see `orch doctor`"
+                quarantine_reasons(self.location.registry, job_name)
+                or f"no job {job_name}: job_master has no valid row of that name; see `orch doctor`"
             )
         if job_name == IMPLICIT_ASSET_JOB_NAME:
             return self._builder.implicit_job()

@@ -118,11 +118,19 @@ class Group:
 
 @dataclass(frozen=True)
 class Registry:
-    """The valid jobs by name, parents before children, and the findings on the others."""
+    """The valid jobs by name, parents before children, and the findings on the others.
+
+    Attributes:
+        jobs: The valid jobs by job_name.
+        findings: What is wrong with rows, also what keeps no job from running.
+        name_by_id: The job_names of the valid jobs by job_id.
+        quarantined: The job_names of the other rows by job_id; '' for a row without one.
+    """
 
     jobs: Mapping[str, JobSpec]
     findings: tuple[Finding, ...] = ()
     name_by_id: Mapping[str, str] = field(default_factory=dict)
+    quarantined: Mapping[str, str] = field(default_factory=dict)
 
     def parents_of(self, spec: JobSpec) -> list[JobSpec]:
         """Return the specs of a job's parents."""
@@ -183,10 +191,14 @@ def build_registry(
             spec.comments,
             tuple(sorted(parents[job_id])),
         )
+    valid = {spec.job_id: name for name, spec in jobs.items()}
+    given = {each.job_id: "" for each in set_aside if each.table == JOB_MASTER.name}
+    given |= {master.job_id: master.job_name or "" for master in masters}
     return Registry(
         jobs=jobs,
         findings=tuple(findings),
-        name_by_id={spec.job_id: name for name, spec in jobs.items()},
+        name_by_id=valid,
+        quarantined={job_id: name for job_id, name in given.items() if job_id not in valid},
     )
 
 

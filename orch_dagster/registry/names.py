@@ -23,7 +23,7 @@ def find_jobs(registry: Registry, name: str) -> Group:
     The case counts only where two names differ by nothing else.
 
     Raises:
-        UnknownJobError: If it means none; names similar ones.
+        UnknownJobError: If it means none; names similar ones, or what is wrong with its row.
     """
     known: dict[str, Group | JobSpec] = {spec.job_id: spec for spec in registry.jobs.values()}
     # The names of jobs and groups are those of Dagster's jobs, so they count before an id.
@@ -31,6 +31,8 @@ def find_jobs(registry: Registry, name: str) -> Group:
     known |= registry.groups
     found = known.get(_spelled(name, known) or "")
     if found is None:
+        if reasons := quarantine_reasons(registry, name):
+            raise UnknownJobError(reasons)
         raise UnknownJobError(
             f"no job {name}: job_master has no valid row of that job_name or job_id, and no group "
             f"has that name; {did_you_mean(name, known) or '`orch jobs` lists the valid jobs'} "
@@ -50,6 +52,23 @@ def find_job(registry: Registry, name: str) -> JobSpec:
         names = [spec.job_name for spec in jobs]
         raise UnknownJobError(f"{name} is a group of {len(jobs)} jobs; give one: {_listed(names)}")
     return jobs[0]
+
+
+def quarantine_reasons(registry: Registry, name: str) -> str | None:
+    """Return why the job of a job_name or job_id is quarantined, as an error says it.
+
+    Returns:
+        None if no row that is quarantined has the name.
+    """
+    ids = {job_name: job_id for job_id, job_name in registry.quarantined.items() if job_name}
+    ids |= {job_id: job_id for job_id in registry.quarantined}
+    if (spelled := _spelled(name, ids)) is None:
+        return None
+    job_id = ids[spelled]
+    found = [each for each in registry.findings if each.job_id == job_id and not each.is_warning]
+    return f"job {spelled} is quarantined; mend its rows (`orch apply`):" + "".join(
+        f"\n  {each}" for each in found
+    )
 
 
 def job_to_run(group: Group, name: str) -> str:

@@ -53,7 +53,10 @@ def anything(_script: str) -> str | None:
 
 
 def build(masters: Sequence[JobMaster], dependencies: Sequence[JobDependency] = ()) -> Registry:
-    return build_registry(masters, dependencies, anything)
+    registry = build_registry(masters, dependencies, anything)
+    reasons = {each.job_id for each in registry.findings if not each.is_warning}
+    assert set(registry.quarantined) <= reasons, "a job that is not valid has its reason"
+    return registry
 
 
 def one_finding(registry: Registry, job_id: str) -> Finding:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from orch_dagster.control.group import GroupKey
+from orch_dagster.control.records import JobDependency, JobMaster
 from orch_dagster.errors import UnknownJobError
 from orch_dagster.registry.context_params import parse_context_params
-from orch_dagster.registry.jobs import JobSpec, Registry
+from orch_dagster.registry.jobs import JobSpec, Registry, build_registry
 from orch_dagster.registry.names import (
     did_you_mean,
     find_group,
@@ -67,6 +70,23 @@ def test_quarantined_rows_have_names_too() -> None:
     assert found == [("J1",), ("J9",), ("J9",)]
     with pytest.raises(UnknownJobError, match=r"no job remove: .* did you mean removed\?"):
         job_ids_named("remove", rows, names)
+
+
+@pytest.mark.parametrize("name", ["J7", "etl_lnd_acme_crm_T_BAD"])
+def test_a_quarantined_job_is_told_with_what_is_wrong(name: str) -> None:
+    bad = JobMaster("J7", "etl_lnd_acme_crm_t_bad", "{", "job.py")
+    good = '{"entity": "ACME", "source_system": "CRM"}'
+    dependencies = [JobDependency("J8", "etl_lnd_acme_crm_t_child", "J7")]
+    child = JobMaster("J8", "etl_lnd_acme_crm_t_child", good, "job.py")
+    registry = build_registry([bad, child], dependencies, lambda _: None)
+    with pytest.raises(UnknownJobError) as told:
+        find_jobs(registry, name)
+    first, *reasons = str(told.value).splitlines()
+    assert re.fullmatch(r"job (J7|etl_lnd_acme_crm_t_bad) is quarantined; .*:", first)
+    (reason,) = reasons
+    assert reason.startswith("  job_master (job_id=J7): context_params: ")
+    with pytest.raises(UnknownJobError, match=r"J8 is quarantined; .*:\n  .* waits for J7,"):
+        find_jobs(registry, "j8")
 
 
 def test_an_unknown_group_names_the_nearest() -> None:
