@@ -6,7 +6,6 @@ import contextlib
 import sqlite3
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,23 +14,14 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.types import TypeDecorator, TypeEngine
 from typing_extensions import override
 
 from orch_dagster.control.legacy_key import refuse_second_parents
 from orch_dagster.control.sql_errors import explained
+from orch_dagster.control.sql_tables import sql_table
 from orch_dagster.control.store import ControlStore, Where, without_columns
 from orch_dagster.control.stored_rows import BadRow, StoredRows, row_judge, split_rows
-from orch_dagster.control.tables import (
-    JOB_DEPENDENCY,
-    TABLES,
-    Kind,
-    Table,
-    Value,
-    check_rows,
-    time_or_value,
-    to_micros,
-)
+from orch_dagster.control.tables import JOB_DEPENDENCY, TABLES, Table, Value, check_rows
 from orch_dagster.errors import PermanentStoreError
 from orch_dagster.files import create_private
 
@@ -40,51 +30,13 @@ _ROWS_PER_STATEMENT = 1_000
 _BUSY_TIMEOUT_S = 10.0
 
 
-class UtcMicros(TypeDecorator[datetime]):
-    """Aware UTC datetimes stored as whole microseconds, so that all stores agree."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002
-        """Convert a datetime to microseconds."""
-        return None if value is None else to_micros(value)
-
-    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """Convert microseconds to an aware datetime; leave what is none to the check of the row."""
-        return value if value is None else time_or_value(value)
-
-
-SQL_TYPES: Mapping[Kind, type[TypeEngine[Any]]] = {
-    Kind.TEXT: sa.Text,
-    Kind.DATE: sa.Text,
-    Kind.INTEGER: sa.BigInteger,
-    Kind.DOUBLE: sa.Double,
-    Kind.TIMESTAMP: UtcMicros,
-}
-
-
-def _sql_table(table: Table, metadata: sa.MetaData) -> sa.Table:
-    columns = [
-        sa.Column(
-            column.name,
-            SQL_TYPES[column.kind],
-            primary_key=column.key,
-            nullable=not column.key,
-            comment=column.comment,
-        )
-        for column in table.columns
-    ]
-    return sa.Table(table.name, metadata, *columns, comment=table.comment)
-
-
 class SqlStore(ControlStore):
     """A ControlStore on any database with a SQLAlchemy dialect and ON CONFLICT."""
 
     def __init__(self, url: URL) -> None:
         self._url = url
         self._metadata = sa.MetaData()
-        self._tables = {table.name: _sql_table(table, self._metadata) for table in TABLES}
+        self._tables = {table.name: sql_table(table, self._metadata) for table in TABLES}
         self._engine = _engine(url)
         self._complete: set[str] = set()
         is_file = url.get_backend_name() == "sqlite" and url.database

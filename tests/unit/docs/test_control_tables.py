@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orch_dagster.control.kudu.schema import TYPES
-from orch_dagster.control.sql import SQL_TYPES
+from orch_dagster.control.sql_tables import SQL_TYPES
 from orch_dagster.control.tables import TABLES, Kind, Table
 from orch_dagster.settings import REPOSITORY
 
