@@ -246,8 +246,9 @@ def start_dev(home: Home) -> tuple[Popen[bytes], Dev]:
 
     try:
         served.location = until(location, 300, "the code location in dagster dev")
-    except BaseException:
+    except BaseException as error:
         _end_dev(home, process)
+        error.add_note((home.folder / "dev.log").read_text(errors="replace")[-3000:])
         raise
     return process, served
 

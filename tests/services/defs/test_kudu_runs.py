@@ -141,7 +141,8 @@ def assert_lands(home: Home) -> None:
     before = json.dumps(home.log_rows(JOB_NAME))
     home.tick_sensor()
     assert json.dumps(home.log_rows(JOB_NAME)) == before
-    assert "all five tables are there" in home.orch("doctor").stdout
+    # Kudu may have come back just now.
+    wait_until(lambda: "five tables are there" in home.orch("doctor", check=False).stdout, "Kudu")
 
 
 class TestDoctor:
