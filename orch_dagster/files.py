@@ -54,7 +54,11 @@ def create_private(file: Path) -> None:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file whole or not at all, readable by its owner only on systems with modes."""
+    """Write a file whole or not at all, readable by its owner only on systems with modes.
+
+    Raises:
+        OSError: If it can't be written; the error has its path.
+    """
     make_private(path.parent)
     # mkstemp makes the file with mode 0600.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -64,8 +68,11 @@ def write_atomically(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         Patience().carry_out(lambda: Path(temporary).replace(path), str(path))
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            # A failed write names no file, and the temporary one is gone.
+            error.filename = str(path)
         raise
 
 
@@ -95,6 +102,11 @@ def storage_fault(error: BaseException, folder: Path) -> str:
     cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
     fault = write_fault(folder) or "look whether its files are there and may be written"
     return f"Dagster's storage ({folder}) can't be used: {cause}; {fault}"
+
+
+def fault_text(error: Exception) -> str:
+    """Return what an error says; that of the system with its path and its remedy."""
+    return os_fault(error) if isinstance(error, OSError) else str(error)
 
 
 def os_fault(error: OSError) -> str:

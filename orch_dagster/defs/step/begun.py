@@ -20,6 +20,7 @@ from orch_dagster.defs.step.attempt import Attempt
 from orch_dagster.defs.step.log_writer import ExecutionLogWriter, StepRun, first_report
 from orch_dagster.errors import NotReadyError
 from orch_dagster.execution_log import StepReport
+from orch_dagster.files import os_fault
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.run_log import RunLog, run_log_path
 from orch_dagster.settings import Settings
@@ -186,8 +187,9 @@ def begin_step(
     try:
         run_log = RunLog(path, settings.log_max_bytes)
     except OSError as error:
-        _started_writer(request, reporter, store, reporter.warn).end_all("failed", str(error))
-        raise dg.Failure(visible(str(error)), allow_retries=False) from error
+        fault = os_fault(error)
+        _started_writer(request, reporter, store, reporter.warn).end_all("failed", fault)
+        raise dg.Failure(visible(fault), allow_retries=False) from error
 
     def warn(text: str) -> None:
         reporter.warn(text)

@@ -22,6 +22,7 @@ from orch_dagster.control.store import ControlStore, with_retries
 from orch_dagster.defs.step.attempt import retries_last_time
 from orch_dagster.defs.step.begun import BegunStep, StepParams
 from orch_dagster.errors import NotReadyError, OrchError, TransientStoreError
+from orch_dagster.files import fault_text
 from orch_dagster.settings import Settings
 
 
@@ -84,7 +85,7 @@ def _read(
 
 def _failed(step: BegunStep, settings: Settings, error: OrchError | OSError) -> Exception:
     """Report that there are no parameters, close the log and return what to raise."""
-    reason, attempt = str(error), step.attempt
+    reason, attempt = fault_text(error), step.attempt
     if isinstance(error, TransientStoreError):
         retries = retries_last_time(settings.params_dir, step.job_name)
         attempt = replace(attempt, retries=retries)

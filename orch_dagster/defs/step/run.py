@@ -38,7 +38,7 @@ from orch_dagster.defs.step.progress import step_progress
 from orch_dagster.defs.step.spark_submit import SparkSubmitClient
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import NotReadyError, OrchError
-from orch_dagster.files import storage_fault
+from orch_dagster.files import fault_text, storage_fault
 from orch_dagster.registry.graph import width
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
@@ -125,7 +125,7 @@ def _run(job: _Job) -> _JobEnd:
         metadata = {**reported, **metadata, **job.metadata()}
         return _JobEnd(outcome, metadata, _landed(job, outcome, metadata))
     except (OrchError, OSError) as error:
-        return _JobEnd(Outcome("failed", secrets.mask(str(error))), metadata)
+        return _JobEnd(Outcome("failed", secrets.mask(fault_text(error))), metadata)
     except SQLAlchemyError as error:
         reason = storage_fault(error, settings.dagster_home)
         return _JobEnd(Outcome("failed", secrets.mask(reason)), metadata)

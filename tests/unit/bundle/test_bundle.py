@@ -265,8 +265,11 @@ class TestWriting:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(bundle_module.write_atomically.__globals__["os"], "fsync", full)
-        with pytest.raises(OSError, match="No space"):
-            write_bundle(made("2024-05-15", "2024-05-14"), tmp_path)
+        second = made("2024-05-15", "2024-05-14")
+        with pytest.raises(OSError, match="No space") as told:
+            write_bundle(second, tmp_path)
+        # A failed write has no name of its own.
+        assert told.value.filename == str(tmp_path / second.run_id / f"{JOB_NAME}.json")
         newest = tmp_path / f"{JOB_NAME}.json"
         assert newest.read_text(encoding="utf-8") == first.to_json()
         assert [path for path in tmp_path.rglob(".*") if path.is_file()] == []

@@ -311,7 +311,10 @@ def test_a_stop_that_nobody_asked_for_is_a_failure_with_its_fault(run: Run) -> N
     ("error", "status"),
     [
         (SubmitRefusedError("no such script"), "Failed: no such script"),
-        (OSError(28, "No space left on device"), "Failed: [Errno 28] No space left on device"),
+        (
+            OSError(28, "No space left on device", "/params/j.json"),
+            "Failed: /params/j.json: No space left on device; free space on its disk",
+        ),
         (RuntimeError("a fault of ours"), "Failed: RuntimeError: a fault of ours"),
         (dg.DagsterExecutionInterruptedError(), "Canceled"),
     ],
