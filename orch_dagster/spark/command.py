@@ -31,6 +31,7 @@ from orch_dagster.spark.deployment import (
     refuse_clashes,
     refuse_two_users,
 )
+from orch_dagster.spark.driver_profile import SUBMIT_OPTIONS
 from orch_dagster.spark.java_options import DRIVER_OPTIONS, driver_java_options
 from orch_dagster.spark.redaction import REDACTION, covering
 from orch_dagster.spark.system_paths import (
@@ -94,6 +95,7 @@ class SubmitRequest:
         log_config: The log4j file of a driver that runs here; None for Spark's own.
         local_ip: The SPARK_LOCAL_IP of the environment, '' if it has none.
         proxy_user: The user as whom the cluster is asked; '' for the orchestrator's own.
+        submitter_options: The Java options of a JVM that only submits to a cluster.
         driver_options: More Java options of a driver that runs here, over which the job's own win.
         class_data: The class-data archives of a driver that runs here.
         conf_dir: The folder that stands for Spark's own of configuration; '' for that itself.
@@ -131,6 +133,7 @@ class SubmitRequest:
     log_max_bytes: int = 0
     local_ip: str = ""
     proxy_user: str = ""
+    submitter_options: str = ""
     driver_options: str = ""
     class_data: tuple[str, ...] = ()
     conf_dir: str = ""
@@ -346,12 +349,12 @@ def _environment(
         # Else the caller's own, such as jupyter, would be started in place of the job.
         "PYSPARK_DRIVER_PYTHON": request.python,
     }
-    if deployment.is_cluster:
-        return env
-    if deployment.is_local and not request.local_ip:
-        env[LOCAL_IP] = LOOPBACK
     if request.class_data and request.conf_dir:
         env["SPARK_CONF_DIR"] = request.conf_dir
+    if deployment.is_cluster:
+        return env | _submitter_environment(request, platform)
+    if deployment.is_local and not request.local_ip:
+        env[LOCAL_IP] = LOOPBACK
     env |= {
         _TIME_ZONE: _python_zone(request),
         **request.variables,
@@ -369,6 +372,14 @@ def _environment(
         if request.log_max_bytes:
             env[variables.LOG_MAX_BYTES] = str(request.log_max_bytes)
     return env
+
+
+def _submitter_environment(request: SubmitRequest, platform: Platform) -> dict[str, str]:
+    """Return the Java options of the submit's own JVM, which lives for seconds."""
+    chosen = request.submitter_options
+    archive = driver_java_options(None, "", request.class_data, [chosen], platform)
+    options = " ".join(filter(None, (*archive, chosen)))
+    return {SUBMIT_OPTIONS: options} if options else {}
 
 
 def _shipped_files(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from framework.contract.system_settings import SMALL
@@ -14,7 +14,10 @@ from orch_dagster.spark.java_options import DRIVER_OPTIONS
 # Of two collectors Java refuses to start.
 _COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
 _LOCAL = re.compile(r"local(?:\[\s*(\*|\d+)\s*(?:,.*)?\])?")
-_JAVA_VARIABLES = ("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "SPARK_SUBMIT_OPTS")
+SUBMIT_OPTIONS = "SPARK_SUBMIT_OPTS"
+"""The variable with more Java options of any spark-submit."""
+
+_JAVA_VARIABLES = ("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", SUBMIT_OPTIONS)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,22 @@ def driver_profile(
         of_profile["spark.sql.shuffle.partitions"] = str(max(1, count))
     chosen = [environ.get(each, "") for each in _JAVA_VARIABLES]
     chosen += [each.get(DRIVER_OPTIONS, "") for each in (properties, spark_defaults)]
+    return DriverProfile(of_profile, _quick_start(chosen))
+
+
+def submitter_options(environ: Mapping[str, str]) -> str:
+    """Return the SPARK_SUBMIT_OPTS of a JVM that only submits, the environment's own at their end.
+
+    >>> submitter_options({"SPARK_SUBMIT_OPTS": "-Da=b"})
+    '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Da=b'
+    """
+    chosen = [environ.get(each, "") for each in _JAVA_VARIABLES]
+    return f"{_quick_start(chosen)} {environ.get(SUBMIT_OPTIONS, '')}".strip()
+
+
+def _quick_start(chosen: Collection[str]) -> str:
+    """Return the options of a JVM that lives for seconds, besides those chosen for it."""
     options = ["-XX:TieredStopAtLevel=1"]
     if not any(_COLLECTOR.search(text) for text in chosen):
         options.append("-XX:+UseSerialGC")
-    return DriverProfile(of_profile, " ".join(options))
+    return " ".join(options)

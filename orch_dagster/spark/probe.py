@@ -6,7 +6,6 @@ import json
 import threading
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -19,9 +18,10 @@ from orch_dagster.spark.failure_text import exception_line, last_failure
 from orch_dagster.spark.process import Limits, Surroundings, run_supervised
 from orch_dagster.spark.standalone import away_master
 from orch_dagster.spark.submit import ScriptSubmit, prepare_script
-from orch_dagster.spark.yarn.follow import ApplicationLimits, ApplicationListener, ApplicationWatch
+from orch_dagster.spark.yarn.follow import ApplicationLimits
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, shared_gateway
 from orch_dagster.spark.yarn.report import missing_program
+from orch_dagster.spark.yarn.submit import YarnSubmit
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
 Finding = tuple[Literal["ok", "warning", "missing"], str]
@@ -34,7 +34,6 @@ _SCRIPT = Path(__file__).with_name("probe_script.py")
 _TASKS = 8
 _RUN_S = 300.0
 _QUEUE_S = 600.0
-_END_S = 30.0
 
 
 def probe(
@@ -136,22 +135,10 @@ def _on_yarn(
     target: str,
     settings: Settings,
 ) -> list[Finding]:
-    environ = around.environ or {}
-    client = YarnClient.of(shared_gateway(environ), application.properties)
+    client = YarnClient.of(shared_gateway(around.environ or {}), application.properties)
     limits = ApplicationLimits(_RUN_S, _QUEUE_S)
-    watch = ApplicationWatch(client, application, threading.Event(), limits, ApplicationListener())
-    with watch:
-        process = run_supervised(
-            command,
-            on_line=lambda _: None,
-            stop=watch,
-            limits=Limits(None, settings.stop_grace_s),
-            surroundings=replace(around, orphan=application.end_command(environ)),
-        )
-        process = watch.await_end(process)
-        end = watch.settle(process)
-    # What a submit of an application that failed has staged.
-    client.end(application.tag, "the probe is over", _END_S)
+    submit = YarnSubmit(command, application, limits, settings.stop_grace_s, around)
+    process, end = submit.run(client, threading.Event())
     try:
         found = json.loads(client.read_file(target))
     except YarnError:

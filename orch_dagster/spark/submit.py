@@ -32,7 +32,7 @@ from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand, SubmitRequest, build_command
 from orch_dagster.spark.cores import available_cores, local_master
 from orch_dagster.spark.deployment import DEFAULT_MASTER, deployment_of
-from orch_dagster.spark.driver_profile import driver_profile
+from orch_dagster.spark.driver_profile import driver_profile, submitter_options
 from orch_dagster.spark.py_files import (
     framework_archive,
     hql_archive,
@@ -80,6 +80,7 @@ class JobSubmit:
         log_file: The run's log.
         side_by_side: The most jobs of the run that run at once, this one with them.
         attempt: The attempt of the step, 1 for the first.
+        spark_defaults: Those of spark-defaults.conf if they were read already.
     """
 
     bundle: ParamBundle
@@ -89,6 +90,7 @@ class JobSubmit:
     log_file: Path
     side_by_side: int = 1
     attempt: int = 1
+    spark_defaults: Mapping[str, str] | None = None
 
     @property
     def attempt_tag(self) -> str:
@@ -112,6 +114,7 @@ class ScriptSubmit:
         py_files: Archives and modules that are shipped with the script.
         files: Files that are shipped with it.
         jars: The jars of the driver and the executors.
+        spark_defaults: Those of spark-defaults.conf if they were read already.
     """
 
     script: str
@@ -125,6 +128,17 @@ class ScriptSubmit:
     py_files: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     jars: tuple[str, ...] = ()
+    spark_defaults: Mapping[str, str] | None = None
+
+
+def spark_defaults_of(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the properties of spark-defaults.conf.
+
+    Raises:
+        SparkError: If Spark is missing.
+        OSError: If the file can't be read.
+    """
+    return read_spark_defaults(find_spark(environ), environ)
 
 
 def prepare_job(
@@ -149,7 +163,7 @@ def prepare_job(
     """
     bundle, secrets = job.bundle, job.secrets
     _require_hql(bundle, settings)
-    common = _common_request(settings, environ)
+    common = _common_request(settings, environ, job.spark_defaults)
     properties = _properties(job, settings, common.spark_defaults)
     _refuse_unshared_paths(bundle, settings, properties, common.spark_defaults)
     master = local_master(job.side_by_side, available_cores())
@@ -192,7 +206,7 @@ def prepare_script(
         SparkError: If Java, Spark or the script is missing, or a Spark property or variable is
             reserved.
     """
-    common = _common_request(settings, environ)
+    common = _common_request(settings, environ, script.spark_defaults)
     properties = {**script.properties, **script.secrets.properties}
     request = replace(
         common,
@@ -228,7 +242,7 @@ def job_folder(
     Raises:
         SparkError: If Java or Spark is missing, or the job's master or deploy mode is refused.
     """
-    defaults = read_spark_defaults(find_spark(environ), environ)
+    defaults = _defaults(job.spark_defaults, environ)
     properties = {**defaults, **_properties(job, settings, defaults)}
     bundle = job.bundle
     proxy_user = _setting(bundle, PROXY_USER)
@@ -243,7 +257,7 @@ def script_folder(
     Raises:
         SparkError: As `job_folder` does.
     """
-    defaults = read_spark_defaults(find_spark(environ), environ)
+    defaults = _defaults(script.spark_defaults, environ)
     properties = {**defaults, **script.properties, **script.secrets.properties}
     return _message_folder(properties, script.run_id, script.app_name, environ)
 
@@ -264,11 +278,17 @@ def _message_folder(
     return MessageFolder(YarnClient.of(shared_gateway(environ), properties), path)
 
 
-def _common_request(settings: Settings, environ: Mapping[str, str]) -> SubmitRequest:
+def _defaults(read: Mapping[str, str] | None, environ: Mapping[str, str]) -> Mapping[str, str]:
+    return spark_defaults_of(environ) if read is None else read
+
+
+def _common_request(
+    settings: Settings, environ: Mapping[str, str], read_defaults: Mapping[str, str] | None
+) -> SubmitRequest:
     """Return what every submit of this machine has in common."""
     java, spark = find_java(environ), find_spark(environ)
     cache = _cache(settings)
-    defaults = read_spark_defaults(spark, environ)
+    defaults = _defaults(read_defaults, environ)
     class_data = _class_data(settings, java, spark, defaults, environ)
     return SubmitRequest(
         spark_home=str(spark.home),
@@ -289,6 +309,7 @@ def _common_request(settings: Settings, environ: Mapping[str, str]) -> SubmitReq
         conf_dir=class_data.conf_dir if class_data else "",
         log_config=_log_config(settings, spark, environ),
         local_ip=environ.get(LOCAL_IP, ""),
+        submitter_options=submitter_options(environ),
         py_files=(str(framework_archive(settings.framework_dir, cache)), str(pipes_archive(cache))),
     )
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 from urllib.parse import quote
@@ -43,7 +44,13 @@ from orch_dagster.registry.graph import width
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.outcome import Outcome
-from orch_dagster.spark.submit import JobSubmit, job_folder, job_tag_of, prepare_job
+from orch_dagster.spark.submit import (
+    JobSubmit,
+    job_folder,
+    job_tag_of,
+    prepare_job,
+    spark_defaults_of,
+)
 from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.text import clip_utf8, is_link
 
@@ -270,7 +277,13 @@ class _Job:
             self.step.run_log.path,
             side_by_side=_side_by_side(self.context, self.settings),
             attempt=self.step.attempt.number,
+            spark_defaults=self._spark_defaults,
         )
+
+    @cached_property
+    def _spark_defaults(self) -> Mapping[str, str]:
+        # Read once, as what follows from them has to agree.
+        return spark_defaults_of()
 
 
 def _link_application(context: dg.OpExecutionContext, application: ApplicationReport) -> None:

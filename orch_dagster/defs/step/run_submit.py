@@ -26,9 +26,9 @@ from orch_dagster.spark.yarn.follow import (
     ApplicationEnd,
     ApplicationLimits,
     ApplicationListener,
-    ApplicationWatch,
 )
-from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, shared_gateway
+from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
+from orch_dagster.spark.yarn.submit import YarnSubmit
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
 _TICK_S = 0.2
@@ -54,12 +54,10 @@ def run_submit(
     Raises:
         SparkError: If the command can't be started, or on YARN if the job may not be submitted.
     """
-    limits = Limits(submission.timeout_s, settings.stop_grace_s)
     if command.application is not None:
         return _run_on_yarn(
-            command, command.application, submission, replace(limits, timeout_s=None),
-            surroundings, stop,
-        )  # fmt: skip
+            command, command.application, submission, settings.stop_grace_s, surroundings, stop
+        )
     if away := away_master(command.master, stop):
         never = ProcessEnd(exit_code=1, reason="exited", tail="", duration_s=0.0)
         return never, ApplicationEnd(failure=away, is_transient=True)
@@ -73,7 +71,7 @@ def run_submit(
         command,
         on_line=on_line,
         stop=wait,
-        limits=limits,
+        limits=Limits(submission.timeout_s, settings.stop_grace_s),
         surroundings=surroundings,
         mask=submission.mask.in_bytes,
     )
@@ -86,36 +84,27 @@ def _run_on_yarn(
     command: SubmitCommand,
     application: SubmittedApplication,
     submission: Submission,
-    limits: Limits,
+    grace_s: float,
     surroundings: Surroundings,
     stop: StopSignal,
 ) -> tuple[ProcessEnd, ApplicationEnd]:
-    environ = submission.environ
-    client = YarnClient.of(shared_gateway(environ), application.properties)
-    watch = ApplicationWatch(
-        client,
-        application,
-        stop,
-        ApplicationLimits(submission.timeout_s, submission.queue_s),
-        submission.on_application,
-    )
+    client = YarnClient.of(shared_gateway(submission.environ), application.properties)
     with ExitStack() as slot:
         slot.enter_context(_submit_slot(application, stop, submission.on_application))
         submission.before_submit(client)
-        with watch:
-            process = run_supervised(
-                command,
-                on_line=submission.on_line,
-                stop=watch,
-                limits=limits,
-                surroundings=replace(surroundings, orphan=application.end_command(environ)),
-                mask=submission.mask.in_bytes,
-            )
-            slot.close()
-            process = watch.await_end(process)
-            end = watch.settle(process, stop.fault)
-    _clean_staging(client, application, end, submission)
-    return watch.settled(process, end), end
+        submit = YarnSubmit(
+            command,
+            application,
+            ApplicationLimits(submission.timeout_s, submission.queue_s),
+            grace_s,
+            surroundings,
+            submission.on_application,
+            submission.on_line,
+            submission.mask.in_bytes,
+            has_left=slot.close,
+            fault=lambda: stop.fault,
+        )
+        return submit.run(client, stop)
 
 
 @contextmanager
@@ -140,22 +129,6 @@ def _submit_slot(
     finally:
         if has_slot:
             _submits().release()
-
-
-def _clean_staging(
-    client: YarnClient,
-    application: SubmittedApplication,
-    end: ApplicationEnd,
-    submission: Submission,
-) -> None:
-    """Remove what a submit staged for a driver that could not do it."""
-    ended = end.application
-    if not application.is_cluster or ended is None or ended.has_succeeded or end.unended:
-        return
-    try:
-        client.clean_staging(ended)
-    except YarnError as error:
-        submission.on_line(f"could not remove .sparkStaging/{ended.id}: {error}")
 
 
 def with_driver_output(end: ApplicationEnd, submission: Submission) -> ApplicationEnd:

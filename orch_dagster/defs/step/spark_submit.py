@@ -49,7 +49,12 @@ from orch_dagster.spark.command import with_warehouse
 from orch_dagster.spark.outcome import Outcome
 from orch_dagster.spark.process import Surroundings
 from orch_dagster.spark.progress import StageTeller
-from orch_dagster.spark.submit import ScriptSubmit, prepare_script, script_folder
+from orch_dagster.spark.submit import (
+    ScriptSubmit,
+    prepare_script,
+    script_folder,
+    spark_defaults_of,
+)
 from orch_dagster.spark.temporary_files import with_own_temporary_files
 from orch_dagster.text import Masker
 
@@ -171,6 +176,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             py_files=tuple(options.py_files),
             files=tuple(options.files),
             jars=tuple(options.jars),
+            spark_defaults=spark_defaults_of(),
         )
         output = _StepOutput(settings.log_max_bytes)
         messages = ChannelMessages(StageTeller(context.log.info), output)

@@ -10,7 +10,13 @@ from typing import Literal
 
 from orch_dagster.spark.process import ProcessEnd, StopRequest
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
-from orch_dagster.spark.yarn.report import Application, failure_of, still_live, waiting_reason
+from orch_dagster.spark.yarn.report import (
+    Application,
+    failure_of,
+    no_executors,
+    still_live,
+    waiting_reason,
+)
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
 Expired = Literal["timeout", "queue"]
@@ -23,6 +29,8 @@ _POLL_MOST_S = 10.0
 _TICK_S = 0.2
 # A resource manager that starts again may know its applications later than it answers.
 _UNKNOWN_S = 30.0
+# The containers of executors start a moment after the one that asks for them.
+_EXECUTORS_S = 15.0
 _NOT_FOUND = "ApplicationNotFoundException"
 # For the resource manager to say that all has ended.
 END_WITHIN_S = 60.0
@@ -48,7 +56,7 @@ class ApplicationListener:
     Attributes:
         submitted: Called once, as soon as it has an id.
         waiting: Called with the reason whenever that changes, while it waits for the cluster.
-        running: Called once it runs.
+        running: Called once it runs, and again once it has executors if it waited for them.
     """
 
     submitted: Callable[[Application], object] = lambda _: None
@@ -98,6 +106,7 @@ class ApplicationWatch:
     expired: Expired | None = None
     _application: Application | None = None
     _waiting: str = ""
+    _had_executors: bool = False
     _began_s: float = 0.0
     _running_s: float | None = None
     _unknown_since_s: float | None = None
@@ -170,8 +179,7 @@ class ApplicationWatch:
             return replace(end, failure=self._lost())
         if self.expired is not None:
             # How it was killed is no news.
-            is_queue = self.expired == "queue"
-            return replace(end, failure=self._waited_too_long() if is_queue else None)
+            return replace(end, failure=self._waited_too_long())
         return end
 
     def settled(self, process: ProcessEnd, end: ApplicationEnd) -> ProcessEnd:
@@ -240,15 +248,31 @@ class ApplicationWatch:
     def _take(self, found: Application) -> None:
         self._unknown_since_s = None
         is_new, self._application = self._application is None, found
+        self._had_executors = self._had_executors or found.containers > 1
         if is_new:
             self.listener.submitted(found)
         if found.is_waiting:
             self._wait(waiting_reason(found))
         elif self._running_s is None:
             self._running_s = self.clock()
-            self.listener.running(found)
+            self._run(found)
+        elif self._lacks_executors(found):
+            self._wait(no_executors(found))
+        elif self._waiting:
+            self._run(found)
         if found.is_over:
             self._has_ended.set()
+
+    def _run(self, found: Application) -> None:
+        self._waiting = ""
+        self.listener.running(found)
+
+    def _lacks_executors(self, found: Application) -> bool:
+        """Return whether an application that runs still has none of the executors it asks for."""
+        if self._running_s is None or not self.submitted.needs_executors:
+            return False
+        is_late = self.clock() - self._running_s >= _EXECUTORS_S
+        return is_late and found.is_alone and not self._had_executors
 
     def _wait(self, reason: str) -> None:
         if reason != self._waiting:
@@ -309,7 +333,16 @@ class ApplicationWatch:
             "after a restart without yarn.resourcemanager.recovery.enabled"
         )
 
-    def _waited_too_long(self) -> str:
+    def _waited_too_long(self) -> str | None:
+        """Return what it waited for when its limit was reached, None if it did not wait."""
+        if self.expired == "timeout":
+            if not self._waiting:
+                return None
+            minutes = f"{(self.limits.timeout_s or 0) / 60:g}"
+            return (
+                f"timed out after {minutes} minutes and was stopped: {self._waiting}; look at the "
+                "queue, and at the memory and the cores that its executors ask for"
+            )
         minutes = f"{(self.limits.queue_s or 0) / 60:g}"
         subject = self._application.id if self._application else "the submit"
         reason = f" ({self._waiting})" if self._waiting else ""

@@ -328,6 +328,8 @@ class Hadoop:
 
 
 def _application(report: Any) -> dict[str, Any]:
+    # None, or -1, where the user may not see it.
+    usage = report.getApplicationResourceUsageReport()
     return {
         "id": str(report.getApplicationId()),
         "state": str(report.getYarnApplicationState()),
@@ -338,6 +340,7 @@ def _application(report: Any) -> dict[str, Any]:
         "queue": str(report.getQueue() or ""),
         "tags": [str(tag) for tag in report.getApplicationTags() or ()],
         "tracking_url": str(report.getTrackingUrl() or ""),
+        "containers": int(usage.getNumUsedContainers()) if usage is not None else 0,
     }
 
 

@@ -64,6 +64,8 @@ class Application:
         queue: Its queue.
         tags: Its tags, in lower case.
         tracking_url: The page of the application, and of its logs once it has ended.
+        containers: How many containers it has now, its driver's or master's own with them; 0 if
+            that is not known.
     """
 
     id: str
@@ -75,12 +77,14 @@ class Application:
     queue: str = ""
     tags: frozenset[str] = field(default_factory=frozenset[str])
     tracking_url: str = ""
+    containers: int = 0
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Application:
         """Return the application that the gateway describes."""
         known = {name: str(document.get(name) or "") for name in _TEXTS}
-        return cls(**known, tags=frozenset(map(str, document.get("tags") or ())))
+        tags = frozenset(map(str, document.get("tags") or ()))
+        return cls(**known, tags=tags, containers=int(document.get("containers") or 0))
 
     @property
     def is_over(self) -> bool:
@@ -91,6 +95,11 @@ class Application:
     def is_waiting(self) -> bool:
         """True while no container of it has started."""
         return self.state in _WAITING
+
+    @property
+    def is_alone(self) -> bool:
+        """True while it runs and has no container for executors."""
+        return self.state == "RUNNING" and self.containers == 1
 
     @property
     def has_succeeded(self) -> bool:
@@ -132,6 +141,16 @@ def waiting_reason(application: Application) -> str:
         return text
     queue = f" of queue {application.queue}" if application.queue else ""
     return f"the resource manager{queue} has given it no container ({application.state})"
+
+
+def no_executors(application: Application) -> str:
+    """Return why an application that has started does nothing, in one line.
+
+    >>> no_executors(Application("application_1_1", "RUNNING", queue="q", containers=1))
+    'queue q has given application_1_1 no container for executors'
+    """
+    queue = f"queue {application.queue}" if application.queue else "the resource manager"
+    return f"{queue} has given {application.id} no container for executors"
 
 
 def failure_of(application: Application) -> str | None:

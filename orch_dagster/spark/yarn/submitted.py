@@ -11,6 +11,8 @@ from orch_dagster.spark.yarn.gateway_command import STAGING, gateway_command, ha
 
 # Of the kill by a supervisor whose orchestrator is dead.
 _END_WITHIN_S = 120
+# Executors are asked for when there are tasks.
+_ON_DEMAND = "spark.dynamicAllocation.enabled"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class SubmittedApplication:
         properties: The Spark properties by which its cluster is reached.
         secret_properties: Those of them that may stand in no argument.
         waits: Whether the submit's process waits for its end.
+        needs_executors: Whether it asks for executors as soon as it has started.
     """
 
     tag: str
@@ -30,6 +33,7 @@ class SubmittedApplication:
     properties: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     secret_properties: frozenset[str] = frozenset()
     waits: bool = False
+    needs_executors: bool = True
 
     @classmethod
     def of(
@@ -53,6 +57,7 @@ class SubmittedApplication:
             of_cluster,
             frozenset(of_cluster) & frozenset(hidden),
             properties.get(WAIT, "true").strip().lower() != "false",
+            properties.get(_ON_DEMAND, "false").strip().lower() != "true",
         )
 
     @property

@@ -350,6 +350,28 @@ def test_windows_paths_of_archives_come_through_sparks_list_of_options() -> None
     )
 
 
+@pytest.mark.parametrize("where", MASTERS)
+def test_a_jvm_that_only_submits_takes_options_and_archive_from_its_variable(where: str) -> None:
+    """The driver's options are those of the container then."""
+    request = replace(
+        request_for("linux", **MASTERS[where]),
+        submitter_options="-XX:+UseSerialGC -Da=b",
+        class_data=("/orch/driver.jsa",),
+        conf_dir="/orch/no_conf",
+    )
+    env = build_command(request, "linux").env
+    assert env["SPARK_CONF_DIR"] == "/orch/no_conf"
+    assert env.get("SPARK_SUBMIT_OPTS") == (
+        '"-XX:SharedArchiveFile=/orch/driver.jsa" -Xlog:cds=off -Xlog:cds+dynamic=off '
+        "-XX:+UseSerialGC -Da=b"
+        if where == "yarn-cluster"
+        else None
+    )
+    chosen = replace(request, submitter_options="-Xshare:off")
+    if where == "yarn-cluster":
+        assert build_command(chosen, "linux").env["SPARK_SUBMIT_OPTS"] == "-Xshare:off"
+
+
 @pytest.mark.parametrize(
     "own", ["-XX:SharedArchiveFile=/a.jsa", "-XX:ArchiveClassesAtExit=/a.jsa", "-Xshare:off"]
 )

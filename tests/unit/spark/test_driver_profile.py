@@ -12,7 +12,7 @@ from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.records import SysParam
 from orch_dagster.settings import Settings
 from orch_dagster.spark.cores import available_cores
-from orch_dagster.spark.driver_profile import DriverProfile, driver_profile
+from orch_dagster.spark.driver_profile import DriverProfile, driver_profile, submitter_options
 from orch_dagster.spark.submit import JobSubmit, prepare_job
 from tests.bundles import job_bundle
 from tests.unit.spark.test_command import conf_of, request_for
@@ -62,6 +62,12 @@ def test_of_two_collectors_java_would_not_start(
 ) -> None:
     assert small(environ, **properties).java_options == FAST
     assert driver_profile("small", {}, properties, "local[*]", environ).java_options == FAST
+
+
+def test_a_jvm_that_only_submits_starts_fast() -> None:
+    assert submitter_options({}) == f"{FAST} {SERIAL}"
+    own = {"SPARK_SUBMIT_OPTS": "-Da=b", "JDK_JAVA_OPTIONS": "-XX:+UseZGC"}
+    assert submitter_options(own) == f"{FAST} -Da=b"
 
 
 def test_a_jobs_own_options_and_properties_win() -> None:

@@ -27,8 +27,10 @@ STOPPED = ProcessEnd(143, "stopped", "", 9.0)
 AWAY = YarnError("ConnectException: rm:8032 refused")
 
 
-def of(state: str, final: str = "UNDEFINED", diagnostics: str = "") -> Application:
-    return Application(ID, state, final, diagnostics, queue="q")
+def of(
+    state: str, final: str = "UNDEFINED", diagnostics: str = "", containers: int = 0
+) -> Application:
+    return Application(ID, state, final, diagnostics, queue="q", containers=containers)
 
 
 @dataclass
@@ -71,6 +73,7 @@ class Followed:
 
     cluster: Cluster
     is_cluster: bool = True
+    needs_executors: bool = True
     timeout_s: float = 100.0
     queue_s: float = 50.0
     now_s: float = 0.0
@@ -81,7 +84,7 @@ class Followed:
             self.cluster.guard("tag")
         self.watch = ApplicationWatch(
             cast(YarnClient, self.cluster),
-            SubmittedApplication("tag", self.is_cluster),
+            SubmittedApplication("tag", self.is_cluster, needs_executors=self.needs_executors),
             threading.Event(),
             ApplicationLimits(self.timeout_s, self.queue_s),
             ApplicationListener(
@@ -126,6 +129,50 @@ def test_the_wait_for_the_cluster_has_its_own_limit(report: Application | YarnEr
     message = str(outcome_of(followed, STOPPED, end).message)
     assert "waited for YARN for 0.833333 minutes" in message
     assert "raise queue.minutes" in message
+
+
+NO_EXECUTORS = f"queue q has given {ID} no container for executors"
+
+
+@pytest.mark.parametrize("is_cluster", [True, False])
+def test_an_application_that_gets_no_executors_waits_for_them(is_cluster: bool) -> None:
+    alone, whole = of("RUNNING", containers=1), of("RUNNING", containers=3)
+    followed = Followed(Cluster([alone, alone, alone, alone, whole, whole]), is_cluster)
+    followed.poll(1, 15)
+    assert followed.told == [f"submitted {ID}", f"running {ID}"]
+    followed.poll(16, 20, 24, 30)
+    assert followed.told[2:] == [f"waiting: {NO_EXECUTORS}", f"running {ID}"]
+
+
+@pytest.mark.parametrize(
+    ("reports", "needs_executors"),
+    [
+        # They ask for them when there are tasks.
+        ([of("RUNNING", containers=1)], False),
+        # Not known, as the queue is not the user's to see.
+        ([of("RUNNING", containers=0)], True),
+        # They had theirs, and let go of them.
+        ([of("RUNNING", containers=2), of("RUNNING", containers=1)], True),
+    ],
+)
+def test_an_application_may_run_without_executors(
+    reports: list[Application | YarnError | None], needs_executors: bool
+) -> None:
+    followed = Followed(Cluster(reports), needs_executors=needs_executors)
+    followed.poll(1, 10, 30, 60)
+    assert followed.told == [f"submitted {ID}", f"running {ID}"]
+
+
+def test_the_end_of_its_time_says_that_it_got_no_executors() -> None:
+    followed = Followed(
+        Cluster([of("RUNNING", containers=1)], ended=of("KILLED", "KILLED")), is_cluster=False
+    )
+    assert followed.poll(1, 60, 101) == "timeout"
+    message = outcome_of(followed, STOPPED, followed.watch.settle(STOPPED)).message
+    assert message == (
+        f"timed out after 1.66667 minutes and was stopped: {NO_EXECUTORS}; look at the queue, and "
+        "at the memory and the cores that its executors ask for"
+    )
 
 
 def test_a_driver_here_that_asks_for_no_application_has_the_jobs_limit() -> None:

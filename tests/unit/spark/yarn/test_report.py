@@ -154,5 +154,8 @@ def test_what_could_not_be_ended_is_named_with_its_remedy() -> None:
 
 
 def test_an_application_is_read_from_the_gateway() -> None:
-    found = Application.from_json({"id": ID, "state": "RUNNING", "tags": ["a"], "queue": None})
-    assert found == Application(ID, "RUNNING", "", tags=frozenset({"a"}))
+    document = {"id": ID, "state": "RUNNING", "tags": ["a"], "queue": None, "containers": 1}
+    found = Application.from_json(document)
+    assert found == Application(ID, "RUNNING", "", tags=frozenset({"a"}), containers=1)
+    # -1 where the user may not see it.
+    assert not Application.from_json({**document, "containers": -1}).is_alone
