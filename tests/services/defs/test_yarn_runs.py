@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.spark.yarn.report import Application
-from tests.homes import BIZ_DT, Home, home_of_job
+from tests.homes import BIZ_DT, home_of_job
 from tests.waiting import wait_until
 from tests.yarn_cluster import YarnCluster
+from tests.yarn_homes import YarnHome
 
 pytestmark = [pytest.mark.yarn, pytest.mark.spark]
 
@@ -24,76 +22,21 @@ JOB = "etl_lnd_ins_sys_t"
 # It lands nothing: its end is what is tried.
 SLEEPER = """
 import sys, time
-from pyspark.sql import SparkSession
-spark = SparkSession.builder.getOrCreate()
+from framework import get_logger, get_spark
+get_logger("sleeper").info("up")
+get_spark()
 time.sleep(600)
 """
 EXITING = SLEEPER.replace("time.sleep(600)", "sys.exit(3)")
 CONTEXT = {"entity": "INS", "source_system": "SYS", "sources": [], "sinks": []}
 
 
-@dataclass
-class YarnHome:
-    """A home of one job in cluster mode."""
-
-    home: Home
-    yarn: YarnCluster
-    client: YarnClient
-    processes: list[subprocess.Popen[str]] = field(default_factory=list[Any])
-
-    def start(self, *more: str) -> subprocess.Popen[str]:
-        """Run the job by a command that goes on; it is killed with the test."""
-        process = subprocess.Popen(
-            ["orch", "run", JOB, "--biz-dt", BIZ_DT, *more],
-            env=self.home.environ, cwd=self.home.folder, text=True, start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        self.processes.append(process)
-        return process
-
-    @property
-    def row(self) -> dict[str, Any]:
-        """The newest row."""
-        rows = self.home.log_rows(JOB)
-        return rows[0] if rows else {}
-
-    def application(self, state: str) -> Application:
-        """Wait until the row names an application that is in a state, and return it."""
-        wait_until(lambda: self.row.get("spark_app_id"), "the application in the row", 120)
-        found = str(self.row["spark_app_id"])
-        self.yarn.await_state(found, state, timeout_s=300)
-        return self.client.report(found)
-
-    def below(self, run: subprocess.Popen[str], program: str) -> list[psutil.Process]:
-        """The processes of a run whose command names a program."""
-        below = psutil.Process(run.pid).children(recursive=True)
-        # A zombie has no words.
-        words = [(each, each.as_dict(["cmdline"], ad_value=[])["cmdline"]) for each in below]
-        return [each for each, of_it in words if any(program in word for word in of_it)]
-
-    def await_submit(self, run: subprocess.Popen[str]) -> None:
-        """Wait until the submit of a run, which doesn't wait for its application, has left."""
-        wait_until(lambda: not self.below(run, "supervisor.py"), "the submit has left", 60)
-
-    def leave_running(self) -> Application:
-        """Start a run, and kill all who could end its application once that runs."""
-        run = self.start()
-        left = self.application("RUNNING")
-        self.await_submit(run)
-        # Else it would start another gateway.
-        run.send_signal(signal.SIGSTOP)
-        for each in self.below(run, "gateway_script.py"):
-            each.kill()
-        run.kill()
-        run.wait()
-        return left
-
-    def assert_killed(self, application: Application) -> Application:
-        """Nothing of an application goes on, or is left on HDFS."""
-        ended = self.client.report(application.id)
-        assert ended.state == "KILLED"
-        assert application.id not in self.yarn.staging()
-        return ended
+def assert_killed(home: YarnHome, application: Application) -> Application:
+    """Nothing of an application goes on, or is left on HDFS."""
+    ended = home.client.report(application.id)
+    assert ended.state == "KILLED"
+    assert application.id not in home.yarn.staging()
+    return ended
 
 
 Make = Callable[..., YarnHome]
@@ -101,43 +44,61 @@ Make = Callable[..., YarnHome]
 
 @pytest.fixture
 def make(yarn: YarnCluster, client: YarnClient, tmp_path: Path) -> Iterator[Make]:
-    """Makes a home of one job."""
+    """Makes a home of one job in cluster mode."""
     made: list[YarnHome] = []
 
-    def home(script: str = SLEEPER, system: dict[str, str] | None = None, **spark: str) -> YarnHome:
+    def home(
+        script: str = SLEEPER,
+        system: dict[str, str] | None = None,
+        context: dict[str, Any] | None = None,
+        **spark: str,
+    ) -> YarnHome:
         folder = tmp_path / f"home-{len(made)}"
-        new = YarnHome(home_of_job(folder, JOB, script, CONTEXT), yarn, client)
-        new.home.environ |= yarn.environ
-        new.home.set_params({**yarn.spark_properties("cluster"), **spark}, system or {})
-        made.append(new)
-        return new
+        of_job = home_of_job(folder, JOB, script, {**CONTEXT, **(context or {})})
+        of_job.environ |= yarn.environ
+        of_job.set_params({**yarn.spark_properties("cluster"), **spark}, system or {})
+        made.append(YarnHome(of_job, JOB, yarn, client))
+        return made[-1]
 
     yield home
     for each in made:
-        for process in each.processes:
-            process.kill()
-            process.wait()
-        run_ids = {str(row["run_id"]) for row in each.home.log_rows(JOB)}
-        for run_id in run_ids:
-            client.end(run_id, "the test is over", within_s=30)
+        each.close()
 
 
-@pytest.mark.parametrize("mode", ["client", "cluster"])
-def test_an_interrupt_ends_the_application_before_the_row_says_so(make: Make, mode: str) -> None:
-    home = make(**{"spark.submit.deployMode": mode})
+@pytest.mark.parametrize(
+    ("mode", "ends_by"), [("client", "interrupt"), ("cluster", "interrupt"), ("cluster", "timeout")]
+)
+def test_the_application_has_ended_before_the_row_says_so(
+    make: Make, mode: str, ends_by: str
+) -> None:
+    """In cluster mode the submit has left long before."""
+    limit = {"timeout_minutes": 0.4} if ends_by == "timeout" else {}
+    home = make(context=limit, **{"spark.submit.deployMode": mode})
     run = home.start()
     application = home.application("RUNNING")
+    if mode == "cluster":
+        home.await_submit(run)
     assert home.row["status"] == "Started"
-    run.send_signal(signal.SIGINT)
+    if ends_by == "interrupt":
+        run.send_signal(signal.SIGINT)
     wait_until(lambda: home.row["status"] != "Started", "the end", timeout_s=180)
     # At once, as the row came after it.
     ended = home.client.report(application.id)
     assert ended.is_over
     assert application.id not in home.yarn.staging()
     # In client mode the driver may end it before it is killed.
-    assert mode == "client" or "its run was stopped on request" in ended.diagnostics
-    assert home.row["status"] == "Canceled"
+    assert mode == "client" or ended.state == "KILLED"
+    if ends_by == "interrupt":
+        assert mode == "client" or "its run was stopped on request" in ended.diagnostics
+        assert home.row["status"] == "Canceled"
+    else:
+        assert "it ran longer than timeout_minutes" in ended.diagnostics
+        assert home.row["status"] == (
+            "Failed: timed out after 24 seconds and was stopped; raise timeout_minutes if it "
+            "needs more"
+        )
     run.wait(120)
+    home.assert_nothing_left()
 
 
 @pytest.mark.parametrize("waits", ["true", "false"])
@@ -151,7 +112,7 @@ def test_the_death_of_the_submit_process_ends_the_application(make: Make, waits:
     assert run.wait(240) == 1
     status = home.row["status"]
     if application is not None:
-        home.assert_killed(application)
+        assert_killed(home, application)
         assert status.startswith(f"Failed: {application.id} was killed by user ")
         assert "its submit process ended with exit code 137" in status
     assert "137" in status
@@ -173,7 +134,10 @@ def test_a_killed_orchestrator_leaves_no_application(make: Make) -> None:
     run.send_signal(signal.SIGKILL)
     home.yarn.await_state(application.id, "KILLED", timeout_s=180)
     wait_until(lambda: home.home.process_names() == [], "no process is left", timeout_s=180)
-    home.assert_killed(application)
+    assert_killed(home, application)
+    home.home.orch("log", "rebuild")
+    assert home.row["status"] == "Failed: the orchestrator died"
+    home.assert_nothing_left()
 
 
 def test_the_exit_code_is_the_drivers(make: Make) -> None:
@@ -190,7 +154,7 @@ def test_what_a_dead_run_left_is_ended_before_its_date_runs_again(make: Make) ->
     home.yarn.await_state(left.id, "RUNNING")
     home.start()
     wait_until(lambda: home.row.get("spark_app_id") not in (None, left.id), "the next", 300)
-    assert "lands its dates" in home.assert_killed(left).diagnostics
+    assert "lands its dates" in assert_killed(home, left).diagnostics
     lives = home.application("RUNNING")
     assert lives.id != left.id
     third = home.home.orch("run", JOB, "--biz-dt", BIZ_DT, check=False)
@@ -205,7 +169,7 @@ def test_the_sensor_ends_what_a_dead_run_left_before_it_fails_the_run(make: Make
     home = make()
     left = home.leave_running()
     home.home.tick_sensor()
-    home.assert_killed(left)
+    assert_killed(home, left)
     assert home.row["status"] == "Failed: the orchestrator died"
 
 

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 import platform
 import re
-import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from dagster import DagsterEventType
 
-from framework.contract.message_folder import FOLDER
 from orch_dagster.sample.rows import JOB_NAME
-from orch_dagster.spark.probe import FILE as PROBE
 from orch_dagster.spark.yarn.gateway import YarnClient
-from orch_dagster.toolchain.find import find_java, find_spark
 from tests.homes import BIZ_DT, Home, home_of_job, new_home
 from tests.yarn_cluster import NODE_HOST, YarnCluster
+from tests.yarn_homes import left_on_hdfs, on_cluster, put, rows_hash
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,38 +28,6 @@ TABLE = "out/fdm_landing/gels_fpms_t_contract_master"
 JOB = "etl_lnd_ins_sys_t"
 SECRET = 'hun"ter$2 `x`'
 DATES = (BIZ_DT, "2024-05-16")
-
-
-def put(yarn: YarnCluster, folder: Path, target: str) -> None:
-    """Copy a folder of this machine to HDFS."""
-    java, spark = find_java(os.environ), find_spark(os.environ)
-    path = os.pathsep.join([str(yarn.conf_dir), f"{spark.home}/jars/*"])
-    command = [str(java.home / "bin" / "java"), "-cp", path, "org.apache.hadoop.fs.FsShell"]
-    subprocess.run([*command, "-mkdir", "-p", target], check=True, capture_output=True, timeout=180)
-    done = subprocess.run(
-        [*command, "-put", *map(str, folder.iterdir()), target],
-        capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
-def on_cluster(
-    home: Home,
-    yarn: YarnCluster,
-    root: str,
-    mode: Literal["client", "cluster"] = "cluster",
-    more: Mapping[str, str] | None = None,
-    *,
-    has_archive: bool = False,
-) -> None:
-    """Have the jobs of a home run on the cluster, with their data below `root` on HDFS."""
-    home.environ |= {**yarn.environ, "ORCH_DATA_ROOT": root}
-    python = {"spark.pyspark.python": sys.executable}
-    properties = {**yarn.spark_properties(mode), **python, **(more or {})}
-    if has_archive:
-        # Spark's jars are not on the node then.
-        del properties["spark.yarn.jars"]
-    home.set_params(properties, {})
 
 
 def log_of(home: Home) -> str:
@@ -85,24 +47,6 @@ def prepare(home: Home) -> None:
     assert (row["param_key"], row["param_value"]) == ("spark.yarn.archive", url)
     found = json.loads(home.here("doctor", "--json", check=False).stdout)
     assert f"spark.yarn.archive is there: {url}" in [each["text"] for each in found]
-
-
-def rows_hash(spark: SparkSession, path: str) -> tuple[int, int]:
-    """The number of the rows of an ORC, and a hash that their order does not change."""
-    from pyspark.sql import functions
-
-    rows = spark.read.orc(path)
-    columns = sorted(rows.columns)
-    hashed = functions.sum(functions.xxhash64(*columns).cast("decimal(38,0)"))
-    count, total = rows.agg(functions.count("*"), hashed).first() or (0, 0)
-    return int(count), int(total)
-
-
-def left_on_hdfs(client: YarnClient) -> list[str]:
-    """List what runs have left in the user's home folder."""
-    home = f"/user/{getpass.getuser()}"
-    names = [each.name for each in client.list_files(home) if each.name.startswith((FOLDER, PROBE))]
-    return names + [each.name for each in client.list_files(f"{home}/.sparkStaging")]
 
 
 # Three landings.

@@ -84,6 +84,7 @@ def test_an_application_is_found_by_its_tag_ended_and_leaves_nothing(
     wait_until(lambda: states(client, f"mine-{tag}") == ["RUNNING"], "it runs", timeout_s=300)
     process.kill()
     (application,) = client.find(f"mine-{tag}")
+    assert application.containers >= 1
     assert application.id in yarn.staging()
     (ended,) = client.end(f"mine-{tag}", "the test has seen enough", within_s=30)
     assert (ended.id, ended.state, ended.is_over) == (application.id, "KILLED", True)
