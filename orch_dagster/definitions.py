@@ -22,7 +22,9 @@ except DagsterVersionError as error:
 # After the check, as another version of Dagster may lack what these import.
 from dagster import JobDefinition, RepositoryDefinition
 
+from orch_dagster.defs.dagster_internals.migration_scripts import read_migrations_once
 from orch_dagster.defs.dagster_internals.server_stop import cancel_runs_with_their_server
+from orch_dagster.defs.dagster_internals.sqlite_engines import keep_sqlite_engines
 from orch_dagster.defs.dagster_internals.sqlite_locks import wait_for_sqlite_locks
 from orch_dagster.defs.instance_owner import folder_warning
 from orch_dagster.defs.repository import ControlTables
@@ -31,22 +33,32 @@ from orch_dagster.registry.location import Location, load_location
 from orch_dagster.settings import load_settings
 
 cancel_runs_with_their_server()
+read_migrations_once()
+keep_sqlite_engines()
 wait_for_sqlite_locks()
 
 
 def _location() -> Location:
     # Dagster's commands read the .env of their working folder only, and no folder's above it.
     load_env_file()
-    settings = load_settings()
-    warning = folder_warning(settings, os.environ)
-    return replace(load_location(settings), instance_warning=warning)
+    return _with_warning(load_location(load_settings()))
 
 
+def _with_warning(location: Location) -> Location:
+    return replace(location, instance_warning=folder_warning(location.settings, os.environ))
+
+
+_tables = ControlTables(_location)
 defs = RepositoryDefinition(
     "orch_dagster",
-    repository_data=ControlTables(_location),
+    repository_data=_tables,
     description="One landing job for each row of job_master.",
 )
+
+
+def use_location(location: Location) -> None:
+    """Take a location that this process has just read, instead of reading it at the first use."""
+    _tables.load_by(lambda: _with_warning(location))
 
 
 def job_named(name: str) -> JobDefinition:

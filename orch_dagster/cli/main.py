@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 
@@ -13,6 +14,9 @@ from orch_dagster.cli.groups import CommandGroup, LazyCommand
 from orch_dagster.errors import OrchError
 
 _WIDEST_HELP = 120
+# With Python's 700 it looks again and again for garbage among what was imported and built, which
+# lasts as long as the process.
+_NEW_OBJECTS_A_COLLECTION = 50_000
 
 # Modules of commands import the stores, so --help has the sentences from here; a test holds them.
 _NEW = "new"
@@ -124,6 +128,7 @@ class _Group(CommandGroup):
 
     @override
     def invoke(self, ctx: click.Context) -> object:
+        gc.set_threshold(_NEW_OBJECTS_A_COLLECTION)
         for stream in (sys.stdout, sys.stderr):
             # A pipe on Windows uses the system's code page, which lacks most letters.
             if isinstance(stream, io.TextIOWrapper):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +13,6 @@ import click
 from orch_dagster.cli.arguments import BIZ_DT, as_json
 from orch_dagster.cli.completion import JOB
 from orch_dagster.cli.date_counts import DateCounts
-from orch_dagster.cli.detached_run import check_queue, queue, warn_without_daemon
 from orch_dagster.cli.exit_codes import INTERRUPTED
 from orch_dagster.cli.instance import opened_instance
 from orch_dagster.cli.log_lines import print_log
@@ -30,6 +29,8 @@ from orch_dagster.registry.names import find_jobs, job_to_run
 from orch_dagster.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
     from orch_dagster.defs.dagster_internals.repository_jobs import ReconstructableJob
 
 _INVOCATION_TAG = ".dagster/orch_invocation"
@@ -100,11 +101,16 @@ def _detach(
     location: Location, group: Group, planned: Sequence[PlannedRun], *, is_json: bool
 ) -> None:
     """Queue the runs, and say so if nothing would launch them."""
+    from orch_dagster.cli.detached_run import check_queue, queue, warn_without_daemon
+
     check_queue(location)
     run_ids: list[str] = []
     for each in planned:
-        _open_dates(location, group, each)
-        run_ids.append(queue(location, each, _dagster_job(group, each), _tags(group, each)))
+        with opened_instance(location.settings) as instance:
+            _open_dates(instance, location, group, each)
+        run_ids.append(
+            queue(location, each, _dagster_job(location, group, each), _tags(group, each))
+        )
     if run_ids:
         warn_without_daemon(location)
     if is_json:
@@ -132,13 +138,14 @@ def _print_ended(
     return len({row["biz_dt"] for row in every} - failed)
 
 
-def _open_dates(location: Location, group: Group, planned: PlannedRun) -> None:
+def _open_dates(
+    instance: DagsterInstance, location: Location, group: Group, planned: PlannedRun
+) -> None:
     """Open the run's new dates, and show its dates as partitions, before the run is made."""
     from orch_dagster.defs.open_partitions import show_open_dates
 
-    settings = location.settings
     groups = {spec.group for spec in planned.specs or group.jobs}
-    with opened_store(settings) as store, opened_instance(settings) as instance:
+    with opened_store(location.settings) as store:
         open_dates(store, group, planned.new_dates)
         # The run fails by itself, and leaves its row, if the store does not answer.
         with suppress(TransientStoreError):
@@ -160,13 +167,11 @@ def _execute(
     from orch_dagster.defs.translator import asset_key
 
     settings = location.settings
-    _open_dates(location, group, planned)
-    job = _dagster_job(group, planned)
     invocation = {_INVOCATION_TAG: uuid.uuid4().hex}
-    with (
-        opened_instance(settings) as instance,
-        progress(instance, invocation, planned.job, counts),
-    ):
+    with opened_instance(settings) as instance, ExitStack() as shown:
+        _open_dates(instance, location, group, planned)
+        job = _dagster_job(location, group, planned)
+        shown.enter_context(progress(instance, invocation, planned.job, counts))
         quiet_events(instance)
         result = dg.execute_job(
             job,
@@ -192,15 +197,16 @@ def _has_canceled_row(settings: Settings, run_id: str) -> bool:
         return bool(store.read(EXECUTION_LOG, where, columns=["id"]))
 
 
-def _dagster_job(group: Group, planned: PlannedRun) -> ReconstructableJob:
+def _dagster_job(location: Location, group: Group, planned: PlannedRun) -> ReconstructableJob:
     """Return the Dagster job that has the run's jobs."""
     import dagster as dg
 
     # Imported here, as Dagster would import it with the working folder first on sys.path.
-    from orch_dagster.definitions import job_named
+    from orch_dagster.definitions import job_named, use_location
     from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
     from orch_dagster.defs.dagster_internals.repository_jobs import repository_job
 
+    use_location(location)
     module = job_named.__module__
     if planned.specs is None or set(planned.specs) <= set(group.jobs):
         return dg.build_reconstructable_job(module, job_named.__name__, (planned.job,))

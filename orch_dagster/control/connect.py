@@ -10,7 +10,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from orch_dagster.control.kudu.address import KUDU_FORM, parse_address
-from orch_dagster.control.kudu.store import KuduStore
 from orch_dagster.control.sql import SqlStore
 from orch_dagster.control.store import ControlStore
 from orch_dagster.errors import SettingsError
@@ -51,6 +50,8 @@ def open_store(url: str, home: Path) -> ControlStore:
         SettingsError: If the URL has an unknown form, or its driver is not installed.
     """
     if url.startswith("kudu:"):
+        from orch_dagster.control.kudu.store import KuduStore
+
         return KuduStore(parse_address(url), home)
     try:
         parsed = make_url(url)

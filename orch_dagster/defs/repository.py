@@ -48,6 +48,10 @@ class ControlTables(RepositoryData):
         self._load = load
         self._jobs: dict[str, dg.JobDefinition] = {}
 
+    def load_by(self, load: Callable[[], Location]) -> None:
+        """Read the location in another way, unless it has been read."""
+        self._load = load
+
     @cached_property
     def location(self) -> Location:
         """The location, read at its first use and never on import; logs its findings."""

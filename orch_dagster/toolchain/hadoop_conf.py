@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -104,6 +103,9 @@ def _silence(address: str) -> str | None:
 
 
 def _properties(file: Path) -> dict[str, str]:
+    # Here, as a run that has no Hadoop reads no XML.
+    from xml.etree import ElementTree
+
     try:
         root = ElementTree.parse(file).getroot()
     except ElementTree.ParseError as error:

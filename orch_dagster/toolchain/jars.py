@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
 
 from orch_dagster.files import make_private
 from orch_dagster.toolchain.errors import JarError
@@ -116,6 +115,9 @@ def fetch_artifact(artifact: Artifact, folder: Path, environ: Mapping[str, str])
 
 
 def _ivy_module(artifact: Artifact) -> str:
+    # Here, as it loads urllib and http, which no run needs.
+    from xml.sax.saxutils import quoteattr
+
     name = quoteattr(artifact.name)
     classifier = f" m:classifier={quoteattr(artifact.classifier)}" if artifact.classifier else ""
     return (

@@ -10,13 +10,13 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from dagster import DagsterError, DagsterInstance
-from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
 from dagster._core.instance import InstanceRef
 from dagster_shared.serdes import deserialize_value
 
 _OPTION = "--instance-ref"
 
-TEMPORARY_PREFIX = TMP_DAGSTER_HOME_PREFIX
+# A copy of TMP_DAGSTER_HOME_PREFIX in dagster._cli.utils, whose import takes 0.2 s.
+TEMPORARY_PREFIX = ".tmp_dagster_home_"
 """The beginning of the name of a temporary instance's folder."""
 
 
