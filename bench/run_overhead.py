@@ -1,9 +1,12 @@
-"""Compare `dagster job execute` of JOB_1001 with a bare spark-submit of the same job.
+"""Compare `orch run` and `dagster job execute` of JOB_1001 with a bare spark-submit of its script.
 
-    python bench/run_overhead.py [PAIRS]
+    python bench/run_overhead.py [PAIRS] [--plain]
 
-The bare submit has the command and the environment of the run, without its result channel. Both
-are measured in turns, PAIRS (5) times; prints each pair's ratio and the median.
+The bare submit has the command and the environment of the run, without its result channel, without
+the archive of Spark's classes and without a profile: what a user of spark-submit has. Each way is
+measured in turns with it, PAIRS (5) times: by default as after `orch accelerate`, then with
+`spark.profile: small` as well. With --plain the runs have no archive. Prints the medians, and last
+the seconds from the start of `orch run` to its spark-submit beside those of `import dagster`.
 """
 
 from __future__ import annotations
@@ -15,22 +18,31 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+
+from processes import load_text, measure, ratio_text
 
 from orch_dagster.bundle.fetch import fetch_bundle
 from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.connect import open_store
+from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.registry.location import load_location
 from orch_dagster.sample.rows import BIZ_DT, JOB_NAME
 from orch_dagster.settings import load_settings
 from orch_dagster.spark.submit import JobSubmit, prepare_job
+from orch_dagster.toolchain.find import find_spark
+
+DAY = BIZ_DT.isoformat()
+SUBMIT = """#!/bin/sh
+date +%s.%N > "$ORCH_BENCH_SUBMITTED"
+exit 1
+"""
 
 
 def seconds(command: list[str], environment: dict[str, str], folder: str) -> float:
     """Return the wall seconds of a command that must succeed."""
-    start = time.perf_counter()
-    subprocess.run(command, env=environment, cwd=folder, check=True, capture_output=True)
-    return time.perf_counter() - start
+    return measure(command, environment, folder).wall_s
 
 
 def bare_command(home: Path, job_name: str, biz_dt: str) -> tuple[list[str], dict[str, str]]:
@@ -47,24 +59,77 @@ def bare_command(home: Path, job_name: str, biz_dt: str) -> tuple[list[str], dic
     return list(command.argv), {**os.environ, **command.env}
 
 
+def ways() -> Mapping[str, list[str]]:
+    """Return the commands that run the job through Dagster, by name."""
+    tags = json.dumps({"dagster/partition": DAY})
+    dagster = [sys.executable, "-m", "dagster", "job", "execute", "-m", "orch_dagster.definitions"]
+    orch = [sys.executable, "-m", "orch_dagster.cli", "run", JOB_NAME, "--biz-dt", DAY]
+    return {"orch run": orch, "dagster job execute": [*dagster, "-j", JOB_NAME, "--tags", tags]}
+
+
+def set_profile(profile: str) -> None:
+    """Set the profile of all jobs."""
+    settings = load_settings()
+    store = open_store(settings.control_url, settings.home)
+    key = {"param_key": "spark.profile", "environment": settings.env, "key_name": "*"}
+    store.upsert(SYS_PARAMS, [{**key, "param_value": profile, "param_type": "system"}])
+    store.close()
+
+
+def seconds_to_submit(folder: str) -> float:
+    """Return the seconds from the start of `orch run` to the start of its spark-submit."""
+    spark, submitted = Path(folder, "spark"), Path(folder, "submitted")
+    if not spark.is_dir():
+        (spark / "bin").mkdir(parents=True)
+        (spark / "jars").symlink_to(find_spark(os.environ).home / "jars")
+        submit = spark / "bin" / "spark-submit"
+        submit.write_text(SUBMIT, encoding="utf-8")
+        submit.chmod(0o755)
+    own = {"ORCH_SPARK_HOME": str(spark), "ORCH_BENCH_SUBMITTED": str(submitted)}
+    start = time.time()
+    command = ways()["orch run"]
+    subprocess.run(command, env={**os.environ, **own}, capture_output=True, check=False)
+    return float(submitted.read_text(encoding="utf-8")) - start
+
+
+def print_start(pairs: int, folder: str) -> None:
+    """Print how long `orch run` takes until its submit, beside `import dagster`."""
+    imported = [sys.executable, "-c", "import dagster"]
+    environment = dict(os.environ)
+    found = [
+        (seconds_to_submit(folder), seconds(imported, environment, folder)) for _ in range(pairs)
+    ]
+    to_submit, to_import = (statistics.median(side) for side in zip(*found, strict=True))
+    more = statistics.median(submit - of_import for submit, of_import in found)
+    print(f"orch run to its submit {to_submit:.2f} s, import dagster {to_import:.2f} s: {more:.2f}")
+
+
 def main() -> None:
     """Measure the given number of pairs."""
-    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    counts = [int(each) for each in sys.argv[1:] if each.isdigit()]
+    pairs = counts[0] if counts else 5
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"ORCH_HOME": folder, "DAGSTER_HOME": f"{folder}/.orch/dagster"}
         subprocess.run(["orch", "init", "--sample"], check=True, capture_output=True)
-        bare, bare_environment = bare_command(Path(folder), JOB_NAME, BIZ_DT.isoformat())
-        tags = json.dumps({"dagster/partition": BIZ_DT.isoformat()})
-        ours = [sys.executable, "-m", "dagster", "job", "execute", "-m", "orch_dagster.definitions"]
-        ours += ["-j", JOB_NAME, "--tags", tags]
-        seconds(bare, bare_environment, folder)
-        ratios: list[float] = []
-        for _ in range(pairs):
-            in_dagster = seconds(ours, dict(os.environ), folder)
-            alone = seconds(bare, bare_environment, folder)
-            ratios.append(in_dagster / alone)
-            print(f"{in_dagster:.1f} s / {alone:.1f} s = {ratios[-1]:.2f}", flush=True)
-        print(f"median of {pairs} pairs: {statistics.median(ratios):.2f}")
+        bare, bare_environment = bare_command(Path(folder), JOB_NAME, DAY)
+        if "--plain" not in sys.argv:
+            subprocess.run(["orch", "accelerate"], check=True, capture_output=True)
+        environment = dict(os.environ)
+        measure(bare, bare_environment, folder)
+        for profile in ("default", "small"):
+            set_profile(profile)
+            for name, command in ways().items():
+                measure(command, environment, folder)
+                found = [
+                    (
+                        measure(command, environment, folder),
+                        measure(bare, bare_environment, folder),
+                    )
+                    for _ in range(pairs)
+                ]
+                text = f"{name}, profile {profile} / bare spark-submit: {ratio_text(found)}"
+                print(f"{text}; {load_text()}", flush=True)
+        print_start(pairs, folder)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS
 from orch_dagster.defs.open_partitions import plan_changes
 from orch_dagster.defs.repository import ControlTables
 from orch_dagster.registry.jobs import MAX_LEVELS
+from orch_dagster.registry.location import Location
 from orch_dagster.settings import Settings
 from tests.code_location import Located, add_jobs, schedule_param
 
@@ -43,6 +44,18 @@ def test_jobs_assets_and_schedules(located: Located) -> None:
     assert [schedule.name for schedule in snap.schedules] == ["gels_fpms_by_biz_dt"]
     names = [sensor.name for sensor in snap.sensors]
     assert names == ["execution_log", "open_dates", "reprocess", "waiting_jobs"]
+
+
+def test_a_location_that_was_read_already_is_not_read_again(located: Located) -> None:
+    read = located().location
+
+    def refuse() -> Location:
+        raise AssertionError("read twice")
+
+    location = ControlTables(refuse)
+    location.load_by(lambda: replace(read, instance_warning="temporary"))
+    assert list(location.get_job("job_1").graph.node_names()) == ["job_1"]
+    assert location.location.instance_warning == "temporary"
 
 
 def test_one_job_is_built_without_the_others(located: Located) -> None:
