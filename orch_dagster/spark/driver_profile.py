@@ -17,6 +17,8 @@ _LOCAL = re.compile(r"local(?:\[\s*(\*|\d+)\s*(?:,.*)?\])?")
 SUBMIT_OPTIONS = "SPARK_SUBMIT_OPTS"
 """The variable with more Java options of any spark-submit."""
 
+# Of a longer job the start is a small part, and the slower code of the first compiler a larger one.
+_SHORT_S = 20.0
 _JAVA_VARIABLES = ("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", SUBMIT_OPTIONS)
 
 
@@ -31,6 +33,11 @@ class DriverProfile:
 
     properties: Mapping[str, str] = field(default_factory=dict[str, str])
     java_options: str = ""
+
+
+def gains_from_small(duration_s: float) -> bool:
+    """Return whether a job that takes so long mostly starts things."""
+    return duration_s <= _SHORT_S
 
 
 def driver_profile(

@@ -11,7 +11,9 @@ import dagster as dg
 
 from framework.contract.messages import ApplicationReport, Drift, LandingReport
 from framework.contract.native_paths import with_native_paths
+from framework.contract.system_settings import SMALL, SPARK_PROFILE
 from framework.contract.visible import visible
+from orch_dagster.spark.driver_profile import gains_from_small
 from orch_dagster.text import is_link, readable_duration, readable_size
 
 SPARK_UI = "spark_ui"
@@ -40,6 +42,24 @@ def job_metadata(
     if application and application.driver_log and is_link(application.driver_log):
         metadata[DRIVER_LOG] = dg.MetadataValue.url(application.driver_log)
     return metadata
+
+
+def profile_metadata(
+    chosen: Mapping[str, str], duration_s: float
+) -> dict[str, dg.MetadataValue[Any]]:
+    """Return the advice to a short job whose settings choose no profile of its driver.
+
+    Args:
+        chosen: The settings of the job.
+        duration_s: The seconds that its spark-submit took, of one date on this machine.
+    """
+    if SPARK_PROFILE.key in chosen or not gains_from_small(duration_s):
+        return {}
+    advice = (
+        f"{SPARK_PROFILE.key}: {SMALL} in sys_params would start this job sooner, which took "
+        f"{readable_duration(duration_s)}"
+    )
+    return {"faster_start": dg.MetadataValue.text(advice)}
 
 
 def date_metadata(

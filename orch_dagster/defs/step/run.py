@@ -34,7 +34,13 @@ from orch_dagster.defs.step.begun import BegunStep
 from orch_dagster.defs.step.hidden_secrets import hide_secrets
 from orch_dagster.defs.step.job_messages import JobMessages
 from orch_dagster.defs.step.live_applications import LiveApplications
-from orch_dagster.defs.step.metadata import DRIVER_LOG, SPARK_UI, date_metadata, job_metadata
+from orch_dagster.defs.step.metadata import (
+    DRIVER_LOG,
+    SPARK_UI,
+    date_metadata,
+    job_metadata,
+    profile_metadata,
+)
 from orch_dagster.defs.step.progress import step_progress
 from orch_dagster.defs.step.spark_submit import SparkSubmitClient
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
@@ -188,6 +194,7 @@ class _Job:
         step, spec = self.step, self.step.params.bundle.spec
         timeout_s = (spec.context.timeout_minutes or self.settings.timeout_minutes) * 60
         run = self.context.instance, self.context.run_id, self.context.op.name
+        folder = job_folder(self._job_submit(secrets), self.settings)
         # Once on disk: only a log that Dagit can't show is copied to where it shows the step's.
         with nullcontext() if step.is_log_shown else open_stderr(*run) as stream:
             self.messages.log = lambda line: _add_log_line(line, step, stream)
@@ -202,7 +209,7 @@ class _Job:
                     mask=secrets.mask,
                     timeout_s=timeout_s,
                     environ=job_environment(os.environ, self.settings.job_env, secrets.of_others),
-                    folder=job_folder(self._job_submit(secrets), self.settings),
+                    folder=folder,
                     queue_s=self._queue_minutes() * 60,
                     before_submit=self._clear_cluster,
                     on_application=application_listener(self.context, step),
@@ -213,7 +220,10 @@ class _Job:
             step.run_log.write("WARN", "orch", end.leftover)
         expected_dates = step.params.bundle.biz_dts if spec.has_sinks else ()
         outcome = end.outcome(self.messages.result(), timeout_s, expected_dates)
-        return _with_reported(outcome, end.session)
+        outcome, reported = _with_reported(outcome, end.session)
+        if outcome.status == "completed" and folder is None and len(expected_dates) == 1:
+            reported = {**profile_metadata(self._system(), end.process.duration_s), **reported}
+        return outcome, reported
 
     def metadata(self) -> Metadata:
         """Return the metadata that all dates of the job share."""

@@ -208,6 +208,27 @@ def test_spark_is_linked_while_it_runs_and_its_history_afterwards(
     assert "spark_ui" not in metadata
 
 
+@pytest.mark.parametrize(
+    ("duration_s", "system", "advice"),
+    [
+        (
+            9.0,
+            {},
+            "spark.profile: small in sys_params would start this job sooner, which took 9.0 s",
+        ),
+        (20.5, {}, None),
+        (9.0, {"spark_profile": "default"}, None),
+        (9.0, {"spark_profile": "small"}, None),
+    ],
+)
+def test_a_short_job_is_advised_unless_its_profile_is_chosen(
+    run: Run, duration_s: float, system: dict[str, str], advice: str | None
+) -> None:
+    ran = run(GivenEnd(ProcessEnd(0, "exited", "", duration_s)), **system)
+    (metadata,) = ran.landed.values()
+    assert metadata.get("faster_start") == advice
+
+
 def test_an_address_that_is_none_is_said_and_no_link(run: Run) -> None:
     ran = run(GivenEnd(), spark_history_url="javascript:alert(1)")
     (metadata,) = ran.landed.values()
