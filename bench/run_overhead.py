@@ -5,8 +5,9 @@
 The bare submit has the command and the environment of the run, without its result channel, without
 the archive of Spark's classes and without a profile: what a user of spark-submit has. Each way is
 measured in turns with it, PAIRS (5) times: by default as after `orch accelerate`, then with
-`spark.profile: small` as well. With --plain the runs have no archive. Prints the medians, and last
-the seconds from the start of `orch run` to its spark-submit beside those of `import dagster`.
+`spark.profile: small` as well; and so is the submit of such a run alone. With --plain the runs have
+no archive. Prints the medians, and last the seconds from the start of `orch run` to its
+spark-submit beside those of `import dagster`.
 """
 
 from __future__ import annotations
@@ -118,13 +119,12 @@ def main() -> None:
         measure(bare, bare_environment, folder)
         for profile in ("default", "small"):
             set_profile(profile)
-            for name, command in ways().items():
-                measure(command, environment, folder)
+            commands = {name: (command, environment) for name, command in ways().items()}
+            commands["its spark-submit alone"] = bare_command(Path(folder), JOB_NAME, DAY)
+            for name, (command, own) in commands.items():
+                measure(command, own, folder)
                 found = [
-                    (
-                        measure(command, environment, folder),
-                        measure(bare, bare_environment, folder),
-                    )
+                    (measure(command, own, folder), measure(bare, bare_environment, folder))
                     for _ in range(pairs)
                 ]
                 text = f"{name}, profile {profile} / bare spark-submit: {ratio_text(found)}"
