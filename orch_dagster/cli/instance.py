@@ -24,10 +24,12 @@ def opened_instance(settings: Settings) -> Generator[DagsterInstance]:
     """Open the instance of DAGSTER_HOME; by default the home's own, created if missing."""
     import dagster as dg
 
+    from orch_dagster.defs.dagster_internals.definitions_state import leave_out_definitions_state
     from orch_dagster.defs.dagster_internals.migration_scripts import read_migrations_once
     from orch_dagster.defs.dagster_internals.sqlite_engines import keep_sqlite_engines
     from orch_dagster.defs.dagster_internals.sqlite_locks import wait_for_sqlite_locks
 
+    leave_out_definitions_state()
     read_migrations_once()
     keep_sqlite_engines()
     wait_for_sqlite_locks()

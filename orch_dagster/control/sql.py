@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from orch_dagster.control.legacy_key import refuse_second_parents
 from orch_dagster.control.sql_errors import explained
-from orch_dagster.control.sql_tables import sql_table
+from orch_dagster.control.sql_tables import sql_tables
 from orch_dagster.control.store import ControlStore, Where, without_columns
 from orch_dagster.control.stored_rows import BadRow, StoredRows, row_judge, split_rows
 from orch_dagster.control.tables import JOB_DEPENDENCY, TABLES, Table, Value, check_rows
@@ -35,8 +35,7 @@ class SqlStore(ControlStore):
 
     def __init__(self, url: URL) -> None:
         self._url = url
-        self._metadata = sa.MetaData()
-        self._tables = {table.name: sql_table(table, self._metadata) for table in TABLES}
+        self._tables = sql_tables()
         self._engine = _engine(url)
         self._complete: set[str] = set()
         is_file = url.get_backend_name() == "sqlite" and url.database

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from orch_dagster.control.tables import Kind, Table, time_or_value, to_micros
+from orch_dagster.control.tables import TABLES, Kind, Table, time_or_value, to_micros
 
 
 class UtcMicros(TypeDecorator[datetime]):
@@ -34,6 +35,13 @@ SQL_TYPES: Mapping[Kind, type[TypeEngine[Any]]] = {
     Kind.DOUBLE: sa.Double,
     Kind.TIMESTAMP: UtcMicros,
 }
+
+
+@cache
+def sql_tables() -> Mapping[str, sa.Table]:
+    """Return the control tables as SQLAlchemy's, by name; made once for all stores."""
+    metadata = sa.MetaData()
+    return {table.name: sql_table(table, metadata) for table in TABLES}
 
 
 def sql_table(table: Table, metadata: sa.MetaData) -> sa.Table:
