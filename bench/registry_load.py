@@ -5,7 +5,8 @@
 Prints, for each N, the seconds of one process from its start to the location's snapshot (import,
 definitions, snapshot); until a new code server has answered with the whole location, as
 `dagster dev` requests it; and from the start of `dagster job execute` of one job to its
-STEP_START. A registry of one job is measured in turns with it, as the time of Dagster alone.
+STEP_START. A registry of one job is measured in turns with it, as the time of Dagster alone. Last
+come the processor seconds of the parts of such a load, by whose code they are.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from processes import load_text
+
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, PROCESS_CONTROL, Row
 
@@ -33,6 +36,36 @@ import sys
 from orch_dagster.definitions import defs
 from orch_dagster.defs.dagster_internals.location_snapshot import snapshot
 snapshot(defs)
+"""
+
+# The same, part by part: whose code takes the processor's time.
+PARTS = """
+import time
+from orch_dagster.definitions import defs, use_location
+from orch_dagster.defs.dagster_internals import location_snapshot as dagster
+from orch_dagster.registry.location import load_location
+from orch_dagster.settings import load_settings
+
+seen = 0.0
+def part(name):
+    global seen
+    now = time.process_time()
+    print(f"PART {now - seen:.2f} {name}")
+    seen = now
+
+part("imports")
+location = load_location(load_settings())
+use_location(location)
+part("registry read and checked (orch_dagster)")
+jobs = defs.get_all_jobs()
+part("assets and jobs made (Dagster's constructors)")
+for job in jobs:
+    dagster.snapshot_id(job)
+part("snapshots of the listed jobs (Dagster)")
+snap = dagster.snapshot(defs)
+part("snapshot of the assets (Dagster)")
+text = dagster.snapshot_text(snap)
+part(f"its {len(text):,} characters (Dagster)")
 """
 
 # Requests of the code server what `dagster dev` does, in a separate process.
@@ -97,6 +130,17 @@ def seconds_to_snapshot(environment: dict[str, str]) -> float:
     return time.perf_counter() - start
 
 
+def print_parts(environment: dict[str, str]) -> None:
+    """Print the processor seconds of each part of a load, in one process without a server."""
+    done = subprocess.run(
+        [sys.executable, "-c", PARTS], env=environment, capture_output=True, text=True, check=True
+    )
+    for line in done.stdout.splitlines():
+        if line.startswith("PART "):
+            _, seconds, name = line.split(" ", 2)
+            print(f"  {seconds} s of processor: {name}", flush=True)
+
+
 def seconds_to_answer(environment: dict[str, str]) -> tuple[float, int]:
     """Return the seconds until the server's answer, and the number of jobs in it."""
     done = subprocess.run(
@@ -155,6 +199,8 @@ def main() -> None:
                 for _ in "123"
             ]
             show(f"{jobs} jobs: STEP_START", pairs)
+            print_parts(environment)
+            print(load_text(), flush=True)
 
 
 def show(what: str, pairs: list[tuple[float, float]]) -> None:

@@ -7,15 +7,26 @@ either.
 
 from __future__ import annotations
 
-from dagster import DagsterInstance, RepositoryDefinition
+from dagster import DagsterInstance, JobDefinition, RepositoryDefinition
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
+from dagster_shared.serdes import serialize_value
 
 
 def snapshot(repository: RepositoryDefinition) -> RepositorySnap:
     """Return the repository's snapshot that a code server sends, without those of the jobs."""
     return RepositorySnap.from_def(repository, defer_snapshots=True)
+
+
+def snapshot_id(job: JobDefinition) -> str:
+    """Return the id of a job's snapshot, which is made for it and which the server sends."""
+    return job.get_job_snapshot_id()
+
+
+def snapshot_text(snap: RepositorySnap) -> str:
+    """Return a repository's snapshot as the server sends it."""
+    return serialize_value(snap)
 
 
 def served_job_count(instance: DagsterInstance, module_name: str, location_name: str) -> int:

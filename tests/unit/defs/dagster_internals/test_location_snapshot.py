@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orch_dagster.defs.dagster_internals.location_snapshot import snapshot
+from orch_dagster.defs.dagster_internals.location_snapshot import (
+    snapshot,
+    snapshot_id,
+    snapshot_text,
+)
 
 
 @dg.job
@@ -25,3 +29,6 @@ def test_a_snapshot_names_the_jobs() -> None:
     assert {ref.name for ref in found.job_refs or ()} == {"first", "second"}
     # Their own snapshots are asked for later, one by one.
     assert found.job_datas is None
+    # By these ids, in the text that is sent.
+    text = snapshot_text(found)
+    assert all(f'"{snapshot_id(job)}"' in text for job in (first, second))
