@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ from framework.session import (
     is_running,
     session_of_its_own,
 )
+from framework.shared_job import shared_job
 from framework.storage.routed import RoutedFileSystem
 
 if TYPE_CHECKING:
@@ -81,12 +82,12 @@ def _land_all(params: JobParams) -> None:
         with _session() as spark:
             _require_kudu_masters(spark, params)
             for plan, looks in plans:
-                with dates.one(plan.biz_dt, lambda: is_running(spark)):
+                with dates.one(plan.biz_dt, lambda: is_running(spark) and not _is_stopped()):
                     # Views, tables and settings of one date's HQL must not reach the next date.
                     if len(plans) == 1:
                         _land_checked(spark, params, plan, looks)
                         continue
-                    with tables_of_its_own(spark) if has_tables_of_run(spark) else nullcontext():
+                    with _tables_of_date(spark):
                         _land_checked(session_of_its_own(spark), params, plan, looks)
     dates.raise_failed()
 
@@ -202,10 +203,27 @@ def _require_all(spark: SparkSession, params: JobParams, plan: Plan) -> dict[str
     return looks
 
 
+def _is_stopped() -> bool:
+    """Return whether this job, and not its application, has been asked to end."""
+    job = shared_job()
+    return job is not None and job.is_stopped.is_set()
+
+
+def _tables_of_date(spark: SparkSession) -> AbstractContextManager[None]:
+    # A job that shares its application creates no tables, and must not drop those of others.
+    if shared_job() is None and has_tables_of_run(spark):
+        return tables_of_its_own(spark)
+    return nullcontext()
+
+
 @contextmanager
 def _session() -> Generator[SparkSession]:
     """Yield a session and stop it afterwards; a stop that fails is only logged."""
     spark = get_spark()
+    if shared_job() is not None:
+        # The application's end is that of the last job.
+        yield spark
+        return
     try:
         yield spark
     finally:

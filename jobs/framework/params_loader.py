@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -24,6 +23,7 @@ from framework.params import (
     Window,
 )
 from framework.secrets import moved_back
+from framework.shared_job import variable
 
 # These become names of folders.
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
@@ -35,7 +35,7 @@ def load_params(path: str | None = None) -> JobParams:
     Raises:
         ParamsError: If the file is missing or not JSON, or values can't be used; names them all.
     """
-    file = path or os.environ.get(variables.PARAMS_FILE, "")
+    file = path or variable(variables.PARAMS_FILE) or ""
     if not file:
         raise ParamsError(
             variables.PARAMS_FILE,

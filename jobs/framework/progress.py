@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterable
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from framework import report
+from framework.shared_job import SharedJob, shared_job
 
 if TYPE_CHECKING:
     from pyspark import SparkContext, StatusTracker
@@ -27,13 +31,19 @@ def watch_stages(context: SparkContext) -> None:
     this context is watched already, no thread is started.
     """
     global _watched
-    if _watched is context or not report.is_asked_for():
+    job = shared_job()
+    if not report.is_asked_for() or (job is None and _watched is context):
         return
-    _watched = context
+    if job is None:
+        _watched = context
     # When Spark's JVM is gone, py4j logs a trace that looks like the job's own error.
     logging.getLogger().addFilter(_is_of_job)
-    args = (context, context.statusTracker())
-    threading.Thread(target=_watch, args=args, name=_THREAD, daemon=True).start()
+    tracker = context.statusTracker()
+    stages = partial(_stages_of, job, tracker) if job else tracker.getActiveStageIds
+    watch = partial(_watch, context, tracker, stages, job)
+    # The reports go to the job of the thread that called.
+    args = (watch,)
+    threading.Thread(target=copy_context().run, args=args, name=_THREAD, daemon=True).start()
 
 
 def _is_of_job(_record: logging.LogRecord) -> bool:
@@ -44,15 +54,31 @@ def _is_of_job(_record: logging.LogRecord) -> bool:
     return thread.name != _THREAD and not isinstance(thread, FinalizerWorker)
 
 
-def _watch(context: SparkContext, tracker: StatusTracker) -> None:
+def _stages_of(job: SharedJob, tracker: StatusTracker) -> list[int]:
+    """Return the active stages of a job beside others, the newest first."""
+    found: set[int] = set()
+    active = set(tracker.getActiveJobsIds())
+    for spark_job in active.intersection(tracker.getJobIdsForGroup(job.name)):
+        # None if it ended meanwhile.
+        if info := tracker.getJobInfo(spark_job):
+            found |= set(info.stageIds)
+    return sorted(found.intersection(tracker.getActiveStageIds()), reverse=True)
+
+
+def _watch(
+    context: SparkContext,
+    tracker: StatusTracker,
+    stage_ids: Callable[[], Iterable[int]],
+    job: SharedJob | None,
+) -> None:
     from py4j.protocol import Py4JError
 
     session: Any = context
     reported: list[report.StageProgress] = []
     try:
         # A stopped context has no Java side.
-        while session._jsc is not None:
-            stages = active_stages(tracker)
+        while session._jsc is not None and not (job and job.pipes and job.pipes.is_closed):
+            stages = active_stages(tracker, stage_ids())
             if stages != reported:
                 report.progress(stages)
                 reported = stages
@@ -62,10 +88,18 @@ def _watch(context: SparkContext, tracker: StatusTracker) -> None:
         return
 
 
-def active_stages(tracker: StatusTracker) -> list[report.StageProgress]:
-    """Return the running stages, the oldest first, at most ten."""
+def active_stages(
+    tracker: StatusTracker, stage_ids: Iterable[int] | None = None
+) -> list[report.StageProgress]:
+    """Return the running stages, the oldest first, at most ten.
+
+    Args:
+        tracker: Spark's.
+        stage_ids: The stages that are looked at; by default all active ones.
+    """
     stages: list[report.StageProgress] = []
-    for stage_id in tracker.getActiveStageIds()[:_MAX_STAGES]:
+    found = tracker.getActiveStageIds() if stage_ids is None else stage_ids
+    for stage_id in list(found)[:_MAX_STAGES]:
         # None if it ended meanwhile.
         if info := tracker.getStageInfo(stage_id):
             stages.append(

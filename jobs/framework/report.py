@@ -8,7 +8,6 @@ Progress comes in between, from a thread of its own.
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import threading
 import traceback
@@ -30,9 +29,12 @@ from framework.contract.messages import (
     StageProgress,
 )
 from framework.errors import ReportError
+from framework.shared_job import shared_job, variable
 
 if TYPE_CHECKING:
     from dagster_pipes import PipesContext
+
+    from framework.shared_job import SharedJob
 
 __all__ = [
     "CheckResult",
@@ -101,7 +103,7 @@ def progress(stages: Sequence[StageProgress]) -> None:
 
 def is_asked_for() -> bool:
     """Return whether the orchestrator waits for reports."""
-    return bool(os.environ.get(variables.PIPES_CONTEXT))
+    return bool(variable(variables.PIPES_CONTEXT))
 
 
 @contextmanager
@@ -145,11 +147,24 @@ def _open() -> PipesContext | None:
             f"{variables.PIPES_CONTEXT} asks for reports but dagster_pipes is not installed where "
             "the job runs: install it there, or ship its one file by --py-files"
         ) from error
+    if (job := shared_job()) is not None:
+        job.pipes = job.pipes or _opened_for(job)
+        return job.pipes
     if not PipesContext.is_initialized():
         open_dagster_pipes(message_writer=message_writer())
         # For scripts that only get a session and do not close the channel.
         atexit.register(_close_at_exit)
     return PipesContext.get()
+
+
+def _opened_for(job: SharedJob) -> PipesContext:
+    """Open the channel of a job beside others, each of which has its own."""
+    from dagster_pipes import PipesContext, PipesDefaultContextLoader, PipesMappingParamsLoader
+
+    from framework.pipes_writer import message_writer
+
+    params = PipesMappingParamsLoader(job.variables)
+    return PipesContext(params, PipesDefaultContextLoader(), message_writer())
 
 
 def _close_at_exit() -> None:

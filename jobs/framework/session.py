@@ -12,6 +12,7 @@ from framework.contract.variables import WAREHOUSE_DIR
 from framework.driver_elsewhere import driver_log, is_elsewhere
 from framework.logging import get_logger
 from framework.progress import watch_stages
+from framework.shared_job import shared_job
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,9 +30,13 @@ def get_spark(app_name: str | None = None) -> SparkSession:
     The application's id is logged and reported to the orchestrator at once, so that it is known
     even if the job is killed; the progress of its stages is reported while it runs.
 
+    A job that shares its application gets the session that is its own there.
+
     Args:
         app_name: The application's name; None for that of spark-submit (spark.app.name).
     """
+    if (job := shared_job()) is not None:
+        return _reported(job.spark)
     from pyspark.sql import SparkSession
 
     builder: Any = SparkSession.builder
@@ -42,7 +47,11 @@ def get_spark(app_name: str | None = None) -> SparkSession:
     if is_elsewhere():
         # PySpark looks for each archive where the orchestrator has it; YARN put them on the path.
         warnings.filterwarnings("ignore", "Failed to add file", RuntimeWarning)
-    spark: SparkSession = builder.getOrCreate()
+    return _reported(builder.getOrCreate())
+
+
+def _reported(spark: SparkSession) -> SparkSession:
+    """Log and report the session's application, and report its progress from now on."""
     context = spark.sparkContext
     # The stubs have str, but without a UI it is None.
     spark_ui: str | None = context.uiWebUrl

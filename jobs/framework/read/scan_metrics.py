@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from framework.logging import get_logger
+from framework.shared_job import shared_job
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -97,6 +98,8 @@ class Scans:
         """Yield the id of each scan's metric and the rows that it read; note the last write."""
         newest, store = self._newest(), self._store()
         for execution in range(before + 1, newest + 1):
+            if not self._is_own(store, execution):
+                continue
             values = store.executionMetrics(execution)
             for node in _items(store.planGraph(execution).allNodes()):
                 name = str(node.name())
@@ -108,6 +111,12 @@ class Scans:
                     for metric, accumulator, count in _counts(node, values):
                         if metric == _ROWS:
                             yield accumulator, count
+
+    @staticmethod
+    def _is_own(store: Any, execution: int) -> bool:
+        """Return whether a query is this job's, and not of another in the same application."""
+        job = shared_job()
+        return job is None or job.owns(str(store.execution(execution).get().description()))
 
 
 def _counts(node: Any, values: Any) -> Iterator[tuple[str, int, int]]:

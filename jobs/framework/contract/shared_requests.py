@@ -1,0 +1,105 @@
+"""What the orchestrator and an application that several jobs share tell each other.
+
+Each writes a file of JSON lines that the other reads as it grows: requests to the application, and
+the ends of jobs back. A job's result is in its own message file; the line of its end says that its
+thread is over while the application still ran, so that nothing of the job is left to happen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True)
+class Land:
+    """Land a job.
+
+    Attributes:
+        job: The job's name in the application, which no other has.
+        variables: The variables that are the job's own.
+    """
+
+    job: str
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End a job before its time; the others go on."""
+
+    job: str
+
+
+@dataclass(frozen=True)
+class End:
+    """End the application once its jobs have ended; no job comes any more."""
+
+
+Request: TypeAlias = Land | Stop | End
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job has ended.
+
+    Attributes:
+        job: The job.
+        failure: The line of the exception with which it ended, None if it landed.
+    """
+
+    job: str
+    failure: str | None = None
+
+
+def request_line(request: Request) -> str:
+    """Return a request as a line.
+
+    >>> request_line(Stop("a-1"))
+    '{"stop": "a-1"}\\n'
+    """
+    match request:
+        case Land():
+            document: dict[str, Any] = {"land": request.job, "variables": dict(request.variables)}
+        case Stop():
+            document = {"stop": request.job}
+        case End():
+            document = {"end": True}
+    return json.dumps(document) + "\n"
+
+
+def parse_request(line: str | bytes) -> Request:
+    """Return the request of a line.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    match json.loads(line):
+        case {"land": str(job), "variables": dict(variables)}:
+            return Land(job, {str(name): str(value) for name, value in variables.items()})  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        case {"stop": str(job)}:
+            return Stop(job)
+        case {"end": True}:
+            return End()
+        case _:
+            raise ValueError(f"not a request to a shared application: {line!r}")
+
+
+def ended_line(ended: Ended) -> str:
+    """Return the end of a job as a line."""
+    return json.dumps({"ended": ended.job, "failure": ended.failure}) + "\n"
+
+
+def parse_ended(line: str | bytes) -> Ended:
+    """Return the end of a job that a line tells.
+
+    Raises:
+        ValueError: If it tells none.
+    """
+    match json.loads(line):
+        case {"ended": str(job), "failure": str() | None as failure}:
+            return Ended(job, failure)
+        case _:
+            raise ValueError(f"not the end of a job: {line!r}")
