@@ -72,8 +72,7 @@ class Statement:
 
         `SET hivevar:name = value` and `SET hiveconf:name = value` set the variable `name`.
         """
-        code = "".join(text for kind, text, _ in _scan(self.text) if kind != "comment")
-        match = _SET.match(code)
+        match = _SET.match(without_comments(self.text))
         return variable_name(match["name"].strip("`")) if match else None
 
 
@@ -91,6 +90,15 @@ def split(text: str) -> tuple[Statement, ...]:
         elif kind != "comment":
             code.append((piece, at))
     return tuple(statements)
+
+
+def without_comments(text: str) -> str:
+    """Return a text without its comments.
+
+    >>> without_comments("-- all of them\\nSELECT '--' FROM row1")
+    "\\nSELECT '--' FROM row1"
+    """
+    return "".join(piece for kind, piece, _ in _scan(text) if kind != "comment")
 
 
 def variable_name(key: str) -> str:

@@ -161,6 +161,20 @@ def prepare_job(
         SparkError: If Java, Spark, the script, the HQL file or the jar for Kudu is missing, a
             Spark property is reserved, or executors can't see the job's files.
     """
+    return write_command(job_request(job, settings, pipes_env, environ), environ)
+
+
+def job_request(
+    job: JobSubmit,
+    settings: Settings,
+    pipes_env: Mapping[str, str],
+    environ: Mapping[str, str] = os.environ,
+) -> SubmitRequest:
+    """Return the settings of a landing job's spark-submit.
+
+    Raises:
+        SparkError: As `prepare_job` does.
+    """
     bundle, secrets = job.bundle, job.secrets
     _require_hql(bundle, settings)
     common = _common_request(settings, environ, job.spark_defaults)
@@ -191,7 +205,7 @@ def prepare_job(
         attempt_tag=job.attempt_tag,
         tags=(job_tag_of(bundle.spec.job_name, settings), *date_tags(bundle.biz_dts)),
     )
-    return _written(_travelling(request, settings), environ)
+    return _travelling(request, settings)
 
 
 def prepare_script(
@@ -226,7 +240,7 @@ def prepare_script(
         # The file's name has what is unique within the run.
         attempt_tag=attempt_tag(script.run_id, script.properties_file.stem),
     )
-    return _written(_travelling(request, settings), environ)
+    return write_command(_travelling(request, settings), environ)
 
 
 def job_tag_of(job_name: str, settings: Settings) -> str:
@@ -355,7 +369,8 @@ def _cache(settings: Settings) -> Path:
     return settings.state_dir / "pyfiles"
 
 
-def _written(request: SubmitRequest, environ: Mapping[str, str]) -> SubmitCommand:
+def write_command(request: SubmitRequest, environ: Mapping[str, str]) -> SubmitCommand:
+    """Build the command of a request, and write its properties file, if it needs one."""
     command = build_command(request, cast(Platform, sys.platform))
     properties = {**request.spark_defaults, **request.spark_properties}
     command = with_windows_tools(command, properties, environ, sys.platform)

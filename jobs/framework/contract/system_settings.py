@@ -325,6 +325,16 @@ SPARK_PROFILE = SystemSetting(
     "in the run",
 )
 
+SPARK_SHARE = SystemSetting(
+    "spark.share",
+    choice("off", "group"),
+    "off",
+    "`group`: the jobs of the group that one run lands share one Spark application, each with a "
+    "session of its own, where their Spark properties are the same and they are plain landings; "
+    "`off`: each has an application of its own",
+    "in the run",
+)
+
 _ALL: Sequence[SystemSetting[Any]] = (
     SCHEDULE_CRON,
     SCHEDULE_TIMEZONE,
@@ -342,6 +352,7 @@ _ALL: Sequence[SystemSetting[Any]] = (
     PATHS_SHARED,
     PROXY_USER,
     SPARK_PROFILE,
+    SPARK_SHARE,
 )
 SYSTEM_SETTINGS: Mapping[str, SystemSetting[Any]] = {setting.key: setting for setting in _ALL}
 """Every setting by its key."""

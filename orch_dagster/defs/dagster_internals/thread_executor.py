@@ -63,6 +63,10 @@ class RunGuard(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Do what is left once the steps of the run have ended."""
+        ...
+
 
 GuardRun = Callable[[dg.DagsterInstance, str, Callable[[str], None]], RunGuard]
 """Starts the guard of a run: its instance, its id, and where to warn."""
@@ -268,4 +272,7 @@ class ThreadExecutor(dg.Executor):
             ) as active,
         ):
             steps = _RunningSteps(job_context)
-            yield from _PlanLoop(steps, active, guard, self._max_concurrent).run()
+            try:
+                yield from _PlanLoop(steps, active, guard, self._max_concurrent).run()
+            finally:
+                guard.close()

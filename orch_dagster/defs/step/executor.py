@@ -27,6 +27,7 @@ from orch_dagster.defs.runs.liveness import (
     write_process,
 )
 from orch_dagster.defs.runs.origins import give_origin
+from orch_dagster.defs.step.shared_applications import close_applications, open_applications
 from orch_dagster.errors import OrchError
 
 __all__ = ["AbandonedRunError", "current_stop", "thread_executor"]
@@ -68,6 +69,7 @@ class LivenessGuard:
         tag_run(instance, run_id, self._tags)
         for sentence in remove_leftovers_of_unfinished(instance, params_dir):
             warn(sentence)
+        open_applications(run_id)
 
     def reason_to_end(self) -> AbandonedRunError | None:
         """Send a heartbeat if one is due, and return why the run must end, or None."""
@@ -78,6 +80,10 @@ class LivenessGuard:
         if parent is not None and not parent.is_alive():
             return AbandonedRunError("the code server that started the run died")
         return None
+
+    def close(self) -> None:
+        """End what the steps of the run, which have ended, had in common."""
+        close_applications(self._run_id)
 
     def _heartbeat(self) -> bool:
         """Send a heartbeat if one is due; return False if the run does not exist any more."""

@@ -42,6 +42,7 @@ from orch_dagster.defs.step.metadata import (
     profile_metadata,
 )
 from orch_dagster.defs.step.progress import step_progress
+from orch_dagster.defs.step.shared import leave_shared, shared_submitter
 from orch_dagster.defs.step.spark_submit import SparkSubmitClient
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import NotReadyError, OrchError
@@ -110,6 +111,7 @@ def run_job(
         step.report_end(
             end.outcome.status, end.outcome.message, messages.row_counts if is_completed else None
         )
+        leave_shared(context)
     step.close_log()
     unchecked = why_unchecked(step.params.bundle, messages.landings, messages.checks)
     yield from check_results(checks, context.asset_key, messages.checks, unchecked)
@@ -194,11 +196,13 @@ class _Job:
         step, spec = self.step, self.step.params.bundle.spec
         timeout_s = (spec.context.timeout_minutes or self.settings.timeout_minutes) * 60
         run = self.context.instance, self.context.run_id, self.context.op.name
-        folder = job_folder(self._job_submit(secrets), self.settings)
+        job = self._job_submit(secrets)
+        folder = job_folder(job, self.settings)
         # Once on disk: only a log that Dagit can't show is copied to where it shows the step's.
         with nullcontext() if step.is_log_shown else open_stderr(*run) as stream:
             self.messages.log = lambda line: _add_log_line(line, step, stream)
-            end = self.client.submit(
+            shared = shared_submitter(self.context.run_id, step, self.settings, job)
+            end = (shared or self.client).submit(
                 self.context,
                 Submission(
                     prepare=lambda pipes_env: self._prepare(secrets, pipes_env),

@@ -222,7 +222,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
                 # For who finds the run dead.
                 named.write_text(submission.folder.path, encoding="utf-8")
                 stack.callback(lambda: reader.unread or named.unlink(missing_ok=True))
-            session = stack.enter_context(_pipes_session(context, reader, submission.extras))
+            session = stack.enter_context(pipes_session(context, reader, submission.extras))
             # Before it exists, as it may hold secrets.
             stack.callback(submission.properties_file.unlink, missing_ok=True)
             command = submission.prepare(session.get_bootstrap_env_vars())
@@ -257,9 +257,10 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
 
 
 @contextmanager
-def _pipes_session(
+def pipes_session(
     context: OpExecutionContext, reader: MessageFile, extras: Mapping[str, Any] | None
 ) -> Generator[PipesSession]:
+    """Yield a Pipes session; a storage that fails at its end is not the job's failure."""
     has_ended = False
     try:
         with dg.open_pipes_session(

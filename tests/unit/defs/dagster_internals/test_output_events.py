@@ -18,6 +18,9 @@ class Guard:
     def reason_to_end(self) -> None:
         return None
 
+    def close(self) -> None:
+        return None
+
 
 @dg.executor(name="threads")
 def threads(_context: dg.InitExecutorContext) -> ThreadExecutor:

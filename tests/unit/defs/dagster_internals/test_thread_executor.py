@@ -35,6 +35,7 @@ class Guard:
 
     def __init__(self) -> None:
         self.reason: Exception | None = None
+        self.is_closed = False
         self.run_ids: list[str] = []
         self.asked = threading.Semaphore(0)
 
@@ -48,6 +49,9 @@ class Guard:
         if self.reason is not None:
             self.asked.release()
         return self.reason
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 def job(

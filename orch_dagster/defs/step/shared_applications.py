@@ -1,0 +1,86 @@
+"""The applications that jobs of one run share (spark.share), in the run's process."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from orch_dagster.spark.command import SubmitRequest
+from orch_dagster.spark.shared import SharedApplication
+
+Key = tuple[SubmitRequest, Mapping[str, str]]
+"""What the jobs of one application have in common: its settings and its environment."""
+
+
+@dataclass
+class RunApplications:
+    """The shared applications of one run, in its process."""
+
+    _applications: list[tuple[Key, SharedApplication]] = field(
+        default_factory=list[tuple[Key, SharedApplication]]
+    )
+    _over: set[str] = field(default_factory=set[str])
+    _number: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def join(
+        self,
+        key: Key,
+        hand_over: Callable[[SharedApplication], None],
+        start: Callable[[int], SharedApplication],
+    ) -> SharedApplication:
+        """Hand a job to the application of its key, which is started if there is none.
+
+        Args:
+            key: What all jobs of the application have in common.
+            hand_over: Hands the job over; none may be ended meanwhile.
+            start: Starts the application, given a number that no other of the run has.
+        """
+        with self._lock:
+            found = next(
+                (each for of, each in self._applications if of == key and each.takes_jobs), None
+            )
+            if found is None:
+                found = start(next(self._number))
+                self._applications.append((key, found))
+            hand_over(found)
+            return found
+
+    def leave(self, step: str, planned: Callable[[], Collection[str]]) -> None:
+        """Note that a step has ended, and end what no other of the run's steps may join.
+
+        Args:
+            step: The step.
+            planned: Asked, if there is an application, for all steps of the run.
+        """
+        with self._lock:
+            self._over.add(step)
+            if self._applications and self._over.issuperset(planned()):
+                for _, application in self._applications:
+                    application.end()
+
+    def close(self) -> None:
+        """End all applications, and wait until they are over."""
+        for _, application in self._applications:
+            application.close()
+
+
+_of_runs: dict[str, RunApplications] = {}
+
+
+def open_applications(run_id: str) -> None:
+    """Let the steps of a run share applications, until `close_applications`."""
+    _of_runs[run_id] = RunApplications()
+
+
+def close_applications(run_id: str) -> None:
+    """End the shared applications of a run, whose steps have ended."""
+    if (applications := _of_runs.pop(run_id, None)) is not None:
+        applications.close()
+
+
+def applications_of(run_id: str) -> RunApplications | None:
+    """Return the shared applications of a run, None if another executor runs it."""
+    return _of_runs.get(run_id)

@@ -1,0 +1,319 @@
+"""An application that several jobs of a run share: its spark-submit, and what it is asked to land.
+
+One thread runs the process, one reads the ends of jobs; the steps of the jobs wait for theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from framework.contract.append import open_append, write_all
+from framework.contract.params_file import WAREHOUSE_SUFFIX
+from framework.contract.shared_requests import (
+    End,
+    Ended,
+    Land,
+    Request,
+    Stop,
+    parse_ended,
+    request_line,
+)
+from orch_dagster.growing_file import follow
+from orch_dagster.settings import Settings
+from orch_dagster.spark.command import SubmitCommand, SubmitRequest, with_warehouse
+from orch_dagster.spark.cores import available_cores, local_master
+from orch_dagster.spark.process import (
+    EndReason,
+    Limits,
+    ProcessEnd,
+    StopRequest,
+    Surroundings,
+    run_supervised,
+)
+from orch_dagster.spark.submit import JobSubmit, job_request, write_command
+
+_SCRIPT = Path(__file__).with_name("shared_script.py")
+_SCHEDULER = "spark.scheduler.mode"
+_LOOK_EVERY_S = 0.02
+_TICK_S = 0.2
+REQUESTS_SUFFIX = ".requests.jsonl"
+ENDS_SUFFIX = ".ends.jsonl"
+
+
+def shared_request(
+    job: JobSubmit, settings: Settings, environ: Mapping[str, str] = os.environ
+) -> SubmitRequest:
+    """Return the settings of an application for a job and all that can share it: their key.
+
+    Raises:
+        SparkError: As `submit.prepare_job` does.
+    """
+    request = job_request(job, settings, {}, environ)
+    properties = request.spark_properties
+    if _SCHEDULER not in request.spark_defaults:
+        # Jobs side by side get the same share of the cores.
+        properties = {_SCHEDULER: "FAIR", **properties}
+    return replace(
+        request,
+        script=str(_SCRIPT),
+        app_name=f"{job.bundle.spec.group.name}, shared",
+        params_file=None,
+        properties_file="",
+        spark_properties=properties,
+        default_master=local_master(1, available_cores()),
+        attempt_tag="",
+        tags=(),
+    )
+
+
+@dataclass(frozen=True)
+class SharedFiles:
+    """The files of a shared application, named after its stem below ``params/<run_id>/``."""
+
+    stem: Path
+    properties_suffix: str
+
+    @property
+    def properties(self) -> Path:
+        """The Spark properties that argv must not have."""
+        return self._named(self.properties_suffix)
+
+    @property
+    def requests(self) -> Path:
+        """What the application is asked for."""
+        return self._named(REQUESTS_SUFFIX)
+
+    @property
+    def ends(self) -> Path:
+        """The ends of its jobs."""
+        return self._named(ENDS_SUFFIX)
+
+    @property
+    def warehouse(self) -> Path:
+        """The folder that Spark takes for one of tables, of which there are none."""
+        return self._named(WAREHOUSE_SUFFIX).absolute()
+
+    def _named(self, suffix: str) -> Path:
+        return self.stem.with_name(self.stem.name + suffix)
+
+
+@dataclass(frozen=True)
+class SharedSettings:
+    """What a shared application needs besides its command.
+
+    Attributes:
+        environ: The variables that it inherits.
+        cwd: Its working folder.
+        grace_s: Seconds between a request to stop and the end of the whole application.
+        mask: Masks secrets in its output.
+        on_line: Called with each line of its output, in its thread.
+        on_over: Called with a sentence once it is over, in its thread.
+    """
+
+    environ: Mapping[str, str]
+    cwd: Path
+    grace_s: float
+    mask: Callable[[bytes], bytes]
+    on_line: Callable[[str], None]
+    on_over: Callable[[str], None]
+
+
+@dataclass
+class SharedApplication:
+    """A spark-submit that lands one job after the other, and side by side, until it is ended."""
+
+    request: SubmitRequest
+    files: SharedFiles
+    settings: SharedSettings
+    fault: str | None = field(default=None, init=False)
+    """Why this orchestrator ended it while jobs were in it."""
+
+    _active: set[str] = field(default_factory=set[str], init=False)
+    _ended: dict[str, Ended] = field(default_factory=dict[str, Ended], init=False)
+    _end: ProcessEnd | None = field(default=None, init=False)
+    _error: BaseException | None = field(default=None, init=False)
+    _is_ending: bool = field(default=False, init=False)
+    _kill: threading.Event = field(default_factory=threading.Event, init=False)
+    _exited: threading.Event = field(default_factory=threading.Event, init=False)
+    _over: threading.Event = field(default_factory=threading.Event, init=False)
+    _changed: threading.Condition = field(default_factory=threading.Condition, init=False)
+
+    def start(self) -> SubmitCommand:
+        """Start it, and return its command at once.
+
+        Raises:
+            SparkError: If the command can't be built.
+            OSError: If its files can't be written.
+        """
+        files = self.files
+        request = replace(
+            self.request,
+            properties_file=str(files.properties),
+            arguments=(str(files.requests), str(files.ends)),
+        )
+        for file in (files.requests, files.ends):
+            file.unlink(missing_ok=True)
+            os.close(open_append(str(file)))
+        command = with_warehouse(write_command(request, os.environ), files.warehouse)
+        for target in (lambda: self._run(command), self._follow):
+            threading.Thread(target=target, name="shared application", daemon=True).start()
+        return command
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether a job may still be handed to it."""
+        return not (self._is_ending or self._kill.is_set() or self._exited.is_set())
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job is in it."""
+        return not self._active
+
+    def land(self, job: str, variables: Mapping[str, str]) -> None:
+        """Hand it a job, whose name in it must be new.
+
+        Raises:
+            OSError: If the request can't be written.
+        """
+        self._active.add(job)
+        try:
+            self._write(Land(job, variables))
+        except OSError:
+            self._active.discard(job)
+            raise
+
+    def wait(self, job: str, stop: StopRequest, timeout_s: float | None) -> ProcessEnd:
+        """Wait for the end of a job, and stop it on request or when its time is over.
+
+        Returns:
+            The end of the job as if it were that of a process; if the application ended before the
+            job did, that of its process.
+
+        Raises:
+            SparkError: If the application could not be started, or its end is unknown.
+        """
+        started_s, kill_at_s = time.monotonic(), float("inf")
+        reason: EndReason = "exited"
+        try:
+            while job not in self._ended and not self._over.is_set():
+                now_s = time.monotonic()
+                if reason == "exited":
+                    if stop.is_set():
+                        reason = "stopped"
+                    elif timeout_s is not None and now_s >= started_s + timeout_s:
+                        reason = "timeout"
+                    if reason != "exited":
+                        kill_at_s = now_s + self.settings.grace_s
+                        self._write(Stop(job))
+                elif now_s >= kill_at_s:
+                    self.kill(
+                        f"{job} shares its application and did not end within "
+                        f"{self.settings.grace_s:g} s after it was asked to, so that was ended"
+                    )
+                    kill_at_s = float("inf")
+                with self._changed:
+                    self._changed.wait(_TICK_S)
+        finally:
+            self._active.discard(job)
+        duration_s = time.monotonic() - started_s
+        ended = self._ended.get(job)
+        if ended is not None:
+            # A job that landed in spite of a request to stop has landed.
+            if ended.failure is None:
+                return ProcessEnd(0, "exited", "", duration_s)
+            return ProcessEnd(1, reason, "", duration_s)
+        if self._error is not None:
+            raise self._error
+        assert self._end is not None
+        return replace(self._end, reason=reason if reason != "exited" else self._end.reason)
+
+    def end(self) -> None:
+        """Let it end once its jobs have ended; return at once."""
+        if self.takes_jobs:
+            self._is_ending = True
+            self._write(End())
+
+    def kill(self, fault: str) -> None:
+        """End its process, and so the jobs in it; return at once."""
+        self.fault = self.fault or fault
+        self._kill.set()
+
+    def close(self) -> None:
+        """Wait until it is over, not longer than the grace if it was asked to end before."""
+        try:
+            self.end()
+        except OSError:
+            self._kill.set()
+        if not self._over.wait(self.settings.grace_s + _TICK_S):
+            self._kill.set()
+        self._over.wait()
+
+    def _write(self, request: Request) -> None:
+        descriptor = open_append(str(self.files.requests))
+        try:
+            write_all(descriptor, request_line(request).encode())
+        finally:
+            os.close(descriptor)
+
+    def _run(self, command: SubmitCommand) -> None:
+        files, settings = self.files, self.settings
+        surroundings = Surroundings(
+            environ=settings.environ,
+            cwd=settings.cwd,
+            remove=files.properties,
+            folder=files.warehouse,
+            unread=files.requests,
+        )
+        try:
+            self._end = run_supervised(
+                command,
+                on_line=settings.on_line,
+                stop=self._kill,
+                limits=Limits(None, settings.grace_s),
+                surroundings=surroundings,
+                mask=settings.mask,
+            )
+        except BaseException as error:  # noqa: BLE001 - raised to who waits for a job
+            self._error = error
+        finally:
+            self._exited.set()
+
+    def _follow(self) -> None:
+        """Read the ends of jobs to the last, then tell that the application is over."""
+        try:
+            for lines in follow(self.files.ends, self._exited.is_set, _LOOK_EVERY_S):
+                for line in lines.splitlines(keepends=True):
+                    if not line.endswith(b"\n"):
+                        # Cut off with its writer, so the job had not ended.
+                        continue
+                    ended = parse_ended(line)
+                    with self._changed:
+                        self._ended[ended.job] = ended
+                        self._changed.notify_all()
+        except (OSError, ValueError) as error:
+            # Nobody could tell which of its jobs have ended.
+            self._error = self._error or error
+            self._kill.set()
+            self._exited.wait()
+        finally:
+            for file in (self.files.requests, self.files.ends, self.files.properties):
+                file.unlink(missing_ok=True)
+            try:
+                self.settings.on_over(self._over_text())
+            finally:
+                self._over.set()
+                with self._changed:
+                    self._changed.notify_all()
+
+    def _over_text(self) -> str:
+        if self._end is None:
+            return f"the shared application failed: {self._error}"
+        if self._end.exit_code == 0:
+            return "the shared application has ended"
+        why = f": {self.fault}" if self.fault else ""
+        return f"the shared application ended with exit code {self._end.exit_code}{why}"
