@@ -1,7 +1,7 @@
 """An application in which several jobs of a run land, each in a thread and a session of its own.
 
-The orchestrator starts it by spark-submit with two files: its requests, and the ends of jobs, in
-the form of contract/shared_requests.py.
+The orchestrator starts it by spark-submit with two files: its requests, and the answers, in the
+form of contract/shared_requests.py.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from framework.contract.append import open_append, write_all
 from framework.contract.shared_requests import (
+    Answer,
     End,
     Ended,
     Land,
     Request,
     Stop,
-    ended_line,
+    Taken,
+    answer_line,
     parse_request,
 )
 from framework.landing import run_landing
@@ -42,18 +44,19 @@ class SharedApplication:
 
     Args:
         spark: The session that the jobs' own are copies of.
-        on_end: Called in the thread of each job that has ended, unless the application is gone.
+        answer: Called when a job begins, and in its thread when it has ended, unless the
+            application is gone then.
         land: Lands the job of its thread.
     """
 
     def __init__(
         self,
         spark: SparkSession,
-        on_end: Callable[[Ended], None],
+        answer: Callable[[Answer], None],
         land: Callable[[], None] = run_landing,
     ) -> None:
         self._spark = spark
-        self._on_end = on_end
+        self._answer = answer
         self._land = land
         self._jobs: dict[str, tuple[SharedJob, threading.Thread]] = {}
         self._fault: BaseException | None = None
@@ -88,6 +91,7 @@ class SharedApplication:
         job = SharedJob(request.job, request.variables, session_of_its_own(self._spark))
         thread = InheritableThread(target=self._run, args=(job,), name=job.name, daemon=True)
         self._jobs[job.name] = job, thread
+        self._answer(Taken(job.name))
         thread.start()
 
     def _run(self, job: SharedJob) -> None:
@@ -102,12 +106,12 @@ class SharedApplication:
         # The end of an application is that of its process, which tells more than its jobs can.
         try:
             if failure is None or is_running(self._spark):
-                self._on_end(Ended(job.name, failure))
+                self._answer(Ended(job.name, failure))
         except BaseException as error:  # noqa: BLE001 - raised in the main thread
             self._fault = error
 
 
-def main(requests: Path, ends: Path) -> None:
+def main(requests: Path, answers: Path) -> None:
     """Land the jobs that are requested until the end is, too.
 
     Raises:
@@ -115,9 +119,9 @@ def main(requests: Path, ends: Path) -> None:
         OSError: If the end of a job could not be written.
     """
     spark = get_spark()
-    descriptor = open_append(str(ends))
+    descriptor = open_append(str(answers))
     application = SharedApplication(
-        spark, lambda ended: write_all(descriptor, ended_line(ended).encode())
+        spark, lambda answer: write_all(descriptor, answer_line(answer).encode())
     )
     is_ending, check_s = False, 0.0
     incoming = _requests(requests)

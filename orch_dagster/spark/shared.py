@@ -1,6 +1,6 @@
 """An application that several jobs of a run share: its spark-submit, and what it is asked to land.
 
-One thread runs the process, one reads the ends of jobs; the steps of the jobs wait for theirs.
+One thread runs the process, one reads its answers; the steps of the jobs wait for theirs.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from pathlib import Path
 from framework.contract.append import open_append, write_all
 from framework.contract.params_file import WAREHOUSE_SUFFIX
 from framework.contract.shared_requests import (
+    Answer,
     End,
     Ended,
     Land,
     Request,
     Stop,
-    parse_ended,
+    Taken,
+    parse_answer,
     request_line,
 )
 from orch_dagster.growing_file import follow
@@ -28,6 +30,7 @@ from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand, SubmitRequest, with_warehouse
 from orch_dagster.spark.cores import available_cores, local_master
 from orch_dagster.spark.process import (
+    Command,
     EndReason,
     Limits,
     ProcessEnd,
@@ -36,13 +39,16 @@ from orch_dagster.spark.process import (
     run_supervised,
 )
 from orch_dagster.spark.submit import JobSubmit, job_request, write_command
+from orch_dagster.toolchain.errors import SupervisorError
 
 _SCRIPT = Path(__file__).with_name("shared_script.py")
 _SCHEDULER = "spark.scheduler.mode"
 _LOOK_EVERY_S = 0.02
 _TICK_S = 0.2
+# A session without jobs needs a second to stop.
+_END_WAIT_S = 30.0
 REQUESTS_SUFFIX = ".requests.jsonl"
-ENDS_SUFFIX = ".ends.jsonl"
+ANSWERS_SUFFIX = ".answers.jsonl"
 
 
 def shared_request(
@@ -89,9 +95,9 @@ class SharedFiles:
         return self._named(REQUESTS_SUFFIX)
 
     @property
-    def ends(self) -> Path:
-        """The ends of its jobs."""
-        return self._named(ENDS_SUFFIX)
+    def answers(self) -> Path:
+        """What it answers on its jobs."""
+        return self._named(ANSWERS_SUFFIX)
 
     @property
     def warehouse(self) -> Path:
@@ -100,6 +106,22 @@ class SharedFiles:
 
     def _named(self, suffix: str) -> Path:
         return self.stem.with_name(self.stem.name + suffix)
+
+
+def shared_command(
+    request: SubmitRequest, files: SharedFiles, environ: Mapping[str, str] = os.environ
+) -> SubmitCommand:
+    """Build the command of a shared application, and write its properties file.
+
+    Raises:
+        SparkError: As `submit.prepare_job` does.
+    """
+    request = replace(
+        request,
+        properties_file=str(files.properties),
+        arguments=(str(files.requests), str(files.answers)),
+    )
+    return with_warehouse(write_command(request, environ), files.warehouse)
 
 
 @dataclass(frozen=True)
@@ -127,13 +149,12 @@ class SharedSettings:
 class SharedApplication:
     """A spark-submit that lands one job after the other, and side by side, until it is ended."""
 
-    request: SubmitRequest
     files: SharedFiles
     settings: SharedSettings
     fault: str | None = field(default=None, init=False)
     """Why this orchestrator ended it while jobs were in it."""
 
-    _active: set[str] = field(default_factory=set[str], init=False)
+    _taken_s: dict[str, float] = field(default_factory=dict[str, float], init=False)
     _ended: dict[str, Ended] = field(default_factory=dict[str, Ended], init=False)
     _end: ProcessEnd | None = field(default=None, init=False)
     _error: BaseException | None = field(default=None, init=False)
@@ -143,36 +164,22 @@ class SharedApplication:
     _over: threading.Event = field(default_factory=threading.Event, init=False)
     _changed: threading.Condition = field(default_factory=threading.Condition, init=False)
 
-    def start(self) -> SubmitCommand:
-        """Start it, and return its command at once.
+    def start(self, command: Command) -> None:
+        """Start its command, and return at once.
 
         Raises:
-            SparkError: If the command can't be built.
             OSError: If its files can't be written.
         """
-        files = self.files
-        request = replace(
-            self.request,
-            properties_file=str(files.properties),
-            arguments=(str(files.requests), str(files.ends)),
-        )
-        for file in (files.requests, files.ends):
+        for file in (self.files.requests, self.files.answers):
             file.unlink(missing_ok=True)
             os.close(open_append(str(file)))
-        command = with_warehouse(write_command(request, os.environ), files.warehouse)
         for target in (lambda: self._run(command), self._follow):
             threading.Thread(target=target, name="shared application", daemon=True).start()
-        return command
 
     @property
     def takes_jobs(self) -> bool:
         """Whether a job may still be handed to it."""
         return not (self._is_ending or self._kill.is_set() or self._exited.is_set())
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no job is in it."""
-        return not self._active
 
     def land(self, job: str, variables: Mapping[str, str]) -> None:
         """Hand it a job, whose name in it must be new.
@@ -180,12 +187,7 @@ class SharedApplication:
         Raises:
             OSError: If the request can't be written.
         """
-        self._active.add(job)
-        try:
-            self._write(Land(job, variables))
-        except OSError:
-            self._active.discard(job)
-            raise
+        self._write(Land(job, variables))
 
     def wait(self, job: str, stop: StopRequest, timeout_s: float | None) -> ProcessEnd:
         """Wait for the end of a job, and stop it on request or when its time is over.
@@ -199,27 +201,20 @@ class SharedApplication:
         """
         started_s, kill_at_s = time.monotonic(), float("inf")
         reason: EndReason = "exited"
-        try:
-            while job not in self._ended and not self._over.is_set():
-                now_s = time.monotonic()
-                if reason == "exited":
-                    if stop.is_set():
-                        reason = "stopped"
-                    elif timeout_s is not None and now_s >= started_s + timeout_s:
-                        reason = "timeout"
-                    if reason != "exited":
-                        kill_at_s = now_s + self.settings.grace_s
-                        self._write(Stop(job))
-                elif now_s >= kill_at_s:
-                    self.kill(
-                        f"{job} shares its application and did not end within "
-                        f"{self.settings.grace_s:g} s after it was asked to, so that was ended"
-                    )
-                    kill_at_s = float("inf")
-                with self._changed:
-                    self._changed.wait(_TICK_S)
-        finally:
-            self._active.discard(job)
+        while job not in self._ended and not self._over.is_set():
+            now_s = time.monotonic()
+            if reason == "exited" and (asked := self._asked(job, stop, timeout_s, started_s)):
+                reason = asked
+                kill_at_s = now_s + self.settings.grace_s
+                self._write(Stop(job))
+            elif now_s >= kill_at_s:
+                kill_at_s = float("inf")
+                self.kill(
+                    f"{job} shares its application and did not end within "
+                    f"{self.settings.grace_s:g} s after it was asked to, so that was ended"
+                )
+            with self._changed:
+                self._changed.wait(_TICK_S)
         duration_s = time.monotonic() - started_s
         ended = self._ended.get(job)
         if ended is not None:
@@ -227,10 +222,20 @@ class SharedApplication:
             if ended.failure is None:
                 return ProcessEnd(0, "exited", "", duration_s)
             return ProcessEnd(1, reason, "", duration_s)
-        if self._error is not None:
-            raise self._error
-        assert self._end is not None
-        return replace(self._end, reason=reason if reason != "exited" else self._end.reason)
+        if self._error is not None or self._end is None:
+            raise self._error or SupervisorError(f"the end of {job}'s application is unknown")
+        return replace(self._end, reason=self._end.reason if reason == "exited" else reason)
+
+    def _asked(
+        self, job: str, stop: StopRequest, timeout_s: float | None, handed_over_s: float
+    ) -> EndReason | None:
+        """Return why a job is to end now, None if it is not."""
+        if stop.is_set():
+            return "stopped"
+        # Its time is its own: that of the application's start is nobody's, but has a limit too.
+        since_s = self._taken_s.get(job, handed_over_s)
+        is_late = timeout_s is not None and time.monotonic() >= since_s + timeout_s
+        return "timeout" if is_late else None
 
     def end(self) -> None:
         """Let it end once its jobs have ended; return at once."""
@@ -244,14 +249,16 @@ class SharedApplication:
         self._kill.set()
 
     def close(self) -> None:
-        """Wait until it is over, not longer than the grace if it was asked to end before."""
+        """End it, wait until it is over, and remove its files."""
         try:
             self.end()
         except OSError:
             self._kill.set()
-        if not self._over.wait(self.settings.grace_s + _TICK_S):
+        if not self._over.wait(_END_WAIT_S):
             self._kill.set()
         self._over.wait()
+        for file in (self.files.requests, self.files.answers, self.files.properties):
+            file.unlink(missing_ok=True)
 
     def _write(self, request: Request) -> None:
         descriptor = open_append(str(self.files.requests))
@@ -284,31 +291,35 @@ class SharedApplication:
             self._exited.set()
 
     def _follow(self) -> None:
-        """Read the ends of jobs to the last, then tell that the application is over."""
+        """Read the answers to the last, then tell that the application is over."""
         try:
-            for lines in follow(self.files.ends, self._exited.is_set, _LOOK_EVERY_S):
+            for lines in follow(self.files.answers, self._exited.is_set, _LOOK_EVERY_S):
                 for line in lines.splitlines(keepends=True):
                     if not line.endswith(b"\n"):
                         # Cut off with its writer, so the job had not ended.
                         continue
-                    ended = parse_ended(line)
-                    with self._changed:
-                        self._ended[ended.job] = ended
-                        self._changed.notify_all()
+                    self._hear(parse_answer(line))
         except (OSError, ValueError) as error:
             # Nobody could tell which of its jobs have ended.
             self._error = self._error or error
             self._kill.set()
             self._exited.wait()
         finally:
-            for file in (self.files.requests, self.files.ends, self.files.properties):
-                file.unlink(missing_ok=True)
             try:
                 self.settings.on_over(self._over_text())
             finally:
                 self._over.set()
                 with self._changed:
                     self._changed.notify_all()
+
+    def _hear(self, answer: Answer) -> None:
+        with self._changed:
+            match answer:
+                case Taken():
+                    self._taken_s[answer.job] = time.monotonic()
+                case Ended():
+                    self._ended[answer.job] = answer
+            self._changed.notify_all()
 
     def _over_text(self) -> str:
         if self._end is None:

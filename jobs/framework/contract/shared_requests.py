@@ -1,8 +1,8 @@
 """What the orchestrator and an application that several jobs share tell each other.
 
 Each writes a file of JSON lines that the other reads as it grows: requests to the application, and
-the ends of jobs back. A job's result is in its own message file; the line of its end says that its
-thread is over while the application still ran, so that nothing of the job is left to happen.
+answers on its jobs back. A job's result is in its own message file; the line of its end says that
+its thread is over while the application still ran, so that nothing of it is left to happen.
 """
 
 from __future__ import annotations
@@ -42,6 +42,13 @@ Request: TypeAlias = Land | Stop | End
 
 
 @dataclass(frozen=True)
+class Taken:
+    """The application has begun with a job, whose time limit counts from here."""
+
+    job: str
+
+
+@dataclass(frozen=True)
 class Ended:
     """A job has ended.
 
@@ -52,6 +59,9 @@ class Ended:
 
     job: str
     failure: str | None = None
+
+
+Answer: TypeAlias = Taken | Ended
 
 
 def request_line(request: Request) -> str:
@@ -87,19 +97,26 @@ def parse_request(line: str | bytes) -> Request:
             raise ValueError(f"not a request to a shared application: {line!r}")
 
 
-def ended_line(ended: Ended) -> str:
-    """Return the end of a job as a line."""
-    return json.dumps({"ended": ended.job, "failure": ended.failure}) + "\n"
+def answer_line(answer: Answer) -> str:
+    """Return an answer as a line."""
+    match answer:
+        case Taken():
+            document: dict[str, Any] = {"taken": answer.job}
+        case Ended():
+            document = {"ended": answer.job, "failure": answer.failure}
+    return json.dumps(document) + "\n"
 
 
-def parse_ended(line: str | bytes) -> Ended:
-    """Return the end of a job that a line tells.
+def parse_answer(line: str | bytes) -> Answer:
+    """Return the answer of a line.
 
     Raises:
-        ValueError: If it tells none.
+        ValueError: If it is none.
     """
     match json.loads(line):
+        case {"taken": str(job)}:
+            return Taken(job)
         case {"ended": str(job), "failure": str() | None as failure}:
             return Ended(job, failure)
         case _:
-            raise ValueError(f"not the end of a job: {line!r}")
+            raise ValueError(f"not an answer of a shared application: {line!r}")

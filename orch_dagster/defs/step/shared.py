@@ -27,6 +27,7 @@ from orch_dagster.spark.shared import (
     SharedApplication,
     SharedFiles,
     SharedSettings,
+    shared_command,
     shared_request,
 )
 from orch_dagster.spark.sharing import sharing_fault
@@ -136,7 +137,6 @@ class SharedSubmitter:
             log.close()
 
         application = SharedApplication(
-            self.request,
             files,
             SharedSettings(
                 environ=submission.environ,
@@ -148,11 +148,12 @@ class SharedSubmitter:
             ),
         )
         try:
-            command = application.start()
+            command = shared_command(self.request, files)
+            log.write("INFO", "orch", f"running {' '.join(command.argv)}")
+            application.start(command)
         except BaseException:
             log.close()
             raise
-        log.write("INFO", "orch", f"running {' '.join(command.argv)}")
         return application
 
 

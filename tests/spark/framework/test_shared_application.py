@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from dagster_pipes import encode_param
 
-from framework.contract.shared_requests import Ended, Land, Stop
+from framework.contract.shared_requests import Answer, Ended, Land, Stop, Taken
 from framework.shared_application import SharedApplication
 from framework.shared_job import shared_job, variable
 from tests.samples import DATE, document
@@ -26,8 +26,8 @@ class Shared:
 
     def __init__(self, root: Path, spark: SparkSession) -> None:
         self.root = root
-        self.ends: list[Ended] = []
-        self.application = SharedApplication(spark, self.ends.append)
+        self.answers: list[Answer] = []
+        self.application = SharedApplication(spark, self.answers.append)
 
     def source(self, name: str, rows: int) -> None:
         ids = "".join(f"{number}\n" for number in range(rows))
@@ -67,7 +67,7 @@ class Shared:
 
     @property
     def failures(self) -> dict[str, str | None]:
-        return {ended.job: ended.failure for ended in self.ends}
+        return {each.job: each.failure for each in self.answers if isinstance(each, Ended)}
 
 
 def _finish(application: SharedApplication) -> None:
@@ -142,7 +142,9 @@ def test_one_that_is_stopped_ends_and_the_others_land(shared: Shared, spark: Spa
 def test_an_end_that_can_not_be_told_ends_the_application(
     shared: Shared, spark: SparkSession
 ) -> None:
-    def refuse(_: Ended) -> None:
+    def refuse(answer: Answer) -> None:
+        if isinstance(answer, Taken):
+            return
         raise OSError("No space left on device")
 
     application = SharedApplication(spark, refuse, land=lambda: None)

@@ -1,0 +1,117 @@
+"""Jobs of a group that share one Spark application (spark.share), each a step of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.homes import BIZ_DT, Home, new_home
+from tests.waiting import wait_until
+
+A, B, C, FAILS, SIDE, SLOW = (f"etl_lnd_ins_sys_{name}" for name in ("a", "b", "c", "f", "e", "s"))
+SLEEP = "SELECT id FROM row1 WHERE reflect('java.lang.Thread', 'sleep', 600000L) IS NULL"
+
+
+def shared_home(folder: Path, jobs: dict[str, dict[str, Any]], parents: dict[str, str]) -> Home:
+    """A home whose group shares; each job has `hql`, and perhaps a `source` of another job."""
+    home = new_home(folder)
+    (folder / "hql").mkdir()
+    (folder / "in.csv").write_text("id\n1\n2\n3\n")
+    masters: list[dict[str, Any]] = []
+    for name, given in jobs.items():
+        (folder / "hql" / f"{name}.hql").write_text(given.pop("hql"))
+        file = {"format": "csv", "path": "in.csv", "options": {"header": "true"}}
+        table = given.pop("source", None)
+        source = {"format": "parquet", "path": f"out/{table}"} if table else file
+        sink = {"format": "parquet", "path": f"out/{name}", "partition_cols": ["biz_dt"]}
+        context = {"sources": [source], "hql": f"{name}.hql", "sinks": [sink], **given}
+        masters.append(
+            {"job_id": name[-1], "job_name": name, "script_path": "landing.py",
+             "context_params": context}
+        )  # fmt: skip
+    rows = {
+        "job_master": masters,
+        "job_dependency": [
+            {"dependent_job_id": name[-1], "dependent_job_name": name,
+             "parent_job_id": parent[-1], "parent_job_name": parent}
+            for name, parent in parents.items()
+        ],
+        "process_control": [{"entity": "INS", "source_system": "SYS", "biz_dt": BIZ_DT}],
+    }  # fmt: skip
+    (folder / "rows.yaml").write_text(json.dumps(rows), encoding="utf-8")
+    home.here("init")
+    home.here("apply", "rows.yaml")
+    home.set_params({"spark.ui.enabled": "false"}, {"spark.share": "group"})
+    return home
+
+
+def run_of(home: Home, job: str) -> dict[str, Any]:
+    return home.log_rows(job)[0]
+
+
+def lines(home: Home, words: str) -> list[str]:
+    (log,) = (home.folder / "logs").glob("job_*.log")
+    return [line for line in log.read_text(encoding="utf-8").splitlines() if words in line]
+
+
+def left_behind(home: Home) -> list[str]:
+    """What the run's folder of parameters holds besides them."""
+    (folder,) = (each for each in (home.folder / "params").iterdir() if each.is_dir())
+    return [each.name for each in folder.iterdir() if each.suffixes != [".json"]]
+
+
+@pytest.mark.spark
+def test_a_chain_and_others_land_in_one_application(tmp_path: Path) -> None:
+    jobs: dict[str, dict[str, Any]] = {
+        A: {"hql": "SELECT id, 'a' AS name FROM row1"},
+        B: {"hql": "SELECT id, concat(name, 'b') AS name FROM row1 WHERE id <> '2'", "source": A},
+        C: {"hql": "SELECT count(*) AS n FROM row1", "source": B},
+        FAILS: {"hql": "SELECT no_such_column FROM row1"},
+        SIDE: {"hql": "CREATE TEMPORARY VIEW v AS SELECT * FROM row1; SELECT id FROM v"},
+        SLOW: {"hql": SLEEP, "timeout_minutes": 0.05},
+    }
+    home = shared_home(tmp_path / "home", jobs, {B: A, C: B})
+    done = home.orch("run", "ins_sys", "--biz-dt", BIZ_DT, check=False)
+    rows = {job: run_of(home, job) for job in jobs}
+    assert done.returncode != 0
+    assert {job: row["status"].partition(":")[0] for job, row in rows.items()} == {
+        A: "Completed", B: "Completed", C: "Completed", SIDE: "Completed",
+        FAILS: "Failed", SLOW: "Failed",
+    }  # fmt: skip
+    assert [rows[job]["row_count"] for job in (A, B, C, SIDE)] == [3, 2, 1, 3]
+    assert "no_such_column" in rows[FAILS]["error_message"]
+    assert rows[SLOW]["error_message"].startswith("timed out after 3 seconds")
+    assert len({row["spark_app_id"] for row in rows.values()}) == 1
+    assert len(lines(home, "running ")) == 1
+    for job in (A, B, C, SIDE):
+        assert len(lines(home, f"{job} {BIZ_DT}: landed")) == 1
+    assert left_behind(home) == []
+    assert home.processes() == []
+
+
+@pytest.mark.spark
+def test_a_jvm_that_dies_fails_what_had_not_ended(tmp_path: Path) -> None:
+    jobs: dict[str, dict[str, Any]] = {
+        A: {"hql": "SELECT id FROM row1"},
+        SLOW: {"hql": SLEEP},
+        C: {"hql": "SELECT id FROM row1", "source": SLOW},
+    }
+    home = shared_home(tmp_path / "home", jobs, {C: SLOW})
+    command = ["orch", "run", "ins_sys", "--biz-dt", BIZ_DT]
+    with subprocess.Popen(command, env=home.environ, cwd=home.folder) as run:
+        wait_until(lambda: any(row["status"] == "Completed" for row in home.log_rows(A)), 200)
+        (jvm,) = [each for each in home.processes() if "java" in each.name()]
+        jvm.send_signal(signal.SIGKILL)
+        assert run.wait(200) != 0
+    assert run_of(home, A)["status"] == "Completed"
+    slow = run_of(home, SLOW)
+    assert slow["status"].startswith("Failed: killed (exit code 137")
+    assert slow["spark_app_id"] == run_of(home, A)["spark_app_id"]
+    assert left_behind(home) == []
+    assert [each for each in psutil.process_iter() if each in home.processes()] == []
