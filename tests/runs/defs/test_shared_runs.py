@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests.homes import BIZ_DT, Home, new_home
@@ -95,6 +94,10 @@ def test_a_chain_and_others_land_in_one_application(tmp_path: Path) -> None:
     assert home.processes() == []
 
 
+def has_landed(home: Home, job: str) -> bool:
+    return any(row["status"] == "Completed" for row in home.log_rows(job))
+
+
 @pytest.mark.spark
 def test_a_jvm_that_dies_fails_what_had_not_ended(tmp_path: Path) -> None:
     jobs: dict[str, dict[str, Any]] = {
@@ -105,7 +108,11 @@ def test_a_jvm_that_dies_fails_what_had_not_ended(tmp_path: Path) -> None:
     home = shared_home(tmp_path / "home", jobs, {C: SLOW})
     command = ["orch", "run", "ins_sys", "--biz-dt", BIZ_DT]
     with subprocess.Popen(command, env=home.environ, cwd=home.folder) as run:
-        wait_until(lambda: any(row["status"] == "Completed" for row in home.log_rows(A)), 200)
+        wait_until(
+            lambda: any(row["status"] == "Completed" for row in home.log_rows(A)),
+            f"{A} landed",
+            200,
+        )
         (jvm,) = [each for each in home.processes() if "java" in each.name()]
         jvm.send_signal(signal.SIGKILL)
         assert run.wait(200) != 0
@@ -114,4 +121,4 @@ def test_a_jvm_that_dies_fails_what_had_not_ended(tmp_path: Path) -> None:
     assert slow["status"].startswith("Failed: killed (exit code 137")
     assert slow["spark_app_id"] == run_of(home, A)["spark_app_id"]
     assert left_behind(home) == []
-    assert [each for each in psutil.process_iter() if each in home.processes()] == []
+    assert home.processes() == []
