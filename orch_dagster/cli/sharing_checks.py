@@ -1,0 +1,42 @@
+"""Name the jobs that are to share an application (spark.share) and land in their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+
+from framework.contract.system_settings import PARAM_TYPE, SPARK_SHARE
+from orch_dagster.bundle.bundle import values_of_type, winning_params
+from orch_dagster.control.connect import opened_store
+from orch_dagster.control.records import SysParam, read_records
+from orch_dagster.control.sys_params import SPARK_TYPE
+from orch_dagster.registry.cluster_paths import site_of
+from orch_dagster.registry.jobs import JobSpec
+from orch_dagster.settings import Settings
+from orch_dagster.spark.sharing import sharing_fault
+
+
+def unshared_reasons(
+    settings: Settings, specs: Iterable[JobSpec], environ: Mapping[str, str] = os.environ
+) -> Iterator[str]:
+    """Yield a sentence for each job that asks for a shared application and can't have one.
+
+    Raises:
+        StoreError: If the store can't be read.
+    """
+    with opened_store(settings) as store:
+        rows = read_records(store, SysParam, {"environment": settings.env})
+    if not any(row.param_key == SPARK_SHARE.key for row in rows):
+        return
+    defaults = site_of(settings, environ).spark_defaults
+    for spec in specs:
+        params = winning_params(spec.key_names, rows)
+        given = values_of_type(params, PARAM_TYPE).get(SPARK_SHARE.key) or SPARK_SHARE.default
+        # The check of sys_params names a value that is none.
+        if SPARK_SHARE.error(given) or SPARK_SHARE.parse(given) == "off":
+            continue
+        if fault := sharing_fault(spec, settings, values_of_type(params, SPARK_TYPE), defaults):
+            yield (
+                f"{spec.job_name} has {SPARK_SHARE.key} {given} and lands in a Spark application "
+                f"of its own, as {fault}"
+            )
