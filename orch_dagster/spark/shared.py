@@ -45,6 +45,8 @@ _SCRIPT = Path(__file__).with_name("shared_script.py")
 _SCHEDULER = "spark.scheduler.mode"
 _LOOK_EVERY_S = 0.02
 _TICK_S = 0.2
+# A JVM on a machine that does nothing else needs five.
+_START_S = 600.0
 # A session without jobs needs a second to stop.
 _END_WAIT_S = 30.0
 REQUESTS_SUFFIX = ".requests.jsonl"
@@ -132,6 +134,7 @@ class SharedSettings:
         environ: The variables that it inherits.
         cwd: Its working folder.
         grace_s: Seconds between a request to stop and the end of the whole application.
+        patience_s: The same after a job's timeout, as that end is not the other jobs' fault.
         mask: Masks secrets in its output.
         on_line: Called with each line of its output, in its thread.
         on_over: Called with a sentence once it is over, in its thread.
@@ -140,9 +143,14 @@ class SharedSettings:
     environ: Mapping[str, str]
     cwd: Path
     grace_s: float
+    patience_s: float
     mask: Callable[[bytes], bytes]
     on_line: Callable[[str], None]
     on_over: Callable[[str], None]
+
+    def grace_of(self, reason: EndReason) -> float:
+        """Return how long a job that is asked to end for this reason may take."""
+        return self.patience_s if reason == "timeout" else self.grace_s
 
 
 @dataclass
@@ -205,13 +213,13 @@ class SharedApplication:
             now_s = time.monotonic()
             if reason == "exited" and (asked := self._asked(job, stop, timeout_s, started_s)):
                 reason = asked
-                kill_at_s = now_s + self.settings.grace_s
+                kill_at_s = now_s + self.settings.grace_of(asked)
                 self._write(Stop(job))
             elif now_s >= kill_at_s:
                 kill_at_s = float("inf")
                 self.kill(
                     f"{job} shares its application and did not end within "
-                    f"{self.settings.grace_s:g} s after it was asked to, so that was ended"
+                    f"{self.settings.grace_of(reason):g} s after it was asked to, so that was ended"
                 )
             with self._changed:
                 self._changed.wait(_TICK_S)
@@ -232,10 +240,13 @@ class SharedApplication:
         """Return why a job is to end now, None if it is not."""
         if stop.is_set():
             return "stopped"
-        # Its time is its own: that of the application's start is nobody's, but has a limit too.
-        since_s = self._taken_s.get(job, handed_over_s)
-        is_late = timeout_s is not None and time.monotonic() >= since_s + timeout_s
-        return "timeout" if is_late else None
+        taken_s = self._taken_s.get(job)
+        if taken_s is None:
+            # The application's start is nobody's own time, but has a limit too.
+            until_s = handed_over_s + _START_S
+        else:
+            until_s = float("inf") if timeout_s is None else taken_s + timeout_s
+        return "timeout" if time.monotonic() >= until_s else None
 
     def end(self) -> None:
         """Let it end once its jobs have ended; return at once."""

@@ -33,6 +33,9 @@ from orch_dagster.spark.shared import (
 from orch_dagster.spark.sharing import sharing_fault
 from orch_dagster.spark.submit import JobSubmit
 
+PATIENCE_S = 30.0
+"""Seconds for which a job may end after its timeout before it costs others their application."""
+
 
 def shared_submitter(
     run_id: str, step: BegunStep, settings: Settings, job: JobSubmit
@@ -142,6 +145,7 @@ class SharedSubmitter:
                 environ=submission.environ,
                 cwd=work_dir,
                 grace_s=settings.stop_grace_s,
+                patience_s=max(settings.stop_grace_s, PATIENCE_S),
                 mask=submission.mask.in_bytes,
                 on_line=lambda line: _add(log, name, line),
                 on_over=over,

@@ -71,7 +71,7 @@ class Shared:
         self.files = SharedFiles(folder / "shared-1", ".properties")
         self.stop = threading.Event()
         settings = SharedSettings(
-            os.environ, folder, 60, bytes, self.lines.append, self.over.append
+            os.environ, folder, 60, 60, bytes, self.lines.append, self.over.append
         )
         self.application = SharedApplication(self.files, settings)
         self._pool = ThreadPoolExecutor()
@@ -129,7 +129,7 @@ def test_one_whose_time_is_over_is_stopped_alone(shared: Shared) -> None:
 
 
 def test_one_that_does_not_end_takes_the_application_with_it(shared: Shared) -> None:
-    shared.application.settings = replace(shared.application.settings, grace_s=0.5)
+    shared.application.settings = replace(shared.application.settings, patience_s=0.5)
     shared.start()
     other = shared.land("deaf too")
     late = shared.land("deaf", 0.1).result(60)
