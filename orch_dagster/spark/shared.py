@@ -214,7 +214,7 @@ class SharedApplication:
             if reason == "exited" and (asked := self._asked(job, stop, timeout_s, started_s)):
                 reason = asked
                 kill_at_s = now_s + self.settings.grace_of(asked)
-                self._write(Stop(job))
+                self._ask_to_stop(job)
             elif now_s >= kill_at_s:
                 kill_at_s = float("inf")
                 self.kill(
@@ -250,9 +250,14 @@ class SharedApplication:
 
     def end(self) -> None:
         """Let it end once its jobs have ended; return at once."""
-        if self.takes_jobs:
-            self._is_ending = True
+        if not self.takes_jobs:
+            return
+        self._is_ending = True
+        try:
             self._write(End())
+        except OSError:
+            # It would wait for ever. Whoever ends it has no job in it any more.
+            self._kill.set()
 
     def kill(self, fault: str) -> None:
         """End its process, and so the jobs in it; return at once."""
@@ -261,15 +266,18 @@ class SharedApplication:
 
     def close(self) -> None:
         """End it, wait until it is over, and remove its files."""
-        try:
-            self.end()
-        except OSError:
-            self._kill.set()
+        self.end()
         if not self._over.wait(_END_WAIT_S):
             self._kill.set()
         self._over.wait()
         for file in (self.files.requests, self.files.answers, self.files.properties):
             file.unlink(missing_ok=True)
+
+    def _ask_to_stop(self, job: str) -> None:
+        try:
+            self._write(Stop(job))
+        except OSError as error:
+            self.kill(f"{job} shares its application and could not be asked to end: {error}")
 
     def _write(self, request: Request) -> None:
         descriptor = open_append(str(self.files.requests))
