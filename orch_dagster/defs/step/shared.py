@@ -100,8 +100,9 @@ class SharedSubmitter:
         reader = MessageFile(
             submission.messages, submission.on_message, submission.mask, None, context.log.warning
         )
-        # An attempt of its own, as an earlier one may have been in the same application.
-        name = f"{self.step.job_name}-{self.step.attempt.number}"
+        # Of this attempt, as an earlier one may have been in the same application.
+        number = self.step.attempt.number
+        name = self.step.job_name if number == 1 else f"{self.step.job_name} (attempt {number})"
         with pipes_session(context, reader, submission.extras) as session:
             own = {
                 variables.PARAMS_FILE: str(self.step.params.file.absolute()),
