@@ -286,7 +286,7 @@ class SharedApplication:
         finally:
             os.close(descriptor)
 
-    def _run(self, command: SubmitCommand) -> None:
+    def _run(self, command: Command) -> None:
         files, settings = self.files, self.settings
         surroundings = Surroundings(
             environ=settings.environ,
