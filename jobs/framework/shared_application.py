@@ -101,7 +101,8 @@ class SharedApplication:
                 self._land()
         except BaseException as error:  # noqa: BLE001 - the job's end, which its channel has told
             failure = f"{type(error).__name__}: {error}"
-            sys.stderr.write(traceback.format_exc())
+            lines = traceback.format_exc().splitlines(keepends=True)
+            sys.stderr.write("".join(f"{job.name}: {line}" for line in lines))
             sys.stderr.flush()
         # The end of an application is that of its process, which tells more than its jobs can.
         try:
