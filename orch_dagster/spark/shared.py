@@ -292,7 +292,7 @@ class SharedApplication:
             environ=settings.environ,
             cwd=settings.cwd,
             remove=files.properties,
-            folder=files.warehouse,
+            folders=[files.warehouse],
             unread=files.requests,
         )
         try:
