@@ -62,7 +62,7 @@ def lines(home: Home, words: str) -> list[str]:
 def left_behind(home: Home) -> list[str]:
     """What the run's folder of parameters holds besides them."""
     (folder,) = (each for each in (home.folder / "params").iterdir() if each.is_dir())
-    return [each.name for each in folder.iterdir() if each.suffixes != [".json"]]
+    return [each.name for each in folder.iterdir() if each.suffix != ".json"]
 
 
 @pytest.mark.spark
