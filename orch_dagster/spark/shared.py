@@ -288,14 +288,14 @@ class SharedApplication:
 
     def _run(self, command: Command) -> None:
         files, settings = self.files, self.settings
-        surroundings = Surroundings(
-            environ=settings.environ,
-            cwd=settings.cwd,
-            remove=files.properties,
-            folders=[files.warehouse],
-            unread=files.requests,
-        )
         try:
+            surroundings = Surroundings(
+                environ=settings.environ,
+                cwd=settings.cwd,
+                remove=files.properties,
+                folders=[files.warehouse],
+                unread=files.requests,
+            )
             self._end = run_supervised(
                 command,
                 on_line=settings.on_line,
