@@ -22,6 +22,7 @@ from framework.contract.log_line import format_line, log_text
 from framework.contract.native_paths import with_native_paths
 from framework.driver_elsewhere import channel
 from framework.secrets import mask
+from framework.shared_job import shared_job
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,7 +43,9 @@ class LineFormatter(logging.Formatter):
         return "\n".join([head, *(f"    {log_text(line)}" for line in further)])
 
     def _text(self, record: logging.LogRecord) -> str:
-        parts = [record.getMessage()]
+        # A job beside others in one process names itself.
+        job = shared_job()
+        parts = [f"{job.name}: {record.getMessage()}" if job else record.getMessage()]
         if record.exc_info:
             parts.append(self.formatException(record.exc_info))
         if record.stack_info:

@@ -95,19 +95,19 @@ class SharedApplication:
         thread.start()
 
     def _run(self, job: SharedJob) -> None:
-        failure: str | None = None
+        landed = False
         try:
             with running(job):
                 self._land()
-        except BaseException as error:  # noqa: BLE001 - the job's end, which its channel has told
-            failure = f"{type(error).__name__}: {error}"
+            landed = True
+        except BaseException:  # noqa: BLE001 - the job's end, which its channel has told
             lines = traceback.format_exc().splitlines(keepends=True)
             sys.stderr.write("".join(f"{job.name}: {line}" for line in lines))
             sys.stderr.flush()
         # The end of an application is that of its process, which tells more than its jobs can.
         try:
-            if failure is None or is_running(self._spark):
-                self._answer(Ended(job.name, failure))
+            if landed or is_running(self._spark):
+                self._answer(Ended(job.name, landed))
         except BaseException as error:  # noqa: BLE001 - raised in the main thread
             self._fault = error
 

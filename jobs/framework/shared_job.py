@@ -36,10 +36,6 @@ class SharedJob:
     is_stopped: threading.Event = field(default_factory=threading.Event)
     pipes: PipesContext | None = None
 
-    def owns(self, description: str) -> bool:
-        """Return whether a query of this description, which Spark notes with it, is the job's."""
-        return description == self.name
-
 
 _current: ContextVar[SharedJob | None] = ContextVar("shared_job", default=None)
 
@@ -53,10 +49,8 @@ def shared_job() -> SharedJob | None:
 def running(job: SharedJob) -> Generator[None]:
     """Make a job that of the current thread for a block, and of its Spark jobs too."""
     context = job.spark.sparkContext
-    # The description tells the job's queries from those of others, the group cancels its Spark
-    # jobs, and the pool shares the cores out evenly where Spark's scheduler is FAIR.
+    # The group cancels the job's Spark jobs, and the description tells its queries from others'.
     context.setJobGroup(job.name, job.name, interruptOnCancel=True)
-    context.setLocalProperty("spark.scheduler.pool", job.name)
     token = _current.set(job)
     try:
         yield

@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from framework.contract.append import open_append, write_all
-from framework.contract.params_file import WAREHOUSE_SUFFIX
 from framework.contract.shared_requests import (
     Answer,
     End,
@@ -26,9 +25,6 @@ from framework.contract.shared_requests import (
     request_line,
 )
 from orch_dagster.growing_file import follow
-from orch_dagster.settings import Settings
-from orch_dagster.spark.command import SubmitCommand, SubmitRequest, with_warehouse
-from orch_dagster.spark.cores import available_cores, local_master
 from orch_dagster.spark.process import (
     Command,
     EndReason,
@@ -38,92 +34,15 @@ from orch_dagster.spark.process import (
     Surroundings,
     run_supervised,
 )
-from orch_dagster.spark.submit import JobSubmit, job_request, write_command
+from orch_dagster.spark.shared_command import SharedFiles
 from orch_dagster.toolchain.errors import SupervisorError
 
-_SCRIPT = Path(__file__).with_name("shared_script.py")
-_SCHEDULER = "spark.scheduler.mode"
 _LOOK_EVERY_S = 0.02
 _TICK_S = 0.2
 # A JVM on a machine that does nothing else needs five.
 _START_S = 600.0
 # A session without jobs needs a second to stop.
 _END_WAIT_S = 30.0
-REQUESTS_SUFFIX = ".requests.jsonl"
-ANSWERS_SUFFIX = ".answers.jsonl"
-
-
-def shared_request(
-    job: JobSubmit, settings: Settings, environ: Mapping[str, str] = os.environ
-) -> SubmitRequest:
-    """Return the settings of an application for a job and all that can share it: their key.
-
-    Raises:
-        SparkError: As `submit.prepare_job` does.
-    """
-    request = job_request(job, settings, {}, environ)
-    properties = request.spark_properties
-    if _SCHEDULER not in request.spark_defaults:
-        # Jobs side by side get the same share of the cores.
-        properties = {_SCHEDULER: "FAIR", **properties}
-    return replace(
-        request,
-        script=str(_SCRIPT),
-        app_name=f"{job.bundle.spec.group.name}, shared",
-        params_file=None,
-        properties_file="",
-        spark_properties=properties,
-        default_master=local_master(1, available_cores()),
-        attempt_tag="",
-        tags=(),
-    )
-
-
-@dataclass(frozen=True)
-class SharedFiles:
-    """The files of a shared application, named after its stem below ``params/<run_id>/``."""
-
-    stem: Path
-    properties_suffix: str
-
-    @property
-    def properties(self) -> Path:
-        """The Spark properties that argv must not have."""
-        return self._named(self.properties_suffix)
-
-    @property
-    def requests(self) -> Path:
-        """What the application is asked for."""
-        return self._named(REQUESTS_SUFFIX)
-
-    @property
-    def answers(self) -> Path:
-        """What it answers on its jobs."""
-        return self._named(ANSWERS_SUFFIX)
-
-    @property
-    def warehouse(self) -> Path:
-        """The folder that Spark takes for one of tables, of which there are none."""
-        return self._named(WAREHOUSE_SUFFIX).absolute()
-
-    def _named(self, suffix: str) -> Path:
-        return self.stem.with_name(self.stem.name + suffix)
-
-
-def shared_command(
-    request: SubmitRequest, files: SharedFiles, environ: Mapping[str, str] = os.environ
-) -> SubmitCommand:
-    """Build the command of a shared application, and write its properties file.
-
-    Raises:
-        SparkError: As `submit.prepare_job` does.
-    """
-    request = replace(
-        request,
-        properties_file=str(files.properties),
-        arguments=(str(files.requests), str(files.answers)),
-    )
-    return with_warehouse(write_command(request, environ), files.warehouse)
 
 
 @dataclass(frozen=True)
@@ -172,8 +91,12 @@ class SharedApplication:
     _over: threading.Event = field(default_factory=threading.Event, init=False)
     _changed: threading.Condition = field(default_factory=threading.Condition, init=False)
 
-    def start(self, command: Command) -> None:
+    def start(self, command: Command, folders: Sequence[Path] = ()) -> None:
         """Start its command, and return at once.
+
+        Args:
+            command: The command.
+            folders: More folders to remove at its end.
 
         Raises:
             OSError: If its files can't be written.
@@ -181,7 +104,7 @@ class SharedApplication:
         for file in (self.files.requests, self.files.answers):
             file.unlink(missing_ok=True)
             os.close(open_append(str(file)))
-        for target in (lambda: self._run(command), self._follow):
+        for target in (self._follow, lambda: self._run(command, folders)):
             threading.Thread(target=target, name="shared application", daemon=True).start()
 
     @property
@@ -211,10 +134,13 @@ class SharedApplication:
         reason: EndReason = "exited"
         while job not in self._ended and not self._over.is_set():
             now_s = time.monotonic()
-            if reason == "exited" and (asked := self._asked(job, stop, timeout_s, started_s)):
+            if reason == "exited" and (asked := self._asked(job, stop, timeout_s)):
                 reason = asked
                 kill_at_s = now_s + self.settings.grace_of(asked)
                 self._ask_to_stop(job)
+            elif job not in self._taken_s and now_s >= started_s + _START_S:
+                # The start is nobody's own time, but has a limit too.
+                self.kill(f"the shared application of {job} did not start in {_START_S:g} s")
             elif now_s >= kill_at_s:
                 kill_at_s = float("inf")
                 self.kill(
@@ -227,26 +153,21 @@ class SharedApplication:
         ended = self._ended.get(job)
         if ended is not None:
             # A job that landed in spite of a request to stop has landed.
-            if ended.failure is None:
+            if ended.landed:
                 return ProcessEnd(0, "exited", "", duration_s)
             return ProcessEnd(1, reason, "", duration_s)
         if self._error is not None or self._end is None:
             raise self._error or SupervisorError(f"the end of {job}'s application is unknown")
         return replace(self._end, reason=self._end.reason if reason == "exited" else reason)
 
-    def _asked(
-        self, job: str, stop: StopRequest, timeout_s: float | None, handed_over_s: float
-    ) -> EndReason | None:
+    def _asked(self, job: str, stop: StopRequest, timeout_s: float | None) -> EndReason | None:
         """Return why a job is to end now, None if it is not."""
         if stop.is_set():
             return "stopped"
         taken_s = self._taken_s.get(job)
-        if taken_s is None:
-            # The application's start is nobody's own time, but has a limit too.
-            until_s = handed_over_s + _START_S
-        else:
-            until_s = float("inf") if timeout_s is None else taken_s + timeout_s
-        return "timeout" if time.monotonic() >= until_s else None
+        if taken_s is None or timeout_s is None or time.monotonic() < taken_s + timeout_s:
+            return None
+        return "timeout"
 
     def end(self) -> None:
         """Let it end once its jobs have ended; return at once."""
@@ -286,14 +207,14 @@ class SharedApplication:
         finally:
             os.close(descriptor)
 
-    def _run(self, command: Command) -> None:
+    def _run(self, command: Command, folders: Sequence[Path]) -> None:
         files, settings = self.files, self.settings
         try:
             surroundings = Surroundings(
                 environ=settings.environ,
                 cwd=settings.cwd,
                 remove=files.properties,
-                folders=[files.warehouse],
+                folders=[files.warehouse, *folders],
                 unread=files.requests,
             )
             self._end = run_supervised(

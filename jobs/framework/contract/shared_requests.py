@@ -54,11 +54,11 @@ class Ended:
 
     Attributes:
         job: The job.
-        failure: The line of the exception with which it ended, None if it landed.
+        landed: Whether it landed; its message file tells why it did not.
     """
 
     job: str
-    failure: str | None = None
+    landed: bool
 
 
 Answer: TypeAlias = Taken | Ended
@@ -103,7 +103,7 @@ def answer_line(answer: Answer) -> str:
         case Taken():
             document: dict[str, Any] = {"taken": answer.job}
         case Ended():
-            document = {"ended": answer.job, "failure": answer.failure}
+            document = {"ended": answer.job, "landed": answer.landed}
     return json.dumps(document) + "\n"
 
 
@@ -116,7 +116,7 @@ def parse_answer(line: str | bytes) -> Answer:
     match json.loads(line):
         case {"taken": str(job)}:
             return Taken(job)
-        case {"ended": str(job), "failure": str() | None as failure}:
-            return Ended(job, failure)
+        case {"ended": str(job), "landed": bool(landed)}:
+            return Ended(job, landed)
         case _:
             raise ValueError(f"not an answer of a shared application: {line!r}")

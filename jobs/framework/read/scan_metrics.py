@@ -116,7 +116,7 @@ class Scans:
     def _is_own(store: Any, execution: int) -> bool:
         """Return whether a query is this job's, and not of another in the same application."""
         job = shared_job()
-        return job is None or job.owns(str(store.execution(execution).get().description()))
+        return job is None or str(store.execution(execution).get().description()) == job.name
 
 
 def _counts(node: Any, values: Any) -> Iterator[tuple[str, int, int]]:

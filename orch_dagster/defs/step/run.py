@@ -42,7 +42,7 @@ from orch_dagster.defs.step.metadata import (
     profile_metadata,
 )
 from orch_dagster.defs.step.progress import step_progress
-from orch_dagster.defs.step.shared import leave_shared, shared_submitter
+from orch_dagster.defs.step.shared import shared_submitter
 from orch_dagster.defs.step.spark_submit import SparkSubmitClient
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import NotReadyError, OrchError
@@ -111,7 +111,6 @@ def run_job(
         step.report_end(
             end.outcome.status, end.outcome.message, messages.row_counts if is_completed else None
         )
-        leave_shared(context)
     step.close_log()
     unchecked = why_unchecked(step.params.bundle, messages.landings, messages.checks)
     yield from check_results(checks, context.asset_key, messages.checks, unchecked)

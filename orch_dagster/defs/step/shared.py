@@ -9,9 +9,8 @@ import dagster as dg
 
 from framework.contract import variables
 from framework.contract.system_settings import PARAM_TYPE, SPARK_SHARE
+from framework.contract.visible import visible
 from orch_dagster.bundle.bundle import run_folder
-from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
-from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
 from orch_dagster.defs.dagster_internals.thread_executor import current_stop
 from orch_dagster.defs.step.begun import BegunStep
 from orch_dagster.defs.step.message_file import MessageFile
@@ -23,15 +22,11 @@ from orch_dagster.files import make_private
 from orch_dagster.run_log import RunLog
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitRequest
-from orch_dagster.spark.shared import (
-    SharedApplication,
-    SharedFiles,
-    SharedSettings,
-    shared_command,
-    shared_request,
-)
+from orch_dagster.spark.shared import SharedApplication, SharedSettings
+from orch_dagster.spark.shared_command import SharedFiles, shared_command, shared_request
 from orch_dagster.spark.sharing import sharing_fault
 from orch_dagster.spark.submit import JobSubmit
+from orch_dagster.spark.temporary_files import with_own_temporary_files
 
 PATIENCE_S = 30.0
 """Seconds for which a job may end after its timeout before it costs others their application."""
@@ -65,14 +60,6 @@ def shared_submitter(
     return None
 
 
-def leave_shared(context: dg.OpExecutionContext) -> None:
-    """Let the shared applications of a run end if its last step has ended."""
-    if (applications := applications_of(context.run_id)) is not None:
-        applications.leave(
-            context.op.name, lambda: planned_steps(context.instance, plan_of_run(context.run))
-        )
-
-
 @dataclass(frozen=True)
 class SharedSubmitter:
     """Lands a job in the application of its key; it stands in for SparkSubmitClient.
@@ -103,6 +90,11 @@ class SharedSubmitter:
         # Of this attempt, as an earlier one may have been in the same application.
         number = self.step.attempt.number
         name = self.step.job_name if number == 1 else f"{self.step.job_name} (attempt {number})"
+        # The step's own page has no more of Spark's output.
+        log = self.step.run_log.path
+        text = f"{name} lands in an application that it shares, whose output is in {log}"
+        submission.on_line(text)
+        context.log.info(visible(text))
         with pipes_session(context, reader, submission.extras) as session:
             own = {
                 variables.PARAMS_FILE: str(self.step.params.file.absolute()),
@@ -112,9 +104,6 @@ class SharedSubmitter:
                 (self.request, submission.environ),
                 lambda found: found.land(name, own),
                 lambda number: self._start(context, submission, settings, number),
-            )
-            self.step.run_log.write(
-                "INFO", "orch", f"{self.step.job_name} lands in {application.files.stem.name}"
             )
             process = application.wait(name, stop, submission.timeout_s)
         fault = stop.fault if stop.is_set() else application.fault
@@ -130,7 +119,7 @@ class SharedSubmitter:
         stem = run_folder(settings.params_dir, context.run_id) / f"shared-{number}"
         work_dir = settings.state_dir / "work"
         make_private(work_dir)
-        files = SharedFiles(stem.absolute(), PROPERTIES_SUFFIX)
+        files = SharedFiles(stem.absolute())
         shutil.rmtree(files.warehouse, ignore_errors=True)
         log = RunLog(self.step.run_log.path, settings.log_max_bytes)
         name = f"spark {stem.name}"
@@ -154,9 +143,13 @@ class SharedSubmitter:
         )
         try:
             command = shared_command(self.request, files)
-            log.write("INFO", "orch", f"running {' '.join(command.argv)}")
-            application.start(command)
+            command, folders = with_own_temporary_files(command, submission.environ)
+            running = f"running {' '.join(command.argv)}"
+            log.write("INFO", "orch", running)
+            context.log.info(visible(running))
+            application.start(command, folders)
         except BaseException:
+            files.properties.unlink(missing_ok=True)
             log.close()
             raise
         return application

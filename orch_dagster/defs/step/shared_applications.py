@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from orch_dagster.spark.command import SubmitRequest
@@ -21,8 +20,6 @@ class RunApplications:
     _applications: list[tuple[Key, SharedApplication]] = field(
         default_factory=list[tuple[Key, SharedApplication]]
     )
-    _over: set[str] = field(default_factory=set[str])
-    _number: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def join(
@@ -43,23 +40,10 @@ class RunApplications:
                 (each for of, each in self._applications if of == key and each.takes_jobs), None
             )
             if found is None:
-                found = start(next(self._number))
+                found = start(len(self._applications) + 1)
                 self._applications.append((key, found))
             hand_over(found)
             return found
-
-    def leave(self, step: str, planned: Callable[[], Collection[str]]) -> None:
-        """Note that a step has ended, and end what no other of the run's steps may join.
-
-        Args:
-            step: The step.
-            planned: Asked, if there is an application, for all steps of the run.
-        """
-        with self._lock:
-            self._over.add(step)
-            if self._applications and self._over.issuperset(planned()):
-                for _, application in self._applications:
-                    application.end()
 
     def close(self) -> None:
         """End all applications, and wait until they are over."""

@@ -13,8 +13,17 @@ import pytest
 from tests.homes import BIZ_DT, Home, new_home
 from tests.waiting import wait_until
 
-A, B, C, FAILS, SIDE, SLOW = (f"etl_lnd_ins_sys_{name}" for name in ("a", "b", "c", "f", "e", "s"))
+A, B, C, FAILS, SIDE, SLOW, AGAIN, HUNGRY = (
+    f"etl_lnd_ins_sys_{name}" for name in ("a", "b", "c", "f", "e", "s", "r", "h")
+)
+DAYS = (BIZ_DT, "2024-05-16")
 SLEEP = "SELECT id FROM row1 WHERE reflect('java.lang.Thread', 'sleep', 600000L) IS NULL"
+# Fails the first time, in whatever application.
+ONCE = """
+SELECT id FROM row1 WHERE if(reflect('java.lang.System', 'setProperty', 'tried', 'yes') IS NULL,
+  raise_error('java.net.ConnectException: Connection refused'), true)
+"""
+MUCH = "SELECT id FROM row1 WHERE size(sequence(0L, 100000000L + CAST(id AS BIGINT))) > 0"
 
 
 def shared_home(folder: Path, jobs: dict[str, dict[str, Any]], parents: dict[str, str]) -> Home:
@@ -27,7 +36,7 @@ def shared_home(folder: Path, jobs: dict[str, dict[str, Any]], parents: dict[str
         (folder / "hql" / f"{name}.hql").write_text(given.pop("hql"))
         file = {"format": "csv", "path": "in.csv", "options": {"header": "true"}}
         table = given.pop("source", None)
-        source = {"format": "parquet", "path": f"out/{table}"} if table else file
+        source = {"format": "parquet", "path": f"out/{table}/biz_dt={{biz_dt}}"} if table else file
         sink = {"format": "parquet", "path": f"out/{name}", "partition_cols": ["biz_dt"]}
         context = {"sources": [source], "hql": f"{name}.hql", "sinks": [sink], **given}
         masters.append(
@@ -41,12 +50,16 @@ def shared_home(folder: Path, jobs: dict[str, dict[str, Any]], parents: dict[str
              "parent_job_id": parent[-1], "parent_job_name": parent}
             for name, parent in parents.items()
         ],
-        "process_control": [{"entity": "INS", "source_system": "SYS", "biz_dt": BIZ_DT}],
+        "process_control": [
+            {"entity": "INS", "source_system": "SYS", "biz_dt": day} for day in DAYS
+        ],
     }  # fmt: skip
     (folder / "rows.yaml").write_text(json.dumps(rows), encoding="utf-8")
     home.here("init")
     home.here("apply", "rows.yaml")
-    home.set_params({"spark.ui.enabled": "false"}, {"spark.share": "group"})
+    spark = {"spark.ui.enabled": "false", "spark.driver.memory": "512m"}
+    system = {"spark.share": "group", "retry.max": "1", "retry.delay": "0.5"}
+    home.set_params(spark, system)
     return home
 
 
@@ -66,7 +79,8 @@ def left_behind(home: Home) -> list[str]:
 
 
 @pytest.mark.spark
-def test_a_chain_and_others_land_in_one_application(tmp_path: Path) -> None:
+def test_a_group_lands_its_dates_in_one_application(tmp_path: Path) -> None:
+    """A chain, and beside it jobs that fail, are out of time, or are tried again."""
     jobs: dict[str, dict[str, Any]] = {
         A: {"hql": "SELECT id, 'a' AS name FROM row1"},
         B: {"hql": "SELECT id, concat(name, 'b') AS name FROM row1 WHERE id <> '2'", "source": A},
@@ -74,38 +88,58 @@ def test_a_chain_and_others_land_in_one_application(tmp_path: Path) -> None:
         FAILS: {"hql": "SELECT no_such_column FROM row1"},
         SIDE: {"hql": "CREATE TEMPORARY VIEW v AS SELECT * FROM row1; SELECT id FROM v"},
         SLOW: {"hql": SLEEP, "timeout_minutes": 0.05},
+        AGAIN: {"hql": ONCE},
     }
     home = shared_home(tmp_path / "home", jobs, {B: A, C: B})
-    done = home.orch("run", "ins_sys", "--biz-dt", BIZ_DT, check=False)
-    rows = {job: run_of(home, job) for job in jobs}
+    done = home.orch("run", "ins_sys", "--from", DAYS[0], "--to", DAYS[1], check=False)
+    rows = {(job, str(row["biz_dt"])): row for job in jobs for row in home.log_rows(job)}
     assert done.returncode != 0
     assert {job: row["status"].partition(":")[0] for job, row in rows.items()} == {
-        A: "Completed", B: "Completed", C: "Completed", SIDE: "Completed",
-        FAILS: "Failed", SLOW: "Failed",
-    }  # fmt: skip
-    assert [rows[job]["row_count"] for job in (A, B, C, SIDE)] == [3, 2, 1, 3]
-    assert "no_such_column" in rows[FAILS]["error_message"]
-    assert rows[SLOW]["error_message"].startswith("timed out after 3 seconds")
+        (job, day): "Failed" if job in (FAILS, SLOW) else "Completed"
+        for job in jobs
+        for day in DAYS
+    }
+    for day in DAYS:
+        assert [rows[job, day]["row_count"] for job in (A, B, C, SIDE, AGAIN)] == [3, 2, 1, 3, 3]
+        assert "no_such_column" in rows[FAILS, day]["error_message"]
+        assert rows[SLOW, day]["error_message"].startswith("timed out after 3 seconds")
+    assert [rows[AGAIN, day]["attempts"] for day in DAYS] == [2, 1]
     assert len({row["spark_app_id"] for row in rows.values()}) == 1
-    assert len(lines(home, "running ")) == 1
-    for job in (A, B, C, SIDE):
-        assert len(lines(home, f"{job} {BIZ_DT}: landed")) == 1
+    assert len(lines(home, "INFO orch running ")) == 1
+    for job in (A, B, C, SIDE, AGAIN):
+        assert [len(lines(home, f"{job} {day}: landed")) for day in DAYS] == [1, 1]
+    assert all("etl_lnd_ins_sys_" in line for line in lines(home, " framework.landing "))
+    assert lines(home, "FairSchedulableBuilder") == []
     assert left_behind(home) == []
     assert home.processes() == []
 
 
-def has_landed(home: Home, job: str) -> bool:
-    return any(row["status"] == "Completed" for row in home.log_rows(job))
-
-
 @pytest.mark.spark
-def test_a_jvm_that_dies_fails_what_had_not_ended(tmp_path: Path) -> None:
+def test_a_jvm_out_of_memory_fails_what_had_not_ended(tmp_path: Path) -> None:
     jobs: dict[str, dict[str, Any]] = {
         A: {"hql": "SELECT id FROM row1"},
+        HUNGRY: {"hql": MUCH, "source": A},
         SLOW: {"hql": SLEEP},
         C: {"hql": "SELECT id FROM row1", "source": SLOW},
     }
-    home = shared_home(tmp_path / "home", jobs, {C: SLOW})
+    home = shared_home(tmp_path / "home", jobs, {HUNGRY: A, C: SLOW})
+    assert home.orch("run", "ins_sys", "--biz-dt", BIZ_DT, check=False).returncode != 0
+    of_a = run_of(home, A)
+    assert (of_a["status"], of_a["row_count"]) == ("Completed", 3)
+    for job in (HUNGRY, SLOW):
+        row = run_of(home, job)
+        assert row["status"].startswith("Failed: ")
+        assert "OutOfMemoryError" in row["error_message"]
+        assert row["spark_app_id"] == of_a["spark_app_id"]
+        assert not (home.folder / "out" / job / f"biz_dt={BIZ_DT}").exists()
+    assert left_behind(home) == []
+    assert home.processes() == []
+
+
+@pytest.mark.spark
+def test_a_jvm_that_is_killed_fails_what_had_not_ended(tmp_path: Path) -> None:
+    jobs: dict[str, dict[str, Any]] = {A: {"hql": "SELECT id FROM row1"}, SLOW: {"hql": SLEEP}}
+    home = shared_home(tmp_path / "home", jobs, {})
     command = ["orch", "run", "ins_sys", "--biz-dt", BIZ_DT]
     with subprocess.Popen(command, env=home.environ, cwd=home.folder) as run:
         wait_until(

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from orch_dagster.spark.process import ProcessEnd
-from orch_dagster.spark.shared import SharedApplication, SharedFiles, SharedSettings
+from orch_dagster.spark.shared import SharedApplication, SharedSettings
+from orch_dagster.spark.shared_command import SharedFiles
 from orch_dagster.toolchain.errors import CommandStartError
 
 # Each job does what its name says.
@@ -37,21 +38,21 @@ while not is_ending:
             is_ending = True
             continue
         if request.get("stop") == "slow":
-            answer(ended="slow", failure="stopped")
+            answer(ended="slow", landed=False)
         job = request.get("land")
         if job:
             answer(taken=job)
             print("took", job, request["variables"].get("A"), flush=True)
         if job == "lands":
-            answer(ended=job, failure=None)
+            answer(ended=job, landed=True)
         elif job == "fails":
-            answer(ended=job, failure="ValueError: no")
+            answer(ended=job, landed=False)
         elif job == "dies":
             print("last words", flush=True)
             os._exit(9)
         elif job == "torn":
             with open(answers, "a") as file:
-                file.write('{"ended": "torn", "fail')
+                file.write('{"ended": "torn", "land')
             os._exit(9)
     time.sleep(0.01)
 """
@@ -68,7 +69,7 @@ class Shared:
         self.folder = folder
         self.lines: list[str] = []
         self.over: list[str] = []
-        self.files = SharedFiles(folder / "shared-1", ".properties")
+        self.files = SharedFiles(folder / "shared-1")
         self.stop = threading.Event()
         settings = SharedSettings(
             os.environ, folder, 60, 60, bytes, self.lines.append, self.over.append
@@ -147,6 +148,21 @@ def test_a_request_to_stop_reaches_each(shared: Shared) -> None:
     slow = shared.land("slow")
     shared.stop.set()
     assert (slow.result(60).exit_code, slow.result().reason) == (1, "stopped")
+
+
+def test_whatever_keeps_it_from_its_start_ends_the_wait(shared: Shared) -> None:
+    class Broken:
+        env: Mapping[str, str] = {}
+
+        @property
+        def argv(self) -> Sequence[str]:
+            raise RuntimeError("no command")
+
+    shared.application.start(Broken())
+    with pytest.raises(RuntimeError, match="no command"):
+        shared.land("lands").result(60)
+    assert not shared.application.takes_jobs
+    assert shared.over == ["the shared application failed: no command"]
 
 
 def test_one_that_can_not_be_started_says_so(shared: Shared) -> None:

@@ -33,12 +33,26 @@ class Shared:
         ids = "".join(f"{number}\n" for number in range(rows))
         (self.root / f"{name}.csv").write_text(f"id\n{ids}", encoding="utf-8")
 
-    def start(self, name: str, hql: str = "SELECT id FROM row1", *, dates: int = 1) -> None:
+    def start(
+        self,
+        name: str,
+        hql: str = "SELECT id FROM row1",
+        *,
+        dates: int = 1,
+        sinks: int = 1,
+        **source: Any,
+    ) -> None:
         (self.root / f"{name}.hql").write_text(hql, encoding="utf-8")
-        source = {"format": "csv", "path": f"{name}.csv", "options": {"header": True}}
-        sink = {"format": "parquet", "path": f"out/{name}", "partition_cols": ["biz_dt"]}
         given = document(
-            biz_dts=(DATE, OTHER)[:dates], hql=f"{name}.hql", sources=[source], sinks=[sink]
+            biz_dts=(DATE, OTHER)[:dates],
+            hql=f"{name}.hql",
+            sources=[
+                {"format": "csv", "path": f"{name}.csv", "options": {"header": True}, **source}
+            ],
+            sinks=[
+                {"format": "parquet", "path": f"out/{name}{number}", "partition_cols": ["biz_dt"]}
+                for number in range(sinks)
+            ],
         )
         given["metadata"]["job_name"] = name
         params = self.root / f"{name}.json"
@@ -66,8 +80,11 @@ class Shared:
         return [payload for payload in payloads if payload.get("kind") == kind]
 
     @property
-    def failures(self) -> dict[str, str | None]:
-        return {each.job: each.failure for each in self.answers if isinstance(each, Ended)}
+    def landed(self) -> dict[str, bool]:
+        return {each.job: each.landed for each in self.answers if isinstance(each, Ended)}
+
+    def exception(self, name: str) -> str:
+        return self.told(name)[-1]["params"]["exception"]["message"]
 
 
 def _finish(application: SharedApplication) -> None:
@@ -94,9 +111,7 @@ def test_jobs_side_by_side_report_each_what_is_its_own(shared: Shared) -> None:
     shared.start("c", "CREATE TEMPORARY VIEW mine AS SELECT * FROM row1; SELECT id FROM mine")
     shared.start("d", "SELECT no_such_column FROM row1")
     shared.finish()
-    assert shared.failures.keys() == rows.keys()
-    assert [shared.failures[name] for name in "abc"] == [None, None, None]
-    assert "no_such_column" in (shared.failures["d"] or "")
+    assert shared.landed == {"a": True, "b": True, "c": True, "d": False}
     for name in "abc":
         (landing,) = shared.reports(name, "landing")
         assert (landing["row_count"], landing["rows_read"]) == (rows[name], rows[name])
@@ -107,15 +122,31 @@ def test_jobs_side_by_side_report_each_what_is_its_own(shared: Shared) -> None:
         ]
         assert "exception" not in shared.told(name)[-1]["params"]
     assert shared.reports("d", "landing") == []
-    assert "no_such_column" in shared.told("d")[-1]["params"]["exception"]["message"]
+    assert "no_such_column" in shared.exception("d")
 
 
 def test_a_job_of_several_dates_lands_each(shared: Shared) -> None:
     shared.source("a", 4)
     shared.start("a", dates=2)
     shared.finish()
-    assert shared.failures == {"a": None}
+    assert shared.landed == {"a": True}
     assert {each["biz_dt"] for each in shared.reports("a", "landing")} == {DATE, OTHER}
+
+
+def test_rows_that_one_keeps_in_memory_are_no_others(shared: Shared) -> None:
+    """Both read the same file in the same way, and keep what they read and what they land."""
+    shared.source("one", 40)
+    with (shared.root / "one.csv").open("a", encoding="utf-8") as file:
+        file.write("no number\n")
+    own = {"path": "one.csv", "schema": "id INT", "bad_records": {"limit": 1}}
+    for name in "abc":
+        shared.start(name, sinks=2, **own)
+    shared.finish()
+    assert shared.landed == {"a": True, "b": True, "c": True}
+    for name in "abc":
+        (landing,) = shared.reports(name, "landing")
+        counts = [landing[each] for each in ("row_count", "rows_read", "rejected_rows")]
+        assert counts == [40, 41, 1]
 
 
 SLEEP = "SELECT id FROM row1 WHERE reflect('java.lang.Thread', 'sleep', 60000L + id) IS NULL"
@@ -133,8 +164,8 @@ def test_one_that_is_stopped_ends_and_the_others_land(shared: Shared, spark: Spa
     shared.application.take(Stop("a"))
     shared.start("b")
     shared.finish()
-    assert "cancelled" in (shared.failures["a"] or "")
-    assert shared.failures["b"] is None
+    assert shared.landed == {"a": False, "b": True}
+    assert "cancelled" in shared.exception("a")
     # Its second date was not begun.
     assert shared.reports("a", "failure") == []
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -63,21 +62,6 @@ def test_one_that_takes_no_more_jobs_is_replaced(run: Run) -> None:
     first = run.join("a")
     first.takes_jobs = False
     assert run.join("a") is not first
-
-
-def test_it_ends_with_the_last_step_of_the_run(run: Run) -> None:
-    run.join("a")
-    run.applications.leave("b", lambda: {"a", "b"})
-    assert run.started[0].takes_jobs
-    run.applications.leave("a", lambda: {"a", "b"})
-    assert not run.started[0].takes_jobs
-
-
-def test_a_run_without_one_is_not_asked_for_its_steps(run: Run) -> None:
-    def never() -> Iterator[str]:
-        raise AssertionError
-
-    run.applications.leave("a", cast(Any, never))
 
 
 def test_the_end_of_the_run_closes_all() -> None:

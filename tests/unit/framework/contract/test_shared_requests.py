@@ -25,7 +25,7 @@ def test_a_request_is_a_line(request_: Request) -> None:
     assert parse_request(line.encode()) == request_
 
 
-@pytest.mark.parametrize("answer", [Taken("a-1"), Ended("a-1"), Ended("a-1", "ValueError: a\nb")])
+@pytest.mark.parametrize("answer", [Taken("a-1"), Ended("a-1", True), Ended("a-1", False)])
 def test_an_answer_is_a_line(answer: Answer) -> None:
     line = answer_line(answer)
     assert line.count("\n") == 1
