@@ -24,6 +24,9 @@ __all__ = ["JobException", "Outcome", "ResultMessages", "judge"]
 
 _SIGKILL_CODE = 137
 _SIGTERM_CODE = 143
+# With which Spark ends its JVM for an error that nobody caught, such as one of memory: what ran
+# there may report a shutdown alone, and the output has the error.
+_UNCAUGHT_CODES = (50, 51, 52)
 # Py4J's exceptions when the JVM is gone.
 _LOST_GATEWAY = {
     "Py4JError", "Py4JNetworkError", "ConnectionRefusedError", "ConnectionResetError",
@@ -153,7 +156,8 @@ def _failure(
         return f"{of_application}: {printed}" if printed else of_application
     if end.exit_code == 0:
         return None
-    failure = exception.line if exception else last_failure(end.tail)
+    failure = last_failure(end.tail) if end.exit_code in _UNCAUGHT_CODES else None
+    failure = failure or (exception.line if exception else last_failure(end.tail))
     quoted = f": {failure}" if failure else ""
     if end.exit_code == _SIGKILL_CODE:
         return (
@@ -167,8 +171,9 @@ def _failure(
 
 
 def _is_lost_gateway(end: ProcessEnd, exception: JobException) -> bool:
-    """Return whether the exception only reports that the JVM was gone, killed by a signal."""
-    return end.exit_code in (_SIGKILL_CODE, _SIGTERM_CODE) and exception.name in _LOST_GATEWAY
+    """Return whether the exception only reports that the JVM was gone: by a signal, or by Spark."""
+    is_killed = end.exit_code in (_SIGKILL_CODE, _SIGTERM_CODE)
+    return end.exit_code in _UNCAUGHT_CODES or (is_killed and exception.name in _LOST_GATEWAY)
 
 
 def _is_transient(end: ProcessEnd, messages: ResultMessages) -> bool:

@@ -72,6 +72,14 @@ def test_the_jobs_own_exception_comes_first(code: int) -> None:
     assert failure(code, messages, tail="noise") == "ValueError: no rows (etl_lnd_x.py:7)"
 
 
+def test_what_spark_ended_its_jvm_for_comes_before_what_it_took_along() -> None:
+    reported = JobException("Py4JJavaError", "SparkException: Job 3 cancelled as it was shut down")
+    messages = ResultMessages(opened=True, closed=True, exception=reported)
+    tail = "OutOfMemoryError: Java heap space\n"
+    assert failure(50, messages, tail) == "exit code 50: OutOfMemoryError: Java heap space"
+    assert failure(52, messages).endswith(": SparkException: Job 3 cancelled as it was shut down")
+
+
 def test_an_exception_that_only_says_that_the_jvm_was_gone_comes_second() -> None:
     lost = JobException("Py4JNetworkError", "Error while sending or receiving")
     messages = ResultMessages(opened=True, closed=True, exception=lost)
