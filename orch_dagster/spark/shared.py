@@ -215,7 +215,6 @@ class SharedApplication:
                 cwd=settings.cwd,
                 remove=files.properties,
                 folders=[files.warehouse, *folders],
-                unread=files.requests,
             )
             self._end = run_supervised(
                 command,

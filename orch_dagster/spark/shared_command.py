@@ -9,7 +9,7 @@ from pathlib import Path
 
 from framework.contract.params_file import WAREHOUSE_SUFFIX
 from framework.contract.paths import as_location, for_spark
-from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
+from orch_dagster.bundle.leftovers import MESSAGES_SUFFIX, PROPERTIES_SUFFIX
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand, SubmitRequest, with_warehouse
 from orch_dagster.spark.submit import JobSubmit, job_request, write_command
@@ -21,8 +21,6 @@ _FAIR = {
         as_location(str(Path(__file__).with_name("fair_scheduler.xml")))
     ),
 }
-REQUESTS_SUFFIX = ".requests.jsonl"
-ANSWERS_SUFFIX = ".answers.jsonl"
 
 
 @dataclass(frozen=True)
@@ -39,12 +37,12 @@ class SharedFiles:
     @property
     def requests(self) -> Path:
         """What the application is asked for."""
-        return self._named(REQUESTS_SUFFIX)
+        return self._named(".requests" + MESSAGES_SUFFIX)
 
     @property
     def answers(self) -> Path:
         """What it answers on its jobs."""
-        return self._named(ANSWERS_SUFFIX)
+        return self._named(".answers" + MESSAGES_SUFFIX)
 
     @property
     def warehouse(self) -> Path:
