@@ -150,6 +150,13 @@ def test_a_request_to_stop_reaches_each(shared: Shared) -> None:
     assert (slow.result(60).exit_code, slow.result().reason) == (1, "stopped")
 
 
+def test_one_that_never_begins_is_given_up(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orch_dagster.spark.shared._START_S", 0.3)
+    shared.application.start(Command([sys.executable, "-c", "import time; time.sleep(600)"]))
+    assert shared.land("lands", 0.1).result(60).reason == "stopped"
+    assert shared.application.fault == "the shared application of lands did not start in 0.3 s"
+
+
 def test_whatever_keeps_it_from_its_start_ends_the_wait(shared: Shared) -> None:
     class Broken:
         env: Mapping[str, str] = {}
