@@ -15,6 +15,7 @@ from framework.read.headers import check_headers
 from framework.read.opened_files import OpenedFiles
 from framework.read.source_look import SourceLook
 from framework.secrets import resolved
+from framework.shared_job import shared_job
 from framework.storage.driver_listing import listed_by_driver
 from framework.storage.file_heads import FileHeads
 from framework.storage.partition_types import with_landed_types
@@ -80,6 +81,9 @@ def open_source(
     check_charsets(spark, format, location, given)
     pattern, switches = as_read(RoutedFileSystem(spark), location)
     reader = reader.options(**switches)
+    if (job := shared_job()) is not None:
+        # Rows that a job keeps in memory would serve all equal reads of its application.
+        reader = reader.option("orch.job", job.name)
     with listed_by_driver(spark, location):
         rows = reader.load(for_spark(pattern))
     opened = OpenedFiles(rows, location, given)
