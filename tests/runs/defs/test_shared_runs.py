@@ -20,7 +20,7 @@ DAYS = (BIZ_DT, "2024-05-16")
 SLEEP = "SELECT id FROM row1 WHERE reflect('java.lang.Thread', 'sleep', 600000L) IS NULL"
 # Fails the first time, in whatever application.
 ONCE = """
-SELECT id FROM row1 WHERE if(reflect('java.lang.System', 'setProperty', 'tried', 'yes') IS NULL,
+SELECT id FROM row1 WHERE if(reflect('java.lang.System', 'setProperty', 'tried', 'yes') = 'null',
   raise_error('java.net.ConnectException: Connection refused'), true)
 """
 MUCH = "SELECT id FROM row1 WHERE size(sequence(0L, 100000000L + CAST(id AS BIGINT))) > 0"
