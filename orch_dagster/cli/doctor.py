@@ -23,7 +23,7 @@ from orch_dagster.cli.cluster_uses import CheckedPart
 from orch_dagster.cli.node_checks import node_checks
 from orch_dagster.cli.output import console, print_json
 from orch_dagster.cli.setting_check import setting_check
-from orch_dagster.cli.sharing_checks import unshared_reasons
+from orch_dagster.cli.sharing_checks import sharing_checks
 from orch_dagster.cli.short_jobs import short_jobs
 from orch_dagster.control.connect import opened_store, store_file
 from orch_dagster.control.kudu.diagnose import diagnose
@@ -254,8 +254,7 @@ def _registry(settings: Settings) -> Iterator[Check]:
             findings += _path_findings(settings, location.registry)
             clusters = list(cluster_checks(settings, location.registry.jobs.values()))
             clusters += short_jobs(settings, [*location.registry.jobs.values()])
-            reasons = unshared_reasons(settings, location.registry.jobs.values())
-            clusters += [("Sharing", "warning", reason) for reason in reasons]
+            clusters += sharing_checks(settings, location.registry.jobs.values())
         except OrchError as error:
             yield Check("Registry", "missing", str(error))
     for subject, state, text in clusters:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from framework.contract.system_settings import PARAM_TYPE, SPARK_SHARE
 from orch_dagster.bundle.bundle import values_of_type, winning_params
+from orch_dagster.cli.cluster_uses import CheckedPart
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.records import SysParam, read_records
 from orch_dagster.control.sys_params import SPARK_TYPE
@@ -16,10 +17,10 @@ from orch_dagster.settings import Settings
 from orch_dagster.spark.sharing import sharing_fault
 
 
-def unshared_reasons(
+def sharing_checks(
     settings: Settings, specs: Iterable[JobSpec], environ: Mapping[str, str] = os.environ
-) -> Iterator[str]:
-    """Yield a sentence for each job that asks for a shared application and can't have one.
+) -> Iterator[CheckedPart]:
+    """Yield a check for each job that asks for a shared application and can't have one.
 
     Raises:
         StoreError: If the store can't be read.
@@ -36,7 +37,8 @@ def unshared_reasons(
         if SPARK_SHARE.error(given) or SPARK_SHARE.parse(given) == "off":
             continue
         if fault := sharing_fault(spec, settings, values_of_type(params, SPARK_TYPE), defaults):
-            yield (
+            text = (
                 f"{spec.job_name} has {SPARK_SHARE.key} {given} and lands in a Spark application "
                 f"of its own, as {fault}"
             )
+            yield "Sharing", "warning", text
