@@ -105,10 +105,12 @@ def test_a_group_lands_its_dates_in_one_application(tmp_path: Path) -> None:
         assert rows[SLOW, day]["error_message"].startswith("timed out after 3 seconds")
     assert [rows[AGAIN, day]["attempts"] for day in DAYS] == [2, 1]
     assert len({row["spark_app_id"] for row in rows.values()}) == 1
-    assert len(lines(home, "INFO orch running ")) == 1
+    assert len(lines(home, "[orch] running ")) == 1
     for job in (A, B, C, SIDE, AGAIN):
         assert [len(lines(home, f"{job} {day}: landed")) for day in DAYS] == [1, 1]
-    assert all("etl_lnd_ins_sys_" in line for line in lines(home, " framework.landing "))
+    of_jobs = lines(home, "[framework.landing]")
+    assert of_jobs
+    assert all("etl_lnd_ins_sys_" in line for line in of_jobs)
     assert lines(home, "FairSchedulableBuilder") == []
     assert left_behind(home) == []
     assert home.processes() == []
