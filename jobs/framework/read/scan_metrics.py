@@ -92,7 +92,8 @@ class Scans:
         self._spark.sparkContext._jsc.sc().listenerBus().waitUntilEmpty()
         store = self._store()
         count = int(store.executionsCount())
-        return int(store.executionsList(count - 1, 1).head().executionId()) if count else -1
+        # More than one if other jobs of the application began queries after the count.
+        return int(store.executionsList(count - 1, 100).last().executionId()) if count else -1
 
     def _since(self, before: int, counted: Counted) -> Iterator[tuple[int, int]]:
         """Yield the id of each scan's metric and the rows that it read; note the last write."""
@@ -116,7 +117,11 @@ class Scans:
     def _is_own(store: Any, execution: int) -> bool:
         """Return whether a query is this job's, and not of another in the same application."""
         job = shared_job()
-        return job is None or str(store.execution(execution).get().description()) == job.name
+        if job is None:
+            return True
+        # Spark may have numbered another job's query, and not noted it yet.
+        found = store.execution(execution)
+        return bool(found.isDefined()) and str(found.get().description()) == job.name
 
 
 def _counts(node: Any, values: Any) -> Iterator[tuple[str, int, int]]:
