@@ -31,7 +31,7 @@ from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.registry.location import load_location
 from orch_dagster.sample.rows import BIZ_DT, JOB_NAME
 from orch_dagster.settings import load_settings
-from orch_dagster.spark.submit import JobSubmit, prepare_job
+from orch_dagster.spark.job_submit import JobSubmit, prepare_job
 from orch_dagster.toolchain.find import find_spark
 
 DAY = BIZ_DT.isoformat()

@@ -36,7 +36,7 @@ from orch_dagster.control.connect import open_store
 from orch_dagster.registry.location import load_location
 from orch_dagster.settings import load_settings
 from orch_dagster.spark.deployment import WAIT
-from orch_dagster.spark.submit import JobSubmit, prepare_job
+from orch_dagster.spark.job_submit import JobSubmit, prepare_job
 from tests.homes import BIZ_DT, Home, home_of_job
 from tests.waiting import wait_until
 from tests.yarn_cluster import YarnCluster, yarn_cluster

@@ -17,7 +17,7 @@ import dagster as dg
 from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import ADD_EXPORTS
-from orch_dagster.spark.submit import KUDU_MASTER
+from orch_dagster.spark.job_submit import KUDU_MASTER
 from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
 from orch_dagster.toolchain.jars import kudu_jar
 

@@ -24,7 +24,7 @@ from orch_dagster.sample.sources import extract_writer
 from orch_dagster.settings import Settings
 from orch_dagster.shipped import SHIPPED
 from orch_dagster.spark.command import SubmitCommand
-from orch_dagster.spark.submit import JobSubmit, prepare_job
+from orch_dagster.spark.job_submit import JobSubmit, prepare_job
 
 
 def training_landing(

@@ -50,14 +50,9 @@ from orch_dagster.files import fault_text, storage_fault
 from orch_dagster.registry.graph import width
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
+from orch_dagster.spark.job_submit import JobSubmit, job_folder, job_tag_of, prepare_job
 from orch_dagster.spark.outcome import Outcome
-from orch_dagster.spark.submit import (
-    JobSubmit,
-    job_folder,
-    job_tag_of,
-    prepare_job,
-    spark_defaults_of,
-)
+from orch_dagster.spark.submit import spark_defaults_of
 from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.text import clip_utf8, is_link
 

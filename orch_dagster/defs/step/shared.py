@@ -22,10 +22,10 @@ from orch_dagster.files import make_private
 from orch_dagster.run_log import RunLog
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitRequest
+from orch_dagster.spark.job_submit import JobSubmit
 from orch_dagster.spark.shared import SharedApplication, SharedSettings
 from orch_dagster.spark.shared_command import SharedFiles, shared_command, shared_request
 from orch_dagster.spark.sharing import sharing_fault
-from orch_dagster.spark.submit import JobSubmit
 from orch_dagster.spark.temporary_files import with_own_temporary_files
 
 PATIENCE_S = 30.0

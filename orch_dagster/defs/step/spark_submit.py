@@ -49,12 +49,7 @@ from orch_dagster.spark.command import with_warehouse
 from orch_dagster.spark.outcome import Outcome
 from orch_dagster.spark.process import Surroundings
 from orch_dagster.spark.progress import StageTeller
-from orch_dagster.spark.submit import (
-    ScriptSubmit,
-    prepare_script,
-    script_folder,
-    spark_defaults_of,
-)
+from orch_dagster.spark.submit import ScriptSubmit, prepare_script, script_folder, spark_defaults_of
 from orch_dagster.spark.temporary_files import with_own_temporary_files
 from orch_dagster.text import Masker
 

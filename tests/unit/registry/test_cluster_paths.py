@@ -16,7 +16,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS, Row
 from orch_dagster.registry.apply import ApplyError, apply_files
 from orch_dagster.settings import Settings
-from orch_dagster.spark.submit import JobSubmit, prepare_job
+from orch_dagster.spark.job_submit import JobSubmit, prepare_job
 from orch_dagster.toolchain.errors import SubmitRefusedError
 from orch_dagster.toolchain.this_host import own_hosts
 from tests.bundles import job_bundle

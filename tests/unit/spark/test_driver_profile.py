@@ -13,7 +13,7 @@ from orch_dagster.control.records import SysParam
 from orch_dagster.settings import Settings
 from orch_dagster.spark.cores import available_cores
 from orch_dagster.spark.driver_profile import DriverProfile, driver_profile, submitter_options
-from orch_dagster.spark.submit import JobSubmit, prepare_job
+from orch_dagster.spark.job_submit import JobSubmit, prepare_job
 from tests.bundles import job_bundle
 from tests.unit.spark.test_command import conf_of, request_for
 

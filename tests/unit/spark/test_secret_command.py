@@ -14,8 +14,8 @@ from orch_dagster.control.records import SysParam
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand, build_command
 from orch_dagster.spark.deployment import AM_ENV
+from orch_dagster.spark.job_submit import JobSubmit, prepare_job
 from orch_dagster.spark.redaction import REDACTION, covering
-from orch_dagster.spark.submit import JobSubmit, prepare_job
 from orch_dagster.spark.system_paths import Platform
 from orch_dagster.toolchain.errors import SubmitRefusedError
 from tests.bundles import job_bundle

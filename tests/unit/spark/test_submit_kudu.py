@@ -12,7 +12,7 @@ from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.records import SysParam
 from orch_dagster.settings import Settings
-from orch_dagster.spark.submit import JobSubmit, prepare_job
+from orch_dagster.spark.job_submit import JobSubmit, prepare_job
 from orch_dagster.toolchain.errors import JarError
 from orch_dagster.toolchain.jars import KUDU_JAR_VARIABLE
 from tests.bundles import job_bundle
