@@ -20,6 +20,16 @@ _REMEDIES = {
     errno.EACCES: "give this user the right to write there",
     errno.EPERM: "give this user the right to write there",
 }
+_HELD = "close the program that has it open"
+# By the codes of Windows, of which Python makes EACCES, ENOENT and EINVAL.
+_WINDOWS_REMEDIES = {
+    19: "let the disk be written to, or choose another folder",
+    32: _HELD,
+    33: _HELD,
+    39: "free space on its disk",
+    112: "free space on its disk",
+    206: "choose a shorter path, or switch long paths on (docs/windows.md)",
+}
 STATE_DIR = ".orch"
 """The folder of ORCH_HOME that holds the embedded store, the snapshot and Dagster's instance."""
 
@@ -113,5 +123,6 @@ def os_fault(error: OSError) -> str:
     """Return an error of the system in one sentence, with its path and its remedy."""
     cause = error.strerror or str(error)
     where = f"{error.filename}: " if isinstance(error.filename, str) and error.filename else ""
-    remedy = _REMEDIES.get(error.errno or 0)
+    remedy = _WINDOWS_REMEDIES.get(getattr(error, "winerror", None) or 0)
+    remedy = remedy or _REMEDIES.get(error.errno or 0)
     return f"{where}{cause}; {remedy}" if remedy else f"{where}{cause}"

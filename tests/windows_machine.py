@@ -7,17 +7,22 @@ No registry has a hadoop.dll, so local files are read by another class than Hado
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import pty
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+import threading
 import uuid
 import zipfile
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -125,17 +130,9 @@ class WindowsMachine:
 
     def start_python(self, *words: str, folder: str, **environ: str) -> subprocess.Popen[str]:
         """Start a Python; `folder` is the one below this machine's where it starts."""
-        variables = {
-            **_wine(self._prefix),
-            "WINEDLLOVERRIDES": "mscoree,mshtml=;bcryptprimitives=n",
-            "HADOOP_HOME": r"C:\hadoop",
-            "PYTHONPATH": rf"{self.folder}\orch;{self.folder}\orch\jobs",
-            "PYTHONUTF8": "1",
-            **environ,
-        }
         return subprocess.Popen(
             ["wine", r"C:\py\python.exe", *words],
-            env=variables,
+            env=self._variables(environ),
             cwd=self.path(folder),
             # Wine has no console where these are files. Its end ends a supervisor.
             stdin=subprocess.PIPE,
@@ -143,6 +140,37 @@ class WindowsMachine:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
         )
+
+    @contextmanager
+    def on_console(self, *words: str, folder: str, **environ: str) -> Generator[Console]:
+        """Start a Python in a console, whose keys it obeys."""
+        keys, screen = pty.openpty()
+        fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
+        process = subprocess.Popen(
+            ["wine", r"C:\py\python.exe", *words],
+            env={**self._variables(environ), "TERM": "xterm"},
+            cwd=self.path(folder),
+            stdin=screen,
+            stdout=screen,
+            stderr=screen,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(screen)
+        console = Console(process, keys)
+        try:
+            yield console
+        finally:
+            console.close()
+
+    def _variables(self, environ: Mapping[str, str]) -> dict[str, str]:
+        return {
+            **_wine(self._prefix),
+            "WINEDLLOVERRIDES": "mscoree,mshtml=;bcryptprimitives=n",
+            "HADOOP_HOME": r"C:\hadoop",
+            "PYTHONPATH": rf"{self.folder}\orch;{self.folder}\orch\jobs",
+            **environ,
+        }
 
     def orch(self, *words: str, home: str, **environ: str) -> tuple[int, str]:
         """Give an orch command; return its exit code and what it said."""
@@ -165,7 +193,8 @@ class WindowsMachine:
         ]
         words = ("-m", "pytest", *options, *paths)
         # With it the tests' start makes no archive of classes.
-        code, said = self.python(*words, folder="orch", SPARK_SUBMIT_OPTS="-Dorch=tests")
+        environ = {"SPARK_SUBMIT_OPTS": "-Dorch=tests", "PYTHONUTF8": "1"}
+        code, said = self.python(*words, folder="orch", **environ)
         assert code == 0, said
         assert "passed" in said
         assert "only Windows" not in said
@@ -183,6 +212,44 @@ class WindowsMachine:
             return process.environ().get("PYTHONPATH", "").startswith(self.folder)
         except psutil.Error:
             return False
+
+
+class Console:
+    """A console with a process in it.
+
+    Args:
+        process: The process.
+        keys: What is written there is typed.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], keys: int) -> None:
+        self.process = process
+        self._keys = keys
+        self._shown = bytearray()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def type(self, keys: bytes) -> None:
+        """Type keys; 3 is Ctrl-C."""
+        os.write(self._keys, keys)
+
+    def end(self) -> tuple[int, str]:
+        """Wait for the process; return its exit code, and all that was written to the screen."""
+        code = self.process.wait(_LONGEST_S)
+        self._reader.join(30)
+        return code, self._shown.decode(errors="replace")
+
+    def close(self) -> None:
+        """Close it; its process ends with it."""
+        self.process.kill()
+        self.process.wait(30)
+        os.close(self._keys)
+
+    def _read(self) -> None:
+        # EIO when the last process of the screen has ended.
+        with suppress(OSError):
+            while shown := os.read(self._keys, 65536):
+                self._shown += shown
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from framework.contract.native_paths import with_native_paths
 from orch_dagster.cli.output import console, print_rows, say
 from orch_dagster.cli.setup import set_up
 from orch_dagster.control.connect import opened_store
@@ -41,7 +42,7 @@ def _show_landing(settings: Settings, biz_dt: str) -> None:
     with console.status("Reading the ORC back …"):
         count, columns = _read_orc(path)
     say("")
-    say(f"ORC      {path}")
+    say(f"ORC      {with_native_paths(path)}")
     say(f"Rows     {count:,}")
     print_rows(columns, list(columns[0]), "No columns.")
     with opened_store(settings) as store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 
 from sqlalchemy.engine import make_url
@@ -17,6 +18,7 @@ from orch_dagster.settings import REPOSITORY, Settings
 _CONTROL_URL = "ORCH_CONTROL_URL"
 # As it is written here: a default, which the environment replaces.
 _DEFAULT = re.compile(r"(?P<name>\w+)=\$\{(?P=name):-(?P<value>.*)\}")
+_PGPASS = r"%APPDATA%\postgresql\pgpass.conf" if sys.platform == "win32" else "~/.pgpass"
 _PASSWORDS = ("password", "sslpassword", "passfile")
 
 
@@ -61,7 +63,7 @@ def _wanted(settings: Settings) -> Iterator[tuple[str, str]]:
     if has_password:
         say(
             f"{_CONTROL_URL} is kept in {ENV_FILE} without its password: give that to later "
-            "commands by PGPASSWORD or ~/.pgpass, or in the variable itself"
+            f"commands by PGPASSWORD or {_PGPASS}, or in the variable itself"
         )
     yield _CONTROL_URL, url
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from framework.contract.context_params import BIZ_DT
+from framework.contract.native_paths import quoted_path
 from framework.contract.paths import normal, parent, resolve
 from framework.contract.some_of import some_of
 from orch_dagster.registry.context_params import base_of
@@ -35,7 +36,9 @@ class _Folder:
         return f"sinks[{self.number}]"
 
     def __str__(self) -> str:
-        return f"{self.path!r} of {self.where} of {self.spec.job_name} ({self.spec.job_id})"
+        return (
+            f"{quoted_path(self.path)} of {self.where} of {self.spec.job_name} ({self.spec.job_id})"
+        )
 
 
 def nested_sinks(
@@ -65,13 +68,13 @@ def nested_sinks(
             held[table].append(inner)
             yield (
                 inner.spec.job_id,
-                f"{inner.where}.path: {inner.path!r} lies in the table {table}: {_CURE}",
+                f"{inner.where}.path: {quoted_path(inner.path)} lies in the table {table}: {_CURE}",
             )
     for table, inside in held.items():
         names = some_of(map(str, inside), len(inside))
         yield (
             table.spec.job_id,
-            f"{table.where}.path: in the table {table.path!r} lies {names}: {_CURE}",
+            f"{table.where}.path: in the table {quoted_path(table.path)} lies {names}: {_CURE}",
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from framework.contract.native_paths import quoted_path
 from framework.contract.paths import is_absolute, is_within, normal, resolve
 from framework.contract.places import sample_targets
 from framework.contract.spark_options import unknown_options
@@ -64,11 +65,13 @@ def _folder_faults(
             if _meet(location, folder) and not is_within(base, folder)
         )
         if what := next(what, None):
-            yield RuleFault(f"{where}: {path!r} lies among {what}; choose another folder", True)
+            yield RuleFault(
+                f"{where}: {quoted_path(path)} lies among {what}; choose another folder", True
+            )
         elif ".." in path.split("/") and not is_absolute(path) and not is_within(location, base):
             yield RuleFault(
-                f"{where}: {path!r} leads out of the data root {base}; if that is meant, write "
-                f"{resolve(base, path)!r}",
+                f"{where}: {quoted_path(path)} leads out of the data root {base}; if that is "
+                f"meant, write {resolve(base, path)!r}",
                 True,
             )
 

@@ -9,6 +9,7 @@ from functools import cache, cached_property, partial
 from itertools import combinations, product
 from typing import Protocol
 
+from framework.contract.native_paths import quoted_path
 from framework.contract.paths import is_local
 from framework.contract.places import replaced_folders
 from framework.contract.some_of import MOST_NAMES, some_of
@@ -46,7 +47,7 @@ class _Landing:
 
     def __str__(self) -> str:
         place = self.where.removesuffix(".path")
-        return f"{self.path!r} of {place} of {self.spec.job_name} ({self.spec.job_id})"
+        return f"{quoted_path(self.path)} of {place} of {self.spec.job_name} ({self.spec.job_id})"
 
 
 @dataclass
@@ -125,7 +126,7 @@ def _reasons(target: _Target) -> Iterator[tuple[str, str, str]]:
             *target.clashes,
         ]
         reason = (
-            f"one would replace the other: {each.path!r} of {each.spec.job_name} and "
+            f"one would replace the other: {quoted_path(each.path)} of {each.spec.job_name} and "
             f"{some_of(others, count)}; give each job a folder of its own"
         )
         yield each.spec.job_id, each.where, reason
@@ -152,7 +153,7 @@ def _meeting(
         if one == other:
             return ""
         folder = dated.meet(one, other)
-        return None if folder is None else f", which meet in {folder!r}"
+        return None if folder is None else f", which meet in {quoted_path(folder)}"
 
     for outer, inner in _alike(at):
         jobs = {each.spec.job_id for each in (*outer.landings, *inner.landings)}

@@ -41,6 +41,7 @@ from orch_dagster.spark.system_paths import (
     listed_paths,
     separator,
 )
+from orch_dagster.spark.windows_options import option_faults
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.toolchain.errors import SubmitRefusedError
 from orch_dagster.toolchain.windows_paths import (
@@ -185,7 +186,8 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
     secret = {name for name in properties if name in hidden or is_sensitive(name)}
     in_file = {k: v for k, v in properties.items() if platform == "win32" or k in secret}
     if platform == "win32":
-        _refuse_for_cmd(request)
+        of_driver = {**request.spark_defaults, **properties}
+        _refuse_for_cmd(request, {} if deployment.is_cluster else of_driver)
     # With --properties-file Spark does not read spark-defaults.conf, so the file repeats it.
     written = {**request.spark_defaults, **in_file} if in_file else {}
     return SubmitCommand(
@@ -420,7 +422,7 @@ def _list_entries(of_run: Iterable[str], of_job: str) -> str:
     return ",".join(dict.fromkeys(entries))
 
 
-def _refuse_for_cmd(request: SubmitRequest) -> None:
+def _refuse_for_cmd(request: SubmitRequest, of_driver: Mapping[str, str]) -> None:
     """Refuse paths and arguments that cmd would interpret: no quoting survives its passes."""
     used = (
         spark_home_path(request.spark_home),
@@ -430,7 +432,7 @@ def _refuse_for_cmd(request: SubmitRequest) -> None:
         UsedPath("the script", request.script),
         *(UsedPath("an argument of the script", each) for each in request.arguments),
     )
-    if faults := list(path_faults(used)):
+    if faults := [*path_faults(used), *option_faults(of_driver)]:
         raise SubmitRefusedError("; ".join(faults))
 
 

@@ -32,6 +32,9 @@ def driver_java_options(
         chosen: Those that the job and Spark's own configuration give, which may name an archive.
         platform: This system.
     """
+    if platform == "win32":
+        # As the output is read; by itself Java takes the code page of the machine.
+        yield "-Dsun.stdout.encoding=UTF-8 -Dsun.stderr.encoding=UTF-8"
     if log_config:
         yield LOG_OPTION + java_option_path(log_config, platform)
     yield of_profile

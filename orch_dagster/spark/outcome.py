@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
@@ -27,12 +28,23 @@ _SIGTERM_CODE = 143
 # With which Spark ends its JVM for an error that nobody caught, such as one of memory: what ran
 # there may report a shutdown alone, and the output has the error.
 _UNCAUGHT_CODES = (50, 51, 52)
+# Where Windows begins to end a process by a status of its own instead of an exit code.
+_FIRST_STATUS = 0xC0000000
+_STATUS_NAMES = {
+    0xC0000005: "access violation",
+    0xC0000017: "out of memory",
+    0xC00000FD: "stack overflow",
+    0xC0000135: "a DLL is missing",
+    0xC000013A: "ended by Ctrl-C or with its console",
+    0xC0000142: "a DLL could not start",
+    0xC0000374: "damaged heap",
+    0xC0000409: "stack buffer overrun",
+}
 # Py4J's exceptions when the JVM is gone.
 _LOST_GATEWAY = {
     "Py4JError", "Py4JNetworkError", "ConnectionRefusedError", "ConnectionResetError",
     "BrokenPipeError",
 }  # fmt: skip
-# On Windows the module has fewer signals than POSIX.
 _SIGNAL_NAMES = {number.value + 128: number.name for number in signal.Signals}
 
 
@@ -159,15 +171,32 @@ def _failure(
     failure = last_failure(end.tail) if end.exit_code in _UNCAUGHT_CODES else None
     failure = failure or (exception.line if exception else last_failure(end.tail))
     quoted = f": {failure}" if failure else ""
-    if end.exit_code == _SIGKILL_CODE:
+    return exit_code_text(end.exit_code) + quoted
+
+
+def exit_code_text(code: int, platform: str = sys.platform) -> str:
+    """Return in words how a process ended by its exit code; Windows has no signals.
+
+    >>> exit_code_text(139, "linux"), exit_code_text(139, "win32")
+    ('exit code 139 (SIGSEGV)', 'exit code 139')
+    >>> exit_code_text(-1073741819, "win32")
+    'exit code 0xC0000005 (access violation)'
+    """
+    if platform == "win32":
+        status = code % 2**32
+        if status < _FIRST_STATUS:
+            return f"exit code {code}"
+        name = _STATUS_NAMES.get(status)
+        return f"exit code 0x{status:08X}" + (f" ({name})" if name else "")
+    if code == _SIGKILL_CODE:
         return (
             "killed (exit code 137, SIGKILL): the machine ran out of memory, or somebody used "
-            "kill -9" + quoted
+            "kill -9"
         )
-    if end.exit_code == _SIGTERM_CODE:
-        return "terminated from outside (exit code 143, SIGTERM)" + quoted
-    name = _SIGNAL_NAMES.get(end.exit_code)
-    return f"exit code {end.exit_code}" + (f" ({name})" if name else "") + quoted
+    if code == _SIGTERM_CODE:
+        return "terminated from outside (exit code 143, SIGTERM)"
+    name = _SIGNAL_NAMES.get(code)
+    return f"exit code {code}" + (f" ({name})" if name else "")
 
 
 def _is_lost_gateway(end: ProcessEnd, exception: JobException) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -91,12 +91,11 @@ class SharedApplication:
     _over: threading.Event = field(default_factory=threading.Event, init=False)
     _changed: threading.Condition = field(default_factory=threading.Condition, init=False)
 
-    def start(self, command: Command, folders: Sequence[Path] = ()) -> None:
+    def start(self, command: Command) -> None:
         """Start its command, and return at once.
 
         Args:
             command: The command.
-            folders: More folders to remove at its end.
 
         Raises:
             OSError: If its files can't be written.
@@ -104,7 +103,7 @@ class SharedApplication:
         for file in (self.files.requests, self.files.answers):
             file.unlink(missing_ok=True)
             os.close(open_append(str(file)))
-        for target in (self._follow, lambda: self._run(command, folders)):
+        for target in (self._follow, lambda: self._run(command)):
             threading.Thread(target=target, name="shared application", daemon=True).start()
 
     @property
@@ -207,14 +206,14 @@ class SharedApplication:
         finally:
             os.close(descriptor)
 
-    def _run(self, command: Command, folders: Sequence[Path]) -> None:
+    def _run(self, command: Command) -> None:
         files, settings = self.files, self.settings
         try:
             surroundings = Surroundings(
                 environ=settings.environ,
                 cwd=settings.cwd,
                 remove=files.properties,
-                folders=[files.warehouse, *folders],
+                folders=[files.warehouse],
             )
             self._end = run_supervised(
                 command,

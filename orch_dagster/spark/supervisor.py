@@ -226,10 +226,20 @@ class PosixSupervisor:
 
 def run_windows(argv: Sequence[str]) -> dict[str, object]:
     """Run the command in this process's Job Object, whose processes die with this one."""
-    events: queue.SimpleQueue[int | None] = queue.SimpleQueue()
     windows_job = _windows_job()
     job = windows_job.enter()
     windows_job.use_code_page_of_java()
+    # As the output is read; by itself Python takes the code page of the machine for a pipe.
+    os.environ.setdefault("PYTHONIOENCODING", "utf-8")
+    folder = windows_job.own_temporary_folder(argv[0])
+    try:
+        return _run_in_job(argv, windows_job, job)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run_in_job(argv: Sequence[str], windows_job: Any, job: int) -> dict[str, object]:
+    events: queue.SimpleQueue[int | None] = queue.SimpleQueue()
     child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     _release_stdout()
 

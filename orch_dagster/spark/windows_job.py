@@ -1,4 +1,4 @@
-"""A Job Object of Windows: a process and all that it starts, which end together.
+"""The surroundings of a supervised command on Windows: a Job Object, a code page, a folder.
 
 supervisor.py loads it on Windows alone; it uses the standard library only.
 """
@@ -8,7 +8,10 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 _KILL_ON_JOB_CLOSE = 0x2000
@@ -16,6 +19,9 @@ _EXTENDED_LIMITS, _PROCESS_IDS = 9, 3
 # The rights to terminate a process and to wait for its end.
 _TERMINATE_AND_WAIT = 0x100001
 _EACH_WAIT_MS = 1000
+# Spark's scripts name a file in the folder for temporary files without quotes.
+_READ_UNQUOTED = re.compile(r"[ &|<>^()%!,;=]")
+_LONGEST_PATH = 32768
 
 
 def enter() -> int:
@@ -60,6 +66,32 @@ def end_others(job: int, limit_s: float) -> list[int]:
                 kernel.CloseHandle(handle)
 
 
+def own_temporary_folder(program: str) -> str:
+    """Create a folder for the command's temporary files, name it to the command, and return it.
+
+    Spark's scripts pass a command on in a file of %TEMP% that they name by cmd's %RANDOM%, which
+    is the same for two that start in one second: each would run the other's command.
+
+    Raises:
+        OSError: If it can't be created.
+        ValueError: If the program is a script of cmd, which can't read its name.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="orch-"))
+    named = str(folder)
+    if _READ_UNQUOTED.search(named):
+        named = _short(named)
+    is_script = program.lower().endswith((".cmd", ".bat"))
+    if is_script and (special := _READ_UNQUOTED.search(named)):
+        folder.rmdir()
+        raise ValueError(
+            f"TEMP is {folder.parent}, whose {special.group()!r} Spark's scripts can't read: set "
+            "TEMP to a folder without (PowerShell: $env:TEMP = 'C:\\temp'; for good: setx TEMP "
+            "C:\\temp)"
+        )
+    os.environ["TEMP"] = os.environ["TMP"] = named
+    return str(folder)
+
+
 def use_code_page_of_java() -> None:
     """Let cmd read a file as Java writes it, as Spark's scripts take the job's command from one.
 
@@ -68,6 +100,14 @@ def use_code_page_of_java() -> None:
     kernel = _kernel()
     kernel.SetConsoleOutputCP(kernel.GetACP())
     kernel.SetConsoleCP(kernel.GetACP())
+
+
+def _short(path: str) -> str:
+    """Return a path in its short form of 8.3 names, where the disk keeps these."""
+    kernel = _kernel()
+    buffer = ctypes.create_unicode_buffer(_LONGEST_PATH)
+    length = kernel.GetShortPathNameW(path, buffer, _LONGEST_PATH)
+    return buffer.value if length else path
 
 
 def _processes(kernel: Any, job: int) -> list[int]:
@@ -90,6 +130,7 @@ def _kernel() -> Any:
         ("TerminateProcess", (handle, number)),
         ("WaitForSingleObject", (handle, number)),
         ("CloseHandle", (handle,)),
+        ("GetShortPathNameW", (ctypes.c_wchar_p, ctypes.c_wchar_p, number)),
     ):
         getattr(kernel, name).argtypes = types
     return kernel

@@ -127,7 +127,8 @@ def _java_at(home: Path, source: str, platform: str) -> JavaHome:
     java = java_program(home, platform)
     if not java.is_file():
         raise JavaError(
-            f"{source} is {home}, which has no bin/{java.name}: {_remedy(source, JAVA_REMEDY)}",
+            f"{source} is {home}, which has no {Path('bin', java.name)}: "
+            f"{_remedy(source, JAVA_REMEDY)}",
             home=str(home),
         )
     _check_executable(home, java, source, platform)
@@ -223,7 +224,8 @@ def _spark_at(home: Path, source: str, platform: str) -> SparkHome:
     submit = home / "bin" / ("spark-submit.cmd" if platform == "win32" else "spark-submit")
     if not submit.is_file():
         raise SparkHomeError(
-            f"{source} is {home}, which has no bin/{submit.name}: {_remedy(source, SPARK_REMEDY)}",
+            f"{source} is {home}, which has no {Path('bin', submit.name)}: "
+            f"{_remedy(source, SPARK_REMEDY)}",
             home=str(home),
         )
     if platform != "win32" and not os.access(submit, os.X_OK):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
+from framework.contract.native_paths import quoted_path
 from orch_dagster.errors import SettingsError
 from orch_dagster.settings import Settings
 from orch_dagster.toolchain.windows_paths import home_fault, long_paths_enabled
@@ -73,12 +74,12 @@ def folder_faults(settings: Settings, platform: str = sys.platform) -> Iterator[
     if platform == "win32" and (
         fault := home_fault(str(settings.home), has_long_paths=long_paths_enabled())
     ):
-        yield f"ORCH_HOME: {str(settings.home)!r} {fault}"
+        yield f"ORCH_HOME: '{settings.home}' {fault}"
     for variable, path, kind in folders:
         if fault := folder_fault(path, kind, platform):
             yield (
-                f"{variable}: {path!r} {fault}, which Spark or Dagster takes for something else "
-                f"than a name: choose a folder without"
+                f"{variable}: {quoted_path(path)} {fault}, which Spark or Dagster takes for "
+                f"something else than a name: choose a folder without"
             )
 
 

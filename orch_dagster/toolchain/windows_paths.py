@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from framework.contract.native_paths import quoted_path
+
 # MAX_PATH without its end.
 MOST_CHARACTERS = 259
 # Below ORCH_HOME: params\<run id>\<job name>.messages.jsonl, and Dagster's own files.
@@ -54,7 +56,7 @@ def path_faults(paths: Iterable[UsedPath]) -> Iterator[str]:
         pattern = _READ_IN_BLOCKS if each.is_in_blocks else _READ_BY_CMD
         if special := pattern.search(each.path):
             fault = f"holds {special.group()!r}, which Windows' cmd would interpret"
-        elif unknown := _outside_code_page(each.path):
+        elif unknown := outside_code_page(each.path):
             fault = f"holds {unknown!r}, which is not in the code page of this Windows"
         elif len(each.path) + each.below > MOST_CHARACTERS:
             fault = (
@@ -63,7 +65,7 @@ def path_faults(paths: Iterable[UsedPath]) -> Iterator[str]:
             )
         else:
             continue
-        yield f"{each.name}: {each.path!r} {fault}: move or rename it"
+        yield f"{each.name}: {quoted_path(each.path)} {fault}: move or rename it"
 
 
 def home_fault(path: str, *, has_long_paths: bool) -> str | None:
@@ -96,9 +98,9 @@ if sys.platform == "win32":
         except FileNotFoundError:
             return False
 
-    def _outside_code_page(path: str) -> str | None:
-        """Return the first character that Java's command line can't hold."""
-        for character in path:
+    def outside_code_page(text: str) -> str | None:
+        """Return the first character that Java's command line can't hold, None if it can all."""
+        for character in text:
             try:
                 character.encode("mbcs", errors="strict")
             except UnicodeEncodeError:
@@ -111,6 +113,6 @@ else:
         """Return True: no other system has that limit."""
         return True
 
-    def _outside_code_page(path: str) -> str | None:  # noqa: ARG001
+    def outside_code_page(text: str) -> str | None:  # noqa: ARG001
         """Return None: the limit is Windows'."""
         return None

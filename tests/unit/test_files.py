@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -13,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.control.connect import open_store
-from orch_dagster.files import make_private, storage_fault, write_atomically
+from orch_dagster.files import make_private, os_fault, storage_fault, write_atomically
 from orch_dagster.run_log import RunLog
 from orch_dagster.settings import Settings
 
@@ -117,3 +118,12 @@ def test_a_fault_of_dagsters_storage_is_one_sentence(tmp_path: Path) -> None:
         f"Dagster's storage ({tmp_path}) can't be used: no such table: t; look whether its files "
         "are there and may be written"
     )
+
+
+def test_a_file_that_is_open_is_no_missing_right() -> None:
+    """Python gives both the same errno."""
+    error = OSError(errno.EACCES, "in use")
+    error.filename = r"C:\x"
+    assert os_fault(error).endswith("; give this user the right to write there")
+    error.winerror = 32
+    assert os_fault(error) == r"C:\x: in use; close the program that has it open"

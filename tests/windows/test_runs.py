@@ -24,14 +24,27 @@ pytestmark = [
 BIZ_DT = "2024-05-15"
 LANDING, ODD = "etl_lnd_gels_fpms_t_contract_master", "etl_lnd_gels_fpms_t_odd"
 HOME = "home one"
-# The signs that cmd reads, and those of Java's and Spark's own quoting.
-VALUE = "a b&c|d<e>f^g%PATH%h!i!j\"k'l(m)n,o;p=q\\\\r~s`t$u*v?w"
-# Says which value arrived, and ends with a code of its own; or waits to be killed.
+# The signs that cmd reads, those of Java's and Spark's own quoting, and of other alphabets.
+VALUE = "a b&c|d<e>f^g%PATH%h!i!j\"k'l(m)n,o;p=q\\\\r~s`t$u*v?wäß€日"
+# What cmd leaves alone in a Java option.
+OPTION = "a&b|c<d>e^f(g)ä"
+# On a busy machine a session takes longer to start than its executor waits to report.
+PATIENT = {"spark.executor.heartbeatInterval": "100s"}
+# `orch` with a TEMP, as Wine takes none from outside.
+WITH_TEMP = """
+import os, sys
+os.environ["TEMP"] = os.environ["TMP"] = sys.argv.pop(1)
+from orch_dagster.cli.main import main
+main()
+"""
+# Says which values arrived, and ends with a code of its own; or waits to be killed.
 SCRIPT = """
 import sys, threading
 from framework import get_spark, load_params
 
 spark = get_spark()
+spark._jvm.System.out.println("OPTION " + spark._jvm.System.getProperty("orch.odd"))
+spark._jvm.System.out.flush()
 print("ARRIVED " + spark.conf.get("spark.orch.odd"), flush=True)
 if load_params().biz_dt == "2024-05-16":
     threading.Event().wait()
@@ -59,7 +72,11 @@ def properties(key_name: str, values: dict[str, str]) -> list[dict[str, str]]:
 def jobs(windows: WindowsMachine) -> WindowsMachine:
     """With a second job, and a class that reads local files without hadoop.dll."""
     odd = {"job_id": "ODD", "job_name": ODD, "context_params": "{}", "script_path": "odd.py"}
-    parameters = [*properties("*", BARE_FILES), *properties(ODD, {"spark.orch.odd": VALUE})]
+    of_odd = {
+        "spark.orch.odd": VALUE,
+        "spark.driver.extraJavaOptions": f"-Dorch.odd={OPTION}",
+    }
+    parameters = [*properties("*", {**BARE_FILES, **PATIENT}), *properties(ODD, of_odd)]
     given: dict[str, Any] = {"job_master": [odd], "sys_params": parameters}
     windows.path(f"{HOME}/jobs/odd.py").write_text(SCRIPT, encoding="utf-8")
     windows.path(f"{HOME}/rows.json").write_text(json.dumps(given), encoding="utf-8")
@@ -105,9 +122,17 @@ def test_a_landing_is_complete_and_its_log_short(jobs: WindowsMachine) -> None:
 def test_a_script_gets_each_sign_of_a_property_and_ends_with_its_own_code(
     jobs: WindowsMachine,
 ) -> None:
-    code, said = jobs.orch("run", "ODD", "--biz-dt", BIZ_DT, home=HOME)
+    """In a folder for temporary files with a space, as in C:\\Users\\First Last."""
+    temporary = jobs.path("First Last")
+    temporary.mkdir()
+    command = ("-c", WITH_TEMP, rf"{jobs.folder}\{temporary.name}")
+    run = ("run", "ODD", "--biz-dt", BIZ_DT)
+    home = rf"{jobs.folder}\{HOME}"
+    code, said = jobs.python(*command, *run, folder=HOME, ORCH_HOME=home)
     assert code == 1, said
     assert newest(jobs) == (ODD, None, f"Failed: exit code 3: ARRIVED {VALUE}")
+    assert log_with(jobs, f"OPTION {OPTION}") is not None
+    assert list(temporary.iterdir()) == []
 
 
 def test_nothing_outlives_an_orchestrator_that_was_killed(jobs: WindowsMachine) -> None:

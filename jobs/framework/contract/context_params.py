@@ -17,6 +17,7 @@ from framework.contract import placeholders
 from framework.contract.braces import braces_fault
 from framework.contract.date_paths import dates_of_one_folder
 from framework.contract.formats import CSV, FORMATS, Format, format_fault, format_of
+from framework.contract.native_paths import quoted_path
 from framework.contract.option_faults import option_faults
 from framework.contract.validation import Node, Option
 
@@ -276,7 +277,7 @@ def _path(
 def _path_fault(path: str) -> str | None:
     """Return what is wrong with a path on any date, or None."""
     if "\0" in path:
-        return f"holds a NUL, which no file system takes: {path!r}"
+        return f"holds a NUL, which no file system takes: {quoted_path(path)}"
     try:
         filled = placeholders.fill(path, {BIZ_DT: _A_DAY, "start_dt": _A_DAY, "end_dt": _A_DAY})
     except ValueError as error:
@@ -374,7 +375,7 @@ def _date_faults(sink: Sink) -> Iterator[tuple[str, str]]:
         yield (
             "path",
             f"put {BIZ_DT} first in partition_cols, or the whole of it, as {{{BIZ_DT}}} is, into "
-            f"the path {sink.path!r}: else one date would replace another{are_named}",
+            f"the path {quoted_path(sink.path)}: else one date would replace another{are_named}",
         )
 
 

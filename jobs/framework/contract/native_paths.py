@@ -9,6 +9,15 @@ import re
 _PATH = re.compile(r'(?<![A-Za-z0-9+.-])[A-Za-z]:/(?:(?![A-Za-z]:/)[^\n<>"|:])*')
 
 
+def quoted_path(path: str) -> str:
+    r"""Return a path in quotes for a message; a backslash stays one.
+
+    >>> print(quoted_path(r"C:\a b"))
+    'C:\a b'
+    """
+    return repr(path).replace("\\\\", "\\")
+
+
 def with_native_paths(text: str, system: str = os.name) -> str:
     r"""Return a text for a person, its absolute Windows paths with backslashes.
 

@@ -9,6 +9,7 @@ from datetime import date
 
 from framework.contract import placeholders
 from framework.contract.context_params import BIZ_DT, Sink, Source
+from framework.contract.native_paths import quoted_path
 from framework.contract.paths import is_within, join, normal, parent, resolve
 
 REJECTED = "_rejected"
@@ -270,20 +271,20 @@ def _overlaps(
         for other_place, other, other_path in targets[:earlier]:
             if is_within(target, other) or is_within(other, target):
                 yield (
-                    f"sinks[{place}].path: one would replace the other: {path!r} and "
-                    f"{other_path!r} of sinks[{other_place}]"
+                    f"sinks[{place}].path: one would replace the other: {quoted_path(path)} and "
+                    f"{quoted_path(other_path)} of sinks[{other_place}]"
                 )
     for number, (source, source_place) in enumerate(zip(sources, read, strict=True)):
         for place, target, path in targets:
             location = source_place.location if source_place and not source.is_table else None
             if location and is_within(location, target):
                 yield (
-                    f"sources[{number}].path: {source.path!r} lies in {path!r}, which a sink "
-                    f"replaces: sinks[{place}]"
+                    f"sources[{number}].path: {quoted_path(source.path)} lies in "
+                    f"{quoted_path(path)}, which a sink replaces: sinks[{place}]"
                 )
             folder = source_place and source_place.rejected
             if folder and (is_within(folder, target) or is_within(target, folder)):
                 yield (
-                    f"sources[{number}].bad_records.path: their folder and {path!r} of "
+                    f"sources[{number}].bad_records.path: their folder and {quoted_path(path)} of "
                     f"sinks[{place}]: one would replace the other"
                 )

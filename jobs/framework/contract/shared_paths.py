@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from framework.contract.context_params import ContextParams
+from framework.contract.native_paths import quoted_path
 from framework.contract.paths import is_local, is_within, resolve
 
 REMEDY = (
@@ -37,7 +38,7 @@ class UnsharedPath:
 
     def __str__(self) -> str:
         resolved = "" if self.path == self.location else f", which is {self.location}"
-        return f"{self.where} is {self.path!r}{resolved}"
+        return f"{self.where} is {quoted_path(self.path)}{resolved}"
 
 
 def runs_elsewhere(master: str, own_hosts: Collection[str] = ()) -> bool:

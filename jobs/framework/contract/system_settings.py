@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from framework.contract.calendar_days import CalendarDays, calendar_days
 from framework.contract.comma_list import comma_names
+from framework.contract.native_paths import quoted_path
 from framework.contract.paths import as_location, is_absolute, is_local
 from framework.contract.secret_names import FILE
 
@@ -191,7 +192,9 @@ def shared_folders(text: str) -> str:
     folders = comma_names(text)
     for folder in folders:
         if not is_absolute(folder) or not is_local(as_location(folder)):
-            raise ValueError(f"{folder!r} is not an absolute local path such as /mnt/nfs")
+            raise ValueError(
+                f"{quoted_path(folder)} is not an absolute local path such as /mnt/nfs"
+            )
     return ",".join(as_location(folder) for folder in folders)
 
 

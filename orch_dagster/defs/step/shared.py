@@ -26,7 +26,6 @@ from orch_dagster.spark.job_submit import JobSubmit
 from orch_dagster.spark.shared import SharedApplication, SharedSettings
 from orch_dagster.spark.shared_command import SharedFiles, shared_command, shared_request
 from orch_dagster.spark.sharing import sharing_fault
-from orch_dagster.spark.temporary_files import with_own_temporary_files
 
 PATIENCE_S = 30.0
 """Seconds for which a job may end after its timeout before it costs others their application."""
@@ -143,11 +142,10 @@ class SharedSubmitter:
         )
         try:
             command = shared_command(self.request, files)
-            command, folders = with_own_temporary_files(command, submission.environ)
             running = f"running {' '.join(command.argv)}"
             log.write("INFO", "orch", running)
             context.log.info(visible(running))
-            application.start(command, folders)
+            application.start(command)
         except BaseException:
             files.properties.unlink(missing_ok=True)
             log.close()

@@ -50,7 +50,6 @@ from orch_dagster.spark.outcome import Outcome
 from orch_dagster.spark.process import Surroundings
 from orch_dagster.spark.progress import StageTeller
 from orch_dagster.spark.submit import ScriptSubmit, prepare_script, script_folder, spark_defaults_of
-from orch_dagster.spark.temporary_files import with_own_temporary_files
 from orch_dagster.text import Masker
 
 Context: TypeAlias = OpExecutionContext | AssetExecutionContext
@@ -225,12 +224,11 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             # Of an earlier attempt whose supervisor was killed.
             shutil.rmtree(warehouse, ignore_errors=True)
             command = with_warehouse(command, warehouse)
-            command, folders = with_own_temporary_files(command, submission.environ)
             surroundings = Surroundings(
                 environ=submission.environ,
                 cwd=work_dir,
                 remove=submission.properties_file,
-                folders=[warehouse, *folders],
+                folders=[warehouse],
                 unread=submission.messages,
             )
             context.log.info(visible(f"Running {' '.join(command.argv)}"))

@@ -6,6 +6,7 @@ Refresh them with `ORCH_REFRESH_GOLDEN=1 pytest tests/unit/spark/test_command.py
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 
 import pytest
@@ -299,12 +300,47 @@ def test_windows_paths_that_cmd_would_read_are_refused_at_once() -> None:
         build_command(request, "win32")
     spark, java, script = str(refused.value).split("; ")
     assert spark == (
-        "SPARK_HOME: 'C:\\\\Program Files (x86)\\\\spark' holds '(', which Windows' cmd would "
+        "SPARK_HOME: 'C:\\Program Files (x86)\\spark' holds '(', which Windows' cmd would "
         "interpret: move or rename it"
     )
     assert java.endswith("has 253 characters, more than the 246 with which Windows starts a "
                          "program: move or rename it")  # fmt: skip
-    assert script.startswith("the script: 'C:\\\\R&D\\\\job.py' holds '&'")
+    assert script.startswith("the script: 'C:\\R&D\\job.py' holds '&'")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "special"),
+    [
+        ("spark.driver.extraJavaOptions", "-Da=b -Db=wow!", "!"),
+        ("spark.driver.extraJavaOptions", "-Da&b", "&"),
+        ("spark.driver.extraJavaOptions", "-Da=x%PATH%", "%PATH%"),
+        ("spark.driver.extraJavaOptions", '"-Da&b"', "&"),
+        ("spark.driver.defaultJavaOptions", "-Da^b", "^"),
+        ("spark.driver.extraClassPath", "C:\\wow!\\a.jar", "!"),
+        ("spark.driver.memory", "1g&calc", "&"),
+    ],
+)
+def test_windows_options_of_the_driver_that_cmd_would_read_are_refused(
+    name: str, value: str, special: str
+) -> None:
+    request = replace(request_for("win32"), spark_properties={name: value})
+    with pytest.raises(SubmitRefusedError, match=rf"^{name}: .* holds '{re.escape(special)}'"):
+        build_command(request, "win32")
+    build_command(replace(request_for("linux"), spark_properties={name: value}), "linux")
+    elsewhere = {name: value, **MASTERS["yarn-cluster"]}
+    build_command(replace(request_for("win32"), spark_properties=elsewhere), "win32")
+
+
+def test_windows_options_in_the_launchers_quotes_pass() -> None:
+    options = '-Da=x&y|z<u>v^w50%p(1) "-Db=c d" -Dc -XX:OnError="a;b"'
+    request = replace(
+        request_for("win32"), spark_properties={"spark.driver.extraJavaOptions": options}
+    )
+    assert (
+        build_command(request, "win32")
+        .properties["spark.driver.extraJavaOptions"]
+        .endswith(options)
+    )
 
 
 def test_a_proxy_user_is_an_argument_and_not_beside_a_principal() -> None:
