@@ -1,4 +1,4 @@
-"""A chain, a failure and a timeout on Windows, in a home with signs of other alphabets."""
+"""A chain, failures and stops of runs on Windows, in a home with signs of other alphabets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.waiting import wait_until
@@ -21,9 +22,13 @@ pytestmark = [
 ]
 
 HOME = "hömé (1) ~x'"
+# With what cmd reads in paths; and of a sink deeper than 260 characters.
+DATA = "dätä & 50% ^x! (1)"
+DEEP = "/".join(["deep" * 15] * 4)
 DATES = ("2024-05-15", "2024-05-16")
 PARENT, CHILD = "etl_lnd_wine_sys_t_parent", "etl_lnd_wine_sys_t_child"
 BAD, SLOW = "etl_lnd_wine_bad_t_bad", "etl_lnd_wine_slow_t_slow"
+HELD = "etl_lnd_wine_held_t_held"
 # Waits to be ended; the JVM of its session lives as long.
 SLOW_SCRIPT = """
 import threading
@@ -36,26 +41,27 @@ threading.Event().wait()
 HQL = {
     PARENT: "SELECT name, CAST(amount AS INT) amount, '${hivevar:biz_dt}' biz_dt FROM row1",
     CHILD: "SELECT sum(amount) amount, '${hivevar:biz_dt}' biz_dt FROM row1",
+    # Each row takes so many milliseconds.
+    HELD: "SELECT name, java_method('java.lang.Thread', 'sleep', CAST(amount AS BIGINT)) slept, "
+    "'${hivevar:biz_dt}' biz_dt FROM row1",
     BAD: "SELECT name,\n  no_such_column, '${hivevar:biz_dt}' biz_dt\nFROM row1",
 }
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:
     csv = {"format": "csv", "path": "data/{biz_dt}.csv", "options": {"header": True}}
-    landed = {"format": "orc", "path": "out/parent/biz_dt={biz_dt}"}
+    landed = {"format": "orc", "path": f"out/{DEEP}/parent/biz_dt={{biz_dt}}"}
 
     def context(name: str, source: dict[str, Any]) -> str:
-        sink = {
-            "format": "orc",
-            "path": f"out/{name[-6:].strip('_')}",
-            "partition_cols": ["biz_dt"],
-        }
+        path = f"out/{DEEP}/parent" if name == PARENT else f"out/{name[-6:].strip('_')}"
+        sink = {"format": "orc", "path": path, "partition_cols": ["biz_dt"]}
         return json.dumps({"sources": [source], "hql": f"{name}.hql", "sinks": [sink]})
 
     jobs = [
         {"job_id": "P", "job_name": PARENT, "context_params": context(PARENT, csv)},
         {"job_id": "C", "job_name": CHILD, "context_params": context(CHILD, landed)},
         {"job_id": "B", "job_name": BAD, "context_params": context(BAD, csv)},
+        {"job_id": "H", "job_name": HELD, "context_params": context(HELD, csv)},
     ]
     for job in jobs:
         job["script_path"] = "landing.py"
@@ -72,28 +78,42 @@ def rows() -> dict[str, list[dict[str, Any]]]:
         "process_control": [
             {"entity": "WINE", "source_system": source, "biz_dt": date, "start_dt": date,
              "end_dt": date}
-            for source in ("SYS", "BAD", "SLOW") for date in DATES
+            for source in ("SYS", "BAD", "SLOW", "HELD") for date in DATES
         ],
     }  # fmt: skip
+
+
+def environ(machine: WindowsMachine) -> dict[str, str]:
+    return {"ORCH_DATA_ROOT": rf"{machine.folder}\{DATA}"}
+
+
+def orch(machine: WindowsMachine, *words: str) -> tuple[int, str]:
+    return machine.orch(*words, home=HOME, **environ(machine))
+
+
+def write_source(machine: WindowsMachine, date: str, number: int) -> None:
+    """Write ten rows with amounts from a number on."""
+    lines = [f"n{each},{each + number}" for each in range(10)]
+    text = "\n".join(["name,amount", *lines, ""])
+    machine.path(f"{DATA}/data/{date}.csv").write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def windows() -> Iterator[WindowsMachine]:
     with windows_machine() as machine:
         home = machine.path(HOME)
-        for folder in ("jobs", "hql", "data"):
+        for folder in ("jobs", "hql"):
             (home / folder).mkdir(parents=True)
+        machine.path(f"{DATA}/data").mkdir(parents=True)
         (home / "jobs/slow.py").write_text(SLOW_SCRIPT, encoding="utf-8")
         for name, text in HQL.items():
             (home / f"hql/{name}.hql").write_text(text, encoding="utf-8")
         for number, date in enumerate(DATES):
-            lines = [f"n{each},{each + number}" for each in range(10)]
-            text = "\n".join(["name,amount", *lines, ""])
-            (home / f"data/{date}.csv").write_text(text, encoding="utf-8")
+            write_source(machine, date, number)
         (home / "rows.json").write_text(json.dumps(rows()), encoding="utf-8")
-        code, said = machine.orch("init", home=HOME)
+        code, said = orch(machine, "init")
         assert code == 0, said
-        code, said = machine.orch("apply", "rows.json", home=HOME)
+        code, said = orch(machine, "apply", "rows.json")
         assert code == 0, said
         yield machine
 
@@ -108,19 +128,97 @@ def log_rows(machine: WindowsMachine, job_name: str) -> list[tuple[str, int | No
         return store.execute(query, (job_name,)).fetchall()
 
 
+@pytest.fixture(scope="module")
+def landed(windows: WindowsMachine) -> WindowsMachine:
+    """With a date that has landed once, and takes hours the next time."""
+    code, said = orch(windows, "run", HELD, "--biz-dt", DATES[1])
+    assert code == 0, said
+    write_source(windows, DATES[1], 3_600_000)
+    return windows
+
+
+def data_of(machine: WindowsMachine) -> dict[str, bytes]:
+    """The files of the date that has landed."""
+    folder = machine.path(f"{DATA}/out/t_held/biz_dt={DATES[1]}")
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def wait_for_writers(machine: WindowsMachine) -> None:
+    """Wait until Spark writes the date."""
+    out = machine.path(f"{DATA}/out/t_held")
+    wait_until(lambda: list(out.rglob("_temporary")), "the folder of what is written", 900)
+
+
+def check_stopped(machine: WindowsMachine, before: dict[str, bytes], status: str) -> None:
+    """No process is left, the data is the old, the row is true, and the next landing is free."""
+    wait_until(lambda: not machine.processes(), "no process left", 120)
+    assert data_of(machine) == before
+    code, said = orch(machine, "recover")
+    assert code == 0, said
+    assert list(machine.path(f"{DATA}/out/t_held").rglob("journal.json")) == []
+    assert data_of(machine) == before
+    date, count, shown = log_rows(machine, HELD)[-1]
+    assert (date, count) == (DATES[1], None)
+    assert shown.startswith(status), shown
+
+
+def test_ctrl_c_cancels_a_run_whole(landed: WindowsMachine) -> None:
+    before = data_of(landed)
+    words = ("-m", "orch_dagster.cli", "run", HELD, "--biz-dt", DATES[1])
+    variables = {"ORCH_HOME": rf"{landed.folder}\{HOME}", **environ(landed)}
+    with landed.on_console(*words, folder=HOME, **variables) as console:
+        wait_for_writers(landed)
+        console.type(b"\x03")
+        code, shown = console.end()
+    # The console's own process ends with it.
+    assert code == 130, shown
+    check_stopped(landed, before, "Canceled")
+
+
+def is_victim(process: psutil.Process, word: str) -> bool:
+    """Whether a word is in the command of a process, which is not cmd: that names Java's class."""
+    try:
+        program, *words = process.cmdline()
+    except (psutil.Error, ValueError):
+        # It has ended.
+        return False
+    return "cmd" not in program and word in " ".join(words)
+
+
+@pytest.mark.parametrize(
+    ("victim", "status"),
+    [("SparkSubmit", "Failed: "), ("supervisor.py", "Failed: The supervisor of")],
+)
+def test_a_run_whose_process_is_killed_fails_and_leaves_nothing(
+    landed: WindowsMachine, victim: str, status: str
+) -> None:
+    """Of the two, Windows ends what the supervisor started; the other is Java."""
+    before = data_of(landed)
+    run = ("run", HELD, "--biz-dt", DATES[1])
+    process = landed.start(*run, home=HOME, **environ(landed))
+    wait_for_writers(landed)
+    killed = [each for each in landed.processes() if is_victim(each, victim)]
+    assert killed
+    for each in killed:
+        each.kill()
+    said, _ = process.communicate(timeout=900)
+    assert process.returncode == 1, said
+    check_stopped(landed, before, status)
+
+
 def test_a_chain_lands_two_dates_in_one_run(windows: WindowsMachine) -> None:
     dates = [word for date in DATES for word in ("--biz-dt", date)]
-    code, said = windows.orch("run", "wine_sys", *dates, home=HOME)
+    code, said = orch(windows, "run", "wine_sys", *dates)
     assert code == 0, said
     assert log_rows(windows, PARENT) == [(date, 10, "Completed") for date in DATES]
     assert log_rows(windows, CHILD) == [(date, 1, "Completed") for date in DATES]
     # No folder of a landing is left, nor Spark's own.
-    assert [path.name for path in windows.path(f"{HOME}/out").rglob("_landing")] == []
+    assert [path.name for path in windows.path(f"{DATA}/out").rglob("_landing")] == []
     assert list((windows.drive / "users").rglob("Temp/orch-*")) == []
 
 
 def test_a_statement_that_fails_is_named_by_its_file(windows: WindowsMachine) -> None:
-    code, said = windows.orch("run", BAD, "--biz-dt", DATES[0], home=HOME)
+    code, said = orch(windows, "run", BAD, "--biz-dt", DATES[0])
     assert code == 1, said
     [(_, count, status)] = log_rows(windows, BAD)
     assert count is None
@@ -129,7 +227,7 @@ def test_a_statement_that_fails_is_named_by_its_file(windows: WindowsMachine) ->
 
 
 def test_a_job_over_its_time_is_ended(windows: WindowsMachine) -> None:
-    code, said = windows.orch("run", SLOW, "--biz-dt", DATES[0], home=HOME)
+    code, said = orch(windows, "run", SLOW, "--biz-dt", DATES[0])
     assert code == 1, said
     [(_, _, status)] = log_rows(windows, SLOW)
     assert status.startswith("Failed: timed out after 1 minute and was stopped"), said
