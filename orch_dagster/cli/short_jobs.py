@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from framework.contract.some_of import some_of
-from framework.contract.system_settings import PARAM_TYPE, SMALL, SPARK_PROFILE
+from framework.contract.system_settings import PARAM_TYPE, SMALL, SPARK_PROFILE, SPARK_SHARE
 from orch_dagster.bundle.bundle import winning_params
 from orch_dagster.cli.cluster_uses import CheckedPart, cluster_uses
 from orch_dagster.control.connect import opened_store
@@ -25,12 +25,15 @@ from orch_dagster.text import readable_duration
 _NEWEST_DATES = 5
 # A statement of SQLite has 32,766 variables at most.
 _MOST_DATES = 1_000
+# A job that shares an application has no start of its own.
+_CHOSEN = (SPARK_PROFILE.key, SPARK_SHARE.key)
 
 
 def short_jobs(settings: Settings, specs: Sequence[JobSpec]) -> Iterator[CheckedPart]:
     """Yield which jobs the profile would make faster and have chosen none.
 
-    Jobs whose driver is elsewhere are left out, and runs of several dates, which start once.
+    Left out are jobs whose driver is elsewhere or shared, and runs of several dates, which start
+    once.
 
     Raises:
         StoreError: If the store can't be read.
@@ -38,9 +41,7 @@ def short_jobs(settings: Settings, specs: Sequence[JobSpec]) -> Iterator[Checked
     with opened_store(settings) as store:
         rows = read_records(store, SysParam, {"environment": settings.env})
         durations = _durations(store)
-    chosen = [
-        row for row in rows if row.param_key == SPARK_PROFILE.key and row.param_type == PARAM_TYPE
-    ]
+    chosen = [row for row in rows if row.param_key in _CHOSEN and row.param_type == PARAM_TYPE]
     short = [
         spec
         for spec in specs

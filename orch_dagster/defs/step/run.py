@@ -219,7 +219,9 @@ class _Job:
         expected_dates = step.params.bundle.biz_dts if spec.has_sinks else ()
         outcome = end.outcome(self.messages.result(), timeout_s, expected_dates)
         outcome, reported = _with_reported(outcome, end.session)
-        if outcome.status == "completed" and folder is None and len(expected_dates) == 1:
+        # Jobs that share an application have no start of their own.
+        is_own = folder is None and shared is None
+        if outcome.status == "completed" and is_own and len(expected_dates) == 1:
             reported = {**profile_metadata(self._system(), end.process.duration_s), **reported}
         return outcome, reported
 

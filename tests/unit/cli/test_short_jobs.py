@@ -81,6 +81,7 @@ def test_the_newest_runs_of_one_date_decide(
     [
         ("spark.profile", "default", "system"),
         ("spark.profile", "small", "system"),
+        ("spark.share", "group", "system"),
         ("spark.submit.deployMode", "cluster", "spark"),
     ],
 )
