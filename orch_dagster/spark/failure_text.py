@@ -27,8 +27,10 @@ _TRACEBACK = re.compile(
 _MOST_TRACEBACKS = 100
 _CAUSED_BY = "Caused by: "
 _JAVA_FRAME = re.compile(r"\s+at [\w.$/<>]+\(|\s*\.\.\. \d+ (more|elided)")
-_LOG_LINE = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d [A-Z]+ ")
-_LOG_NOISE = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (TRACE|DEBUG|INFO|WARN) ")
+# The time of a line of Spark's log, or of a job's, as contract/log_line.py has it.
+_TIME = r"(?:\d\d/\d\d/\d\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"
+_LOG_LINE = re.compile(rf"{_TIME} [A-Z]+ ")
+_LOG_NOISE = re.compile(rf"{_TIME} (TRACE|DEBUG|INFO|WARN) ")
 # Spark logs these after the exception that they are about.
 _TASK_FAILED = re.compile(
     r".* ERROR (TaskSetManager: Task \d+ in stage|FileFormatWriter: Aborting|Utils: Aborting task)"

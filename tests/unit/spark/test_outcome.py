@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
+from framework.contract.log_line import format_line
 from framework.errors import DatesFailedError
 from orch_dagster.spark.failure_text import exception_line, job_location, last_failure
 from orch_dagster.spark.outcome import JobException, ResultMessages, judge
@@ -249,6 +251,9 @@ def test_a_stack_without_the_jobs_code_has_no_place() -> None:
 def test_an_empty_output_says_nothing() -> None:
     assert last_failure("") is None
     assert last_failure("26/11/24 20:57:45 INFO ShutdownHookManager: Shutdown hook called") is None
+    ours = format_line(datetime(2026, 11, 24, tzinfo=timezone.utc), "INFO", "framework", "lands")
+    assert last_failure(ours) is None
+    assert last_failure(f"the disk is gone\n{ours}") == "the disk is gone"
 
 
 def test_a_message_that_cannot_be_read_fails_a_job_that_did_not_fail_by_itself() -> None:
