@@ -84,8 +84,11 @@ def last_failure(tail: str) -> str | None:
     the last line that is neither a stack frame nor an ordinary log line.
     """
     python = last_traceback(tail)
-    if python is not None:
-        return python
+    return python or last_failure_of_jvm(tail)
+
+
+def last_failure_of_jvm(tail: str) -> str | None:
+    """Return what `last_failure` does of an output in which Python's tracebacks tell nothing."""
     lines = _PYTHON_WARNING.sub("", tail).splitlines()
     telling = [line for line in lines if line.strip() and not _is_noise(line)]
     for place in reversed(range(len(lines))):

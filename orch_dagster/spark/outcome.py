@@ -11,6 +11,7 @@ from typing import Literal
 from orch_dagster.spark.failure_text import (
     exception_line,
     last_failure,
+    last_failure_of_jvm,
     last_traceback,
     printed_exception,
 )
@@ -168,7 +169,7 @@ def _failure(
         return f"{of_application}: {printed}" if printed else of_application
     if end.exit_code == 0:
         return None
-    failure = last_failure(end.tail) if end.exit_code in _UNCAUGHT_CODES else None
+    failure = last_failure_of_jvm(end.tail) if end.exit_code in _UNCAUGHT_CODES else None
     failure = failure or (exception.line if exception else last_failure(end.tail))
     quoted = f": {failure}" if failure else ""
     return exit_code_text(end.exit_code) + quoted

@@ -79,6 +79,12 @@ def test_what_spark_ended_its_jvm_for_comes_before_what_it_took_along() -> None:
     messages = ResultMessages(opened=True, closed=True, exception=reported)
     tail = "OutOfMemoryError: Java heap space\n"
     assert failure(50, messages, tail) == "exit code 50: OutOfMemoryError: Java heap space"
+    # Python's main thread may see the context stop before its process ends.
+    seen = (
+        'Traceback (most recent call last):\n  File "s.py", line 1\nRuntimeError: it has stopped\n'
+    )
+    trace = "Caused by: java.lang.OutOfMemoryError: Java heap space\n\tat x.Y.z(Y.scala:1)\n"
+    assert "OutOfMemoryError" in str(failure(50, messages, f"java.lang.Error: x\n{trace}{seen}"))
     assert failure(52, messages).endswith(": SparkException: Job 3 cancelled as it was shut down")
 
 
