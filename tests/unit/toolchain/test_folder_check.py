@@ -57,7 +57,7 @@ def test_init_refuses_in_one_sentence_and_creates_nothing(
     done = CliRunner().invoke(main, ["init", "--sample"])
     assert done.exit_code == 1
     assert done.output == (
-        f"orch: {variable}: {str(folder)!r} has {name[1]!r} in its path, which Spark or Dagster "
+        f"orch: {variable}: '{folder}' has {name[1]!r} in its path, which Spark or Dagster "
         f"takes for something else than a name: choose a folder without\n"
     )
     assert [*folder_faults(load_settings())] == [done.output.removeprefix("orch: ").strip()]
