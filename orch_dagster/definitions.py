@@ -22,20 +22,16 @@ except DagsterVersionError as error:
 # After the check, as another version of Dagster may lack what these import.
 from dagster import JobDefinition, RepositoryDefinition
 
-from orch_dagster.defs.dagster_internals.migration_scripts import read_migrations_once
 from orch_dagster.defs.dagster_internals.server_stop import cancel_runs_with_their_server
-from orch_dagster.defs.dagster_internals.sqlite_engines import keep_sqlite_engines
-from orch_dagster.defs.dagster_internals.sqlite_locks import wait_for_sqlite_locks
 from orch_dagster.defs.instance_owner import folder_warning
 from orch_dagster.defs.repository import ControlTables
+from orch_dagster.defs.storages import set_up_storages
 from orch_dagster.home import load_env_file
 from orch_dagster.registry.location import Location, load_location
 from orch_dagster.settings import load_settings
 
 cancel_runs_with_their_server()
-read_migrations_once()
-keep_sqlite_engines()
-wait_for_sqlite_locks()
+set_up_storages()
 
 
 def _location() -> Location:

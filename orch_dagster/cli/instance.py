@@ -25,14 +25,10 @@ def opened_instance(settings: Settings) -> Generator[DagsterInstance]:
     import dagster as dg
 
     from orch_dagster.defs.dagster_internals.definitions_state import leave_out_definitions_state
-    from orch_dagster.defs.dagster_internals.migration_scripts import read_migrations_once
-    from orch_dagster.defs.dagster_internals.sqlite_engines import keep_sqlite_engines
-    from orch_dagster.defs.dagster_internals.sqlite_locks import wait_for_sqlite_locks
+    from orch_dagster.defs.storages import set_up_storages
 
     leave_out_definitions_state()
-    read_migrations_once()
-    keep_sqlite_engines()
-    wait_for_sqlite_locks()
+    set_up_storages()
     if not os.environ.get("DAGSTER_HOME"):
         os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     make_private(settings.dagster_home)
