@@ -83,8 +83,7 @@ def last_failure(tail: str) -> str | None:
     The order of preference is: a Python traceback, with its location in the job; a Java exception;
     the last line that is neither a stack frame nor an ordinary log line.
     """
-    python = last_traceback(tail)
-    return python or last_failure_of_jvm(tail)
+    return last_traceback(tail) or last_failure_of_jvm(tail)
 
 
 def last_failure_of_jvm(tail: str) -> str | None:

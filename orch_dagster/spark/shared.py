@@ -47,7 +47,7 @@ _END_WAIT_S = 30.0
 
 @dataclass(frozen=True)
 class SharedSettings:
-    """What a shared application needs besides its command.
+    """The surroundings of a shared application, besides its command.
 
     Attributes:
         environ: The variables that it inherits.
@@ -79,7 +79,7 @@ class SharedApplication:
     files: SharedFiles
     settings: SharedSettings
     fault: str | None = field(default=None, init=False)
-    """Why this orchestrator ended it while jobs were in it."""
+    """The reason for which this orchestrator ended it while jobs were in it."""
 
     _taken_s: dict[str, float] = field(default_factory=dict[str, float], init=False)
     _ended: dict[str, Ended] = field(default_factory=dict[str, Ended], init=False)
@@ -108,7 +108,7 @@ class SharedApplication:
 
     @property
     def takes_jobs(self) -> bool:
-        """Whether a job may still be handed to it."""
+        """True while a job may still be handed to it."""
         return not (self._is_ending or self._kill.is_set() or self._exited.is_set())
 
     def land(self, job: str, variables: Mapping[str, str]) -> None:

@@ -37,12 +37,12 @@ class SharedFiles:
 
     @property
     def requests(self) -> Path:
-        """What the application is asked for."""
+        """The file of the requests to the application."""
         return self._named(".requests" + MESSAGES_SUFFIX)
 
     @property
     def answers(self) -> Path:
-        """What it answers on its jobs."""
+        """The file of its answers on its jobs."""
         return self._named(".answers" + MESSAGES_SUFFIX)
 
     @property
@@ -60,7 +60,7 @@ def shared_request(
     """Return the settings of an application for a job and all that can share it: their key.
 
     Raises:
-        SparkError: As `submit.prepare_job` does.
+        SparkError: As `job_submit.prepare_job` does.
     """
     # Its jobs share all cores.
     request = job_request(replace(job, side_by_side=1), settings, {}, environ)
@@ -85,7 +85,7 @@ def shared_command(
     """Build the command of a shared application, and write its properties file.
 
     Raises:
-        SparkError: As `submit.prepare_job` does.
+        SparkError: As `job_submit.prepare_job` does.
     """
     request = replace(
         request,

@@ -1,4 +1,4 @@
-"""Which jobs may land in an application that the jobs of their group share (spark.share)."""
+"""Tell which jobs may land in an application that those of their group share (spark.share)."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def folder_faults(settings: Settings, platform: str = sys.platform) -> Iterator[
     if platform == "win32" and (
         fault := home_fault(str(settings.home), has_long_paths=long_paths_enabled())
     ):
-        yield f"ORCH_HOME: '{settings.home}' {fault}"
+        yield f"ORCH_HOME: {quoted_path(str(settings.home))} {fault}"
     for variable, path, kind in folders:
         if fault := folder_fault(path, kind, platform):
             yield (

@@ -1,4 +1,4 @@
-"""What the orchestrator and an application that several jobs share tell each other.
+"""The lines by which the orchestrator and an application that several jobs share talk.
 
 Each writes a file of JSON lines that the other reads as it grows: requests to the application, and
 answers on its jobs back. A job's result is in its own message file; the line of its end says that

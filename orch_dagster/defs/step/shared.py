@@ -38,7 +38,7 @@ def shared_submitter(
 
     Raises:
         NotReadyError: If the job's spark.share is none of the setting's values.
-        SparkError: As `submit.prepare_job` does.
+        SparkError: As `job_submit.prepare_job` does.
     """
     given = job.bundle.params_of_type(PARAM_TYPE).get(SPARK_SHARE.key) or SPARK_SHARE.default
     if error := SPARK_SHARE.error(given):

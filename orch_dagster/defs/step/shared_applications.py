@@ -10,7 +10,7 @@ from orch_dagster.spark.command import SubmitRequest
 from orch_dagster.spark.shared import SharedApplication
 
 Key = tuple[SubmitRequest, Mapping[str, str]]
-"""What the jobs of one application have in common: its settings and its environment."""
+"""The settings and the environment that all jobs of an application have in common."""
 
 
 @dataclass
