@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache
@@ -26,12 +27,14 @@ from orch_dagster.spark.yarn.follow import (
     ApplicationEnd,
     ApplicationLimits,
     ApplicationListener,
+    waited_too_long,
 )
-from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, shared_gateway
 from orch_dagster.spark.yarn.submit import YarnSubmit
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
 _TICK_S = 0.2
+_ASKED_AGAIN_S = 1.0
 
 
 @cache
@@ -91,7 +94,8 @@ def _run_on_yarn(
     client = YarnClient.of(shared_gateway(submission.environ), application.properties)
     with ExitStack() as slot:
         slot.enter_context(_submit_slot(application, stop, submission.on_application))
-        submission.before_submit(client)
+        if unanswered := _clear_cluster(client, submission, stop):
+            return unanswered
         submit = YarnSubmit(
             command,
             application,
@@ -105,6 +109,39 @@ def _run_on_yarn(
             fault=lambda: stop.fault,
         )
         return submit.run(client, stop)
+
+
+def _clear_cluster(
+    client: YarnClient,
+    submission: Submission,
+    stop: StopRequest,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[ProcessEnd, ApplicationEnd] | None:
+    """Do what comes before the submit, as soon as the resource manager answers.
+
+    Returns:
+        The end of a job whose limit was reached or whose run was stopped before that, else None.
+    """
+    began_s, told = clock(), ""
+    while True:
+        try:
+            submission.before_submit(client)
+        except YarnError as error:
+            if not error.is_away:
+                raise
+            reason = str(error)
+        else:
+            return None
+        if reason != told:
+            told = reason
+            submission.on_application.waiting(reason)
+        passed_s, limit_s = clock() - began_s, submission.queue_s
+        if stop.is_set():
+            return ProcessEnd(1, "stopped", "", passed_s), ApplicationEnd()
+        if limit_s is not None and passed_s >= limit_s:
+            failure = waited_too_long("the submit", reason, limit_s)
+            return ProcessEnd(1, "timeout", "", passed_s), ApplicationEnd(failure=failure)
+        threading.Event().wait(_ASKED_AGAIN_S)
 
 
 @contextmanager

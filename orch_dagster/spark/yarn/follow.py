@@ -343,13 +343,26 @@ class ApplicationWatch:
                 f"timed out after {minutes} minutes and was stopped: {self._waiting}; look at the "
                 "queue, and at the memory and the cores that its executors ask for"
             )
-        minutes = f"{(self.limits.queue_s or 0) / 60:g}"
         subject = self._application.id if self._application else "the submit"
-        reason = f" ({self._waiting})" if self._waiting else ""
-        return (
-            f"{subject} waited for YARN for {minutes} minutes{reason} and was ended; raise "
-            "queue.minutes of sys_params if it may wait longer"
-        )
+        return waited_too_long(subject, self._waiting, self.limits.queue_s or 0)
+
+
+def waited_too_long(subject: str, reason: str, limit_s: float) -> str:
+    """Return that a job waited for YARN until its limit, in one line.
+
+    >>> waited_too_long("application_1_1", "no node", 90)  # doctest: +ELLIPSIS
+    'application_1_1 waited for YARN for 1.5 minutes (no node) and was ended; raise queue.minutes...
+
+    Args:
+        subject: The application, or what stands for it.
+        reason: Why it waited; '' if that is unknown.
+        limit_s: Its limit.
+    """
+    of_reason = f" ({reason})" if reason else ""
+    return (
+        f"{subject} waited for YARN for {limit_s / 60:g} minutes{of_reason} and was ended; raise "
+        "queue.minutes of sys_params if it may wait longer"
+    )
 
 
 def poll_wait_s(passed_s: float) -> float:

@@ -14,6 +14,14 @@ from orch_dagster.toolchain.find import find_java, find_spark, java_program
 SCRIPT = Path(__file__).with_name("gateway_script.py")
 _HADOOP = "spark.hadoop."
 STAGING = "spark.yarn.stagingDir"
+# Of Java's exceptions, and of the gateway's own.
+_AWAY = frozenset(
+    {
+        "ConnectException", "ConnectTimeoutException", "EOFException", "NoRouteToHostException",
+        "RetriableException", "SocketException", "SocketTimeoutException", "StandbyException",
+        "TimeoutError",
+    }
+)  # fmt: skip
 
 
 class YarnError(SparkError):
@@ -26,6 +34,11 @@ class YarnError(SparkError):
     def __init__(self, message: str, *, kind: str = "") -> None:
         super().__init__(message)
         self.kind = kind
+
+    @property
+    def is_away(self) -> bool:
+        """True if nobody answered, so that another request may fare better."""
+        return self.kind.rpartition(".")[2] in _AWAY
 
 
 def hadoop_properties(spark_properties: Mapping[str, str]) -> dict[str, str]:

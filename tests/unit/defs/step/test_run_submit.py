@@ -1,16 +1,22 @@
-"""Submits of an orchestrator: so many of them at once."""
+"""Submits of an orchestrator: so many of them at once, and none before YARN answers."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NoReturn, cast
 
 import pytest
 
 from orch_dagster.defs.step import run_submit
+from orch_dagster.defs.step.submission import Submission
+from orch_dagster.spark.process import EndReason
 from orch_dagster.spark.yarn.follow import ApplicationListener
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
+from orch_dagster.text import Masker
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +68,77 @@ def test_a_submit_that_stays_until_its_end_takes_no_slot(is_cluster: bool, waits
     never, told = threading.Event(), list[str]()
     with slot(never), slot(never, told, is_cluster=is_cluster, waits=waits):
         assert told == []
+
+
+AWAY = YarnError("ConnectException: rm:8032 refused", kind="java.net.ConnectException")
+REFUSED = YarnError("no", kind="org.apache.hadoop.security.AccessControlException")
+
+
+class Cluster:
+    """Answers what comes before a submit with these errors, one after another, then as it should.
+
+    Seconds pass with each.
+    """
+
+    def __init__(self, *errors: YarnError, is_stopped: bool = False) -> None:
+        self.errors, self.now_s = list(errors), 0.0
+        self.told: list[str] = []
+        self.stop = threading.Event()
+        if is_stopped:
+            self.stop.set()
+
+    def before_submit(self, _: YarnClient) -> None:
+        self.now_s += 10
+        if self.errors:
+            raise self.errors.pop(0)
+
+    def clear(self) -> tuple[EndReason, str | None] | None:
+        def unused(*_: object) -> NoReturn:
+            raise AssertionError
+
+        submission = Submission(
+            prepare=unused,
+            messages=Path(),
+            properties_file=Path(),
+            on_message=unused,
+            on_line=unused,
+            mask=Masker(),
+            timeout_s=None,
+            environ={},
+            queue_s=30.0,
+            before_submit=self.before_submit,
+            on_application=ApplicationListener(waiting=self.told.append),
+        )
+        client = cast(YarnClient, None)
+        ended = run_submit._clear_cluster(client, submission, self.stop, lambda: self.now_s)
+        return ended and (ended[0].reason, ended[1].failure)
+
+
+@pytest.fixture
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_submit, "_ASKED_AGAIN_S", 0.0)
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_resource_manager_that_is_away_is_waited_for() -> None:
+    cluster = Cluster(AWAY, AWAY)
+    assert cluster.clear() is None
+    assert cluster.told == [str(AWAY)]
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_it_is_waited_for_until_the_limit_of_the_queue() -> None:
+    assert Cluster(AWAY, AWAY, AWAY, AWAY).clear() == (
+        "timeout",
+        f"the submit waited for YARN for 0.5 minutes ({AWAY}) and was ended; raise "
+        "queue.minutes of sys_params if it may wait longer",
+    )
+
+
+def test_a_run_that_is_stopped_meanwhile_has_submitted_nothing() -> None:
+    assert Cluster(AWAY, is_stopped=True).clear() == ("stopped", None)
+
+
+def test_what_it_refuses_fails_the_job() -> None:
+    with pytest.raises(YarnError, match="no"):
+        Cluster(REFUSED).clear()
