@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.contract.params_file import VERSION
+from orch_dagster.control.key_names import values_of_type, winning_params
 from orch_dagster.control.open_dates import not_open_text
 from orch_dagster.control.records import JobDependency, ProcessControl, SysParam
 from orch_dagster.control.stored_rows import BadRow
@@ -146,29 +147,6 @@ def assemble(spec: JobSpec, request: BundleRequest, rows: BundleRows) -> ParamBu
         sys_params=tuple(winning_params(spec.key_names, rows.sys_params)),
         skipped=tuple(biz_dt for biz_dt in wanted if biz_dt not in is_open),
     )
-
-
-def winning_params(key_names: Sequence[str], rows: Iterable[SysParam]) -> list[SysParam]:
-    """Return the row of each param_key whose key_name comes first.
-
-    Args:
-        key_names: Those that apply, the narrowest first: job, group, ``*``.
-        rows: Any rows of sys_params.
-    """
-    rank = {name: position for position, name in enumerate(key_names)}
-    winners: dict[str, SysParam] = {}
-    for row in rows:
-        if row.key_name not in rank:
-            continue
-        winner = winners.get(row.param_key)
-        if winner is None or rank[row.key_name] < rank[winner.key_name]:
-            winners[row.param_key] = row
-    return [winners[key] for key in sorted(winners)]
-
-
-def values_of_type(rows: Iterable[SysParam], param_type: str) -> dict[str, str]:
-    """Return param_key to param_value of the rows of one type."""
-    return {row.param_key: row.param_value or "" for row in rows if row.param_type == param_type}
 
 
 def waiting_dates(

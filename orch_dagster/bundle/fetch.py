@@ -12,11 +12,10 @@ from orch_dagster.bundle.bundle import (
     BundleRows,
     ParamBundle,
     assemble,
-    values_of_type,
     waiting_dates,
-    winning_params,
 )
 from orch_dagster.control.completions import completed
+from orch_dagster.control.key_names import values_of_type, winning_params
 from orch_dagster.control.records import JobDependency, ProcessControl, SysParam, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import (

@@ -11,7 +11,12 @@ import click
 
 from framework.contract.some_of import some_sorted
 from orch_dagster.cli.arguments import as_json, loaded
-from orch_dagster.cli.cluster_uses import ClusterUse, cluster_uses, merged_properties
+from orch_dagster.cli.cluster_uses import (
+    ClusterUse,
+    cluster_uses,
+    merged_properties,
+    stored_params,
+)
 from orch_dagster.cli.groups import CommandGroup
 from orch_dagster.cli.output import print_document, print_json, say
 from orch_dagster.cli.setting_check import setting_check
@@ -82,7 +87,11 @@ def prepare(folder: str, is_applied: bool, is_json: bool) -> None:
 
 def _on_yarn(settings: Settings) -> list[ClusterUse]:
     specs = loaded(settings).registry.jobs.values()
-    return [each for each in cluster_uses(settings, specs, site_of(settings)) if each.is_on_yarn]
+    return [
+        each
+        for each in cluster_uses(specs, stored_params(settings), site_of(settings))
+        if each.is_on_yarn
+    ]
 
 
 def _say_archive(archive: PreparedArchive) -> None:

@@ -14,6 +14,7 @@ from framework.contract.shared_paths import standalone_addresses
 from framework.contract.some_of import some_sorted
 from orch_dagster.cli.archive_checks import GatewayOf, archives, uploads
 from orch_dagster.cli.cluster_uses import CheckedPart, ClusterUse, cluster_uses, merged_properties
+from orch_dagster.control.records import SysParam
 from orch_dagster.registry.cluster_paths import site_of
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
@@ -38,16 +39,21 @@ _NOT_CHECKED = (
 def cluster_checks(
     settings: Settings,
     specs: Iterable[JobSpec],
+    params: Iterable[SysParam],
     environ: Mapping[str, str] = os.environ,
     gateway_of: GatewayOf = YarnGateway.of,
 ) -> Iterator[CheckedPart]:
     """Yield what is found of the clusters that jobs name; nothing if all run on this machine.
 
-    Raises:
-        StoreError: If the store can't be read.
+    Args:
+        settings: The settings.
+        specs: The jobs.
+        params: The sys_params of the environment.
+        environ: The environment of Dagster's processes.
+        gateway_of: Returns a gateway to the cluster.
     """
     site = site_of(settings, environ)
-    uses = list(cluster_uses(settings, specs, site))
+    uses = list(cluster_uses(specs, params, site))
     standalone = {each.master for each in uses if each.master.startswith("spark://")}
     for master in sorted(standalone):
         yield _answers("Spark master", master, standalone_addresses(master), "start it, or correct")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from orch_dagster.bundle.bundle import winning_params
 from orch_dagster.control.connect import opened_store
+from orch_dagster.control.key_names import ParamsByKeyName
 from orch_dagster.control.records import SysParam, read_records
 from orch_dagster.control.sys_params import MASTER, SPARK_TYPE
 from orch_dagster.registry.cluster_paths import Site
@@ -36,19 +36,30 @@ class ClusterUse:
         return self.master == "yarn"
 
 
-def cluster_uses(settings: Settings, specs: Iterable[JobSpec], site: Site) -> Iterator[ClusterUse]:
-    """Yield each job with its Spark properties.
+def stored_params(settings: Settings) -> list[SysParam]:
+    """Read the sys_params of the environment.
 
     Raises:
         StoreError: If the store can't be read.
     """
     with opened_store(settings) as store:
-        rows = read_records(store, SysParam, {"environment": settings.env})
-    of_spark = [row for row in rows if row.param_type == SPARK_TYPE]
+        return read_records(store, SysParam, {"environment": settings.env})
+
+
+def cluster_uses(
+    specs: Iterable[JobSpec], params: Iterable[SysParam], site: Site
+) -> Iterator[ClusterUse]:
+    """Yield each job with its Spark properties.
+
+    Args:
+        specs: The jobs.
+        params: The sys_params of the environment.
+        site: What this machine knows.
+    """
+    by_key_name = ParamsByKeyName(params)
     for spec in specs:
-        own = [row for row in of_spark if row.key_name in spec.key_names]
-        won = {row.param_key: row.param_value or "" for row in winning_params(spec.key_names, own)}
-        yield ClusterUse(spec, {**site.spark_defaults, **won})
+        own = by_key_name.winning_of_type(spec.key_names, SPARK_TYPE)
+        yield ClusterUse(spec, {**site.spark_defaults, **own})
 
 
 def merged_properties(uses: Sequence[ClusterUse]) -> dict[str, str]:

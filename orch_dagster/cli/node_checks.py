@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from framework.contract.shared_paths import runs_elsewhere
 from framework.contract.some_of import some_sorted
-from orch_dagster.cli.cluster_uses import CheckedPart, cluster_uses
+from orch_dagster.cli.cluster_uses import CheckedPart, cluster_uses, stored_params
 from orch_dagster.registry.cluster_paths import site_of
 from orch_dagster.registry.jobs import Registry
 from orch_dagster.settings import Settings
@@ -36,7 +36,8 @@ def node_checks(
         StoreError: If the store can't be read.
     """
     kinds: dict[tuple[str, ...], list[tuple[str, Mapping[str, str]]]] = defaultdict(list)
-    for use in cluster_uses(settings, registry.jobs.values(), site_of(settings, environ)):
+    params = stored_params(settings)
+    for use in cluster_uses(registry.jobs.values(), params, site_of(settings, environ)):
         if runs_elsewhere(use.master, ()) or use.master.startswith("spark://"):
             kind = tuple(use.properties.get(name, "") for name in _DECIDING)
             kinds[kind].append((use.spec.job_name, use.properties))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from framework.contract.some_of import some_of
 from framework.contract.system_settings import PARAM_TYPE, SMALL, SPARK_PROFILE, SPARK_SHARE
-from orch_dagster.bundle.bundle import winning_params
 from orch_dagster.cli.cluster_uses import CheckedPart, cluster_uses
 from orch_dagster.control.connect import opened_store
-from orch_dagster.control.records import COMPLETED, SysParam, read_records
+from orch_dagster.control.key_names import ParamsByKeyName
+from orch_dagster.control.records import COMPLETED, SysParam
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import DEPLOY_MODE
 from orch_dagster.control.tables import EXECUTION_LOG, PROCESS_CONTROL
@@ -29,28 +29,36 @@ _MOST_DATES = 1_000
 _CHOSEN = (SPARK_PROFILE.key, SPARK_SHARE.key)
 
 
-def short_jobs(settings: Settings, specs: Sequence[JobSpec]) -> Iterator[CheckedPart]:
+def short_jobs(
+    settings: Settings, specs: Iterable[JobSpec], params: Sequence[SysParam]
+) -> Iterator[CheckedPart]:
     """Yield which jobs the profile would make faster and have chosen none.
 
     Left out are jobs whose driver is elsewhere or shared, and runs of several dates, which start
     once.
 
+    Args:
+        settings: The settings.
+        specs: The jobs.
+        params: The sys_params of the environment.
+
     Raises:
         StoreError: If the store can't be read.
     """
     with opened_store(settings) as store:
-        rows = read_records(store, SysParam, {"environment": settings.env})
         durations = _durations(store)
-    chosen = [row for row in rows if row.param_key in _CHOSEN and row.param_type == PARAM_TYPE]
+    chosen = ParamsByKeyName(
+        row for row in params if row.param_key in _CHOSEN and row.param_type == PARAM_TYPE
+    )
     short = [
         spec
         for spec in specs
         if gains_from_small(durations.get(spec.job_id, float("inf")))
-        and not winning_params(spec.key_names, chosen)
+        and not chosen.winning(spec.key_names)
     ]
     here = [
         use.spec
-        for use in cluster_uses(settings, short, site_of(settings))
+        for use in cluster_uses(short, params, site_of(settings))
         if use.properties.get(DEPLOY_MODE, "").strip().lower() != "cluster"
     ]
     if here:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from framework.contract.shared_paths import REMEDY, UnsharedPath, runs_elsewhere, unshared_paths
 from framework.contract.some_of import some_of
-from framework.contract.system_settings import PATHS_SHARED
+from framework.contract.system_settings import PARAM_TYPE, PATHS_SHARED
+from orch_dagster.control.key_names import ParamsByKeyName
 from orch_dagster.control.records import JobDependency, JobMaster, SysParam
 from orch_dagster.control.sys_params import MASTER, SPARK_TYPE
 from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, SYS_PARAMS
@@ -98,20 +99,22 @@ def unshared_jobs(
     specs: Iterable[JobSpec], params: Iterable[SysParam], site: Site
 ) -> Iterator[UnsharedJob]:
     """Yield each job and environment in which executors can't see the job's files."""
-    rows: dict[str, dict[tuple[str, str], SysParam]] = {site.environment: {}}
+    rows: dict[str, list[SysParam]] = {site.environment: []}
     for row in params:
         if row.param_key in (MASTER, PATHS_SHARED.key):
-            rows.setdefault(row.environment, {})[row.param_key, row.key_name] = row
+            rows.setdefault(row.environment, []).append(row)
+    by_key_name = {environment: ParamsByKeyName(each) for environment, each in rows.items()}
     of_spark = site.spark_defaults.get(MASTER, "")
     for spec in specs:
-        for environment, of_environment in rows.items():
+        for environment, of_environment in by_key_name.items():
             is_ours = environment == site.environment
-            row = _winning(of_environment, MASTER, SPARK_TYPE, spec)
+            winning = {row.param_key: row for row in of_environment.winning(spec.key_names)}
+            row = _of_type(SPARK_TYPE, winning.get(MASTER))
             master = (row and row.param_value) or (of_spark if is_ours else "")
             if not runs_elsewhere(master, site.hosts):
                 continue
             base = base_of(site.base_dir if is_ours else _ELSEWHERE)
-            shared = _winning(of_environment, PATHS_SHARED.key, "system", spec)
+            shared = _of_type(PARAM_TYPE, winning.get(PATHS_SHARED.key))
             paths = unshared_paths(spec.context, base, _folders(shared))
             if paths:
                 yield UnsharedJob(spec, environment, master, row, paths)
@@ -176,11 +179,7 @@ def _key(job: UnsharedJob) -> tuple[str, str, str, str]:
     return job.spec.job_id, job.environment, job.master, job.listed
 
 
-def _winning(
-    rows: Mapping[tuple[str, str], SysParam], key: str, param_type: str, spec: JobSpec
-) -> SysParam | None:
-    """Return the row of the narrowest key_name, None if there is none of this type."""
-    row = next((rows[key, name] for name in spec.key_names if (key, name) in rows), None)
+def _of_type(param_type: str, row: SysParam | None) -> SysParam | None:
     return row if row and row.param_type == param_type else None
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from framework.contract.system_settings import SCHEDULE_CRON, SCHEDULE_TIMEZONE, is_time_zone
-from orch_dagster.bundle.bundle import winning_params
 from orch_dagster.control.group import GroupKey
+from orch_dagster.control.key_names import ParamsByKeyName
 from orch_dagster.control.records import SysParam
 from orch_dagster.registry.jobs import Group, JobSpec
 from orch_dagster.registry.location import Location
@@ -50,7 +50,8 @@ class Schedule:
 
     def winning(self, rows: Iterable[SysParam]) -> dict[str, SysParam]:
         """Return the row of each param_key that applies to it."""
-        return _winning(self.key_names, rows)
+        with_value = ParamsByKeyName(row for row in rows if row.param_value)
+        return {row.param_key: row for row in with_value.winning(self.key_names)}
 
 
 def schedules_of(location: Location, is_cron: Callable[[str], bool]) -> list[Schedule]:
@@ -66,17 +67,18 @@ def schedules_of(location: Location, is_cron: Callable[[str], bool]) -> list[Sch
         if row.param_key == SCHEDULE_CRON.key and is_cron(row.param_value or "")
     ]
     own = {row.key_name for row in crons}
+    cron_of = _values_of(crons, location.settings.schedule_cron)
+    zone_of = time_zones(location)
 
     def schedule(job_name: str, jobs: Group, key_names: tuple[str, ...]) -> Schedule:
-        cron = _winning(key_names, crons).get(SCHEDULE_CRON.key)
         return Schedule(
             name=f"{job_name}_by_biz_dt",
             job_name=job_name,
             group=jobs.key,
             specs=jobs.jobs,
             key_names=key_names,
-            cron=(cron and cron.param_value) or location.settings.schedule_cron,
-            timezone=time_zone(location, key_names),
+            cron=cron_of(key_names),
+            timezone=zone_of(key_names),
         )
 
     schedules: list[Schedule] = []
@@ -93,22 +95,32 @@ def schedules_of(location: Location, is_cron: Callable[[str], bool]) -> list[Sch
 
 
 def time_zone(location: Location, key_names: Sequence[str]) -> str:
-    """Return the name of the time zone whose calendar counts for a group or a schedule.
+    """Return the name of the time zone whose calendar counts for one group; see time_zones."""
+    return time_zones(location)(key_names)
+
+
+def time_zones(location: Location) -> Callable[[Sequence[str]], str]:
+    """Return what names the time zone whose calendar counts for a group or a schedule.
+
+    It takes the key_names of the sys_params that apply, the narrowest first.
 
     Args:
         location: The sys_params as they were when it loaded, and the setting.
-        key_names: The key_names of the sys_params that apply, the narrowest first.
     """
     zones = [
         row
         for row in location.schedule_params
         if row.param_key == SCHEDULE_TIMEZONE.key and is_time_zone(row.param_value or "")
     ]
-    zone = _winning(key_names, zones).get(SCHEDULE_TIMEZONE.key)
-    return (zone and zone.param_value) or location.settings.schedule_timezone
+    return _values_of(zones, location.settings.schedule_timezone)
 
 
-def _winning(key_names: Sequence[str], rows: Iterable[SysParam]) -> dict[str, SysParam]:
-    """Return the row that applies for each param_key; rows without a value are skipped."""
-    with_value = [row for row in rows if row.param_value]
-    return {row.param_key: row for row in winning_params(key_names, with_value)}
+def _values_of(rows: Iterable[SysParam], otherwise: str) -> Callable[[Sequence[str]], str]:
+    """Return what finds a param_key's value by key_names; rows without a value are skipped."""
+    with_value = ParamsByKeyName(row for row in rows if row.param_value)
+
+    def value_of(key_names: Sequence[str]) -> str:
+        values = (row.param_value for row in with_value.winning(key_names))
+        return next(values, None) or otherwise
+
+    return value_of

@@ -15,8 +15,8 @@ from framework.contract.system_settings import (
     SCHEDULE_OFFSET,
     SYSTEM_SETTINGS,
 )
-from orch_dagster.bundle.bundle import winning_params
 from orch_dagster.control.group import GroupKey
+from orch_dagster.control.key_names import winning_params
 from orch_dagster.control.records import SysParam, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS

@@ -14,8 +14,8 @@ from orch_dagster.bundle.bundle import (
     BundleRows,
     ParamBundle,
     assemble,
-    values_of_type,
 )
+from orch_dagster.control.key_names import values_of_type
 from orch_dagster.control.open_dates import newest_row, opened_row
 from orch_dagster.control.records import JobDependency, JobMaster, ProcessControl, SysParam
 from orch_dagster.control.tables import (

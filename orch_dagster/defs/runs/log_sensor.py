@@ -38,7 +38,7 @@ from orch_dagster.defs.schedule.reprocess_runs import settle_reprocess
 from orch_dagster.execution_log import RunHistory, project, write_rows
 from orch_dagster.registry.location import Location
 from orch_dagster.schedule.process_dt import completed_by_run, stamp_process_dts
-from orch_dagster.schedule.schedules import time_zone
+from orch_dagster.schedule.schedules import time_zones
 
 SENSOR_NAME = "execution_log"
 
@@ -208,9 +208,10 @@ def keep_process_dts(
             for biz_dt, ended_at in completed_by_run(ended_run.rows, job_ids).items():
                 ends[name][biz_dt] = max(ended_at, ends[name].get(biz_dt, ended_at))
     sentences: list[str] = []
+    zone_of = time_zones(location)
     for name, ends_by_date in ends.items():
         group = location.registry.groups[name]
-        zone = time_zone(location, group.key_names)
+        zone = zone_of(group.key_names)
         if changed := stamp_process_dts(store, group, ends_by_date, zone):
             sentences.append(f"process_dt of {name}: {', '.join(changed)}")
     return sentences

@@ -44,7 +44,7 @@ from orch_dagster.defs.translator import asset_key
 from orch_dagster.registry.jobs import Group, JobSpec
 from orch_dagster.registry.location import Location
 from orch_dagster.schedule.reprocess import Attempt, downstream, due_rows, why_not_now
-from orch_dagster.schedule.schedules import time_zone
+from orch_dagster.schedule.schedules import time_zones
 
 REPROCESS_SENSOR = "reprocess"
 
@@ -128,9 +128,8 @@ class _Tick:
 
     def _today(self, groups: Iterable[Group]) -> dict[GroupKey, str]:
         """Return today's date in each group."""
-        zones = {
-            group.key: ZoneInfo(time_zone(self._location, group.key_names)) for group in groups
-        }
+        zone_of = time_zones(self._location)
+        zones = {group.key: ZoneInfo(zone_of(group.key_names)) for group in groups}
         return {key: self._now.astimezone(zone).date().isoformat() for key, zone in zones.items()}
 
     def _attempts(

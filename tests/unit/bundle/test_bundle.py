@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import stat
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pytest import MonkeyPatch
 
 from orch_dagster.bundle import bundle as bundle_module
@@ -21,7 +18,6 @@ from orch_dagster.bundle.bundle import (
     ParamBundle,
     assemble,
     waiting_dates,
-    winning_params,
     write_bundle,
 )
 from orch_dagster.control.records import JobDependency, ProcessControl, SysParam
@@ -149,26 +145,6 @@ class TestDates:
 
 
 class TestParams:
-    def test_the_narrower_wins(self) -> None:
-        rows = [
-            param("a", "*"),
-            param("a", "gels_fpms"),
-            param("a", JOB_NAME),
-            param("b", "*"),
-            param("b", "gels_fpms"),
-            param("c", "*"),
-        ]
-
-        assert {row.param_key: row.key_name for row in winning_params(SPEC.key_names, rows)} == {
-            "a": JOB_NAME,
-            "b": "gels_fpms",
-            "c": "*",
-        }
-
-    def test_those_of_others_do_not_hold(self) -> None:
-        others = ["other_job", "gels_other", "GELS_FPMS", "gels", "", "**"]
-        assert winning_params(SPEC.key_names, [param("a", name) for name in others]) == []
-
     def test_by_type(self) -> None:
         bundle = made(
             "2024-05-15",
@@ -182,23 +158,6 @@ class TestParams:
         assert bundle.params_of_type("spark") == {"spark.x": "1", "spark.none": ""}
         assert bundle.params_of_type("system") == {"schedule.cron": "c"}
         assert bundle.params_of_type("secret") == {}
-
-    @given(
-        st.lists(
-            st.tuples(st.sampled_from("abc"), st.sampled_from([JOB_NAME, "gels_fpms", "*", "x"])),
-            unique=True,
-        ),
-        st.randoms(),
-    )
-    def test_the_order_of_the_rows_makes_no_difference(
-        self, keys: list[tuple[str, str]], dice: random.Random
-    ) -> None:
-        rows = [param(*key) for key in keys]
-        first = winning_params(SPEC.key_names, rows)
-        dice.shuffle(rows)
-
-        assert winning_params(SPEC.key_names, rows) == first
-        assert [row.param_key for row in first] == sorted({k for k, name in keys if name != "x"})
 
 
 class TestParents:

@@ -16,7 +16,7 @@ import pytest
 
 from orch_dagster.cli.archive_checks import GatewayOf
 from orch_dagster.cli.cluster_checks import cluster_checks
-from orch_dagster.cli.cluster_uses import CheckedPart
+from orch_dagster.cli.cluster_uses import CheckedPart, stored_params
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.registry.jobs import JobSpec
@@ -61,7 +61,7 @@ class Cluster:
         ]
         environ = {"HADOOP_CONF_DIR": str(self.folder)} if is_named else {}
         of_files = cast(GatewayOf, lambda _: self)
-        return list(cluster_checks(settings, specs, environ, of_files))
+        return list(cluster_checks(settings, specs, stored_params(settings), environ, of_files))
 
     def ask(self, call: str, arguments: dict[str, str], **_: object) -> int:
         """Answer in the place of Hadoop's file system, which has some files."""

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
+from orch_dagster.cli.cluster_uses import stored_params
 from orch_dagster.cli.short_jobs import short_jobs
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, PROCESS_CONTROL, SYS_PARAMS
@@ -59,14 +60,14 @@ def test_the_newest_runs_of_one_date_decide(
 ) -> None:
     other = replace(spec, job_id="JOB_2", job_name="never_ran")
     opened(store, spec)
-    assert list(short_jobs(settings, [spec, other])) == []
+    assert list(short_jobs(settings, [spec, other], stored_params(settings))) == []
     for number, seconds in enumerate((8.0, 300.0, 9.0)):
         ran(store, spec, f"run{number}", seconds, DAYS[-1 - number], status="Completed")
     # None of these counts: an old date, a run that failed, and one whose dates started together.
     ran(store, spec, "old", 900.0, DAYS[0], status="Completed")
     ran(store, spec, "bad", 900.0, DAYS[-4], status="Failed: x")
     ran(store, spec, "many", 900.0, *DAYS[-5:], status="Completed")
-    assert list(short_jobs(settings, [spec, other])) == [
+    assert list(short_jobs(settings, [spec, other], stored_params(settings))) == [
         (
             "Profile",
             "ok",
@@ -90,12 +91,12 @@ def test_a_job_that_has_chosen_or_runs_elsewhere_is_left_out(
 ) -> None:
     opened(store, spec)
     ran(store, spec, "run", 9.0, DAYS[-1], status="Completed")
-    assert len(list(short_jobs(settings, [spec]))) == 1
+    assert len(list(short_jobs(settings, [spec], stored_params(settings)))) == 1
     param(store, key, value, param_type)
-    assert list(short_jobs(settings, [spec])) == []
+    assert list(short_jobs(settings, [spec], stored_params(settings))) == []
 
 
 def test_a_long_job_is_left_out(store: ControlStore, settings: Settings, spec: JobSpec) -> None:
     opened(store, spec)
     ran(store, spec, "run", 21.0, DAYS[-1], status="Completed")
-    assert list(short_jobs(settings, [spec])) == []
+    assert list(short_jobs(settings, [spec], stored_params(settings))) == []

@@ -1,0 +1,94 @@
+"""Check this machine: Java, Spark, Windows' tools, the folders and who may read them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from orch_dagster.cli.accelerate import class_data_of
+from orch_dagster.cli.cluster_uses import CheckedPart
+from orch_dagster.control.connect import store_file
+from orch_dagster.errors import OrchError
+from orch_dagster.files import write_fault
+from orch_dagster.settings import Settings
+from orch_dagster.toolchain.find import find_java, find_spark
+from orch_dagster.toolchain.folder_check import folder_faults, open_to_others
+from orch_dagster.toolchain.windows_paths import (
+    UsedPath,
+    java_home_path,
+    path_faults,
+    spark_home_path,
+)
+from orch_dagster.toolchain.windows_tools import missing_windows_tools
+
+
+def machine_checks(settings: Settings) -> Iterator[CheckedPart]:
+    """Yield what is found of Java, Spark, Windows' tools and the folders."""
+    yield _checked("Java", _java_text)
+    yield _checked("Spark", _spark_text)
+    yield from _class_data(settings)
+    for problem in missing_windows_tools(os.environ, platform=sys.platform):
+        yield "Hadoop for Windows", "missing", problem
+    for problem in _tool_path_faults():
+        yield "Folders", "missing", problem
+    for problem in folder_faults(settings):
+        yield "Folders", "missing", problem
+    if fault := write_fault(settings.home):
+        yield "Folders", "missing", fault
+    yield from _rights(settings)
+
+
+def _checked(name: str, describe: Callable[[], str]) -> CheckedPart:
+    try:
+        return name, "ok", describe()
+    except OrchError as error:
+        return name, "missing", str(error)
+
+
+def _java_text() -> str:
+    java = find_java(os.environ)
+    return f"{java.version} at {java.home} (by {java.source})"
+
+
+def _spark_text() -> str:
+    spark = find_spark(os.environ)
+    return f"{spark.version} at {spark.home} (by {spark.source})"
+
+
+def _tool_path_faults() -> Iterator[str]:
+    """Yield why Spark's scripts for Windows would not start from where Spark, Java, Python are."""
+    if sys.platform != "win32":
+        return
+    used = [UsedPath("Python", sys.executable, is_in_blocks=True)]
+    # The checks of Java and Spark name what can't be found.
+    with suppress(OrchError):
+        used.append(java_home_path(str(find_java(os.environ).home)))
+    with suppress(OrchError):
+        used.append(spark_home_path(str(find_spark(os.environ).home)))
+    yield from path_faults(used)
+
+
+def _class_data(settings: Settings) -> Iterator[CheckedPart]:
+    try:
+        found = class_data_of(settings)
+    except (OrchError, OSError):
+        # The checks of Java and of Spark name it.
+        return
+    state = "warning" if found.state == "stale" else "ok"
+    yield "Class-data archive", state, found.text
+
+
+def _rights(settings: Settings) -> Iterator[CheckedPart]:
+    if sys.platform == "win32":
+        text = "not checked on Windows: give ORCH_HOME itself to the user of Dagster alone"
+        yield "Rights", "ok", text
+        return
+    folders = (settings.state_dir, settings.params_dir, settings.logs_dir)
+    database = store_file(settings)
+    problems = list(open_to_others(folders, [database] if database else []))
+    for problem in problems:
+        yield "Rights", "warning", problem
+    if not problems:
+        yield ("Rights", "ok", ".orch/, params/, logs/ and the control store's file are private")
