@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from framework.contract.business_dates import date_fault
 from framework.contract.paths import as_location
 from framework.contract.secret_names import KEY_PATTERNS
-from framework.contract.system_settings import is_time_zone
+from framework.contract.setting_values import is_time_zone
 from orch_dagster.errors import SettingsError
 from orch_dagster.files import STATE_DIR, first_file
 from orch_dagster.home import HOME, INSTANCE, find_home

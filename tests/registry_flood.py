@@ -44,7 +44,8 @@ from orch_dagster.registry.row_files import FileRow, RowFiles, read_files
 from orch_dagster.registry.touched import touched_jobs
 from orch_dagster.schedule.settings import setting_error, tick_params
 from orch_dagster.settings import Settings, load_settings
-from orch_dagster.spark.command import SubmitRequest, build_command
+from orch_dagster.spark.command import build_command
+from orch_dagster.spark.submit_request import SubmitRequest
 
 Rows = dict[str, list[Row]]
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from framework.contract.system_settings import SCHEDULE_CRON, SCHEDULE_TIMEZONE, is_time_zone
+from framework.contract.setting_values import is_time_zone
+from framework.contract.system_settings import SCHEDULE_CRON, SCHEDULE_TIMEZONE
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.key_names import ParamsByKeyName
 from orch_dagster.control.records import SysParam

@@ -16,6 +16,8 @@ _COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
 _LOCAL = re.compile(r"local(?:\[\s*(\*|\d+)\s*(?:,.*)?\])?")
 SUBMIT_OPTIONS = "SPARK_SUBMIT_OPTS"
 """The variable with more Java options of any spark-submit."""
+LAUNCHER_OPTIONS = "SPARK_LAUNCHER_OPTS"
+"""The variable of the JVM in which Spark's script puts the command of the driver together."""
 
 # Of a longer job the start is a small part, and the slower code of the first compiler a larger one.
 _SHORT_S = 20.0
@@ -73,14 +75,18 @@ def driver_profile(
     return DriverProfile(of_profile, _quick_start(chosen))
 
 
-def submitter_options(environ: Mapping[str, str]) -> str:
-    """Return the SPARK_SUBMIT_OPTS of a JVM that only submits, the environment's own at their end.
+def brief_options(variable: str, environ: Mapping[str, str]) -> str:
+    """Return the Java options of a JVM that lives for seconds, the environment's own at their end.
 
-    >>> submitter_options({"SPARK_SUBMIT_OPTS": "-Da=b"})
+    >>> brief_options("SPARK_SUBMIT_OPTS", {"SPARK_SUBMIT_OPTS": "-Da=b"})
     '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Da=b'
+
+    Args:
+        variable: The variable by which that JVM takes options.
+        environ: The environment.
     """
-    chosen = [environ.get(each, "") for each in _JAVA_VARIABLES]
-    return f"{_quick_start(chosen)} {environ.get(SUBMIT_OPTIONS, '')}".strip()
+    chosen = [environ.get(each, "") for each in {*_JAVA_VARIABLES, variable}]
+    return f"{_quick_start(chosen)} {environ.get(variable, '')}".strip()
 
 
 def _quick_start(chosen: Collection[str]) -> str:

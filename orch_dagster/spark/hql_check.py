@@ -20,10 +20,11 @@ from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
 from orch_dagster.errors import OrchError
 from orch_dagster.files import make_private, write_atomically
 from orch_dagster.settings import Settings
-from orch_dagster.spark.command import SubmitRequest, build_command
+from orch_dagster.spark.command import build_command
 from orch_dagster.spark.deployment import DEPLOY_MODE, MASTER
 from orch_dagster.spark.failure_text import last_failure
 from orch_dagster.spark.process import Limits, Surroundings, run_supervised
+from orch_dagster.spark.submit_request import SubmitRequest
 from orch_dagster.spark.system_paths import Platform
 from orch_dagster.spark.unseen import unseen_of
 from orch_dagster.text import clip_utf8

@@ -23,7 +23,7 @@ from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.control.sys_params import MASTER
 from orch_dagster.settings import Settings
-from orch_dagster.spark.command import SubmitCommand, SubmitRequest
+from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.cores import available_cores, local_master
 from orch_dagster.spark.driver_profile import driver_profile
 from orch_dagster.spark.submit import (
@@ -35,6 +35,7 @@ from orch_dagster.spark.submit import (
     travelling,
     write_command,
 )
+from orch_dagster.spark.submit_request import SubmitRequest
 from orch_dagster.spark.yarn.messages import MessageFolder
 from orch_dagster.spark.yarn.tags import attempt_tag, date_tags, job_tag
 from orch_dagster.toolchain.errors import SubmitRefusedError

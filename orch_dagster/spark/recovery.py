@@ -27,10 +27,11 @@ from orch_dagster.errors import OrchError
 from orch_dagster.files import make_private, write_atomically
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
-from orch_dagster.spark.command import SubmitCommand, SubmitRequest, build_command
+from orch_dagster.spark.command import SubmitCommand, build_command
 from orch_dagster.spark.deployment import DEPLOY_MODE, MASTER
 from orch_dagster.spark.failure_text import last_failure
 from orch_dagster.spark.process import Limits, Surroundings, run_supervised
+from orch_dagster.spark.submit_request import SubmitRequest
 from orch_dagster.spark.system_paths import Platform
 from orch_dagster.text import Masker, clip_utf8
 from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults

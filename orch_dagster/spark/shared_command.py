@@ -11,9 +11,10 @@ from framework.contract.params_file import WAREHOUSE_SUFFIX
 from framework.contract.paths import as_location, for_spark
 from orch_dagster.bundle.leftovers import MESSAGES_SUFFIX, PROPERTIES_SUFFIX
 from orch_dagster.settings import Settings
-from orch_dagster.spark.command import SubmitCommand, SubmitRequest, with_warehouse
+from orch_dagster.spark.command import SubmitCommand, with_warehouse
 from orch_dagster.spark.job_submit import JobSubmit, job_request
 from orch_dagster.spark.submit import write_command
+from orch_dagster.spark.submit_request import SubmitRequest
 
 _SCRIPT = Path(__file__).with_name("shared_script.py")
 _FAIR = {

@@ -15,9 +15,9 @@ from framework.contract.spark_defaults import LOCAL_IP
 from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.files import write_atomically
 from orch_dagster.settings import Settings
-from orch_dagster.spark.command import SubmitCommand, SubmitRequest, build_command
+from orch_dagster.spark.command import SubmitCommand, build_command
 from orch_dagster.spark.deployment import DEFAULT_MASTER, deployment_of
-from orch_dagster.spark.driver_profile import submitter_options
+from orch_dagster.spark.driver_profile import LAUNCHER_OPTIONS, SUBMIT_OPTIONS, brief_options
 from orch_dagster.spark.py_files import (
     framework_archive,
     hql_archive,
@@ -25,6 +25,7 @@ from orch_dagster.spark.py_files import (
     pipes_archive,
 )
 from orch_dagster.spark.spark_log import has_log_config, log_config
+from orch_dagster.spark.submit_request import SubmitRequest
 from orch_dagster.spark.system_paths import Platform
 from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
 from orch_dagster.spark.yarn.gateway_command import STAGING
@@ -210,7 +211,8 @@ def common_request(
         conf_dir=class_data.conf_dir if class_data else "",
         log_config=_log_config(settings, spark, environ),
         local_ip=environ.get(LOCAL_IP, ""),
-        submitter_options=submitter_options(environ),
+        submitter_options=brief_options(SUBMIT_OPTIONS, environ),
+        launcher_options=brief_options(LAUNCHER_OPTIONS, environ),
         py_files=(str(framework_archive(settings.framework_dir, cache)), str(pipes_archive(cache))),
     )
 

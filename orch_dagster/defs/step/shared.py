@@ -21,11 +21,11 @@ from orch_dagster.errors import NotReadyError
 from orch_dagster.files import make_private
 from orch_dagster.run_log import RunLog
 from orch_dagster.settings import Settings
-from orch_dagster.spark.command import SubmitRequest
 from orch_dagster.spark.job_submit import JobSubmit
 from orch_dagster.spark.shared import SharedApplication, SharedSettings
 from orch_dagster.spark.shared_command import SharedFiles, shared_command, shared_request
 from orch_dagster.spark.sharing import sharing_fault
+from orch_dagster.spark.submit_request import SubmitRequest
 
 PATIENCE_S = 30.0
 """Seconds for which a job may end after its timeout before it costs others their application."""

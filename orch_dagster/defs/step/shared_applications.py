@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from orch_dagster.spark.command import SubmitRequest
 from orch_dagster.spark.shared import SharedApplication
+from orch_dagster.spark.submit_request import SubmitRequest
 
 Key = tuple[SubmitRequest, Mapping[str, str]]
 """The settings and the environment that all jobs of an application have in common."""

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from orch_dagster.spark.command import SubmitRequest, build_command
+from orch_dagster.spark.command import build_command
 from orch_dagster.spark.outcome import ResultMessages, judge
 from orch_dagster.spark.process import Limits, ProcessEnd, run_supervised
 from orch_dagster.spark.py_files import pipes_archive
+from orch_dagster.spark.submit_request import SubmitRequest
 from orch_dagster.spark.system_paths import Platform
 from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
 from orch_dagster.toolchain.properties import format_properties

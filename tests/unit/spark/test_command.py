@@ -12,12 +12,8 @@ from dataclasses import replace
 import pytest
 
 from orch_dagster.settings import REPOSITORY
-from orch_dagster.spark.command import (
-    ADD_EXPORTS,
-    SubmitCommand,
-    SubmitRequest,
-    build_command,
-)
+from orch_dagster.spark.command import ADD_EXPORTS, SubmitCommand, build_command
+from orch_dagster.spark.submit_request import SubmitRequest
 from orch_dagster.spark.system_paths import Platform
 from orch_dagster.toolchain.errors import SubmitRefusedError
 
@@ -406,6 +402,14 @@ def test_a_jvm_that_only_submits_takes_options_and_archive_from_its_variable(whe
     chosen = replace(request, submitter_options="-Xshare:off")
     if where == "yarn-cluster":
         assert build_command(chosen, "linux").env["SPARK_SUBMIT_OPTS"] == "-Xshare:off"
+
+
+@pytest.mark.parametrize("where", MASTERS)
+def test_the_jvm_that_puts_the_command_together_starts_fast(where: str) -> None:
+    request = replace(request_for("linux", **MASTERS[where]), launcher_options="-XX:+UseSerialGC")
+    assert build_command(request, "linux").env["SPARK_LAUNCHER_OPTS"] == "-XX:+UseSerialGC"
+    of_windows = replace(request_for("win32"), launcher_options="-XX:+UseSerialGC")
+    assert "SPARK_LAUNCHER_OPTS" not in build_command(of_windows, "win32").env
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,13 @@ from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.records import SysParam
 from orch_dagster.settings import Settings
 from orch_dagster.spark.cores import available_cores
-from orch_dagster.spark.driver_profile import DriverProfile, driver_profile, submitter_options
+from orch_dagster.spark.driver_profile import (
+    LAUNCHER_OPTIONS,
+    SUBMIT_OPTIONS,
+    DriverProfile,
+    brief_options,
+    driver_profile,
+)
 from orch_dagster.spark.job_submit import JobSubmit, prepare_job
 from tests.bundles import job_bundle
 from tests.unit.spark.test_command import conf_of, request_for
@@ -65,9 +71,12 @@ def test_of_two_collectors_java_would_not_start(
 
 
 def test_a_jvm_that_only_submits_starts_fast() -> None:
-    assert submitter_options({}) == f"{FAST} {SERIAL}"
+    assert brief_options(SUBMIT_OPTIONS, {}) == f"{FAST} {SERIAL}"
     own = {"SPARK_SUBMIT_OPTS": "-Da=b", "JDK_JAVA_OPTIONS": "-XX:+UseZGC"}
-    assert submitter_options(own) == f"{FAST} -Da=b"
+    assert brief_options(SUBMIT_OPTIONS, own) == f"{FAST} -Da=b"
+    assert brief_options(LAUNCHER_OPTIONS, own) == FAST
+    own = {"SPARK_LAUNCHER_OPTS": "-XX:+UseG1GC"}
+    assert brief_options(LAUNCHER_OPTIONS, own) == f"{FAST} -XX:+UseG1GC"
 
 
 def test_a_jobs_own_options_and_properties_win() -> None:
