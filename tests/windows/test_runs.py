@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from tests.waiting import wait_until
-from tests.windows_machine import BARE_FILES, WindowsMachine, windows_machine
+from tests.windows_install import BARE_FILES
+from tests.windows_machine import WindowsMachine, windows_machine
 
 pytestmark = [
     pytest.mark.spark,

@@ -13,7 +13,9 @@ import psutil
 import pytest
 
 from tests.waiting import wait_until
-from tests.windows_machine import BARE_FILES, WindowsMachine, windows_machine
+from tests.windows_held import BIZ_DT, HELD, HeldJob
+from tests.windows_install import BARE_FILES
+from tests.windows_machine import WindowsMachine, windows_machine
 
 pytestmark = [
     pytest.mark.spark,
@@ -28,7 +30,6 @@ DEEP = "/".join(["deep" * 15] * 4)
 DATES = ("2024-05-15", "2024-05-16")
 PARENT, CHILD = "etl_lnd_wine_sys_t_parent", "etl_lnd_wine_sys_t_child"
 BAD, SLOW = "etl_lnd_wine_bad_t_bad", "etl_lnd_wine_slow_t_slow"
-HELD = "etl_lnd_wine_held_t_held"
 # Waits to be ended; the JVM of its session lives as long.
 SLOW_SCRIPT = """
 import threading
@@ -41,9 +42,6 @@ threading.Event().wait()
 HQL = {
     PARENT: "SELECT name, CAST(amount AS INT) amount, '${hivevar:biz_dt}' biz_dt FROM row1",
     CHILD: "SELECT sum(amount) amount, '${hivevar:biz_dt}' biz_dt FROM row1",
-    # Each row takes so many milliseconds.
-    HELD: "SELECT name, java_method('java.lang.Thread', 'sleep', CAST(amount AS BIGINT)) slept, "
-    "'${hivevar:biz_dt}' biz_dt FROM row1",
     BAD: "SELECT name,\n  no_such_column, '${hivevar:biz_dt}' biz_dt\nFROM row1",
 }
 
@@ -61,7 +59,6 @@ def rows() -> dict[str, list[dict[str, Any]]]:
         {"job_id": "P", "job_name": PARENT, "context_params": context(PARENT, csv)},
         {"job_id": "C", "job_name": CHILD, "context_params": context(CHILD, landed)},
         {"job_id": "B", "job_name": BAD, "context_params": context(BAD, csv)},
-        {"job_id": "H", "job_name": HELD, "context_params": context(HELD, csv)},
     ]
     for job in jobs:
         job["script_path"] = "landing.py"
@@ -78,7 +75,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
         "process_control": [
             {"entity": "WINE", "source_system": source, "biz_dt": date, "start_dt": date,
              "end_dt": date}
-            for source in ("SYS", "BAD", "SLOW", "HELD") for date in DATES
+            for source in ("SYS", "BAD", "SLOW") for date in DATES
         ],
     }  # fmt: skip
 
@@ -129,50 +126,28 @@ def log_rows(machine: WindowsMachine, job_name: str) -> list[tuple[str, int | No
 
 
 @pytest.fixture(scope="module")
-def landed(windows: WindowsMachine) -> WindowsMachine:
+def held(windows: WindowsMachine) -> HeldJob:
     """With a date that has landed once, and takes hours the next time."""
-    code, said = orch(windows, "run", HELD, "--biz-dt", DATES[1])
+    job = HeldJob(windows, HOME, DATA)
+    job.add()
+    code, said = job.orch("run", HELD, "--biz-dt", BIZ_DT)
     assert code == 0, said
-    write_source(windows, DATES[1], 3_600_000)
-    return windows
+    job.let_it_take_hours()
+    return job
 
 
-def data_of(machine: WindowsMachine) -> dict[str, bytes]:
-    """The files of the date that has landed."""
-    folder = machine.path(f"{DATA}/out/t_held/biz_dt={DATES[1]}")
-    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def wait_for_writers(machine: WindowsMachine) -> None:
-    """Wait until Spark writes the date."""
-    out = machine.path(f"{DATA}/out/t_held")
-    wait_until(lambda: list(out.rglob("_temporary")), "the folder of what is written", 900)
-
-
-def check_stopped(machine: WindowsMachine, before: dict[str, bytes], status: str) -> None:
-    """No process is left, the data is the old, the row is true, and the next landing is free."""
-    wait_until(lambda: not machine.processes(), "no process left", 120)
-    assert data_of(machine) == before
-    code, said = orch(machine, "recover")
-    assert code == 0, said
-    assert list(machine.path(f"{DATA}/out/t_held").rglob("journal.json")) == []
-    assert data_of(machine) == before
-    date, count, shown = log_rows(machine, HELD)[-1]
-    assert (date, count) == (DATES[1], None)
-    assert shown.startswith(status), shown
-
-
-def test_ctrl_c_cancels_a_run_whole(landed: WindowsMachine) -> None:
-    before = data_of(landed)
-    words = ("-m", "orch_dagster.cli", "run", HELD, "--biz-dt", DATES[1])
-    variables = {"ORCH_HOME": rf"{landed.folder}\{HOME}", **environ(landed)}
-    with landed.on_console(*words, folder=HOME, **variables) as console:
-        wait_for_writers(landed)
+def test_ctrl_c_cancels_a_run_whole(held: HeldJob) -> None:
+    before = held.files()
+    words = ("-m", "orch_dagster.cli", "run", HELD, "--biz-dt", BIZ_DT)
+    variables = {"ORCH_HOME": rf"{held.machine.folder}\{HOME}", **held.environ()}
+    with held.machine.on_console(*words, folder=HOME, **variables) as console:
+        held.wait_until_it_writes()
         console.type(b"\x03")
         code, shown = console.end()
     # The console's own process ends with it.
+    wait_until(lambda: not held.machine.processes(), "no process left", 120)
     assert code == 130, shown
-    check_stopped(landed, before, "Canceled")
+    held.check_stopped(before, "Canceled")
 
 
 def is_victim(process: psutil.Process, word: str) -> bool:
@@ -190,20 +165,21 @@ def is_victim(process: psutil.Process, word: str) -> bool:
     [("SparkSubmit", "Failed: "), ("supervisor.py", "Failed: The supervisor of")],
 )
 def test_a_run_whose_process_is_killed_fails_and_leaves_nothing(
-    landed: WindowsMachine, victim: str, status: str
+    held: HeldJob, victim: str, status: str
 ) -> None:
     """Of the two, Windows ends what the supervisor started; the other is Java."""
-    before = data_of(landed)
-    run = ("run", HELD, "--biz-dt", DATES[1])
-    process = landed.start(*run, home=HOME, **environ(landed))
-    wait_for_writers(landed)
-    killed = [each for each in landed.processes() if is_victim(each, victim)]
+    before = held.files()
+    run = ("run", HELD, "--biz-dt", BIZ_DT)
+    process = held.machine.start(*run, home=HOME, **held.environ())
+    held.wait_until_it_writes()
+    killed = [each for each in held.machine.processes() if is_victim(each, victim)]
     assert killed
     for each in killed:
         each.kill()
     said, _ = process.communicate(timeout=900)
     assert process.returncode == 1, said
-    check_stopped(landed, before, status)
+    wait_until(lambda: not held.machine.processes(), "no process left", 120)
+    held.check_stopped(before, status)
 
 
 def test_a_chain_lands_two_dates_in_one_run(windows: WindowsMachine) -> None:
