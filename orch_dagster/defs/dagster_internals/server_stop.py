@@ -9,7 +9,6 @@ has the hook.
 from __future__ import annotations
 
 import functools
-import multiprocessing
 import sys
 from typing import TYPE_CHECKING
 
@@ -31,8 +30,10 @@ def cancel_runs_with_their_server() -> None:
 
     @functools.wraps(original)
     def cleanup(self: DagsterApiServer) -> None:
-        for run in multiprocessing.active_children():
-            run.terminate()
+        # As a page's terminate does; Windows has no signal but the kill.
+        with self._execution_lock:  # pyright: ignore[reportPrivateUsage]
+            for termination in self._termination_events.values():  # pyright: ignore[reportPrivateUsage]
+                termination.set()
         original(self)
 
     served.DagsterApiServer.cleanup = cleanup

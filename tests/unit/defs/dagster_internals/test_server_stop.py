@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import threading
 
 import pytest
 from dagster._grpc import server
@@ -13,14 +13,13 @@ CALLS: list[str] = []
 
 
 class Run:
-    def terminate(self) -> None:
+    def set(self) -> None:
         CALLS.append("terminated")
 
 
 @pytest.fixture
 def _servers(monkeypatch: pytest.MonkeyPatch) -> None:
     CALLS.clear()
-    monkeypatch.setattr(multiprocessing, "active_children", lambda: [Run(), Run()])
 
     def cleanup(_self: server.DagsterApiServer) -> None:
         CALLS.append("cleaned up")
@@ -30,9 +29,13 @@ def _servers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_servers")
-def test_runs_are_ended_before_the_server_waits_for_them() -> None:
+def test_runs_are_ended_before_the_server_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
     cancel_runs_with_their_server()
     # A reload of the location loads this code again.
     cancel_runs_with_their_server()
-    server.DagsterApiServer.cleanup(object.__new__(server.DagsterApiServer))
+    stopped = object.__new__(server.DagsterApiServer)
+    monkeypatch.setattr(stopped, "_execution_lock", threading.Lock(), raising=False)
+    runs = {"first": Run(), "second": Run()}
+    monkeypatch.setattr(stopped, "_termination_events", runs, raising=False)
+    stopped.cleanup()
     assert CALLS == ["terminated", "terminated", "cleaned up"]
