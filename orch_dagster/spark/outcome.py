@@ -139,8 +139,8 @@ def judge(
     if failure is None:
         return Outcome("completed")
     is_transient = _is_transient(end, messages)
-    if application and application.is_transient and not messages.exception:
-        is_transient = True
+    if application and not messages.exception:
+        is_transient = is_transient or application.is_transient or _is_unsent(end, application)
     return Outcome("failed", clip_utf8(failure), is_transient)
 
 
@@ -216,6 +216,14 @@ def _is_transient(end: ProcessEnd, messages: ResultMessages) -> bool:
     # A script that does not report its exception prints it.
     printed = printed_exception(end.tail)
     return printed is not None and transient_cause(printed[0], printed[1]) is not None
+
+
+def _is_unsent(end: ProcessEnd, application: ApplicationEnd) -> bool:
+    """Return whether a submit ended without an application as the cluster did not answer."""
+    if end.reason != "exited" or end.exit_code == 0 or application.application is not None:
+        return False
+    failure = last_failure_of_jvm(end.tail)
+    return failure is not None and transient_cause("Py4JJavaError", failure) is not None
 
 
 def _unproven_landing(

@@ -176,7 +176,8 @@ class ApplicationWatch:
             end = self._end(self._why(process, fault))
         self._release(end)
         if self._is_lost:
-            return replace(end, failure=self._lost())
+            # What it staged is nobody's now.
+            return replace(end, application=self._application, failure=self._lost())
         if self.expired is not None:
             # How it was killed is no news.
             return replace(end, failure=self._waited_too_long())

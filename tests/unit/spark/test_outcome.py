@@ -15,6 +15,7 @@ from orch_dagster.spark.outcome import JobException, ResultMessages, judge
 from orch_dagster.spark.process import EndReason, ProcessEnd
 from orch_dagster.spark.standalone import WorkerWait
 from orch_dagster.spark.yarn.follow import ApplicationEnd
+from orch_dagster.spark.yarn.report import Application
 
 TAILS = Path(__file__).with_name("tails")
 LANDED = ResultMessages(landed=("2024-05-15",), opened=True, closed=True)
@@ -341,3 +342,34 @@ def test_a_job_that_no_worker_took_in_time_has_failed_by_that() -> None:
     application = ApplicationEnd(failure="no worker took its tasks for 5 minutes (…)")
     outcome = judge(ended, LANDED, lands=True, timeout_s=60, application=application)
     assert (outcome.status, outcome.message) == ("failed", application.failure)
+
+
+NAME_NODE_AWAY = """\
+26/11/29 16:35:18 INFO Client: Preparing resources for our AM container
+Exception in thread "main" java.net.ConnectException: Call From a/127.0.0.1 to nn:8020 failed on \
+connection exception: java.net.ConnectException: Connection refused
+\tat org.apache.hadoop.net.NetUtils.wrapWithMessage(NetUtils.java:913)
+Caused by: java.net.ConnectException: Connection refused
+\t... 33 more
+"""
+
+
+@pytest.mark.parametrize(
+    ("application", "is_transient"),
+    [(None, True), (Application("application_1_1", "KILLED"), False)],
+)
+def test_a_submit_that_did_not_reach_the_cluster_may_at_its_next_attempt(
+    application: Application | None, is_transient: bool
+) -> None:
+    """Once it has an application, the end of that tells."""
+    submit = ProcessEnd(1, "exited", NAME_NODE_AWAY, 9.0)
+    outcome = judge(
+        submit,
+        ResultMessages(),
+        lands=True,
+        timeout_s=None,
+        application=ApplicationEnd(application),
+    )
+    assert outcome.status == "failed"
+    assert "Connection refused" in str(outcome.message)
+    assert outcome.is_transient == is_transient

@@ -303,7 +303,11 @@ def test_an_application_that_the_resource_manager_lost_is_unknown() -> None:
     followed.poll(80)
     waiting.join(10)
     (process,) = threads
-    outcome = outcome_of(followed, process, followed.watch.settle(process))
+    end = followed.watch.settle(process)
+    # What it staged is removed by its id.
+    assert end.application is not None
+    assert end.application.id == ID
+    outcome = outcome_of(followed, process, end)
     assert outcome.status == "failed"
     assert f"the resource manager does not know {ID} any more" in str(outcome.message)
 
