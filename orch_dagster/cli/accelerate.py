@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from functools import partial
 
 import click
 
 from orch_dagster.cli.output import console, say
+from orch_dagster.errors import OrchError
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.toolchain.class_data import (
     ClassData,
@@ -18,6 +22,8 @@ from orch_dagster.toolchain.class_data import (
     remove_class_data,
 )
 from orch_dagster.toolchain.find import JavaHome, SparkHome
+
+_LOG = "accelerate.log"
 
 
 @click.command()
@@ -52,6 +58,39 @@ def build(settings: Settings, java: JavaHome, spark: SparkHome, classes: DriverC
         build_class_data(settings.state_dir, java, spark, classes, training)
     found = find_class_data(settings.state_dir, classes)
     say(f"built in {time.monotonic() - start:.0f} s: {found.text}")
+
+
+def build_beside(settings: Settings) -> None:
+    """Start a build in a process that outlives this one, unless the home has an archive or can't.
+
+    It has a low priority, and what it says is in the folder of logs.
+    """
+    try:
+        found = class_data_of(settings)
+    except (OrchError, OSError):
+        # What comes beside it needs Java and Spark too, and names what is missing.
+        return
+    if found.state not in ("missing", "stale"):
+        return
+    import psutil
+
+    settings.logs_dir.mkdir(parents=True, exist_ok=True)
+    log = settings.logs_dir / _LOG
+    with log.open("wb") as said:
+        process = psutil.Popen(
+            [sys.executable, "-m", "orch_dagster.cli", "accelerate"],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=sys.platform != "win32",
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    with suppress(psutil.NoSuchProcess):
+        process.nice(10 if sys.platform != "win32" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    say(
+        f"Beside it, an archive of Spark's classes is built (about 140 MB), with which later jobs "
+        f"start in less time: {log} says how it went, `orch accelerate --remove` removes it"
+    )
 
 
 def toolchain_classes(settings: Settings) -> tuple[JavaHome, SparkHome, DriverClasses]:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from framework.contract.native_paths import with_native_paths
+from orch_dagster.cli.accelerate import build_beside
 from orch_dagster.cli.output import console, print_rows, say
 from orch_dagster.cli.setup import set_up
 from orch_dagster.control.connect import opened_store
@@ -31,6 +32,7 @@ def demo(ctx: click.Context) -> None:
 
     settings = load_settings()
     set_up(settings, with_sample=True)
+    build_beside(settings)
     biz_dt = sample_rows.BIZ_DT.isoformat()
     ctx.invoke(run, job=sample_rows.JOB_NAME, biz_dts=(biz_dt,), is_json=False)
     _show_landing(settings, biz_dt)

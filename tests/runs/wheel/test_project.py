@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from orch_dagster.settings import REPOSITORY
 from orch_dagster.shipped import SHIPPED
 from tests.homes import Home
+from tests.waiting import wait_until
 from tests.wheel_project import built_wheel, installed, project_in
 
 JOB = "etl_lnd_gels_fpms_t_contract_master"
@@ -63,6 +64,10 @@ def test_the_demo(project: Home) -> None:
     assert "Completed" in shown
     assert str(REPOSITORY) not in shown
     assert [row["status"] for row in project.json("log")] == ["Completed"]
+    # What was built beside it.
+    said = project.folder / "logs" / "accelerate.log"
+    assert str(said) in " ".join(shown.split())
+    wait_until(lambda: "built in " in said.read_text(encoding="utf-8"), "the archive", 600)
 
 
 @pytest.mark.spark
