@@ -1,4 +1,4 @@
-"""A Spark standalone master and worker on loopback, the worker without some folders."""
+"""A Spark standalone master and workers on loopback, the workers without some folders."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.waiting import wait_until
 
 
 class Standalone:
-    """A master and a worker, for which some folders are empty."""
+    """A master, and a worker or none, for which some folders are empty."""
 
-    def __init__(self, folder: Path, hide: list[Path]) -> None:
+    def __init__(self, folder: Path, hide: list[Path], *, has_worker: bool = True) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
-        self.folder, self.hide = folder, hide
+        self.folder, self.hide, self.has_worker = folder, hide, has_worker
         self.spark, self.java = find_spark(os.environ).home, find_java(os.environ).home
         self.environ = {
             **os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "JAVA_HOME": str(self.java),
@@ -36,16 +36,20 @@ class Standalone:
 
     def __enter__(self) -> Standalone:
         master = ["Master", "--host", "127.0.0.1", "--port", self.address[10:], "--webui-port", "0"]
+        self._start("org.apache.spark.deploy.master", master, [])
+        wait_until(lambda: answering([self.address])[self.address] is None, "a master", 60)
+        if self.has_worker:
+            self._start_worker()
+        return self
+
+    def _start_worker(self) -> None:
         worker = [
             "Worker", "--host", "127.0.0.1", "--webui-port", "0", "--cores", "1", "--memory", "1g",
             "--work-dir", str(self.folder / "work"), f"spark://{self.address}",
         ]  # fmt: skip
-        self._start("org.apache.spark.deploy.master", master, [])
-        wait_until(lambda: answering([self.address])[self.address] is None, "a master", 60)
         mounts = "; ".join(f"mount -t tmpfs none '{path}'" for path in self.hide)
         apart = ["unshare", "-m", "--propagation", "private", "sh", "-ec", f'{mounts}; exec "$@"']
         self._start("org.apache.spark.deploy.worker", worker, [*apart, "sh"])
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
