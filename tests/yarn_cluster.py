@@ -19,13 +19,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Literal
 from xml.sax.saxutils import escape
 
+import psutil
 import pytest
 from filelock import FileLock
 
@@ -45,15 +46,20 @@ _LIST = Path(__file__).with_name("hadoop_servers.txt")
 _CENTRAL = """<ivysettings><settings defaultResolver="central"/><resolvers>
 <ibiblio name="central" m2compatible="true" usepoms="false"/></resolvers></ivysettings>"""
 _FETCHES = 6
-Server = Literal["namenode", "datanode", "resourcemanager", "nodemanager"]
+Server = Literal["namenode", "datanode", "resourcemanager", "nodemanager", "other-nodemanager"]
+_NODE_MANAGER = "org.apache.hadoop.yarn.server.nodemanager.NodeManager"
 _MAINS: Mapping[Server, str] = {
     "namenode": "org.apache.hadoop.hdfs.server.namenode.NameNode",
     "datanode": "org.apache.hadoop.hdfs.server.datanode.DataNode",
     "resourcemanager": "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager",
-    "nodemanager": "org.apache.hadoop.yarn.server.nodemanager.NodeManager",
+    "nodemanager": _NODE_MANAGER,
+    "other-nodemanager": _NODE_MANAGER,
 }
+# The others start with the cluster.
+_LATER: Server = "other-nodemanager"
 _HOST = "127.0.0.1"
 NODE_HOST = "node-elsewhere"
+NODE_HOSTS: Mapping[Server, str] = {"nodemanager": NODE_HOST, _LATER: "other-node"}
 # Starts of small JVMs, which live for seconds.
 _FAST_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _LOGGING = """
@@ -119,6 +125,7 @@ class YarnCluster:
         conf_dir: What HADOOP_CONF_DIR has to name.
         url: HDFS's root, such as hdfs://127.0.0.1:40123.
         rm_url: The resource manager's web address.
+        rm_address: Where it listens to clients.
     """
 
     def __init__(
@@ -133,15 +140,18 @@ class YarnCluster:
         self._processes: dict[Server, subprocess.Popen[bytes]] = {}
         self._java = find_java(os.environ).home
         self.conf_dir = folder / "conf"
-        ports = _free_ports(13)
+        ports = _free_ports(16)
         self.url, self.rm_url = f"hdfs://{_HOST}:{ports[0]}", f"http://{_HOST}:{ports[9]}"
+        self.rm_address = f"{_HOST}:{ports[5]}"
         self._name_node = f"http://{_HOST}:{ports[1]}"
         self._write_conf(ports, memory_mb, more or {})
+        self._of_other = _other_node([f"{_HOST}:{port}" for port in ports[13:]], folder)
         try:
             self._format()
             # All at once: each tries again until what it needs is there.
             for name in _MAINS:
-                self.start(name)
+                if name != _LATER:
+                    self.start(name)
             self.await_hdfs()
             self.await_node()
         except BaseException:
@@ -155,9 +165,9 @@ class YarnCluster:
 
     def start(self, name: Server) -> None:
         """Start a server, on the data and the ports that it had."""
-        command = self._command(_MAINS[name])
-        if name == "nodemanager" and self._hide:
-            command = self._elsewhere(command)
+        command = self._command(_MAINS[name], *(self._of_other if name == _LATER else ()))
+        if name in NODE_HOSTS and self._hide:
+            command = self._elsewhere(command, NODE_HOSTS[name])
         with self._log(name).open("ab") as output:
             self._processes[name] = subprocess.Popen(
                 [sys.executable, "-I", "-S", supervisor.__file__, "--grace", "5", "--", *command],
@@ -177,13 +187,45 @@ class YarnCluster:
         process.stdin.close()
         process.wait(30)
 
+    def crash(self, name: Server) -> None:
+        """Kill a server, and with the node its containers, as a loss of power does."""
+        for each in psutil.Process(self._processes[name].pid).children(recursive=True):
+            # It may have ended with another one.
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        self.stop(name)
+
+    def repair(self) -> None:
+        """Start what has ended, and end the second node."""
+        self.stop(_LATER)
+        for name in _MAINS:
+            process = self._processes.get(name)
+            if name != _LATER and (process is None or process.poll() is not None):
+                self.start(name)
+        self.await_hdfs()
+        self.await_node()
+
+    @contextmanager
+    def silenced(self, name: Server) -> Generator[None]:
+        """Stop a server's own process for a block, as a cut network does; its containers run on."""
+        (process,) = psutil.Process(self._processes[name].pid).children()
+        process.suspend()
+        try:
+            yield
+        finally:
+            process.resume()
+
+    def forget_applications(self) -> None:
+        """Delete what a resource manager that has ended knows of its applications."""
+        shutil.rmtree(self._folder / "rm-state")
+
     def await_hdfs(self) -> None:
         """Wait until HDFS serves."""
         self._await(self._has_data_node, "HDFS serves", "namenode")
 
-    def await_node(self) -> None:
-        """Wait until the resource manager has the node."""
-        self._await(self._has_node, "a node of YARN", "resourcemanager")
+    def await_node(self, count: int = 1) -> None:
+        """Wait until the resource manager has the node, or so many."""
+        self._await(lambda: self._nodes() >= count, "a node of YARN", "resourcemanager")
 
     @property
     def environ(self) -> dict[str, str]:
@@ -283,12 +325,12 @@ class YarnCluster:
             "-cp", class_path, main, *arguments,
         ]  # fmt: skip
 
-    def _elsewhere(self, command: Sequence[str]) -> list[str]:
+    def _elsewhere(self, command: Sequence[str], host: str) -> list[str]:
         """The command in mount and host name namespaces of its own."""
-        hosts = self._folder / "hosts"
+        hosts = self._folder / f"hosts-of-{host}"
         known = Path("/etc/hosts").read_text(encoding="utf-8")
-        hosts.write_text(f"{known}\n{_HOST} {NODE_HOST}\n", encoding="utf-8")
-        steps = [f"hostname {NODE_HOST}", f"mount --bind {shlex.quote(str(hosts))} /etc/hosts"]
+        hosts.write_text(f"{known}\n{_HOST} {host}\n", encoding="utf-8")
+        steps = [f"hostname {host}", f"mount --bind {shlex.quote(str(hosts))} /etc/hosts"]
         steps += [f"mount -t tmpfs none {shlex.quote(str(path))}" for path in self._hide]
         script = "; ".join([*steps, 'exec "$@"'])
         namespaces = ["unshare", "-m", "-u", "--propagation", "private"]
@@ -323,9 +365,9 @@ class YarnCluster:
         (state,) = self._json(f"{self._name_node}/jmx?qry={query}")["beans"]
         return state["FSState"] == "Operational" and state["NumLiveDataNodes"] >= 1
 
-    def _has_node(self) -> bool:
+    def _nodes(self) -> int:
         metrics = self._json(f"{self.rm_url}/ws/v1/cluster/metrics")["clusterMetrics"]
-        return metrics["activeNodes"] >= 1
+        return int(metrics["activeNodes"])
 
     def _json(self, url: str) -> dict[str, Any]:
         with _OPENER.open(url, timeout=10) as response:
@@ -388,6 +430,18 @@ def _yarn_site(at: Sequence[str], folder: Path, memory_mb: int) -> dict[str, str
         "yarn.log-aggregation-enable": "true",
         "yarn.nodemanager.remote-app-log-dir": "/app-logs",
     }
+
+
+def _other_node(at: Sequence[str], folder: Path) -> list[str]:
+    """The arguments of a second node manager, which has files of its own."""
+    of_it = {
+        "address": at[0],
+        "localizer.address": at[1],
+        "webapp.address": at[2],
+        "log-dirs": str(folder / "other-userlogs"),
+        "local-dirs": str(folder / "other-nm-local"),
+    }
+    return [f"-Dyarn.nodemanager.{name}={value}" for name, value in of_it.items()]
 
 
 def _free_ports(count: int) -> list[int]:

@@ -121,10 +121,10 @@ class YarnHome:
     def application(self, state: str, after: str | None = None) -> Application:
         """Wait until the row names an application, another than `after`, that is in a state."""
         wait_until(
-            lambda: self.row.get("spark_app_id") not in (None, after), "its application", 180
+            lambda: self.row.get("spark_app_id") not in (None, after), "its application", 600
         )
         found = str(self.row["spark_app_id"])
-        self.yarn.await_state(found, state, timeout_s=300)
+        self.yarn.await_state(found, state, timeout_s=600)
         return self.client.report(found)
 
     def below(self, run: subprocess.Popen[str], program: str) -> list[psutil.Process]:

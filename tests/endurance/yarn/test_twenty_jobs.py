@@ -12,7 +12,7 @@ from orch_dagster.spark.yarn.gateway import YarnClient, YarnGateway
 from tests.homes import BIZ_DT, Home, home_of_job
 from tests.yarn_cluster import YarnCluster, yarn_cluster
 
-pytestmark = [pytest.mark.yarn, pytest.mark.spark]
+pytestmark = [pytest.mark.yarn, pytest.mark.spark, pytest.mark.alone]
 
 JOBS = 20
 FAILING = range(0, JOBS, 5)

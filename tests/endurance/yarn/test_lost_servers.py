@@ -1,0 +1,53 @@
+"""YARN's servers end in the middle of a landing: its row, its partition, and what is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.endurance.yarn.landings import Landing
+from tests.yarn_cluster import YarnCluster
+
+pytestmark = [pytest.mark.yarn, pytest.mark.spark, pytest.mark.alone, pytest.mark.timeout(3600)]
+
+
+def test_a_landing_goes_on_while_the_resource_manager_starts_again(
+    landing: Landing, yarn: YarnCluster
+) -> None:
+    landing.use("cluster")
+    landing.begin()
+    yarn.crash("resourcemanager")
+    yarn.start("resourcemanager")
+    row = landing.end()
+    assert (row["status"], row["row_count"]) == ("Completed", 2)
+    assert row["spark_app_id"] == landing.application.id
+    landing.assert_landed()
+    yarn.await_node()
+
+
+def test_a_node_that_starts_again_has_lost_its_driver(landing: Landing, yarn: YarnCluster) -> None:
+    landing.use("cluster")
+    landing.begin()
+    yarn.crash("nodemanager")
+    yarn.start("nodemanager")
+    row = landing.end()
+    assert row["status"].startswith(
+        f"Failed: {landing.application.id} failed: its node was lost or let go of its container"
+    )
+    landing.assert_not_landed()
+    yarn.await_node()
+
+
+def test_another_node_takes_over_from_a_lost_one(landing: Landing, yarn: YarnCluster) -> None:
+    """The lock of the dead driver names another host, and YARN tells that it has ended."""
+    landing.use("cluster", system={"retry.max": "1", "retry.delay": "5"})
+    landing.begin()
+    yarn.start("other-nodemanager")
+    yarn.await_node(2)
+    yarn.crash("nodemanager")
+    row = landing.end()
+    assert (row["status"], row["row_count"], row["attempts"]) == ("Completed", 2, 2)
+    assert row["spark_app_id"] != landing.application.id
+    landing.assert_landed()
+    yarn.start("nodemanager")
+    yarn.await_node(2)
+    yarn.stop("other-nodemanager")
