@@ -19,6 +19,7 @@ from orch_dagster.settings import Settings, load_settings
 from tests import class_data
 from tests.homes import BIZ_DT, Home, copied_home, new_checkout, new_home
 from tests.kudu_cluster import KuduCluster, kudu_cluster, sample_home_on
+from tests.not_on_windows import skip_on_windows
 from tests.store_places import StorePlace
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that no worker is alone with one at the end (see Makefile)."""
     items.sort(key=_place_in_order)
+    skip_on_windows(items)
 
 
 def _place_in_order(item: pytest.Item) -> tuple[int, int]:

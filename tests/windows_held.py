@@ -20,6 +20,8 @@ _HQL = (
     "'${hivevar:biz_dt}' biz_dt FROM row1"
 )
 _HOURS_MS = 3_600_000
+# On a busy machine a session takes longer to start than its executor waits to report.
+_PROPERTIES = {**BARE_FILES, "spark.executor.heartbeatInterval": "100s"}
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _rows() -> dict[str, list[dict[str, Any]]]:
              "context_params": json.dumps(context)}
         ],
         "sys_params": [
-            {**keys, "param_key": key, "param_value": value} for key, value in BARE_FILES.items()
+            {**keys, "param_key": key, "param_value": value} for key, value in _PROPERTIES.items()
         ],
         "process_control": [{"entity": "WINE", "source_system": "HELD", **date}],
     }  # fmt: skip

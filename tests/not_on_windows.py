@@ -1,0 +1,46 @@
+"""Unit tests that can't hold on Windows, and why."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+import pytest
+
+# By their files below tests/unit; a name without a parameter is all of that name.
+NOT_ON_WINDOWS = {
+    "toolchain/test_folder_check.py": {
+        "test_init_refuses_in_one_sentence_and_creates_nothing[ORCH_DATA_ROOT-a:b]": (
+            "a:b is the folder b of the drive a"
+        ),
+    },
+    "framework/contract/test_date_paths.py": {
+        "test_a_form_with_a_folder_for_each_date_is_taken[{biz_dt:%Y-%-m-%-d}]": (
+            "strftime has no %-m"
+        ),
+        "test_a_form_of_which_two_dates_share_a_folder_is_not[{biz_dt:%Y%-m%-d}]": (
+            "strftime has no %-m"
+        ),
+        "test_a_folder_that_tells_the_date_needs_no_look_at_all_dates": "strftime has no %-d",
+    },
+    "framework/contract/test_shared_paths.py": {
+        "test_folders_that_every_node_has_are_shared": "an absolute path has a drive",
+    },
+    "control/kudu/test_address.py": {
+        "test_what_to_install_is_said": "there is no driver=native",
+    },
+    "control/test_connect.py": {
+        "test_a_path_with_other_signs_is_that_file": "names have no colon and no quote",
+    },
+}
+
+
+def skip_on_windows(items: Iterable[pytest.Item]) -> None:
+    """Skip there what can't hold, with the reason."""
+    if sys.platform != "win32":
+        return
+    for item in items:
+        file, _, name = item.nodeid.removeprefix("tests/unit/").partition("::")
+        reasons = NOT_ON_WINDOWS.get(file, {})
+        if reason := reasons.get(name) or reasons.get(name.partition("[")[0]):
+            item.add_marker(pytest.mark.skip(reason=f"not on Windows: {reason}"))
