@@ -50,3 +50,15 @@ def test_another_executor_takes_over_from_a_killed_one(landing: Landing) -> None
     assert (row["status"], row["row_count"]) == ("Completed", 2)
     assert row["spark_app_id"] == landing.application.id
     landing.assert_landed()
+
+
+def test_the_death_of_a_submit_that_waits_ends_the_application(landing: Landing) -> None:
+    landing.use("cluster", {"spark.yarn.submit.waitAppCompletion": "true"})
+    landing.begin()
+    landing.kill(SUBMIT)
+    row = landing.end()
+    application = landing.made.client.report(landing.application.id)
+    assert application.state == "KILLED"
+    assert row["status"].startswith(f"Failed: {application.id} was killed by user ")
+    assert "its submit process ended with exit code 137" in row["status"]
+    landing.assert_not_landed()

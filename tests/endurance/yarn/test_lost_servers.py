@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from tests.endurance.yarn.landings import Landing
 from tests.yarn_cluster import YarnCluster
 
 pytestmark = [pytest.mark.yarn, pytest.mark.spark, pytest.mark.alone, pytest.mark.timeout(3600)]
+
+
+def test_what_is_stopped_before_a_node_is_there_never_starts(
+    landing: Landing, yarn: YarnCluster
+) -> None:
+    landing.use("cluster")
+    yarn.crash("nodemanager")
+    landing.submit(state="ACCEPTED")
+    landing.run.send_signal(signal.SIGINT)
+    row = landing.end()
+    assert row["status"] == "Canceled"
+    yarn.start("nodemanager")
+    yarn.await_node()
+    assert landing.made.client.report(landing.application.id).state == "KILLED"
+    landing.assert_not_landed()
 
 
 def test_a_landing_goes_on_while_the_resource_manager_starts_again(
@@ -21,6 +38,21 @@ def test_a_landing_goes_on_while_the_resource_manager_starts_again(
     assert (row["status"], row["row_count"]) == ("Completed", 2)
     assert row["spark_app_id"] == landing.application.id
     landing.assert_landed()
+    yarn.await_node()
+
+
+def test_a_resource_manager_that_lost_its_applications_leaves_the_end_unknown(
+    landing: Landing, yarn: YarnCluster
+) -> None:
+    landing.use("cluster")
+    landing.begin()
+    yarn.crash("resourcemanager")
+    yarn.forget_applications()
+    yarn.start("resourcemanager")
+    row = landing.end()
+    lost = f"the resource manager does not know {landing.application.id} any more"
+    assert row["status"].startswith(f"Failed: unknown how the job ended: {lost}")
+    landing.assert_not_landed()
     yarn.await_node()
 
 

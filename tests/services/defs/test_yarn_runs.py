@@ -101,21 +101,15 @@ def test_the_application_has_ended_before_the_row_says_so(
     home.assert_nothing_left()
 
 
-@pytest.mark.parametrize("waits", ["true", "false"])
-def test_the_death_of_the_submit_process_ends_the_application(make: Make, waits: str) -> None:
-    home = make(**{"spark.yarn.submit.waitAppCompletion": waits})
+def test_the_death_of_a_submit_leaves_no_application(make: Make) -> None:
+    """Before it is through; of one that waits: tests/endurance/yarn/test_kills.py."""
+    home = make()
     run = home.start()
-    application = home.application("RUNNING") if waits == "true" else None
     wait_until(lambda: home.below(run, "SparkSubmit"), "the submit's JVM", timeout_s=180)
     for each in home.below(run, "SparkSubmit"):
         each.kill()
     assert run.wait(240) == 1
-    status = home.row["status"]
-    if application is not None:
-        assert_killed(home, application)
-        assert status.startswith(f"Failed: {application.id} was killed by user ")
-        assert "its submit process ended with exit code 137" in status
-    assert "137" in status
+    assert "137" in home.row["status"]
     of_run = home.client.find(str(home.row["run_id"]))
     assert all(each.is_over for each in of_run)
 
