@@ -20,11 +20,11 @@ except DagsterVersionError as error:
     raise click.ClickException(str(error)) from None
 
 # After the check, as another version of Dagster may lack what these import.
-from dagster import JobDefinition, RepositoryDefinition
+from dagster import JobDefinition
 
 from orch_dagster.defs.dagster_internals.server_stop import cancel_runs_with_their_server
 from orch_dagster.defs.instance_owner import folder_warning
-from orch_dagster.defs.repository import ControlTables
+from orch_dagster.defs.repository import ControlTables, LandingRepository
 from orch_dagster.defs.storages import set_up_storages
 from orch_dagster.home import load_env_file
 from orch_dagster.registry.location import Location, load_location
@@ -45,9 +45,9 @@ def _with_warning(location: Location) -> Location:
 
 
 _tables = ControlTables(_location)
-defs = RepositoryDefinition(
+defs = LandingRepository(
     "orch_dagster",
-    repository_data=_tables,
+    _tables,
     description="One landing job for each row of job_master.",
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -42,7 +42,7 @@ def check_specs(
 
 
 def check_results(
-    declared: Mapping[str, dg.AssetCheckSpec],
+    declared: Collection[str],
     asset: dg.AssetKey,
     reported: Mapping[str, Sequence[CheckResult]],
     unchecked: Mapping[str, str],
@@ -53,7 +53,7 @@ def check_results(
     was.
 
     Args:
-        declared: The checks of check_specs.
+        declared: The names of the checks of check_specs.
         asset: The asset.
         reported: The results that the job reported, by business date.
         unchecked: Why dates that landed have no results, from `why_unchecked`.

@@ -6,7 +6,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +35,18 @@ class JobFiles:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         self.base_dir = settings.base_dir
-        self._found = cache(_found)
+        self._hql = cache(partial(_found, settings.hql_path))
+        self._script = cache(partial(_found, settings.jobs_path))
         self.references = cache(_code_references)
 
     def hql(self, spec: JobSpec) -> tuple[Path, str] | None:
         """Return the job's HQL file and its text, None if it has none that can be read."""
-        return self._found(self._settings.hql_path, spec.context.hql)
+        return self._hql(spec.context.hql)
 
     def script(self, spec: JobSpec) -> tuple[Path, str] | None:
         """Return the job's script and its text, None if it is elsewhere or can't be read."""
-        return self._found(self._settings.jobs_path, spec.script_path)
+        return self._script(spec.script_path)
 
     def code_version(self, spec: JobSpec) -> str:
         """Return a text that changes with the job's parameters, its HQL and its script."""

@@ -8,7 +8,12 @@ from functools import cached_property
 import dagster as dg
 
 from orch_dagster.defs.assets import AssetContext, build_asset
-from orch_dagster.defs.dagster_internals.asset_jobs import asset_job, implicit_asset_job
+from orch_dagster.defs.dagster_internals.asset_jobs import (
+    AssetGraph,
+    asset_graph,
+    asset_job,
+    implicit_asset_job,
+)
 from orch_dagster.defs.partitions import OpenDates, partitions_of
 from orch_dagster.defs.step.executor import thread_executor
 from orch_dagster.registry.jobs import JobSpec
@@ -51,10 +56,15 @@ class JobBuilder:
         """Return all assets, one for each row."""
         return [self.asset(spec) for spec in self._location.registry.jobs.values()]
 
-    @property
+    @cached_property
     def sources(self) -> Sequence[dg.AssetsDefinition]:
         """Return the external assets of the jobs' sources."""
         return self._context.sources.definitions()
+
+    @cached_property
+    def graph(self) -> AssetGraph:
+        """Return the graph of all assets."""
+        return asset_graph([*self.assets, *self.sources])
 
     def job(self, name: str, specs: Sequence[JobSpec], description: str) -> dg.JobDefinition:
         """Build a job that materializes the assets of the given rows, all of one group."""
@@ -64,4 +74,4 @@ class JobBuilder:
 
     def implicit_job(self) -> dg.JobDefinition:
         """Build the job by which Dagster materializes any selection from its page."""
-        return implicit_asset_job(self.assets, self._resources, self._executor)
+        return implicit_asset_job(self.graph, self._resources, self._executor)

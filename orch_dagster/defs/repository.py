@@ -12,10 +12,14 @@ from contextlib import contextmanager
 from functools import cached_property
 
 import dagster as dg
-from dagster import AssetsDefinition, RepositoryData
+from dagster import AssetsDefinition, RepositoryData, RepositoryDefinition
 from typing_extensions import override
 
-from orch_dagster.defs.dagster_internals.asset_jobs import IMPLICIT_ASSET_JOB_NAME
+from orch_dagster.defs.dagster_internals.asset_jobs import (
+    IMPLICIT_ASSET_JOB_NAME,
+    AssetGraph,
+)
+from orch_dagster.defs.dagster_internals.job_content import snapshot_id
 from orch_dagster.defs.jobs import JobBuilder
 from orch_dagster.defs.kudu_spark import KUDU_SPARK_KEY, kudu_spark_resource
 from orch_dagster.defs.resources import control_store_resource
@@ -28,6 +32,7 @@ from orch_dagster.defs.schedule.definitions import (
 from orch_dagster.defs.schedule.open_dates_sensor import open_dates_sensor
 from orch_dagster.defs.schedule.reprocess_sensor import reprocess_sensor
 from orch_dagster.defs.schedule.waiting_sensor import waiting_jobs_sensor
+from orch_dagster.defs.snapshot_ids import give_snapshot_ids
 from orch_dagster.defs.step.io_manager import param_bundle_io_manager
 from orch_dagster.defs.translator import CONTROL_STORE_KEY, PARAM_BUNDLE_KEY, with_warning
 from orch_dagster.registry.jobs import JobSpec
@@ -90,6 +95,10 @@ class ControlTables(RepositoryData):
         return of_rows | {name: group.jobs for name, group in registry.groups.items()}
 
     @property
+    def _lists_rows(self) -> bool:
+        return len(self.location.registry.jobs) <= self.location.settings.listed_jobs
+
+    @property
     def _has_assets(self) -> bool:
         return bool(self._specs_by_job)
 
@@ -140,19 +149,36 @@ class ControlTables(RepositoryData):
         be listed.
         """
         rows = self.location.registry.jobs
-        lists_rows = len(rows) <= self.location.settings.listed_jobs
         scheduled = {schedule.job_name for schedule in self._schedules}
         with _no_garbage_collection():
             return [
                 self.get_job(name)
                 for name in self.get_job_names()
-                if lists_rows or name not in rows or name in scheduled
+                if self._lists_rows or name not in rows or name in scheduled
             ]
 
     @override
     def get_assets_defs_by_key(self) -> Mapping[dg.AssetKey, AssetsDefinition]:
         with _no_garbage_collection():
             return {asset.key: asset for asset in (*self._builder.assets, *self._builder.sources)}
+
+    @property
+    def asset_graph(self) -> AssetGraph:
+        """Return the graph of all assets."""
+        with _no_garbage_collection():
+            return self._builder.graph
+
+    @override
+    def load_all_definitions(self) -> None:
+        """Build what a code server sends, and the ids of its jobs' snapshots with it."""
+        with _no_garbage_collection():
+            super().load_all_definitions()
+            jobs = self.get_all_jobs()
+            if self._lists_rows:
+                for job in jobs:
+                    snapshot_id(job)
+            else:
+                give_snapshot_ids(jobs, self.location.settings.state_dir / "snapshot_ids.json")
 
     @cached_property
     def _schedules(self) -> Sequence[dg.ScheduleDefinition]:
@@ -179,6 +205,25 @@ class ControlTables(RepositoryData):
     @override
     def get_all_sensors(self) -> Sequence[dg.SensorDefinition]:
         return self._sensors
+
+
+class LandingRepository(RepositoryDefinition):
+    """The repository of the control tables, with the asset graph that its implicit job has.
+
+    Args:
+        name: Its name.
+        tables: Its definitions.
+        description: Its description.
+    """
+
+    def __init__(self, name: str, tables: ControlTables, description: str) -> None:
+        super().__init__(name, repository_data=tables, description=description)
+        self._tables = tables
+
+    @property
+    @override
+    def asset_graph(self) -> AssetGraph:
+        return self._tables.asset_graph
 
 
 @contextmanager

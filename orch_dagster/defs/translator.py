@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import dagster as dg
 
@@ -71,6 +72,7 @@ def _digests(store_address: str) -> set[str]:
     return {store_digest(each) for each in (store_address, bare, bare.replace("@", _HIDDEN, 1))}
 
 
+@cache
 def store_digest(store_address: str) -> str:
     """Return a short text that stands for a control store."""
     return hashlib.sha256(store_address.encode()).hexdigest()[:12]

@@ -7,11 +7,11 @@ either.
 
 from __future__ import annotations
 
-from dagster import DagsterInstance, JobDefinition, RepositoryDefinition
+from dagster import DagsterInstance, RepositoryDefinition
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
-from dagster_shared.serdes import serialize_value
+from dagster_shared.serdes import deserialize_value, serialize_value
 
 
 def snapshot(repository: RepositoryDefinition) -> RepositorySnap:
@@ -19,14 +19,14 @@ def snapshot(repository: RepositoryDefinition) -> RepositorySnap:
     return RepositorySnap.from_def(repository, defer_snapshots=True)
 
 
-def snapshot_id(job: JobDefinition) -> str:
-    """Return the id of a job's snapshot, which is made for it and which the server sends."""
-    return job.get_job_snapshot_id()
-
-
 def snapshot_text(snap: RepositorySnap) -> str:
     """Return a repository's snapshot as the server sends it."""
     return serialize_value(snap)
+
+
+def read_snapshot(text: str) -> RepositorySnap:
+    """Return the snapshot of such a text, as a process reads it that asked the server."""
+    return deserialize_value(text, RepositorySnap)
 
 
 def served_job_count(instance: DagsterInstance, module_name: str, location_name: str) -> int:

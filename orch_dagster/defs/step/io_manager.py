@@ -13,6 +13,7 @@ from dagster import RunRecord
 from framework.contract.visible import visible
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.store import ControlStore
+from orch_dagster.defs.dagster_internals.op_ports import NO_CONFIG
 from orch_dagster.defs.dagster_internals.step_context import CurrentStep, current_step
 from orch_dagster.defs.instance_owner import owner_warning
 from orch_dagster.defs.open_partitions import add_open_dates
@@ -177,7 +178,7 @@ def _record_of(step: CurrentStep) -> RunRecord:
 def param_bundle_io_manager(location: Location) -> dg.IOManagerDefinition:
     """Return the IO manager's definition; it needs the control-store resource."""
 
-    @dg.io_manager(required_resource_keys={CONTROL_STORE_KEY})
+    @dg.io_manager(required_resource_keys={CONTROL_STORE_KEY}, input_config_schema=NO_CONFIG)
     def param_bundle(init_context: dg.InitResourceContext) -> ParamBundleIOManager:
         resource = getattr(init_context.resources, CONTROL_STORE_KEY)
         return ParamBundleIOManager(location, store_of(resource))

@@ -73,7 +73,7 @@ def run_job(
     context: dg.OpExecutionContext,
     step: BegunStep,
     settings: Settings,
-    checks: Mapping[str, dg.AssetCheckSpec],
+    checks: Collection[str],
     client: Submitter | None = None,
 ) -> Iterator[object]:
     """Run one landing job to its end and yield its events to Dagster.
@@ -82,7 +82,7 @@ def run_job(
         context: The context of the op.
         step: The step, with its parameters.
         settings: The settings of the home.
-        checks: The checks that its asset declares.
+        checks: The names of the checks that its asset declares.
         client: Runs spark-submit; by default a SparkSubmitClient.
 
     Raises:

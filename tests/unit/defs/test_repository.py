@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import sqlite3
@@ -17,7 +18,7 @@ from dagster_shared.serdes import serialize_value
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS
 from orch_dagster.defs.open_partitions import plan_changes
-from orch_dagster.defs.repository import ControlTables
+from orch_dagster.defs.repository import ControlTables, LandingRepository
 from orch_dagster.registry.jobs import MAX_LEVELS
 from orch_dagster.registry.location import Location
 from orch_dagster.settings import Settings
@@ -71,6 +72,42 @@ def test_of_many_rows_only_the_sources_jobs_are_listed(
     location = located()
     assert {job.name for job in location.get_all_jobs()} == {"gels_fpms", "__ASSET_JOB"}
     assert location.get_job("job_2").name == "job_2"
+
+
+def test_a_server_gets_what_dagsters_own_repository_would_send(
+    located: Located, store: ControlStore
+) -> None:
+    # Of two groups, one after the other, with a source that is an external asset.
+    add_jobs(store, "PAS", {"pas_1": ["J1"], "pas_2": ["pas_1"]})
+    row = store.read(JOB_MASTER, {"job_id": "J2"})[0]
+    sources = [{"format": "csv", "path": "data/in.csv"}]
+    context = json.dumps({"entity": "GELS", "source_system": "FPMS", "sources": sources})
+    store.upsert(JOB_MASTER, [{**row, "context_params": context}])
+
+    landing = LandingRepository("orch", located(), "About")
+    landing.load_all_definitions()
+    dagsters = RepositoryDefinition("orch", repository_data=located(), description="About")
+
+    sent, expected = (
+        RepositorySnap.from_def(each, defer_snapshots=True) for each in (landing, dagsters)
+    )
+    assert serialize_value(sent) == serialize_value(expected)
+    assert landing.asset_graph is landing.get_job("__ASSET_JOB").asset_layer.asset_graph
+
+
+def test_garbage_is_collected_again_after_a_load(located: Located) -> None:
+    assert gc.isenabled()
+    LandingRepository("orch", located(), "").load_all_definitions()
+    assert gc.isenabled()
+
+
+def test_a_runs_config_names_no_op(located: Located) -> None:
+    location = located()
+    config = {"ops": {"job_1": {"config": {"biz_dt": "2024-05-15"}}}}
+    with pytest.raises(dg.DagsterInvalidConfigError, match='unexpected config entry "job_1"'):
+        dg.validate_run_config(location.get_job("gels_fpms"), config)
+    # The page's job of all assets takes any, as Dagster has it.
+    dg.validate_run_config(location.get_job("__ASSET_JOB"), config)
 
 
 def test_a_chain_as_long_as_may_be_loads(located: Located, store: ControlStore) -> None:

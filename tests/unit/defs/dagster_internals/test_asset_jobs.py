@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from orch_dagster.defs.dagster_internals.asset_jobs import (
     IMPLICIT_ASSET_JOB_NAME,
+    asset_graph,
     asset_job,
     implicit_asset_job,
 )
@@ -64,7 +66,7 @@ def test_a_jobs_assets_share_their_partitions() -> None:
 
 def test_the_implicit_job_takes_all_partitions() -> None:
     assets = [asset("a"), asset("b", days=OTHER_DAYS)]
-    job = implicit_asset_job(assets, RESOURCES, dg.in_process_executor)
+    job = implicit_asset_job(asset_graph(assets), RESOURCES, dg.in_process_executor)
     assert job.name == IMPLICIT_ASSET_JOB_NAME
     assert set(job.graph.node_names()) == {"a", "b"}
 
@@ -72,3 +74,15 @@ def test_the_implicit_job_takes_all_partitions() -> None:
 def test_the_implicit_job_is_dagsters_own() -> None:
     repository = dg.Definitions(assets=[asset("a")], resources=RESOURCES).get_repository_def()
     assert list(repository.job_names) == [IMPLICIT_ASSET_JOB_NAME]
+
+
+def test_a_graph_is_as_dagster_makes_it() -> None:
+    # The parent "x" has no definition.
+    assets = [asset("a"), asset("b", "a", "x"), asset("c", "b")]
+    made, dagsters = asset_graph(assets), AssetGraph.from_assets(assets)
+    assert made.get_all_asset_keys() == dagsters.get_all_asset_keys()
+    for key in dagsters.get_all_asset_keys():
+        node, expected = made.get(key), dagsters.get(key)
+        assert (node.parent_keys, node.child_keys) == (expected.parent_keys, expected.child_keys)
+        assert node.is_executable == expected.is_executable == (key != dg.AssetKey("x"))
+        assert node.metadata == expected.metadata

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dagster as dg
 
+from orch_dagster.defs.dagster_internals.job_content import snapshot_id
 from orch_dagster.defs.dagster_internals.location_snapshot import (
+    read_snapshot,
     snapshot,
-    snapshot_id,
     snapshot_text,
 )
 
@@ -32,3 +33,4 @@ def test_a_snapshot_names_the_jobs() -> None:
     # By these ids, in the text that is sent.
     text = snapshot_text(found)
     assert all(f'"{snapshot_id(job)}"' in text for job in (first, second))
+    assert read_snapshot(text) == found

@@ -11,7 +11,7 @@ import pytest
 
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG, JOB_DEPENDENCY
-from orch_dagster.defs.assets import PARAM_BUNDLE
+from orch_dagster.defs.op_parts import PARAM_BUNDLE
 from orch_dagster.defs.partitions import PARTITION_TAG
 from orch_dagster.defs.resources import control_store_resource
 from orch_dagster.defs.runs.history import HistoryReader
