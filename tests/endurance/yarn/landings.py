@@ -45,7 +45,7 @@ _SPARK = {
     "spark.task.maxFailures": "4",
     "spark.yarn.submit.waitAppCompletion": "false",
 }
-_SYSTEM = {"retry.max": "0"}
+_SYSTEM = {"queue.minutes": "720", "retry.delay": "60", "retry.max": "0"}
 
 Mode = Literal["client", "cluster"]
 

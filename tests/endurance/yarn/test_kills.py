@@ -10,10 +10,12 @@ from tests.endurance.yarn.landings import (
     EXECUTOR,
     SUBMIT,
     Landing,
+    Mode,
 )
 
 pytestmark = [pytest.mark.yarn, pytest.mark.spark, pytest.mark.alone, pytest.mark.timeout(3600)]
 
+BOTH = pytest.mark.parametrize("mode", ["cluster", "client"])
 # As the row has it, of a process that another one saw end.
 SIGKILLED = "(exit code 137, SIGKILL)"
 
@@ -42,8 +44,9 @@ def test_a_killed_driver_here_fails_the_date_and_leaves_its_rows(landing: Landin
     landing.assert_not_landed()
 
 
-def test_another_executor_takes_over_from_a_killed_one(landing: Landing) -> None:
-    landing.use("cluster")
+@BOTH
+def test_another_executor_takes_over_from_a_killed_one(landing: Landing, mode: Mode) -> None:
+    landing.use(mode)
     landing.begin()
     landing.kill(EXECUTOR)
     row = landing.end()
