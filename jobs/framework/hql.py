@@ -129,11 +129,14 @@ def run_script(spark: SparkSession, script: Script, variables: Mapping[str, str]
 def _parsed(spark: SparkSession, script: Script) -> list[ParsedStatement]:
     """Parse all statements in a session that is thrown away, where only SET and RESET are run.
 
+    A single statement runs nothing before it, and needs no such session, whose start takes time.
+
     Raises:
         HqlError: If a variable was RESET, Spark can't parse a statement, or Spark would ignore
             an assignment.
     """
-    trial = session_of_its_own(spark)
+    is_single = len(script.statements) == 1
+    trial = spark if is_single else session_of_its_own(spark)
     all_parsed: list[ParsedStatement] = []
     for statement in script.statements:
         for used in statement.variables:
@@ -149,7 +152,7 @@ def _parsed(spark: SparkSession, script: Script) -> list[ParsedStatement]:
                 f"SET {parsed.assignment[0]} has no effect in Spark; write SET hivevar:{name}=.., "
                 f"which ${{hivevar:{name}}} reads",
             )
-        if parsed.assignment or parsed.is_reset:
+        if not is_single and (parsed.assignment or parsed.is_reset):
             run_statement(trial, script, statement, parsed)
         all_parsed.append(parsed)
     return all_parsed

@@ -11,12 +11,12 @@ from framework.contract.paths import join
 from framework.contract.some_of import some_sorted
 from framework.errors import ForeignRowsError, PublishError
 from framework.failures import explained, remedy
+from framework.land.row_counts import count_by_date
 from framework.plan import BIZ_DT, PlannedSink
 from framework.read.scan_metrics import Scans
 from framework.read.seen_files import require_same_rows, require_seen_files
 from framework.storage.filesystem import FileSystem, Usage
 from framework.storage.partition_types import write_partition_types
-from framework.storage.read_back import read_folder
 from framework.writers import write_dataset
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def stage(
 ) -> Staged:
     """Write the rows of a sink to its folder, read them back and count them.
 
-    Reading back counts the rows on the disk without a second run of the query: for ORC and Parquet
-    it reads the footers only, for text formats it is one pass over the output.
+    Reading back counts the rows on the disk without a second run of the query.
 
     Args:
         spark: The session.
@@ -101,7 +100,7 @@ def stage(
             )
         usage = fs.usage(staged.folder)
         require_seen_files(spark, staged.planned.root, counted.written, usage, shared)
-        row_count = _count(spark, staged, biz_dt)
+        row_count = _count(spark, fs, staged, usage, biz_dt)
         require_same_rows(staged.planned, counted.written, row_count)
         if row_count == 0 and sink.partition_cols:
             _stage_nothing(spark, fs, staged, biz_dt)
@@ -123,15 +122,13 @@ def _write_types(fs: FileSystem, staged: StagedSink) -> None:
         ) from error
 
 
-def _count(spark: SparkSession, staged: StagedSink, biz_dt: str) -> int:
-    from pyspark.sql import functions
-
+def _count(
+    spark: SparkSession, fs: FileSystem, staged: StagedSink, usage: Usage, biz_dt: str
+) -> int:
     planned = staged.planned
-    written = read_folder(spark, planned, staged.folder, staged.shaped.schema)
+    counts = count_by_date(spark, fs, staged, usage)
     if not planned.has_biz_dt_folder:
-        return written.count()
-    by_date = written.groupBy(functions.col(BIZ_DT).cast("string").alias(BIZ_DT)).count()
-    counts: dict[str | None, int] = {row[0]: row[1] for row in by_date.collect()}
+        return sum(counts.values())
     foreign = {str(date): rows for date, rows in counts.items() if date != biz_dt}
     if foreign:
         shown = some_sorted(foreign, _SHOWN_DATES)

@@ -22,7 +22,8 @@ from framework.read.file_listing import list_files
 from framework.read.packing import HEAD_BYTES, codec_suffix
 from framework.storage.filesystem import FileEntry, FileSystem
 
-_CHUNK_BYTES = 1 << 20
+# Small enough for a processor's cache, in which decoding is several times as fast.
+_CHUNK_BYTES = 1 << 16
 _MARK_BYTES = 4
 _LOST = "U+FFFD (a character that was lost, or bytes of another encoding)"
 _TRACES = {"\0": "NUL", "\ufffd": _LOST}
@@ -112,6 +113,9 @@ def first_damage(
     'line 2 holds U+FFFD (a character that was lost, or bytes of another encoding)'
     """
     try:
+        if codecs.lookup(encoding).name == "utf-8" and _is_clean(stream, traces, is_whole=is_whole):
+            return None
+        stream.seek(0)
         place = _first(_texts(stream, encoding, is_whole=is_whole), traces)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         # Spark's codec tells.
@@ -128,6 +132,30 @@ def first_damage(
         if at <= 0:
             break
     return f"line {lines} holds {traces[trace]}"
+
+
+def _is_clean(stream: IO[bytes], traces: Iterable[str], *, is_whole: bool) -> bool:
+    """Return whether a text is UTF-8 and has none of `traces`, by its bytes alone.
+
+    Takes a third of the time of a search in the decoded text; nearly all files are clean.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    # A single byte is found much faster than several, and is rare.
+    needles = [(each[0], each) for each in (trace.encode() for trace in traces)]
+    most = max(len(needle) for _, needle in needles)
+    end = b""
+    try:
+        while chunk := stream.read(_CHUNK_BYTES):
+            decoder.decode(chunk)
+            window = end + chunk
+            if any(first in window and needle in window for first, needle in needles):
+                return False
+            # A trace may lie across two chunks.
+            end = window[1 - most :]
+        decoder.decode(b"", final=is_whole)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _first(texts: Iterable[str], traces: Iterable[str]) -> tuple[int, str] | None:
