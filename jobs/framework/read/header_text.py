@@ -30,6 +30,7 @@ class HeaderText:
         self._charset = str(self._csv.charset())
         self._is_multi_line = bool(self._csv.multiLine())
         self._quote = str(self._csv.quote())
+        self.null_value = str(self._csv.nullValue())
         self._comment = str(self._csv.comment()) if self._csv.isCommentSet() else None
         separator = self._csv.lineSeparator()
         self._line_end = re.compile(
@@ -50,8 +51,13 @@ class HeaderText:
                 return found
         return ""
 
-    def names(self, text: str) -> tuple[str, ...]:
-        """Return the names in a header, without blanks around, and empty ones at the end."""
+    def is_first(self, heads: FileHeads, url: str, found: str) -> bool:
+        """Return whether a file begins with its header, without blank lines or comments before."""
+        start = self._decoded(heads.read(url, _SIZES[0]))
+        return start.startswith(found[: len(start)])
+
+    def cells(self, text: str) -> tuple[str | None, ...]:
+        """Return the cells of a header, None for an empty one."""
         parser = self._jvm.com.univocity.parsers.csv.CsvParser(self._csv.asParserSettings())
         if self._is_multi_line:
             parser.beginParsing(self._jvm.java.io.StringReader(text))
@@ -60,9 +66,11 @@ class HeaderText:
         else:
             cells = parser.parseLine(text)
         mapper = self._jvm.com.fasterxml.jackson.databind.ObjectMapper()
-        names = [
-            (name or "").strip() for name in json.loads(mapper.writeValueAsString(cells)) or ()
-        ]
+        return tuple(json.loads(mapper.writeValueAsString(cells)) or ())
+
+    def names(self, text: str) -> tuple[str, ...]:
+        """Return the names in a header, without blanks around, and empty ones at the end."""
+        names = [(name or "").strip() for name in self.cells(text)]
         while names and not names[-1]:
             names.pop()
         return tuple(names)

@@ -13,8 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import HeaderError
+from framework.read.encodings import is_on, option_of
 from framework.read.header_text import HeaderText
-from framework.read.opened_files import OpenedFiles
+from framework.read.opened_files import OpenedFiles, listed, urls_of
+from framework.storage.driver_listing import is_apart
 from framework.storage.file_heads import AT_ONCE, FileHeads, location_of
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 # The option that says, if it is given, how Spark treats headers.
 ENFORCE = "enforceSchema"
 
+# A look at more of them takes longer than Spark's jobs.
+_MOST_HEADERS = 64
 _CORRUPT = "columnNameOfCorruptRecord"
 
 
@@ -43,6 +47,41 @@ class Layout:
     files: tuple[str, ...] | None
 
 
+def schema_of_headers(
+    spark: SparkSession, location: str, options: Mapping[str, str], heads: FileHeads
+) -> StructType | None:
+    """Return the schema that Spark would find by jobs of its own: the header's columns, as text.
+
+    None where Spark is to find it: headers differ, lack names or have one twice, are not all of the
+    files' columns as text, or there are many files, or executors may see others.
+    """
+    from pyspark.sql.types import StringType, StructField, StructType
+
+    if not _are_looked_at(options) or is_on(options, "inferschema") or is_apart(spark, location):
+        return None
+    files = listed(location, options)
+    if files is None or len(files.read) > _MOST_HEADERS:
+        return None
+    text = HeaderText(spark, options)
+    found = _header_texts(text, urls_of(files), heads)
+    all_cells = {text.cells(header) for header in found}
+    if len(all_cells) != 1:
+        return None
+    (cells,) = all_cells
+    # An unreadable byte may become other characters in Java.
+    names = [name for name in cells if name and name != text.null_value and "\ufffd" not in name]
+    if not names or len({name.lower() for name in names}) < len(cells):
+        return None
+    # Spark's parser of several lines takes a line of blanks for a header.
+    if not all(text.is_first(heads, url, header) for header, urls in found.items() for url in urls):
+        return None
+    return StructType([StructField(name, StringType()) for name in names])
+
+
+def _are_looked_at(options: Mapping[str, str]) -> bool:
+    return is_on(options, "header") and option_of(options, ENFORCE.lower()) is None
+
+
 def check_headers(opened: OpenedFiles, heads: FileHeads, *, has_schema: bool) -> None:
     """Refuse files whose header differs from the schema, or from each other without a schema.
 
@@ -50,8 +89,7 @@ def check_headers(opened: OpenedFiles, heads: FileHeads, *, has_schema: bool) ->
         HeaderError: If a header differs in names, their order or their number.
         SourceGoneError: If a file disappeared.
     """
-    given = {name.lower(): value for name, value in opened.options.items()}
-    if given.get("header", "").lower() != "true" or ENFORCE.lower() in given:
+    if not _are_looked_at(opened.options):
         return
     if not has_schema and len(opened.urls) <= 1:
         return
@@ -142,6 +180,14 @@ def _name_faults(wanted: Mapping[str, StructField], places: Sequence[str]) -> st
 def _read_headers(opened: OpenedFiles, files: Sequence[str], heads: FileHeads) -> list[Header]:
     """Return the distinct headers, in the order of their first file; empty files have none."""
     text = HeaderText(opened.rows.sparkSession, opened.options)
+    by_names: dict[tuple[str, ...], list[str]] = {}
+    for found, urls in _header_texts(text, files, heads).items():
+        by_names.setdefault(text.names(found), []).extend(urls)
+    return [Header(names, tuple(urls)) for names, urls in by_names.items()]
+
+
+def _header_texts(text: HeaderText, files: Sequence[str], heads: FileHeads) -> dict[str, list[str]]:
+    """Return the files by the text of their header, in the order of the first of each."""
     slow = [url for url in files if not heads.is_quick(url)]
     read: dict[str, str] = {}
     if slow:
@@ -152,10 +198,7 @@ def _read_headers(opened: OpenedFiles, files: Sequence[str], heads: FileHeads) -
         found = read[url] if url in read else text.find(heads, url)
         if found:
             by_text.setdefault(found, []).append(url)
-    by_names: dict[tuple[str, ...], list[str]] = {}
-    for found, urls in by_text.items():
-        by_names.setdefault(text.names(found), []).extend(urls)
-    return [Header(names, tuple(urls)) for names, urls in by_names.items()]
+    return by_text
 
 
 def _data_fields(opened: OpenedFiles) -> list[StructField]:

@@ -11,7 +11,7 @@ from framework.contract.formats import CSV, format_of
 from framework.contract.paths import base_location, for_spark, resolve
 from framework.java_charsets import check_charsets
 from framework.params import table_options
-from framework.read.headers import check_headers
+from framework.read.headers import check_headers, schema_of_headers
 from framework.read.opened_files import OpenedFiles
 from framework.read.source_look import SourceLook
 from framework.secrets import resolved
@@ -84,10 +84,13 @@ def open_source(
     if (job := shared_job()) is not None:
         # Rows that a job keeps in memory would serve all equal reads of its application.
         reader = reader.option("orch.job", job.name)
+    heads = FileHeads(spark, given, look.starts if look else None)
+    if format_of(format) is CSV and not schema:
+        found = schema_of_headers(spark, location, given, heads)
+        reader = reader.schema(found) if found else reader
     with listed_by_driver(spark, location):
         rows = reader.load(for_spark(pattern))
     opened = OpenedFiles(rows, location, given)
-    heads = FileHeads(spark, given, look.starts if look else None)
     if look:
         look.check_others(opened, heads)
     if format_of(format) is CSV:

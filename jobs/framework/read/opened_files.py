@@ -38,7 +38,7 @@ class OpenedFiles:
         Those of files that are listed here are encoded in another way than Spark's.
         """
         if self._listed:
-            return sorted(Path(file.location).as_uri() for file in self._listed.read)
+            return urls_of(self._listed)
         return self.spark_urls
 
     @cached_property
@@ -58,13 +58,22 @@ class OpenedFiles:
 
     @cached_property
     def _listed(self) -> SourceFiles | None:
-        """Return the files below a local path if their names alone tell which Spark reads."""
-        is_plain = _CHOOSING.isdisjoint(name.lower() for name in self.options)
-        # What a pattern stands for, only Hadoop tells for sure.
-        if not (is_local(self.location) and is_plain and Path(self.location).exists()):
-            return None
-        listed = list_files(LocalFileSystem(), self.location, self.options)
-        return None if listed.is_partial or listed.is_partitioned else listed
+        return listed(self.location, self.options)
+
+
+def listed(location: str, options: Mapping[str, str]) -> SourceFiles | None:
+    """Return the files below a local path if their names alone tell which Spark reads."""
+    is_plain = _CHOOSING.isdisjoint(name.lower() for name in options)
+    # What a pattern stands for, only Hadoop tells for sure.
+    if not (is_local(location) and is_plain and Path(location).exists()):
+        return None
+    found = list_files(LocalFileSystem(), location, options)
+    return None if found.is_partial or found.is_partitioned else found
+
+
+def urls_of(files: SourceFiles) -> list[str]:
+    """Return the encoded URLs of local files that Spark reads, in the order of their names."""
+    return sorted(Path(file.location).as_uri() for file in files.read)
 
 
 def partition_names(rows: DataFrame) -> set[str]:

@@ -272,3 +272,56 @@ def test_a_file_that_goes_before_its_header_is_read(home: Home) -> None:
     opened = OpenedFiles(rows, (home.root / "in").as_posix(), options)
     with pytest.raises(SourceGoneError, match=r"day=2/a\.csv"):
         check_headers(opened, FileHeads(home.spark, options), has_schema=True)
+
+
+UNUSUAL = [
+    ("id,name\n1,a\n", {}),
+    ('"id","na me"\n"1","a"\n', {"multiLine": True}),
+    ('"id","na\nme"\n"1","a\nb"\n', {"multiLine": True}),
+    ('"id","na""me"\r\n"1","a"\r\n', {"multiLine": True, "escape": '"'}),
+    (" id , name \n1 , a\n", {"ignoreLeadingWhiteSpace": True, "ignoreTrailingWhiteSpace": True}),
+    (" id , name \n1 , a\n", {"multiLine": True}),
+    ("\n \nid,name\n1,a\n", {"multiLine": True}),
+    ("\n \nid,name\n1,a\n", {}),
+    ("#c\nid,name\n1,a\n", {"comment": "#"}),
+    ("#c\nid,name\n1,a\n", {"comment": "#", "multiLine": True}),
+    ("id,ID,x\n1,a,\n", {}),
+    ("id,,x,\n1,a,b,c\n", {}),
+    ("id,none\n1,none\n", {"nullValue": "none"}),
+    ("\ufeffid;n\u00e4me\n1;a\n", {"sep": ";"}),
+    ("\ufeffid,name\n1,a\n", {"multiLine": True}),
+    ("id,_corrupt_record\n1,a,b\n", {}),
+    ("id,name\n1\n2,b,c\n", {"mode": "PERMISSIVE"}),
+    ("id,name\n1,2\n", {"inferSchema": True}),
+    ("id,name\n", {}),
+    ("id", {"multiLine": True}),
+    ("1,a\n", {"header": False}),
+]
+
+
+@pytest.mark.parametrize(("text", "options"), UNUSUAL)
+def test_without_a_schema_the_columns_are_those_that_spark_finds(
+    home: Home, text: str, options: dict[str, Any]
+) -> None:
+    """In a file, and in two that have the same header."""
+    given = {"header": True, **options}
+    put(home, a=text)
+    for _ in range(2):
+        spark_s = home.spark.read.options(**given).csv(f"{home.root}/in")
+        ours = read_csv(home.spark, "in", options=given)
+        assert ours.schema == spark_s.schema
+        assert sorted(ours.collect(), key=str) == sorted(spark_s.collect(), key=str)
+        put(home, b=text)
+
+
+def test_no_job_looks_for_the_columns_of_headers_that_agree(home: Home) -> None:
+    put(home, a='"id","name"\n1,a\n', b='"id","name"\n2,b\n', c="")
+    context = home.spark.sparkContext
+    context.setJobGroup("columns", "columns")
+    try:
+        rows = read_csv(home.spark, "in", options={"header": "true", "multiLine": "true"})
+        jobs = context.statusTracker().getJobIdsForGroup("columns")
+    finally:
+        context.setLocalProperty("spark.jobGroup.id", None)
+    assert (rows.columns, list(jobs)) == (["id", "name"], [])
+    assert sorted(map(tuple, rows.collect())) == [("1", "a"), ("2", "b")]
