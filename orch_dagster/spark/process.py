@@ -75,7 +75,8 @@ class Limits:
 
     timeout_s: float | None
     grace_s: float = 5.0
-    tail_lines: int = 200
+    # Of a JVM that ends by an error, Spark and the job print several traces more.
+    tail_lines: int = 2_000
     tail_bytes: int = 4 * MAX_LINE_BYTES
 
 

@@ -25,6 +25,7 @@ from framework.contract.shared_requests import (
     request_line,
 )
 from orch_dagster.growing_file import follow
+from orch_dagster.spark.lines import MAX_LINE_BYTES
 from orch_dagster.spark.process import (
     Command,
     EndReason,
@@ -38,6 +39,9 @@ from orch_dagster.spark.shared_command import SharedFiles
 from orch_dagster.toolchain.errors import SupervisorError
 
 _LOOK_EVERY_S = 0.02
+# Each job that ends with it prints its own traces after the JVM's error.
+_TAIL_LINES = 10_000
+_TAIL_BYTES = 16 * MAX_LINE_BYTES
 _TICK_S = 0.2
 # A JVM on a machine that does nothing else needs five.
 _START_S = 600.0
@@ -219,7 +223,7 @@ class SharedApplication:
                 command,
                 on_line=settings.on_line,
                 stop=self._kill,
-                limits=Limits(None, settings.grace_s),
+                limits=Limits(None, settings.grace_s, _TAIL_LINES, _TAIL_BYTES),
                 surroundings=surroundings,
                 mask=settings.mask,
             )

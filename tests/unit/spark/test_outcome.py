@@ -11,8 +11,9 @@ import pytest
 from framework.contract.log_line import format_line
 from framework.errors import DatesFailedError
 from orch_dagster.spark.failure_text import exception_line, job_location, last_failure
+from orch_dagster.spark.lines import Tail
 from orch_dagster.spark.outcome import JobException, ResultMessages, judge
-from orch_dagster.spark.process import EndReason, ProcessEnd
+from orch_dagster.spark.process import EndReason, Limits, ProcessEnd
 from orch_dagster.spark.standalone import WorkerWait
 from orch_dagster.spark.yarn.follow import ApplicationEnd
 from orch_dagster.spark.yarn.report import Application
@@ -87,6 +88,23 @@ def test_what_spark_ended_its_jvm_for_comes_before_what_it_took_along() -> None:
     trace = "Caused by: java.lang.OutOfMemoryError: Java heap space\n\tat x.Y.z(Y.scala:1)\n"
     assert "OutOfMemoryError" in str(failure(50, messages, f"java.lang.Error: x\n{trace}{seen}"))
     assert failure(52, messages).endswith(": SparkException: Job 3 cancelled as it was shut down")
+
+
+def test_the_jvms_error_is_found_before_the_traces_of_what_ended_with_it() -> None:
+    frames = [f"\tat org.apache.spark.X.y(X.scala:{number})" for number in range(100)]
+    uncaught = "24/05/15 10:00:00 ERROR SparkUncaughtExceptionHandler: Uncaught exception in thread"
+    said = [uncaught, "org.apache.spark.SparkException: [TASK_WRITE_FAILED] Task failed", *frames]
+    said += ["Caused by: java.lang.OutOfMemoryError: Java heap space", *frames]
+    said += ["24/05/15 10:00:01 ERROR FileFormatWriter: Aborting job 1.", "x.Y: Job 1 cancelled"]
+    for job in ("etl_lnd_ins_sys_a", "etl_lnd_ins_sys_b"):
+        ended = [": org.apache.spark.SparkException: Job 1 cancelled", *frames, *frames, ""]
+        said += [*frames, *(f"{job}: {line}" for line in ended)]
+    limits = Limits(None)
+    tail = Tail(limits.tail_lines, limits.tail_bytes)
+    for line in said:
+        tail.add(line)
+    ended = failure(50, ResultMessages(opened=True), tail.text())
+    assert "OutOfMemoryError: Java heap space" in str(ended)
 
 
 def test_an_exception_that_only_says_that_the_jvm_was_gone_comes_second() -> None:
