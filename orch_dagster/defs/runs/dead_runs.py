@@ -13,7 +13,7 @@ from orch_dagster.defs.dagster_internals.run_changes import fail_run
 from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
 from orch_dagster.defs.runs.dead_applications import YARN_TAG, ApplicationEnder, with_unended
 from orch_dagster.defs.runs.history import ORCHESTRATOR_DIED
-from orch_dagster.defs.runs.liveness import is_process_gone, names_process
+from orch_dagster.defs.runs.liveness import is_process_gone, names_process, own_tags
 
 BEGUN = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING)
 """The statuses of runs that have left the queue and have not ended."""
@@ -57,8 +57,8 @@ def _has_died(
     heartbeat_timeout_s: float,
 ) -> bool:
     run = record.dagster_run
-    if names_process(run.tags):
-        return is_process_gone(run.tags, heartbeat_timeout_s)
+    if names_process(tags := own_tags(run)):
+        return is_process_gone(tags, heartbeat_timeout_s)
     silent = datetime.now(timezone.utc) - record.update_timestamp
     return silent.total_seconds() > heartbeat_timeout_s and any(
         step in job_names for step in planned_steps(instance, plan_of_run(run))

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orch_dagster.defs.runs.dead_runs import BEGUN
 from orch_dagster.defs.runs.history import report_step
-from orch_dagster.defs.runs.liveness import is_process_gone
+from orch_dagster.defs.runs.liveness import is_process_gone, own_tags
 from orch_dagster.execution_log import StepReport
 from orch_dagster.files import make_private
 
@@ -124,7 +124,7 @@ def _goes_on(run: DagsterRun, has_lines: bool, heartbeat_timeout_s: float) -> bo
     if run.status not in BEGUN:
         return False
     # Its reason comes before the failure that says that its process is gone.
-    return not (has_lines and is_process_gone(run.tags, heartbeat_timeout_s))
+    return not (has_lines and is_process_gone(own_tags(run), heartbeat_timeout_s))
 
 
 def _parsed(lines: Sequence[bytes]) -> list[StepReport]:

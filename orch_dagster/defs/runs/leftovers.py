@@ -20,7 +20,7 @@ from orch_dagster.bundle.leftovers import (
     remove_leftovers,
     unread_text,
 )
-from orch_dagster.defs.runs.liveness import is_process_gone, names_process, read_process
+from orch_dagster.defs.runs.liveness import is_process_gone, names_process, own_tags, read_process
 from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
 from orch_dagster.toolchain.errors import SparkError
@@ -41,7 +41,7 @@ def remove_leftovers_of(
     return [
         sentence
         for run in runs
-        if is_process_gone(run.tags, heartbeat_timeout_s)
+        if is_process_gone(own_tags(run), heartbeat_timeout_s)
         for sentence in _remove_leftovers(params_dir, run.run_id)
     ]
 
@@ -92,8 +92,9 @@ def remove_all_leftovers(instance: DagsterInstance, settings: Settings) -> list[
             failed.append(unread_text(error))
             continue
         run = instance.get_run_by_id(folder.name)
-        is_tagged = run is not None and names_process(run.tags)
-        tags = run.tags if run and is_tagged else read_process(params_dir, folder.name)
+        tags = own_tags(run) if run else {}
+        if not names_process(tags):
+            tags = read_process(params_dir, folder.name)
         if tags is None:
             unknown.append(folder)
         elif is_process_gone(tags, settings.heartbeat_timeout_s):

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from framework.contract.process_identity import (
     PidSpace,
@@ -30,6 +30,9 @@ from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_atomically
 
+if TYPE_CHECKING:
+    from dagster import DagsterRun
+
 # Dagit shows no tag of this prefix.
 _HIDDEN = ".dagster/orch_"
 HOST_TAG = f"{_HIDDEN}host"
@@ -37,6 +40,7 @@ PID_TAG = f"{_HIDDEN}pid"
 PID_STARTED_TAG = f"{_HIDDEN}pid_started"
 PID_SPACE_TAG = f"{_HIDDEN}pid_space"
 HEARTBEAT_TAG = f"{_HIDDEN}heartbeat"
+PROCESS_OF_TAG = f"{_HIDDEN}process_of"
 # The prefix of these tags in a run of an older version, and in its file.
 _OLDER = "orch/"
 _TAGS = (HOST_TAG, PID_TAG, PID_STARTED_TAG, PID_SPACE_TAG, HEARTBEAT_TAG)
@@ -64,11 +68,25 @@ def heartbeat_tags() -> dict[str, str]:
     return {HEARTBEAT_TAG: f"{time.time():.0f}"}
 
 
+def own_tags(run: DagsterRun) -> Mapping[str, str]:
+    """Return a run's tags, without those that name the process of another run.
+
+    Dagster gives a run that executes another one again the tags of that one.
+    """
+    process_of = run.tags.get(PROCESS_OF_TAG)
+    # An older version did not say whose process it is; it may be the run's own or its parent's.
+    is_own = process_of == run.run_id if process_of else run.parent_run_id is None
+    if is_own:
+        return run.tags
+    others = {*_TAGS, *(_OLDER + tag[len(_HIDDEN) :] for tag in _TAGS)}
+    return {name: value for name, value in run.tags.items() if name not in others}
+
+
 def is_process_gone(tags: Mapping[str, str], heartbeat_timeout_s: float = math.inf) -> bool:
     """Tell whether the process that the tags name is gone; False if they name none.
 
     Args:
-        tags: The run's tags.
+        tags: The run's own tags (own_tags), or those of its file.
         heartbeat_timeout_s: Seconds without a heartbeat after which a process that can't be looked
             up from here counts as gone; by default it never does.
     """

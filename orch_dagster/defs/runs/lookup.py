@@ -10,7 +10,7 @@ import dagster as dg
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord
 
 from orch_dagster.defs.dagster_internals.run_changes import run_ids
-from orch_dagster.defs.runs.liveness import is_process_gone
+from orch_dagster.defs.runs.liveness import is_process_gone, own_tags
 from orch_dagster.errors import OrchError, UnknownRunError
 
 _NAMED_AT_MOST = 5
@@ -67,4 +67,4 @@ def end_status(run: DagsterRun, heartbeat_timeout_s: float = math.inf) -> Dagste
     """
     if run.is_finished:
         return run.status
-    return DagsterRunStatus.FAILURE if is_process_gone(run.tags, heartbeat_timeout_s) else None
+    return DagsterRunStatus.FAILURE if is_process_gone(own_tags(run), heartbeat_timeout_s) else None

@@ -22,6 +22,7 @@ from orch_dagster.defs.dagster_internals.thread_executor import ThreadExecutor, 
 from orch_dagster.defs.runs.leftovers import remove_leftovers_of_unfinished
 from orch_dagster.defs.runs.liveness import (
     HEARTBEAT_S,
+    PROCESS_OF_TAG,
     heartbeat_tags,
     process_tags,
     write_process,
@@ -63,7 +64,7 @@ class LivenessGuard:
         self._run_id = run_id
         self._warn = warn
         self._next_heartbeat_s = time.monotonic() + HEARTBEAT_S
-        self._tags = process_tags()
+        self._tags = {**process_tags(), PROCESS_OF_TAG: run_id}
         # Before the run may write any row: rows of a run that is deleted are judged by the file.
         self._write_process(self._tags)
         tag_run(instance, run_id, self._tags)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dagster import DagsterInstance
 
-from orch_dagster.defs.runs.liveness import is_process_gone, read_process
+from orch_dagster.defs.runs.liveness import is_process_gone, own_tags, read_process
 from orch_dagster.spark.yarn.follow import END_WITHIN_S
 from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.spark.yarn.report import Application, still_live
@@ -78,6 +78,6 @@ class LiveApplications:
             return True
         run = self._instance.get_run_by_id(run_id)
         if run is not None:
-            return run.is_finished or is_process_gone(run.tags, self._heartbeat_timeout_s)
+            return run.is_finished or is_process_gone(own_tags(run), self._heartbeat_timeout_s)
         process = read_process(self._params_dir, run_id)
         return process is not None and is_process_gone(process, self._heartbeat_timeout_s)

@@ -8,7 +8,13 @@ import dagster as dg
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
-from orch_dagster.defs.runs.liveness import PID_STARTED_TAG, process_tags
+from orch_dagster.defs.runs.liveness import (
+    PID_STARTED_TAG,
+    PID_TAG,
+    PROCESS_OF_TAG,
+    own_tags,
+    process_tags,
+)
 from orch_dagster.defs.runs.lookup import end_status, find_run, runs_since
 from orch_dagster.errors import UnknownRunError
 
@@ -70,3 +76,34 @@ def test_a_run_whose_process_is_gone_has_failed(instance: DagsterInstance) -> No
     tags = {**process_tags(), PID_STARTED_TAG: "1"}
     run = instance.create_run_for_job(JOB, status=DagsterRunStatus.STARTED, tags=tags)
     assert end_status(run) is DagsterRunStatus.FAILURE
+
+
+@pytest.mark.parametrize("kind", ["today's", "without its run", "of an older version"])
+def test_a_run_that_executes_another_again_has_not_its_process(
+    instance: DagsterInstance, kind: str
+) -> None:
+    """Dagster copies the tags, and the next process has yet to begin."""
+    tags = {**process_tags(), PID_STARTED_TAG: "1", "dagster/partition": "2024-05-15"}
+    if kind == "today's":
+        tags[PROCESS_OF_TAG] = IDS[0]
+    elif kind == "of an older version":
+        tags = {name.replace(".dagster/orch_", "orch/"): value for name, value in tags.items()}
+    again = instance.create_run_for_job(
+        JOB,
+        status=DagsterRunStatus.STARTING,
+        tags=tags,
+        parent_run_id=IDS[0],
+        root_run_id=IDS[0],
+    )
+    assert not any("pid" in name or "host" in name for name in own_tags(again))
+    assert own_tags(again)["dagster/partition"] == "2024-05-15"
+    assert end_status(again) is None
+
+    instance.add_run_tags(again.run_id, {**process_tags(), PROCESS_OF_TAG: again.run_id})
+    begun = instance.get_run_by_id(again.run_id)
+    assert begun is not None
+    assert own_tags(begun)[PID_TAG] == process_tags()[PID_TAG]
+    instance.add_run_tags(again.run_id, {PID_STARTED_TAG: "1"})
+    killed = instance.get_run_by_id(again.run_id)
+    assert killed is not None
+    assert end_status(killed) is DagsterRunStatus.FAILURE
