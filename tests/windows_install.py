@@ -128,7 +128,7 @@ def _exports(library: Path) -> list[str]:
 
 
 def _wheels() -> list[str]:
-    """What the product and its tests need on Windows, in the versions that are installed here."""
+    """Return the needs of the product and its tests on Windows, in the versions installed here."""
     found: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
     for name in ("orch_dagster", *_OF_TESTS):

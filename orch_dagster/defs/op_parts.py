@@ -1,4 +1,4 @@
-"""What the ops of assets have in common, each made once for all of them.
+"""Make the common parts of the ops of assets, each once for all of them.
 
 Without postponed annotations: Dagster looks at the type of the op's context itself.
 """

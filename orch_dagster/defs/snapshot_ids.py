@@ -42,10 +42,9 @@ def give_snapshot_ids(jobs: Sequence[dg.JobDefinition], path: Path) -> None:
         content = contents[job.name]
         if is_usable and job is not checked and content in kept:
             set_snapshot_id(job, kept[content])
+        its_id = snapshot_id(job)
         if content:
-            ids[content] = snapshot_id(job)
-        else:
-            snapshot_id(job)
+            ids[content] = its_id
     if ids != kept:
         _write(path, ids)
 

@@ -1,4 +1,4 @@
-"""What a job's snapshot is made of, in a few characters, and the id that goes with it.
+"""Digest what a job's snapshot is made of, and give a job the id that goes with it.
 
 Missing: a code server makes the snapshot of each listed job, for the hash of its text, which it
 sends as the job's id. Buys: a sixth of a load of ten thousand rows whose groups are as they were at

@@ -1,4 +1,4 @@
-"""Which sys_params apply to a job."""
+"""The sys_params that apply to a job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tells a job's snapshot from another's."""
+"""Digests that tell a job's snapshot from another's."""
 
 from __future__ import annotations
 
