@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from orch_dagster.cli.output import say
-from orch_dagster.cli.setup import set_up
+from orch_dagster.cli.setup import name_accelerate, set_up
 from orch_dagster.home import DAGSTER_HOME, HOME
 from orch_dagster.project.write import write_project
 from orch_dagster.settings import load_settings
@@ -32,6 +32,7 @@ def new(folder: Path) -> None:
     # Again, as the folders of jobs and HQL are there now.
     settings = load_settings()
     set_up(settings, with_sample=False)
+    name_accelerate(settings)
     for name, value in others.items():
         if value and Path(value) not in (home, settings.dagster_home):
             say(
