@@ -11,11 +11,17 @@ from typing import Protocol
 from orch_dagster.toolchain.errors import SparkError
 
 _LAST_BYTES = 64 << 10
-# YARN collects the logs of an application's containers when it has ended.
-_AGGREGATED_WITHIN_S = 15.0
+# YARN collects the logs of an application's containers when it has ended: soon, but for a node that
+# is busy.
+_AGGREGATED_WITHIN_S = 30.0
 _POLL_S = 1.0
 # Each log stands between lines of YARN's own.
-_CONTENT = re.compile(r"^LogContents:\n(.*?)(?=^End of LogType:|\Z)", re.M | re.S)
+_LOG = re.compile(
+    r"^LogType:(?P<kind>\S+)\n.*?^LogContents:\n(?P<text>.*?)(?=^End of LogType:(?P=kind)|\Z)",
+    re.M | re.S,
+)
+# Python's own, and the JVM's, which has what Spark says of a Python that did not start.
+_KINDS = ("stdout", "stderr")
 
 
 class Logs(Protocol):
@@ -38,26 +44,25 @@ def driver_output(
     within_s: float = _AGGREGATED_WITHIN_S,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[str]:
-    """Return the last lines that a driver's Python printed, none if its log can't be had.
+    """Return the last lines that a driver's Python printed, or else its JVM, none without a log.
 
-    The driver's own JVM writes to another file of the container, which is taken if Python printed
-    nothing: it has what Spark says of a Python that did not start.
+    Both are of one reading: YARN says nothing of a log that it has not collected yet, so between
+    two readings the JVM's may have come, and Python's would be taken for empty.
     """
     until_s = clock() + within_s
     while True:
-        for kind in ("stdout", "stderr"):
-            try:
-                text = logs.logs(application_id, _LAST_BYTES, (kind,))
-            except SparkError:
-                # It has not been aggregated yet, or never will be.
-                break
-            if lines := _lines(text):
-                return lines
+        if lines := _lines(logs, application_id):
+            return lines
         if clock() >= until_s:
             return []
         threading.Event().wait(_POLL_S)
 
 
-def _lines(text: str) -> list[str]:
-    content = "".join(match[1] for match in _CONTENT.finditer(text))
-    return content.strip("\n").splitlines()
+def _lines(logs: Logs, application_id: str) -> list[str]:
+    try:
+        text = logs.logs(application_id, _LAST_BYTES, _KINDS)
+    except SparkError:
+        # It has not been collected yet, or never will be.
+        return []
+    texts = {found["kind"]: found["text"].strip("\n") for found in _LOG.finditer(text)}
+    return next((texts[kind].splitlines() for kind in _KINDS if texts.get(kind)), [])

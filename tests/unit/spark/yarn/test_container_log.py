@@ -18,7 +18,7 @@ def aggregated(kind: str, text: str) -> str:
 
 
 class Logs:
-    """Logs that are there after some looks."""
+    """Logs that come after some looks, between which YARN has none or refuses."""
 
     def __init__(self, looks: int = 0, **texts: str) -> None:
         self._looks = looks
@@ -27,10 +27,14 @@ class Logs:
     def logs(self, application_id: str, last_bytes: int = 0, log_types: Sequence[str] = ()) -> str:
         assert last_bytes > 0
         self._looks -= 1
-        if self._looks >= 0:
+        if self._looks > 0:
             raise SparkError(f"no log of {application_id} yet")
-        (kind,) = log_types
-        return aggregated(kind, self._texts[kind]) if kind in self._texts else ""
+        if self._looks == 0:
+            return ""
+        # YARN's order, by name.
+        return "".join(
+            aggregated(kind, self._texts[kind]) for kind in sorted(log_types) if kind in self._texts
+        )
 
 
 def test_what_python_printed_is_taken_without_what_yarn_adds() -> None:
@@ -43,5 +47,7 @@ def test_where_python_printed_nothing_the_jvm_tells() -> None:
 
 
 def test_a_log_is_waited_for_and_may_never_come() -> None:
-    assert driver_output(Logs(1, stdout="late"), "a", 5) == ["late"]
+    late = Logs(1, stdout="late", stderr="INFO of Spark")
+    assert driver_output(late, "a", 5) == ["late"]
+    assert driver_output(Logs(2, stdout="later"), "a", 5) == ["later"]
     assert driver_output(Logs(99), "a", 0) == []
