@@ -94,12 +94,13 @@ def _run_on_yarn(
     client = YarnClient.of(shared_gateway(submission.environ), application.properties)
     with ExitStack() as slot:
         slot.enter_context(_submit_slot(application, stop, submission.on_application))
-        if unanswered := _clear_cluster(client, submission, stop):
-            return unanswered
+        cleared = _clear_cluster(client, submission, stop)
+        if not isinstance(cleared, ApplicationLimits):
+            return cleared
         submit = YarnSubmit(
             command,
             application,
-            ApplicationLimits(submission.timeout_s, submission.queue_s),
+            cleared,
             grace_s,
             surroundings,
             submission.on_application,
@@ -116,13 +117,14 @@ def _clear_cluster(
     submission: Submission,
     stop: StopRequest,
     clock: Callable[[], float] = time.monotonic,
-) -> tuple[ProcessEnd, ApplicationEnd] | None:
+) -> ApplicationLimits | tuple[ProcessEnd, ApplicationEnd]:
     """Do what comes before the submit, as soon as the resource manager answers.
 
     Returns:
-        The end of a job whose limit was reached or whose run was stopped before that, else None.
+        The limits of the application, with what its job has waited; or the end of a job whose limit
+        was reached or whose run was stopped before that.
     """
-    began_s, told = clock(), ""
+    began_s, limit_s, told = clock(), submission.queue_s, ""
     while True:
         try:
             submission.before_submit(client)
@@ -131,11 +133,11 @@ def _clear_cluster(
                 raise
             reason = str(error)
         else:
-            return None
+            return ApplicationLimits(submission.timeout_s, limit_s, clock() - began_s)
         if reason != told:
             told = reason
             submission.on_application.waiting(reason)
-        passed_s, limit_s = clock() - began_s, submission.queue_s
+        passed_s = clock() - began_s
         if stop.is_set():
             return ProcessEnd(1, "stopped", "", passed_s), ApplicationEnd()
         if limit_s is not None and passed_s >= limit_s:

@@ -43,10 +43,12 @@ class ApplicationLimits:
     Attributes:
         timeout_s: Seconds that it may run, from its start on the cluster; None for no limit.
         queue_s: Seconds that it may wait for the cluster; None for no limit.
+        waited_s: Seconds of these that its job has waited before its submit.
     """
 
     timeout_s: float | None = None
     queue_s: float | None = None
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -290,7 +292,7 @@ class ApplicationWatch:
         if since_s is not None:
             if timeout_s is not None and now_s - since_s >= timeout_s:
                 self.expired = "timeout"
-        elif queue_s is not None and now_s - self._began_s >= queue_s:
+        elif queue_s is not None and now_s - self._began_s + self.limits.waited_s >= queue_s:
             self.expired = "queue"
 
     def _release(self, end: ApplicationEnd) -> None:

@@ -13,7 +13,7 @@ import pytest
 from orch_dagster.defs.step import run_submit
 from orch_dagster.defs.step.submission import Submission
 from orch_dagster.spark.process import EndReason
-from orch_dagster.spark.yarn.follow import ApplicationListener
+from orch_dagster.spark.yarn.follow import ApplicationLimits, ApplicationListener
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.text import Masker
@@ -92,7 +92,7 @@ class Cluster:
         if self.errors:
             raise self.errors.pop(0)
 
-    def clear(self) -> tuple[EndReason, str | None] | None:
+    def clear(self) -> ApplicationLimits | tuple[EndReason, str | None]:
         def unused(*_: object) -> NoReturn:
             raise AssertionError
 
@@ -110,8 +110,11 @@ class Cluster:
             on_application=ApplicationListener(waiting=self.told.append),
         )
         client = cast(YarnClient, None)
-        ended = run_submit._clear_cluster(client, submission, self.stop, lambda: self.now_s)
-        return ended and (ended[0].reason, ended[1].failure)
+        cleared = run_submit._clear_cluster(client, submission, self.stop, lambda: self.now_s)
+        if isinstance(cleared, ApplicationLimits):
+            return cleared
+        process, end = cleared
+        return process.reason, end.failure
 
 
 @pytest.fixture
@@ -120,9 +123,9 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_at_once")
-def test_a_resource_manager_that_is_away_is_waited_for() -> None:
+def test_a_resource_manager_that_is_away_is_waited_for_within_the_limit_of_the_queue() -> None:
     cluster = Cluster(AWAY, AWAY)
-    assert cluster.clear() is None
+    assert cluster.clear() == ApplicationLimits(None, queue_s=30.0, waited_s=30.0)
     assert cluster.told == [str(AWAY)]
 
 

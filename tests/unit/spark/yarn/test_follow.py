@@ -76,6 +76,7 @@ class Followed:
     needs_executors: bool = True
     timeout_s: float = 100.0
     queue_s: float = 50.0
+    waited_s: float = 0.0
     now_s: float = 0.0
     told: list[str] = field(default_factory=list[str])
 
@@ -86,7 +87,7 @@ class Followed:
             cast(YarnClient, self.cluster),
             SubmittedApplication("tag", self.is_cluster, needs_executors=self.needs_executors),
             threading.Event(),
-            ApplicationLimits(self.timeout_s, self.queue_s),
+            ApplicationLimits(self.timeout_s, self.queue_s, self.waited_s),
             ApplicationListener(
                 lambda found: self.told.append(f"submitted {found.id}"),
                 lambda reason: self.told.append(f"waiting: {reason}"),
@@ -116,6 +117,14 @@ def test_the_timeout_counts_from_the_start_of_the_application() -> None:
     assert followed.poll(40, 49, 148) is None
     assert followed.poll(149) == "timeout"
     assert followed.watch.is_set()
+
+
+def test_what_a_job_waited_before_its_submit_counts() -> None:
+    followed = Followed(Cluster([of("ACCEPTED", diagnostics="no node")]), waited_s=30)
+    assert followed.poll(19) is None
+    assert followed.poll(20) == "queue"
+    end = followed.watch.settle(STOPPED)
+    assert "waited for YARN for 0.833333 minutes" in str(end.failure)
 
 
 @pytest.mark.parametrize("report", [of("ACCEPTED", diagnostics="no node"), AWAY, None])
