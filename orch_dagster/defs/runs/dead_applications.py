@@ -20,7 +20,7 @@ from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.defs.dagster_internals.run_changes import tag_run
 from orch_dagster.files import write_atomically
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnGateway
-from orch_dagster.spark.yarn.report import still_live
+from orch_dagster.spark.yarn.report import still_live, still_staged
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.spark.yarn.tags import run_tag
 from orch_dagster.toolchain.errors import SparkError
@@ -78,7 +78,7 @@ class ApplicationEnder:
             gateway.close()
 
     def end(self, run_id: str, mark: str | None) -> str | None:
-        """End the applications of a run; return what could not be ended, or is unknown.
+        """End the applications of a run; return what of them is left, or is unknown.
 
         Args:
             run_id: The run.
@@ -90,8 +90,8 @@ class ApplicationEnder:
             try:
                 client = self._client(json.loads(mark))
                 ended = client.end(run_tag(run_id), "its orchestrator died", _END_WITHIN_S)
-                live = [still_live(each) for each in ended if not each.is_over]
-                return "; ".join(live) or None
+                left = [still_staged(each) if each.is_over else still_live(each) for each in ended]
+                return "; ".join(filter(None, left)) or None
             except (SparkError, ValueError, LookupError) as error:
                 self.fault = str(error)
         return f"it is unknown whether an application of it still runs on YARN ({self.fault})"

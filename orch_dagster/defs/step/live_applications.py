@@ -10,7 +10,7 @@ from dagster import DagsterInstance
 from orch_dagster.defs.runs.liveness import is_process_gone, own_tags, read_process
 from orch_dagster.spark.yarn.follow import END_WITHIN_S
 from orch_dagster.spark.yarn.gateway import YarnClient
-from orch_dagster.spark.yarn.report import Application, still_live
+from orch_dagster.spark.yarn.report import Application, still_live, still_staged
 from orch_dagster.spark.yarn.tags import run_of, shared_dates
 from orch_dagster.toolchain.errors import SubmitRefusedError
 
@@ -64,11 +64,14 @@ class LiveApplications:
     def _end(self, client: YarnClient, application: Application) -> None:
         why = f"its run is over, and run {self._run_id} lands its dates"
         for tag in sorted(each for each in application.tags if each.startswith("orch-try_")):
-            live = [each for each in client.end(tag, why, END_WITHIN_S) if not each.is_over]
+            ended = client.end(tag, why, END_WITHIN_S)
+            live = [each for each in ended if not each.is_over]
             if live:
                 raise SubmitRefusedError(
                     f"a run that is over left an application: {still_live(live[0])}"
                 )
+            for text in filter(None, map(still_staged, ended)):
+                self._warn(text)
 
     def _is_over(self, run_id: str | None) -> bool:
         """Return whether the run that submitted an application can't follow it any more."""

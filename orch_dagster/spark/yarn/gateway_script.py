@@ -179,7 +179,8 @@ class Hadoop:
         """Kill the applications of a tag and await their ends; remove what they staged.
 
         Returns:
-            All applications of the tag, those that could not be ended in time too.
+            All applications of the tag, those that could not be ended in time too; `staged` of one
+            that has ended says why what it staged could not be removed, '' if it was.
         """
         until = time.monotonic() + within_s
         has_waited = False
@@ -198,7 +199,7 @@ class Hadoop:
             is_over = all(each["state"] in _OVER for each in found)
             if failure is None and is_over and (found or has_waited):
                 for each in found:
-                    self.clean_staging(each["id"], each["user"])
+                    each["staged"] = self._still_staged(each)
                 return found
             if time.monotonic() > until:
                 if failure is not None:
@@ -215,6 +216,15 @@ class Hadoop:
         elif user and home.getName() != user:
             home = self._path(f"{home.getParent()}/{user}")
         self.delete(f"{home}/.sparkStaging/{application_id}")
+
+    def _still_staged(self, ended: Mapping[str, Any]) -> str:
+        """Remove what an application staged; return why that failed, '' if it did not."""
+        try:
+            self.clean_staging(ended["id"], ended["user"])
+        except Exception as error:  # noqa: BLE001 - of Java: it has ended, which must be told
+            of_error = _described(error)
+            return f"{of_error['kind'].rpartition('.')[2]}: {of_error['message']}"
+        return ""
 
     def logs(self, application_id: str, last_bytes: int, log_types: Sequence[str]) -> str:
         """Return the end of each aggregated log of an application's first container."""

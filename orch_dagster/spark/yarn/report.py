@@ -66,6 +66,8 @@ class Application:
         tracking_url: The page of the application, and of its logs once it has ended.
         containers: How many containers it has now, its driver's or master's own with them; 0 if
             that is not known.
+        staged: Why what its submit staged could not be removed at its end; '' if it was, or if
+            nobody tried.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Application:
     tags: frozenset[str] = field(default_factory=frozenset[str])
     tracking_url: str = ""
     containers: int = 0
+    staged: str = ""
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Application:
@@ -123,7 +126,7 @@ class Application:
 
 
 _TEXTS = (
-    "id", "state", "final_status", "diagnostics", "name", "user", "queue", "tracking_url"
+    "id", "state", "final_status", "diagnostics", "name", "user", "queue", "tracking_url", "staged"
 )  # fmt: skip
 
 
@@ -211,6 +214,19 @@ def still_live(application: Application) -> str:
         f"{application.id} is still {application.state}: end it by `yarn application -kill "
         f"{application.id}`"
     )
+
+
+def still_staged(application: Application) -> str | None:
+    """Return the sentence on what an application has left staged, None if it was removed.
+
+    >>> still_staged(Application("application_1_1", "KILLED", user="eve", staged="no right to"))
+    'could not remove .sparkStaging/application_1_1 of user eve (no right to): remove it by hand'
+    """
+    if not application.staged:
+        return None
+    owner = f" of user {application.user}" if application.user else ""
+    folder = f".sparkStaging/{application.id}{owner}"
+    return f"could not remove {folder} ({application.staged}): remove it by hand"
 
 
 def _end(application: Application) -> str:

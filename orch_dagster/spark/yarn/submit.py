@@ -20,6 +20,7 @@ from orch_dagster.spark.yarn.follow import (
     ApplicationWatch,
 )
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
+from orch_dagster.spark.yarn.report import still_staged
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
 
@@ -78,13 +79,15 @@ class YarnSubmit:
         return watch.settled(process, end), end
 
     def _clean_staging(self, client: YarnClient, end: ApplicationEnd) -> None:
-        """Remove what a submit staged for a driver that could not do it."""
+        """Remove what a submit staged for a driver that could not do it; tell what stays."""
         ended = end.application
-        is_done = ended is None or ended.has_succeeded or end.unended is not None
-        if is_done or not self.application.is_cluster:
+        if ended is None or end.unended is not None:
             return
-        assert ended is not None
-        try:
-            client.clean_staging(ended)
-        except YarnError as error:
-            self.on_line(f"could not remove .sparkStaging/{ended.id}: {error}")
+        if self.application.is_cluster and not ended.has_succeeded:
+            try:
+                client.clean_staging(ended)
+                return
+            except YarnError as error:
+                ended = replace(ended, staged=str(error))
+        if text := still_staged(ended):
+            self.on_line(text)

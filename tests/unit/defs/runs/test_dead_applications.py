@@ -54,6 +54,11 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[Application | YarnError]:
             "application -kill application_1_1`",
         ),
         (
+            Application("application_1_1", "KILLED", user="eve", staged="no right to"),
+            "Failed: the orchestrator died; could not remove .sparkStaging/application_1_1 of user "
+            "eve (no right to): remove it by hand",
+        ),
+        (
             YarnError("rm:8032 refused"),
             "Failed: the orchestrator died; it is unknown whether an application of it still runs "
             "on YARN (rm:8032 refused)",

@@ -55,6 +55,28 @@ def served(monkeypatch: pytest.MonkeyPatch, *requests: tuple[str, str]) -> Guard
     return server
 
 
+class StagedHadoop(Hadoop):
+    """A cluster with an application that can be killed, whose staging folder can't be removed."""
+
+    def __init__(self) -> None:
+        self.state = "RUNNING"
+
+    def find(self, tag: str) -> list[dict[str, Any]]:
+        return [{"id": tag, "user": "eve", "state": self.state}]
+
+    def kill(self, application_id: str, why: str) -> None:
+        self.state = "KILLED"
+
+    def clean_staging(self, application_id: str, user: str) -> None:
+        raise PermissionError(f"not yours, but {user}'s")
+
+
+def test_an_application_has_ended_though_what_it_staged_can_not_be_removed() -> None:
+    (ended,) = StagedHadoop().end("application_1_1", "it is over", 5.0)
+    assert ended["state"] == "KILLED"
+    assert ended["staged"] == "PermissionError: not yours, but eve's"
+
+
 def test_what_is_guarded_is_ended_when_the_orchestrator_is_gone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
