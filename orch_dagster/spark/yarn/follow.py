@@ -177,6 +177,8 @@ class ApplicationWatch:
         else:
             end = self._end(self._why(process, fault))
         self._release(end)
+        if self._has_succeeded(end):
+            return end
         if self._is_lost:
             # What it staged is nobody's now.
             return replace(end, application=self._application, failure=self._lost())
@@ -187,11 +189,24 @@ class ApplicationWatch:
 
     def settled(self, process: ProcessEnd, end: ApplicationEnd) -> ProcessEnd:
         """Return the end of the job's process as the cluster knows it."""
-        if self.expired is not None:
+        if self._has_succeeded(end):
+            # Before it could be ended, if it was to be.
+            return replace(process, reason="exited", exit_code=0)
+        if self.expired is not None and not (_is_orderly(process) and self._is_here):
             return replace(process, reason="timeout")
         if self.submitted.is_cluster and end.application and process.reason == "exited":
             return replace(process, exit_code=end.application.exit_code)
         return process
+
+    @property
+    def _is_here(self) -> bool:
+        return not self.submitted.is_cluster
+
+    def _has_succeeded(self, end: ApplicationEnd) -> bool:
+        """Return whether a driver on the cluster ended without a failure, and nothing runs."""
+        ended = end.application
+        is_known = self.submitted.is_cluster and end.unended is None
+        return is_known and ended is not None and ended.has_succeeded
 
     def _finish(self) -> None:
         self._done.set()

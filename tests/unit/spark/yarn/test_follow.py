@@ -290,6 +290,31 @@ def test_a_stop_ends_an_application_whose_submit_has_left() -> None:
     assert (outcome.status, cluster.kills) == ("canceled", ["its run was stopped on request"])
 
 
+@pytest.mark.parametrize("is_expired", [True, False])
+def test_an_application_that_succeeded_before_it_could_be_ended_has_completed(
+    is_expired: bool,
+) -> None:
+    """It ended after the last look, which may be ten seconds ago, and has landed."""
+    cluster = Cluster([of("RUNNING")], ended=of("FINISHED", "SUCCEEDED"))
+    followed = Followed(cluster)
+    followed.poll(1)
+    if is_expired:
+        assert followed.poll(101) == "timeout"
+    else:
+        cast(threading.Event, followed.watch.stop).set()
+    process = followed.watch.await_end(DONE)
+    outcome = outcome_of(followed, process, followed.watch.settle(process))
+    assert (outcome.status, len(cluster.kills)) == ("completed", 1)
+
+
+def test_a_driver_here_that_ended_at_its_limit_has_completed() -> None:
+    """The last look may be on its way when the process ends."""
+    followed = Followed(Cluster([of("RUNNING")]), is_cluster=False)
+    assert followed.poll(1, 101) == "timeout"
+    outcome = outcome_of(followed, DONE, followed.watch.settle(DONE))
+    assert outcome.status == "completed"
+
+
 def test_what_could_not_be_ended_stays_guarded() -> None:
     cluster = Cluster([of("RUNNING")], ended=AWAY)
     followed = Followed(cluster)
