@@ -20,6 +20,7 @@ from typing_extensions import override
 from framework.contract import message_folder
 from framework.contract.messages import LogReport, ProgressReport, is_message
 from framework.contract.visible import visible
+from orch_dagster.bundle.leftovers import FOLDER_SUFFIX, MESSAGES_SUFFIX
 from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS
 from orch_dagster.growing_file import follow
 from orch_dagster.spark.yarn.messages import FolderReader, MessageFolder
@@ -56,6 +57,8 @@ class MessageFile(PipesFileMessageReader):
     Attributes:
         unread: Why messages of the folder could not be read, once the session has ended.
         has_exception: Whether the job reported the exception with which it ended.
+
+    While there is a folder, a file beside the message file names it, for who finds the run dead.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class MessageFile(PipesFileMessageReader):
         self._warn = warn
         self.unread: str | None = None
         self.has_exception = False
+        self._is_removed = False
 
     @property
     def expected_writer_count(self) -> int:
@@ -116,6 +120,11 @@ class MessageFile(PipesFileMessageReader):
 
     @contextmanager
     def _read_folder(self, handler: PipesMessageHandler, folder: MessageFolder) -> Generator[None]:
+        path = Path(self._path)
+        # Of this attempt, as an earlier one may have left its own.
+        stem = f"{path.name.removesuffix(MESSAGES_SUFFIX)}.{folder.path[-8:]}"
+        named = path.with_name(stem + FOLDER_SUFFIX)
+        named.write_text(folder.path, encoding="utf-8")
         is_over = Event()
         args = (FolderReader(folder, handler.handle_message, self._warn), is_over, handler)
         thread = Thread(target=self._folder_thread, args=args, name="messages", daemon=True)
@@ -125,12 +134,14 @@ class MessageFile(PipesFileMessageReader):
         finally:
             is_over.set()
             thread.join()
+            if self._is_removed:
+                named.unlink(missing_ok=True)
 
     def _folder_thread(
         self, reader: FolderReader, is_over: Event, handler: PipesMessageHandler
     ) -> None:
         try:
-            reader.follow(is_over)
+            self._is_removed = reader.follow(is_over)
         except MessagesUnreadError as error:
             self.unread = str(error)
         except BaseException as error:

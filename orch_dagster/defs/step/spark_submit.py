@@ -28,7 +28,7 @@ from framework.contract.visible import visible
 from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.bundle.fetch import fetch_secret_rows
 from orch_dagster.bundle.job_environment import job_environment, secret_variables
-from orch_dagster.bundle.leftovers import FOLDER_SUFFIX, MESSAGES_SUFFIX, PROPERTIES_SUFFIX
+from orch_dagster.bundle.leftovers import MESSAGES_SUFFIX, PROPERTIES_SUFFIX
 from orch_dagster.bundle.secrets import SecretError, Secrets, values_to_mask
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.records import SysParam
@@ -210,12 +210,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             submission.folder,
             context.log.warning,
         )
-        named = submission.messages.with_suffix("").with_suffix(FOLDER_SUFFIX)
         with ExitStack() as stack:
-            if submission.folder is not None:
-                # For who finds the run dead.
-                named.write_text(submission.folder.path, encoding="utf-8")
-                stack.callback(lambda: reader.unread or named.unlink(missing_ok=True))
             session = stack.enter_context(pipes_session(context, reader, submission.extras))
             # Before it exists, as it may hold secrets.
             stack.callback(submission.properties_file.unlink, missing_ok=True)

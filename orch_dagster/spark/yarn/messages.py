@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -92,8 +93,11 @@ class FolderReader:
         self._number = 0
         self._progress = b""
 
-    def follow(self, is_over: threading.Event) -> None:
+    def follow(self, is_over: threading.Event) -> bool:
         """Handle messages as they come, until the job is over; then read what is left.
+
+        Returns:
+            Whether the folder was removed; else it was named in a warning.
 
         Raises:
             MessagesUnreadError: If the folder can't be read in the end, or lacks a file.
@@ -114,6 +118,8 @@ class FolderReader:
             self._files.delete(self._path)
         except SparkError as error:
             self._warn(f"could not remove {self._path}, which has the messages of the job: {error}")
+            return False
+        return True
 
     def poll(self) -> bool:
         """Handle what is new; return whether anything was.
@@ -128,7 +134,9 @@ class FolderReader:
             number = message_folder.number_of(name)
             if number is not None and number > self._number:
                 self._take(number, data)
-                self._files.delete(f"{self._path}/{name}")
+                # The removal of the whole folder tells why, if this one is refused.
+                with suppress(SparkError):
+                    self._files.delete(f"{self._path}/{name}")
                 has_news = True
             elif name == message_folder.PROGRESS_FILE and data != self._progress:
                 self._progress = data

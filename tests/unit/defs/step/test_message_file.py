@@ -14,6 +14,7 @@ from orch_dagster.defs.step.message_file import MessageFile, inert
 from orch_dagster.spark.yarn import messages as folder_messages
 from orch_dagster.spark.yarn.messages import MessageFolder
 from orch_dagster.text import Masker
+from orch_dagster.toolchain.errors import SparkError
 from tests.local_files import LocalFiles
 
 
@@ -78,6 +79,22 @@ def test_a_driver_elsewhere_reports_by_a_folder_or_by_the_file(tmp_path: Path) -
     assert len(handler.handled) == 2
     assert reader.unread is None
     assert files.names("f") is None
+
+
+@pytest.mark.parametrize("refusal", [None, SparkError("the name node is away")])
+def test_the_folder_stays_named_until_it_is_removed(
+    tmp_path: Path, refusal: SparkError | None
+) -> None:
+    files, warnings = LocalFiles(tmp_path), list[str]()
+    path = tmp_path / "job.messages.jsonl"
+    folder = MessageFolder(files, ".orchMessages-1-0123abcd")
+    reader = MessageFile(path, lambda _: None, folder=folder, warn=warnings.append)
+    named = tmp_path / "job.0123abcd.messages.folder"
+    with reader.read_messages(Handler()):  # type: ignore[arg-type]
+        assert named.read_text(encoding="utf-8") == folder.path
+        files.delete_error = refusal
+    assert named.exists() == (refusal is not None) == bool(warnings)
+    assert reader.unread is None
 
 
 def test_messages_that_can_not_be_read_are_told_at_the_end(

@@ -134,3 +134,14 @@ def test_a_folder_that_can_not_be_removed_is_named(files: LocalFiles) -> None:
     read.last()
     (warning,) = read.warnings
     assert warning.startswith("could not remove f, which has the messages of the job: permission")
+
+
+def test_files_that_can_not_be_removed_are_read_all_the_same(files: LocalFiles) -> None:
+    """Of a job with proxy.user the orchestrator's user may only read them."""
+    read = Read(files)
+    for number in (1, 2, 3):
+        files.put("f", f"{number:08}.jsonl", f'{{"n": {number}}}\n'.encode())
+    files.delete_error = SparkError("permission denied")
+    assert read.reader.poll()
+    assert read.handled == [{"n": 1}, {"n": 2}, {"n": 3}]
+    assert not read.reader.poll()
