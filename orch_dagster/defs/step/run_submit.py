@@ -170,13 +170,17 @@ def _submit_slot(
             _submits().release()
 
 
-def with_driver_output(end: ApplicationEnd, submission: Submission) -> ApplicationEnd:
+def with_driver_output(
+    process: ProcessEnd, end: ApplicationEnd, submission: Submission
+) -> ApplicationEnd:
     """Return the end of an application whose driver said nothing of its failure, with its output.
 
-    What the driver printed last is added to the output of the submission.
+    What the driver printed last is added to the output of the submission. A run that was stopped
+    has no failure that it would explain, and does not wait for it.
     """
     application, folder = end.application, submission.folder
-    if application is None or folder is None or not end.failure:
+    is_told = not end.failure or process.reason == "stopped"
+    if application is None or folder is None or is_told:
         return end
     lines = [submission.mask(line) for line in driver_output(folder.files, application.id)]
     for line in lines:

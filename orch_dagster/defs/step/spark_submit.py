@@ -237,7 +237,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
                 )
             process, application = run_submit(command, submission, settings, surroundings, stop)
         if application and not reader.has_exception:
-            application = with_driver_output(application, submission)
+            application = with_driver_output(process, application, submission)
         end = SubmitEnd(session, process, stop.fault, application, reader.unread)
         if end.leftover:
             context.log.warning(end.leftover)

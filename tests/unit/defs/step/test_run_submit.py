@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -12,11 +13,19 @@ import pytest
 
 from orch_dagster.defs.step import run_submit
 from orch_dagster.defs.step.submission import Submission
-from orch_dagster.spark.process import EndReason
-from orch_dagster.spark.yarn.follow import ApplicationLimits, ApplicationListener
+from orch_dagster.spark.process import EndReason, ProcessEnd
+from orch_dagster.spark.yarn.container_log import Logs
+from orch_dagster.spark.yarn.follow import (
+    ApplicationEnd,
+    ApplicationLimits,
+    ApplicationListener,
+)
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
+from orch_dagster.spark.yarn.messages import MessageFolder
+from orch_dagster.spark.yarn.report import Application
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.text import Masker
+from tests.local_files import LocalFiles
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +83,22 @@ AWAY = YarnError("ConnectException: rm:8032 refused", kind="java.net.ConnectExce
 REFUSED = YarnError("no", kind="org.apache.hadoop.security.AccessControlException")
 
 
+def unused(*_: object) -> NoReturn:
+    raise AssertionError
+
+
+SUBMISSION = Submission(
+    prepare=unused,
+    messages=Path(),
+    properties_file=Path(),
+    on_message=unused,
+    on_line=unused,
+    mask=Masker(),
+    timeout_s=None,
+    environ={},
+)
+
+
 class Cluster:
     """Answers what comes before a submit with these errors, one after another, then as it should.
 
@@ -93,18 +118,8 @@ class Cluster:
             raise self.errors.pop(0)
 
     def clear(self) -> ApplicationLimits | tuple[EndReason, str | None]:
-        def unused(*_: object) -> NoReturn:
-            raise AssertionError
-
-        submission = Submission(
-            prepare=unused,
-            messages=Path(),
-            properties_file=Path(),
-            on_message=unused,
-            on_line=unused,
-            mask=Masker(),
-            timeout_s=None,
-            environ={},
+        submission = replace(
+            SUBMISSION,
             queue_s=30.0,
             before_submit=self.before_submit,
             on_application=ApplicationListener(waiting=self.told.append),
@@ -140,6 +155,24 @@ def test_it_is_waited_for_until_the_limit_of_the_queue() -> None:
 
 def test_a_run_that_is_stopped_meanwhile_has_submitted_nothing() -> None:
     assert Cluster(AWAY, is_stopped=True).clear() == ("stopped", None)
+
+
+@pytest.mark.parametrize(("reason", "is_asked"), [("exited", True), ("stopped", False)])
+def test_a_run_that_was_stopped_does_not_wait_for_what_its_driver_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reason: EndReason, is_asked: bool
+) -> None:
+    """YARN collects it within half a minute, or never."""
+    asked: list[str] = []
+
+    def driver_output(_: Logs, application_id: str) -> list[str]:
+        asked.append(application_id)
+        return []
+
+    monkeypatch.setattr(run_submit, "driver_output", driver_output)
+    submission = replace(SUBMISSION, folder=MessageFolder(LocalFiles(tmp_path), "f"))
+    end = ApplicationEnd(Application("application_1_1", "KILLED"), "it was killed")
+    run_submit.with_driver_output(ProcessEnd(143, reason, "", 1.0), end, submission)
+    assert bool(asked) == is_asked
 
 
 def test_what_it_refuses_fails_the_job() -> None:
