@@ -97,13 +97,17 @@ class ApplicationEnder:
         return f"it is unknown whether an application of it still runs on YARN ({self.fault})"
 
     def _client(self, noted: Mapping[str, Any]) -> YarnClient:
-        # The environment of this process may name the cluster by other folders.
-        environ = {**noted["environ"], **os.environ}
+        environ = environ_of(noted)
         key = json.dumps([environ.get(name) for name in HADOOP_CONF_DIRS])
         if key not in self._gateways:
             self._gateways[key] = YarnGateway.of(environ)
-        properties = dict(noted["properties"])
-        return YarnClient.of(self._gateways[key], properties)
+        return YarnClient.of(self._gateways[key], dict(noted["properties"]))
+
+
+def environ_of(noted: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment by which what a run noted of its YARN is asked."""
+    # The environment of this process may name the cluster by other folders.
+    return {**noted["environ"], **os.environ}
 
 
 def with_unended(message: str, unended: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,13 @@ from dagster import DagsterRun
 from orch_dagster.bundle.leftovers import remove_leftovers
 from orch_dagster.control.store import ControlStore
 from orch_dagster.defs.runs import leftovers
+from orch_dagster.defs.runs.dead_applications import mark_run
 from orch_dagster.defs.runs.leftovers import remove_all_leftovers
 from orch_dagster.defs.runs.liveness import PID_STARTED_TAG, process_tags, write_process
 from orch_dagster.defs.step.executor import LivenessGuard
 from orch_dagster.settings import Settings
+from orch_dagster.spark.yarn.gateway import YarnClient
+from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.toolchain.errors import SparkError
 from tests.code_location import add_jobs, open_date
 from tests.local_files import LocalFiles
@@ -176,12 +179,24 @@ def test_messages_of_a_driver_elsewhere_are_removed_there(
     location: Played, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Or stay named, until the file system answers."""
-    files = LocalFiles(tmp_path)
-    monkeypatch.setattr(leftovers, "shared_gateway", lambda _: None)
-    monkeypatch.setattr(leftovers, "YarnClient", lambda _: files)
+    files, asked = LocalFiles(tmp_path), list[tuple[str | None, Mapping[str, str]]]()
+
+    def of(environ: Mapping[str, str], properties: Mapping[str, str]) -> LocalFiles:
+        asked.append((environ.get("HADOOP_CONF_DIR"), properties))
+        return files
+
+    monkeypatch.delenv("HADOOP_CONF_DIR", raising=False)
+    monkeypatch.setattr(leftovers, "shared_gateway", lambda environ: environ)
+    monkeypatch.setattr(YarnClient, "of", of)
     run = started(location, dead())
     folder = settings.params_dir / run.run_id
     folder.mkdir(parents=True, exist_ok=True)
+    # The look may be of a process that knows nothing of the cluster.
+    properties = {"spark.hadoop.fs.defaultFS": "hdfs://nn"}
+    submitted = SubmittedApplication("tag", True, properties)
+    mark_run(
+        location.instance, run.run_id, settings.params_dir, submitted, {"HADOOP_CONF_DIR": "/conf"}
+    )
     named = folder / "first.messages.folder"
     named.write_text("there", encoding="utf-8")
     files.put("there", "00000001.jsonl", b"{}")
@@ -194,6 +209,7 @@ def test_messages_of_a_driver_elsewhere_are_removed_there(
     assert remove_all_leftovers(location.instance, settings) == []
     assert not named.exists()
     assert files.names("there") is None
+    assert asked == [("/conf", properties)] * 2
 
 
 def test_a_run_without_a_folder(settings: Settings) -> None:
