@@ -15,7 +15,7 @@ from orch_dagster.files import make_private
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.failure_text import exception_line, last_failure
-from orch_dagster.spark.process import Limits, Surroundings, run_supervised
+from orch_dagster.spark.process import EndReason, Limits, Surroundings, run_supervised
 from orch_dagster.spark.standalone import away_master
 from orch_dagster.spark.submit import ScriptSubmit, prepare_script
 from orch_dagster.spark.yarn.follow import ApplicationLimits
@@ -139,14 +139,19 @@ def _on_yarn(
     limits = ApplicationLimits(_RUN_S, _QUEUE_S)
     submit = YarnSubmit(command, application, limits, settings.stop_grace_s, around)
     process, end = submit.run(client, threading.Event())
+    findings: list[Finding] = [("missing", end.unended)] if end.unended else []
     try:
         found = json.loads(client.read_file(target))
-    except YarnError:
+    except YarnError as error:
         failure = end.failure or last_failure(process.tail)
-        return [("missing", _unanswered(failure, process.reason))]
+        has_ended = process.reason == "exited" and process.exit_code == 0
+        unread = f"what it found can't be read: {error}" if has_ended else None
+        return [("missing", _unanswered(failure or unread, process.reason)), *findings]
     client.delete(target)
-    return read_findings(found, settings.base_dir)
+    return [*read_findings(found, settings.base_dir), *findings]
 
 
-def _unanswered(failure: str | None, reason: str) -> str:
-    return f"the application found nothing out: {failure or f'it has {reason}'}"
+def _unanswered(failure: str | None, reason: EndReason) -> str:
+    if failure is None and reason == "timeout":
+        failure = f"it ran longer than {_RUN_S / 60:g} minutes and was stopped"
+    return f"the application found nothing out: {failure or 'it ended without a word'}"

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn, cast
 
 import pytest
 
+from orch_dagster.settings import Settings
+from orch_dagster.spark import probe
+from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.probe import Finding, read_findings
+from orch_dagster.spark.process import ProcessEnd, Surroundings
+from orch_dagster.spark.yarn.follow import ApplicationEnd
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
+from orch_dagster.spark.yarn.submit import YarnSubmit
+from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
 DRIVER = {"host": "here", "version": "3.11.2", "path": "/usr/bin/python3"}
 NODE = {"host": "n1", "version": "3.9.1", "path": "/usr/bin/python3", "sees": False}
@@ -69,3 +78,50 @@ def test_each_finding_is_a_line(
 ) -> None:
     found = {"driver": DRIVER, "nodes": nodes, "workers": workers, **more}
     assert read_findings(found, root) == lines
+
+
+NOTHING = "the application found nothing out: "
+RUNS = "application_1_1 is still RUNNING"
+
+
+@pytest.mark.parametrize(
+    ("process", "end", "texts"),
+    [
+        (
+            ProcessEnd(0, "exited", "", 9.0),
+            ApplicationEnd(),
+            [f"{NOTHING}what it found can't be read: the name node is away"],
+        ),
+        (
+            ProcessEnd(143, "timeout", "", 300.0),
+            ApplicationEnd(unended=RUNS),
+            [f"{NOTHING}it ran longer than 5 minutes and was stopped", RUNS],
+        ),
+        (
+            ProcessEnd(1, "exited", "", 9.0),
+            ApplicationEnd(failure="application_1_1 failed: its node was lost"),
+            [f"{NOTHING}application_1_1 failed: its node was lost"],
+        ),
+    ],
+)
+def test_a_probe_on_yarn_that_tells_nothing_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    process: ProcessEnd,
+    end: ApplicationEnd,
+    texts: list[str],
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise YarnError("the name node is away")
+
+    monkeypatch.setattr(probe, "shared_gateway", lambda _: None)
+    monkeypatch.setattr(YarnSubmit, "run", lambda *_: (process, end))
+    monkeypatch.setattr(YarnClient, "read_file", refuse)
+    found = probe._on_yarn(
+        cast(SubmitCommand, None),
+        SubmittedApplication("tag", True),
+        Surroundings(cwd=Path()),
+        "found.json",
+        settings,
+    )
+    assert found == [("missing", text) for text in texts]
