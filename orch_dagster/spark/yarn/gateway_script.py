@@ -55,6 +55,8 @@ _LIMITS = {
     "ipc.client.connect.retry.interval": "500",
     "ipc.client.connect.timeout": "10000",
     "ipc.client.connect.max.retries.on.timeouts": "2",
+    # Without it, who is connected to a server that falls silent waits for it for ever.
+    "ipc.client.rpc-timeout.ms": "20000",
 }
 _OVER = ("FINISHED", "FAILED", "KILLED")
 _POLL_S = 0.3
@@ -358,6 +360,7 @@ _CALLS = (
     "find", "report", "kill", "end", "clean_staging", "logs", "list_files", "read_file",
     "read_folder", "delete", "qualified", "matches", "upload",
 )  # fmt: skip
+_OF_YARN = ("find", "report", "kill", "end")
 
 
 class Server:
@@ -373,14 +376,16 @@ class Server:
 
     def serve(self, lines: Iterable[bytes]) -> None:
         """Answer requests, a line each; then end what is guarded, and this process."""
-        with ThreadPoolExecutor(_THREADS) as threads:
-            threads.submit(self._warm_up)
+        # Apart, as a name node that is silent must not keep applications from being ended.
+        with ThreadPoolExecutor(_THREADS) as of_yarn, ThreadPoolExecutor(_THREADS) as of_files:
+            of_yarn.submit(self._warm_up)
             for line in lines:
                 request = json.loads(line)
                 if request["call"] in ("guard", "release"):
                     # In the order in which they come.
                     self._guard(request)
                 else:
+                    threads = of_yarn if request["call"] in _OF_YARN else of_files
                     threads.submit(self._answer, request)
             self._leave()
 

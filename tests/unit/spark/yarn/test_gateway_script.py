@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -88,6 +89,36 @@ def test_what_is_guarded_is_ended_when_the_orchestrator_is_gone(
     ]  # fmt: skip
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [answer["id"] for answer in answers] == list(range(6))
+
+
+def test_a_silent_name_node_does_not_keep_applications_from_being_ended(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    has_ended = threading.Event()
+
+    class SilentServer(GuardServer):
+        def cluster(self, properties: Any, staging: str | None) -> Hadoop:
+            def read_folder(**_: object) -> bool:
+                return has_ended.wait(10)
+
+            def end(**_: object) -> None:
+                has_ended.set()
+
+            return cast(Hadoop, SimpleNamespace(read_folder=read_folder, end=end))
+
+    calls = [*["read_folder"] * 20, "end"]
+    lines = [
+        json.dumps(
+            {"id": number, "call": call, "arguments": {}, "properties": {}, "staging": None}
+        ).encode()
+        for number, call in enumerate(calls)
+    ]
+    monkeypatch.setattr(SilentServer, "_leave", lambda _: None)
+    SilentServer().serve(lines)
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {answer["id"]: answer["result"] for answer in answers} == {
+        20: None, **dict.fromkeys(range(20), True)
+    }  # fmt: skip
 
 
 def test_nothing_is_ended_when_all_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
