@@ -201,7 +201,9 @@ def _properties(
 
 def _executor_path(request: SubmitRequest, deployment: Deployment, platform: Platform) -> str:
     """Return the executors' module path; in a YARN container it starts at the working folder."""
-    if deployment.is_cluster:
+    # Nodes of another system would take a folder of Windows, and its separator, for names.
+    is_foreign = platform == "win32" and deployment.has_containers
+    if deployment.is_cluster or is_foreign:
         folders = [base_name(path, platform) for path in request.py_files] or ["."]
         between = ":"
     else:

@@ -52,6 +52,11 @@ class Deployment:
         return self.master == "yarn"
 
     @property
+    def has_containers(self) -> bool:
+        """True if the executors run in containers of YARN or Kubernetes."""
+        return self.is_yarn or self.master.startswith("k8s://")
+
+    @property
     def is_cluster(self) -> bool:
         """True if the driver runs on the cluster, where local paths have no meaning."""
         return self.deploy_mode == "cluster"

@@ -112,6 +112,14 @@ def test_what_every_command_keeps(platform: Platform, where: str) -> None:
     assert list(conf) == sorted(conf)
 
 
+@pytest.mark.parametrize("master", ["yarn", "k8s://https://c:6443"])
+def test_nodes_of_another_system_find_a_jobs_own_modules(master: str) -> None:
+    own = {"spark.master": master, "spark.executorEnv.PYTHONPATH": "/opt/lib"}
+    properties = build_command(request_for("win32", **own), "win32").properties
+    folders = properties["spark.executorEnv.PYTHONPATH"].split(":")
+    assert folders == ["framework-ab12.zip", "dagster_pipes-cd34.zip", "/opt/lib"]
+
+
 def test_windows_arguments_hold_nothing_that_cmd_reads() -> None:
     command = build_command(request_for("win32"), "win32")
     assert len(command.argv) == 4
