@@ -58,7 +58,8 @@ class YarnGateway:
         self._environ = dict(environ)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._waiting: dict[int, Future[Any]] = {}
+        # With the process that was asked.
+        self._waiting: dict[int, tuple[subprocess.Popen[bytes], Future[Any]]] = {}
         self._guarded: dict[str, dict[str, Any]] = {}
         self._last_id = 0
 
@@ -96,7 +97,7 @@ class YarnGateway:
         with self._lock:
             process = self._started()
             number = self._last_id + 1
-            self._waiting[number] = answer
+            self._waiting[number] = process, answer
             try:
                 self._send(process, request)
             except OSError as error:
@@ -192,18 +193,19 @@ class YarnGateway:
             for line in lines:
                 answer = json.loads(line)
                 with self._lock:
-                    waiting = self._waiting.pop(answer["id"], None)
-                if waiting is None:
+                    asked = self._waiting.pop(answer["id"], None)
+                if asked is None:
                     continue
+                _, waiting = asked
                 if error := answer.get("error"):
                     waiting.set_exception(_error(error))
                 else:
                     waiting.set_result(answer["result"])
         with self._lock:
-            if self._process not in (process, None):
-                return
-            left, self._waiting = self._waiting, {}
-        for waiting in left.values():
+            # Another process may have been started meanwhile.
+            numbers = [number for number, (of, _) in self._waiting.items() if of is process]
+            left = [self._waiting.pop(number) for number in numbers]
+        for _, waiting in left:
             waiting.set_exception(YarnError("the gateway to YARN ended before it could answer"))
 
 
