@@ -46,7 +46,8 @@ def mark_run(
         OSError: If the file can't be written.
     """
     names = {name: environ[name] for name in HADOOP_CONF_DIRS if environ.get(name)}
-    text = json.dumps({"environ": names, "properties": application.shown_properties})
+    properties = application.shown_properties
+    text = json.dumps({"run_id": run_id, "environ": names, "properties": properties})
     write_atomically(run_folder(params_dir, run_id) / _FILE, text)
     tag_run(instance, run_id, {YARN_TAG: text})
 
@@ -88,7 +89,11 @@ class ApplicationEnder:
             return None
         if self.fault is None:
             try:
-                client = self._client(json.loads(mark))
+                noted = json.loads(mark)
+                # Dagster gives a run that executes another one again the tags of that one.
+                if noted.get("run_id", run_id) != run_id:
+                    return None
+                client = self._client(noted)
                 ended = client.end(run_tag(run_id), "its orchestrator died", _END_WITHIN_S)
                 left = [still_staged(each) if each.is_over else still_live(each) for each in ended]
                 return "; ".join(filter(None, left)) or None

@@ -83,6 +83,18 @@ def test_a_dead_run_is_failed_with_what_could_not_be_ended(
     assert "HADOOP_CONF_DIR" in str(read_mark(tmp_path, run.run_id))
 
 
+def test_a_run_that_executes_another_one_again_has_submitted_nothing_by_its_tags(
+    ended: list[Application | YarnError], location: Played, tmp_path: Path
+) -> None:
+    ended.append(YarnError("rm:8032 refused"))
+    first = location.start("gels_fpms", DAY)
+    mark_run(location.instance, first.run_id, tmp_path, SUBMITTED, CONF)
+    mark = read_mark(tmp_path, first.run_id)
+    with ApplicationEnder() as ender:
+        assert ender.end("run", mark) is None
+        assert "unknown" in str(ender.end(first.run_id, mark))
+
+
 def test_a_run_without_yarn_starts_no_gateway(tmp_path: Path) -> None:
     with ApplicationEnder() as ender:
         assert ender.end("run", read_mark(tmp_path, "run")) is None
