@@ -31,7 +31,7 @@ def dates_of_one_folder(path: str) -> tuple[date, date] | None:
         path: A path with placeholders that `placeholders.fill` takes.
     """
     form = _strftime_form(path)
-    if _has_dots(path):
+    if _has_dots(form):
         return _first_pair(form, is_normalized=True)
     names = set(_DIRECTIVE.findall(form))
     if _tells(form):
@@ -49,8 +49,10 @@ def _tells(form: str) -> bool:
     return names <= _FIXED_WIDTH and any(each <= names for each in _TELLING)
 
 
-def _has_dots(path: str) -> bool:
-    return ".." in path.replace("\\", "/").split("/")
+def _has_dots(form: str) -> bool:
+    """Return whether a form leads to the folder above; a field may be empty, as %Z is."""
+    filled = _DIRECTIVE.sub(lambda found: FIRST_DATE.strftime(found[0]), form)
+    return ".." in filled.replace("\\", "/").split("/")
 
 
 def _strftime_form(path: str) -> str:
