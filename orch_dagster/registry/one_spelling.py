@@ -12,7 +12,11 @@ from framework.contract.paths import is_local, normal
 
 _START = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?://(?P<server>[^/]*))?")
 # One store has several schemes, by its client.
-_SCHEMES = {"s3": "s3a", "s3n": "s3a", "abfss": "abfs", "wasbs": "wasb"}
+_SCHEMES = {
+    **{"s3": "s3a", "s3n": "s3a"},
+    **{"webhdfs": "hdfs", "swebhdfs": "hdfs"},
+    **{"abfss": "abfs", "wasb": "abfs", "wasbs": "abfs"},
+}
 _PORTS = {"hdfs": ":8020", "webhdfs": ":9870", "swebhdfs": ":9871"}
 # File systems that take names as one if they differ by case or by how accents are encoded.
 _IGNORES_CASE = sys.platform in ("win32", "darwin")
@@ -62,7 +66,10 @@ def spelling(
 def _scheme_and_server(start: str) -> tuple[str, str]:
     match = _START.match(start)
     scheme, server = (match["scheme"].lower(), match["server"] or "") if match else ("", "")
-    scheme = _SCHEMES.get(scheme, scheme)
     if scheme in _PORTS:
         server = server.lower().removesuffix(_PORTS[scheme])
+    scheme = _SCHEMES.get(scheme, scheme)
+    if scheme == "abfs":
+        # The two kinds of clients have an endpoint each of the same account.
+        server = server.lower().replace(".blob.", ".dfs.")
     return scheme, server

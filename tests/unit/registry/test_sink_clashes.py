@@ -60,6 +60,12 @@ def registry(*sinks: tuple[str, list[str]], base: str = "/data") -> Registry:
         (("hdfs://nn/t", PARTED), ("hdfs:///t", PARTED)),
         (("hdfs:/t", PARTED), ("hdfs://nn/t/", PARTED)),
         (("s3://b/t", PARTED), ("s3a://b/t", PARTED)),
+        (("hdfs://nn:8020/t", PARTED), ("webhdfs://nn:9870/t", PARTED)),
+        (("swebhdfs://nn/t", PARTED), ("hdfs:///t", PARTED)),
+        (
+            ("wasbs://c@a.blob.core.windows.net/t", PARTED),
+            ("abfss://c@A.dfs.core.windows.net/t", PARTED),
+        ),
     ],
 )
 def test_both_jobs_are_quarantined_and_named(
