@@ -20,9 +20,6 @@ from orch_dagster.control.tables import SYS_PARAMS, Row
 from orch_dagster.registry.changes import RowChange
 
 _MISSING = object()
-# Each word up to its @, so that a long value is searched once.
-_UP_TO_HOST = re.compile(r"[^\s@]+@?")
-_ORACLE = re.compile(r"(?i):thin:")
 _IN_OPTION = re.compile(
     r"(?i)((?:password|passwd|pwd|secret|token|api[._-]?key)\s*[=:]\s*)[^\s&;,]+"
 )
@@ -133,13 +130,5 @@ def _masked(key: str, value: Any, patterns: Sequence[str]) -> Any:
     if is_secret_key(key, patterns) and is_secret(key, value) and not is_secret_ref(str(value)):
         return MASK
     if isinstance(value, str):
-        shown = _UP_TO_HOST.sub(_without_oracle_login, without_passwords(value, MASK))
-        return _IN_OPTION.sub(rf"\1{MASK}", shown)
+        return _IN_OPTION.sub(rf"\1{MASK}", without_passwords(value, MASK))
     return value
-
-
-def _without_oracle_login(word: re.Match[str]) -> str:
-    """Mask the password of `…:thin:user/password@`."""
-    text, driver = word[0], _ORACLE.search(word[0])
-    start = text.find("/", driver.end()) + 1 if driver else 0
-    return f"{text[:start]}{MASK}@" if start and text[start:-1] and text[-1] == "@" else text

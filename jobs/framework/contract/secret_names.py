@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from framework.contract.variables import MOVED_SECRET_PREFIX
 
@@ -41,19 +41,27 @@ KEY_PATTERNS = (
     "auth[._-]user[._-]info",
     "(^|[._-])authorization$",
     "signature$",
+    "redis[._-]auth$",
 )
 """Regular expressions that are searched for in keys, ignoring case."""
 
 # What holds a password whatever its key: a URL with user and password, and the fields of a
-# connection string.
+# connection string. Fields of URLs have longer names too (`trustStorePassword`), but not words of
+# other texts, such as SQL.
 _IN_VALUE = re.compile(
     r"://[^/\s:@?#]*:([^/\s@]+)@"
-    r"|(?:^|[;?&,\s])(?:password|passwd|pwd|passphrase|account_?key|shared_?access_?(?:key|signature)"
-    r"|access_?token|client_?secret|secret_?key|sas_?token|sig)\s*=\s*([^\s;&,]+)",
+    r"|(?:(?:^|[;?&,\s])(?:password|passwd|pwd|passphrase|account_?key"
+    r"|shared_?access_?(?:key|signature)|access_?token|client_?secret|secret_?key|sas_?token|sig)"
+    r"|[;?&,:(][\w.-]*(?:password|passwd|pwd|passphrase|secret|token|signature"
+    r"|(?:access|account|api|secret)[._-]?key))"
+    r"\s*=\s*(?!(?:true|false)\b)([^\s;&,]+)",
     re.IGNORECASE,
 )
 # The password of a URL up to its last @, as one may hold an @ itself.
 _LOGIN = re.compile(r"(://[^/\s:@?#]*:)[^/\s?#]+@")
+# `…:thin:user/password@` of Oracle. Each word up to its @, so that a long value is searched once.
+_UP_TO_HOST = re.compile(r"[^\s@]+@?")
+_ORACLE = re.compile(r":(?:thin|oci8?):", re.IGNORECASE)
 # Values that tell whether there is a secret, not what it is.
 _NO_SECRETS = ("", "true", "false")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -74,7 +82,7 @@ def is_secret(
     """
     if isinstance(value, bool) or str(value).strip().lower() in _NO_SECRETS:
         return False
-    return is_secret_key(key, patterns) or _IN_VALUE.search(str(value)) is not None
+    return is_secret_key(key, patterns) or bool(passwords_in(str(value)))
 
 
 def is_secret_key(key: str, patterns: Iterable[str] = KEY_PATTERNS) -> bool:
@@ -88,7 +96,8 @@ def passwords_in(value: str) -> list[str]:
     >>> passwords_in("Endpoint=sb://h/;SharedAccessKey=a+b=;Timeout=3")
     ['a+b=']
     """
-    return [match[1] or match[2] for match in _IN_VALUE.finditer(value)]
+    of_oracle = [value[start:end] for start, end in _oracle_passwords(value)]
+    return [*of_oracle, *(match[1] or match[2] for match in _IN_VALUE.finditer(value))]
 
 
 def without_passwords(value: str, mask: str) -> str:
@@ -103,7 +112,21 @@ def without_passwords(value: str, mask: str) -> str:
         start, end = match.span(1 if match[1] else 2)
         return f"{value[match.start() : start]}{mask}{value[end : match.end()]}"
 
-    return _IN_VALUE.sub(masked, value)
+    value = _IN_VALUE.sub(masked, value)
+    for start, end in reversed([*_oracle_passwords(value)]):
+        value = f"{value[:start]}{mask}{value[end:]}"
+    return value
+
+
+def _oracle_passwords(value: str) -> Iterator[tuple[int, int]]:
+    """Yield where each password of Oracle's drivers starts and ends."""
+    if not _ORACLE.search(value):
+        return
+    for word in _UP_TO_HOST.finditer(value):
+        driver = _ORACLE.search(word[0])
+        start = word[0].find("/", driver.end()) + 1 if driver else 0
+        if start and word[0][start:-1] and word[0][-1] == "@":
+            yield word.start() + start, word.end() - 1
 
 
 def is_variable(name: str) -> bool:

@@ -115,6 +115,7 @@ def test_options_that_refer_are_found_with_their_place() -> None:
         "userPwd", "es.net.http.auth.pass", "dbpass", "kafka.ssl.keystore.key",
         "kafka.basic.auth.user.info", "spark.hadoop.fs.s3a.encryption.key", "url.signature",
         "spark.hadoop.parquet.encryption.key.list", "http.Authorization",
+        "spark.redis.auth",
     ],
 )  # fmt: skip
 def test_keys_of_secrets(key: str) -> None:
@@ -143,11 +144,23 @@ def test_other_keys(key: str) -> None:
         ("http://:p@proxy", ["p"]),
         ("DefaultEndpointsProtocol=https;AccountName=a;AccountKey=k+/9==;x=y", ["k+/9=="]),
         ("https://a.blob.core.windows.net/c?sv=2022&sig=s%3D&se=2030", ["s%3D"]),
+        ("jdbc:oracle:thin:scott/tiger@//h:1521/s", ["tiger"]),
+        ("jdbc:oracle:oci:/p/w@tns", ["p/w"]),
+        ("jdbc:hive2://h/d;ssl=true;sslTrustStore=/x;trustStorePassword=p1", ["p1"]),
+        ("jdbc:db2://h:50000/d:sslTrustStorePassword=p1;", ["p1"]),
+        ("jdbc:snowflake://h/?private_key_file=/x&private_key_pwd=p1", ["p1"]),
+        ("jdbc:redshift:iam://h/d?AccessKeyID=a&SecretAccessKey=s", ["s"]),
+        ("https://h/x?api_key=k1&token=t1&X-Amz-Signature=s1", ["k1", "t1", "s1"]),
         ("jdbc:postgresql://h:5432/db?user=u", []),
+        ("jdbc:x://h/d?useToken=true&trustStorePasswordFile=/x", []),
+        ("jdbc:oracle:thin:@//h:1521/s", []),
+        ("select * from t where next_token = 7", []),
         ("hdfs://h:8020/a@b", []),
         ("signal=1;passwordFile=/x", []),
         ("password=", []),
         ("://" * 20_000 + "sig=" * 20_000, None),
+        (":thin:/" * 20_000, None),
+        (";" + "token" * 20_000, None),
     ],
 )
 def test_a_password_within_a_value_makes_it_a_secret(
@@ -186,11 +199,13 @@ def test_no_places(value: str) -> None:
     [
         ("jdbc:pg://h/d?user=u&password=pw1&ssl=true", "jdbc:pg://h/d?user=u&password=***&ssl=true"),
         ("mongodb://u:p@ss@h1,h2/d", "mongodb://u:***@h1,h2/d"),
-        ("x://u:p@h y://v:q@i?token=t&sig=s%2B", "x://u:***@h y://v:***@i?token=t&sig=***"),
+        ("x://u:p@h y://v:q@i?token=t&sig=s%2B", "x://u:***@h y://v:***@i?token=***&sig=***"),
         ("Endpoint=sb://h/;SharedAccessKey=a+b=;Timeout=3", "Endpoint=sb://h/;SharedAccessKey=***;Timeout=3"),
         ("amqp://u:a:b@h:1/v", "amqp://u:***@h:1/v"),
         ("a://h:80/x?y=a@b", "a://h:80/x?y=a@b"),
         ("password=***", "password=***"),
+        ("x:oracle:thin:u/p@h x:oracle:oci8:v/q@t", "x:oracle:thin:u/***@h x:oracle:oci8:v/***@t"),
+        ("jdbc:derby:d;bootPassword=abc;create=true", "jdbc:derby:d;bootPassword=***;create=true"),
     ],
 )  # fmt: skip
 def test_only_the_passwords_of_a_value_are_masked(value: str, shown: str) -> None:
