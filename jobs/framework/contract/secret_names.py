@@ -52,7 +52,7 @@ _IN_VALUE = re.compile(
     r"://[^/\s:@?#]*:([^/\s@]+)@"
     r"|(?:(?:^|[;?&,\s])(?:password|passwd|pwd|passphrase|account_?key"
     r"|shared_?access_?(?:key|signature)|access_?token|client_?secret|secret_?key|sas_?token|sig)"
-    r"|[;?&,:(][\w.-]*(?:password|passwd|pwd|passphrase|secret|token|signature"
+    r"|[;?&,:][\w.-]*(?:password|passwd|pwd|passphrase|secret|token|signature"
     r"|(?:access|account|api|secret)[._-]?key))"
     r"\s*=\s*(?!(?:true|false)\b)([^\s;&,]+)",
     re.IGNORECASE,

@@ -154,7 +154,7 @@ def test_other_keys(key: str) -> None:
         ("jdbc:postgresql://h:5432/db?user=u", []),
         ("jdbc:x://h/d?useToken=true&trustStorePasswordFile=/x", []),
         ("jdbc:oracle:thin:@//h:1521/s", []),
-        ("select * from t where next_token = 7", []),
+        ("select * from t where next_token = 7 and (page_token = 8)", []),
         ("hdfs://h:8020/a@b", []),
         ("signal=1;passwordFile=/x", []),
         ("password=", []),
