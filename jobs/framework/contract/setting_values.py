@@ -13,6 +13,8 @@ from framework.contract.paths import as_location, is_absolute, is_local
 from framework.contract.secret_names import FILE
 
 _COUNT = re.compile(r"\d+", re.ASCII)
+# One that names each minute, hour, day and month has 360.
+_MOST_OF_CRON = 400
 _WEB_ADDRESS = re.compile(r"https?://[^\s<>\"'@]+", re.ASCII)
 _USER = re.compile(r"\w[\w.@/$+-]{0,199}", re.ASCII)
 _SECONDS = re.compile(r"\d{1,5}(\.\d+)?", re.ASCII)
@@ -99,10 +101,15 @@ def cron(text: str) -> str:
     """Return a cron schedule, which only Dagster can check in full.
 
     Raises:
-        ValueError: If the text is blank.
+        ValueError: If the text is blank, or longer than any schedule.
     """
     if not text.strip():
         raise ValueError(f"{text!r} is not a cron schedule such as 0 2 * * *")
+    if len(text) > _MOST_OF_CRON:
+        raise ValueError(
+            f"{text[:20]!r}… has more than {_MOST_OF_CRON} characters, so it is "
+            f"not a cron schedule such as 0 2 * * *"
+        )
     return text
 
 

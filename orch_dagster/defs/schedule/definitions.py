@@ -11,6 +11,7 @@ from framework.contract.system_settings import SCHEDULE_CRON, SYSTEM_SETTINGS
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.tables import SYS_PARAMS
+from orch_dagster.defs.dagster_internals.cron_ticks import has_ticks
 from orch_dagster.defs.schedule.tick import evaluate_tick
 from orch_dagster.errors import SettingsError
 from orch_dagster.registry.jobs import Finding
@@ -20,12 +21,15 @@ from orch_dagster.schedule.settings import NOT_A_CRON, setting_error
 
 
 def is_cron_schedule(text: str) -> bool:
-    """Tell whether Dagster accepts the text as a cron schedule."""
+    """Tell whether Dagster accepts the text as a cron schedule, and can tell its ticks."""
+    # A long one takes it minutes.
+    if SCHEDULE_CRON.error(text):
+        return False
     try:
         dg.ScheduleDefinition(job_name="any", cron_schedule=text)
     except dg.DagsterInvalidDefinitionError:
         return False
-    return True
+    return has_ticks(text)
 
 
 def by_biz_dt(location: Location) -> list[Schedule]:

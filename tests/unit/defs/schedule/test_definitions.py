@@ -94,6 +94,20 @@ def test_what_is_no_schedule_is_told_and_the_setting_holds(
     assert any("'Mars/X' is not a time zone" in text for text in found)
 
 
+@pytest.mark.parametrize("cron", ["0 0 31 4,6 *", "0-59/1," * 8_000 + "0 * * * *"])
+def test_a_cron_without_a_tick_or_of_any_length_keeps_no_schedule_from_loading(
+    cron: str, located: Located, store: ControlStore
+) -> None:
+    """Dagster takes minutes to read the second, and its daemon fails at the first."""
+    store.upsert(SYS_PARAMS, [schedule_param("cron", cron, "gels_fpms")])
+    location = located()
+    (schedule,) = location.get_all_schedules()
+    assert schedule.cron_schedule == "0 2 * * *"
+    (found,) = map(str, schedule_findings(location.location))
+    assert "not a cron schedule" in found
+    assert len(found) < 400
+
+
 def test_what_no_tick_could_go_by_is_told_at_load(located: Located, store: ControlStore) -> None:
     store.upsert(
         SYS_PARAMS,
