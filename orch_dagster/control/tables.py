@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from framework.contract.business_dates import WINDOW, date_fault, day_fault
+from framework.contract.some_of import MOST_NAMES
 from framework.contract.visible import visible
 from orch_dagster.errors import RowError
 
@@ -205,11 +206,12 @@ def row_problems(table: Table, row: Mapping[str, Value]) -> Iterator[tuple[str, 
         row: By column name; columns may be left out, keys may not.
     """
     where = f"{table.name} ({table.key_text(row)})"
-    is_whole = True
-    for name in row:
-        if table.column(name) is None:
-            is_whole = False
-            yield name, f"{where}: unknown column {name}; known: {', '.join(table.names)}"
+    unknown = [name for name in row if table.column(name) is None]
+    is_whole = not unknown
+    for name in unknown[:MOST_NAMES]:
+        yield name, f"{where}: unknown column {name}; known: {', '.join(table.names)}"
+    if (more := len(unknown) - MOST_NAMES) > 0:
+        yield "", f"{where}: {more:,} more unknown columns"
     for column in table.columns:
         value = row.get(column.name)
         problem = value_problem(column, value) if value is not None else None

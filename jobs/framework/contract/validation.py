@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, TypeAlias, cast
 
 from framework.contract.comma_list import comma_names
+from framework.contract.some_of import MOST_NAMES
 
 Option: TypeAlias = str | int | float | bool
 """The JSON value of a reader's or writer's option."""
@@ -65,11 +66,13 @@ class Node:
 
     def only(self, *known: str) -> None:
         """Note every key that is not one of `known`, with the nearest of them."""
-        for key in self.value:
-            if key not in known:
-                near = get_close_matches(key.lower(), known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-                self.note(key, f"is not a key; {hint}")
+        unknown = [key for key in self.value if key not in known]
+        for key in unknown[:MOST_NAMES]:
+            near = get_close_matches(key.lower(), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+            self.note(key, f"is not a key; {hint}")
+        if (more := len(unknown) - MOST_NAMES) > 0:
+            self.note(f"{more:,} more", "are not keys")
 
     def values(self, key: str) -> list[Any]:
         """Return the list under `key`; a missing one or null reads as empty."""

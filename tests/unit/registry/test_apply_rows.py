@@ -212,6 +212,16 @@ class TestProblems:
         assert "key column source_system is missing or null" in problems[1]
         assert "key column biz_dt is missing or null" in problems[2]
 
+    def test_of_many_unknown_columns_and_keys_a_few_are_named(self, desk: Desk) -> None:
+        many = {f"colour{number}": "red" for number in range(5_000)}
+        problems = desk.problems({"job_master": [{**job("1"), **many}]})
+        assert len(problems) == 11
+        assert problems[-1].endswith(": 4,990 more unknown columns")
+        context = {**CONTEXT, **dict.fromkeys([*many][:2_000], "red")}
+        problems = desk.problems({"job_master": [job("1", context_params=context)]})
+        assert len(problems) == 11
+        assert problems[-1].endswith("context_params: 1,990 more: are not keys")
+
     @pytest.mark.parametrize("key", ["", " ", "\t"])
     def test_an_empty_key(self, desk: Desk, key: str) -> None:
         problems = desk.problems({"sys_params": [setting(key, "1"), setting("retry.max", "1")]})
