@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 
 from framework.contract import placeholders
 from framework.contract.context_params import BIZ_DT, Sink, Source
@@ -21,6 +22,8 @@ _PATTERN = re.compile(r"[*?\[\]{}\\]")
 _NO_PATTERN = "* ? [ ] { } \\"
 # Relative, and the same below its first folder whatever the date.
 _PLAIN = re.compile(r"(?P<head>[\w-]+)(/([\w=-]|\{biz_dt\})([\w.=-]|\{biz_dt\})*)*", re.ASCII)
+# Each path may lie in each other one.
+_MOST_OVERLAPS = 100
 _WINDOW = re.compile(r"\{(start|end)_dt")
 
 # Dates that no data has, so that the folder of a real date in a path is not taken for a
@@ -193,7 +196,10 @@ def find_places(
     targets = [each.target for each in landed if each and each.target]
     beside = parent(targets[0]) if targets else None
     read = [finder.source(each, f"sources[{n}]", beside) for n, each in enumerate(sources)]
-    problems.extend(_overlaps(sources, sinks, read, landed))
+    overlaps = _overlaps(sources, sinks, read, landed)
+    problems.extend(islice(overlaps, _MOST_OVERLAPS))
+    if next(overlaps, None):
+        problems.append("sinks: more of the paths lie within each other than are named here")
     return JobPlaces(
         tuple(each for each in read if each is not None),
         tuple(each for each in landed if each is not None),

@@ -222,6 +222,13 @@ class TestProblems:
         assert len(problems) == 11
         assert problems[-1].endswith("context_params: 1,990 more: are not keys")
 
+    def test_of_many_paths_that_lie_within_each_other_a_hundred_are_named(self, desk: Desk) -> None:
+        sink = {"format": "orc", "path": "o/t", "partition_cols": ["biz_dt"]}
+        context = {**CONTEXT, "sources": [{"format": "csv", "path": "x"}], "sinks": [sink] * 700}
+        problems = desk.problems({"job_master": [job("1", context_params=context)]})
+        assert len([each for each in problems if "one would replace the other" in each]) == 100
+        assert problems[-1].endswith("more of the paths lie within each other than are named here")
+
     @pytest.mark.parametrize("key", ["", " ", "\t"])
     def test_an_empty_key(self, desk: Desk, key: str) -> None:
         problems = desk.problems({"sys_params": [setting(key, "1"), setting("retry.max", "1")]})
