@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,7 @@ from framework.contract.context_params import (
 )
 from framework.contract.paths import as_location
 from framework.contract.places import place_faults, window_faults
+from framework.contract.some_of import MOST_NAMES
 from framework.contract.validation import Node
 from orch_dagster.errors import OrchError
 
@@ -69,8 +71,9 @@ def parse_context_params(
     Raises:
         ContextParamsError: If the text has faults; names each with its place.
     """
+    twice: list[str] = []
     try:
-        parsed: Any = json.loads(text or "")
+        parsed: Any = json.loads(text or "", object_pairs_hook=_noting(twice))
     except json.JSONDecodeError as error:
         raise ContextParamsError(
             [f"not JSON: {error.msg} at line {error.lineno} column {error.colno}"]
@@ -80,7 +83,7 @@ def parse_context_params(
         raise ContextParamsError([f"not usable JSON: {error}"]) from error
     if not isinstance(parsed, dict):
         raise ContextParamsError([f"must be a JSON object, not a {type(parsed).__name__}"])
-    faults: list[str] = []
+    faults = [f"{name}: is given twice in one object" for name in dict.fromkeys(twice)]
     node = Node(with_group(parsed, job_name), "", faults)
     context = read_context_params(node, is_row=True)
     is_whole = _is_whole(context, parsed)
@@ -90,6 +93,20 @@ def parse_context_params(
         warnings = context_warnings(context, job_name, data_root) if is_whole else ()
         raise ContextParamsError(list(dict.fromkeys(faults)), warnings)
     return context
+
+
+def _noting(twice: list[str]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    """Return what makes an object of its pairs, and notes up to ten keys that it has twice."""
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            twice.extend(key for key, count in counts.items() if count > 1)
+            del twice[MOST_NAMES:]
+        return found
+
+    return made
 
 
 def context_warnings(

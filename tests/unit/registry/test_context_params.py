@@ -140,6 +140,16 @@ class TestFaults:
             "sinks[0].partition_by: is not a key; did you mean partition_cols?"
         ]
 
+    def test_a_key_that_stands_twice_in_one_object(self) -> None:
+        """The last one would win, and nobody would see the first."""
+        text = '{"entity": "A", "entity": "B", "sinks": [{"path": "x", "path": "y", "path": "z"}]}'
+        with pytest.raises(ContextParamsError) as caught:
+            parse_context_params(text, NAME)
+        assert caught.value.faults[:2] == (
+            "path: is given twice in one object",
+            "entity: is given twice in one object",
+        )
+
     def test_all_of_them_with_their_places(self) -> None:
         found = faults(
             {
