@@ -14,6 +14,8 @@ from framework.contract.native_paths import quoted_path
 from framework.contract.paths import is_within, join, normal, parent, resolve
 
 REJECTED = "_rejected"
+LANDING = "_landing"
+REPLACED = "_replaced"
 
 Dates = Mapping[str, date | None]
 """biz_dt, start_dt and end_dt of a business date."""
@@ -22,6 +24,8 @@ _PATTERN = re.compile(r"[*?\[\]{}\\]")
 _NO_PATTERN = "* ? [ ] { } \\"
 # Relative, and the same below its first folder whatever the date.
 _PLAIN = re.compile(r"(?P<head>[\w-]+)(/([\w=-]|\{biz_dt\})([\w.=-]|\{biz_dt\})*)*", re.ASCII)
+# Folders of landings' own, whose content they move and remove.
+_OWN = re.compile(rf"(?:^|[/\\])({LANDING}|{REPLACED}|{REJECTED})(?:[/\\]|$)", re.IGNORECASE)
 # Each path may lie in each other one.
 _MOST_OVERLAPS = 100
 _WINDOW = re.compile(r"\{(start|end)_dt")
@@ -115,7 +119,7 @@ def _are_apart(sources: Sequence[Source], sinks: Sequence[Sink], base: str) -> b
     for sink in sinks:
         if sink.is_staged:
             path = _PLAIN.fullmatch(sink.path)
-            if path is None or path["head"] in heads:
+            if path is None or path["head"] in heads or _OWN.search(sink.path):
                 return False
             heads.add(path["head"])
     for source in sources:
@@ -227,7 +231,13 @@ class _Finder:
         if path is not None and sink.is_table:
             return SinkPlace(path)
         root = self._folder(path, sink.path, f"{where}.path") if path else None
-        if root is None:
+        if path is None or root is None:
+            return None
+        if own := _OWN.search(path):
+            self.problems.append(
+                f"{where}.path: landings move and remove what is in folders named {own[1]}; choose "
+                f"another name: {quoted_path(sink.path)}"
+            )
             return None
         if sink.partition_cols[:1] != (BIZ_DT,):
             return SinkPlace(root, root)

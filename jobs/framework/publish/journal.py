@@ -25,9 +25,9 @@ from framework.contract.paths import (
     parent,
     relative_to,
 )
+from framework.contract.places import LANDING as FOLDER
 from framework.publish.processes import LockOwner
 
-FOLDER = "_landing"
 FILE = "journal.json"
 VERSION = 2
 # In the place of a job's name in the path of a target's lock; no job has a name with a dot.

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from framework.contract.paths import join, parent
+from framework.contract.places import REPLACED
 from framework.publish.journal import Journal, Move, State
 from framework.storage.filesystem import FileSystem
-
-REPLACED = "_replaced"
 
 # Whether target, new and old exist, by position; with and without a target before the landing.
 _ON_ITS_WAY: Mapping[bool, tuple[tuple[bool, bool, bool], ...]] = {

@@ -258,6 +258,14 @@ class TestFaults:
         (fault,) = faults({"sources": [SOURCE], "sinks": [table]})
         assert fault == "sinks[0].mode: must be 'append' for format 'kudu', is 'overwrite'"
 
+    @pytest.mark.parametrize("name", ["_landing", "_replaced", "_rejected", "_Landing"])
+    def test_a_sink_in_a_folder_of_landings_own(self, name: str) -> None:
+        """There another job's landing would move it, or remove it as a leftover."""
+        for path in (name, f"out/{name}/t", f"/out/t/{name}/j"):
+            (fault,) = faults({"sources": [SOURCE], "sinks": [{**SINK, "path": path}]})
+            assert f"what is in folders named {name}; choose another" in fault
+        assert parse({"sources": [SOURCE], "sinks": [{**SINK, "path": f"out/x{name}/t"}]})
+
     def test_paths_that_are_missing(self) -> None:
         assert faults({"sources": [{"format": "csv"}], "sinks": [{"format": "orc"}]}) == [
             "sources[0].path: is missing",
