@@ -87,6 +87,7 @@ short-runs: export SHORT_RUNS := $(or $(SHORT_RUNS),10000)
 short-runs: install
 	$(BIN)/python -m pytest -s tests/endurance/short_runs
 
+bench: export PATH := $(abspath $(BIN)):$(PATH)
 bench: install
 	$(BIN)/python bench/registry_load.py 1000 10000
 	$(BIN)/python bench/run_overhead.py 5
