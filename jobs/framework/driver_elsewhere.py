@@ -170,6 +170,9 @@ def hadoop_writer(folder: str) -> Write:
 
     def write(name: str, data: bytes) -> None:
         with _as_os_error(f"write {name} in {folder}"):
+            # To create a file makes its folder too, and one that its reader has removed would stay.
+            if not fs.exists(path):
+                raise OSError(f"can't write {name}: {folder} was removed by its reader")
             aside = hadoop.Path(path, f".{name}")
             stream = fs.create(aside, True)
             try:
