@@ -62,13 +62,10 @@ def read_mark(params_dir: Path, run_id: str) -> str | None:
 
 @dataclass
 class ApplicationEnder:
-    """Ends the applications of dead runs, one after another; it starts nothing for other runs.
+    """Ends the applications of dead runs, one after another; it starts nothing for other runs."""
 
-    Attributes:
-        fault: Why YARN can't be asked, once that is known: it is not asked again.
-    """
-
-    fault: str | None = None
+    # By cluster. One that can't be asked is not asked again: each time takes a minute.
+    _faults: dict[str, str] = field(default_factory=dict[str, str])
     _gateways: dict[str, YarnGateway] = field(default_factory=dict[str, YarnGateway])
 
     def __enter__(self) -> ApplicationEnder:
@@ -87,26 +84,35 @@ class ApplicationEnder:
         """
         if mark is None:
             return None
-        if self.fault is None:
-            try:
-                noted = json.loads(mark)
-                # Dagster gives a run that executes another one again the tags of that one.
-                if noted.get("run_id", run_id) != run_id:
-                    return None
-                client = self._client(noted)
-                ended = client.end(run_tag(run_id), "its orchestrator died", _END_WITHIN_S)
-                left = [still_staged(each) if each.is_over else still_live(each) for each in ended]
-                return "; ".join(filter(None, left)) or None
-            except (SparkError, ValueError, LookupError) as error:
-                self.fault = str(error)
-        return f"it is unknown whether an application of it still runs on YARN ({self.fault})"
+        try:
+            noted = json.loads(mark)
+            # Dagster gives a run that executes another one again the tags of that one.
+            if noted.get("run_id", run_id) != run_id:
+                return None
+            environ, properties = environ_of(noted), dict(noted["properties"])
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            return _unknown(f"what it noted of its cluster can't be read: {error!r}")
+        folders = [environ.get(name) for name in HADOOP_CONF_DIRS]
+        cluster = json.dumps([folders, properties], sort_keys=True)
+        if fault := self._faults.get(cluster):
+            return _unknown(fault)
+        try:
+            client = YarnClient.of(self._gateway(json.dumps(folders), environ), properties)
+            ended = client.end(run_tag(run_id), "its orchestrator died", _END_WITHIN_S)
+        except SparkError as error:
+            self._faults[cluster] = str(error)
+            return _unknown(str(error))
+        left = [still_staged(each) if each.is_over else still_live(each) for each in ended]
+        return "; ".join(filter(None, left)) or None
 
-    def _client(self, noted: Mapping[str, Any]) -> YarnClient:
-        environ = environ_of(noted)
-        key = json.dumps([environ.get(name) for name in HADOOP_CONF_DIRS])
+    def _gateway(self, key: str, environ: Mapping[str, str]) -> YarnGateway:
         if key not in self._gateways:
             self._gateways[key] = YarnGateway.of(environ)
-        return YarnClient.of(self._gateways[key], dict(noted["properties"]))
+        return self._gateways[key]
+
+
+def _unknown(why: str) -> str:
+    return f"it is unknown whether an application of it still runs on YARN ({why})"
 
 
 def environ_of(noted: Mapping[str, Any]) -> dict[str, str]:

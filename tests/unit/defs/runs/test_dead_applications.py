@@ -95,6 +95,26 @@ def test_a_run_that_executes_another_one_again_has_submitted_nothing_by_its_tags
         assert "unknown" in str(ender.end(first.run_id, mark))
 
 
+def test_a_cluster_that_is_away_says_nothing_of_another_one(
+    ended: list[Application | YarnError], location: Played, tmp_path: Path
+) -> None:
+    def mark(queue: str) -> str:
+        run = location.start("gels_fpms", DAY)
+        of_queue = SubmittedApplication("tag", True, {"spark.hadoop.yarn.x": queue})
+        mark_run(location.instance, run.run_id, tmp_path, of_queue, CONF)
+        return str(read_mark(tmp_path, run.run_id)).replace(run.run_id, "run")
+
+    ended.append(YarnError("rm:8032 refused"))
+    with ApplicationEnder() as ender:
+        assert "can't be read" in str(ender.end("run", "{"))
+        assert "can't be read" in str(ender.end("run", "[]"))
+        assert "rm:8032 refused" in str(ender.end("run", mark("a")))
+        ended[0] = Application("application_1_1", "KILLED")
+        # It is asked once, as each time takes a minute.
+        assert "rm:8032 refused" in str(ender.end("run", mark("a")))
+        assert ender.end("run", mark("b")) is None
+
+
 def test_a_run_without_yarn_starts_no_gateway(tmp_path: Path) -> None:
     with ApplicationEnder() as ender:
         assert ender.end("run", read_mark(tmp_path, "run")) is None
