@@ -37,6 +37,13 @@ def started(home: Home, biz_dt: str = BIZ_DT) -> Popen[bytes]:
         )
 
 
+def drivers(home: Home) -> int:
+    """How many JVMs of jobs there are, without those that only put a job's command together."""
+    words = [each.as_dict(["cmdline"], ad_value=[])["cmdline"] for each in home.processes()]
+    begun = [of_it for of_it in words if "org.apache.spark.deploy.SparkSubmit" in of_it]
+    return sum("org.apache.spark.launcher.Main" not in of_it for of_it in begun)
+
+
 def started_while_away(
     cluster: KuduCluster, home: Home, *, until: str, timeout_s: float
 ) -> Popen[bytes]:
@@ -53,7 +60,7 @@ def test_runs_are_stopped_as_on_sqlite(kudu_home: Home, own_signals: None) -> No
     kudu_home.here("sample", "GELS", "FPMS", "--from", "2024-05-16", "--to", "2024-05-16")
     kudu_home.here("open", "GELS", "FPMS", "2024-05-16")
     runs = {number: started(kudu_home, biz_dt) for biz_dt, number in dates.items()}
-    wait_until(lambda: kudu_home.process_names().count("java") == 2, "both jobs' JVMs", 90)
+    wait_until(lambda: drivers(kudu_home) == len(runs), "both jobs' JVMs", 240)
     for number, run in runs.items():
         run.send_signal(number)
 
