@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psutil
 
 from orch_dagster.spark.yarn.gateway import YarnClient
+from orch_dagster.spark.yarn.report import Application
 from tests.homes import BIZ_DT, home_of_job
 from tests.waiting import wait_until
 from tests.yarn_cluster import YarnCluster
@@ -62,6 +63,7 @@ class Landing:
         # Those of the date, and those of the newest source.
         self.rows: list[str] = []
         self.new_rows = ["0"]
+        self._application: Application | None = None
         self.land_whole()
 
     def use(
@@ -101,12 +103,23 @@ class Landing:
         rows = self.spark.read.orc(f"{self.root}/{TABLE}").collect()
         return sorted((row.id for row in rows), key=int)
 
+    def start(self) -> None:
+        """Start a landing of the source."""
+        self._application = None
+        self.run = self.made.start()
+
     def submit(self, pause_ms: int = PAUSE_MS, state: str = "RUNNING") -> None:
         """Start a landing of other rows, and wait until its application is in a state."""
         before = self.made.row["spark_app_id"]
         self.write(pause_ms)
-        self.run = self.made.start()
-        self.application = self.made.application(state, after=before)
+        self.start()
+        self._application = self.made.application(state, after=before)
+
+    @property
+    def application(self) -> Application:
+        """The application of the landing that was submitted."""
+        assert self._application is not None, "nothing was submitted"
+        return self._application
 
     def begin(self, pause_ms: int = PAUSE_MS) -> None:
         """Start a landing, and wait until an executor has a task of it."""
@@ -133,10 +146,14 @@ class Landing:
             each.kill()
 
     def _containers(self) -> list[psutil.Process]:
+        """The processes of the landing's containers; of one that was not awaited, by its row."""
+        of_it = self._application.id if self._application else self.made.row["spark_app_id"]
+        if not of_it:
+            return []
         return [
             each
             for each in psutil.process_iter(["environ"])
-            if self.application.id in str(each.info["environ"])
+            if str(of_it) in str(each.info["environ"])
         ]
 
     def end(self) -> dict[str, Any]:

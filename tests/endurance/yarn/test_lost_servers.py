@@ -5,11 +5,15 @@ from __future__ import annotations
 import signal
 
 import pytest
+from dagster import DagsterEventType
 
-from tests.endurance.yarn.landings import Landing
+from tests.endurance.yarn.landings import Landing, Mode
+from tests.waiting import wait_until
 from tests.yarn_cluster import YarnCluster
 
 pytestmark = [pytest.mark.yarn, pytest.mark.spark, pytest.mark.alone, pytest.mark.timeout(3600)]
+
+WAITING = "waiting for YARN: "
 
 
 def test_what_is_stopped_before_a_node_is_there_never_starts(
@@ -27,10 +31,55 @@ def test_what_is_stopped_before_a_node_is_there_never_starts(
     landing.assert_not_landed()
 
 
-def test_a_landing_goes_on_while_the_resource_manager_starts_again(
-    landing: Landing, yarn: YarnCluster
+def test_a_resource_manager_that_is_away_is_waited_for(landing: Landing, yarn: YarnCluster) -> None:
+    """Before a submit, for as long as a job may wait; the row names its address."""
+    landing.use("cluster", system={"queue.minutes": "1"})
+    landing.write()
+    yarn.crash("resourcemanager")
+    landing.start()
+    wait_until(
+        lambda: WAITING in str(landing.made.row.get("error_message")), "why, in the row", 300
+    )
+    assert landing.made.row["status"] == "Started"
+    landing.run.wait(400)
+    yarn.start("resourcemanager")
+    yarn.await_node()
+    row = landing.end()
+    assert row["status"].startswith("Failed: the submit waited for YARN for 1 minutes (")
+    assert f":{yarn.rm_address.rpartition(':')[2]} failed on connection" in row["status"]
+    assert row["status"].endswith("raise queue.minutes of sys_params if it may wait longer")
+    landing.assert_not_landed()
+
+
+@pytest.mark.parametrize("mode", ["cluster", "client"])
+def test_a_name_node_that_comes_back_lands_the_date_at_the_next_attempt(
+    landing: Landing, yarn: YarnCluster, mode: Mode
 ) -> None:
-    landing.use("cluster")
+    landing.use(mode, system={"retry.max": "2", "retry.delay": "20"})
+    before = landing.made.row["run_id"]
+    landing.write()
+    yarn.crash("namenode")
+    landing.start()
+
+    def has_failed() -> bool:
+        run_id = str(landing.made.row["run_id"])
+        retried = DagsterEventType.STEP_UP_FOR_RETRY
+        return run_id != before and bool(landing.made.home.events(run_id, retried))
+
+    wait_until(has_failed, "the first attempt has failed", timeout_s=400)
+    yarn.start("namenode")
+    yarn.await_hdfs()
+    row = landing.end()
+    assert (row["status"], row["row_count"]) == ("Completed", 2)
+    assert row["attempts"] > 1
+    landing.assert_landed()
+
+
+@pytest.mark.parametrize("mode", ["cluster", "client"])
+def test_a_landing_goes_on_while_the_resource_manager_starts_again(
+    landing: Landing, yarn: YarnCluster, mode: Mode
+) -> None:
+    landing.use(mode)
     landing.begin()
     yarn.crash("resourcemanager")
     yarn.start("resourcemanager")
