@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from dagster import DagsterInstance
 
@@ -60,6 +60,37 @@ def read_mark(params_dir: Path, run_id: str) -> str | None:
         return None
 
 
+class Noted(NamedTuple):
+    """The cluster of a run, as the run noted it.
+
+    Attributes:
+        run_id: The run; None in a note of an older version.
+        environ: The environment by which the cluster is asked.
+        properties: The Spark properties of its file systems.
+    """
+
+    run_id: str | None
+    environ: Mapping[str, str]
+    properties: dict[str, str]
+
+
+def read_noted(mark: str | None) -> Noted:
+    """Read what a run noted; of one that noted nothing, the cluster of this process.
+
+    Raises:
+        ValueError: If the note is damaged.
+    """
+    if mark is None:
+        return Noted(None, os.environ, {})
+    try:
+        noted = json.loads(mark)
+        # The environment of this process may name the cluster by other folders.
+        environ = {**noted["environ"], **os.environ}
+        return Noted(noted.get("run_id"), environ, dict(noted["properties"]))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"what it noted of its cluster can't be read: {error!r}") from error
+
+
 @dataclass
 class ApplicationEnder:
     """Ends the applications of dead runs, one after another; it starts nothing for other runs."""
@@ -85,19 +116,18 @@ class ApplicationEnder:
         if mark is None:
             return None
         try:
-            noted = json.loads(mark)
-            # Dagster gives a run that executes another one again the tags of that one.
-            if noted.get("run_id", run_id) != run_id:
-                return None
-            environ, properties = environ_of(noted), dict(noted["properties"])
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            return _unknown(f"what it noted of its cluster can't be read: {error!r}")
-        folders = [environ.get(name) for name in HADOOP_CONF_DIRS]
-        cluster = json.dumps([folders, properties], sort_keys=True)
+            noted = read_noted(mark)
+        except ValueError as error:
+            return _unknown(str(error))
+        # Dagster gives a run that executes another one again the tags of that one.
+        if noted.run_id not in (None, run_id):
+            return None
+        folders = json.dumps([noted.environ.get(name) for name in HADOOP_CONF_DIRS])
+        cluster = json.dumps([folders, noted.properties], sort_keys=True)
         if fault := self._faults.get(cluster):
             return _unknown(fault)
         try:
-            client = YarnClient.of(self._gateway(json.dumps(folders), environ), properties)
+            client = YarnClient.of(self._gateway(folders, noted.environ), noted.properties)
             ended = client.end(run_tag(run_id), "its orchestrator died", _END_WITHIN_S)
         except SparkError as error:
             self._faults[cluster] = str(error)
@@ -113,12 +143,6 @@ class ApplicationEnder:
 
 def _unknown(why: str) -> str:
     return f"it is unknown whether an application of it still runs on YARN ({why})"
-
-
-def environ_of(noted: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment by which what a run noted of its YARN is asked."""
-    # The environment of this process may name the cluster by other folders.
-    return {**noted["environ"], **os.environ}
 
 
 def with_unended(message: str, unended: str | None) -> str:

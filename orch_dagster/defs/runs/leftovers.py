@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -20,7 +19,7 @@ from orch_dagster.bundle.leftovers import (
     remove_leftovers,
     unread_text,
 )
-from orch_dagster.defs.runs.dead_applications import environ_of, read_mark
+from orch_dagster.defs.runs.dead_applications import read_mark, read_noted
 from orch_dagster.defs.runs.liveness import is_process_gone, names_process, own_tags, read_process
 from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
@@ -58,11 +57,11 @@ def _remove_leftovers(params_dir: Path, run_id: str) -> list[str]:
     for file in named:
         try:
             # By the cluster of the run, as another's file system has no such folder to remove.
-            noted = json.loads(read_mark(params_dir, run_id) or '{"environ": {}, "properties": {}}')
-            files = YarnClient.of(shared_gateway(environ_of(noted)), dict(noted["properties"]))
+            noted = read_noted(read_mark(params_dir, run_id) or None)
+            files = YarnClient.of(shared_gateway(noted.environ), noted.properties)
             files.delete(file.read_text(encoding="utf-8"))
             file.unlink(missing_ok=True)
-        except (SparkError, OSError, ValueError, LookupError) as error:
+        except (SparkError, OSError, ValueError) as error:
             failed.append(f"could not remove the messages of a killed run ({file}): {error}")
     return failed + remove_leftovers(params_dir, run_id)
 
