@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import dagster as dg
 
@@ -20,6 +21,7 @@ from orch_dagster.schedule.schedules import Schedule, schedules_of
 from orch_dagster.schedule.settings import NOT_A_CRON, setting_error
 
 
+@cache
 def is_cron_schedule(text: str) -> bool:
     """Tell whether Dagster accepts the text as a cron schedule, and can tell its ticks."""
     # A long one takes it minutes.
