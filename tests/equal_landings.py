@@ -34,7 +34,7 @@ _EXTRACT = "chainladder/utils/data/prism.csv"
 
 @dataclass(frozen=True)
 class Landed:
-    """What the jobs landed on one cluster.
+    """The tables that the jobs landed on one cluster.
 
     Attributes:
         hashes: The number of rows of each table, and their hash.

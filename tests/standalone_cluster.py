@@ -37,7 +37,7 @@ class Standalone:
     def __enter__(self) -> Standalone:
         master = ["Master", "--host", "127.0.0.1", "--port", self.address[10:], "--webui-port", "0"]
         self._start("org.apache.spark.deploy.master", master, [])
-        wait_until(lambda: answering([self.address])[self.address] is None, "a master", 180)
+        wait_until(lambda: answering([self.address])[self.address] is None, "a master")
         if self.has_worker:
             self._start_worker()
         return self

@@ -1,4 +1,4 @@
-"""Whether a cron schedule ever ticks.
+"""Tell whether a cron schedule ever ticks.
 
 Missing: a schedule is made of a cron that is well-formed and has no day, such as 31 April, and only
 its first tick fails, in the daemon. Buys: such a row is named before. Can go when

@@ -192,15 +192,11 @@ class ApplicationWatch:
         if self._has_succeeded(end):
             # Before it could be ended, if it was to be.
             return replace(process, reason="exited", exit_code=0)
-        if self.expired is not None and not (_is_orderly(process) and self._is_here):
+        if self.expired is not None and (self.submitted.is_cluster or not _is_orderly(process)):
             return replace(process, reason="timeout")
         if self.submitted.is_cluster and end.application and process.reason == "exited":
             return replace(process, exit_code=end.application.exit_code)
         return process
-
-    @property
-    def _is_here(self) -> bool:
-        return not self.submitted.is_cluster
 
     def _has_succeeded(self, end: ApplicationEnd) -> bool:
         """Return whether a driver on the cluster ended without a failure, and nothing runs."""

@@ -38,7 +38,7 @@ def started(home: Home, biz_dt: str = BIZ_DT) -> Popen[bytes]:
 
 
 def drivers(home: Home) -> int:
-    """How many JVMs of jobs there are, without those that only put a job's command together."""
+    """Count the JVMs of jobs, without those that only put a job's command together."""
     words = [each.as_dict(["cmdline"], ad_value=[])["cmdline"] for each in home.processes()]
     begun = [of_it for of_it in words if "org.apache.spark.deploy.SparkSubmit" in of_it]
     return sum("org.apache.spark.launcher.Main" not in of_it for of_it in begun)

@@ -1,4 +1,4 @@
-"""What writes a driver's messages, on a file system of Hadoop's."""
+"""Write a driver's messages on a file system of Hadoop's."""
 
 from __future__ import annotations
 

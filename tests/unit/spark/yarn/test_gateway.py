@@ -1,4 +1,4 @@
-"""Who waits for an answer of a gateway whose process has ended."""
+"""Fail whoever waits for an answer of a gateway whose process has ended."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_a_folder_that_can_not_be_removed_is_named(files: LocalFiles) -> None:
 
 
 def test_files_that_can_not_be_removed_are_read_all_the_same(files: LocalFiles) -> None:
-    """Of a job with proxy.user the orchestrator's user may only read them."""
+    """The orchestrator's user may only read those of a job with proxy.user."""
     read = Read(files)
     for number in (1, 2, 3):
         files.put("f", f"{number:08}.jsonl", f'{{"n": {number}}}\n'.encode())

@@ -1,4 +1,4 @@
-"""What an application has staged is removed at its end, or named in the run's log."""
+"""Remove what an application has staged at its end, or name it in the run's log."""
 
 from __future__ import annotations
 
