@@ -111,8 +111,15 @@ def memory_mb(run: subprocess.Popen[bytes]) -> tuple[float, float]:
     """Return the proportional memory of a run's process, and of all below it: the gateway."""
     process = psutil.Process(run.pid)
     below = process.children(recursive=True)
-    own, others = (sum(each.memory_full_info().pss for each in of) for of in ([process], below))
-    return own / 1e6, others / 1e6
+    return _pss_mb(process), sum(map(_pss_mb, below))
+
+
+def _pss_mb(process: psutil.Process) -> float:
+    try:
+        return process.memory_full_info().pss / 1e6
+    except psutil.NoSuchProcess:
+        # The last of a submit that has just left.
+        return 0.0
 
 
 def print_memory(home: Home, jobs: int) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orch_dagster.cli.arguments import BIZ_DT, as_json
+from orch_dagster.cli.cluster_start import start_gateway
 from orch_dagster.cli.completion import JOB
 from orch_dagster.cli.date_counts import DateCounts
 from orch_dagster.cli.exit_codes import INTERRUPTED
@@ -73,6 +74,8 @@ def run(job: str, detach: bool, is_json: bool, **dates: Any) -> None:
     if detach:
         _detach(location, group, planned_all, is_json=is_json)
         return
+    if planned_all:
+        start_gateway(settings, [each for of in planned_all for each in of.specs or group.jobs])
     days = [day for planned in planned_all for day in planned.biz_dts]
     counts = DateCounts(len(days))
     if counts.is_of_many:
