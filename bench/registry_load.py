@@ -45,7 +45,6 @@ import gc, time
 gc.disable()
 from orch_dagster.definitions import defs, use_location
 from orch_dagster.defs.dagster_internals import location_snapshot as dagster
-from orch_dagster.defs.dagster_internals.job_content import snapshot_id
 from orch_dagster.registry.location import load_location
 from orch_dagster.settings import load_settings
 
@@ -64,14 +63,18 @@ assets = defs.assets_defs_by_key
 part("assets made, each with its op (Dagster's constructors)")
 jobs = defs.get_all_jobs()
 part("listed jobs and the asset graph made (Dagster's constructors)")
-for job in jobs:
-    snapshot_id(job)
-part("snapshots of the listed jobs (Dagster)")
+defs.load_all_definitions()
+part("ids of the listed jobs' snapshots, as kept from the load before (orch_dagster)")
 snap = dagster.snapshot(defs)
 part("snapshot of the assets (Dagster)")
 text = dagster.snapshot_text(snap)
 part(f"its {len(text):,} characters (Dagster)")
 dagster.read_snapshot(text)
+part("these read again, in the process that asked (Dagster)")
+texts = [dagster.job_text(job) for job in jobs]
+part(f"snapshots of the listed jobs, {sum(map(len, texts)):,} characters (Dagster)")
+for text in texts:
+    dagster.read_job(text)
 part("these read again, in the process that asked (Dagster)")
 """
 

@@ -7,8 +7,8 @@ either.
 
 from __future__ import annotations
 
-from dagster import DagsterInstance, RepositoryDefinition
-from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster import DagsterInstance, JobDefinition, RepositoryDefinition
+from dagster._core.remote_representation.external_data import JobDataSnap, RepositorySnap
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster_shared.serdes import deserialize_value, serialize_value
@@ -27,6 +27,16 @@ def snapshot_text(snap: RepositorySnap) -> str:
 def read_snapshot(text: str) -> RepositorySnap:
     """Return the snapshot of such a text, as a process reads it that asked the server."""
     return deserialize_value(text, RepositorySnap)
+
+
+def job_text(job: JobDefinition) -> str:
+    """Return a listed job as the server sends it, each by itself."""
+    return serialize_value(JobDataSnap.from_job_def(job, include_parent_snapshot=True))
+
+
+def read_job(text: str) -> JobDataSnap:
+    """Return the job of such a text, as a process reads it that asked the server."""
+    return deserialize_value(text, JobDataSnap)
 
 
 def served_job_count(instance: DagsterInstance, module_name: str, location_name: str) -> int:
