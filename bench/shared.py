@@ -4,8 +4,9 @@
 
 Measures, in turns, PAIRS (3) times: a chain of three jobs in one `orch run` with spark.share,
 against three bare submits in sequence; and JOBS (12) independent jobs of a group, shared and each
-in its own submit, against as many bare submits in sequence. Prints each ratio of wall and of
-processor seconds, the medians, and the machine's load.
+in its own submit, against as many bare submits in sequence. The runs are as after
+`orch accelerate`, the bare submits without its archive. Prints each ratio of wall and of processor
+seconds, the medians, and the machine's load.
 """
 
 from __future__ import annotations
@@ -108,13 +109,15 @@ def bare_of(home: Path, job: str) -> tuple[list[str], dict[str, str]]:
     return command, {**environment, variables.PARAMS_FILE: str(params)}
 
 
-def compare(home: Path, system: str, count: int, pairs: int, *, also_apart: bool) -> None:
+Submits = list[tuple[list[str], dict[str, str]]]
+
+
+def compare(home: Path, system: str, bare: Submits, pairs: int, *, also_apart: bool) -> None:
     """Print what a run of a group costs against bare submits of its jobs in sequence."""
     run = ["orch", "run", f"bench_{system}", "--biz-dt", BIZ_DT]
-    name = "chain of" if system == CHAIN else "group of"
+    name, count = "chain of" if system == CHAIN else "group of", len(bare)
     # Warm, and what the bare submits of a chain read.
     cost([run], dict(os.environ), str(home))
-    bare = [bare_of(home, job_name(system, each)) for each in range(count)]
     ratios: dict[str, list[Cost]] = {}
     for _ in range(pairs):
         each = [cost([command], environment, str(home)) for command, environment in bare]
@@ -143,9 +146,15 @@ def main() -> None:
         home = Path(folder)
         os.environ |= {"ORCH_HOME": folder, "DAGSTER_HOME": f"{folder}/.orch/dagster"}
         subprocess.run(["orch", "init"], check=True, capture_output=True)
-        write_rows(home, {CHAIN: 3, MANY: count})
-        compare(home, CHAIN, 3, pairs, also_apart=False)
-        compare(home, MANY, count, pairs, also_apart=True)
+        counts = {CHAIN: 3, MANY: count}
+        write_rows(home, counts)
+        bare = {
+            system: [bare_of(home, job_name(system, each)) for each in range(of_it)]
+            for system, of_it in counts.items()
+        }
+        subprocess.run(["orch", "accelerate"], check=True, capture_output=True)
+        compare(home, CHAIN, bare[CHAIN], pairs, also_apart=False)
+        compare(home, MANY, bare[MANY], pairs, also_apart=True)
 
 
 if __name__ == "__main__":
