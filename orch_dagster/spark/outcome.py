@@ -18,7 +18,7 @@ from orch_dagster.spark.failure_text import (
 from orch_dagster.spark.process import ProcessEnd
 from orch_dagster.spark.standalone import last_starved, lost_master
 from orch_dagster.spark.transient import transient_cause
-from orch_dagster.spark.yarn.follow import ApplicationEnd
+from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.report import missing_program
 from orch_dagster.text import clip_utf8
 

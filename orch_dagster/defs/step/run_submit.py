@@ -22,13 +22,9 @@ from orch_dagster.spark.process import (
     run_supervised,
 )
 from orch_dagster.spark.standalone import WorkerWait, away_master
+from orch_dagster.spark.yarn.application_end import ApplicationEnd, waited_too_long
 from orch_dagster.spark.yarn.container_log import driver_output
-from orch_dagster.spark.yarn.follow import (
-    ApplicationEnd,
-    ApplicationLimits,
-    ApplicationListener,
-    waited_too_long,
-)
+from orch_dagster.spark.yarn.follow import ApplicationLimits, ApplicationListener
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, shared_gateway
 from orch_dagster.spark.yarn.submit import YarnSubmit
 from orch_dagster.spark.yarn.submitted import SubmittedApplication

@@ -12,7 +12,8 @@ from dagster import PipesSession
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.outcome import Outcome, ResultMessages, judge
 from orch_dagster.spark.process import ProcessEnd
-from orch_dagster.spark.yarn.follow import ApplicationEnd, ApplicationListener
+from orch_dagster.spark.yarn.application_end import ApplicationEnd
+from orch_dagster.spark.yarn.follow import ApplicationListener
 from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.spark.yarn.messages import MessageFolder
 from orch_dagster.text import Masker

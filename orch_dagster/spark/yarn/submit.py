@@ -13,12 +13,8 @@ from orch_dagster.spark.process import (
     Surroundings,
     run_supervised,
 )
-from orch_dagster.spark.yarn.follow import (
-    ApplicationEnd,
-    ApplicationLimits,
-    ApplicationListener,
-    ApplicationWatch,
-)
+from orch_dagster.spark.yarn.application_end import ApplicationEnd
+from orch_dagster.spark.yarn.follow import ApplicationLimits, ApplicationListener, ApplicationWatch
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.report import still_staged
 from orch_dagster.spark.yarn.submitted import SubmittedApplication

@@ -15,7 +15,7 @@ from orch_dagster.spark.lines import Tail
 from orch_dagster.spark.outcome import JobException, ResultMessages, judge
 from orch_dagster.spark.process import EndReason, Limits, ProcessEnd
 from orch_dagster.spark.standalone import WorkerWait
-from orch_dagster.spark.yarn.follow import ApplicationEnd
+from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.report import Application
 
 TAILS = Path(__file__).with_name("tails")

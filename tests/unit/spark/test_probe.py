@@ -12,7 +12,7 @@ from orch_dagster.spark import probe
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.probe import Finding, read_findings
 from orch_dagster.spark.process import ProcessEnd, Surroundings
-from orch_dagster.spark.yarn.follow import ApplicationEnd
+from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.submit import YarnSubmit
 from orch_dagster.spark.yarn.submitted import SubmittedApplication

@@ -14,12 +14,9 @@ import pytest
 from orch_dagster.defs.step import run_submit
 from orch_dagster.defs.step.submission import Submission
 from orch_dagster.spark.process import EndReason, ProcessEnd
+from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.container_log import Logs
-from orch_dagster.spark.yarn.follow import (
-    ApplicationEnd,
-    ApplicationLimits,
-    ApplicationListener,
-)
+from orch_dagster.spark.yarn.follow import ApplicationLimits, ApplicationListener
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.messages import MessageFolder
 from orch_dagster.spark.yarn.report import Application

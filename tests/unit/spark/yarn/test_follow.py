@@ -10,12 +10,8 @@ import pytest
 
 from orch_dagster.spark.outcome import Outcome, ResultMessages, judge
 from orch_dagster.spark.process import ProcessEnd
-from orch_dagster.spark.yarn.follow import (
-    ApplicationEnd,
-    ApplicationLimits,
-    ApplicationListener,
-    ApplicationWatch,
-)
+from orch_dagster.spark.yarn.application_end import ApplicationEnd
+from orch_dagster.spark.yarn.follow import ApplicationLimits, ApplicationListener, ApplicationWatch
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.report import Application
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
