@@ -24,6 +24,7 @@ from orch_dagster.files import os_fault
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.run_log import RunLog, run_log_path
 from orch_dagster.settings import Settings
+from orch_dagster.spark.yarn.gateway_command import YarnError
 from orch_dagster.text import Masker
 
 # The metadata that links the log where Dagit shows it.
@@ -169,6 +170,9 @@ class BegunStep:
         """Report the end of a step that an interrupt or an unexpected error ends; close its log."""
         interrupted = isinstance(error, KeyboardInterrupt | dg.DagsterExecutionInterruptedError)
         reason = f"{type(error).__name__}: {error}"
+        if interrupted and isinstance(error.__cause__, YarnError):
+            # What it left on the cluster may land yet.
+            interrupted, reason = False, f"{reason.rstrip(': ')}; {error.__cause__}"
         try:
             self.report_end("canceled" if interrupted else "failed", (mask or Masker())(reason))
         finally:

@@ -96,6 +96,7 @@ class ApplicationWatch:
     _unknown_since_s: float | None = None
     _is_submitted: bool = False
     _is_lost: bool = False
+    _is_away: bool = False
     _has_ended: threading.Event = field(default_factory=threading.Event)
     _crash: BaseException | None = None
     _is_due: threading.Event = field(default_factory=threading.Event)
@@ -110,16 +111,20 @@ class ApplicationWatch:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
         is_settled = self._done.is_set()
         self._finish()
-        if kind is not None and not is_settled:
-            # The process has ended by an exception; it propagates, whatever comes of this.
-            self._release(self._end("the run was interrupted"))
+        if error is None or is_settled:
+            return
+        # The process has ended by an exception.
+        end = self._end("the run was interrupted")
+        self._release(end)
+        if end.unended:
+            raise _with_unended(error, end.unended)
 
     def is_set(self) -> bool:
-        """Return whether the submit's process has to stop."""
-        return self.expired is not None or self.stop.is_set()
+        """Return whether the submit's process has to stop, also as nobody holds its limits."""
+        return self._crash is not None or self.expired is not None or self.stop.is_set()
 
     def await_end(self, process: ProcessEnd) -> ProcessEnd:
         """Wait for the end of an application on the cluster, which its submit does not await.
@@ -131,17 +136,25 @@ class ApplicationWatch:
             YarnError: If the application can't be followed any more.
         """
         if not (self.submitted.is_cluster and _is_orderly(process)):
+            if process.reason == "stopped":
+                self._refuse_unfollowed()
             return process
         began_s = self.clock()
         self._is_submitted = True
         self._is_due.set()
         while not (self._has_ended.is_set() or self.is_set()):
             self._has_ended.wait(_TICK_S)
-            if self._crash is not None:
-                raise YarnError(f"the application can't be followed: {self._crash}")
+        if not self._has_ended.is_set():
+            self._refuse_unfollowed()
         reason = process.reason if self._has_ended.is_set() else "stopped"
         duration_s = process.duration_s + self.clock() - began_s
         return replace(process, reason=reason, duration_s=duration_s)
+
+    def _refuse_unfollowed(self) -> None:
+        """Raise what broke the thread that follows the application, if that ended the job."""
+        if self._crash is not None and not (self.stop.is_set() or self.expired):
+            error = f"{type(self._crash).__name__}: {self._crash}"
+            raise YarnError(f"the application can't be followed: {error}") from self._crash
 
     def settle(self, process: ProcessEnd, fault: str | None = None) -> ApplicationEnd:
         """Return how the application ended, once the submit's process has; end it if need be.
@@ -203,7 +216,7 @@ class ApplicationWatch:
                     return
                 self._poll()
         except BaseException as error:
-            # Who waits for the end would wait for ever.
+            # Nobody holds the job's limits any more, so it has to end.
             self._crash = error
             raise
 
@@ -212,9 +225,11 @@ class ApplicationWatch:
             found = self._look()
         except YarnError as error:
             # The next look may succeed. Until then nobody knows better than before.
+            self._is_away = True
             if self._running_s is None:
                 self._wait(str(error))
         else:
+            self._is_away = False
             if found is not None:
                 self._take(found)
             elif self._is_submitted:
@@ -276,11 +291,13 @@ class ApplicationWatch:
             self.listener.waiting(reason)
 
     def _check_limits(self) -> None:
-        if self.expired is not None or self._has_ended.is_set():
+        # A driver here may outlive its application, and a submit too.
+        is_over = self._is_submitted and self._has_ended.is_set()
+        if self.expired is not None or is_over:
             return
         now_s = self.clock()
         runs_here = not self.submitted.is_cluster and self._application is None
-        since_s = self._began_s if runs_here and not self._waiting else self._running_s
+        since_s = self._began_s if runs_here and not self._is_away else self._running_s
         timeout_s, queue_s = self.limits.timeout_s, self.limits.queue_s
         if since_s is not None:
             if timeout_s is not None and now_s - since_s >= timeout_s:
@@ -305,13 +322,24 @@ class ApplicationWatch:
 
     def _end_of(self, found: list[Application]) -> ApplicationEnd:
         if not found:
-            return ApplicationEnd()
+            return self._none_found()
         live = [each for each in found if not each.is_over]
         unended = "; ".join(map(still_live, live)) or None
         newest = found[-1]
         if not self.submitted.is_cluster or live:
             return ApplicationEnd(newest, unended=unended)
         return ApplicationEnd(newest, failure_of(newest), is_transient=newest.lost_its_node)
+
+    def _none_found(self) -> ApplicationEnd:
+        """Return the end of what the resource manager does not know, or does not know any more."""
+        known = self._application
+        if known is None or known.is_over or self._is_lost:
+            return ApplicationEnd()
+        unended = (
+            f"it is unknown whether {known.id} still runs (the resource manager does not know it "
+            "any more)"
+        )
+        return ApplicationEnd(known, unended=unended)
 
     def _why(self, process: ProcessEnd, fault: str | None) -> str:
         if self.expired == "queue":
@@ -341,6 +369,16 @@ class ApplicationWatch:
             )
         subject = self._application.id if self._application else "the submit"
         return waited_too_long(subject, self._waiting, self.limits.queue_s or 0)
+
+
+def _with_unended(error: BaseException, unended: str) -> BaseException:
+    """Return an exception that tells what could not be ended too; an interrupt stays one."""
+    told = YarnError(f"{str(error) or type(error).__name__}; {unended}")
+    if isinstance(error, Exception):
+        told.__cause__ = error
+        return told
+    error.__cause__ = YarnError(unended)
+    return error
 
 
 def poll_wait_s(passed_s: float) -> float:

@@ -29,6 +29,7 @@ from orch_dagster.errors import OrchError
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.process import ProcessEnd
+from orch_dagster.spark.yarn.gateway import YarnError
 from orch_dagster.toolchain.errors import SubmitRefusedError
 from tests.begun_steps import DAY, LOG_NAME, KeptReports, fill, request
 from tests.recorded_messages import recorded_messages
@@ -328,6 +329,13 @@ def test_a_stop_that_nobody_asked_for_is_a_failure_with_its_fault(run: Run) -> N
     assert ran.rows[DAY]["status"] == "Failed: the code server that started the run died"
 
 
+def interrupt(left: str) -> BaseException:
+    """An interrupt after which something is left on the cluster."""
+    error = dg.DagsterExecutionInterruptedError()
+    error.__cause__ = YarnError(left)
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [
@@ -338,6 +346,10 @@ def test_a_stop_that_nobody_asked_for_is_a_failure_with_its_fault(run: Run) -> N
         ),
         (RuntimeError("a fault of ours"), "Failed: RuntimeError: a fault of ours"),
         (dg.DagsterExecutionInterruptedError(), "Canceled"),
+        (
+            interrupt("application_1_1 is still RUNNING"),
+            "Failed: DagsterExecutionInterruptedError; application_1_1 is still RUNNING",
+        ),
     ],
 )
 def test_what_ends_the_submit_ends_the_row(run: Run, error: BaseException, status: str) -> None:

@@ -186,6 +186,21 @@ def test_a_driver_here_that_asks_for_no_application_has_the_jobs_limit() -> None
     assert followed.poll(100) == "timeout"
 
 
+def test_a_driver_here_that_outlives_its_application_has_the_jobs_limit() -> None:
+    """Such as a script that hangs once its session has stopped."""
+    followed = Followed(Cluster([of("RUNNING"), of("FINISHED", "SUCCEEDED")]), is_cluster=False)
+    assert followed.poll(1, 9, 100) is None
+    assert followed.poll(101) == "timeout"
+    outcome = outcome_of(followed, STOPPED, followed.watch.settle(STOPPED))
+    assert str(outcome.message).startswith("timed out")
+
+
+def test_a_resource_manager_that_was_away_for_a_moment_changes_no_limit() -> None:
+    followed = Followed(Cluster([AWAY, None]), is_cluster=False, queue_s=1000.0)
+    assert followed.poll(1, 99) is None
+    assert followed.poll(100) == "timeout"
+
+
 def outcome_of(followed: Followed, process: ProcessEnd, end: ApplicationEnd) -> Outcome:
     settled = followed.watch.settled(process, end)
     return judge(settled, ResultMessages(), lands=False, timeout_s=100, application=end)
@@ -346,6 +361,61 @@ def test_a_follower_that_breaks_ends_the_application_too() -> None:
     cluster = Cluster([of("ACCEPTED")], ended=of("KILLED", "KILLED"))
     followed = Followed(cluster)
     followed.watch._crash = ValueError("broken")
-    with pytest.raises(YarnError, match="can't be followed: broken"), followed.watch:
+    with pytest.raises(YarnError, match="can't be followed: ValueError: broken"), followed.watch:
         followed.watch.await_end(DONE)
     assert cluster.kills == ["the run was interrupted"]
+
+
+@pytest.mark.parametrize("is_stopped", [True, False])
+def test_a_driver_here_whose_follower_breaks_has_to_stop_as_nobody_holds_its_limits(
+    is_stopped: bool,
+) -> None:
+    followed = Followed(Cluster([of("RUNNING")]), is_cluster=False)
+
+    def broken(_: Application) -> None:
+        raise ValueError("broken")
+
+    followed.watch.listener = ApplicationListener(submitted=broken)
+    followed.watch._is_due.set()
+    with pytest.raises(ValueError, match="broken"):
+        followed.watch._follow()
+    assert followed.watch.is_set()
+    # What has ended by itself needs no limits.
+    assert followed.watch.await_end(DONE) is DONE
+    if is_stopped:
+        cast(threading.Event, followed.watch.stop).set()
+        assert followed.watch.await_end(STOPPED) is STOPPED
+        return
+    with pytest.raises(YarnError, match="can't be followed: ValueError: broken"):
+        followed.watch.await_end(STOPPED)
+
+
+@pytest.mark.parametrize(
+    ("ended", "left"),
+    [
+        (of("RUNNING"), f"{ID} is still RUNNING"),
+        (AWAY, "it is unknown whether an application of it still runs"),
+    ],
+)
+def test_an_error_that_leaves_the_block_names_what_could_not_be_ended(
+    ended: Application | YarnError, left: str
+) -> None:
+    followed = Followed(Cluster([None], ended=ended))
+    with pytest.raises(YarnError, match=f"^disk full; {left}"), followed.watch:
+        raise OSError("disk full")
+    followed = Followed(Cluster([None], ended=ended))
+    with pytest.raises(KeyboardInterrupt) as interrupt, followed.watch:
+        raise KeyboardInterrupt
+    assert str(interrupt.value.__cause__).startswith(left)
+
+
+def test_a_stop_of_what_the_resource_manager_has_forgotten_is_no_end() -> None:
+    """As after a restart without recovery: its containers may be there still."""
+    followed = Followed(Cluster([of("RUNNING")], ended=None))
+    followed.poll(1)
+    outcome = outcome_of(followed, STOPPED, followed.watch.settle(STOPPED))
+    assert (outcome.status, outcome.message) == (
+        "failed",
+        "stopped on request before the job had ended, but it is unknown whether "
+        f"{ID} still runs (the resource manager does not know it any more)",
+    )
