@@ -102,7 +102,7 @@ class YarnGateway:
                 self._send(process, request)
             except OSError as error:
                 self._waiting.pop(number, None)
-                raise YarnError(f"the gateway to YARN ended: {error}") from error
+                raise _ended(str(error)) from error
         try:
             return answer.result(timeout_s)
         except FutureTimeoutError as error:
@@ -125,7 +125,12 @@ class YarnGateway:
         request = _request("guard", {"tag": tag}, properties, staging)
         with self._lock:
             self._guarded[tag] = request
-        self.ask("guard", request["arguments"], properties=properties, staging=staging)
+        try:
+            self.ask("guard", request["arguments"], properties=properties, staging=staging)
+        except BaseException:
+            # Nothing will be submitted, so that nothing would release it.
+            self.release(tag)
+            raise
 
     def release(self, tag: str) -> None:
         """Guard the applications of a tag no more."""
@@ -162,21 +167,27 @@ class YarnGateway:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:
             return self._process
-        process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=self._environ,
-            # Away from a terminal's Ctrl-C: what it has to end comes after that.
-            start_new_session=sys.platform != "win32",
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        )
+        try:
+            process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self._environ,
+                # Away from a terminal's Ctrl-C: what it has to end comes after that.
+                start_new_session=sys.platform != "win32",
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+        except OSError as error:
+            raise YarnError(f"the gateway to YARN can't be started: {error}") from error
         self._process = process
         threading.Thread(target=self._read, args=(process,), name="orch-yarn", daemon=True).start()
         # Whoever killed the one before did not end the jobs.
-        for request in self._guarded.values():
-            self._send(process, request)
+        try:
+            for request in self._guarded.values():
+                self._send(process, request)
+        except OSError as error:
+            raise _ended(str(error)) from error
         return process
 
     def _send(self, process: subprocess.Popen[bytes], request: Mapping[str, Any]) -> None:
@@ -191,6 +202,9 @@ class YarnGateway:
         assert process.stdout is not None
         with process.stdout as lines:
             for line in lines:
+                if not line.endswith(b"\n"):
+                    # It was killed while it wrote.
+                    break
                 answer = json.loads(line)
                 with self._lock:
                     asked = self._waiting.pop(answer["id"], None)
@@ -206,7 +220,7 @@ class YarnGateway:
             numbers = [number for number, (of, _) in self._waiting.items() if of is process]
             left = [self._waiting.pop(number) for number in numbers]
         for _, waiting in left:
-            waiting.set_exception(YarnError("the gateway to YARN ended before it could answer"))
+            waiting.set_exception(_ended("before it could answer"))
 
 
 @dataclass(frozen=True)
@@ -371,6 +385,11 @@ def shared_gateway(environ: Mapping[str, str]) -> YarnGateway:
             _shared[key] = YarnGateway.of(environ)
             atexit.register(_shared[key].close)
         return _shared[key]
+
+
+def _ended(how: str) -> YarnError:
+    """Return the error of a gateway that has ended; the next request starts another one."""
+    return YarnError(f"the gateway to YARN ended: {how}", kind="GatewayEnded")
 
 
 def _error(error: Mapping[str, str]) -> YarnError:

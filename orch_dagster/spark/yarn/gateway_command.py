@@ -17,9 +17,9 @@ STAGING = "spark.yarn.stagingDir"
 # Of Java's exceptions, and of the gateway's own.
 _AWAY = frozenset(
     {
-        "ConnectException", "ConnectTimeoutException", "EOFException", "NoRouteToHostException",
-        "RetriableException", "SocketException", "SocketTimeoutException", "StandbyException",
-        "TimeoutError",
+        "ConnectException", "ConnectTimeoutException", "EOFException", "GatewayEnded",
+        "NoRouteToHostException", "RetriableException", "SocketException", "SocketTimeoutException",
+        "StandbyException", "TimeoutError",
     }
 )  # fmt: skip
 

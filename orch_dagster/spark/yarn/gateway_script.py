@@ -46,6 +46,8 @@ _JVM_OPTIONS = (
     "--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
 )
 _JVM_START_S = 60.0
+# From the loss of its connections to that of the process.
+_JVM_DEATH_S = 1.0
 # Hadoop's own limits are a quarter of an hour and more; the orchestrator asks again.
 _LIMITS = {
     "yarn.resourcemanager.connect.max-wait.ms": "10000",
@@ -107,6 +109,14 @@ class Jvm:
         parameters: Any = GatewayParameters(port=port, auth_token=secret, auto_convert=True)
         gateway: Any = JavaGateway(gateway_parameters=parameters)
         self.root: Any = gateway.jvm
+
+    def has_ended(self, within_s: float = 0.0) -> bool:
+        """Return whether it has ended, or does so in time."""
+        try:
+            self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def close(self) -> None:
         """End it."""
@@ -414,10 +424,12 @@ class Server:
             cluster.end(tag, "its orchestrator is dead", _ORPHAN_S)
 
     def cluster(self, properties: Mapping[str, str], staging: str | None) -> Hadoop:
-        """Return the cluster of these properties; the first call starts the JVM."""
+        """Return the cluster of these properties; a call starts the JVM, if none runs."""
         key = json.dumps([sorted(properties.items()), staging])
         with self._lock:
-            if self._jvm is None:
+            if self._jvm is None or self._jvm.has_ended():
+                # Who killed it did not end the jobs that are followed by it.
+                self._clusters.clear()
                 self._jvm = Jvm(self._java, self._class_path)
             if key not in self._clusters:
                 self._clusters[key] = Hadoop(self._jvm.root, properties, staging)
@@ -436,8 +448,16 @@ class Server:
             cluster = self.cluster(request["properties"], request["staging"])
             answer["result"] = getattr(cluster, request["call"])(**request["arguments"])
         except Exception as error:  # noqa: BLE001 - of Java or py4j: the orchestrator gets it
-            answer["error"] = _described(error)
+            answer["error"] = self._lost_jvm(error) or _described(error)
         self._send(answer)
+
+    def _lost_jvm(self, error: Exception) -> dict[str, str] | None:
+        """Return that an error is the death of the JVM, after which py4j says anything, or None."""
+        with self._lock:
+            jvm = self._jvm
+        if jvm is None or hasattr(error, "java_exception") or not jvm.has_ended(_JVM_DEATH_S):
+            return None
+        return {"kind": "GatewayEnded", "message": "the JVM with Hadoop's clients was killed"}
 
     def _send(self, answer: dict[str, Any]) -> None:
         # Who asked may be dead, and what it had guarded is to be ended all the same.

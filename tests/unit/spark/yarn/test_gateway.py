@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import Future
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 
@@ -30,6 +31,49 @@ def test_who_asked_a_process_that_has_ended_is_told_though_another_one_has_start
     gateway._process = started
     gateway._read(ended)
     assert answers[0].result(0) == "RUNNING"
-    with pytest.raises(YarnError, match="ended before it could answer"):
+    with pytest.raises(YarnError, match="ended: before it could answer") as told:
         answers[1].result(0)
+    # Another request may fare better.
+    assert told.value.is_away
     assert not answers[2].done()
+
+
+def test_an_answer_that_is_cut_off_leaves_nobody_waiting() -> None:
+    ended = process(b'{"id": 1, "result": "RUN')
+    gateway = YarnGateway(["never started"], {})
+    answer: Future[Any] = Future()
+    gateway._waiting = {1: (ended, answer)}
+    gateway._read(ended)
+    with pytest.raises(YarnError, match="ended: before it could answer"):
+        answer.result(0)
+
+
+def start(monkeypatch: pytest.MonkeyPatch, popen: Callable[..., object]) -> YarnGateway:
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    return YarnGateway(["a program"], {})
+
+
+def test_a_gateway_that_can_not_be_started_is_an_error_of_yarn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(*_: object, **__: object) -> NoReturn:
+        raise FileNotFoundError("a program")
+
+    with pytest.raises(YarnError, match="can't be started: a program"):
+        start(monkeypatch, missing).ask("find", {"tag": "a"})
+
+
+def test_a_guard_that_failed_keeps_nothing_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is submitted then, and what is guarded takes two minutes to end without YARN."""
+
+    def killed(*_: object, **__: object) -> object:
+        def write(_: bytes) -> NoReturn:
+            raise BrokenPipeError
+
+        stdin = SimpleNamespace(write=write)
+        return SimpleNamespace(stdin=stdin, stdout=io.BytesIO(), poll=lambda: 1)
+
+    gateway = start(monkeypatch, killed)
+    with pytest.raises(YarnError, match="the gateway to YARN ended"):
+        gateway.guard("tag")
+    assert gateway._guarded == {}

@@ -7,11 +7,13 @@ import os
 import sys
 import threading
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
+from unittest.mock import MagicMock
 
 import pytest
 
 from orch_dagster.spark.yarn import gateway_script
+from orch_dagster.spark.yarn.gateway_command import YarnError
 from orch_dagster.spark.yarn.gateway_script import Hadoop, Server, requests_of
 
 
@@ -54,6 +56,41 @@ def served(monkeypatch: pytest.MonkeyPatch, *requests: tuple[str, str]) -> Guard
     with pytest.raises(Left):
         server.serve(lines)
     return server
+
+
+class KilledJvm:
+    """A JVM of which the first one has been killed, as by a node that is out of memory."""
+
+    started: ClassVar[list[KilledJvm]] = []
+
+    def __init__(self, *_: str) -> None:
+        self.root = MagicMock()
+        self.started.append(self)
+
+    def has_ended(self, _: float = 0.0) -> bool:
+        return self is self.started[0]
+
+
+def test_a_jvm_that_is_killed_alone_is_started_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gateway_script, "Jvm", KilledJvm)
+    server = Server("java", "classes")
+    first = server.cluster({}, None)
+    second = server.cluster({}, None)
+    assert (first is second, len(KilledJvm.started)) == (False, 2)
+    assert server.cluster({}, None) is second
+
+    def lost(**_: object) -> None:
+        KilledJvm.started.reverse()
+        raise RuntimeError("Answer from Java side is empty")
+
+    monkeypatch.setattr(second, "report", lost)
+    asked = {"id": 1, "call": "report", "arguments": {}, "properties": {}, "staging": None}
+    server._answer(asked)
+    error = json.loads(capsys.readouterr().out)["error"]
+    # Which the orchestrator takes for a reason to ask again.
+    assert YarnError("", kind=error["kind"]).is_away
 
 
 class StagedHadoop(Hadoop):
