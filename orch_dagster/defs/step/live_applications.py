@@ -1,17 +1,18 @@
-"""Applications of a job and its dates that still run when the job is to be submitted again."""
+"""Applications of a job and its dates that still run when the job is submitted again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator
 
 from dagster import DagsterInstance
 
+from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.defs.runs.liveness import is_process_gone, own_tags, read_process
+from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.follow import END_WITHIN_S
 from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.spark.yarn.report import Application, still_live, still_staged
-from orch_dagster.spark.yarn.tags import run_of, shared_dates
+from orch_dagster.spark.yarn.tags import attempt_tags, run_of, shared_dates
 from orch_dagster.toolchain.errors import SubmitRefusedError
 
 
@@ -20,50 +21,79 @@ class LiveApplications:
 
     Args:
         instance: The instance of the runs.
-        params_dir: ``params/``, where runs that were deleted named their process.
-        run_id: The run that is to submit; what it submitted before has failed.
-        heartbeat_timeout_s: As for is_process_gone.
+        settings: The settings of the home.
+        bundle: The parameters of the run's job; what the run submitted before has failed.
+        job_tag: The tag of the job's applications.
         warn: Called with a sentence on each application that is ended.
     """
 
     def __init__(
         self,
         instance: DagsterInstance,
-        params_dir: Path,
-        run_id: str,
-        heartbeat_timeout_s: float,
+        settings: Settings,
+        bundle: ParamBundle,
+        job_tag: str,
         warn: Callable[[str], object],
     ) -> None:
         self._instance = instance
-        self._params_dir = params_dir
-        self._run_id = run_id
-        self._heartbeat_timeout_s = heartbeat_timeout_s
+        self._params_dir = settings.params_dir
+        self._heartbeat_timeout_s = settings.heartbeat_timeout_s
+        self._job_name = bundle.spec.job_name
+        self._run_id = bundle.run_id
+        self._biz_dts = bundle.biz_dts
+        self._job_tag = job_tag
         self._warn = warn
 
-    def clear(self, client: YarnClient, job_tag: str, biz_dts: Collection[str]) -> None:
+    def clear(self, client: YarnClient) -> None:
         """Make sure that no application of the job lands any of these dates.
 
         Raises:
             SubmitRefusedError: If one of a run that lives does, or one can't be ended.
             YarnError: If YARN can't be asked.
         """
-        for application in client.find(job_tag):
-            dates = shared_dates(application.tags, biz_dts)
-            if application.is_over or not dates:
+        for application, dates in self._others(client):
+            raise SubmitRefusedError(self._is_landing(application, dates))
+
+    def rival(self, client: YarnClient, mine: Application) -> str | None:
+        """Return why an application has to give way to one that `clear` could not see, or None.
+
+        Each of two that were submitted at one moment looks once the resource manager has taken it,
+        which has taken the earlier one by then: the later one gives way, and no other.
+
+        Raises:
+            YarnError: If YARN can't be asked.
+        """
+        try:
+            for application, dates in self._others(client, attempt_tags(mine.tags)):
+                if application.order < mine.order:
+                    return self._is_landing(application, dates)
+        except SubmitRefusedError as error:
+            return str(error)
+        return None
+
+    def _others(
+        self, client: YarnClient, own: Collection[str] = ()
+    ) -> Iterator[tuple[Application, list[str]]]:
+        """Yield what runs that live land of these dates; what dead runs left is ended.
+
+        Args:
+            client: The cluster.
+            own: Tags of applications that are left out.
+        """
+        for application in client.find(self._job_tag):
+            dates = shared_dates(application.tags, self._biz_dts)
+            if application.is_over or not dates or not application.tags.isdisjoint(own):
                 continue
-            run_id = run_of(application.tags)
-            if not self._is_over(run_id):
-                raise SubmitRefusedError(
-                    f"{application.id} of run {run_id or 'unknown'} is {application.state} and "
-                    f"lands {', '.join(dates)}: wait for it, or cancel that run; if it is "
-                    f"nobody's, end it by `yarn application -kill {application.id}`"
-                )
-            self._warn(f"ending {application.id}, which run {run_id} left {application.state}")
-            self._end(client, application)
+            run_id = run_of(application.tags, self._job_name)
+            if self._is_over(run_id):
+                self._warn(f"ending {application.id}, which run {run_id} left {application.state}")
+                self._end(client, application)
+            else:
+                yield application, dates
 
     def _end(self, client: YarnClient, application: Application) -> None:
         why = f"its run is over, and run {self._run_id} lands its dates"
-        for tag in sorted(each for each in application.tags if each.startswith("orch-try_")):
+        for tag in attempt_tags(application.tags):
             ended = client.end(tag, why, END_WITHIN_S)
             live = [each for each in ended if not each.is_over]
             if live:
@@ -84,3 +114,11 @@ class LiveApplications:
             return run.is_finished or is_process_gone(own_tags(run), self._heartbeat_timeout_s)
         process = read_process(self._params_dir, run_id)
         return process is not None and is_process_gone(process, self._heartbeat_timeout_s)
+
+    def _is_landing(self, application: Application, dates: Collection[str]) -> str:
+        run_id = run_of(application.tags, self._job_name) or "unknown"
+        return (
+            f"{application.id} of run {run_id} is {application.state} and lands "
+            f"{', '.join(dates)}: wait for it, or cancel that run; if it is nobody's, end it by "
+            f"`yarn application -kill {application.id}`"
+        )

@@ -53,7 +53,6 @@ from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.job_submit import JobSubmit, job_folder, job_tag_of, prepare_job
 from orch_dagster.spark.outcome import Outcome
 from orch_dagster.spark.submit import spark_defaults_of
-from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.text import clip_utf8, is_link
 
 Metadata = Mapping[str, dg.MetadataValue[Any]]
@@ -192,6 +191,13 @@ class _Job:
         run = self.context.instance, self.context.run_id, self.context.op.name
         job = self._job_submit(secrets)
         folder = job_folder(job, self.settings)
+        live = LiveApplications(
+            self.context.instance,
+            self.settings,
+            step.params.bundle,
+            job_tag_of(spec.job_name, self.settings),
+            step.warn,
+        )
         # Once on disk: only a log that Dagit can't show is copied to where it shows the step's.
         with nullcontext() if step.is_log_shown else open_stderr(*run) as stream:
             self.messages.log = lambda line: _add_log_line(line, step, stream)
@@ -209,7 +215,8 @@ class _Job:
                     environ=job_environment(os.environ, self.settings.job_env, secrets.of_others),
                     folder=folder,
                     queue_s=self._queue_minutes() * 60,
-                    before_submit=self._clear_cluster,
+                    before_submit=live.clear,
+                    rival=live.rival,
                     on_application=application_listener(self.context, step),
                 ),
                 self.settings,
@@ -255,18 +262,6 @@ class _Job:
 
     def _system(self) -> Mapping[str, str]:
         return self.step.params.bundle.params_of_type(PARAM_TYPE)
-
-    def _clear_cluster(self, client: YarnClient) -> None:
-        """Make sure that no application lands the dates of the job already."""
-        bundle, settings = self.step.params.bundle, self.settings
-        live = LiveApplications(
-            self.context.instance,
-            settings.params_dir,
-            self.context.run_id,
-            settings.heartbeat_timeout_s,
-            self.step.warn,
-        )
-        live.clear(client, job_tag_of(bundle.spec.job_name, settings), bundle.biz_dts)
 
     @property
     def _properties_file(self) -> Path:

@@ -22,10 +22,11 @@ from orch_dagster.spark.process import (
     run_supervised,
 )
 from orch_dagster.spark.standalone import WorkerWait, away_master
-from orch_dagster.spark.yarn.application_end import ApplicationEnd, waited_too_long
+from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.container_log import driver_output
-from orch_dagster.spark.yarn.follow import ApplicationLimits, ApplicationListener
+from orch_dagster.spark.yarn.follow import ApplicationListener
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, shared_gateway
+from orch_dagster.spark.yarn.limits import ApplicationLimits, waited_too_long
 from orch_dagster.spark.yarn.submit import YarnSubmit
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
@@ -104,6 +105,7 @@ def _run_on_yarn(
             submission.mask.in_bytes,
             has_left=slot.close,
             fault=lambda: stop.fault,
+            rival=submission.rival,
         )
         return submit.run(client, stop)
 

@@ -16,6 +16,7 @@ from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.follow import ApplicationListener
 from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.spark.yarn.messages import MessageFolder
+from orch_dagster.spark.yarn.report import Application
 from orch_dagster.text import Masker
 
 
@@ -35,6 +36,7 @@ class Submission:
         extras: The extras of the job's Pipes context.
         queue_s: Seconds that the job may wait for YARN; None for no limit.
         before_submit: Called with the cluster of a job whose master is YARN; it may refuse.
+        rival: Returns why the application of such a job has to give way to another one, or None.
         on_application: Who hears of the application of such a job.
         folder: Where a driver elsewhere reports; None for one of this machine.
     """
@@ -50,6 +52,7 @@ class Submission:
     extras: Mapping[str, Any] | None = None
     queue_s: float | None = None
     before_submit: Callable[[YarnClient], object] = lambda _: None
+    rival: Callable[[YarnClient, Application], str | None] = lambda _client, _new: None
     on_application: ApplicationListener = field(default_factory=ApplicationListener)
     folder: MessageFolder | None = None
 

@@ -1,4 +1,4 @@
-"""The end of an application, and what a job is told that waited too long for one."""
+"""The end of an application, as a job is judged by it."""
 
 from __future__ import annotations
 
@@ -24,21 +24,3 @@ class ApplicationEnd:
     unended: str | None = None
     is_transient: bool = False
     output: str | None = None
-
-
-def waited_too_long(subject: str, reason: str, limit_s: float) -> str:
-    """Return that a job waited for YARN until its limit, in one line.
-
-    >>> waited_too_long("application_1_1", "no node", 90)  # doctest: +ELLIPSIS
-    'application_1_1 waited for YARN for 1.5 minutes (no node) and was ended; raise queue.minutes...
-
-    Args:
-        subject: The application, or what stands for it.
-        reason: Why it waited; '' if that is unknown.
-        limit_s: Its limit.
-    """
-    of_reason = f" ({reason})" if reason else ""
-    return (
-        f"{subject} waited for YARN for {limit_s / 60:g} minutes{of_reason} and was ended; raise "
-        "queue.minutes of sys_params if it may wait longer"
-    )

@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from orch_dagster.spark.process import ProcessEnd, StopRequest
-from orch_dagster.spark.yarn.application_end import ApplicationEnd, waited_too_long
+from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
+from orch_dagster.spark.yarn.limits import ApplicationLimits, Expired, limit_failure
 from orch_dagster.spark.yarn.report import (
     Application,
     failure_of,
@@ -19,8 +19,6 @@ from orch_dagster.spark.yarn.report import (
     waiting_reason,
 )
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
-
-Expired = Literal["timeout", "queue"]
 
 # A poll follows the last one after a twentieth of the time so far, within these limits.
 _POLL_SHARE = 0.05
@@ -35,21 +33,6 @@ _EXECUTORS_S = 15.0
 _NOT_FOUND = "ApplicationNotFoundException"
 # For the resource manager to say that all has ended.
 END_WITHIN_S = 60.0
-
-
-@dataclass(frozen=True)
-class ApplicationLimits:
-    """The limits of an application.
-
-    Attributes:
-        timeout_s: Seconds that it may run, from its start on the cluster; None for no limit.
-        queue_s: Seconds that it may wait for the cluster; None for no limit.
-        waited_s: Seconds of these that its job has waited before its submit.
-    """
-
-    timeout_s: float | None = None
-    queue_s: float | None = None
-    waited_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,8 +60,9 @@ class ApplicationWatch:
         stop: The run's request to stop.
         limits: The limits of the application.
         listener: Who hears of it.
+        rival: Returns why a new application has to give way to another one, or None.
         clock: Seconds of a monotonic clock.
-        expired: The limit that was reached, if one was.
+        expired: The limit that was reached, if one was, or "rival" if it has to give way.
     """
 
     client: YarnClient
@@ -86,6 +70,7 @@ class ApplicationWatch:
     stop: StopRequest
     limits: ApplicationLimits
     listener: ApplicationListener
+    rival: Callable[[Application], str | None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
     expired: Expired | None = None
     _application: Application | None = None
@@ -97,6 +82,8 @@ class ApplicationWatch:
     _is_submitted: bool = False
     _is_lost: bool = False
     _is_away: bool = False
+    _has_no_rival: bool = False
+    _rival: str = ""
     _has_ended: threading.Event = field(default_factory=threading.Event)
     _crash: BaseException | None = None
     _is_due: threading.Event = field(default_factory=threading.Event)
@@ -179,7 +166,9 @@ class ApplicationWatch:
             return replace(end, application=self._application, failure=self._lost())
         if self.expired is not None:
             # How it was killed is no news.
-            return replace(end, failure=self._waited_too_long())
+            known = self._application.id if self._application else None
+            why = self._rival if self.expired == "rival" else self._waiting
+            return replace(end, failure=limit_failure(self.expired, known, why, self.limits))
         return end
 
     def settled(self, process: ProcessEnd, end: ApplicationEnd) -> ProcessEnd:
@@ -231,10 +220,25 @@ class ApplicationWatch:
         else:
             self._is_away = False
             if found is not None:
+                self._give_way(found)
                 self._take(found)
             elif self._is_submitted:
                 self._miss()
         self._check_limits()
+
+    def _give_way(self, found: Application) -> None:
+        """Look for a rival once there is an application, as two may be submitted at one moment."""
+        if self._has_no_rival or self.expired is not None or found.is_over:
+            return
+        try:
+            reason = self.rival(found)
+        except YarnError:
+            # The next poll looks again.
+            return
+        if reason is None:
+            self._has_no_rival = True
+        else:
+            self._rival, self.expired = reason, "rival"
 
     def _look(self) -> Application | None:
         if self._application is None:
@@ -346,6 +350,8 @@ class ApplicationWatch:
             return "it waited longer than queue.minutes"
         if self.expired == "timeout":
             return "it ran longer than timeout_minutes"
+        if self.expired == "rival":
+            return "another application lands its dates"
         if process.reason == "stopped":
             return fault or "its run was stopped on request"
         return f"its submit process ended with exit code {process.exit_code}"
@@ -356,19 +362,6 @@ class ApplicationWatch:
             f"unknown how the job ended: the resource manager does not know {subject} any more, as "
             "after a restart without yarn.resourcemanager.recovery.enabled"
         )
-
-    def _waited_too_long(self) -> str | None:
-        """Return what it waited for when its limit was reached, None if it did not wait."""
-        if self.expired == "timeout":
-            if not self._waiting:
-                return None
-            minutes = f"{(self.limits.timeout_s or 0) / 60:g}"
-            return (
-                f"timed out after {minutes} minutes and was stopped: {self._waiting}; look at the "
-                "queue, and at the memory and the cores that its executors ask for"
-            )
-        subject = self._application.id if self._application else "the submit"
-        return waited_too_long(subject, self._waiting, self.limits.queue_s or 0)
 
 
 def _with_unended(error: BaseException, unended: str) -> BaseException:

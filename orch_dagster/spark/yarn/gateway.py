@@ -245,7 +245,7 @@ class YarnClient:
     def find(self, tag: str) -> list[Application]:
         """Return the applications of a tag, of any state, the newest last."""
         found = [Application.from_json(each) for each in self._ask("find", tag=tag)]
-        return sorted(found, key=lambda application: application.id)
+        return sorted(found, key=lambda application: application.order)
 
     def report(self, application_id: str) -> Application:
         """Return one application."""

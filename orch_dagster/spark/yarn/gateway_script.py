@@ -362,6 +362,7 @@ def _application(report: Any) -> dict[str, Any]:
         "queue": str(report.getQueue() or ""),
         "tags": [str(tag) for tag in report.getApplicationTags() or ()],
         "tracking_url": str(report.getTrackingUrl() or ""),
+        "started_ms": int(report.getStartTime()),
         "containers": int(usage.getNumUsedContainers()) if usage is not None else 0,
     }
 

@@ -11,6 +11,7 @@ from typing import Any
 _WAITING = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED"})
 _ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 _SUCCEEDED = "SUCCEEDED"
+_NUMBER = re.compile(r"\d+", re.ASCII)
 _USER_EXIT = re.compile(r"User application exited with status (-?\d+)")
 _CONTAINER_EXIT = re.compile(r"exited with\s+exitCode: (-?\d+)")
 _KILLED_BY = re.compile(r"was killed by user (\S+)(?: at (\S+))?")
@@ -64,6 +65,7 @@ class Application:
         queue: Its queue.
         tags: Its tags, in lower case.
         tracking_url: The page of the application, and of its logs once it has ended.
+        started_ms: When the resource manager took it, in its milliseconds since 1970.
         containers: How many containers it has now, its driver's or master's own with them; 0 if
             that is not known.
         staged: Why what its submit staged could not be removed at its end; '' if it was, or if
@@ -79,6 +81,7 @@ class Application:
     queue: str = ""
     tags: frozenset[str] = field(default_factory=frozenset[str])
     tracking_url: str = ""
+    started_ms: int = 0
     containers: int = 0
     staged: str = ""
 
@@ -87,7 +90,13 @@ class Application:
         """Return the application that the gateway describes."""
         known = {name: str(document.get(name) or "") for name in _TEXTS}
         tags = frozenset(map(str, document.get("tags") or ()))
-        return cls(**known, tags=tags, containers=int(document.get("containers") or 0))
+        started_ms, containers = (int(document.get(name) or 0) for name in _NUMBERS)
+        return cls(**known, tags=tags, started_ms=started_ms, containers=containers)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Its place among those of its resource manager, which knows the earlier ones before it."""
+        return (self.started_ms, *map(int, _NUMBER.findall(self.id)))
 
     @property
     def is_over(self) -> bool:
@@ -128,6 +137,7 @@ class Application:
 _TEXTS = (
     "id", "state", "final_status", "diagnostics", "name", "user", "queue", "tracking_url", "staged"
 )  # fmt: skip
+_NUMBERS = ("started_ms", "containers")
 
 
 def waiting_reason(application: Application) -> str:

@@ -14,9 +14,10 @@ from orch_dagster.spark.process import (
     run_supervised,
 )
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
-from orch_dagster.spark.yarn.follow import ApplicationLimits, ApplicationListener, ApplicationWatch
+from orch_dagster.spark.yarn.follow import ApplicationListener, ApplicationWatch
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
-from orch_dagster.spark.yarn.report import still_staged
+from orch_dagster.spark.yarn.limits import ApplicationLimits
+from orch_dagster.spark.yarn.report import Application, still_staged
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
 
@@ -35,6 +36,7 @@ class YarnSubmit:
         mask: Masks secrets in its output.
         has_left: Called once its process has ended; the application may go on.
         fault: Returns why the run stopped it, unless a person asked for it.
+        rival: Returns why a new application has to give way to another one, or None.
     """
 
     command: Command
@@ -47,6 +49,7 @@ class YarnSubmit:
     mask: Callable[[bytes], bytes] = bytes
     has_left: Callable[[], object] = lambda: None
     fault: Callable[[], str | None] = lambda: None
+    rival: Callable[[YarnClient, Application], str | None] = lambda _client, _new: None
 
     def run(self, client: YarnClient, stop: StopRequest) -> tuple[ProcessEnd, ApplicationEnd]:
         """Run it until its process and its application have ended, and nothing of it is staged.
@@ -57,7 +60,14 @@ class YarnSubmit:
         Raises:
             SparkError: If the process can't be started, or the application can't be followed.
         """
-        watch = ApplicationWatch(client, self.application, stop, self.limits, self.listener)
+        watch = ApplicationWatch(
+            client,
+            self.application,
+            stop,
+            self.limits,
+            self.listener,
+            rival=lambda found: self.rival(client, found),
+        )
         orphan = self.application.end_command(self.surroundings.environ or {})
         with watch:
             process = run_supervised(

@@ -18,6 +18,8 @@ _DAYS_PER_TAG = 4 * 80
 _MOST_DATE_TAGS = 4
 _DATES = "orch-dates_"
 _JOB = "orch-job_"
+_TRY = "orch-try_"
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4,12}){4}")
 _OTHERS = re.compile(r"[^a-z0-9_-]+")
 
 
@@ -34,7 +36,12 @@ def attempt_tag(run_id: str, name: str, attempt: int = 1) -> str:
         name: The step, or what is unique within the run for one of its scripts.
         attempt: The attempt.
     """
-    return f"orch-try_{_digest(run_id, name)}_{attempt}"
+    return f"{_TRY}{_digest(run_id, name)}_{attempt}"
+
+
+def attempt_tags(tags: Iterable[str]) -> list[str]:
+    """Return those of an application's tags that no other one has."""
+    return sorted(tag for tag in tags if tag.startswith(_TRY))
 
 
 def job_tag(store_identity: str, job_name: str) -> str:
@@ -80,10 +87,23 @@ def shared_dates(tags: Iterable[str], biz_dts: Collection[str]) -> list[str]:
     return sorted(each for each in biz_dts if any(_holds(tag, each) for tag in held))
 
 
-def run_of(tags: Iterable[str]) -> str | None:
-    """Return the id of the run among an application's tags, or None."""
+def run_of(tags: Collection[str], name: str) -> str | None:
+    """Return the id of the run among an application's tags, or None.
+
+    A user's own tag may look like one. The tag of the attempt tells which of them it is of.
+
+    Args:
+        tags: The tags.
+        name: As for attempt_tag.
+    """
+    tries = {tag.rpartition("_")[0] for tag in tags if tag.startswith(_TRY)}
     return next(
-        (tag for tag in tags if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4,12}){4}", tag)), None
+        (
+            tag
+            for tag in sorted(tags)
+            if _RUN_ID.fullmatch(tag) and attempt_tag(tag, name).rpartition("_")[0] in tries
+        ),
+        None,
     )
 
 

@@ -85,6 +85,8 @@ def test_an_application_is_found_by_its_tag_ended_and_leaves_nothing(
     process.kill()
     (application,) = client.find(f"mine-{tag}")
     assert application.containers >= 1
+    assert application.order == (application.started_ms, *map(int, application.id.split("_")[1:]))
+    assert application.started_ms > 0
     assert application.id in yarn.staging()
     (ended,) = client.end(f"mine-{tag}", "the test has seen enough", within_s=30)
     assert (ended.id, ended.state, ended.is_over) == (application.id, "KILLED", True)
@@ -147,6 +149,22 @@ def test_the_gateway_ends_with_the_process_that_started_it(yarn: YarnCluster) ->
         orchestrator.kill()
     _, alive = psutil.wait_procs(below, timeout=180)
     assert alive == []
+
+
+def test_a_jvm_that_is_killed_alone_is_started_again(yarn: YarnCluster) -> None:
+    environ = {**os.environ, **yarn.environ}
+    gateway = YarnGateway([*gateway_command(environ), "--parent", str(os.getpid())], environ)
+    client = YarnClient(gateway)
+    try:
+        assert client.find("none") == []
+        assert gateway._process is not None
+        (jvm,) = psutil.Process(gateway._process.pid).children()
+        jvm.kill()
+        # Its parent has not asked for it yet.
+        wait_until(lambda: jvm.status() == psutil.STATUS_ZOMBIE, "its death", timeout_s=30)
+        assert client.find("none") == []
+    finally:
+        gateway.close()
 
 
 def test_a_resource_manager_that_is_away_is_named(yarn: YarnCluster) -> None:

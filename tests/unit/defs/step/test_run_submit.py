@@ -16,8 +16,9 @@ from orch_dagster.defs.step.submission import Submission
 from orch_dagster.spark.process import EndReason, ProcessEnd
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.container_log import Logs
-from orch_dagster.spark.yarn.follow import ApplicationLimits, ApplicationListener
+from orch_dagster.spark.yarn.follow import ApplicationListener
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
+from orch_dagster.spark.yarn.limits import ApplicationLimits
 from orch_dagster.spark.yarn.messages import MessageFolder
 from orch_dagster.spark.yarn.report import Application
 from orch_dagster.spark.yarn.submitted import SubmittedApplication

@@ -11,8 +11,9 @@ import pytest
 from orch_dagster.spark.outcome import Outcome, ResultMessages, judge
 from orch_dagster.spark.process import ProcessEnd
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
-from orch_dagster.spark.yarn.follow import ApplicationLimits, ApplicationListener, ApplicationWatch
+from orch_dagster.spark.yarn.follow import ApplicationListener, ApplicationWatch
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
+from orch_dagster.spark.yarn.limits import ApplicationLimits
 from orch_dagster.spark.yarn.report import Application
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
@@ -75,6 +76,13 @@ class Followed:
     waited_s: float = 0.0
     now_s: float = 0.0
     told: list[str] = field(default_factory=list[str])
+    rivals: list[str | YarnError | None] = field(default_factory=list[str | YarnError | None])
+
+    def rival(self, _: Application) -> str | None:
+        found = self.rivals.pop(0)
+        if isinstance(found, YarnError):
+            raise found
+        return found
 
     def __post_init__(self) -> None:
         if self.is_cluster:
@@ -89,6 +97,7 @@ class Followed:
                 lambda reason: self.told.append(f"waiting: {reason}"),
                 lambda found: self.told.append(f"running {found.id}"),
             ),
+            rival=self.rival if self.rivals else lambda _: None,
             clock=lambda: self.now_s,
         )
 
@@ -228,6 +237,26 @@ def test_the_row_says_an_end_only_when_the_application_has_one(
     outcome = outcome_of(followed, process, end)
     assert outcome.status == status
     assert message in str(outcome.message)
+
+
+@pytest.mark.parametrize("is_cluster", [True, False])
+def test_an_application_gives_way_to_a_rival_and_fails_with_its_name(is_cluster: bool) -> None:
+    cluster = Cluster([None, of("ACCEPTED")], ended=of("KILLED", "KILLED"))
+    # It is looked for again until the resource manager has answered, and then no more.
+    followed = Followed(cluster, is_cluster, rivals=[AWAY, "application_1_0000 lands it"])
+    assert followed.poll(1, 2) is None
+    assert followed.poll(3, 4) == "rival"
+    end = followed.watch.settle(STOPPED)
+    outcome = outcome_of(followed, STOPPED, end)
+    assert (outcome.status, outcome.message) == (
+        "failed", f"{ID} gave way to another application: application_1_0000 lands it"
+    )  # fmt: skip
+    assert cluster.kills == ["another application lands its dates"]
+
+
+def test_a_rival_is_looked_for_once() -> None:
+    followed = Followed(Cluster([of("ACCEPTED"), of("RUNNING")]), rivals=[None])
+    assert followed.poll(1, 2, 3) is None
 
 
 def test_nothing_is_asked_of_a_driver_here_that_ended_well() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from orch_dagster.spark.process import Command, Surroundings
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
-from orch_dagster.spark.yarn.follow import ApplicationLimits
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
+from orch_dagster.spark.yarn.limits import ApplicationLimits
 from orch_dagster.spark.yarn.report import Application
 from orch_dagster.spark.yarn.submit import YarnSubmit
 from orch_dagster.spark.yarn.submitted import SubmittedApplication

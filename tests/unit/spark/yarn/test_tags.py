@@ -76,5 +76,9 @@ def test_an_application_without_dates_may_land_any(tags: list[str], shared: list
 
 
 def test_the_run_is_read_from_the_tags() -> None:
-    assert run_of(["mine", RUN, job_tag("s", "j")]) == RUN
-    assert run_of(["mine"]) is None
+    of_run = [RUN, attempt_tag(RUN, "j", 2)]
+    assert run_of(["mine", *of_run, job_tag("s", "j")], "j") == RUN
+    # A user's own tag may look like a run.
+    assert run_of([RUN.replace("0", "1"), RUN.replace("0", "f"), *of_run], "j") == RUN
+    assert run_of([RUN, attempt_tag(RUN, "another")], "j") is None
+    assert run_of(["mine"], "j") is None
