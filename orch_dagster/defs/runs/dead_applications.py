@@ -1,14 +1,17 @@
 """The applications on YARN of runs that are found dead: ended before the run is failed.
 
-A run that submits to YARN says so in a hidden tag, and in a file beside its parameters, as a run
-that is deleted in Dagster loses its tags. Of other runs nothing is asked.
+A run that submits to YARN notes each cluster, by which its jobs may differ, in a hidden tag, and in
+a file beside its parameters, as a run that is deleted in Dagster loses its tags. Of other runs
+nothing is asked.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -18,17 +21,17 @@ from dagster import DagsterInstance
 from framework.contract.variables import HADOOP_CONF_DIRS
 from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.defs.dagster_internals.run_changes import tag_run
-from orch_dagster.files import write_atomically
+from orch_dagster.files import os_fault, write_atomically
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnGateway
 from orch_dagster.spark.yarn.report import still_live, still_staged
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.spark.yarn.tags import run_tag
 from orch_dagster.toolchain.errors import SparkError
 
-# Dagit shows no tag of this prefix.
-YARN_TAG = ".dagster/orch_yarn"
-# The dot keeps it apart from the files of jobs, whose names have none.
-_FILE = "run.yarn.json"
+# Dagit shows no tag of this prefix. An older version had one for the last cluster.
+_TAG = ".dagster/orch_yarn"
+# The dot keeps them apart from the files of jobs, whose names have none.
+_FILES = re.compile(r"run\.yarn(_[0-9a-f]+)?\.json$")
 # A tick of a sensor has a minute.
 _END_WITHIN_S = 20.0
 
@@ -46,18 +49,29 @@ def mark_run(
         OSError: If the file can't be written.
     """
     names = {name: environ[name] for name in HADOOP_CONF_DIRS if environ.get(name)}
-    properties = application.shown_properties
-    text = json.dumps({"run_id": run_id, "environ": names, "properties": properties})
-    write_atomically(run_folder(params_dir, run_id) / _FILE, text)
-    tag_run(instance, run_id, {YARN_TAG: text})
+    cluster = {"environ": names, "properties": application.shown_properties}
+    digest = hashlib.sha256(json.dumps(cluster, sort_keys=True).encode()).hexdigest()[:12]
+    text = json.dumps({"run_id": run_id, **cluster})
+    write_atomically(run_folder(params_dir, run_id) / f"run.yarn_{digest}.json", text)
+    tag_run(instance, run_id, {f"{_TAG}_{digest}": text})
 
 
-def read_mark(params_dir: Path, run_id: str) -> str | None:
-    """Return what a run noted in its file; None if it submitted nothing to YARN."""
+def marks_in(tags: Mapping[str, str]) -> list[str]:
+    """Return what a run noted of its clusters in its tags; none if it submitted nothing to YARN."""
+    return [tags[name] for name in sorted(tags) if name == _TAG or name.startswith(f"{_TAG}_")]
+
+
+def read_marks(params_dir: Path, run_id: str) -> list[str]:
+    """Return what a run noted of its clusters in its files; none if it submitted nothing to YARN.
+
+    Raises:
+        OSError: If they can't be read.
+    """
     try:
-        return (params_dir / run_id / _FILE).read_text(encoding="utf-8")
-    except OSError:
-        return None
+        files = sorted(each for each in (params_dir / run_id).iterdir() if _FILES.match(each.name))
+    except FileNotFoundError:
+        return []
+    return [file.read_text(encoding="utf-8") for file in files]
 
 
 class Noted(NamedTuple):
@@ -74,14 +88,12 @@ class Noted(NamedTuple):
     properties: dict[str, str]
 
 
-def read_noted(mark: str | None) -> Noted:
-    """Read what a run noted; of one that noted nothing, the cluster of this process.
+def read_noted(mark: str) -> Noted:
+    """Read what a run noted of a cluster.
 
     Raises:
         ValueError: If the note is damaged.
     """
-    if mark is None:
-        return Noted(None, os.environ, {})
     try:
         noted = json.loads(mark)
         # The environment of this process may name the cluster by other folders.
@@ -106,15 +118,24 @@ class ApplicationEnder:
         for gateway in self._gateways.values():
             gateway.close()
 
-    def end(self, run_id: str, mark: str | None) -> str | None:
+    def end(self, run_id: str, marks: Iterable[str]) -> str | None:
         """End the applications of a run; return what of them is left, or is unknown.
 
         Args:
             run_id: The run.
-            mark: What the run noted of its YARN, or None.
+            marks: What the run noted of its clusters.
         """
-        if mark is None:
-            return None
+        left = [self._end_on(run_id, mark) for mark in marks]
+        return "; ".join(dict.fromkeys(filter(None, left))) or None
+
+    def end_deleted(self, run_id: str, params_dir: Path) -> str | None:
+        """End those of a run that Dagster does not have any more, as `end` does, by its files."""
+        try:
+            return self.end(run_id, read_marks(params_dir, run_id))
+        except OSError as error:
+            return _unknown(f"what it noted of its cluster can't be read: {os_fault(error)}")
+
+    def _end_on(self, run_id: str, mark: str) -> str | None:
         try:
             noted = read_noted(mark)
         except ValueError as error:
@@ -123,7 +144,9 @@ class ApplicationEnder:
         if noted.run_id not in (None, run_id):
             return None
         folders = json.dumps([noted.environ.get(name) for name in HADOOP_CONF_DIRS])
-        cluster = json.dumps([folders, noted.properties], sort_keys=True)
+        # By which its resource manager is found.
+        of_yarn = {k: v for k, v in noted.properties.items() if k.startswith("spark.hadoop.yarn.")}
+        cluster = json.dumps([folders, of_yarn], sort_keys=True)
         if fault := self._faults.get(cluster):
             return _unknown(fault)
         try:

@@ -11,7 +11,7 @@ from dagster import DagsterInstance, DagsterRunStatus, RunRecord
 
 from orch_dagster.defs.dagster_internals.run_changes import fail_run
 from orch_dagster.defs.dagster_internals.run_plan import plan_of_run, planned_steps
-from orch_dagster.defs.runs.dead_applications import YARN_TAG, ApplicationEnder, with_unended
+from orch_dagster.defs.runs.dead_applications import ApplicationEnder, marks_in, with_unended
 from orch_dagster.defs.runs.history import ORCHESTRATOR_DIED
 from orch_dagster.defs.runs.liveness import is_process_gone, names_process, own_tags
 
@@ -44,7 +44,7 @@ def fail_dead_runs(
             # Read again, as it may have succeeded since it was listed.
             run = instance.get_run_by_id(record.dagster_run.run_id)
             if run is not None and run.status in BEGUN:
-                unended = applications.end(run.run_id, run.tags.get(YARN_TAG))
+                unended = applications.end(run.run_id, marks_in(run.tags))
                 fail_run(instance, run, with_unended(ORCHESTRATOR_DIED, unended))
                 failed.append(run.run_id)
     return failed

@@ -20,7 +20,7 @@ from dagster import DagsterInstance
 from orch_dagster.control.records import FAILED_PREFIX, STARTED, ExecutionLog, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import from_micros
-from orch_dagster.defs.runs.dead_applications import ApplicationEnder, read_mark, with_unended
+from orch_dagster.defs.runs.dead_applications import ApplicationEnder, with_unended
 from orch_dagster.defs.runs.liveness import HEARTBEAT_TAG, is_process_gone, read_process
 from orch_dagster.errors import UnknownRunError
 from orch_dagster.execution_log import write_rows
@@ -87,7 +87,7 @@ def end_deleted_runs(
         # Read again, as a process may have written its end after the first read.
         where = {"run_id": sorted(over), "status": STARTED}
         with ApplicationEnder() as applications:
-            unended = {each: applications.end(each, read_mark(params_dir, each)) for each in over}
+            unended = {each: applications.end_deleted(each, params_dir) for each in over}
         ended = [
             _ended(row, processes[str(row.run_id)], str(row.run_id) in declared, unended)
             for row in read_records(store, ExecutionLog, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -19,7 +20,7 @@ from orch_dagster.bundle.leftovers import (
     remove_leftovers,
     unread_text,
 )
-from orch_dagster.defs.runs.dead_applications import read_mark, read_noted
+from orch_dagster.defs.runs.dead_applications import Noted, read_marks, read_noted
 from orch_dagster.defs.runs.liveness import is_process_gone, names_process, own_tags, read_process
 from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
@@ -56,10 +57,12 @@ def _remove_leftovers(params_dir: Path, run_id: str) -> list[str]:
         named = []
     for file in named:
         try:
-            # By the cluster of the run, as another's file system has no such folder to remove.
-            noted = read_noted(read_mark(params_dir, run_id) or None)
-            files = YarnClient.of(shared_gateway(noted.environ), noted.properties)
-            files.delete(file.read_text(encoding="utf-8"))
+            folder = file.read_text(encoding="utf-8")
+            marks = read_marks(params_dir, run_id)
+            # By each cluster of the run: those of its other jobs have no such folder to remove.
+            for noted in [*map(read_noted, marks)] or [Noted(None, os.environ, {})]:
+                files = YarnClient.of(shared_gateway(noted.environ), noted.properties)
+                files.delete(folder)
             file.unlink(missing_ok=True)
         except (SparkError, OSError, ValueError) as error:
             failed.append(f"could not remove the messages of a killed run ({file}): {error}")

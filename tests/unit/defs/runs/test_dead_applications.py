@@ -9,7 +9,12 @@ import pytest
 
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG
-from orch_dagster.defs.runs.dead_applications import ApplicationEnder, mark_run, read_mark
+from orch_dagster.defs.runs.dead_applications import (
+    ApplicationEnder,
+    mark_run,
+    marks_in,
+    read_marks,
+)
 from orch_dagster.defs.runs.rebuild import rebuild
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.report import Application
@@ -80,7 +85,8 @@ def test_a_dead_run_is_failed_with_what_could_not_be_ended(
     (row,) = location.store.read(EXECUTION_LOG)
     assert row["status"] == status
     # A run that was deleted has the file alone.
-    assert "HADOOP_CONF_DIR" in str(read_mark(tmp_path, run.run_id))
+    (mark,) = read_marks(tmp_path, run.run_id)
+    assert "HADOOP_CONF_DIR" in mark
 
 
 def test_a_run_that_executes_another_one_again_has_submitted_nothing_by_its_tags(
@@ -89,10 +95,53 @@ def test_a_run_that_executes_another_one_again_has_submitted_nothing_by_its_tags
     ended.append(YarnError("rm:8032 refused"))
     first = location.start("gels_fpms", DAY)
     mark_run(location.instance, first.run_id, tmp_path, SUBMITTED, CONF)
-    mark = read_mark(tmp_path, first.run_id)
+    marks = read_marks(tmp_path, first.run_id)
     with ApplicationEnder() as ender:
-        assert ender.end("run", mark) is None
-        assert "unknown" in str(ender.end(first.run_id, mark))
+        assert ender.end("run", marks) is None
+        assert "unknown" in str(ender.end(first.run_id, marks))
+
+
+def test_each_cluster_of_a_runs_jobs_is_asked(
+    monkeypatch: pytest.MonkeyPatch, location: Played, tmp_path: Path
+) -> None:
+    """Jobs differ by their properties, and the last one to submit stood for all."""
+    asked: list[object] = []
+
+    def end(client: YarnClient, *_: object) -> list[Application]:
+        asked.append((client.properties, client.staging))
+        return []
+
+    monkeypatch.setattr(YarnClient, "end", end)
+    run = location.start("gels_fpms", DAY)
+    jobs = [{"spark.hadoop.a": "b"}, {"spark.yarn.stagingDir": "/s"}, {"spark.hadoop.a": "b"}]
+    for properties in jobs:
+        submitted = SubmittedApplication("tag", True, properties)
+        mark_run(location.instance, run.run_id, tmp_path, submitted, CONF)
+    tagged = location.instance.get_run_by_id(run.run_id)
+    assert tagged is not None
+    marks = read_marks(tmp_path, run.run_id)
+    assert marks_in(tagged.tags) == marks
+    with ApplicationEnder() as ender:
+        assert ender.end(run.run_id, marks) is None
+    assert sorted(asked, key=str) == [({"a": "b"}, None), ({}, "/s")]
+
+
+def test_the_note_of_an_older_version_is_read(
+    ended: list[Application | YarnError], tmp_path: Path
+) -> None:
+    ended.append(Application("application_1_1", "RUNNING"))
+    mark = '{"run_id": "run", "environ": {"HADOOP_CONF_DIR": "/c"}, "properties": {}}'
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.yarn.json").write_text(mark)
+    assert marks_in({".dagster/orch_yarn": mark, ".dagster/orch_pid": "1"}) == [mark]
+    with ApplicationEnder() as ender:
+        assert "is still RUNNING" in str(ender.end_deleted("run", tmp_path))
+
+
+def test_a_note_that_can_not_be_read_leaves_the_end_unknown(tmp_path: Path) -> None:
+    (tmp_path / "run" / "run.yarn_1f.json").mkdir(parents=True)
+    with ApplicationEnder() as ender:
+        assert "it is unknown whether" in str(ender.end_deleted("run", tmp_path))
 
 
 def test_a_cluster_that_is_away_says_nothing_of_another_one(
@@ -102,20 +151,21 @@ def test_a_cluster_that_is_away_says_nothing_of_another_one(
         run = location.start("gels_fpms", DAY)
         of_queue = SubmittedApplication("tag", True, {"spark.hadoop.yarn.x": queue})
         mark_run(location.instance, run.run_id, tmp_path, of_queue, CONF)
-        return str(read_mark(tmp_path, run.run_id)).replace(run.run_id, "run")
+        (mark,) = read_marks(tmp_path, run.run_id)
+        return mark.replace(run.run_id, "run")
 
     ended.append(YarnError("rm:8032 refused"))
     with ApplicationEnder() as ender:
-        assert "can't be read" in str(ender.end("run", "{"))
-        assert "can't be read" in str(ender.end("run", "[]"))
-        assert "rm:8032 refused" in str(ender.end("run", mark("a")))
+        assert "can't be read" in str(ender.end("run", ["{"]))
+        assert "can't be read" in str(ender.end("run", ["[]"]))
+        assert "rm:8032 refused" in str(ender.end("run", [mark("a")]))
         ended[0] = Application("application_1_1", "KILLED")
         # It is asked once, as each time takes a minute.
-        assert "rm:8032 refused" in str(ender.end("run", mark("a")))
-        assert ender.end("run", mark("b")) is None
+        assert "rm:8032 refused" in str(ender.end("run", [mark("a")]))
+        assert ender.end("run", [mark("b")]) is None
 
 
 def test_a_run_without_yarn_starts_no_gateway(tmp_path: Path) -> None:
     with ApplicationEnder() as ender:
-        assert ender.end("run", read_mark(tmp_path, "run")) is None
+        assert ender.end_deleted("run", tmp_path) is None
         assert ender._gateways == {}
