@@ -166,6 +166,12 @@ class RunHistory:
     end: RunEndEvent | None = None
     parents: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
+    @property
+    def is_cut_off(self) -> bool:
+        """True if a step has begun and reported no end, as of a run that was ended by force."""
+        begun = {(each.job_name, day) for each in self.reports for day in each.biz_dts}
+        return bool(begun - {(each.job_name, day) for each in self.reports for day in each.ends})
+
 
 def row_id(run_id: str, created_at: datetime, job_id: str, biz_dt: str) -> str:
     """Return the key of a row: when the run was created, and a hash of run, job and date."""

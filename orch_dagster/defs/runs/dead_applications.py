@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterRun
 
 from framework.contract.variables import HADOOP_CONF_DIRS
 from orch_dagster.bundle.bundle import run_folder
@@ -127,6 +127,17 @@ class ApplicationEnder:
         """
         left = [self._end_on(run_id, mark) for mark in marks]
         return "; ".join(dict.fromkeys(filter(None, left))) or None
+
+    def end_cut_off(self, run: DagsterRun) -> str | None:
+        """End those of a run that was ended in Dagster by force, while a step of it was running.
+
+        Nobody may follow them any more, and they must not land after the end of their run.
+
+        Returns:
+            A sentence on what could not be ended, None if all was.
+        """
+        left = self.end(run.run_id, marks_in(run.tags))
+        return f"run {run.run_id} was ended by force, and {left}" if left else None
 
     def end_deleted(self, run_id: str, params_dir: Path) -> str | None:
         """End those of a run that Dagster does not have any more, as `end` does, by its files."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 import dagster as dg
@@ -27,6 +28,7 @@ from orch_dagster.defs.dagster_internals.planned_checks import drop_planned_chec
 from orch_dagster.defs.dagster_internals.previews import is_preview
 from orch_dagster.defs.dagster_internals.run_origins import location_label
 from orch_dagster.defs.instance_owner import owner_warning
+from orch_dagster.defs.runs.dead_applications import ApplicationEnder
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
 from orch_dagster.defs.runs.deleted_runs import DeletedRunsWatch
 from orch_dagster.defs.runs.history import RUN_ENDS, HistoryReader
@@ -54,11 +56,13 @@ class EndedRun:
         run: The run.
         job_names: The jobs of its plan.
         rows: The rows of its steps.
+        is_cut_off: Whether a step of it has reported no end.
     """
 
     run: DagsterRun
     job_names: frozenset[str]
     rows: tuple[ExecutionLog, ...]
+    is_cut_off: bool = False
 
 
 def execution_log_sensor(location: Location) -> dg.SensorDefinition:
@@ -85,9 +89,14 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
         failed = fail_dead_runs(instance, location.job_ids, settings.heartbeat_timeout_s)
         for sentence in old_logs.remove(instance):
             context.log.info(sentence)
-        with opened_store(settings) as store:
+        with opened_store(settings) as store, ApplicationEnder() as applications:
             cursor, ended = project_ended_runs(
-                instance, store, location.job_ids, _read_cursor(context.cursor)
+                instance,
+                store,
+                location.job_ids,
+                _read_cursor(context.cursor),
+                # Those of runs that were failed above have been ended.
+                partial(_end_applications, applications, failed, context.log.warning),
             )
             ended_runs = [each.run for each in ended]
             # Also those that were failed above.
@@ -119,6 +128,19 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
     return execution_log
 
 
+def _end_applications(
+    applications: ApplicationEnder,
+    but: Collection[str],
+    warn: Callable[[str], object],
+    ended_run: EndedRun,
+) -> None:
+    """End what a run that was cut off has on YARN, but for some runs."""
+    if not ended_run.is_cut_off or ended_run.run.run_id in but:
+        return
+    if sentence := applications.end_cut_off(ended_run.run):
+        warn(visible(sentence))
+
+
 def _read_cursor(text: str | None) -> dict[str, int]:
     return json.loads(text) if text else {}
 
@@ -128,6 +150,7 @@ def project_ended_runs(
     store: ControlStore,
     job_ids: Mapping[str, str],
     cursor: dict[str, int],
+    before_write: Callable[[EndedRun], object] = lambda _: None,
 ) -> tuple[dict[str, int], list[EndedRun]]:
     """Write the rows of the runs that ended since the cursor.
 
@@ -136,6 +159,7 @@ def project_ended_runs(
         store: The store of execution_log.
         job_ids: job_name to job_id.
         cursor: The storage id of the last event written, by type of event.
+        before_write: Called with each run before its rows are written.
 
     Returns:
         The next cursor, and the runs, one entry for each of their end events.
@@ -156,6 +180,8 @@ def project_ended_runs(
             _ended_run(reader.read(record), record.dagster_run)
             for record in instance.get_run_records(dg.RunsFilter(run_ids=page))
         ]
+        for ended_run in ended_of_page:
+            before_write(ended_run)
         write_rows(store, [row for ended_run in ended_of_page for row in ended_run.rows])
         ended |= {ended_run.run.run_id: ended_run for ended_run in ended_of_page}
     # Missing runs were deleted since they ended.
@@ -191,7 +217,8 @@ def finish_run(
 
 
 def _ended_run(history: RunHistory, run: DagsterRun) -> EndedRun:
-    return EndedRun(run, frozenset(history.job_ids), tuple(project(history)))
+    rows = tuple(project(history))
+    return EndedRun(run, frozenset(history.job_ids), rows, history.is_cut_off)
 
 
 def keep_process_dts(

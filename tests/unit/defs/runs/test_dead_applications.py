@@ -126,6 +126,31 @@ def test_each_cluster_of_a_runs_jobs_is_asked(
     assert sorted(asked, key=str) == [({"a": "b"}, None), ({}, "/s")]
 
 
+@pytest.mark.parametrize("is_ended_by_force", [True, False])
+def test_a_run_that_was_ended_by_force_ends_on_yarn_before_its_row_says_so(
+    monkeypatch: pytest.MonkeyPatch, location: Played, tmp_path: Path, is_ended_by_force: bool
+) -> None:
+    """Such as by "Force termination" of a run whose host is gone: its application would land."""
+    asked: list[object] = []
+
+    def end(_client: YarnClient, tag: str, *_: object) -> list[Application]:
+        (row,) = location.store.read(EXECUTION_LOG)
+        asked.append((tag, row["status"]))
+        return [Application("application_1_1", "KILLED")]
+
+    monkeypatch.setattr(YarnClient, "end", end)
+    run = location.start("first", DAY)
+    mark_run(location.instance, run.run_id, tmp_path, SUBMITTED, CONF)
+    log = location.begin(run, "first")
+    if not is_ended_by_force:
+        log.end_all("canceled")
+    location.instance.report_run_canceled(run)
+    location.sense("execution_log")
+    assert asked == ([(run.run_id, "Started")] if is_ended_by_force else [])
+    (row,) = location.store.read(EXECUTION_LOG)
+    assert row["status"] == "Canceled"
+
+
 def test_the_note_of_an_older_version_is_read(
     ended: list[Application | YarnError], tmp_path: Path
 ) -> None:
