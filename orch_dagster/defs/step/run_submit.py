@@ -89,40 +89,67 @@ def _run_on_yarn(
     stop: StopSignal,
 ) -> tuple[ProcessEnd, ApplicationEnd]:
     client = YarnClient.of(shared_gateway(submission.environ), application.properties)
-    with ExitStack() as slot:
-        slot.enter_context(_submit_slot(application, stop, submission.on_application))
-        cleared = _clear_cluster(client, submission, stop)
+    waited_s = 0.0
+    while True:
+        # Without a slot, which others need, and which has no limit of its own.
+        cleared = _clear_cluster(client, submission, stop, waited_s)
         if not isinstance(cleared, ApplicationLimits):
             return cleared
-        submit = YarnSubmit(
-            command,
-            application,
-            cleared,
-            grace_s,
-            surroundings,
-            submission.on_application,
-            submission.on_line,
-            submission.mask.in_bytes,
-            has_left=slot.close,
-            fault=lambda: stop.fault,
-            rival=submission.rival,
-        )
-        return submit.run(client, stop)
+        with ExitStack() as slot:
+            has_waited = slot.enter_context(
+                _submit_slot(application, stop, submission.on_application)
+            )
+            if has_waited and not (stop.is_set() or _is_clear(client, submission)):
+                waited_s = cleared.waited_s
+                continue
+            submit = YarnSubmit(
+                command,
+                application,
+                cleared,
+                grace_s,
+                surroundings,
+                submission.on_application,
+                submission.on_line,
+                submission.mask.in_bytes,
+                has_left=slot.close,
+                fault=lambda: stop.fault,
+                rival=submission.rival,
+            )
+            return submit.run(client, stop)
+
+
+def _is_clear(client: YarnClient, submission: Submission) -> bool:
+    """Do what comes before the submit; return whether the resource manager answered."""
+    try:
+        submission.before_submit(client)
+    except YarnError as error:
+        if not error.is_away:
+            raise
+        return False
+    return True
 
 
 def _clear_cluster(
     client: YarnClient,
     submission: Submission,
     stop: StopRequest,
+    waited_s: float = 0.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> ApplicationLimits | tuple[ProcessEnd, ApplicationEnd]:
     """Do what comes before the submit, as soon as the resource manager answers.
+
+    Args:
+        client: The cluster.
+        submission: The submission.
+        stop: The run's request to stop.
+        waited_s: Seconds that the job has waited for it before.
+        clock: The time in seconds, which never goes back.
 
     Returns:
         The limits of the application, with what its job has waited; or the end of a job whose limit
         was reached or whose run was stopped before that.
     """
-    began_s, limit_s, told = clock(), submission.queue_s, ""
+    began_s, limit_s, told = clock() - waited_s, submission.queue_s, ""
     while True:
         try:
             submission.before_submit(client)
@@ -147,22 +174,24 @@ def _clear_cluster(
 @contextmanager
 def _submit_slot(
     application: SubmittedApplication, stop: StopRequest, listener: ApplicationListener
-) -> Generator[None]:
+) -> Generator[bool]:
     """Keep the JVMs that submit in cluster mode at once to what the machine can do.
 
-    In client mode the JVM is the job's driver, of which the run decides how many there are.
+    Yields whether the submit has waited for others. In client mode the JVM is the job's driver, of
+    which the run decides how many there are.
     """
     if not application.is_cluster or application.waits:
-        yield
+        yield False
         return
     has_slot = _submits().acquire(blocking=False)
-    if not has_slot:
+    has_waited = not has_slot
+    if has_waited:
         listener.waiting("other jobs of this run are submitted first")
     while not (has_slot or stop.is_set()):
         has_slot = _submits().acquire(timeout=_TICK_S)
     try:
         # What has to stop does so before it has submitted.
-        yield
+        yield has_waited
     finally:
         if has_slot:
             _submits().release()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import NoReturn, cast
 
 import pytest
 
+from orch_dagster.defs.dagster_internals.thread_executor import StopSignal
 from orch_dagster.defs.step import run_submit
 from orch_dagster.defs.step.submission import Submission
-from orch_dagster.spark.process import EndReason, ProcessEnd
+from orch_dagster.spark.command import SubmitCommand
+from orch_dagster.spark.process import EndReason, ProcessEnd, Surroundings
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.container_log import Logs
 from orch_dagster.spark.yarn.follow import ApplicationListener
-from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, YarnGateway
 from orch_dagster.spark.yarn.limits import ApplicationLimits
 from orch_dagster.spark.yarn.messages import MessageFolder
 from orch_dagster.spark.yarn.report import Application
@@ -41,7 +44,7 @@ def slot(
     *,
     is_cluster: bool = True,
     waits: bool = False,
-) -> AbstractContextManager[None]:
+) -> AbstractContextManager[bool]:
     reasons = [] if told is None else told
     application = SubmittedApplication("tag", is_cluster, waits=waits)
     return run_submit._submit_slot(application, stop, ApplicationListener(waiting=reasons.append))
@@ -123,7 +126,7 @@ class Cluster:
             on_application=ApplicationListener(waiting=self.told.append),
         )
         client = cast(YarnClient, None)
-        cleared = run_submit._clear_cluster(client, submission, self.stop, lambda: self.now_s)
+        cleared = run_submit._clear_cluster(client, submission, self.stop, clock=lambda: self.now_s)
         if isinstance(cleared, ApplicationLimits):
             return cleared
         process, end = cleared
@@ -149,6 +152,77 @@ def test_it_is_waited_for_until_the_limit_of_the_queue() -> None:
         f"the submit waited for YARN for 0.5 minutes ({AWAY}) and was ended; raise "
         "queue.minutes of sys_params if it may wait longer",
     )
+
+
+class Submits:
+    """A submit in cluster mode in a thread, while the test holds the only slot."""
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, answers: Iterable[YarnError | None]
+    ) -> None:
+        self.answers, self.told, self.looks = iter(answers), list[str](), 0
+        self.stop, self.is_waiting = StopSignal(), threading.Event()
+        self.ends: list[tuple[ProcessEnd, ApplicationEnd]] = []
+        monkeypatch.setattr(run_submit, "shared_gateway", unused_gateway)
+        monkeypatch.setattr(run_submit, "_ASKED_AGAIN_S", 0.0)
+        end = ProcessEnd(0, "exited", "", 1.0), ApplicationEnd()
+        monkeypatch.setattr(run_submit.YarnSubmit, "run", lambda *_: end)
+        self.thread = threading.Thread(target=self._run)
+
+    def _look(self, _: YarnClient) -> None:
+        self.looks += 1
+        if answer := next(self.answers, None):
+            raise answer
+
+    def _wait(self, reason: str) -> None:
+        self.told.append(reason)
+        self.is_waiting.set()
+
+    def _run(self) -> None:
+        submission = replace(
+            SUBMISSION,
+            queue_s=0.2,
+            before_submit=self._look,
+            on_application=ApplicationListener(waiting=self._wait),
+        )
+        command = SubmitCommand((), {}, {}, "")
+        application = SubmittedApplication("tag", is_cluster=True)
+        ended = run_submit._run_on_yarn(
+            command, application, submission, 1.0, Surroundings(), self.stop
+        )
+        self.ends.append(ended)
+
+
+def unused_gateway(_: object) -> YarnGateway:
+    return YarnGateway(["never started"], {})
+
+
+def test_a_job_whose_resource_manager_is_away_needs_no_slot_for_its_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that holds the slots as long as it waits kept others from even beginning to wait."""
+    job = Submits(monkeypatch, itertools.repeat(AWAY))
+    with slot(threading.Event()):
+        job.thread.start()
+        job.thread.join(10)
+        job.stop.set()
+    job.thread.join(10)
+    ((process, _),) = job.ends
+    assert process.reason == "timeout"
+    assert job.told == [str(AWAY)]
+
+
+@pytest.mark.parametrize("again", [None, AWAY])
+def test_a_job_that_has_waited_for_a_slot_looks_again_before_it_submits(
+    monkeypatch: pytest.MonkeyPatch, again: YarnError | None
+) -> None:
+    job = Submits(monkeypatch, [None, again])
+    with slot(threading.Event()):
+        job.thread.start()
+        assert job.is_waiting.wait(10)
+    job.thread.join(10)
+    ((process, _),) = job.ends
+    assert (process.reason, job.looks) == ("exited", 2 if again is None else 3)
 
 
 def test_a_run_that_is_stopped_meanwhile_has_submitted_nothing() -> None:
