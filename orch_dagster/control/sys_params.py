@@ -19,6 +19,13 @@ SettingCheck = Callable[[str, "str | None"], "str | None"]
 SPARK_TYPE = "spark"
 MASTER = "spark.master"
 DEPLOY_MODE = "spark.submit.deployMode"
+# An underscore in a host's name is no URL to Java, so that Spark takes no such master.
+_HOST_AND_PORT = r"([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):\d{1,5}"
+_MASTER = re.compile(
+    r"yarn|local(\[\s*(\d+|\*)\s*(,\s*\d+\s*)?\])?|local-cluster\[[\d\s,]+\]"
+    rf"|spark://{_HOST_AND_PORT}(,{_HOST_AND_PORT})*|(k8s|mesos)://.+",
+    re.ASCII,
+)
 _PARAM_TYPES = (SPARK_TYPE, PARAM_TYPE, SECRET_TYPE)
 
 
@@ -96,9 +103,12 @@ def is_deploy_mode(text: str) -> bool:
 
 
 def is_master(text: str) -> bool:
-    """Return whether spark-submit knows a master of this form."""
-    master = text.strip()
-    return master == "yarn" or master.startswith(("local", "spark://", "k8s://", "mesos://"))
+    """Return whether spark-submit knows a master of this form.
+
+    >>> [is_master(each) for each in ("local[2,4]", "spark://a:7077,b:7077", "spark://a", "YARN")]
+    [True, True, False, False]
+    """
+    return _MASTER.fullmatch(text.strip()) is not None
 
 
 def _type_fault(param_type: str) -> SysParamFault | None:

@@ -85,3 +85,31 @@ def test_the_page_has_every_option_of_spark_submit() -> None:
         f"| `--{option}` | `{name}` |" for option, name in sorted(SUBMIT_OPTIONS.items()) if name
     ]
     assert [row for row in rows if row not in CLUSTER] == []
+
+
+@pytest.mark.parametrize(
+    ("master", "is_known"),
+    [
+        ("yarn", True),
+        ("local", True),
+        ("local[*]", True),
+        ("local[*, 3]", True),
+        ("local-cluster[2,1,1024]", True),
+        ("spark://[::1]:7077", True),
+        ("spark://a.b-c:7077,10.0.0.7:7078", True),
+        ("k8s://https://api:6443", True),
+        # Spark itself takes none of these: without a port a run waited for it, as if it were away.
+        ("spark://a", False),
+        ("spark://a:7077,b", False),
+        ("spark://a:7077, b:7077", False),
+        ("spark://my_host:7077", False),
+        ("spark://a:7077/", False),
+        ("spark://", False),
+        ("localhost:7077", False),
+        ("local[two]", False),
+        ("yarn-client", False),
+        ("Yarn", False),
+    ],
+)
+def test_a_master_that_spark_does_not_know_is_refused(master: str, is_known: bool) -> None:
+    assert (property_fault("spark.master", master) is None) == is_known
