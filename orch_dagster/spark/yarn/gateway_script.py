@@ -201,9 +201,8 @@ class Hadoop:
             failure: Exception | None = None
             try:
                 found = self.find(tag)
-                for each in found:
-                    if each["state"] not in _OVER:
-                        self.kill(each["id"], why)
+                # One that can't be killed, as it is another user's, keeps no other from its end.
+                failure = self._kill_all(found, why)
                 if found:
                     found = self.find(tag)
             except Exception as error:  # noqa: BLE001 - of Java: raised below if it stays
@@ -219,6 +218,18 @@ class Hadoop:
                 return found
             has_waited = has_waited or failure is None
             threading.Event().wait(_POLL_S if found or failure else _LATE_SUBMIT_S)
+
+    def _kill_all(self, found: Iterable[Mapping[str, Any]], why: str) -> Exception | None:
+        """Kill those that have not ended; return the first failure, None if there was none."""
+        failure: Exception | None = None
+        for each in found:
+            if each["state"] in _OVER:
+                continue
+            try:
+                self.kill(each["id"], why)
+            except Exception as error:  # noqa: BLE001 - of Java: the caller raises it
+                failure = failure or error
+        return failure
 
     def clean_staging(self, application_id: str, user: str) -> None:
         """Remove what a submit staged for an application."""

@@ -115,6 +115,28 @@ def test_an_application_has_ended_though_what_it_staged_can_not_be_removed() -> 
     assert ended["staged"] == "PermissionError: not yours, but eve's"
 
 
+class ForeignHadoop(Hadoop):
+    """A cluster with an application of another user's, which is killed first, and one of ours."""
+
+    def __init__(self) -> None:
+        self.states = {"foreign": "RUNNING", "own": "RUNNING"}
+
+    def find(self, tag: str) -> list[dict[str, Any]]:
+        return [{"id": each, "user": "eve", "state": self.states[each]} for each in self.states]
+
+    def kill(self, application_id: str, why: str) -> None:
+        if application_id == "foreign":
+            raise PermissionError("eve's")
+        self.states[application_id] = "KILLED"
+
+
+def test_what_can_not_be_killed_keeps_no_other_application_of_the_run_from_its_end() -> None:
+    cluster = ForeignHadoop()
+    with pytest.raises(PermissionError, match="eve's"):
+        cluster.end("run", "it is over", 0.0)
+    assert cluster.states["own"] == "KILLED"
+
+
 def test_what_is_guarded_is_ended_when_the_orchestrator_is_gone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
