@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from framework.contract.comma_list import comma_names
 from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS, unknown_key
 from orch_dagster.control.records import SysParam
@@ -19,6 +20,12 @@ SettingCheck = Callable[[str, "str | None"], "str | None"]
 SPARK_TYPE = "spark"
 MASTER = "spark.master"
 DEPLOY_MODE = "spark.submit.deployMode"
+YARN_TAGS = "spark.yarn.tags"
+OWN_TAGS = "orch-"
+"""How the tags of the orchestrator's own begin, but for that of the run."""
+
+# YARN takes ten. Those of a run are its own, of the attempt, of the job and of the dates.
+_MOST_TAGS = 6
 # An underscore in a host's name is no URL to Java, so that Spark takes no such master.
 _HOST_AND_PORT = r"([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):\d{1,5}"
 _MASTER = re.compile(
@@ -94,6 +101,15 @@ def property_fault(name: str, value: str) -> str | None:
         return f"is {value!r}: set it to yarn, and {DEPLOY_MODE} to {mode}"
     if value and name == MASTER and not is_master(value):
         return f"is {value[:60]!r}: set it to local[N], spark://HOST:PORT, yarn or k8s://URL"
+    return _tags_fault(comma_names(value)) if name == YARN_TAGS else None
+
+
+def _tags_fault(tags: Sequence[str]) -> str | None:
+    """Return why tags of one's own can't be those of an application, or None."""
+    if any(tag.lower().startswith(OWN_TAGS) for tag in tags):
+        return f"has a tag that begins with {OWN_TAGS!r}, by which applications are found and ended"
+    if len(tags) > _MOST_TAGS or any(not tag.isascii() or len(tag) > 100 for tag in tags):
+        return f"may have {_MOST_TAGS} tags of 100 ASCII characters, as YARN takes ten with a run's"
     return None
 
 

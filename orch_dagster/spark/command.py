@@ -13,6 +13,7 @@ from framework.contract.spark_defaults import (
     spark_defaults,
 )
 from orch_dagster.control.secret_rows import is_own_variable
+from orch_dagster.control.sys_params import YARN_TAGS
 from orch_dagster.spark.deployment import (
     ATTEMPTS,
     DEPLOY_MODE,
@@ -55,7 +56,6 @@ ADD_EXPORTS = "--add-exports java.base/sun.nio.ch=ALL-UNNAMED"
 _EXECUTOR_PATH = "spark.executorEnv.PYTHONPATH"
 _JAVA_OPTIONS = (DRIVER_OPTIONS, "spark.executor.extraJavaOptions")
 _DRIVER_PYTHON = "spark.pyspark.driver.python"
-_TAGS = "spark.yarn.tags"
 _TIME_ZONE = "TZ"
 _LISTS = {
     "spark.submit.pyFiles": "--py-files",
@@ -188,7 +188,7 @@ def _properties(
             merged[name] = listed_paths(entries, platform)
     if deployment.is_yarn:
         tags = filter(None, (request.run_id, request.attempt_tag, *request.tags))
-        merged[_TAGS] = _list_entries(tags, request.of_job(_TAGS))
+        merged[YARN_TAGS] = _list_entries(tags, request.of_job(YARN_TAGS))
     if deployment.is_cluster:
         # The gateway follows it; a JVM that waits takes 200 MB.
         merged |= {WAIT: request.of_job(WAIT) or "false", ATTEMPTS: "1"}

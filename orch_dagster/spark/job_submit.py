@@ -21,7 +21,7 @@ from framework.contract.system_settings import (
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.control.kudu.address import parse_address
-from orch_dagster.control.sys_params import MASTER
+from orch_dagster.control.sys_params import MASTER, YARN_TAGS
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.cores import available_cores, local_master
@@ -44,6 +44,8 @@ from orch_dagster.toolchain.this_host import own_hosts
 
 # What jobs/framework takes for the connector's option kudu.master where a table names none.
 KUDU_MASTER = "spark.kudu.master"
+# The tags of the run, of the attempt and of the job.
+_OF_RUN = 3
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def job_request(
     common = common_request(settings, environ, job.spark_defaults)
     properties = _properties(job, settings, common.spark_defaults)
     _refuse_unshared_paths(bundle, settings, properties, common.spark_defaults)
+    own_tags = properties.get(YARN_TAGS) or common.spark_defaults.get(YARN_TAGS)
     master = local_master(job.side_by_side, available_cores())
     profile = driver_profile(
         _setting(bundle, SPARK_PROFILE), properties, common.spark_defaults, master, environ
@@ -138,7 +141,10 @@ def job_request(
         proxy_user=_setting(bundle, PROXY_USER),
         default_master=master,
         attempt_tag=job.attempt_tag,
-        tags=(job_tag_of(bundle.spec.job_name, settings), *date_tags(bundle.biz_dts)),
+        tags=(
+            job_tag_of(bundle.spec.job_name, settings),
+            *date_tags(bundle.biz_dts, _OF_RUN + len(comma_names(own_tags))),
+        ),
     )
     return travelling(request, settings)
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
+_MOST_TAGS = 10
 _MOST_CHARACTERS = 100
 # A digit of a date tag stands for four days.
 _DAYS_PER_TAG = 4 * 80
@@ -55,7 +56,7 @@ def job_tag(store_identity: str, job_name: str) -> str:
     return f"{_JOB}{_digest(store_identity, job_name)}_{readable}"[:_MOST_CHARACTERS]
 
 
-def date_tags(biz_dts: Collection[str]) -> tuple[str, ...]:
+def date_tags(biz_dts: Collection[str], others: int = 3) -> tuple[str, ...]:
     """Return tags that hold the business dates of an application; `shared_dates` reads them.
 
     Each has a first day, and a hexadecimal digit for each four days from it. Dates that would need
@@ -63,6 +64,10 @@ def date_tags(biz_dts: Collection[str]) -> tuple[str, ...]:
 
     >>> date_tags(["2024-05-15", "2024-05-16", "2024-05-20"])
     ('orch-dates_20240515_c4',)
+
+    Args:
+        biz_dts: The dates.
+        others: How many other tags the application has.
     """
     days = sorted({date.fromisoformat(each) for each in biz_dts if each})
     tags: list[str] = []
@@ -71,7 +76,7 @@ def date_tags(biz_dts: Collection[str]) -> tuple[str, ...]:
         until = rest[0] + timedelta(days=_DAYS_PER_TAG)
         tags.append(_date_tag([day for day in rest if day < until]))
         rest = [day for day in rest if day >= until]
-    if len(tags) > _MOST_DATE_TAGS:
+    if len(tags) > min(_MOST_DATE_TAGS, _MOST_TAGS - others):
         return (f"{_DATES}{days[0]:%Y%m%d}-{days[-1]:%Y%m%d}",)
     return tuple(tags)
 

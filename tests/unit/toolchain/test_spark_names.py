@@ -113,3 +113,21 @@ def test_the_page_has_every_option_of_spark_submit() -> None:
 )
 def test_a_master_that_spark_does_not_know_is_refused(master: str, is_known: bool) -> None:
     assert (property_fault("spark.master", master) is None) == is_known
+
+
+@pytest.mark.parametrize(
+    ("tags", "fault"),
+    [
+        ("", None),
+        ("team-a, nightly", None),
+        ("a,b,c,d,e,f", None),
+        ("a,b,c,d,e,f,g", "may have 6 tags"),
+        ("größe", "may have 6 tags"),
+        ("x" * 101, "may have 6 tags"),
+        # What has it would be ended with each other one that has it.
+        ("team-a,Orch-try_1", "has a tag that begins with 'orch-'"),
+    ],
+)
+def test_tags_of_ones_own_leave_room_for_those_of_a_run(tags: str, fault: str | None) -> None:
+    found = property_fault("spark.yarn.tags", tags)
+    assert found is fault if fault is None else str(found).startswith(fault)

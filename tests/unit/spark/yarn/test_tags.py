@@ -82,3 +82,11 @@ def test_the_run_is_read_from_the_tags() -> None:
     assert run_of([RUN.replace("0", "1"), RUN.replace("0", "f"), *of_run], "j") == RUN
     assert run_of([RUN, attempt_tag(RUN, "another")], "j") is None
     assert run_of(["mine"], "j") is None
+
+
+@pytest.mark.parametrize("own", range(7))
+def test_an_application_has_at_most_ten_tags_whatever_a_user_adds(own: int) -> None:
+    days = [(date(1990, 1, 1) + timedelta(days=300 * n)).isoformat() for n in range(4)]
+    tags = date_tags(days, 3 + own)
+    assert 3 + own + len(tags) <= 10
+    assert shared_dates(tags, days) == days
