@@ -182,6 +182,8 @@ def rebuild(since: datetime | None, gone: tuple[str, ...], is_json: bool) -> Non
         return
     for run_id in result.died:
         say(f"failed run {run_id}: its process is gone")
+    for sentence in result.unended:
+        say(sentence)
     for row in result.unknown[:_NAMED_AT_MOST]:
         say(f"unknown: {unknown_text(row)}")
     if len(result.unknown) > _NAMED_AT_MOST:

@@ -12,6 +12,7 @@ from dagster import DagsterInstance
 from orch_dagster.control.records import STARTED, ExecutionLog, read_records
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG
+from orch_dagster.defs.runs.dead_applications import ApplicationEnder
 from orch_dagster.defs.runs.dead_runs import fail_dead_runs
 from orch_dagster.defs.runs.deleted_runs import DeletedRuns
 from orch_dagster.defs.runs.history import HistoryReader
@@ -33,6 +34,8 @@ class Rebuilt:
         died: The ids of the runs that it failed, as their process was gone; also of runs that
             Dagster does not have any more.
         unknown: Started rows of runs that Dagster does not have and that may still run elsewhere.
+        unended: A sentence on each run that was ended by force and whose applications on YARN
+            can't be ended.
     """
 
     runs: int
@@ -40,6 +43,7 @@ class Rebuilt:
     written: int
     died: Sequence[str]
     unknown: Sequence[ExecutionLog] = ()
+    unended: Sequence[str] = ()
 
 
 def rebuild(
@@ -71,19 +75,31 @@ def rebuild(
     written = len(deleted.ended)
     # What the table has no column for can't be written, and so is no difference.
     unknown = dict.fromkeys(store.lacking_columns(EXECUTION_LOG))
-    for page in runs_since(instance, since, _RUNS_A_PAGE):
-        projected = [
-            replace(row, **unknown) for record in page for row in project(reader.read(record))
-        ]
-        runs, rows = runs + len(page), rows + len(projected)
-        for start in range(0, len(projected), _ROWS_A_READ):
-            chunk = projected[start : start + _ROWS_A_READ]
-            stored = read_records(store, ExecutionLog, {"id": [row.id for row in chunk]})
-            changed = rows_that_differ(chunk, {row.id: row for row in stored})
-            write_rows(store, changed)
-            written += len(changed)
+    unended: list[str] = []
+    with ApplicationEnder() as applications:
+        for page in runs_since(instance, since, _RUNS_A_PAGE):
+            histories = [(record.dagster_run, reader.read(record)) for record in page]
+            # Those of runs that were failed above have been ended.
+            cut_off = [
+                run
+                for run, history in histories
+                if history.end and history.is_cut_off and run.run_id not in died
+            ]
+            projected = [
+                replace(row, **unknown) for _, history in histories for row in project(history)
+            ]
+            runs, rows = runs + len(page), rows + len(projected)
+            for start in range(0, len(projected), _ROWS_A_READ):
+                chunk = projected[start : start + _ROWS_A_READ]
+                stored = read_records(store, ExecutionLog, {"id": [row.id for row in chunk]})
+                changed = rows_that_differ(chunk, {row.id: row for row in stored})
+                run_ids = {row.run_id for row in changed}
+                told = [applications.end_cut_off(run) for run in cut_off if run.run_id in run_ids]
+                unended += filter(None, told)
+                write_rows(store, changed)
+                written += len(changed)
     died += sorted({str(row.run_id) for row in deleted.ended})
-    return Rebuilt(runs, rows, written, died, deleted.unknown)
+    return Rebuilt(runs, rows, written, died, deleted.unknown, tuple(unended))
 
 
 def rows_that_differ(

@@ -126,9 +126,14 @@ def test_each_cluster_of_a_runs_jobs_is_asked(
     assert sorted(asked, key=str) == [({"a": "b"}, None), ({}, "/s")]
 
 
+@pytest.mark.parametrize("is_rebuilt", [True, False])
 @pytest.mark.parametrize("is_ended_by_force", [True, False])
 def test_a_run_that_was_ended_by_force_ends_on_yarn_before_its_row_says_so(
-    monkeypatch: pytest.MonkeyPatch, location: Played, tmp_path: Path, is_ended_by_force: bool
+    monkeypatch: pytest.MonkeyPatch,
+    location: Played,
+    tmp_path: Path,
+    is_ended_by_force: bool,
+    is_rebuilt: bool,
 ) -> None:
     """Such as by "Force termination" of a run whose host is gone: its application would land."""
     asked: list[object] = []
@@ -145,7 +150,11 @@ def test_a_run_that_was_ended_by_force_ends_on_yarn_before_its_row_says_so(
     if not is_ended_by_force:
         log.end_all("canceled")
     location.instance.report_run_canceled(run)
-    location.sense("execution_log")
+    if is_rebuilt:
+        for _ in range(2):
+            rebuild(location.instance, location.store, location.location.location.job_ids)
+    else:
+        location.sense("execution_log")
     assert asked == ([(run.run_id, "Started")] if is_ended_by_force else [])
     (row,) = location.store.read(EXECUTION_LOG)
     assert row["status"] == "Canceled"
