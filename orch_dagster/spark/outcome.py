@@ -162,7 +162,8 @@ def _failure(
     if lost:
         return lost[0]
     exception = messages.exception
-    if exception is not None and not _is_lost_gateway(end, exception):
+    was_killed = application is not None and application.was_killed
+    if exception is not None and not (was_killed or _is_lost_gateway(end, exception)):
         return exception.line
     if application and of_application:
         printed = last_failure(application.output) if application.output else None

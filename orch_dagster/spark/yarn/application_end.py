@@ -13,7 +13,8 @@ class ApplicationEnd:
 
     Attributes:
         application: The application; None if there was none, or it is not known.
-        failure: Why it failed, in one line: in cluster mode, or when it waited too long.
+        failure: Why it failed, in one line: in cluster mode, when it waited too long, or when
+            somebody else killed it.
         unended: What could not be ended, or is unknown; such a job never completed.
         is_transient: Whether another attempt may fare better.
         output: The end of what a driver on the cluster printed, if that was fetched.
@@ -24,3 +25,9 @@ class ApplicationEnd:
     unended: str | None = None
     is_transient: bool = False
     output: str | None = None
+
+    @property
+    def was_killed(self) -> bool:
+        """True if the failure is that it was killed, of which its driver may report a symptom."""
+        is_killed = self.application is not None and self.application.state == "KILLED"
+        return is_killed and self.failure is not None

@@ -322,16 +322,21 @@ class ApplicationWatch:
             subject = known.id if known else "an application of it"
             text = f"it is unknown whether {subject} still runs ({error})"
             return ApplicationEnd(known, unended=text)
-        return self._end_of(found)
+        return self._end_of(found, why)
 
-    def _end_of(self, found: list[Application]) -> ApplicationEnd:
+    def _end_of(self, found: list[Application], why: str = "") -> ApplicationEnd:
+        """Return the end of these applications, of which this watch has killed some, or none."""
         if not found:
             return self._none_found()
         live = [each for each in found if not each.is_over]
         unended = "; ".join(map(still_live, live)) or None
         newest = found[-1]
-        if not self.submitted.is_cluster or live:
+        if live:
             return ApplicationEnd(newest, unended=unended)
+        if not self.submitted.is_cluster:
+            # The driver tells its failure, but for one that somebody else did to it.
+            is_killed = newest.state == "KILLED" and not (why and why in newest.diagnostics)
+            return ApplicationEnd(newest, failure_of(newest) if is_killed else None)
         return ApplicationEnd(newest, failure_of(newest), is_transient=newest.lost_its_node)
 
     def _none_found(self) -> ApplicationEnd:

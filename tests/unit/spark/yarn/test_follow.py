@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from orch_dagster.spark.outcome import Outcome, ResultMessages, judge
+from orch_dagster.spark.outcome import JobException, Outcome, ResultMessages, judge
 from orch_dagster.spark.process import ProcessEnd
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.follow import ApplicationListener, ApplicationWatch
@@ -257,6 +257,26 @@ def test_an_application_gives_way_to_a_rival_and_fails_with_its_name(is_cluster:
 def test_a_rival_is_looked_for_once() -> None:
     followed = Followed(Cluster([of("ACCEPTED"), of("RUNNING")]), rivals=[None])
     assert followed.poll(1, 2, 3) is None
+
+
+@pytest.mark.parametrize("is_cluster", [True, False])
+@pytest.mark.parametrize("is_own", [True, False])
+def test_who_killed_an_application_is_told_and_not_what_its_driver_made_of_it(
+    is_cluster: bool, is_own: bool
+) -> None:
+    process = ProcessEnd(1, "exited", "", 9.0)
+    symptom = JobException("Py4JJavaError", "Job 3 cancelled because SparkContext was shut down")
+    text = "Application application_1_0001 was killed by user eve at 10.0.0.1"
+    if is_own:
+        text += " with diagnostic message: its submit process ended with exit code 1"
+    followed = Followed(Cluster([None], ended=of("KILLED", "KILLED", text)), is_cluster)
+    end = followed.watch.settle(process)
+    settled = followed.watch.settled(process, end)
+    messages = ResultMessages(exception=symptom)
+    outcome = judge(settled, messages, lands=False, timeout_s=1, application=end)
+    # In client mode the end of the driver is its own, and then that of the application follows.
+    told = symptom.line if is_own and not is_cluster else f"{ID} was killed by user eve"
+    assert str(outcome.message).startswith(told)
 
 
 def test_nothing_is_asked_of_a_driver_here_that_ended_well() -> None:
