@@ -454,28 +454,30 @@ class Server:
 
     def _answer(self, request: dict[str, Any]) -> None:
         answer: dict[str, Any] = {"id": request["id"]}
+        jvm: Jvm | None = None
         try:
             if request["call"] not in _CALLS:
                 raise ValueError(f"unknown call {request['call']!r}")
             cluster = self.cluster(request["properties"], request["staging"])
+            # Another request may start another one meanwhile.
+            jvm = self._jvm
             answer["result"] = getattr(cluster, request["call"])(**request["arguments"])
         except Exception as error:  # noqa: BLE001 - of Java or py4j: the orchestrator gets it
-            answer["error"] = self._lost_jvm(error) or _described(error)
+            answer["error"] = _lost_jvm(jvm, error) or _described(error)
         self._send(answer)
-
-    def _lost_jvm(self, error: Exception) -> dict[str, str] | None:
-        """Return that an error is the death of the JVM, after which py4j says anything, or None."""
-        with self._lock:
-            jvm = self._jvm
-        if jvm is None or hasattr(error, "java_exception") or not jvm.has_ended(_JVM_DEATH_S):
-            return None
-        return {"kind": "GatewayEnded", "message": "the JVM with Hadoop's clients was killed"}
 
     def _send(self, answer: dict[str, Any]) -> None:
         # Who asked may be dead, and what it had guarded is to be ended all the same.
         with self._output, contextlib.suppress(OSError):
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()
+
+
+def _lost_jvm(jvm: Jvm | None, error: Exception) -> dict[str, str] | None:
+    """Return that an error is the death of the JVM, after which py4j says anything, or None."""
+    if jvm is None or hasattr(error, "java_exception") or not jvm.has_ended(_JVM_DEATH_S):
+        return None
+    return {"kind": "GatewayEnded", "message": "the JVM with Hadoop's clients was killed"}
 
 
 def _described(error: Exception) -> dict[str, str]:
