@@ -23,9 +23,11 @@ from typing import Any
 
 from framework.contract.variables import HADOOP_CONF_DIRS
 from orch_dagster.spark.yarn.gateway_command import (
+    GATEWAY_ENDED,
     STAGING,
     YarnError,
     gateway_command,
+    gateway_ended,
     hadoop_properties,
 )
 from orch_dagster.spark.yarn.report import Application
@@ -102,7 +104,7 @@ class YarnGateway:
                 self._send(process, request)
             except OSError as error:
                 self._waiting.pop(number, None)
-                raise _ended(str(error)) from error
+                raise gateway_ended(str(error)) from error
         try:
             return answer.result(timeout_s)
         except FutureTimeoutError as error:
@@ -187,7 +189,7 @@ class YarnGateway:
             for request in self._guarded.values():
                 self._send(process, request)
         except OSError as error:
-            raise _ended(str(error)) from error
+            raise gateway_ended(str(error)) from error
         return process
 
     def _send(self, process: subprocess.Popen[bytes], request: Mapping[str, Any]) -> None:
@@ -212,7 +214,7 @@ class YarnGateway:
                     continue
                 _, waiting = asked
                 if error := answer.get("error"):
-                    waiting.set_exception(_error(error))
+                    waiting.set_exception(YarnError.of(error))
                 else:
                     waiting.set_result(answer["result"])
         with self._lock:
@@ -220,7 +222,7 @@ class YarnGateway:
             numbers = [number for number, (of, _) in self._waiting.items() if of is process]
             left = [self._waiting.pop(number) for number in numbers]
         for _, waiting in left:
-            waiting.set_exception(_ended("before it could answer"))
+            waiting.set_exception(gateway_ended("before it could answer"))
 
 
 @dataclass(frozen=True)
@@ -260,8 +262,14 @@ class YarnClient:
         Raises:
             YarnError: If YARN can't be asked, so that it is unknown whether they run.
         """
-        timeout_s = within_s + _ANSWER_S
-        ended = self._ask("end", timeout_s=timeout_s, tag=tag, why=why, within_s=within_s)
+        arguments = {"tag": tag, "why": why, "within_s": within_s}
+        try:
+            ended = self._ask("end", within_s + _ANSWER_S, **arguments)
+        except YarnError as error:
+            if error.kind != GATEWAY_ENDED:
+                raise
+            # The gateway was killed meanwhile. The next one can end them.
+            ended = self._ask("end", within_s + _ANSWER_S, **arguments)
         return [Application.from_json(each) for each in ended]
 
     def guard(self, tag: str) -> None:
@@ -385,14 +393,3 @@ def shared_gateway(environ: Mapping[str, str]) -> YarnGateway:
             _shared[key] = YarnGateway.of(environ)
             atexit.register(_shared[key].close)
         return _shared[key]
-
-
-def _ended(how: str) -> YarnError:
-    """Return the error of a gateway that has ended; the next request starts another one."""
-    return YarnError(f"the gateway to YARN ended: {how}", kind="GatewayEnded")
-
-
-def _error(error: Mapping[str, str]) -> YarnError:
-    kind, message = error.get("kind", ""), error.get("message", "")
-    name = kind.rpartition(".")[2]
-    return YarnError(f"{name}: {message}" if message else name, kind=kind)

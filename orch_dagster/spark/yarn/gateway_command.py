@@ -14,10 +14,13 @@ from orch_dagster.toolchain.find import find_java, find_spark, java_program
 SCRIPT = Path(__file__).with_name("gateway_script.py")
 _HADOOP = "spark.hadoop."
 STAGING = "spark.yarn.stagingDir"
+GATEWAY_ENDED = "GatewayEnded"
+"""The kind of error of a gateway that was killed; gateway_script.py has it too."""
+
 # Of Java's exceptions, and of the gateway's own.
 _AWAY = frozenset(
     {
-        "ConnectException", "ConnectTimeoutException", "EOFException", "GatewayEnded",
+        "ConnectException", "ConnectTimeoutException", "EOFException", GATEWAY_ENDED,
         "NoRouteToHostException", "RetriableException", "SocketException", "SocketTimeoutException",
         "StandbyException", "TimeoutError",
     }
@@ -35,10 +38,22 @@ class YarnError(SparkError):
         super().__init__(message)
         self.kind = kind
 
+    @classmethod
+    def of(cls, error: Mapping[str, str]) -> YarnError:
+        """Return the error with which the gateway answered."""
+        kind, message = error.get("kind", ""), error.get("message", "")
+        name = kind.rpartition(".")[2]
+        return cls(f"{name}: {message}" if message else name, kind=kind)
+
     @property
     def is_away(self) -> bool:
         """True if nobody answered, so that another request may fare better."""
         return self.kind.rpartition(".")[2] in _AWAY
+
+
+def gateway_ended(how: str) -> YarnError:
+    """Return the error of a gateway that has ended; the next request starts another one."""
+    return YarnError(f"the gateway to YARN ended: {how}", kind=GATEWAY_ENDED)
 
 
 def hadoop_properties(spark_properties: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, cast
 
 import pytest
 
-from orch_dagster.spark.yarn.gateway import YarnError, YarnGateway
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, YarnGateway
 
 
 def process(answers: bytes) -> subprocess.Popen[bytes]:
@@ -77,3 +77,33 @@ def test_a_guard_that_failed_keeps_nothing_from_its_end(monkeypatch: pytest.Monk
     with pytest.raises(YarnError, match="the gateway to YARN ended"):
         gateway.guard("tag")
     assert gateway._guarded == {}
+
+
+@pytest.mark.parametrize(
+    ("errors", "is_told"),
+    [
+        ([], False),
+        ([YarnError("killed", kind="GatewayEnded")], False),
+        ([YarnError("killed", kind="GatewayEnded")] * 2, True),
+        ([YarnError("rm:8032 refused", kind="java.net.ConnectException")], True),
+    ],
+)
+def test_a_gateway_that_is_killed_while_it_ends_applications_leaves_it_to_the_next(
+    monkeypatch: pytest.MonkeyPatch, errors: list[YarnError], is_told: bool
+) -> None:
+    left = [*errors]
+
+    def ask(*_: object, **__: object) -> list[dict[str, str]]:
+        if left:
+            raise left.pop(0)
+        return [{"id": "application_1_1", "state": "KILLED"}]
+
+    gateway = YarnGateway(["never started"], {})
+    monkeypatch.setattr(gateway, "ask", ask)
+    client = YarnClient(gateway)
+    if is_told:
+        with pytest.raises(YarnError):
+            client.end("tag", "it is over", 1.0)
+        return
+    (ended,) = client.end("tag", "it is over", 1.0)
+    assert ended.is_over
