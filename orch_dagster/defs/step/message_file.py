@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, cast
@@ -126,7 +126,7 @@ class MessageFile(PipesFileMessageReader):
         named = path.with_name(stem + FOLDER_SUFFIX)
         named.write_text(folder.path, encoding="utf-8")
         is_over = Event()
-        args = (FolderReader(folder, handler.handle_message, self._warn), is_over, handler)
+        args = (FolderReader(folder, handler.handle_message, self._tell), is_over, handler)
         thread = Thread(target=self._folder_thread, args=args, name="messages", daemon=True)
         thread.start()
         try:
@@ -136,6 +136,11 @@ class MessageFile(PipesFileMessageReader):
             thread.join()
             if self._is_removed:
                 named.unlink(missing_ok=True)
+
+    def _tell(self, text: str) -> None:
+        """Warn, if Dagster's storage takes it: whether the job landed depends on no warning."""
+        with suppress(*STORAGE_ERRORS):
+            self._warn(text)
 
     def _folder_thread(
         self, reader: FolderReader, is_over: Event, handler: PipesMessageHandler

@@ -97,6 +97,20 @@ def test_the_folder_stays_named_until_it_is_removed(
     assert reader.unread is None
 
 
+def test_a_warning_that_dagster_can_not_log_makes_no_end_unknown(tmp_path: Path) -> None:
+    def warn(_: str) -> None:
+        raise OperationalError("INSERT", {}, Exception("disk I/O error"))
+
+    files, handler, heard = LocalFiles(tmp_path), Handler(), list[dict[str, Any]]()
+    files.delete_error = SparkError("the name node is away")
+    folder = MessageFolder(files, "f")
+    reader = MessageFile(tmp_path / "m", heard.append, folder=folder, warn=warn)
+    with reader.read_messages(handler):  # type: ignore[arg-type]
+        files.put("f", "00000001.jsonl", b'{"method": "closed", "params": {}}\n')
+    assert [message["method"] for message in heard] == ["closed"]
+    assert (reader.unread, handler.faults) == (None, [])
+
+
 def test_messages_that_can_not_be_read_are_told_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
