@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Iterator
 from dagster import DagsterInstance
 
 from orch_dagster.bundle.bundle import ParamBundle
+from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS
 from orch_dagster.defs.runs.liveness import is_process_gone, own_tags, read_process
 from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.follow import END_WITHIN_S
-from orch_dagster.spark.yarn.gateway import YarnClient
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.report import Application, still_live, still_staged
 from orch_dagster.spark.yarn.tags import attempt_tags, run_of, shared_dates
 from orch_dagster.toolchain.errors import SubmitRefusedError
@@ -61,7 +62,7 @@ class LiveApplications:
         which has taken the earlier one by then: the later one gives way, and no other.
 
         Raises:
-            YarnError: If YARN can't be asked.
+            YarnError: If YARN can't be asked, or Dagster's storage which runs live; ask again.
         """
         try:
             for application, dates in self._others(client, attempt_tags(mine.tags)):
@@ -69,6 +70,8 @@ class LiveApplications:
                     return self._is_landing(application, dates)
         except SubmitRefusedError as error:
             return str(error)
+        except STORAGE_ERRORS as error:
+            raise YarnError(f"it is unknown which runs live: {error}") from error
         return None
 
     def _others(

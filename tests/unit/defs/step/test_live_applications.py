@@ -10,12 +10,13 @@ from typing import cast
 
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from sqlalchemy.exc import OperationalError
 
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.defs.runs.liveness import process_tags
 from orch_dagster.defs.step.live_applications import LiveApplications
 from orch_dagster.settings import Settings
-from orch_dagster.spark.yarn.gateway import YarnClient
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.report import Application
 from orch_dagster.spark.yarn.tags import attempt_tag, date_tags
 from orch_dagster.toolchain.errors import SubmitRefusedError
@@ -148,3 +149,22 @@ def test_what_a_dead_run_submitted_late_is_ended(
     assert of(SECOND).rival(client, mine) is None
     assert cluster.killed == [late.id]
     assert warnings[-1] == f"ending {late.id}, which run {FIRST} left ACCEPTED"
+
+
+def test_a_storage_that_is_away_leaves_it_to_the_next_look(
+    monkeypatch: pytest.MonkeyPatch,
+    of: Of,
+    instance: DagsterInstance,
+    cluster: ResourceManager,
+    client: YarnClient,
+) -> None:
+    mine, _ = cluster.take(SECOND, 1, 10), cluster.take(FIRST, 2, 5)
+
+    def away(_: str) -> None:
+        raise OperationalError("SELECT", {}, Exception("server closed the connection"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(instance, "get_run_by_id", away)
+        with pytest.raises(YarnError, match="unknown which runs live"):
+            of(SECOND).rival(client, mine)
+    assert of(SECOND).rival(client, mine) is not None
