@@ -7,9 +7,12 @@ import os
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from framework.contract.held_files import Patience
+
+_Path = TypeVar("_Path", bound=PurePath)
 
 # About what a database file grows by.
 _PROBE = b"\0" * (256 * 1024)
@@ -32,6 +35,27 @@ _WINDOWS_REMEDIES = {
 }
 STATE_DIR = ".orch"
 """The folder of ORCH_HOME that holds the embedded store, the snapshot and Dagster's instance."""
+
+
+def real_path(path: Path) -> Path:
+    """Return the absolute path of a file or folder, past links; a drive of Windows stays.
+
+    A drive that stands for a server's folder would become that folder's own path, which neither
+    cmd takes for a working folder nor Hadoop for a path.
+    """
+    return on_given_drive(Path(os.path.normpath(path.absolute())), path.resolve())
+
+
+def on_given_drive(given: _Path, real: _Path) -> _Path:
+    r"""Return the real path, or the given one if that names another drive.
+
+    >>> from pathlib import PureWindowsPath as Windows
+    >>> print(on_given_drive(Windows(r"Z:\home"), Windows(r"\\server\share\home")))
+    Z:\home
+    >>> print(on_given_drive(Windows(r"c:\link"), Windows(r"C:\home")))
+    C:\home
+    """
+    return real if real.drive.lower() == given.drive.lower() else given
 
 
 def first_file(folders: Iterable[Path], name: str) -> Path | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orch_dagster.errors import SettingsError
-from orch_dagster.files import STATE_DIR
+from orch_dagster.files import STATE_DIR, real_path
 from orch_dagster.shipped import SHIPPED
 
 HOME = "ORCH_HOME"
@@ -85,7 +85,7 @@ def _values(home: Path) -> Mapping[str, str]:
 def names_another_home(dagster_home: str, home: Path) -> bool:
     """Return whether a DAGSTER_HOME is the instance of another home than this one."""
     path = Path(dagster_home)
-    return path.parts[-2:] == INSTANCE.parts and path != home.resolve() / INSTANCE
+    return path.parts[-2:] == INSTANCE.parts and path != real_path(home) / INSTANCE
 
 
 def folder_that_names(home: Path) -> Path | None:

@@ -18,12 +18,12 @@ from framework.contract.paths import as_location
 from framework.contract.secret_names import KEY_PATTERNS
 from framework.contract.setting_values import is_time_zone
 from orch_dagster.errors import SettingsError
-from orch_dagster.files import STATE_DIR, first_file
+from orch_dagster.files import STATE_DIR, first_file, real_path
 from orch_dagster.home import HOME, INSTANCE, find_home
 from orch_dagster.referenced_files import ReferencedFiles
 from orch_dagster.shipped import SHIPPED
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = real_path(Path(__file__)).parent.parent
 
 # Two letters at least: C:/data is a path of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
@@ -146,7 +146,7 @@ class Settings(BaseSettings):
         home = _expanded(path)
         if not home.is_absolute():
             raise ValueError("give an absolute path: nothing may depend on the working folder")
-        return home.resolve()
+        return real_path(home)
 
     @field_validator("jobs_dir", "hql_dir", mode="before")
     @classmethod
@@ -160,7 +160,11 @@ class Settings(BaseSettings):
     @field_validator("jobs_dir", "hql_dir")
     @classmethod
     def _from_home(cls, path: Path, info: ValidationInfo) -> Path:
-        return (info.data.get("home", REPOSITORY) / _expanded(path)).resolve()
+        if path.drive and not path.root:
+            raise ValueError(
+                "give it from its drive's root: nothing may depend on the working folder"
+            )
+        return real_path(info.data.get("home", REPOSITORY) / _expanded(path))
 
     @field_validator("script_url_prefixes", "secret_patterns", "job_env", mode="before")
     @classmethod

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent
+from orch_dagster.files import real_path
+
+_PACKAGE = real_path(Path(__file__)).parent
 _BUILT = _PACKAGE / "shipped_files"
 
 SHIPPED = _BUILT if _BUILT.is_dir() else _PACKAGE.parent

@@ -9,6 +9,7 @@ import click
 
 from orch_dagster.cli.output import say
 from orch_dagster.cli.setup import name_accelerate, set_up
+from orch_dagster.files import real_path
 from orch_dagster.home import DAGSTER_HOME, HOME
 from orch_dagster.project.write import write_project
 from orch_dagster.settings import load_settings
@@ -23,7 +24,7 @@ def new(folder: Path) -> None:
     `orch` and Dagster's own commands work there without an option. Refused if a file that it
     writes is there already.
     """
-    home = folder.resolve()
+    home = real_path(folder)
     others = {name: os.environ.pop(name, "") for name in (HOME, DAGSTER_HOME)}
     os.environ[HOME] = str(home)
     check_folders(load_settings())

@@ -258,8 +258,8 @@ def _refuse_for_cmd(request: SubmitRequest, of_driver: Mapping[str, str]) -> Non
         spark_home_path(request.spark_home),
         java_home_path(request.java_home),
         UsedPath("Python", request.python, is_in_blocks=True),
-        UsedPath("the properties of the run", request.properties_file),
-        UsedPath("the script", request.script),
+        UsedPath("the properties of the run", request.properties_file, is_in_home=True),
+        UsedPath("the script", request.script, is_in_home=True),
         *(UsedPath("an argument of the script", each) for each in request.arguments),
     )
     if faults := [*path_faults(used), *option_faults(of_driver)]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orch_dagster.files import real_path
 from orch_dagster.toolchain.errors import JavaError, SparkHomeError
 from orch_dagster.toolchain.properties import parse_properties
 
@@ -166,7 +167,7 @@ def _java_on_path(environ: Mapping[str, str]) -> JavaHome | None:
     program = shutil.which("java", path=environ.get("PATH", ""))
     if program is None:
         return None
-    home = Path(program).resolve().parent.parent
+    home = real_path(Path(program)).parent.parent
     version = _release_version(home)
     if version is not None:
         return JavaHome(home, version, "PATH")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from framework.contract.native_paths import quoted_path
+from framework.contract.windows_names import windows_path_fault
 from orch_dagster.errors import SettingsError
 from orch_dagster.settings import Settings
 from orch_dagster.toolchain.windows_paths import home_fault, long_paths_enabled
@@ -36,7 +37,8 @@ def folder_fault(path: str, kind: Kind, platform: str = sys.platform) -> str | N
     """Return why no job can run in or from a folder, None if nothing in its path is in the way.
 
     >>> folder_fault("/data/a#b", "home", "linux")
-    "has '#' in its path"
+    "has '#' in its path, which Spark or Dagster takes for something else than a name: choose a \
+folder without"
     >>> folder_fault("C:/data/orch home", "home", "win32") is None
     True
 
@@ -46,6 +48,7 @@ def folder_fault(path: str, kind: Kind, platform: str = sys.platform) -> str | N
         platform: As sys.platform has it.
     """
     is_windows = platform == "win32"
+    whole = path
     if is_windows:
         path = _DRIVE.sub("", path, count=1).replace("\\", "/")
     # A class path of Windows is separated by it.
@@ -57,10 +60,11 @@ def folder_fault(path: str, kind: Kind, platform: str = sys.platform) -> str | N
     found += _CODE.findall(path) if kind == "home" else []
     found += _CONTROL.findall(path)
     if found:
-        return f"has {', '.join(map(repr, dict.fromkeys(found)))} in its path"
-    if is_windows and any(part.rstrip(". ") != part for part in path.split("/")):
-        return "has a folder whose name ends in a dot or a space, which Windows drops"
-    return None
+        return (
+            f"has {', '.join(map(repr, dict.fromkeys(found)))} in its path, which Spark or Dagster "
+            "takes for something else than a name: choose a folder without"
+        )
+    return windows_path_fault(whole) if is_windows else None
 
 
 def folder_faults(settings: Settings, platform: str = sys.platform) -> Iterator[str]:
@@ -77,10 +81,7 @@ def folder_faults(settings: Settings, platform: str = sys.platform) -> Iterator[
         yield f"ORCH_HOME: {quoted_path(str(settings.home))} {fault}"
     for variable, path, kind in folders:
         if fault := folder_fault(path, kind, platform):
-            yield (
-                f"{variable}: {quoted_path(path)} {fault}, which Spark or Dagster takes for "
-                f"something else than a name: choose a folder without"
-            )
+            yield f"{variable}: {quoted_path(path)} {fault}"
 
 
 def open_to_others(folders: Iterable[Path], files: Iterable[Path]) -> Iterator[str]:

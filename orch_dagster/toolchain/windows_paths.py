@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from framework.contract.native_paths import quoted_path
+from framework.contract.windows_names import SERVER_FAULT
 
 # MAX_PATH without its end.
 MOST_CHARACTERS = 259
@@ -26,12 +27,14 @@ class UsedPath:
         name: What it is, such as SPARK_HOME.
         path: The path.
         is_in_blocks: Whether the scripts expand it themselves.
+        is_in_home: Whether it lies in the home, whose files Hadoop reads too.
         below: How many characters follow it in the longest path that is started or opened.
     """
 
     name: str
     path: str
     is_in_blocks: bool = False
+    is_in_home: bool = False
     below: int = 0
 
 
@@ -58,6 +61,9 @@ def path_faults(paths: Iterable[UsedPath]) -> Iterator[str]:
             fault = f"holds {special.group()!r}, which Windows' cmd would interpret"
         elif unknown := outside_code_page(each.path):
             fault = f"holds {unknown!r}, which is not in the code page of this Windows"
+        elif each.is_in_home and each.path.startswith(("\\\\", "//")):
+            yield f"{each.name}: {quoted_path(each.path)} {SERVER_FAULT}"
+            continue
         elif len(each.path) + each.below > MOST_CHARACTERS:
             fault = (
                 f"has {len(each.path)} characters, more than the {MOST_CHARACTERS - each.below} "

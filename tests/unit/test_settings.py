@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 from pydantic import ValidationError
 
 from orch_dagster.errors import SettingsError
+from orch_dagster.files import on_given_drive, real_path
 from orch_dagster.sample.rows import CONTEXT_PARAMS
 from orch_dagster.settings import REPOSITORY, Settings, load_settings
 from orch_dagster.shipped import SHIPPED
@@ -159,3 +160,19 @@ class TestSearchPaths:
 
         assert settings.framework_dir == home / "jobs"
         assert settings.module_path == (home / "jobs",)
+
+
+def test_a_drive_that_stands_for_a_servers_folder_stays() -> None:
+    """As Path.resolve makes \\\\server\\share of it, of which Spark reads nothing."""
+    given, real = PureWindowsPath(r"Z:\home"), PureWindowsPath(r"\\server\share\home")
+    assert on_given_drive(given, real) == given
+    link, folder = PureWindowsPath(r"c:\link"), PureWindowsPath(r"C:\folder")
+    assert str(on_given_drive(link, folder)) == r"C:\folder"
+
+
+def test_links_are_followed(home: Path, tmp_path: Path) -> None:
+    try:
+        (tmp_path / "link").symlink_to(home)
+    except OSError:
+        pytest.skip("this user may not make links")
+    assert real_path(tmp_path / "x" / ".." / "link") == home.resolve()

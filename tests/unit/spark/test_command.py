@@ -312,6 +312,13 @@ def test_windows_paths_that_cmd_would_read_are_refused_at_once() -> None:
     assert script.startswith("the script: 'C:\\R&D\\job.py' holds '&'")
 
 
+@pytest.mark.parametrize("start", [r"\\server\share", "//server/share"])
+def test_a_home_in_a_folder_of_a_server_is_refused(start: str) -> None:
+    request = replace(request_for("win32"), script=f"{start}/jobs/job.py")
+    with pytest.raises(SubmitRefusedError, match=r"^the script: .* is in a folder of a server"):
+        build_command(request, "win32")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "special"),
     [

@@ -33,16 +33,20 @@ def test_a_home_that_does_not(name: str) -> None:
     [
         (r"C:\Users\Ada B\orch", None),
         ("C:/data/orch", None),
-        (r"\\server\share\orch", None),
+        (r"\\server\share\orch", "is in a folder of a server"),
+        ("//server/share/orch", "is in a folder of a server"),
+        ("D:orch", "is relative to the working folder of drive D"),
         (r"C:\a,b", "has ',' in its path"),
         (r"C:\R&D (50%)!", "has '&', '%', '!' in its path"),
         (r"C:\a[1];b", "has '[', ']', ';' in its path"),
-        (r"C:\a.\b", "has a folder whose name ends in a dot or a space, which Windows drops"),
-        (r"C:\a \b", "has a folder whose name ends in a dot or a space, which Windows drops"),
+        (r"C:\a.\b", "has the name 'a.', whose dot or space at the end Windows drops"),
+        (r"C:\a \b", "has the name 'a ', whose dot or space at the end Windows drops"),
+        (r"C:\data\NUL.d\b", "has the name 'NUL.d', which means a device on Windows"),
     ],
 )
 def test_windows(path: str, fault: str | None) -> None:
-    assert folder_fault(path, "home", "win32") == fault
+    found = folder_fault(path, "home", "win32")
+    assert found is None if fault is None else (found or "").startswith(fault)
 
 
 @pytest.mark.parametrize(
