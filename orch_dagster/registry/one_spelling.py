@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from framework.contract.paths import is_local, normal
+from framework.contract.paths import IGNORES_CASE, as_compared, is_local, normal
 
 _START = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?://(?P<server>[^/]*))?")
 # One store has several schemes, by its client.
@@ -18,12 +16,10 @@ _SCHEMES = {
     **{"abfss": "abfs", "wasb": "abfs", "wasbs": "abfs"},
 }
 _PORTS = {"hdfs": ":8020", "webhdfs": ":9870", "swebhdfs": ":9871"}
-# File systems that take names as one if they differ by case or by how accents are encoded.
-_IGNORES_CASE = sys.platform in ("win32", "darwin")
 
 
 def spelling(
-    locations: Iterable[str], base: str, *, ignores_case: bool = _IGNORES_CASE
+    locations: Iterable[str], base: str, *, ignores_case: bool = IGNORES_CASE
 ) -> Callable[[str], str]:
     """Return what spells a location as the others of its file system are.
 
@@ -51,8 +47,7 @@ def spelling(
 
     def spelled(location: str) -> str:
         if is_local(location):
-            # As macOS and Windows compare names.
-            return unicodedata.normalize("NFC", location).casefold() if ignores_case else location
+            return as_compared(location, ignores_case=ignores_case)
         match = _START.match(location)
         start = match[0] if match else ""
         if start not in starts:

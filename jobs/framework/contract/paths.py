@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import sys
+import unicodedata
 from pathlib import Path
 
 from framework.contract import variables
@@ -19,6 +21,8 @@ _AUTHORITY = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:(//[^/]*)?")
 _PLAIN = re.compile(r"[^./\\:][^/\\:]*(/[^./\\:][^/\\:]*)*")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _WINDOWS_DRIVE = re.compile(r"^/[A-Za-z]:/")
+IGNORES_CASE = sys.platform in ("win32", "darwin")
+"""Whether local names are one that differ by case or by how accents are encoded."""
 
 
 def base_location() -> str:
@@ -88,10 +92,22 @@ def from_folder(folder: str, path: str) -> str:
     return start + posixpath.normpath(f"{folder_path}/{path}")
 
 
-def is_within(location: str, folder: str) -> bool:
-    """Return whether a location is the folder or anywhere below it."""
-    within = normal(folder).rstrip("/")
-    return f"{normal(location)}/".startswith(f"{within}/")
+def is_within(location: str, folder: str, *, ignores_case: bool = IGNORES_CASE) -> bool:
+    """Return whether a location is the folder or anywhere below it.
+
+    >>> is_within("C:/Data/x", "c:/data", ignores_case=True)
+    True
+    """
+    within = as_compared(normal(folder), ignores_case=ignores_case).rstrip("/")
+    inner = as_compared(normal(location), ignores_case=ignores_case)
+    return f"{inner}/".startswith(f"{within}/")
+
+
+def as_compared(location: str, *, ignores_case: bool = IGNORES_CASE) -> str:
+    """Return a location as its file system compares names: equal texts are one place."""
+    if not ignores_case or not is_local(location):
+        return location
+    return unicodedata.normalize("NFC", location).casefold()
 
 
 def is_local(location: str) -> bool:

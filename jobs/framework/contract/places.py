@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,16 @@ from itertools import islice
 from framework.contract import placeholders
 from framework.contract.context_params import BIZ_DT, Sink, Source
 from framework.contract.native_paths import quoted_path
-from framework.contract.paths import is_within, join, normal, parent, resolve
+from framework.contract.paths import (
+    as_compared,
+    is_local,
+    is_within,
+    join,
+    normal,
+    parent,
+    resolve,
+)
+from framework.contract.windows_names import windows_path_fault
 
 REJECTED = "_rejected"
 LANDING = "_landing"
@@ -20,6 +30,7 @@ REPLACED = "_replaced"
 Dates = Mapping[str, date | None]
 """biz_dt, start_dt and end_dt of a business date."""
 
+_ON_WINDOWS = os.name == "nt"
 _PATTERN = re.compile(r"[*?\[\]{}\\]")
 _NO_PATTERN = "* ? [ ] { } \\"
 # Relative, and the same below its first folder whatever the date.
@@ -118,15 +129,26 @@ def _are_apart(sources: Sequence[Source], sinks: Sequence[Sink], base: str) -> b
     heads: set[str] = set()
     for sink in sinks:
         if sink.is_staged:
-            path = _PLAIN.fullmatch(sink.path)
-            if path is None or path["head"] in heads or _OWN.search(sink.path):
+            head = _plain_head(sink.path)
+            if head is None or head in heads or _OWN.search(sink.path):
                 return False
-            heads.add(path["head"])
+            heads.add(head)
     for source in sources:
-        path = _PLAIN.fullmatch(source.path)
-        if source.bad_records or path is None or path["head"] in heads:
+        head = _plain_head(source.path)
+        if source.bad_records or head is None or head in heads:
             return False
-    return not _PATTERN.search(base)
+    return not _PATTERN.search(base) and not _system_fault(base)
+
+
+def _plain_head(path: str) -> str | None:
+    """Return the first folder of a plain path as it is compared, None for another path."""
+    plain = _PLAIN.fullmatch(path)
+    return None if plain is None or _system_fault(path) else as_compared(plain["head"])
+
+
+def _system_fault(path: str) -> str | None:
+    """Return why this system takes a path for something else, None if it does not."""
+    return windows_path_fault(path) if _ON_WINDOWS and is_local(path) else None
 
 
 def sample_targets(sinks: Sequence[Sink], job_name: str, base: str) -> Iterator[tuple[int, str]]:
@@ -224,7 +246,10 @@ class _Finder:
         rejected = self._rejected(source, where, beside)
         if path is None or not (path or source.is_table):
             return None
-        return SourcePlace(path if source.is_table else resolve(self.base, path), rejected)
+        if source.is_table:
+            return SourcePlace(path, rejected)
+        location = self._location(path, source.path, f"{where}.path")
+        return None if location is None else SourcePlace(location, rejected)
 
     def sink(self, sink: Sink, where: str) -> SinkPlace | None:
         path = self._filled(sink.path, f"{where}.path")
@@ -263,12 +288,22 @@ class _Finder:
 
     def _folder(self, path: str, template: str, where: str) -> str | None:
         """Return the location of a folder to write; refuse one that Hadoop reads as a pattern."""
-        root = resolve(self.base, path)
-        if _PATTERN.search(root):
+        root = self._location(path, template, where)
+        if root and _PATTERN.search(root):
             below = f" below {self.base}" if _PATTERN.search(self.base) else ""
             self.problems.append(f"{where}: can't hold any of {_NO_PATTERN}: {template!r}{below}")
             return None
         return root
+
+    def _location(self, path: str, template: str, where: str) -> str | None:
+        """Return the location of a path; refuse one that this system takes for something else."""
+        location = resolve(self.base, path)
+        fault = _system_fault(path) or _system_fault(location)
+        # That a path is blank is said without a look at places.
+        if fault and path.strip():
+            self.problems.append(f"{where}: {quoted_path(template)} {fault}")
+            return None
+        return location
 
 
 def _overlaps(

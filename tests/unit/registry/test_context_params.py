@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framework.contract import places
+from framework.contract.paths import IGNORES_CASE
 from orch_dagster.registry.context_params import (
     BadRecords,
     ContextParamsError,
@@ -313,3 +315,44 @@ def test_any_text_is_taken_or_refused_in_words(text: str) -> None:
         parse_context_params(text, NAME)
     except ContextParamsError as error:
         assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("out/aux/t", "has the name 'aux', which means a device on Windows"),
+        ("out/t./x", "has the name 't.', whose dot or space at the end Windows drops"),
+        ("out/a|b", "holds '|', which no name on Windows has"),
+        ("out/a:b", "holds ':', which no name on Windows has"),
+        ("D:out", "is relative to the working folder of drive D: give it from the drive's root"),
+    ],
+)
+@pytest.mark.parametrize("part", ["sources", "sinks"])
+def test_paths_that_windows_takes_for_others_are_refused_there(
+    path: str, fault: str, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = {"sources": [SOURCE], "sinks": [SINK]}
+    document[part] = [{**document[part][0], "path": path}]
+    monkeypatch.setattr(places, "_ON_WINDOWS", True)
+    assert faults(document) == [f"{part}[0].path: '{path}' {fault}"]
+    monkeypatch.setattr(places, "_ON_WINDOWS", False)
+    assert parse(document)
+
+
+def test_so_is_a_data_root_in_a_folder_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = json.dumps({"sources": [SOURCE], "sinks": [SINK]})
+    monkeypatch.setattr(places, "_ON_WINDOWS", True)
+    with pytest.raises(ContextParamsError, match=r"'out' is in a folder of a server") as caught:
+        parse_context_params(text, NAME, "//server/share")
+    assert len(caught.value.faults) == 2
+    # One of a cluster is no path of Windows.
+    assert parse_context_params(text, NAME, "hdfs://nn:8020/data")
+
+
+@pytest.mark.skipif(not IGNORES_CASE, reason="names that differ by case are others here")
+def test_a_source_in_a_sink_that_differs_by_case_is_refused() -> None:
+    source = {"format": "csv", "path": "Out/biz_dt={biz_dt}/a.csv"}
+    assert faults({"sources": [source], "sinks": [SINK]}) == [
+        "sources[0].path: 'Out/biz_dt={biz_dt}/a.csv' lies in 'out', which a sink replaces: "
+        "sinks[0]"
+    ]
