@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,7 +41,7 @@ from orch_dagster.spark.system_paths import (
     listed_paths,
     separator,
 )
-from orch_dagster.spark.windows_options import option_faults
+from orch_dagster.spark.windows_options import argument_faults, length_faults, option_faults
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.toolchain.errors import SubmitRefusedError
 from orch_dagster.toolchain.windows_paths import (
@@ -110,13 +110,14 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
     hidden = {*request.secret_properties, *secret_properties(request, deployment)}
     secret = {name for name in properties if name in hidden or is_sensitive(name)}
     in_file = {k: v for k, v in properties.items() if platform == "win32" or k in secret}
+    argv = _argv(request, {k: v for k, v in properties.items() if k not in in_file}, in_file)
     if platform == "win32":
         of_driver = {**request.spark_defaults, **properties}
-        _refuse_for_cmd(request, {} if deployment.is_cluster else of_driver)
+        _refuse_for_cmd(request, argv, {} if deployment.is_cluster else of_driver)
     # With --properties-file Spark does not read spark-defaults.conf, so the file repeats it.
     written = {**request.spark_defaults, **in_file} if in_file else {}
     return SubmitCommand(
-        argv=_argv(request, {k: v for k, v in properties.items() if k not in in_file}, in_file),
+        argv=argv,
         env=submit_environment(request, deployment, platform),
         properties=written,
         properties_file=request.properties_file,
@@ -252,7 +253,9 @@ def _list_entries(of_run: Iterable[str], of_job: str) -> str:
     return ",".join(dict.fromkeys(entries))
 
 
-def _refuse_for_cmd(request: SubmitRequest, of_driver: Mapping[str, str]) -> None:
+def _refuse_for_cmd(
+    request: SubmitRequest, argv: Sequence[str], of_driver: Mapping[str, str]
+) -> None:
     """Refuse paths and arguments that cmd would interpret: no quoting survives its passes."""
     used = (
         spark_home_path(request.spark_home),
@@ -260,9 +263,9 @@ def _refuse_for_cmd(request: SubmitRequest, of_driver: Mapping[str, str]) -> Non
         UsedPath("Python", request.python, is_in_blocks=True),
         UsedPath("the properties of the run", request.properties_file, is_in_home=True),
         UsedPath("the script", request.script, is_in_home=True),
-        *(UsedPath("an argument of the script", each) for each in request.arguments),
     )
-    if faults := [*path_faults(used), *option_faults(of_driver)]:
+    faults = [*path_faults(used), *option_faults(of_driver), *argument_faults(request.arguments)]
+    if faults := faults or [*length_faults(argv, of_driver)]:
         raise SubmitRefusedError("; ".join(faults))
 
 

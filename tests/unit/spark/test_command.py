@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -329,6 +330,7 @@ def test_a_home_in_a_folder_of_a_server_is_refused(start: str) -> None:
         ("spark.driver.defaultJavaOptions", "-Da^b", "^"),
         ("spark.driver.extraClassPath", "C:\\wow!\\a.jar", "!"),
         ("spark.driver.memory", "1g&calc", "&"),
+        ("spark.driver.extraLibraryPath", "C:\\R&D; C:\\a b", "&"),
     ],
 )
 def test_windows_options_of_the_driver_that_cmd_would_read_are_refused(
@@ -340,6 +342,46 @@ def test_windows_options_of_the_driver_that_cmd_would_read_are_refused(
     build_command(replace(request_for("linux"), spark_properties={name: value}), "linux")
     elsewhere = {name: value, **MASTERS["yarn-cluster"]}
     build_command(replace(request_for("win32"), spark_properties=elsewhere), "win32")
+
+
+@pytest.mark.parametrize(
+    ("argument", "fault"),
+    [
+        ("", "is empty, and Spark's launcher for Windows drops it"),
+        ("in/*.csv", "holds '*', which Java on Windows replaces by names of files"),
+        ("a?", "holds '?', which Java on Windows replaces by names of files"),
+        ("50%", "holds '%', which Windows' cmd would interpret"),
+        ('{"a": 1}', "holds '\"', which Windows' cmd would interpret"),
+    ],
+)
+def test_windows_arguments_that_would_not_arrive_are_refused(argument: str, fault: str) -> None:
+    request = replace(request_for("win32"), arguments=("--on", argument))
+    with pytest.raises(SubmitRefusedError) as refused:
+        build_command(request, "win32")
+    assert str(refused.value) == (
+        f"argument 2 of the script: '{argument}' {fault}: give the script its values by a file or "
+        "by variables"
+    )
+    assert build_command(replace(request, script="/x.py"), "linux").argv[-1] == argument
+
+
+@pytest.mark.parametrize("argument", ["a" * 2_000, "any * of ?", "a=b,c;d(e)", "C:\\data\\x"])
+def test_windows_arguments_that_arrive_pass(argument: str) -> None:
+    request = replace(request_for("win32"), arguments=(argument,))
+    assert build_command(request, "win32").argv[-1] == argument
+
+
+@pytest.mark.parametrize(
+    "long",
+    [
+        {"arguments": ("2024-05-15",) * 500},
+        {"spark_properties": {"spark.driver.extraJavaOptions": "-Da=b " * 1_000}},
+    ],
+)
+def test_a_command_that_is_longer_than_cmd_takes_one_is_refused(long: dict[str, Any]) -> None:
+    with pytest.raises(SubmitRefusedError, match=r"characters, and Windows' cmd takes 6,691 "):
+        build_command(replace(request_for("win32"), **long), "win32")
+    build_command(replace(request_for("linux"), **long), "linux")
 
 
 def test_windows_options_in_the_launchers_quotes_pass() -> None:
