@@ -61,6 +61,27 @@ def job_environment(
     }
 
 
+def with_variables(
+    environ: Mapping[str, str], more: Mapping[str, str], platform: str = sys.platform
+) -> dict[str, str]:
+    """Return an environment with more variables, each in the place of one of its name.
+
+    >>> with_variables({"HTTP_PROXY": "old", "A": "1"}, {"http_proxy": "new"}, "win32")
+    {'A': '1', 'http_proxy': 'new'}
+
+    Args:
+        environ: The environment.
+        more: The variables; of two names that are one to the system, the later one's value.
+        platform: As sys.platform has it. Windows ignores the case of names, but a process that is
+            given two spellings of one may find either.
+    """
+    if platform != "win32":
+        return {**environ, **more}
+    last = {name.upper(): name for name in more}
+    kept = {name: value for name, value in environ.items() if name.upper() not in last}
+    return kept | {name: more[name] for name in last.values()}
+
+
 def secret_variables(rows: Iterable[SysParam]) -> frozenset[str]:
     """Return the environment variables that rows of param_type secret name."""
     return frozenset(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
+from orch_dagster.bundle.job_environment import with_variables
 from orch_dagster.spark.drain import read_while_owned
 from orch_dagster.spark.lines import MAX_LINE_BYTES, LineSplitter, Tail
 from orch_dagster.toolchain.errors import CommandStartError, SupervisorError
@@ -166,7 +167,7 @@ class SupervisedProcess:
     ) -> None:
         environ = os.environ if surroundings.environ is None else surroundings.environ
         self._argv = command.argv
-        self._env = {**environ, **command.env}
+        self._env = with_variables(environ, command.env)
         self._cwd = surroundings.cwd
         files = [
             ("remove", surroundings.remove),

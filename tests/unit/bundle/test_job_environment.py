@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from orch_dagster.bundle.job_environment import job_environment, secret_variables
+from orch_dagster.bundle.job_environment import (
+    job_environment,
+    secret_variables,
+    with_variables,
+)
 from orch_dagster.control.records import SysParam
 from orch_dagster.errors import SettingsError
 from orch_dagster.settings import load_settings
@@ -75,3 +79,12 @@ def test_a_rule_that_is_no_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
         load_settings()
     monkeypatch.setenv("ORCH_JOB_ENV", '["-CI_*", "CI_BUILD"]')
     assert load_settings().job_env == ("-CI_*", "CI_BUILD")
+
+
+def test_a_variable_replaces_the_one_of_another_spelling_on_windows() -> None:
+    """Of two spellings, cmd and Java read the first, and Python the last."""
+    environ = {"DB_PASSWORD": "of the machine", "A": "1"}
+    job = {"db_password": "of the row", "Log_File": "x", "LOG_FILE": "y"}
+    expected = {"A": "1", "db_password": "of the row", "LOG_FILE": "y"}
+    assert with_variables(environ, job, "win32") == expected
+    assert with_variables(environ, job, "linux") == {**environ, **job}
