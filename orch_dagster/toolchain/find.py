@@ -60,9 +60,8 @@ def find_java(environ: Mapping[str, str], *, platform: str = sys.platform) -> Ja
     Raises:
         JavaError: If none was found, or the chosen one can't be used.
     """
-    chosen = environ.get("JAVA_HOME", "").strip()
-    if chosen:
-        return _java_at(Path(chosen), "JAVA_HOME", platform)
+    if chosen := _chosen(environ, "JAVA_HOME", platform):
+        return _java_at(chosen, "JAVA_HOME", platform)
     on_path = _java_on_path(environ)
     if on_path is not None and java_major(on_path.version) == JAVA_MAJOR:
         return on_path
@@ -81,9 +80,8 @@ def find_spark(environ: Mapping[str, str], *, platform: str = sys.platform) -> S
         SparkHomeError: If none was found, or the chosen one can't be used.
     """
     for source in ("ORCH_SPARK_HOME", "SPARK_HOME"):
-        chosen = environ.get(source, "").strip()
-        if chosen:
-            return _spark_at(Path(chosen), source, platform)
+        if chosen := _chosen(environ, source, platform):
+            return _spark_at(chosen, source, platform)
     spec = importlib.util.find_spec("pyspark")
     if spec is None or not spec.submodule_search_locations:
         raise SparkHomeError(
@@ -108,6 +106,15 @@ def java_major(version: str) -> int | None:
     """Return 17 for '17.0.9', 8 for '1.8.0_402', None for a text that is not a version."""
     match = re.match(r"(?:1\.)?(\d+)", version)
     return int(match.group(1)) if match else None
+
+
+def _chosen(environ: Mapping[str, str], name: str, platform: str) -> Path | None:
+    """Return the folder that a variable names, absolute, as a job has another working folder."""
+    text = environ.get(name, "").strip()
+    if platform == "win32":
+        # cmd's `set NAME="C:\a b"` keeps them.
+        text = text.strip('"')
+    return Path(text).absolute() if text else None
 
 
 def _remedy(source: str, remedy: str) -> str:

@@ -42,6 +42,11 @@ def missing_windows_tools(
             "3.3. Put them in a folder such as C:\\hadoop\\bin and set HADOOP_HOME to C:\\hadoop "
             "(PowerShell: $env:HADOOP_HOME = 'C:\\hadoop'; for good: setx HADOOP_HOME C:\\hadoop)",
         )
+    if not folder.is_absolute():
+        return (
+            f"HADOOP_HOME is {folder.parent}, which Hadoop does not take, as it is not an absolute "
+            "path: give it with its drive, such as C:\\hadoop",
+        )
     if not folder.parent.is_dir():
         return (
             f"HADOOP_HOME is {folder.parent}, which is no folder: set it to the one whose bin has "

@@ -76,6 +76,21 @@ def test_windows_names(tmp_path: Path) -> None:
     assert found.submit == spark / "bin" / "spark-submit.cmd"
 
 
+def test_the_quotes_that_cmd_keeps_are_dropped(tmp_path: Path) -> None:
+    home, spark = fake_java(tmp_path / "a j", java="java.exe"), fake_spark(tmp_path / "a s")
+    assert find_java({"JAVA_HOME": f'"{home}"'}, platform="win32").home == home
+    assert find_spark({"SPARK_HOME": f'"{spark}"'}, platform="win32").home == spark
+
+
+def test_a_folder_is_absolute_as_a_job_has_another_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, spark = fake_java(tmp_path / "j", java="java.exe"), fake_spark(tmp_path / "s")
+    monkeypatch.chdir(tmp_path)
+    assert find_java({"JAVA_HOME": "j"}, platform="win32").home == home
+    assert find_spark({"SPARK_HOME": "s"}, platform="win32").submit.parent == spark / "bin"
+
+
 @pytest.mark.parametrize(
     ("version", "major"), [("17.0.9", 17), ("1.8.0_402", 8), ("21", 21), ("", None), ("x", None)]
 )

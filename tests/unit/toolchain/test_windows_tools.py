@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from orch_dagster.toolchain.windows_tools import hadoop_bin, missing_windows_tools
 
 
@@ -33,3 +35,13 @@ def test_each_lacking_piece_is_named_with_its_place(tmp_path: Path) -> None:
     (text,) = missing(f'"{tmp_path}"')
     assert "hadoop.dll is missing" in text
     assert missing(tmp_path, needs_library=False) == ()
+
+
+def test_a_hadoop_home_that_hadoop_does_not_take_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git Bash's /c/hadoop in a .env is none with a drive either."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hadoop" / "bin").mkdir(parents=True)
+    (text,) = missing("hadoop")
+    assert text.startswith("HADOOP_HOME is hadoop, which Hadoop does not take")
