@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from framework.contract.variables import HADOOP_CONF_DIRS
 from orch_dagster.files import os_fault
+from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.process import Command, Limits, Surroundings, run_supervised
 from orch_dagster.spark.system_paths import quoted_option
 from orch_dagster.toolchain.class_data import (
@@ -118,7 +118,7 @@ def _prove(
         _OPTIONS: " ".join([given, *options]).strip(),
     }
     command = [str(spark.submit), "--version"]
-    output = _output(command, work, variables, what="the archive that was built")
+    output = output_of(command, work, variables, what="the archive that was built")
     if _PROOF not in output:
         raise ClassDataError(
             "no archive was built: a driver does not take the one that was written; the end of its "
@@ -129,32 +129,43 @@ def _prove(
 def _ran(
     java: JavaHome, options: list[str], work: Path, environ: Mapping[str, str], *, what: str
 ) -> None:
-    _output([str(java_program(java.home)), *options], work, environ, what=what)
+    output_of([str(java_program(java.home)), *options], work, environ, what=what)
 
 
-def _output(command: list[str], work: Path, environ: Mapping[str, str], *, what: str) -> str:
-    try:
-        done = subprocess.run(
-            command,
-            env=dict(environ),
-            cwd=work,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_CHECK_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+def output_of(argv: Sequence[str], work: Path, environ: Mapping[str, str], *, what: str) -> str:
+    """Run a command to its end under the supervisor, and return its output.
+
+    The supervisor gives Spark's scripts for Windows a folder for temporary files that they can
+    name, and a code page that they share with Java.
+
+    Args:
+        argv: The command.
+        work: Its working folder.
+        environ: Its environment.
+        what: What it is run with, for the error.
+
+    Raises:
+        ClassDataError: If it fails or takes too long.
+        SparkError: If it can't be started, or its end is unknown.
+    """
+    lines: list[str] = []
+    end = run_supervised(
+        SubmitCommand(argv=tuple(argv), env={}, properties={}, properties_file=""),
+        on_line=lines.append,
+        stop=threading.Event(),
+        limits=Limits(timeout_s=_CHECK_S),
+        surroundings=Surroundings(environ=environ, cwd=work),
+    )
+    if end.reason == "timeout":
         raise ClassDataError(
-            f"no archive was built: {command[0]} took over {_CHECK_S:.0f} s with {what}"
-        ) from error
-    text = done.stdout.decode(errors="replace")
-    if done.returncode:
-        raise ClassDataError(
-            f"no archive was built: {command[0]} failed with {what} (exit code "
-            f"{done.returncode}); the end of its output:\n{_end_of(text)}"
+            f"no archive was built: {argv[0]} took over {_CHECK_S:.0f} s with {what}"
         )
-    return text
+    if end.exit_code:
+        raise ClassDataError(
+            f"no archive was built: {argv[0]} failed with {what} (exit code {end.exit_code}); the "
+            f"end of its output:\n{_end_of(end.tail)}"
+        )
+    return "\n".join(lines)
 
 
 def _plain(environ: Mapping[str, str], classes: DriverClasses) -> dict[str, str]:
