@@ -25,6 +25,8 @@ JAVA_REMEDY = (
 SPARK_REMEDY = "pip install pyspark==3.5.8, or point ORCH_SPARK_HOME at a Spark 3.5"
 _VARIABLES = ("JAVA_HOME", "ORCH_SPARK_HOME", "SPARK_HOME")
 _JAVA_VERSION_TIMEOUT_S = 30.0
+# By itself Java writes the code page of the machine, or of a C locale; one name up to Java 18.
+_IN_UTF_8 = ("-Dsun.stderr.encoding=UTF-8", "-Dstderr.encoding=UTF-8")
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,7 @@ def _ask_java(java: Path, source: str) -> tuple[str, str]:
     """Return java.home and java.version as the program itself reports them."""
     try:
         done = subprocess.run(
-            [str(java), "-XshowSettings:properties", "-version"],
+            [str(java), *_IN_UTF_8, "-XshowSettings:properties", "-version"],
             capture_output=True,
             stdin=subprocess.DEVNULL,
             timeout=_JAVA_VERSION_TIMEOUT_S,

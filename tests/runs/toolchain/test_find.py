@@ -43,3 +43,17 @@ def test_a_shim_on_path_is_asked_where_its_java_is(tmp_path: Path) -> None:
     found = find_java({"PATH": str(shim.parent)})
     assert (found.home / "bin" / "java").resolve() == Path(str(real)).resolve()
     assert java_major(found.version) == 17
+
+
+@posix_only
+def test_a_shim_answers_in_utf_8_whatever_the_code_page_of_the_machine(tmp_path: Path) -> None:
+    shim = tmp_path / "bin" / "java"
+    shim.parent.mkdir()
+    shim.write_text(
+        "#!/bin/sh\n"
+        'name="J\\366rg"\n'
+        'case "$*" in *-Dsun.stderr.encoding=UTF-8*) name="J\\303\\266rg";; esac\n'
+        'printf "    java.home = /home/$name/java\\n    java.version = 17.0.9\\n" >&2\n'
+    )
+    shim.chmod(0o755)
+    assert str(find_java({"PATH": str(shim.parent)}).home) == "/home/J\u00f6rg/java"
