@@ -29,7 +29,8 @@ def write_env_file(settings: Settings) -> None:
     ORCH_CONTROL_URL is kept if it is set, without a password.
     """
     env = settings.home / ENV_FILE
-    before = env.read_text(encoding="utf-8").splitlines() if env.is_file() else []
+    # As Dagster's commands read it, without the byte order mark of Windows editors.
+    before = env.read_text(encoding="utf-8-sig").splitlines() if env.is_file() else []
     lines = {_name(line): line for line in before}
     after = list(before)
     for name, value in _wanted(settings):

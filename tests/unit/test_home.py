@@ -114,9 +114,11 @@ class TestEnvFile:
         assert os.environ["DAGSTER_HOME"] == str(own)
 
     def test_a_file_that_is_not_text_is_named(self, project: Path) -> None:
-        (project / ".env").write_bytes(b"A=\xff\n")
-        with pytest.raises(SettingsError, match=rf"^{project}/\.env can't be read"):
+        (project / ".env").write_text("A=1\n", encoding="utf-16")
+        with pytest.raises(SettingsError) as caught:
             load_env_file()
+        assert str(caught.value).startswith(f"{project / '.env'} can't be read: ")
+        assert str(caught.value).endswith("; save it as UTF-8")
 
     def test_no_home_no_variables(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         before = dict(os.environ)

@@ -147,6 +147,15 @@ class TestKeptInEnv:
         assert f"is now {KEPT}-sqlite:///new.db}}" in orch("init").stdout
         assert sum("CONTROL_URL" in line for line in self.lines(project)) == 1
 
+    def test_a_choice_of_ones_own_stays_behind_the_mark_of_a_windows_editor(
+        self, project: Path
+    ) -> None:
+        (project / ".env").write_text("DAGSTER_HOME=D:/own\r\n", encoding="utf-8-sig", newline="")
+        write_env_file(load_settings())
+        assert [line for line in self.lines(project) if "DAGSTER_HOME" in line] == [
+            "DAGSTER_HOME=D:/own"
+        ]
+
     def test_never_a_password(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         url = "postgresql+psycopg://me:hunter2@db:5432/orch?sslmode=require&sslpassword=hunter3"
         monkeypatch.setenv("ORCH_CONTROL_URL", url)
