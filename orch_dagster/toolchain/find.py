@@ -101,7 +101,8 @@ def read_spark_defaults(spark: SparkHome, environ: Mapping[str, str]) -> dict[st
     path = spark.conf_dir(environ) / "spark-defaults.conf"
     if not path.is_file():
         return {}
-    return parse_properties(path.read_text(encoding="utf-8"))
+    # Spark takes other bytes than UTF-8, such as a comment in a code page, for U+FFFD too.
+    return parse_properties(path.read_text(encoding="utf-8", errors="replace"))
 
 
 def java_major(version: str) -> int | None:

@@ -131,3 +131,11 @@ def test_spark_defaults_come_from_its_conf_folder(tmp_path: Path) -> None:
     assert read_spark_defaults(spark, {}) == {"spark.master": "yarn"}
     other = {"SPARK_CONF_DIR": str(tmp_path / "conf")}
     assert read_spark_defaults(spark, other) == {"spark.master": "local"}
+
+
+def test_spark_defaults_in_a_code_page_are_read_as_spark_does(tmp_path: Path) -> None:
+    spark = find_spark({"SPARK_HOME": str(fake_spark(tmp_path / "s"))})
+    (spark.home / "conf").mkdir()
+    text = "# f\u00fcr alle\r\nspark.master yarn\r\nspark.app.name J\u00f6rg\r\n"
+    (spark.home / "conf" / "spark-defaults.conf").write_bytes(text.encode("cp1252"))
+    assert read_spark_defaults(spark, {}) == {"spark.master": "yarn", "spark.app.name": "J\ufffdrg"}
