@@ -101,13 +101,34 @@ def write_atomically(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Patience().carry_out(lambda: Path(temporary).replace(path), str(path))
+        put_in_place(Path(temporary), path)
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
         if isinstance(error, OSError):
             # A failed write names no file, and the temporary one is gone.
             error.filename = str(path)
         raise
+
+
+def put_in_place(source: Path, target: Path) -> None:
+    """Rename a file or folder to `target`, over a file that is there.
+
+    Windows refuses that while a program has one open: a reader, or a scanner that looks at what was
+    just written. It is waited for.
+
+    Raises:
+        OSError: If it can't be renamed.
+    """
+    Patience().carry_out(lambda: source.replace(target), str(target))
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file, if it is there; wait for a program that has it open, as `put_in_place` does.
+
+    Raises:
+        OSError: If it can't be removed.
+    """
+    Patience().carry_out(lambda: path.unlink(missing_ok=True), str(path))
 
 
 def write_fault(folder: Path) -> str | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from uuid import uuid4
 
+from orch_dagster.files import put_in_place
+
 
 def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Path:
     """Write spelled cells as a UTF-8 CSV file with LF line ends, replacing the file atomically.
@@ -31,7 +33,7 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]]) 
         with unfinished.open("x", encoding="utf-8", newline="") as file:
             file.write(",".join(header) + "\n")
             file.writelines(",".join(cells) + "\n" for cells in rows)
-        unfinished.replace(path)
+        put_in_place(unfinished, path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise

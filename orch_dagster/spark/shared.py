@@ -24,6 +24,7 @@ from framework.contract.shared_requests import (
     parse_answer,
     request_line,
 )
+from orch_dagster.files import remove_file
 from orch_dagster.growing_file import follow
 from orch_dagster.spark.lines import MAX_LINE_BYTES
 from orch_dagster.spark.process import (
@@ -105,7 +106,7 @@ class SharedApplication:
             OSError: If its files can't be written.
         """
         for file in (self.files.requests, self.files.answers):
-            file.unlink(missing_ok=True)
+            remove_file(file)
             os.close(open_append(str(file)))
         for target in (self._follow, lambda: self._run(command)):
             threading.Thread(target=target, name="shared application", daemon=True).start()
@@ -195,7 +196,7 @@ class SharedApplication:
             self._kill.set()
         self._over.wait()
         for file in (self.files.requests, self.files.answers, self.files.properties):
-            file.unlink(missing_ok=True)
+            remove_file(file)
 
     def _ask_to_stop(self, job: str) -> None:
         try:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from orch_dagster.files import put_in_place
 from orch_dagster.toolchain.errors import ClassDataError
 from orch_dagster.toolchain.find import JavaHome, SparkHome
 
@@ -195,7 +196,7 @@ def publish(state_dir: Path, built: Path, classes: DriverClasses) -> Path:
     else:
         if folder.exists():
             _remove(folder)
-        built.rename(folder)
+        put_in_place(built, folder)
     for other in _kept(state_dir):
         if other != folder:
             _remove(other)

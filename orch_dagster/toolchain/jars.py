@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orch_dagster.files import make_private
+from orch_dagster.files import make_private, put_in_place
 from orch_dagster.toolchain.errors import JarError
 from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
 
@@ -110,7 +110,7 @@ def fetch_artifact(artifact: Artifact, folder: Path, environ: Mapping[str, str])
         if problem := _run_ivy(command):
             raise JarError(f"{artifact.coordinates} could not be fetched ({problem}); {by_hand}")
         # Atomic, as two processes may fetch the same file at once.
-        (Path(scratch) / artifact.file_name).replace(path)
+        put_in_place(Path(scratch) / artifact.file_name, path)
     return path
 
 

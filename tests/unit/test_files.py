@@ -6,17 +6,21 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.control.connect import open_store
+from orch_dagster.defs.runs.kept_reports import KeptReports
 from orch_dagster.files import make_private, os_fault, storage_fault, write_atomically
 from orch_dagster.run_log import RunLog
+from orch_dagster.sample.files import write_csv
 from orch_dagster.settings import Settings
+from orch_dagster.spark.py_files import pipes_archive
 
 
 def test_the_text_in_utf_8_with_its_own_line_ends(tmp_path: Path) -> None:
@@ -127,3 +131,60 @@ def test_a_file_that_is_open_is_no_missing_right() -> None:
     assert os_fault(error).endswith("; give this user the right to write there")
     error.winerror = 32
     assert os_fault(error) == r"C:\x: in use; close the program that has it open"
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """By Windows' rules: each file is open elsewhere at the first attempt to rename or remove it.
+
+    The list has the names of what was refused.
+    """
+    refused: list[str] = []
+    change: dict[str, Callable[..., Any]] = {"replace": Path.replace, "unlink": Path.unlink}
+
+    def refusing(name: str) -> Callable[..., Any]:
+        def at_first(path: Path, *args: Any, **options: Any) -> Any:
+            if str(path) not in refused:
+                refused.append(str(path))
+                error = PermissionError(13, "Access denied", str(path))
+                # Only Windows' own errors have it.
+                setattr(error, "winerror", 32)  # noqa: B010
+                raise error
+            return change[name](path, *args, **options)
+
+        return at_first
+
+    for name in change:
+        monkeypatch.setattr(Path, name, refusing(name))
+    return refused
+
+
+def _archive(folder: Path) -> Path:
+    return pipes_archive(folder)
+
+
+def _extract(folder: Path) -> Path:
+    return write_csv(folder / "x.csv", ["a"], [["1"]])
+
+
+def _atomically(folder: Path) -> Path:
+    write_atomically(folder / "x", "text")
+    return folder / "x"
+
+
+@pytest.mark.parametrize("write", [_archive, _extract, _atomically])
+def test_what_was_just_written_may_be_open_in_a_scanner(
+    tmp_path: Path, held: list[str], write: Callable[[Path], Path]
+) -> None:
+    """A virus scanner, say, opens each new file for a moment."""
+    assert write(tmp_path).is_file()
+    assert len(held) == 1
+
+
+def test_a_file_that_another_process_reads_is_removed_after_that(
+    tmp_path: Path, held: list[str]
+) -> None:
+    kept = KeptReports(tmp_path, "run", "job", 1)
+    kept.close()
+    assert held
+    assert not [*tmp_path.iterdir()]

@@ -20,7 +20,7 @@ from orch_dagster.defs.runs.dead_runs import BEGUN
 from orch_dagster.defs.runs.history import report_step
 from orch_dagster.defs.runs.liveness import is_process_gone, own_tags
 from orch_dagster.execution_log import StepReport
-from orch_dagster.files import make_private
+from orch_dagster.files import make_private, put_in_place, remove_file
 
 _LOG = logging.getLogger("orch_dagster")
 
@@ -76,7 +76,7 @@ class KeptReports:
     def close(self) -> None:
         """Remove the file if nothing is kept in it."""
         if not self._is_used and self._offset == 0:
-            self._path.unlink(missing_ok=True)
+            remove_file(self._path)
 
 
 def send_kept_reports(
@@ -105,7 +105,8 @@ def send_kept_reports(
         try:
             reports = _parsed(lines)
         except _NO_REPORT as error:
-            bad = path.replace(path.with_name(f"{path.name}.bad"))
+            bad = path.with_name(f"{path.name}.bad")
+            put_in_place(path, bad)
             _LOG.warning(
                 "%s can't be read, so what it keeps of run %s is not recorded: %r",
                 *(bad, run_id, error),
@@ -114,7 +115,7 @@ def send_kept_reports(
         for report in reports:
             message = f"{report.job_name} reported before, when this log could not be written"
             report_step(instance, run, report, message)
-        path.unlink(missing_ok=True)
+        remove_file(path)
         sent += [run_id] if lines else []
     return list(dict.fromkeys(sent))
 

@@ -22,6 +22,7 @@ from framework.contract.messages import LogReport, ProgressReport, is_message
 from framework.contract.visible import visible
 from orch_dagster.bundle.leftovers import FOLDER_SUFFIX, MESSAGES_SUFFIX
 from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS
+from orch_dagster.files import remove_file
 from orch_dagster.growing_file import follow
 from orch_dagster.spark.yarn.messages import FolderReader, MessageFolder
 from orch_dagster.text import Masker, inert_markdown, is_link
@@ -135,7 +136,7 @@ class MessageFile(PipesFileMessageReader):
             is_over.set()
             thread.join()
             if self._is_removed:
-                named.unlink(missing_ok=True)
+                remove_file(named)
 
     def _tell(self, text: str) -> None:
         """Warn, if Dagster's storage takes it: whether the job landed depends on no warning."""
