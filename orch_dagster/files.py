@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
@@ -23,6 +24,7 @@ _REMEDIES = {
     errno.EACCES: "give this user the right to write there",
     errno.EPERM: "give this user the right to write there",
 }
+_TOO_LONG = "choose a shorter path or name, or switch long paths on (docs/windows.md)"
 _HELD = "close the program that has it open"
 # By the codes of Windows, of which Python makes EACCES, ENOENT and EINVAL.
 _WINDOWS_REMEDIES = {
@@ -31,8 +33,10 @@ _WINDOWS_REMEDIES = {
     33: _HELD,
     39: "free space on its disk",
     112: "free space on its disk",
-    206: "choose a shorter path, or switch long paths on (docs/windows.md)",
+    206: _TOO_LONG,
 }
+# MAX_PATH without its end and the signs of a temporary file's name.
+_LONGEST_NAMED = 245
 STATE_DIR = ".orch"
 """The folder of ORCH_HOME that holds the embedded store, the snapshot and Dagster's instance."""
 
@@ -164,10 +168,21 @@ def fault_text(error: Exception) -> str:
     return os_fault(error) if isinstance(error, OSError) else str(error)
 
 
-def os_fault(error: OSError) -> str:
-    """Return an error of the system in one sentence, with its path and its remedy."""
+def os_fault(error: OSError, platform: str = sys.platform) -> str:
+    """Return an error of the system in one sentence, with its path and its remedy.
+
+    >>> os_fault(FileNotFoundError(2, "No such file", "C:/" + "a" * 260), "win32")[-31:]
+    'long paths on (docs/windows.md)'
+
+    Args:
+        error: The error.
+        platform: As sys.platform has it. Windows says of too long a path that it is missing.
+    """
     cause = error.strerror or str(error)
-    where = f"{error.filename}: " if isinstance(error.filename, str) and error.filename else ""
+    path = error.filename if isinstance(error.filename, str) else ""
+    where = f"{path}: " if path else ""
     remedy = _WINDOWS_REMEDIES.get(getattr(error, "winerror", None) or 0)
+    if platform == "win32" and error.errno == errno.ENOENT and len(path) > _LONGEST_NAMED:
+        remedy = _TOO_LONG
     remedy = remedy or _REMEDIES.get(error.errno or 0)
     return f"{where}{cause}; {remedy}" if remedy else f"{where}{cause}"

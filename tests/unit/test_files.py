@@ -133,6 +133,19 @@ def test_a_file_that_is_open_is_no_missing_right() -> None:
     assert os_fault(error) == r"C:\x: in use; close the program that has it open"
 
 
+def test_a_path_that_windows_does_not_take_for_its_length_is_told_as_that() -> None:
+    """Of such a path Windows says that it is missing: a job_name may have 200 characters."""
+    path = "C:\\" + "a" * 250
+    error = FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+    assert os_fault(error, "win32") == (
+        f"{path}: No such file or directory; choose a shorter path or name, or switch long paths "
+        "on (docs/windows.md)"
+    )
+    assert os_fault(error, "linux") == f"{path}: No such file or directory"
+    error.filename = path[:100]
+    assert os_fault(error, "win32") == f"{path[:100]}: No such file or directory"
+
+
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """By Windows' rules: each file is open elsewhere at the first attempt to rename or remove it.
