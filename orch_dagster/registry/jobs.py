@@ -7,6 +7,7 @@ that a script exists.
 from __future__ import annotations
 
 import keyword
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import MappingProxyType
 
 from framework.contract.some_of import some_of
+from framework.contract.windows_names import is_device
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import JobDependency, JobMaster
 from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER
@@ -41,6 +43,7 @@ _RESERVED_NAMES = frozenset(
     | set(keyword.kwlist)
 )
 
+_ON_WINDOWS = os.name == "nt"
 # Names are those of files and folders, of which file systems take 255 bytes, with endings of ours.
 MAX_NAME_CHARACTERS = 200
 _TOO_LONG = f"more than {MAX_NAME_CHARACTERS}: files and folders are named after it"
@@ -292,6 +295,8 @@ def _name_faults(name: str) -> list[str]:
         return [f"job_name {shown} may hold only letters, digits and underscores"]
     if len(name) > MAX_NAME_CHARACTERS:
         return [f"job_name {name[:20]}… has {len(name):,} characters, {_TOO_LONG}"]
+    if _ON_WINDOWS and is_device(name):
+        return [f"job_name {name} means a device on Windows, and files are named after it"]
     if name in _RESERVED_NAMES or name.startswith("__"):
         return [f"job_name {name} is reserved by Dagster"]
     return []

@@ -242,6 +242,17 @@ class TestNames:
         assert list(registry.jobs) == ["job_2"]
         assert "may hold only letters, digits and underscores" in one_finding(registry, "1").reason
 
+    @pytest.mark.parametrize("name", ["nul", "Aux", "COM1"])
+    def test_devices_of_windows(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its parameters would be in params/nul.json, which is no file there."""
+        monkeypatch.setattr("orch_dagster.registry.jobs._ON_WINDOWS", True)
+        reason = one_finding(build([master("1", name)]), "1").reason
+        assert reason == (
+            f"job_name {name} means a device on Windows, and files are named after it"
+        )
+        monkeypatch.setattr("orch_dagster.registry.jobs._ON_WINDOWS", False)
+        assert name in build([master("1", name)]).jobs
+
     @pytest.mark.parametrize("name", sorted(DISALLOWED_NAMES))
     def test_words_that_dagster_keeps(self, name: str) -> None:
         registry = build([master("1", name)])
