@@ -14,6 +14,7 @@ import click
 from orch_dagster.cli.output import console, say
 from orch_dagster.errors import OrchError
 from orch_dagster.settings import Settings, load_settings
+from orch_dagster.spark.terminal import away_from_terminal
 from orch_dagster.toolchain.class_data import (
     ClassData,
     DriverClasses,
@@ -82,11 +83,11 @@ def build_beside(settings: Settings) -> None:
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
-            start_new_session=sys.platform != "win32",
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            **away_from_terminal(has_low_priority=True),
         )
-    with suppress(psutil.NoSuchProcess):
-        process.nice(10 if sys.platform != "win32" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    if sys.platform != "win32":
+        with suppress(psutil.NoSuchProcess):
+            process.nice(10)
     say(
         f"Beside it, an archive of Spark's classes is built (about 140 MB), with which later jobs "
         f"start in less time: {log} says how it went, `orch accelerate --remove` removes it"

@@ -18,6 +18,7 @@ from typing import IO, Literal, Protocol
 from orch_dagster.bundle.job_environment import with_variables
 from orch_dagster.spark.drain import read_while_owned
 from orch_dagster.spark.lines import MAX_LINE_BYTES, LineSplitter, Tail
+from orch_dagster.spark.terminal import away_from_terminal
 from orch_dagster.toolchain.errors import CommandStartError, SupervisorError
 
 EndReason = Literal["exited", "timeout", "stopped"]
@@ -276,8 +277,7 @@ class SupervisedProcess:
         argv = [sys.executable, "-I", "-S", str(_SUPERVISOR), "--grace", str(self._grace_s)]
         argv += ["--parent", str(os.getpid()), *self._files, "--", *self._argv]
         try:
-            # No other child of this process inherits the pipes. A session of its own keeps a
-            # terminal's Ctrl-C away, as a console of its own does on Windows, Ctrl-Break too.
+            # No other child of this process inherits the pipes.
             return subprocess.Popen(
                 argv,
                 stdin=subprocess.PIPE,
@@ -286,9 +286,7 @@ class SupervisedProcess:
                 bufsize=0,
                 env=self._env,
                 cwd=self._cwd,
-                start_new_session=sys.platform != "win32",
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-                | getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                **away_from_terminal(),
             )
         except (OSError, ValueError) as error:
             # ValueError if an argument has a NUL.

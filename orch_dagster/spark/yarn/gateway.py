@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.contract.variables import HADOOP_CONF_DIRS
+from orch_dagster.spark.terminal import away_from_terminal
 from orch_dagster.spark.yarn.gateway_command import (
     GATEWAY_ENDED,
     STAGING,
@@ -176,9 +176,8 @@ class YarnGateway:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env=self._environ,
-                # Away from a terminal's Ctrl-C: what it has to end comes after that.
-                start_new_session=sys.platform != "win32",
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+                # What it has to end comes after a Ctrl-C.
+                **away_from_terminal(),
             )
         except OSError as error:
             raise YarnError(f"the gateway to YARN can't be started: {error}") from error
