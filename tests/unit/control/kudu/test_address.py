@@ -137,8 +137,8 @@ def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as caught:
         choose_driver(parse_address("kudu://a"))
 
-    assert "Java 17 and pip install 'orch_dagster[kudu]'" in str(caught.value)
-    assert "pip install 'orch_dagster[kudu-native]'" in str(caught.value)
+    assert 'Java 17 and pip install "orch_dagster[kudu]"' in str(caught.value)
+    assert 'pip install "orch_dagster[kudu-native]"' in str(caught.value)
 
 
 def test_windows_has_no_native_client(monkeypatch: pytest.MonkeyPatch) -> None:
