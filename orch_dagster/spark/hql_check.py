@@ -9,7 +9,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
 from framework.contract.hql_finding import HqlFinding, Unseen
 from framework.contract.paths import as_location, for_spark
@@ -20,16 +19,14 @@ from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
 from orch_dagster.errors import OrchError
 from orch_dagster.files import make_private, write_atomically
 from orch_dagster.settings import Settings
-from orch_dagster.spark.command import build_command
 from orch_dagster.spark.deployment import DEPLOY_MODE, MASTER
 from orch_dagster.spark.failure_text import last_failure
 from orch_dagster.spark.process import Limits, Surroundings, run_supervised
+from orch_dagster.spark.submit import write_command
 from orch_dagster.spark.submit_request import SubmitRequest
-from orch_dagster.spark.system_paths import Platform
 from orch_dagster.spark.unseen import unseen_of
 from orch_dagster.text import clip_utf8
 from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
-from orch_dagster.toolchain.properties import format_properties
 
 _SCRIPT = Path(__file__).with_name("check_script.py")
 _PROPERTIES = {
@@ -77,11 +74,8 @@ def check_hql(
             for bundle in bundles
         ]
         write_atomically(file, json.dumps(asked))
-        command = build_command(request, cast(Platform, sys.platform))
-        if command.properties:
-            write_atomically(Path(command.properties_file), format_properties(command.properties))
         end = run_supervised(
-            command,
+            write_command(request, environ),
             on_line=lambda _: None,
             stop=threading.Event(),
             limits=Limits(settings.timeout_minutes * 60, settings.stop_grace_s),

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from framework.contract import variables
 from framework.contract.secret_names import is_secret
@@ -27,15 +27,14 @@ from orch_dagster.errors import OrchError
 from orch_dagster.files import make_private, write_atomically
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
-from orch_dagster.spark.command import SubmitCommand, build_command
+from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.deployment import DEPLOY_MODE, MASTER
 from orch_dagster.spark.failure_text import last_failure
 from orch_dagster.spark.process import Limits, Surroundings, run_supervised
+from orch_dagster.spark.submit import write_command
 from orch_dagster.spark.submit_request import SubmitRequest
-from orch_dagster.spark.system_paths import Platform
 from orch_dagster.text import Masker, clip_utf8
 from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
-from orch_dagster.toolchain.properties import format_properties
 
 _SCRIPT = Path(__file__).with_name("recover_script.py")
 # Renames need no executors, wherever the job itself runs.
@@ -154,8 +153,6 @@ class Recovery:
                 return _failed(specs, error)
 
     def _answer(self, command: SubmitCommand, file: Path, mask: Masker) -> list[dict[str, Any]]:
-        if command.properties:
-            write_atomically(Path(command.properties_file), format_properties(command.properties))
         end = run_supervised(
             command,
             on_line=lambda _: None,
@@ -217,7 +214,7 @@ class Recovery:
             spark_defaults=read_spark_defaults(spark, self.environ),
             local_ip=self.environ.get(LOCAL_IP, ""),
         )
-        return build_command(request, cast(Platform, sys.platform))
+        return write_command(request, self.environ)
 
 
 def _file_sinks(spec: JobSpec) -> list[dict[str, Any]]:

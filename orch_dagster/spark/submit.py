@@ -259,7 +259,11 @@ def _cache(settings: Settings) -> Path:
 
 
 def write_command(request: SubmitRequest, environ: Mapping[str, str]) -> SubmitCommand:
-    """Build the command of a request, and write its properties file, if it needs one."""
+    """Build the command of a request, and write its properties file, if it needs one.
+
+    Raises:
+        SparkError: If the request is refused, or one of Hadoop's tools for Windows is missing.
+    """
     command = build_command(request, cast(Platform, sys.platform))
     properties = {**request.spark_defaults, **request.spark_properties}
     command = with_windows_tools(command, properties, environ, sys.platform)

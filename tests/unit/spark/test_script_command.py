@@ -11,11 +11,17 @@ from typing import Any
 import pytest
 
 from orch_dagster.bundle.secrets import Secrets
-from orch_dagster.settings import Settings, load_settings
+from orch_dagster.settings import REPOSITORY, Settings, load_settings
 from orch_dagster.shipped import SHIPPED
-from orch_dagster.spark.submit import ScriptSubmit, prepare_script, script_folder
+from orch_dagster.spark.command import SubmitCommand
+from orch_dagster.spark.submit import (
+    ScriptSubmit,
+    prepare_script,
+    script_folder,
+    with_windows_tools,
+)
 from orch_dagster.text import Masker
-from orch_dagster.toolchain.errors import SubmitRefusedError
+from orch_dagster.toolchain.errors import HadoopHomeError, SubmitRefusedError
 
 URL = "s3://code/count.py"
 
@@ -160,3 +166,27 @@ def test_in_cluster_mode_variables_go_to_the_driver(
     assert "spark.yarn.appMasterEnv.MODE=x" in argv
     assert "MODE" not in command.env
     assert not [word for word in argv if "JOB_PARAMS_FILE" in word]
+
+
+def test_each_submit_gets_hadoops_tools_for_windows() -> None:
+    """As each command is built in one place, which looks for them."""
+    package = REPOSITORY / "orch_dagster"
+    builders = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if "build_command(" in path.read_text(encoding="utf-8")
+    }
+    assert builders == {"spark/command.py", "spark/submit.py"}
+
+
+def test_hadoops_tools_for_windows_are_on_the_path_of_a_job(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "winutils.exe").touch()
+    environ = {"HADOOP_HOME": str(tmp_path), "PATH": "C:\\own"}
+    bare = {"spark.hadoop.fs.file.impl": "another.Class"}
+    command = SubmitCommand((), {"A": "1"}, {}, "")
+    found = with_windows_tools(command, bare, environ, "win32")
+    assert found.env == {"A": "1", "PATH": f"{tmp_path / 'bin'};C:\\own"}
+    assert with_windows_tools(command, {}, environ, "linux") is command
+    with pytest.raises(HadoopHomeError, match=r"hadoop\.dll is missing"):
+        with_windows_tools(command, {}, environ, "win32")
