@@ -27,6 +27,7 @@ from orch_dagster.spark.py_files import (
 from orch_dagster.spark.spark_log import has_log_config, log_config
 from orch_dagster.spark.submit_request import SubmitRequest
 from orch_dagster.spark.system_paths import Platform
+from orch_dagster.spark.windows_options import variable_faults
 from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
 from orch_dagster.spark.yarn.gateway_command import STAGING
 from orch_dagster.spark.yarn.messages import MessageFolder, folder_path
@@ -266,10 +267,21 @@ def write_command(request: SubmitRequest, environ: Mapping[str, str]) -> SubmitC
     """
     command = build_command(request, cast(Platform, sys.platform))
     properties = {**request.spark_defaults, **request.spark_properties}
+    refuse_variables({**environ, **command.env}, sys.platform)
     command = with_windows_tools(command, properties, environ, sys.platform)
     if command.properties:
         write_atomically(Path(command.properties_file), format_properties(command.properties))
     return command
+
+
+def refuse_variables(environ: Mapping[str, str], platform: str) -> None:
+    """Refuse variables that don't come through cmd on Windows; elsewhere all do.
+
+    Raises:
+        SubmitRefusedError: If there are any; it names each.
+    """
+    if platform == "win32" and (faults := list(variable_faults(environ))):
+        raise SubmitRefusedError("; ".join(faults))
 
 
 def with_windows_tools(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from framework.contract.native_paths import quoted_path
+from framework.contract.variables import HADOOP_CONF_DIRS
 from orch_dagster.spark.java_options import DRIVER_OPTIONS
 from orch_dagster.toolchain.windows_paths import outside_code_page
 
@@ -13,12 +14,15 @@ _OPTIONS = ("spark.driver.defaultJavaOptions", DRIVER_OPTIONS)
 # What Spark's launcher writes into the command that cmd then runs.
 _LIBRARIES = "spark.driver.extraLibraryPath"
 _ARGUMENTS = (*_OPTIONS, "spark.driver.extraClassPath", "spark.driver.memory", _LIBRARIES)
+_SUBMIT_OPTIONS = "SPARK_SUBMIT_OPTS"
+_ON_CLASS_PATH = ("SPARK_CONF_DIR", *HADOOP_CONF_DIRS, "SPARK_DIST_CLASSPATH")
 # As the launcher splits them: at spaces, but not in quotes.
 _OPTION = re.compile(r'(?:[^\s"\']|"(?:\\.|[^"\\])*"|\'[^\']*\')+')
 # What has one of these, the launcher puts in quotes, in which cmd reads ! and may read %NAME%.
 _QUOTED = re.compile(r"[\s=,;]")
 _READ_IN_QUOTES = re.compile(r"[!\r\n]|%[^%\s]+%")
 _READ = re.compile(r"[!\r\n&|<>^]|%[^%\s]+%")
+_READ_ON_CLASS_PATH = re.compile(r'[!"\r\n]|%[^%\s]+%')
 _READ_IN_ARGUMENTS = re.compile(r'[&|<>^%!"\r\n]')
 _PATTERN = re.compile(r"[*?]")
 # cmd's limit, and room for what Spark's launcher adds: Java, the class path, its own options.
@@ -36,24 +40,49 @@ the option into the environment variable JDK_JAVA_OPTIONS instead
     """
     for name in _ARGUMENTS:
         value = properties.get(name, "")
-        for each in _OPTION.findall(value) if name in _OPTIONS else [value]:
-            # Without the quotes at which it is split.
-            plain = re.sub("[\"']", "", each)
-            # The launcher sets the variable PATH to libraries without quotes.
-            is_quoted = name != _LIBRARIES and _QUOTED.search(plain)
-            pattern = _READ_IN_QUOTES if is_quoted else _READ
-            if special := pattern.search(each):
-                fault = f"holds {special.group()!r}, which Windows' cmd would interpret"
-            elif unknown := outside_code_page(each):
-                fault = f"holds {unknown!r}, which is not in the code page of this Windows"
-            else:
-                continue
-            remedy = (
-                "put the option into the environment variable JDK_JAVA_OPTIONS instead"
-                if name in _OPTIONS
-                else "choose another value"
+        if name in _OPTIONS:
+            yield from _java_option_faults(name, value)
+            continue
+        # The launcher sets the variable PATH to libraries without quotes.
+        pattern = _READ if name == _LIBRARIES else _pattern_of(value)
+        if fault := _fault(value, pattern):
+            yield f"{name}: '{value}' {fault}: choose another value"
+
+
+def variable_faults(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for each variable of which Spark's launcher makes a part of the command.
+
+    >>> print(*variable_faults({"HADOOP_CONF_DIR": "D:/x!"}))
+    HADOOP_CONF_DIR: 'D:/x!' holds '!', which Windows' cmd would interpret: choose another folder
+    """
+    for name in _ON_CLASS_PATH:
+        value = environ.get(name, "")
+        # The class path is in quotes.
+        if fault := _fault(value, _READ_ON_CLASS_PATH):
+            yield f"{name}: '{value}' {fault}: choose another folder"
+    yield from _java_option_faults(_SUBMIT_OPTIONS, environ.get(_SUBMIT_OPTIONS, ""))
+
+
+def _java_option_faults(name: str, value: str) -> Iterator[str]:
+    for each in _OPTION.findall(value):
+        # Without the quotes at which it is split.
+        if fault := _fault(each, _pattern_of(re.sub("[\"']", "", each))):
+            yield (
+                f"{name}: '{each}' {fault}: put the option into the environment variable "
+                "JDK_JAVA_OPTIONS instead"
             )
-            yield f"{name}: '{each}' {fault}: {remedy}"
+
+
+def _pattern_of(plain: str) -> re.Pattern[str]:
+    return _READ_IN_QUOTES if _QUOTED.search(plain) else _READ
+
+
+def _fault(text: str, pattern: re.Pattern[str]) -> str | None:
+    if special := pattern.search(text):
+        return f"holds {special.group()!r}, which Windows' cmd would interpret"
+    if unknown := outside_code_page(text):
+        return f"holds {unknown!r}, which is not in the code page of this Windows"
+    return None
 
 
 def argument_faults(arguments: Sequence[str]) -> Iterator[str]:
@@ -64,18 +93,14 @@ def argument_faults(arguments: Sequence[str]) -> Iterator[str]:
 files: give the script its values by a file or by variables
     """
     for number, each in enumerate(arguments, start=1):
+        fault = _fault(each, _READ_IN_ARGUMENTS)
         if not each:
             fault = "is empty, and Spark's launcher for Windows drops it"
-        elif special := _READ_IN_ARGUMENTS.search(each):
-            fault = f"holds {special.group()!r}, which Windows' cmd would interpret"
-        elif unknown := outside_code_page(each):
-            fault = f"holds {unknown!r}, which is not in the code page of this Windows"
         # With a space it is passed on in quotes.
-        elif (sign := _PATTERN.search(each)) and " " not in each:
+        elif not fault and (sign := _PATTERN.search(each)) and " " not in each:
             fault = f"holds {sign.group()!r}, which Java on Windows replaces by names of files"
-        else:
-            continue
-        yield f"argument {number} of the script: {quoted_path(each)} {fault}: {_INSTEAD}"
+        if fault:
+            yield f"argument {number} of the script: {quoted_path(each)} {fault}: {_INSTEAD}"
 
 
 def length_faults(argv: Sequence[str], properties: Mapping[str, str]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.submit import (
     ScriptSubmit,
     prepare_script,
+    refuse_variables,
     script_folder,
     with_windows_tools,
 )
@@ -190,3 +191,24 @@ def test_hadoops_tools_for_windows_are_on_the_path_of_a_job(tmp_path: Path) -> N
     assert with_windows_tools(command, {}, environ, "linux") is command
     with pytest.raises(HadoopHomeError, match=r"hadoop\.dll is missing"):
         with_windows_tools(command, {}, environ, "win32")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "special"),
+    [
+        ("SPARK_CONF_DIR", "C:\\wow!", "!"),
+        ("HADOOP_CONF_DIR", '"C:\\a b"', '"'),
+        ("YARN_CONF_DIR", "C:\\%USERNAME%", "%USERNAME%"),
+        ("SPARK_DIST_CLASSPATH", "C:\\a;C:\\b!\\*", "!"),
+        ("SPARK_SUBMIT_OPTS", "-Da=b -Dc&d", "&"),
+    ],
+)
+def test_a_variable_that_cmd_would_read_in_the_command_is_refused(
+    name: str, value: str, special: str
+) -> None:
+    with pytest.raises(SubmitRefusedError, match=rf"^{name}: .* holds '{re.escape(special)}'"):
+        refuse_variables({name: value}, "win32")
+    refuse_variables({name: value}, "linux")
+    refuse_variables(
+        {name: "C:\\R&D (50%)\\conf" if name != "SPARK_SUBMIT_OPTS" else "-Da"}, "win32"
+    )
