@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework.contract.paths import is_local
 from framework.read.file_listing import SourceFiles, list_files
+from framework.storage.disk import long_path
 from framework.storage.local import LocalFileSystem
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def listed(location: str, options: Mapping[str, str]) -> SourceFiles | None:
     """Return the files below a local path if their names alone tell which Spark reads."""
     is_plain = _CHOOSING.isdisjoint(name.lower() for name in options)
     # What a pattern stands for, only Hadoop tells for sure.
-    if not (is_local(location) and is_plain and Path(location).exists()):
+    if not (is_local(location) and is_plain and long_path(location).exists()):
         return None
     found = list_files(LocalFileSystem(), location, options)
     return None if found.is_partial or found.is_partitioned else found

@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, Literal
 
 from framework.contract.append import write_all
 
 # From this length on, a file below may be over Windows' limit of 260 characters.
 _LONG = 100
+_LONG_FORM = "//?/"
 
 
 def long_path(location: str, platform: str = os.name) -> Path:
@@ -31,6 +32,20 @@ def long_path(location: str, platform: str = os.name) -> Path:
         return Path(location)
     # A server's folder has its own spelling.
     return Path("\\\\?\\" + (f"UNC{name[1:]}" if name.startswith("\\\\") else name))
+
+
+def plain_location(path: PurePath) -> str:
+    r"""Return the location of a path that `long_path` made, or of one below it.
+
+    >>> from pathlib import PureWindowsPath as Windows
+    >>> print(plain_location(Windows(r"\\?\C:\a\b")), plain_location(Windows(r"\\?\UNC\s\t\a")))
+    C:/a/b //s/t/a
+    """
+    name = path.as_posix()
+    if not name.startswith(_LONG_FORM):
+        return name
+    name = name.removeprefix(_LONG_FORM)
+    return f"/{name[3:]}" if name.startswith("UNC/") else name
 
 
 class Disk:

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from framework.contract.paths import as_location, is_local
 from framework.errors import SourceGoneError
 from framework.logging import get_logger
+from framework.storage.disk import long_path
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 AT_ONCE = 16
 
 # Hadoop picks the codec by the suffix, in lower case.
-_OPENERS: Mapping[str, Callable[[str, str], Any]] = {
+_OPENERS: Mapping[str, Callable[[Path, str], Any]] = {
     **dict.fromkeys(("", ".csv", ".txt", ".tsv", ".dat"), open),
     ".gz": gzip.open,
     ".bz2": bz2.open,
@@ -45,7 +46,7 @@ class Start(NamedTuple):
 def changed_ns(location: str) -> int | None:
     """Return when a local file was changed, in nanoseconds since 1970; None if it tells nothing."""
     try:
-        return Path(location).stat().st_mtime_ns if is_local(location) else None
+        return long_path(location).stat().st_mtime_ns if is_local(location) else None
     except FileNotFoundError:
         return None
 
@@ -90,7 +91,7 @@ class FileHeads:
         if not is_local(location):
             return self._through_hadoop(url, size, unpacks=False)
         try:
-            with Path(location).open("rb") as file:
+            with long_path(location).open("rb") as file:
                 return file.read(size)
         except FileNotFoundError as error:
             raise SourceGoneError(location) from error
@@ -109,7 +110,8 @@ class FileHeads:
             return start.text[:size]
         if is_local(location) and PurePosixPath(location).suffix in _OPENERS:
             try:
-                with _OPENERS[PurePosixPath(location).suffix](location, "rb") as file:
+                opener = _OPENERS[PurePosixPath(location).suffix]
+                with opener(long_path(location), "rb") as file:
                     return file.read(size)
             except FileNotFoundError as error:
                 raise SourceGoneError(location) from error

@@ -15,7 +15,7 @@ from typing import BinaryIO, Literal
 from framework.contract.held_files import Patience
 from framework.contract.paths import is_local, parent
 from framework.logging import get_logger
-from framework.storage.disk import Disk, long_path
+from framework.storage.disk import Disk, long_path, plain_location
 from framework.storage.filesystem import HIDDEN, FileEntry, Usage, is_hidden_folder
 from framework.storage.patterns import (
     alternatives,
@@ -51,20 +51,22 @@ class LocalFileSystem:
     def _matching(self, pattern: str) -> Iterator[str]:
         for each in alternatives(with_literal_start(self, pattern)):
             root, below = pattern_start(each)
-            paths = Path(root).glob(as_glob(below)) if below else iter([Path(root)])
-            yield from (path.as_posix() for path in paths if path.exists())
+            folder = long_path(root)
+            paths = folder.glob(as_glob(below)) if below else iter([folder])
+            yield from (plain_location(path) for path in paths if path.exists())
 
     def files(self, location: str, most: int) -> list[FileEntry]:
-        path = Path(location)
+        path = long_path(location)
         if path.is_file():
             return [FileEntry(location, path.stat().st_size)]
-        return list(islice(_files_below(location), most))
+        return list(islice(_files_below(path), most))
 
     def read_head(self, location: str, size_bytes: int) -> bytes:
         # To open a pipe would wait for a writer.
-        if not stat.S_ISREG(Path(location).stat().st_mode):
+        path = long_path(location)
+        if not stat.S_ISREG(path.stat().st_mode):
             raise OSError(f"{location} is not a regular file")
-        with Path(location).open("rb") as file:
+        with path.open("rb") as file:
             return file.read(size_bytes)
 
     def names(self, location: str) -> list[str]:
@@ -208,7 +210,7 @@ def _tell_wait(path: str) -> None:
     )
 
 
-def _files_below(folder: str) -> Iterator[FileEntry]:
+def _files_below(folder: Path) -> Iterator[FileEntry]:
     # As Spark, which follows links.
     for parent_folder, folders, names in os.walk(folder, followlinks=True):
         folders.sort()
@@ -216,4 +218,4 @@ def _files_below(folder: str) -> Iterator[FileEntry]:
             path = Path(parent_folder) / name
             # A file may go while others are listed, and a link may lead nowhere.
             with contextlib.suppress(FileNotFoundError):
-                yield FileEntry(path.as_posix(), path.stat().st_size)
+                yield FileEntry(plain_location(path), path.stat().st_size)

@@ -15,6 +15,7 @@ from framework.contract.paths import path_start
 if TYPE_CHECKING:
     from framework.storage.filesystem import FileSystem
 
+_DRIVE = re.compile(r"[A-Za-z]:")
 _SPECIAL = re.compile(r"[*?\[\]{}\\]")
 _BRACES = re.compile(r"(?<!\\)\{((?:[^{}\\]|\\.)*)\}")
 _ESCAPED = re.compile(r"\\(.)")
@@ -81,11 +82,16 @@ def pattern_start(pattern: str) -> tuple[str, str]:
 
     >>> pattern_start("/in/a*/b.csv"), pattern_start(r"/in\\[1\\]/b.csv")
     (('/in', 'a*/b.csv'), ('/in[1]/b.csv', ''))
+    >>> pattern_start("Z:/*.csv")
+    ('Z:/', '*.csv')
     """
     parts = pattern.split("/")
     for place, part in enumerate(parts):
         if _SPECIAL.search(_ESCAPED.sub("", part)):
-            root = "/".join(parts[:place]) or "/"
+            root = "/".join(parts[:place])
+            if not root or _DRIVE.fullmatch(root):
+                # A drive without a slash is its working folder.
+                root += "/"
             return _ESCAPED.sub(r"\1", root), "/".join(parts[place:])
     return _ESCAPED.sub(r"\1", pattern), ""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from framework.storage import file_heads, local
 from framework.storage.local import LocalFileSystem
 
 
@@ -78,3 +79,44 @@ def test_a_folder_that_cannot_be_flushed_where_it_lies_is_no_fault(
     fs.create_exclusive(file.as_posix(), b"x")
     fs.make_durable((tmp_path / "a").as_posix())
     assert file.read_bytes() == b"x"
+
+
+DEEP = "/".join(["a" * 60] * 5)
+
+
+def test_files_deeper_than_260_characters_are_found_and_read(tmp_path: Path) -> None:
+    """On Windows without long paths, by their long form, which no result has."""
+    folder = f"{tmp_path.as_posix()}/{DEEP}"
+    fs = LocalFileSystem()
+    fs.create_exclusive(f"{folder}/x.csv", b"a,b")
+    _assert_found(fs, folder)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a long form is no name there")
+def test_they_are_looked_up_by_their_long_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it is the name of a folder, in which alone the file is."""
+    monkeypatch.chdir(tmp_path)
+
+    def long(location: str) -> Path:
+        return Path("long", location)
+
+    def plain(path: Path) -> str:
+        return path.as_posix().removeprefix("long/")
+
+    for module in (local, file_heads):
+        monkeypatch.setattr(module, "long_path", long)
+    monkeypatch.setattr(local, "plain_location", plain)
+    (tmp_path / "long" / "C:" / "in").mkdir(parents=True)
+    (tmp_path / "long" / "C:" / "in" / "x.csv").write_bytes(b"a,b")
+    _assert_found(LocalFileSystem(), "C:/in")
+    assert file_heads.changed_ns("C:/in/x.csv")
+
+
+def _assert_found(fs: LocalFileSystem, folder: str) -> None:
+    file = f"{folder}/x.csv"
+    assert [each.location for each in fs.files(folder, 9)] == [file]
+    assert [each.size_bytes for each in fs.files(file, 9)] == [3]
+    assert fs.read_head(file, 2) == b"a,"
+    assert fs.glob(f"{folder}/*.csv") == [file]
