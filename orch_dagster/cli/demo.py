@@ -19,6 +19,7 @@ from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.sample import rows as sample_rows
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.toolchain.find import find_java
+from orch_dagster.toolchain.windows_tools import path_with_tools
 
 _ROWS_SHOWN = 3
 _WIDTH_SHOWN = 24
@@ -73,6 +74,8 @@ def _read_orc(path: str) -> tuple[int, list[dict[str, object]]]:
 
     os.environ.setdefault("JAVA_HOME", str(find_java(os.environ).home))
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    if search_path := path_with_tools(os.environ, needs_library=False):
+        os.environ["PATH"] = search_path
     builder: Any = SparkSession.builder
     spark = (
         builder.master("local[2]")

@@ -38,7 +38,7 @@ from orch_dagster.toolchain.class_data import (
     driver_classes,
     find_class_data,
 )
-from orch_dagster.toolchain.errors import HadoopHomeError, SubmitRefusedError
+from orch_dagster.toolchain.errors import SubmitRefusedError
 from orch_dagster.toolchain.find import (
     JavaHome,
     SparkHome,
@@ -47,7 +47,7 @@ from orch_dagster.toolchain.find import (
     read_spark_defaults,
 )
 from orch_dagster.toolchain.properties import format_properties
-from orch_dagster.toolchain.windows_tools import LOCAL_FILES, hadoop_bin, missing_windows_tools
+from orch_dagster.toolchain.windows_tools import LOCAL_FILES, path_with_tools
 
 
 @dataclass(frozen=True)
@@ -293,13 +293,8 @@ def with_windows_tools(
         HadoopHomeError: If one is missing; it names all, each with its remedy.
     """
     has_own_files = bool(properties.get(LOCAL_FILES))
-    missing = missing_windows_tools(environ, platform=platform, needs_library=not has_own_files)
-    if missing:
-        raise HadoopHomeError("; ".join(missing))
-    folder = hadoop_bin(environ, platform=platform)
-    if folder is None:
-        return command
-    return replace(command, env={**command.env, "PATH": f"{folder};{environ.get('PATH', '')}"})
+    path = path_with_tools(environ, platform=platform, needs_library=not has_own_files)
+    return replace(command, env={**command.env, "PATH": path}) if path else command
 
 
 def secret_properties(

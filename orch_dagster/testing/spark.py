@@ -13,7 +13,8 @@ import pytest
 
 from framework.contract.spark_defaults import TIME_ZONE, spark_defaults
 from orch_dagster.testing.errors import KitError
-from orch_dagster.toolchain.find import find_java
+from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
+from orch_dagster.toolchain.windows_tools import LOCAL_FILES, path_with_tools
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,6 +35,7 @@ def local_spark(folder: Path, module_path: Sequence[Path]) -> Generator[SparkSes
 
     Raises:
         JavaError: If Java 17 is missing.
+        HadoopHomeError: If one of Hadoop's tools for Windows is missing there.
     """
     from pyspark.sql import SparkSession
 
@@ -44,6 +46,8 @@ def local_spark(folder: Path, module_path: Sequence[Path]) -> Generator[SparkSes
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("JAVA_HOME", str(find_java(os.environ).home))
         environment.setenv("PYSPARK_PYTHON", sys.executable)
+        if path := path_with_tools(os.environ, needs_library=_needs_library(sys.platform)):
+            environment.setenv("PATH", path)
         if not os.environ.get(_JVM_OPTIONS):
             environment.setenv(_JVM_OPTIONS, _QUICK_START)
         # For the Python workers, which inherit it from the JVM.
@@ -54,6 +58,13 @@ def local_spark(folder: Path, module_path: Sequence[Path]) -> Generator[SparkSes
         yield spark
     finally:
         spark.stop()
+
+
+def _needs_library(platform: str) -> bool:
+    """Return whether local files are read by Hadoop's own class, which calls a dll on Windows."""
+    if platform != "win32":
+        return False
+    return LOCAL_FILES not in read_spark_defaults(find_spark(os.environ), os.environ)
 
 
 def _started(folder: Path, module_path: Sequence[Path]) -> SparkSession:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from orch_dagster.toolchain.errors import HadoopHomeError
+
 # The class of local files; any other than Hadoop's own does without hadoop.dll.
 LOCAL_FILES = "spark.hadoop.fs.file.impl"
 _LIBRARY = "hadoop.dll"
@@ -18,6 +20,26 @@ def hadoop_bin(environ: Mapping[str, str], *, platform: str) -> Path | None:
     """
     home = environ.get("HADOOP_HOME", "").strip().strip('"')
     return Path(home) / "bin" if home and platform == "win32" else None
+
+
+def path_with_tools(
+    environ: Mapping[str, str], *, platform: str = sys.platform, needs_library: bool = True
+) -> str | None:
+    """Return the PATH of a process whose JVM finds Hadoop's tools on Windows; None elsewhere.
+
+    Args:
+        environ: The environment of the process.
+        platform: As sys.platform has it.
+        needs_library: As `missing_windows_tools` has it.
+
+    Raises:
+        HadoopHomeError: If one is missing; it names all, each with its remedy.
+    """
+    missing = missing_windows_tools(environ, platform=platform, needs_library=needs_library)
+    if missing:
+        raise HadoopHomeError("; ".join(missing))
+    folder = hadoop_bin(environ, platform=platform)
+    return f"{folder};{environ.get('PATH', '')}" if folder else None
 
 
 def missing_windows_tools(

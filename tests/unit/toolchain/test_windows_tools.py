@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from orch_dagster.toolchain.windows_tools import hadoop_bin, missing_windows_tools
+from orch_dagster.toolchain.errors import HadoopHomeError
+from orch_dagster.toolchain.windows_tools import (
+    hadoop_bin,
+    missing_windows_tools,
+    path_with_tools,
+)
 
 
 def missing(home: Path | str, *, needs_library: bool = True) -> tuple[str, ...]:
@@ -35,6 +40,17 @@ def test_each_lacking_piece_is_named_with_its_place(tmp_path: Path) -> None:
     (text,) = missing(f'"{tmp_path}"')
     assert "hadoop.dll is missing" in text
     assert missing(tmp_path, needs_library=False) == ()
+
+
+def test_a_process_finds_them_on_its_path_or_is_told_what_is_missing(tmp_path: Path) -> None:
+    environ = {"HADOOP_HOME": str(tmp_path), "PATH": "C:\\own"}
+    assert path_with_tools(environ, platform="linux") is None
+    with pytest.raises(HadoopHomeError, match=r"winutils\.exe is missing"):
+        path_with_tools(environ, platform="win32", needs_library=False)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "winutils.exe").touch()
+    path = path_with_tools(environ, platform="win32", needs_library=False)
+    assert path == f"{tmp_path / 'bin'};C:\\own"
 
 
 def test_a_hadoop_home_that_hadoop_does_not_take_is_told(
