@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Generator, Iterator
+import sys
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,40 @@ from framework.contract.held_files import HeldOpenError
 from framework.contract.paths import as_location, is_local
 from framework.errors import PublishError, SharedPathError, SourceGoneError
 
+if sys.platform == "win32":
+    import ctypes
+
+    def windows_texts(codes: Iterable[int]) -> list[str]:
+        """Return what Windows, and so Java, says of errors, in the language of this Windows."""
+        return [ctypes.FormatError(code).strip(" .") for code in codes]
+
+else:
+
+    def windows_texts(codes: Iterable[int]) -> list[str]:  # noqa: ARG001
+        """Return nothing: no other system has these codes."""
+        return []
+
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR)
 
 _FILE = re.compile(r"File (?=\S)")
 _GONE = " does not exist"
+# Of a disk that is full, and of the handle of a file on it.
+_FULL_ON_WINDOWS = (112, 39)
 # Bounded, as searches for an end that never comes take time by the square of the text's length.
 _NO_SPACE = re.compile(
-    r"No space left on device|Disk quota exceeded|quota of .{1,500}? is exceeded"
+    "|".join(
+        (
+            r"No space left on device|Disk quota exceeded|quota of .{1,500}? is exceeded",
+            "There is not enough space on the disk",
+            *(re.escape(text) for text in windows_texts(_FULL_ON_WINDOWS)),
+        )
+    )
 )
-_NO_FOLDER = re.compile(r"Mkdirs failed to create (file:\S+)")
+# A path may have spaces; what Hadoop adds begins with one and a parenthesis.
+_NO_FOLDER = re.compile(r"Mkdirs failed to create (file:[^\n]+?)(?= \(exists=|$)", re.MULTILINE)
 # Java's causes may form a cycle.
 _MOST_CAUSES = 20
 
@@ -32,7 +56,7 @@ def remedy(error: OSError) -> str:
     """Return the remedy for an error of a file system, to be appended to a sentence."""
     if isinstance(error, HeldOpenError):
         return "; close it there and start the job again"
-    if error.errno in _FULL:
+    if error.errno in _FULL or getattr(error, "winerror", None) in _FULL_ON_WINDOWS:
         return "; free some space there and start the job again"
     if error.errno in _FORBIDDEN:
         return "; let the user that the job runs as write there, or correct sinks[].path"

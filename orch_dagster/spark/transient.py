@@ -16,6 +16,8 @@ _STORE_TIMEOUT = re.compile(
     r"org\.apache\.kudu\.client\.\w+: .{,4000}(cannot complete before timeout|[Tt]imed out)"
     r"|SQLTransient\w{,100}Exception|SQLTimeoutException|SQLRecoverableException"
     r"|SocketTimeoutException|ConnectException: Connection refused|Connection reset"
+    # As Windows says it of a connection that the other side, or this one, has dropped.
+    r"|existing connection was forcibly closed|established connection was aborted"
 )
 _FILE_SYSTEM_AWAY = re.compile(
     r"java\.net\.(ConnectException|NoRouteToHostException|SocketTimeoutException): "

@@ -35,6 +35,11 @@ KUDU = (
             "a store did not answer",
             "SQLTransientConnectionException: no route",
         ),
+        (
+            "java.io.IOException: An existing connection was forcibly closed by the remote host",
+            "a store did not answer",
+            "IOException: An existing connection was forcibly closed",
+        ),
     ],
 )
 def test_what_is_transient_is_said_first(message: str, cause: str, deepest: str) -> None:
