@@ -10,8 +10,8 @@ _PORTS = (f"{kind}{number}" for kind in ("COM", "LPT") for number in "123456789Â
 _DEVICES = frozenset({"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *_PORTS})
 
 SERVER_FAULT = (
-    "is in a folder of a server, and Hadoop drops the first slash of such a path: map the folder "
-    r"to a drive (net use Z: \\server\share) and give the path on that"
+    "is in a folder of a server, and Hadoop drops the first slash of such a path: choose a folder "
+    r"of this machine, or for data map that one to a drive (net use Z: \\server\share)"
 )
 
 
