@@ -262,7 +262,7 @@ def _refuse_for_cmd(
         java_home_path(request.java_home),
         UsedPath("Python", request.python, is_in_blocks=True),
         UsedPath("the properties of the run", request.properties_file, is_in_home=True),
-        UsedPath("the script", request.script, is_in_home=True),
+        UsedPath("the script", request.script),
     )
     faults = [*path_faults(used), *option_faults(of_driver), *argument_faults(request.arguments)]
     if faults := faults or [*length_faults(argv, of_driver)]:

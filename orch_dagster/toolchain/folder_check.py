@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from framework.contract.native_paths import quoted_path
-from framework.contract.windows_names import windows_path_fault
+from framework.contract.windows_names import SERVER_FAULT, windows_path_fault
 from orch_dagster.errors import SettingsError
 from orch_dagster.settings import Settings
 from orch_dagster.toolchain.windows_paths import home_fault, long_paths_enabled
@@ -64,7 +64,9 @@ folder without"
             f"has {', '.join(map(repr, dict.fromkeys(found)))} in its path, which Spark or Dagster "
             "takes for something else than a name: choose a folder without"
         )
-    return windows_path_fault(whole) if is_windows else None
+    fault = windows_path_fault(whole) if is_windows else None
+    # Scripts are read by Python, which takes a server's folder.
+    return None if kind == "jobs" and fault == SERVER_FAULT else fault
 
 
 def folder_faults(settings: Settings, platform: str = sys.platform) -> Iterator[str]:

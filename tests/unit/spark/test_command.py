@@ -315,9 +315,11 @@ def test_windows_paths_that_cmd_would_read_are_refused_at_once() -> None:
 
 @pytest.mark.parametrize("start", [r"\\server\share", "//server/share"])
 def test_a_home_in_a_folder_of_a_server_is_refused(start: str) -> None:
-    request = replace(request_for("win32"), script=f"{start}/jobs/job.py")
-    with pytest.raises(SubmitRefusedError, match=r"^the script: .* is in a folder of a server"):
+    request = replace(request_for("win32"), properties_file=f"{start}/params/job.properties")
+    with pytest.raises(SubmitRefusedError, match=r"^the properties of the run: .* is in a folder "):
         build_command(request, "win32")
+    # Python reads a script there.
+    build_command(replace(request_for("win32"), script=f"{start}/jobs/job.py"), "win32")
 
 
 @pytest.mark.parametrize(

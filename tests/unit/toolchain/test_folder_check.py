@@ -49,6 +49,11 @@ def test_windows(path: str, fault: str | None) -> None:
     assert found is None if fault is None else (found or "").startswith(fault)
 
 
+def test_scripts_may_be_in_a_folder_of_a_server() -> None:
+    assert folder_fault(r"\\server\share\jobs", "jobs", "win32") is None
+    assert folder_fault(r"\\server\share\data", "data", "win32") is not None
+
+
 @pytest.mark.parametrize(
     ("variable", "name"),
     [("ORCH_HOME", "a#b"), ("ORCH_JOBS_DIR", "a#b"), ("ORCH_DATA_ROOT", "a:b")],
