@@ -96,11 +96,22 @@ def read_noted(mark: str) -> Noted:
     """
     try:
         noted = json.loads(mark)
-        # The environment of this process may name the cluster by other folders.
-        environ = {**noted["environ"], **os.environ}
+        environ = _environ_of(dict(noted["environ"]))
         return Noted(noted.get("run_id"), environ, dict(noted["properties"]))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"what it noted of its cluster can't be read: {error!r}") from error
+
+
+def _environ_of(folders: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment that names the cluster of a run by its folders of configuration.
+
+    That of this process may name another one, on which nothing of the run would be found. Where the
+    folders are not on this machine, it is all there is.
+    """
+    if folders and all(Path(folder).is_dir() for folder in folders.values()):
+        others = {name: value for name, value in os.environ.items() if name not in HADOOP_CONF_DIRS}
+        return {**others, **folders}
+    return {**folders, **os.environ}
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from orch_dagster.defs.runs.dead_applications import (
     mark_run,
     marks_in,
     read_marks,
+    read_noted,
 )
 from orch_dagster.defs.runs.rebuild import rebuild
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
@@ -158,6 +160,22 @@ def test_a_run_that_was_ended_by_force_ends_on_yarn_before_its_row_says_so(
     assert asked == ([(run.run_id, "Started")] if is_ended_by_force else [])
     (row,) = location.store.read(EXECUTION_LOG)
     assert row["status"] == "Canceled"
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_run_is_looked_for_on_its_own_cluster(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_there: bool
+) -> None:
+    """On another one nothing is found, which would count as nothing left."""
+    own, here = tmp_path / "own", {"YARN_CONF_DIR": "/other/yarn", "HADOOP_CONF_DIR": "/other"}
+    if is_there:
+        own.mkdir()
+    for name, folder in here.items():
+        monkeypatch.setenv(name, folder)
+    mark = {"run_id": "run", "environ": {"HADOOP_CONF_DIR": str(own)}, "properties": {}}
+    environ = read_noted(json.dumps(mark)).environ
+    named = {name: environ[name] for name in here if name in environ}
+    assert named == ({"HADOOP_CONF_DIR": str(own)} if is_there else here)
 
 
 def test_the_note_of_an_older_version_is_read(
