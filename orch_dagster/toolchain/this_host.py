@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from functools import cache
 
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+
 
 @cache
 def own_hosts() -> frozenset[str]:
@@ -12,6 +14,8 @@ def own_hosts() -> frozenset[str]:
     import psutil
 
     name = socket.gethostname().lower()
-    addresses = (each.address for every in psutil.net_if_addrs().values() for each in every)
+    every = (each for of_card in psutil.net_if_addrs().values() for each in of_card)
+    # Not those of the cards themselves.
+    addresses = (each.address for each in every if each.family in _FAMILIES)
     # Those of a link end in %eth0.
     return frozenset({name, name.partition(".")[0], *(a.partition("%")[0] for a in addresses)})

@@ -349,7 +349,7 @@ def test_so_is_a_data_root_in_a_folder_of_a_server(monkeypatch: pytest.MonkeyPat
     assert parse_context_params(text, NAME, "hdfs://nn:8020/data")
 
 
-@pytest.mark.skipif(not IGNORES_CASE, reason="names that differ by case are others here")
+@pytest.mark.skipif(not IGNORES_CASE, reason="only Windows and macOS take them for one")
 def test_a_source_in_a_sink_that_differs_by_case_is_refused() -> None:
     source = {"format": "csv", "path": "Out/biz_dt={biz_dt}/a.csv"}
     assert faults({"sources": [source], "sinks": [SINK]}) == [

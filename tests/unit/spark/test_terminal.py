@@ -28,7 +28,7 @@ def test_a_low_priority_on_windows_is_there_from_the_start() -> None:
     assert options["creationflags"] == 0x0800_4200
 
 
-@pytest.mark.skipif(sys.platform != "win32", reason="subprocess has the names there alone")
+@pytest.mark.skipif(sys.platform != "win32", reason="only Windows has the names")
 def test_the_numbers_are_those_of_windows() -> None:
     names = ("CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW", "BELOW_NORMAL_PRIORITY_CLASS")
     flags = sum(getattr(subprocess, name) for name in names)
