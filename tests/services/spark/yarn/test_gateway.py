@@ -7,6 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -160,8 +161,9 @@ def test_a_jvm_that_is_killed_alone_is_started_again(yarn: YarnCluster) -> None:
         assert gateway._process is not None
         (jvm,) = psutil.Process(gateway._process.pid).children()
         jvm.kill()
-        # Its parent has not asked for it yet.
-        wait_until(lambda: jvm.status() == psutil.STATUS_ZOMBIE, "its death", timeout_s=30)
+        # The first request after that may meet it while it dies.
+        with suppress(YarnError):
+            client.find("none")
         assert client.find("none") == []
     finally:
         gateway.close()
