@@ -62,14 +62,13 @@ class Patience:
                     raise
                 if deadline_s is None:
                     deadline_s = time.monotonic() + self.limit_s
-                    self.on_wait(str(Path(path)))
+                    self.on_wait(_shown(path))
                 elif time.monotonic() >= deadline_s:
                     held = open_elsewhere(path)
                     if held is None and code not in _SURELY_HELD:
                         raise
-                    named = held or error.filename or path
-                    shown = str(Path(named)).removeprefix("\\\\?\\")
-                    raise HeldOpenError(shown, self.limit_s) from error
+                    named = _shown(held or error.filename or path)
+                    raise HeldOpenError(named, self.limit_s) from error
             time.sleep(self.pause_s)
 
 
@@ -83,7 +82,13 @@ def _files(path: str) -> Iterator[str]:
         yield path
     for folder, _, names in os.walk(path):
         for name in names:
-            yield f"{folder}/{name}"
+            # Not by a slash, which a long form of Windows does not have.
+            yield str(Path(folder, name))
+
+
+def _shown(path: str) -> str:
+    """Return a path as it is shown: not in the long form of Windows."""
+    return str(Path(path)).removeprefix("\\\\?\\")
 
 
 if sys.platform == "win32":

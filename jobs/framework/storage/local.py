@@ -6,11 +6,11 @@ import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypeVar
 
 from framework.contract.held_files import Patience
 from framework.contract.paths import is_local, parent
@@ -25,6 +25,7 @@ from framework.storage.patterns import (
 )
 
 _MAKE_DIRS_ATTEMPTS = 100
+_Result = TypeVar("_Result")
 
 
 class LocalFileSystem:
@@ -37,7 +38,7 @@ class LocalFileSystem:
 
     def __init__(self, disk: Disk | None = None, patience: Patience | None = None) -> None:
         self._disk = disk or Disk()
-        self._patiently = (patience or Patience(on_wait=_tell_wait)).carry_out
+        self._patience = patience or Patience(on_wait=_tell_wait)
 
     def exists(self, location: str) -> bool:
         return long_path(location).exists()
@@ -172,6 +173,10 @@ class LocalFileSystem:
             # NotADirectoryError: a parent is a file, so nothing exists below it.
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 self._disk.unlink(location)
+
+    def _patiently(self, change: Callable[[], _Result], location: str) -> _Result:
+        """Carry out a change; of a location whose files may be deeper than Windows' limit too."""
+        return self._patience.carry_out(change, str(long_path(location)))
 
     def _open(self, location: str, mode: Literal["xb", "rb", "r+b"]) -> BinaryIO:
         return self._patiently(lambda: self._disk.open(location, mode), location)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from framework.contract.held_files import HeldOpenError, Patience
 from framework.storage import file_heads, local
+from framework.storage.disk import Disk
 from framework.storage.local import LocalFileSystem
 
 
@@ -92,11 +94,14 @@ def test_files_deeper_than_260_characters_are_found_and_read(tmp_path: Path) -> 
     _assert_found(fs, folder)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a long form is no name there")
-def test_they_are_looked_up_by_their_long_form(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Here it is the name of a folder, in which alone the file is."""
+@pytest.fixture
+def long_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose long form, here another name, alone finds it; the folder's location is C:/in.
+
+    It holds a file x.csv.
+    """
+    if os.name == "nt":
+        pytest.skip("a long form is no name there")
     monkeypatch.chdir(tmp_path)
 
     def long(location: str) -> Path:
@@ -110,8 +115,31 @@ def test_they_are_looked_up_by_their_long_form(
     monkeypatch.setattr(local, "plain_location", plain)
     (tmp_path / "long" / "C:" / "in").mkdir(parents=True)
     (tmp_path / "long" / "C:" / "in" / "x.csv").write_bytes(b"a,b")
+    return tmp_path / "long" / "C:" / "in"
+
+
+@pytest.mark.usefixtures("long_form")
+def test_they_are_looked_up_by_their_long_form() -> None:
     _assert_found(LocalFileSystem(), "C:/in")
     assert file_heads.changed_ns("C:/in/x.csv")
+
+
+@pytest.mark.usefixtures("long_form")
+def test_so_is_the_one_of_them_that_a_program_has_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_open(file: str) -> bool:
+        return "x.csv" in file
+
+    class Refusing(Disk):
+        def remove_tree(self, location: str) -> None:
+            error = PermissionError(13, "Access denied", location)
+            # Only Windows' own errors have it.
+            setattr(error, "winerror", 5)  # noqa: B010
+            raise error
+
+    monkeypatch.setattr("framework.contract.held_files._is_open", is_open)
+    fs = LocalFileSystem(Refusing(), Patience(limit_s=0))
+    with pytest.raises(HeldOpenError, match=r"in/x\.csv is open in another program"):
+        fs.delete("C:/in")
 
 
 def _assert_found(fs: LocalFileSystem, folder: str) -> None:
