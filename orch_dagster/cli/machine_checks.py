@@ -13,6 +13,7 @@ from orch_dagster.control.connect import store_file
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_fault
 from orch_dagster.settings import Settings
+from orch_dagster.spark.windows_options import variable_faults
 from orch_dagster.toolchain.find import find_java, find_spark
 from orch_dagster.toolchain.folder_check import folder_faults, open_to_others
 from orch_dagster.toolchain.windows_paths import (
@@ -58,7 +59,7 @@ def _spark_text() -> str:
 
 
 def _tool_path_faults() -> Iterator[str]:
-    """Yield why Spark's scripts for Windows would not start from where Spark, Java, Python are."""
+    """Yield what of Spark, Java, Python and the environment Spark's scripts for Windows misread."""
     if sys.platform != "win32":
         return
     used = [UsedPath("Python", sys.executable, is_in_blocks=True)]
@@ -68,6 +69,7 @@ def _tool_path_faults() -> Iterator[str]:
     with suppress(OrchError):
         used.append(spark_home_path(str(find_spark(os.environ).home)))
     yield from path_faults(used)
+    yield from variable_faults(os.environ)
 
 
 def _class_data(settings: Settings) -> Iterator[CheckedPart]:

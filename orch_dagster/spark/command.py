@@ -265,7 +265,9 @@ def _refuse_for_cmd(
         UsedPath("the script", request.script),
     )
     faults = [*path_faults(used), *option_faults(of_driver), *argument_faults(request.arguments)]
-    if faults := faults or [*length_faults(argv, of_driver)]:
+    # The class path has Spark's jars and its configuration.
+    folders = (request.java_home, request.spark_home, request.spark_home)
+    if faults := faults or [*length_faults(argv, of_driver, folders)]:
         raise SubmitRefusedError("; ".join(faults))
 
 

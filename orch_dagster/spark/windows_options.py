@@ -25,9 +25,9 @@ _READ = re.compile(r"[!\r\n&|<>^]|%[^%\s]+%")
 _READ_ON_CLASS_PATH = re.compile(r'[!"\r\n]|%[^%\s]+%')
 _READ_IN_ARGUMENTS = re.compile(r'[&|<>^%!"\r\n]')
 _PATTERN = re.compile(r"[*?]")
-# cmd's limit, and room for what Spark's launcher adds: Java, the class path, its own options.
+# cmd's limit, and room for what Spark's launcher adds besides the folders of Java and Spark.
 _MOST_CHARACTERS = 8_191
-_OF_LAUNCHER = 1_500
+_OF_LAUNCHER = 400
 _INSTEAD = "give the script its values by a file or by variables"
 
 
@@ -103,16 +103,19 @@ files: give the script its values by a file or by variables
             yield f"argument {number} of the script: {quoted_path(each)} {fault}: {_INSTEAD}"
 
 
-def length_faults(argv: Sequence[str], properties: Mapping[str, str]) -> Iterator[str]:
+def length_faults(
+    argv: Sequence[str], properties: Mapping[str, str], folders: Sequence[str]
+) -> Iterator[str]:
     """Yield a sentence if a command is longer than cmd takes one.
 
     Args:
         argv: The command.
         properties: Those of a driver that is started by it.
+        folders: The folders that Spark's launcher adds, each as often as it does.
     """
     # Each has a space before it, and may be put in quotes.
     options = [each for name in _ARGUMENTS for each in properties.get(name, "").split()]
-    length = sum(len(each) + 3 for each in (*argv, *options))
+    length = sum(len(each) + 3 for each in (*argv, *options, *folders))
     most = _MOST_CHARACTERS - _OF_LAUNCHER
     if length > most:
         yield (

@@ -376,12 +376,12 @@ def test_windows_arguments_that_arrive_pass(argument: str) -> None:
 @pytest.mark.parametrize(
     "long",
     [
-        {"arguments": ("2024-05-15",) * 500},
-        {"spark_properties": {"spark.driver.extraJavaOptions": "-Da=b " * 1_000}},
+        {"arguments": ("2024-05-15",) * 600},
+        {"spark_properties": {"spark.driver.extraJavaOptions": "-Da=b " * 1_200}},
     ],
 )
 def test_a_command_that_is_longer_than_cmd_takes_one_is_refused(long: dict[str, Any]) -> None:
-    with pytest.raises(SubmitRefusedError, match=r"characters, and Windows' cmd takes 6,691 "):
+    with pytest.raises(SubmitRefusedError, match=r"characters, and Windows' cmd takes 7,791 "):
         build_command(replace(request_for("win32"), **long), "win32")
     build_command(replace(request_for("linux"), **long), "linux")
 
