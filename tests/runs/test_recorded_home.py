@@ -28,7 +28,7 @@ def test_a_home_of_the_version_before_goes_on(recorded_home: Home) -> None:
     ]
     # The events of its runs are read as they were written, and amount to the rows that are there.
     assert home.json("log", "rebuild") == {
-        "runs": 2, "rows": 3, "written": 0, "died": [], "unknown": []
+        "runs": 2, "rows": 3, "written": 0, "died": [], "unknown": [], "unended": []
     }  # fmt: skip
     assert home.json("log") == rows
 

@@ -210,7 +210,7 @@ def test_an_ended_run_is_followed_at_once(home: Home, screen: str) -> None:
 def test_the_row_made_anew_is_the_same(home: Home, screen: str) -> None:
     assert screen
     before = home.orch("log", "--json").stdout
-    done = {"runs": 1, "rows": 1, "written": 0, "died": [], "unknown": []}
+    done = {"runs": 1, "rows": 1, "written": 0, "died": [], "unknown": [], "unended": []}
     assert home.json("log", "rebuild") == done
     store = open_store(STORE_URL, home.folder)
     store.delete(EXECUTION_LOG, store.read(EXECUTION_LOG))
