@@ -76,6 +76,10 @@ mutation ReExecute($params: ReexecutionParams!) {
     ... on PythonError { message }
   }
 }"""
+TERMINATE = """
+mutation Terminate($id: String!) {
+  terminateRun(runId: $id) { __typename ... on PythonError { message } }
+}"""
 ORIGIN = """
 query Origin($id: ID!) {
   runOrError(runId: $id) {
@@ -167,6 +171,11 @@ class Dev:
         assert launched["run"]["parentRunId"] == run_id
         return launched["run"]["runId"]
 
+    def terminate(self, run_id: str) -> None:
+        """Ask for a run's end as its page does."""
+        asked = self.ask(TERMINATE, timeout_s=90, id=run_id)["terminateRun"]
+        assert asked["__typename"] == "TerminateRunSuccess", asked
+
     def run(self, run_id: str) -> dict[str, Any]:
         return self.ask(STATUS, id=run_id)["runOrError"]
 
@@ -181,14 +190,14 @@ class Dev:
 
         return psutil.Process(until(worker, 180, "the run's worker"))
 
-    def end_of(self, run_id: str) -> str:
+    def end_of(self, run_id: str, timeout_s: float = 400) -> str:
         """Wait for a run's end; returns its status."""
 
         def over() -> str | None:
             status = self.run(run_id)["status"]
             return status if status in ENDED else None
 
-        return until(over, 400, f"the end of run {run_id}")
+        return until(over, timeout_s, f"the end of run {run_id}")
 
     def reload(self) -> list[str]:
         """Reload the location as its page does; returns the names of its jobs."""

@@ -341,6 +341,11 @@ class YarnCluster:
         kept = {name: v for name, v in os.environ.items() if not name.startswith(prefixes)}
         return {**kept, **self.environ, "JAVA_HOME": str(self._java)}
 
+    def printed(self, application_id: str) -> str:
+        """What the containers of an application that runs have written to stderr."""
+        found = self._folder.glob(f"*userlogs/{application_id}/*/stderr")
+        return "".join(each.read_text(encoding="utf-8", errors="replace") for each in found)
+
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.log"
 

@@ -23,14 +23,18 @@ if TYPE_CHECKING:
 JOB = "etl_lnd_ins_sys_t"
 TABLE = "out/t"
 SCRIPT = "from framework import run_landing\nrun_landing()\n"
+# With a schema no stage reads the header, so that the first one is that which writes.
+SOURCE = {"format": "csv", "path": "in/{biz_dt}.csv", "schema": "id STRING, pause_ms STRING"}
 CONTEXT: dict[str, Any] = {
-    "sources": [{"format": "csv", "path": "in/{biz_dt}.csv", "options": {"header": True}}],
+    "sources": [{**SOURCE, "options": {"header": True}}],
     "hql": "t.hql",
     "sinks": [{"format": "orc", "path": TABLE, "partition_cols": ["biz_dt"]}],
 }
 # Each row takes as long as it says, on an executor.
 HQL = "SELECT id, reflect('java.lang.Thread', 'sleep', CAST(pause_ms AS BIGINT)) AS slept FROM row1"
 PAUSE_MS = 8_000
+# As an executor says it.
+_TASK = "Running task 0.0 in stage 0.0"
 
 # Of the processes of a job: what the program's name begins with, and a word of its command.
 SUBMIT = ("java", "org.apache.spark.deploy.SparkSubmit")
@@ -124,7 +128,11 @@ class Landing:
     def begin(self, pause_ms: int = PAUSE_MS) -> None:
         """Start a landing, and wait until an executor has a task of it."""
         self.submit(pause_ms)
-        wait_until(lambda: f"{JOB}: stage " in self.log(), "a task", timeout_s=600)
+        self.await_task(self.application.id)
+
+    def await_task(self, application_id: str) -> None:
+        """Wait until an executor of an application has a task."""
+        wait_until(lambda: _TASK in self.made.yarn.printed(application_id), "a task", timeout_s=600)
 
     def log(self) -> str:
         """Read the newest log."""

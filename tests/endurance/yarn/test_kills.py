@@ -34,10 +34,13 @@ def test_a_killed_driver_fails_the_date_and_leaves_its_rows(
     landing.assert_not_landed()
 
 
-def test_a_killed_driver_here_fails_the_date_and_leaves_its_rows(landing: Landing) -> None:
+@pytest.mark.parametrize("program", [SUBMIT, DRIVER_PYTHON], ids=["jvm", "python"])
+def test_a_killed_driver_here_fails_the_date_and_leaves_its_rows(
+    landing: Landing, program: tuple[str, str]
+) -> None:
     landing.use("client")
     landing.begin()
-    landing.kill(SUBMIT)
+    landing.kill(program)
     row = landing.end()
     assert row["status"].startswith(f"Failed: killed {SIGKILLED}")
     assert row["row_count"] is None
@@ -53,6 +56,16 @@ def test_another_executor_takes_over_from_a_killed_one(landing: Landing, mode: M
     assert (row["status"], row["row_count"]) == ("Completed", 2)
     assert row["spark_app_id"] == landing.application.id
     landing.assert_landed()
+
+
+@BOTH
+def test_the_last_executor_that_may_be_lost_fails_the_date(landing: Landing, mode: Mode) -> None:
+    landing.use(mode, {"spark.task.maxFailures": "1"})
+    landing.begin()
+    landing.kill(EXECUTOR)
+    row = landing.end()
+    assert row["status"].startswith("Failed: a Spark executor was lost: ")
+    landing.assert_not_landed()
 
 
 def test_the_death_of_a_submit_that_waits_ends_the_application(landing: Landing) -> None:

@@ -7,7 +7,7 @@ import signal
 import pytest
 from dagster import DagsterEventType
 
-from tests.endurance.yarn.landings import Landing, Mode
+from tests.endurance.yarn.landings import PAUSE_MS, Landing, Mode
 from tests.waiting import wait_until
 from tests.yarn_cluster import YarnCluster
 
@@ -114,6 +114,19 @@ def test_a_node_that_starts_again_has_lost_its_driver(landing: Landing, yarn: Ya
     assert row["status"].startswith(
         f"Failed: {landing.application.id} failed: its node was lost or let go of its container"
     )
+    landing.assert_not_landed()
+    yarn.await_node()
+
+
+def test_a_driver_whose_node_is_silent_is_given_up_and_lands_nothing(
+    landing: Landing, yarn: YarnCluster
+) -> None:
+    """It runs on without its node manager, until it hears that it is given up."""
+    landing.use("cluster")
+    landing.begin(PAUSE_MS * 8)
+    with yarn.silenced("nodemanager"):
+        row = landing.end()
+    assert row["status"].startswith(f"Failed: {landing.application.id} failed: its node was lost")
     landing.assert_not_landed()
     yarn.await_node()
 

@@ -6,7 +6,7 @@ import pytest
 from dagster import DagsterEventType
 
 from tests.endurance.yarn.conftest import MEMORY_MB
-from tests.endurance.yarn.landings import JOB, Landing
+from tests.endurance.yarn.landings import JOB, Landing, Mode
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.yarn, pytest.mark.spark, pytest.mark.alone, pytest.mark.timeout(3600)]
@@ -15,8 +15,9 @@ pytestmark = [pytest.mark.yarn, pytest.mark.spark, pytest.mark.alone, pytest.mar
 EXECUTOR_MEMORY = f"{MEMORY_MB - 800}m"
 
 
-def test_it_is_told_while_it_waits_and_when_its_time_is_over(landing: Landing) -> None:
-    landing.use("cluster", {"spark.executor.memory": EXECUTOR_MEMORY}, timeout_minutes=2)
+@pytest.mark.parametrize("mode", ["cluster", "client"])
+def test_it_is_told_while_it_waits_and_when_its_time_is_over(landing: Landing, mode: Mode) -> None:
+    landing.use(mode, {"spark.executor.memory": EXECUTOR_MEMORY}, timeout_minutes=2)
     landing.submit()
     application = landing.application
     reason = f"queue {application.queue} has given {application.id} no container for executors"
