@@ -53,7 +53,7 @@ class LiveApplications:
             YarnError: If YARN can't be asked.
         """
         for application, dates in self._others(client):
-            raise SubmitRefusedError(self._is_landing(application, dates))
+            raise SubmitRefusedError(self._landing_text(application, dates))
 
     def rival(self, client: YarnClient, mine: Application) -> str | None:
         """Return why an application has to give way to one that `clear` could not see, or None.
@@ -67,7 +67,7 @@ class LiveApplications:
         try:
             for application, dates in self._others(client, attempt_tags(mine.tags)):
                 if application.order < mine.order:
-                    return self._is_landing(application, dates)
+                    return self._landing_text(application, dates)
         except SubmitRefusedError as error:
             return str(error)
         except STORAGE_ERRORS as error:
@@ -118,7 +118,7 @@ class LiveApplications:
         process = read_process(self._params_dir, run_id)
         return process is not None and is_process_gone(process, self._heartbeat_timeout_s)
 
-    def _is_landing(self, application: Application, dates: Collection[str]) -> str:
+    def _landing_text(self, application: Application, dates: Collection[str]) -> str:
         run_id = run_of(application.tags, self._job_name) or "unknown"
         return (
             f"{application.id} of run {run_id} is {application.state} and lands "

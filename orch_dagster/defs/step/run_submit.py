@@ -99,7 +99,7 @@ def _run_on_yarn(
             has_waited = slot.enter_context(
                 _submit_slot(application, stop, submission.on_application)
             )
-            if has_waited and not (stop.is_set() or _is_clear(client, submission)):
+            if has_waited and not stop.is_set() and _away(client, submission) is not None:
                 waited_s = cleared.waited_s
                 continue
             submit = YarnSubmit(
@@ -118,15 +118,15 @@ def _run_on_yarn(
             return submit.run(client, stop)
 
 
-def _is_clear(client: YarnClient, submission: Submission) -> bool:
-    """Do what comes before the submit; return whether the resource manager answered."""
+def _away(client: YarnClient, submission: Submission) -> str | None:
+    """Do what comes before the submit; return why that can't be done yet, None if it is done."""
     try:
         submission.before_submit(client)
     except YarnError as error:
         if not error.is_away:
             raise
-        return False
-    return True
+        return str(error)
+    return None
 
 
 def _clear_cluster(
@@ -151,13 +151,8 @@ def _clear_cluster(
     """
     began_s, limit_s, told = clock() - waited_s, submission.queue_s, ""
     while True:
-        try:
-            submission.before_submit(client)
-        except YarnError as error:
-            if not error.is_away:
-                raise
-            reason = str(error)
-        else:
+        reason = _away(client, submission)
+        if reason is None:
             return ApplicationLimits(submission.timeout_s, limit_s, clock() - began_s)
         if reason != told:
             told = reason
