@@ -27,6 +27,8 @@ from framework.contract import variables
 
 BIZ_DT, ROWS = "2024-05-15", 1_000
 CHAIN, MANY = "chain", "many"
+# A command and its environment.
+Submit = tuple[list[str], dict[str, str]]
 
 
 class Cost(NamedTuple):
@@ -102,17 +104,14 @@ def share(home: Path, value: str) -> None:
     apply(home, {"sys_params": [{**row, "param_key": "spark.share", "param_value": value}]})
 
 
-def bare_of(home: Path, job: str) -> tuple[list[str], dict[str, str]]:
+def bare_of(home: Path, job: str) -> Submit:
     """Return the submit of a job with a params file of its own, and its environment."""
     command, environment = bare_command(home, job, BIZ_DT)
     params = Path(environment[variables.PARAMS_FILE]).rename(home / f"{job}.json")
     return command, {**environment, variables.PARAMS_FILE: str(params)}
 
 
-Submits = list[tuple[list[str], dict[str, str]]]
-
-
-def compare(home: Path, system: str, bare: Submits, pairs: int, *, also_apart: bool) -> None:
+def compare(home: Path, system: str, bare: list[Submit], pairs: int, *, also_apart: bool) -> None:
     """Print what a run of a group costs against bare submits of its jobs in sequence."""
     run = ["orch", "run", f"bench_{system}", "--biz-dt", BIZ_DT]
     name, count = "chain of" if system == CHAIN else "group of", len(bare)

@@ -342,7 +342,7 @@ class YarnCluster:
         return {**kept, **self.environ, "JAVA_HOME": str(self._java)}
 
     def printed(self, application_id: str) -> str:
-        """What the containers of an application that runs have written to stderr."""
+        """Return what the containers of an application that runs have written to stderr."""
         found = self._folder.glob(f"*userlogs/{application_id}/*/stderr")
         return "".join(each.read_text(encoding="utf-8", errors="replace") for each in found)
 

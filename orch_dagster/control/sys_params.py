@@ -22,7 +22,7 @@ MASTER = "spark.master"
 DEPLOY_MODE = "spark.submit.deployMode"
 YARN_TAGS = "spark.yarn.tags"
 OWN_TAGS = "orch-"
-"""How the tags of the orchestrator's own begin, but for that of the run."""
+"""The start of each of the orchestrator's own tags, but for that of the run."""
 
 # YARN takes ten. Those of a run are its own, of the attempt, of the job and of the dates.
 _MOST_TAGS = 6

@@ -134,7 +134,7 @@ def test_a_file_that_is_open_is_no_missing_right() -> None:
 
 
 def test_a_path_that_windows_does_not_take_for_its_length_is_told_as_that() -> None:
-    """Of such a path Windows says that it is missing: a job_name may have 200 characters."""
+    """Windows says of such a path that it is missing: a job_name may have 200 characters."""
     path = "C:\\" + "a" * 250
     error = FileNotFoundError(errno.ENOENT, "No such file or directory", path)
     assert os_fault(error, "win32") == (
@@ -148,7 +148,7 @@ def test_a_path_that_windows_does_not_take_for_its_length_is_told_as_that() -> N
 
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """By Windows' rules: each file is open elsewhere at the first attempt to rename or remove it.
+    """Have each file open elsewhere at the first attempt to rename or remove it, by Windows' rules.
 
     The list has the names of what was refused.
     """

@@ -22,7 +22,7 @@ _PLAIN = re.compile(r"[^./\\:][^/\\:]*(/[^./\\:][^/\\:]*)*")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _WINDOWS_DRIVE = re.compile(r"^/[A-Za-z]:/")
 IGNORES_CASE = sys.platform in ("win32", "darwin")
-"""Whether local names are one that differ by case or by how accents are encoded."""
+"""True where local names that differ by case or by how accents are encoded are one."""
 
 
 def base_location() -> str:

@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 JOB = "etl_lnd_ins_sys_t"
 TABLE = "out/t"
 SCRIPT = "from framework import run_landing\nrun_landing()\n"
-# With a schema no stage reads the header, so that the first one is that which writes.
-SOURCE = {"format": "csv", "path": "in/{biz_dt}.csv", "schema": "id STRING, pause_ms STRING"}
 CONTEXT: dict[str, Any] = {
-    "sources": [{**SOURCE, "options": {"header": True}}],
+    "sources": [
+        {
+            "format": "csv",
+            "path": "in/{biz_dt}.csv",
+            # With it no stage reads the header, so that the first one is that which writes.
+            "schema": "id STRING, pause_ms STRING",
+            "options": {"header": True},
+        }
+    ],
     "hql": "t.hql",
     "sinks": [{"format": "orc", "path": TABLE, "partition_cols": ["biz_dt"]}],
 }

@@ -82,7 +82,7 @@ def test_a_rule_that_is_no_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_variable_replaces_the_one_of_another_spelling_on_windows() -> None:
-    """Of two spellings, cmd and Java read the first, and Python the last."""
+    """Cmd and Java read the first of two spellings, and Python the last."""
     environ = {"DB_PASSWORD": "of the machine", "A": "1"}
     job = {"db_password": "of the row", "Log_File": "x", "LOG_FILE": "y"}
     expected = {"A": "1", "db_password": "of the row", "LOG_FILE": "y"}

@@ -1,4 +1,4 @@
-"""What keeps a terminal's keys from a process, and gives it its priority, on each system."""
+"""Keep a terminal's keys from a process, and give it its priority, on each system."""
 
 from __future__ import annotations
 
