@@ -6,10 +6,11 @@ tests/unit/control/test_records.py checks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from typing import ClassVar, TypeVar
 
 from orch_dagster.control.group import GroupKey
@@ -48,7 +49,8 @@ class Record:
     def to_row(self) -> Row:
         """Return the record as a row by column name."""
         # Not asdict, whose deep copy plain values do not need.
-        return {name: getattr(self, name) for name in _names(type(self))}
+        names, values_of = _reader(type(self))
+        return dict(zip(names, values_of(self), strict=True))
 
 
 def read_records(
@@ -75,6 +77,13 @@ def read_records(
 @cache
 def _names(record: type[Record]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(record))
+
+
+@cache
+def _reader(record: type[Record]) -> tuple[tuple[str, ...], Callable[[Record], tuple[Value, ...]]]:
+    """Return the names of a record's fields, and what takes their values from one."""
+    names = _names(record)
+    return names, attrgetter(*names)
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,9 @@ def hql_findings(specs: Iterable[JobSpec], hql_path: Sequence[Path]) -> Iterator
     read = lru_cache(maxsize=64)(_read)
     folders = ", then ".join(map(str, hql_path))
     for spec in specs:
-        if not spec.context.hql:
+        hql, count = spec.hql, spec.source_count
+        if not hql:
             continue
-        hql, count = spec.context.hql, len(spec.context.sources)
         text, fault = read(tuple(hql_path), hql)
         if fault:
             reason = f"hql: {hql} {fault}; it is looked for in ORCH_HQL_DIR={folders}"

@@ -76,6 +76,16 @@ class JobSpec:
         return (self.job_name, self.group.name, "*")
 
     @property
+    def hql(self) -> str | None:
+        """Return the name of its HQL file, None if it has none."""
+        return self.context.hql
+
+    @property
+    def source_count(self) -> int:
+        """Return the number of its sources."""
+        return len(self.context.sources)
+
+    @property
     def has_sinks(self) -> bool:
         """Return whether it has sinks, and so must report a landing."""
         return bool(self.context.sinks)

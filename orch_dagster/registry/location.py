@@ -12,7 +12,8 @@ from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import SysParam
 from orch_dagster.errors import StoreError
 from orch_dagster.registry.hql_files import hql_findings
-from orch_dagster.registry.jobs import Registry, build_registry, script_check
+from orch_dagster.registry.jobs import Registry
+from orch_dagster.registry.kept_checks import checked_registry
 from orch_dagster.registry.snapshot import RegistryRows, load, read_rows, save
 from orch_dagster.settings import Settings
 
@@ -56,14 +57,7 @@ def load_location(settings: Settings) -> Location:
         StoreError: If the store can't be read and there is no snapshot of it.
     """
     rows, notice = _rows(settings)
-    registry = build_registry(
-        rows.masters,
-        rows.dependencies,
-        script_check(settings.jobs_path, settings.script_url_prefixes),
-        settings.base_dir,
-        rows.set_aside,
-        settings.own_folders,
-    )
+    registry = checked_registry(rows, settings)
     of_files = hql_findings(registry.jobs.values(), settings.hql_path)
     registry = replace(registry, findings=(*registry.findings, *of_files))
     return Location(
