@@ -80,8 +80,9 @@ class Settings(BaseSettings):
         200,
         ge=0,
         description="Up to this many rows of job_master, Dagit lists a job for each. With more, it "
-        "lists the groups' jobs and the assets; any row's job still runs by name from the command "
-        "line",
+        "lists the groups' jobs and the assets, without their sources and HQL texts, and from "
+        "2,001 rows on without links to tables and files; any row's job still runs by name from "
+        "the command line",
     )
     dates_per_run: int = Field(
         31,

@@ -23,6 +23,9 @@ from orch_dagster.defs.translator import (
 from orch_dagster.registry.jobs import JobSpec, Registry
 from orch_dagster.registry.location import Location
 
+# The tables and files of more jobs are not linked, unless as many are listed.
+_LINKED_JOBS = 2_000
+
 
 @dataclass(frozen=True)
 class AssetContext:
@@ -35,6 +38,7 @@ class AssetContext:
         sources: The sources of jobs as external assets.
         backfill_policy: How many dates a run of a backfill takes.
         with_hql: Whether the texts of HQL files are shown.
+        with_links: Whether Dagster's keys of tables and files are.
     """
 
     location: Location
@@ -43,12 +47,13 @@ class AssetContext:
     sources: SourceAssets
     backfill_policy: dg.BackfillPolicy
     with_hql: bool
+    with_links: bool
 
     @classmethod
     def of(cls, location: Location) -> AssetContext:
-        """Return the context of a location; one with many jobs shows no sources and no HQL."""
-        settings = location.settings
-        is_small = len(location.registry.jobs) <= settings.listed_jobs
+        """Return the context of a location; one with many jobs shows less of each."""
+        settings, count = location.settings, len(location.registry.jobs)
+        is_small = count <= settings.listed_jobs
         return cls(
             location,
             JobFiles(settings),
@@ -56,6 +61,7 @@ class AssetContext:
             SourceAssets(location.registry if is_small else Registry({})),
             dg.BackfillPolicy.multi_run(settings.dates_per_run),
             is_small,
+            count <= max(_LINKED_JOBS, settings.listed_jobs),
         )
 
 
@@ -85,7 +91,9 @@ def build_asset(
         key,
         deps=parents.values(),
         description=with_warning(about, location.instance_warning),
-        metadata=definition_metadata(spec, files, with_hql=context.with_hql),
+        metadata=definition_metadata(
+            spec, files, with_hql=context.with_hql, with_links=context.with_links
+        ),
         group_name=group_name(spec),
         code_version=files.code_version(spec),
         owners=spec.context.owners,

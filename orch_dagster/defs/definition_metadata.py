@@ -66,13 +66,17 @@ def _found(folders: tuple[Path, ...], name: str | None) -> tuple[Path, str] | No
         return None
 
 
-def definition_metadata(spec: JobSpec, files: JobFiles, *, with_hql: bool) -> Mapping[str, Any]:
+def definition_metadata(
+    spec: JobSpec, files: JobFiles, *, with_hql: bool, with_links: bool
+) -> Mapping[str, Any]:
     """Return the metadata of a job that is known before any run.
 
     Args:
         spec: The job.
         files: The files of jobs.
         with_hql: Whether the text of the HQL is shown; the texts of thousands would take long.
+        with_links: Whether Dagster's own keys name the table and the files as well; of ten thousand
+            jobs they are a fifth of what the code server sends.
     """
     context = spec.context
     texts = {
@@ -82,11 +86,12 @@ def definition_metadata(spec: JobSpec, files: JobFiles, *, with_hql: bool) -> Ma
         "sinks": ", ".join(f"{sink.format} {sink.path}" for sink in context.sinks),
     }
     metadata: dict[str, Any] = {name: visible(text) for name, text in texts.items() if text}
-    metadata |= _of_sink(context.sinks[0], files.base_dir) if context.sinks else {}
-    hql, script = files.hql(spec), files.script(spec)
-    found = tuple((label, each[0]) for label, each in (("HQL", hql), ("script", script)) if each)
-    if found:
-        metadata["dagster/code_references"] = files.references(found)
+    hql = files.hql(spec)
+    if with_links:
+        metadata |= _of_sink(context.sinks[0], files.base_dir) if context.sinks else {}
+        named = (("HQL", hql), ("script", files.script(spec)))
+        if found := tuple((label, each[0]) for label, each in named if each):
+            metadata["dagster/code_references"] = files.references(found)
     if with_hql and hql:
         metadata["hql_text"] = dg.MetadataValue.md(_fenced(hql[1][:_HQL_CHARACTERS]))
     return metadata

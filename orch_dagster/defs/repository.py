@@ -162,9 +162,9 @@ class ControlTables(RepositoryData):
         with _no_garbage_collection():
             return {asset.key: asset for asset in (*self._builder.assets, *self._builder.sources)}
 
-    @property
+    @cached_property
     def asset_graph(self) -> AssetGraph:
-        """Return the graph of all assets."""
+        """The graph of all assets."""
         with _no_garbage_collection():
             return self._builder.graph
 

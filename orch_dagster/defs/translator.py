@@ -28,10 +28,7 @@ _HIDDEN = ":***@"
 
 def asset_key(spec: JobSpec) -> dg.AssetKey:
     """Return the key [entity, source_system, job_name], in lower case."""
-    context = spec.context
-    return dg.AssetKey(
-        [context.entity.lower(), context.source_system.lower(), spec.job_name.lower()]
-    )
+    return dg.AssetKey([part.lower() for part in (*spec.group, spec.job_name)])
 
 
 def group_name(spec: JobSpec) -> str:

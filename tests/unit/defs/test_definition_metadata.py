@@ -12,6 +12,7 @@ import pytest
 
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER
+from orch_dagster.defs import assets
 from orch_dagster.defs.repository import ControlTables
 from orch_dagster.registry.location import load_location
 from orch_dagster.settings import load_settings
@@ -116,3 +117,6 @@ def test_many_jobs_load_without_sources_and_hql(
     assert "hql_text" not in spec.metadata
     assert not list(spec.deps)
     assert spec.metadata["dagster/storage_kind"] == "orc"
+
+    monkeypatch.setattr(assets, "_LINKED_JOBS", 1)
+    assert set(spec_of(load(), KEY).metadata) == {"script", "hql", "sources", "sinks"}
