@@ -13,6 +13,7 @@ from orch_dagster.control.sys_params import MASTER, SPARK_TYPE
 from orch_dagster.registry.cluster_paths import Site
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
+from orch_dagster.spark.yarn.gateway_command import KEYTAB, PRINCIPAL, login_of
 
 CheckedPart = tuple[str, Literal["ok", "warning", "missing"], str]
 """The subject, the state and the finding."""
@@ -63,10 +64,14 @@ def cluster_uses(
 
 
 def merged_properties(uses: Sequence[ClusterUse]) -> dict[str, str]:
-    """Return the properties by which any of these jobs reaches Hadoop."""
+    """Return the properties by which any of these jobs reaches Hadoop, with the login of one."""
+    of_login = next((each.properties for each in uses if login_of(each.properties)), {})
     return {
-        name: value
-        for each in uses
-        for name, value in each.properties.items()
-        if name.startswith("spark.hadoop.")
+        **{name: of_login[name] for name in (*PRINCIPAL, *KEYTAB) if name in of_login},
+        **{
+            name: value
+            for each in uses
+            for name, value in each.properties.items()
+            if name.startswith("spark.hadoop.")
+        },
     }

@@ -21,7 +21,10 @@ AM_ENV = "spark.yarn.appMasterEnv."
 WAIT = "spark.yarn.submit.waitAppCompletion"
 ATTEMPTS = "spark.yarn.maxAppAttempts"
 DEFAULT_MASTER = "local[*]"
-_OF_PRINCIPAL = ("spark.kerberos.principal", "spark.kerberos.keytab")
+_OF_PRINCIPAL = (
+    "spark.kerberos.principal", "spark.kerberos.keytab",
+    "spark.yarn.principal", "spark.yarn.keytab",
+)  # fmt: skip
 
 # Values that a cluster-mode job must not change, and the consequence if it did.
 _FIXED_IN_CLUSTER = {

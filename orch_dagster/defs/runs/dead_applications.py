@@ -23,6 +23,7 @@ from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.defs.dagster_internals.run_changes import tag_run
 from orch_dagster.files import os_fault, write_atomically
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnGateway
+from orch_dagster.spark.yarn.gateway_command import login_of
 from orch_dagster.spark.yarn.report import still_live, still_staged
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.spark.yarn.tags import run_tag
@@ -168,7 +169,7 @@ class ApplicationEnder:
         folders = json.dumps([noted.environ.get(name) for name in HADOOP_CONF_DIRS])
         # By which its resource manager is found.
         of_yarn = {k: v for k, v in noted.properties.items() if k.startswith("spark.hadoop.yarn.")}
-        cluster = json.dumps([folders, of_yarn], sort_keys=True)
+        cluster = json.dumps([folders, of_yarn, login_of(noted.properties)], sort_keys=True)
         if fault := self._faults.get(cluster):
             return _unknown(fault)
         try:

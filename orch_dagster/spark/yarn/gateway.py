@@ -29,6 +29,7 @@ from orch_dagster.spark.yarn.gateway_command import (
     gateway_command,
     gateway_ended,
     hadoop_properties,
+    login_of,
 )
 from orch_dagster.spark.yarn.report import Application
 
@@ -87,6 +88,7 @@ class YarnGateway:
         *,
         properties: Mapping[str, str] | None = None,
         staging: str | None = None,
+        login: Mapping[str, str] | None = None,
         timeout_s: float = _ANSWER_S,
     ) -> Any:
         """Make a request and return its answer.
@@ -94,7 +96,7 @@ class YarnGateway:
         Raises:
             YarnError: If it failed, or got no answer in time.
         """
-        request = _request(call, arguments, properties, staging)
+        request = _request(call, arguments, properties, staging, login)
         answer: Future[Any] = Future()
         with self._lock:
             process = self._started()
@@ -117,18 +119,28 @@ class YarnGateway:
             ) from error
 
     def guard(
-        self, tag: str, properties: Mapping[str, str] | None = None, staging: str | None = None
+        self,
+        tag: str,
+        properties: Mapping[str, str] | None = None,
+        staging: str | None = None,
+        login: Mapping[str, str] | None = None,
     ) -> None:
         """Have the applications of a tag ended if this process dies, until they are released.
 
         Raises:
             YarnError: If the gateway can't be reached.
         """
-        request = _request("guard", {"tag": tag}, properties, staging)
+        request = _request("guard", {"tag": tag}, properties, staging, login)
         with self._lock:
             self._guarded[tag] = request
         try:
-            self.ask("guard", request["arguments"], properties=properties, staging=staging)
+            self.ask(
+                "guard",
+                request["arguments"],
+                properties=properties,
+                staging=staging,
+                login=login,
+            )
         except BaseException:
             # Nothing will be submitted, so that nothing would release it.
             self.release(tag)
@@ -232,16 +244,23 @@ class YarnClient:
         gateway: The gateway's process.
         properties: Properties of Hadoop on top of its configuration files.
         staging: The job's spark.yarn.stagingDir, if it has one.
+        login: The job's principal and keytab, if it has both.
     """
 
     gateway: YarnGateway
     properties: Mapping[str, str] = field(default_factory=dict[str, str])
     staging: str | None = None
+    login: Mapping[str, str] | None = None
 
     @classmethod
     def of(cls, gateway: YarnGateway, spark_properties: Mapping[str, str]) -> YarnClient:
         """Return the client of a job with these Spark properties."""
-        return cls(gateway, hadoop_properties(spark_properties), spark_properties.get(STAGING))
+        return cls(
+            gateway,
+            hadoop_properties(spark_properties),
+            spark_properties.get(STAGING),
+            login_of(spark_properties),
+        )
 
     def find(self, tag: str) -> list[Application]:
         """Return the applications of a tag, of any state, the newest last."""
@@ -273,7 +292,7 @@ class YarnClient:
 
     def guard(self, tag: str) -> None:
         """Have the applications of a tag ended if this process dies, until `release`."""
-        self.gateway.guard(tag, self.properties, self.staging)
+        self.gateway.guard(tag, self.properties, self.staging, self.login)
 
     def release(self, tag: str) -> None:
         """Guard the applications of a tag no more."""
@@ -348,6 +367,7 @@ class YarnClient:
             arguments,
             properties=self.properties,
             staging=self.staging,
+            login=self.login,
             timeout_s=timeout_s,
         )
 
@@ -357,12 +377,14 @@ def _request(
     arguments: Mapping[str, Any],
     properties: Mapping[str, str] | None = None,
     staging: str | None = None,
+    login: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     return {
         "call": call,
         "arguments": dict(arguments),
         "properties": dict(properties or {}),
         "staging": staging,
+        "login": dict(login) if login else None,
     }
 
 

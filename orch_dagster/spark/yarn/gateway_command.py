@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,9 @@ from orch_dagster.toolchain.find import find_java, find_spark, java_program
 SCRIPT = Path(__file__).with_name("gateway_script.py")
 _HADOOP = "spark.hadoop."
 STAGING = "spark.yarn.stagingDir"
+# By their names, and by those of older Sparks.
+PRINCIPAL = ("spark.kerberos.principal", "spark.yarn.principal")
+KEYTAB = ("spark.kerberos.keytab", "spark.yarn.keytab")
 GATEWAY_ENDED = "GatewayEnded"
 """The kind of error of a gateway that was killed; gateway_script.py has it too."""
 
@@ -63,6 +67,23 @@ def hadoop_properties(spark_properties: Mapping[str, str]) -> dict[str, str]:
         for name, value in spark_properties.items()
         if name.startswith(_HADOOP)
     }
+
+
+def login_of(spark_properties: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the principal and the keytab by which spark-submit logs in, None if it does not.
+
+    >>> login_of({"spark.kerberos.principal": "etl@R", "spark.yarn.keytab": "local:/etc/k"})
+    {'principal': 'etl@R', 'keytab': '/etc/k'}
+    >>> login_of({"spark.kerberos.principal": "etl@R"})
+    """
+    principal, keytab = (
+        next((given for name in names if (given := spark_properties.get(name, "").strip())), "")
+        for names in (PRINCIPAL, KEYTAB)
+    )
+    if not (principal and keytab):
+        return None
+    # Spark takes a URI for a path too.
+    return {"principal": principal, "keytab": re.sub(r"^(?:local|file):(?=/)", "", keytab)}
 
 
 def gateway_command(environ: Mapping[str, str]) -> list[str]:

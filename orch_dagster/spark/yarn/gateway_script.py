@@ -12,8 +12,10 @@ The second ends the applications of a tag, for a supervisor whose orchestrator i
 code is 0 if all of them have ended.
 
 The resource manager is spoken to as Hadoop's configuration says (HADOOP_CONF_DIR, on the class
-path), so that its high availability, Kerberos and TLS hold. There is no SparkContext. The program
-imports py4j, which comes with pyspark, and nothing of this package.
+path), so that its high availability, Kerberos and TLS hold. There is no SparkContext. A request may
+name a principal and its keytab; requests of each such login have a JVM of their own, as Hadoop's
+clients have one user in a JVM. The program imports py4j, which comes with pyspark, and nothing of
+this package.
 """
 
 from __future__ import annotations
@@ -85,6 +87,8 @@ class Jvm:
 
     def __init__(self, java: str, class_path: str) -> None:
         self._stderr: collections.deque[str] = collections.deque(maxlen=_STDERR_LINES)
+        self._login_lock = threading.Lock()
+        self._is_logged_in = False
         with tempfile.TemporaryDirectory(prefix="orch-yarn-") as folder:
             info = Path(folder) / "connection"
             self._process = subprocess.Popen(
@@ -117,6 +121,23 @@ class Jvm:
         except subprocess.TimeoutExpired:
             return False
         return True
+
+    def log_in(self, conf: Any, principal: str, keytab: str) -> None:
+        """Log in by a keytab, as spark-submit does; once done, only where the ticket ends soon.
+
+        Without Kerberos in the configuration, Hadoop takes this for nothing to do.
+        """
+        users = self.root.org.apache.hadoop.security.UserGroupInformation
+        with self._login_lock:
+            if not self._is_logged_in:
+                if not Path(keytab).is_file():
+                    # Of which Java says that it got no password.
+                    raise FileNotFoundError(f"spark.kerberos.keytab: {keytab} is not a file here")
+                users.setConfiguration(conf)
+                users.loginUserFromKeytab(principal, keytab)
+                self._is_logged_in = True
+                return
+        users.getLoginUser().checkTGTAndReloginFromKeytab()
 
     def close(self) -> None:
         """End it."""
@@ -153,9 +174,9 @@ class Hadoop:
     def __init__(self, jvm: Any, properties: Mapping[str, str], staging: str | None) -> None:
         self._jvm = jvm
         self._staging = staging
-        self._conf = jvm.org.apache.hadoop.yarn.conf.YarnConfiguration()
+        self.conf = jvm.org.apache.hadoop.yarn.conf.YarnConfiguration()
         for name, value in {**_LIMITS, **properties}.items():
-            self._conf.set(name, value)
+            self.conf.set(name, value)
         self._lock = threading.Lock()
         self._client: Any = None
 
@@ -165,7 +186,7 @@ class Hadoop:
         with self._lock:
             if self._client is None:
                 client = self._jvm.org.apache.hadoop.yarn.client.api.YarnClient.createYarnClient()
-                client.init(self._conf)
+                client.init(self.conf)
                 client.start()
                 self._client = client
             return self._client
@@ -233,7 +254,7 @@ class Hadoop:
 
     def clean_staging(self, application_id: str, user: str) -> None:
         """Remove what a submit staged for an application."""
-        home = self._jvm.org.apache.hadoop.fs.FileSystem.get(self._conf).getHomeDirectory()
+        home = self._jvm.org.apache.hadoop.fs.FileSystem.get(self.conf).getHomeDirectory()
         if self._staging:
             home = self._path(f"{self._staging.rstrip('/')}/{user}")
         elif user and home.getName() != user:
@@ -264,7 +285,7 @@ class Hadoop:
         for each in log_types:
             types.add(each)
         request.setLogTypes(types)
-        factory = logs.filecontroller.LogAggregationFileControllerFactory(self._conf)
+        factory = logs.filecontroller.LogAggregationFileControllerFactory(self.conf)
         controller = factory.getFileControllerForRead(report.getApplicationId(), report.getUser())
         output = self._jvm.java.io.ByteArrayOutputStream()
         controller.readAggregatedLogs(request, output)
@@ -273,7 +294,7 @@ class Hadoop:
     def list_files(self, folder: str) -> list[dict[str, Any]]:
         """Return the entries of a folder, by name; none of a folder that is not there."""
         path = self._path(folder)
-        system = path.getFileSystem(self._conf)
+        system = path.getFileSystem(self.conf)
         if not system.exists(path):
             return []
         entries = [
@@ -290,7 +311,7 @@ class Hadoop:
     def read_file(self, file: str) -> dict[str, str]:
         """Return the content of a small file, in base64."""
         path = self._path(file)
-        stream = path.getFileSystem(self._conf).open(path)
+        stream = path.getFileSystem(self.conf).open(path)
         try:
             data: bytes = self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream)
         finally:
@@ -306,18 +327,18 @@ class Hadoop:
     def delete(self, file: str) -> None:
         """Delete a file, or a folder with all in it, if it is there."""
         path = self._path(file)
-        path.getFileSystem(self._conf).delete(path, True)
+        path.getFileSystem(self.conf).delete(path, True)
 
     def qualified(self, file: str) -> str:
         """Return the whole URL of a file or a folder, whether it is there or not."""
         path = self._path(file)
-        return str(path.getFileSystem(self._conf).makeQualified(path))
+        return str(path.getFileSystem(self.conf).makeQualified(path))
 
     def matches(self, pattern: str) -> int:
         """Return how many files match a pattern of Hadoop's."""
         path = self._path(pattern)
         # None where the folder is not there.
-        found = path.getFileSystem(self._conf).globStatus(path) or ()
+        found = path.getFileSystem(self.conf).globStatus(path) or ()
         return sum(1 for each in found if each.isFile())
 
     def upload(self, local: str, target: str) -> bool:
@@ -327,7 +348,7 @@ class Hadoop:
             Whether it is new; one of that name stays as it is.
         """
         path = self._path(target)
-        system = path.getFileSystem(self._conf)
+        system = path.getFileSystem(self.conf)
         system.mkdirs(path.getParent())
         self._clear_uploads(system, path.getParent())
         aside = self._path(f"{path.getParent()}/{_UPLOAD}{path.getName()}.{os.urandom(8).hex()}")
@@ -390,8 +411,11 @@ class Server:
 
     def __init__(self, java: str, class_path: str) -> None:
         self._java, self._class_path = java, class_path
-        self._jvm: Jvm | None = None
-        self._clusters: dict[str, Hadoop] = {}
+        # By login, as JSON.
+        self._jvms: dict[str, Jvm] = {}
+        self._clusters: dict[str, dict[str, Hadoop]] = {}
+        # Started before anybody asked, for the first login.
+        self._spare: Jvm | None = None
         self._lock = threading.Lock()
         self._output = threading.Lock()
         self._guarded: dict[str, dict[str, Any]] = {}
@@ -432,38 +456,64 @@ class Server:
         tag = request["arguments"]["tag"]
         # The sensor, or `orch log rebuild`, finds what this can't end.
         with contextlib.suppress(Exception):
-            cluster = self.cluster(request["properties"], request["staging"])
+            cluster = self._cluster_of(request)
             cluster.end(tag, "its orchestrator is dead", _ORPHAN_S)
 
-    def cluster(self, properties: Mapping[str, str], staging: str | None) -> Hadoop:
-        """Return the cluster of these properties; a call starts the JVM, if none runs."""
+    def cluster(
+        self,
+        properties: Mapping[str, str],
+        staging: str | None,
+        login: Mapping[str, str] | None = None,
+    ) -> Hadoop:
+        """Return the cluster of these properties; a call starts the JVM of its login, if none runs.
+
+        Args:
+            properties: Properties of Hadoop.
+            staging: As for Hadoop.
+            login: The `principal` and its `keytab`; None for what the process's user has.
+        """
+        user = _user(login)
         key = json.dumps([sorted(properties.items()), staging])
         with self._lock:
-            if self._jvm is None or self._jvm.has_ended():
+            if user not in self._jvms or self._jvms[user].has_ended():
                 # Who killed it did not end the jobs that are followed by it.
-                self._clusters.clear()
-                self._jvm = Jvm(self._java, self._class_path)
-            if key not in self._clusters:
-                self._clusters[key] = Hadoop(self._jvm.root, properties, staging)
-            return self._clusters[key]
+                self._jvms[user], self._clusters[user] = self._fresh_jvm(), {}
+            jvm, clusters = self._jvms[user], self._clusters[user]
+            if key not in clusters:
+                clusters[key] = Hadoop(jvm.root, properties, staging)
+            cluster = clusters[key]
+        if login:
+            # Apart from the lock: a KDC that is away keeps nobody else waiting.
+            jvm.log_in(cluster.conf, login["principal"], login["keytab"])
+        return cluster
+
+    def _cluster_of(self, request: Mapping[str, Any]) -> Hadoop:
+        return self.cluster(request["properties"], request["staging"], request.get("login"))
+
+    def _fresh_jvm(self) -> Jvm:
+        spare, self._spare = self._spare, None
+        if spare is None or spare.has_ended():
+            return Jvm(self._java, self._class_path)
+        return spare
 
     def _warm_up(self) -> None:
-        with contextlib.suppress(GatewayError, OSError):
-            # A request meets the same error, and says it.
-            self.cluster({}, None)
+        # A request meets the same error, and says it.
+        with contextlib.suppress(GatewayError, OSError), self._lock:
+            if not self._jvms:
+                self._spare = Jvm(self._java, self._class_path)
 
     def _answer(self, request: dict[str, Any]) -> None:
         answer: dict[str, Any] = {"id": request["id"]}
-        jvm: Jvm | None = None
+        user, jvm = _user(request.get("login")), None
         try:
             if request["call"] not in _CALLS:
                 raise ValueError(f"unknown call {request['call']!r}")
-            cluster = self.cluster(request["properties"], request["staging"])
+            cluster = self._cluster_of(request)
             # Another request may start another one meanwhile.
-            jvm = self._jvm
+            jvm = self._jvms.get(user)
             answer["result"] = getattr(cluster, request["call"])(**request["arguments"])
         except Exception as error:  # noqa: BLE001 - of Java or py4j: the orchestrator gets it
-            answer["error"] = _lost_jvm(jvm, error) or _described(error)
+            answer["error"] = _lost_jvm(jvm or self._jvms.get(user), error) or _described(error)
         self._send(answer)
 
     def _send(self, answer: dict[str, Any]) -> None:
@@ -471,6 +521,10 @@ class Server:
         with self._output, contextlib.suppress(OSError):
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()
+
+
+def _user(login: Mapping[str, str] | None) -> str:
+    return json.dumps(login, sort_keys=True)
 
 
 def _lost_jvm(jvm: Jvm | None, error: Exception) -> dict[str, str] | None:
@@ -523,12 +577,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--parent", type=int, help="the process with which this one ends")
     parser.add_argument("--end", help="the tag of the applications to end")
     parser.add_argument("--within", type=float, default=60.0, help="seconds for their end")
-    parser.add_argument("--request", default="{}", help="JSON: properties, staging, why")
+    parser.add_argument("--request", default="{}", help="JSON: properties, staging, login, why")
     options = parser.parse_args(arguments)
     server = Server(options.java, options.class_path)
     if options.end:
         request = json.loads(options.request)
-        cluster = server.cluster(request.get("properties") or {}, request.get("staging"))
+        cluster = server.cluster(
+            request.get("properties") or {}, request.get("staging"), request.get("login")
+        )
         why = request.get("why") or "its orchestrator is dead"
         ended = cluster.end(options.end, why, options.within)
         print(json.dumps(ended), flush=True)  # noqa: T201 - its result

@@ -7,10 +7,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from orch_dagster.spark.deployment import WAIT, Deployment
-from orch_dagster.spark.yarn.gateway_command import STAGING, gateway_command, hadoop_properties
+from orch_dagster.spark.yarn.gateway_command import (
+    KEYTAB,
+    PRINCIPAL,
+    STAGING,
+    gateway_command,
+    hadoop_properties,
+    login_of,
+)
 
 # Of the kill by a supervisor whose orchestrator is dead.
 _END_WITHIN_S = 120
+# By which its cluster is reached, beside Hadoop's own.
+_OF_CLUSTER = frozenset({STAGING, *PRINCIPAL, *KEYTAB})
 # Executors are asked for when there are tasks.
 _ON_DEMAND = "spark.dynamicAllocation.enabled"
 
@@ -49,7 +58,7 @@ class SubmittedApplication:
         of_cluster = {
             name: value
             for name, value in properties.items()
-            if name == STAGING or name.startswith("spark.hadoop.")
+            if name in _OF_CLUSTER or name.startswith("spark.hadoop.")
         }
         return cls(
             tag,
@@ -75,6 +84,7 @@ class SubmittedApplication:
         request = {
             "properties": hadoop_properties(shown),
             "staging": shown.get(STAGING),
+            "login": login_of(shown),
             "why": "its orchestrator is dead",
         }
         command = [*gateway_command(environ), "--end", self.tag]

@@ -217,6 +217,26 @@ def test_a_cluster_that_is_away_says_nothing_of_another_one(
         assert ender.end("run", [mark("b")]) is None
 
 
+def test_a_principal_that_can_not_log_in_says_nothing_of_another_ones_applications(
+    monkeypatch: pytest.MonkeyPatch, location: Played, tmp_path: Path
+) -> None:
+    def end(client: YarnClient, *_: object) -> list[Application]:
+        if client.login and client.login["principal"] == "old":
+            raise YarnError("KerberosAuthException: old is locked")
+        return []
+
+    monkeypatch.setattr(YarnClient, "end", end)
+    run = location.start("gels_fpms", DAY)
+    for principal in ("old", "etl"):
+        properties = {"spark.kerberos.principal": principal, "spark.kerberos.keytab": "/k"}
+        submitted = SubmittedApplication("tag", True, properties)
+        mark_run(location.instance, run.run_id, tmp_path, submitted, CONF)
+    of_etl, of_old = sorted(read_marks(tmp_path, run.run_id), key=lambda mark: "old" in mark)
+    with ApplicationEnder() as ender:
+        assert "old is locked" in str(ender.end(run.run_id, [of_old]))
+        assert ender.end(run.run_id, [of_etl]) is None
+
+
 def test_a_run_without_yarn_starts_no_gateway(tmp_path: Path) -> None:
     with ApplicationEnder() as ender:
         assert ender.end_deleted("run", tmp_path) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -11,7 +12,9 @@ from typing import Any, NoReturn, cast
 
 import pytest
 
+from orch_dagster.spark.deployment import Deployment
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, YarnGateway
+from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
 
 def process(answers: bytes) -> subprocess.Popen[bytes]:
@@ -107,3 +110,31 @@ def test_a_gateway_that_is_killed_while_it_ends_applications_leaves_it_to_the_ne
         return
     (ended,) = client.end("tag", "it is over", 1.0)
     assert ended.is_over
+
+
+@pytest.mark.parametrize("prefix", ["spark.kerberos.", "spark.yarn."])
+def test_the_cluster_is_asked_as_the_principal_of_the_job(
+    monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    """That one sees and may end what spark-submit submits, whoever ends it."""
+    login = {"principal": "etl@R", "keytab": "/etc/etl.keytab"}
+    properties = {f"{prefix}{name}": value for name, value in login.items()}
+    submitted = SubmittedApplication.of("tag", Deployment("yarn", "cluster"), properties, ())
+    assert submitted is not None
+    gateway = YarnGateway(["never started"], {})
+    asked: list[object] = []
+
+    def ask(*_: object, login: object, **__: object) -> list[object]:
+        asked.append(login)
+        return []
+
+    monkeypatch.setattr(gateway, "ask", ask)
+    client = YarnClient.of(gateway, submitted.properties)
+    client.guard("tag")
+    assert client.find("tag") == client.end("tag", "it is over", 1.0) == []
+    assert asked == [login, login, login]
+    # Where the gateway was killed, the next one guards it; else a supervisor ends it.
+    assert gateway._guarded["tag"]["login"] == login
+    monkeypatch.setattr("orch_dagster.spark.yarn.submitted.gateway_command", lambda _: ["gateway"])
+    assert json.loads(submitted.end_command({})[-1])["login"] == login
+    assert YarnClient.of(gateway, {"spark.kerberos.principal": "etl@R"}).login is None

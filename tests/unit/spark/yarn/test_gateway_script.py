@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 from unittest.mock import MagicMock
@@ -14,7 +15,7 @@ import pytest
 
 from orch_dagster.spark.yarn import gateway_script
 from orch_dagster.spark.yarn.gateway_command import YarnError
-from orch_dagster.spark.yarn.gateway_script import Hadoop, Server, requests_of
+from orch_dagster.spark.yarn.gateway_script import Hadoop, Jvm, Server, requests_of
 
 
 class Left(Exception):
@@ -31,9 +32,9 @@ class GuardServer(Server):
     def _warm_up(self) -> None:
         """There is no JVM."""
 
-    def cluster(self, properties: Any, staging: str | None) -> Hadoop:
+    def cluster(self, properties: Any, staging: str | None, login: Any = None) -> Hadoop:
         def end(tag: str, why: str, _within_s: float) -> None:
-            self.ended.append((tag, why, dict(properties), staging))
+            self.ended.append((tag, why, dict(properties), staging, login))
             if tag == "broken":
                 raise OSError("the resource manager is away")
 
@@ -47,7 +48,7 @@ def served(monkeypatch: pytest.MonkeyPatch, *requests: tuple[str, str]) -> Guard
     lines = [
         json.dumps(
             {"id": number, "call": call, "arguments": {"tag": tag}, "properties": {"a": "1"},
-             "staging": "/s"}
+             "staging": "/s", "login": {"principal": "etl"}}
         ).encode()
         for number, (call, tag) in enumerate(requests)
     ]  # fmt: skip
@@ -91,6 +92,63 @@ def test_a_jvm_that_is_killed_alone_is_started_again(
     error = json.loads(capsys.readouterr().out)["error"]
     # Which the orchestrator takes for a reason to ask again.
     assert YarnError("", kind=error["kind"]).is_away
+
+
+class LoginJvm(Jvm):
+    """A JVM that notes which user Hadoop's clients have there."""
+
+    started: ClassVar[list[LoginJvm]] = []
+
+    def __init__(self, *_: str) -> None:
+        self.root = MagicMock()
+        self._login_lock = threading.Lock()
+        self._is_logged_in = False
+        self.started.append(self)
+
+    def has_ended(self, within_s: float = 0.0) -> bool:
+        return False
+
+    @property
+    def users(self) -> MagicMock:
+        return self.root.org.apache.hadoop.security.UserGroupInformation
+
+
+def test_each_principal_is_logged_in_by_its_keytab_in_a_jvm_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Hadoop's clients have one user in a JVM, which is also the one that spark-submit logs in."""
+    monkeypatch.setattr(gateway_script, "Jvm", LoginJvm)
+    monkeypatch.setattr(LoginJvm, "started", [])
+    server = Server("java", "classes")
+    server._warm_up()
+    logins = [
+        {"principal": name, "keytab": str(tmp_path / f"{name}.keytab")} for name in ("etl", "dwh")
+    ]
+    for each in logins:
+        Path(each["keytab"]).touch()
+    clusters = [server.cluster({}, None, login) for login in [*logins, None, logins[0]]]
+    assert clusters[3] is clusters[0]
+    assert len({id(each) for each in clusters}) == 3
+    # The first one has that which was started before anybody asked.
+    etl, dwh, none = LoginJvm.started
+    for jvm, login, cluster in zip((etl, dwh), logins, clusters, strict=False):
+        jvm.users.setConfiguration.assert_called_once_with(cluster.conf)
+        jvm.users.loginUserFromKeytab.assert_called_once_with(login["principal"], login["keytab"])
+    again = "getLoginUser().checkTGTAndReloginFromKeytab"
+    assert [again in str(jvm.users.mock_calls) for jvm in (etl, dwh)] == [True, False]
+    assert none.users.mock_calls == []
+
+
+def test_a_keytab_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(gateway_script, "Jvm", LoginJvm)
+    login = {"principal": "etl", "keytab": str(tmp_path / "none")}
+    asked = {"id": 1, "call": "find", "arguments": {"tag": "a"}, "properties": {}, "staging": None}
+    Server("java", "classes")._answer({**asked, "login": login})
+    error = json.loads(capsys.readouterr().out)["error"]
+    named = f"spark.kerberos.keytab: {tmp_path / 'none'} is not a file here"
+    assert error == {"kind": "FileNotFoundError", "message": named}
 
 
 class StagedHadoop(Hadoop):
@@ -144,8 +202,8 @@ def test_what_is_guarded_is_ended_when_the_orchestrator_is_gone(
     server = served(monkeypatch, *asked, ("release", "first"), ("release", "unknown"))
     why = "its orchestrator is dead"
     assert sorted(server.ended) == [
-        ("broken", why, {"a": "1"}, "/s"), ("second", why, {"a": "1"}, "/s"),
-    ]  # fmt: skip
+        (tag, why, {"a": "1"}, "/s", {"principal": "etl"}) for tag in ("broken", "second")
+    ]
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [answer["id"] for answer in answers] == list(range(6))
 
@@ -156,7 +214,7 @@ def test_a_silent_name_node_does_not_keep_applications_from_being_ended(
     has_ended = threading.Event()
 
     class SilentServer(GuardServer):
-        def cluster(self, properties: Any, staging: str | None) -> Hadoop:
+        def cluster(self, properties: Any, staging: str | None, login: Any = None) -> Hadoop:
             def read_folder(**_: object) -> bool:
                 return has_ended.wait(10)
 
