@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from orch_dagster.control.kudu.address import KUDU_FORM, parse_address
@@ -15,6 +15,9 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.errors import SettingsError
 from orch_dagster.settings import Settings
 
+_POSTGRES_PORT = 5432
+# Of a URL's query: what may tell where the tables are.
+_PLACES = ("host", "port", "dbname", "service", "options")
 _FORMS = f"sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE or {KUDU_FORM}"
 
 
@@ -39,6 +42,47 @@ def store_file(settings: Settings) -> Path | None:
     return settings.home / str(parsed.database) if is_file else None
 
 
+def store_identity(url: str, home: Path) -> str:
+    """Return what names a store, however its URL spells it and whoever connects.
+
+    Two of one text are one store; it holds neither a password nor options of the connection.
+
+    >>> store_identity("postgresql+psycopg://etl:p%40ss@DB.example/orch?sslmode=require", Path("/"))
+    'postgresql://etl@db.example:5432/orch'
+    >>> store_identity("kudu://b,a:7051?driver=jvm", Path("/"))
+    'kudu://a:7051,b:7051'
+
+    Args:
+        url: As for open_store.
+        home: As for open_store.
+
+    Raises:
+        SettingsError: If the URL can't be read.
+    """
+    if url.startswith("kudu:"):
+        return f"kudu://{','.join(sorted(parse_address(url).masters))}"
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite":
+        return f"sqlite:///{home / (parsed.database or '')}"
+    query = {name: parsed.query[name] for name in _PLACES if name in parsed.query}
+    host = (parsed.host or "").lower() or None
+    port = parsed.port or (_POSTGRES_PORT if host else None)
+    identity = URL.create(
+        parsed.get_backend_name(), parsed.username, None, host, port, parsed.database, query
+    )
+    return identity.render_as_string()
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError) as error:
+        # The text may hold a password, so it is not repeated.
+        raise SettingsError(
+            f"ORCH_CONTROL_URL can't be read as a URL; it takes {_FORMS}"
+        ) from error
+
+
 def open_store(url: str, home: Path) -> ControlStore:
     """Return the store of a URL; it connects at its first call.
 
@@ -53,13 +97,7 @@ def open_store(url: str, home: Path) -> ControlStore:
         from orch_dagster.control.kudu.store import KuduStore
 
         return KuduStore(parse_address(url), home)
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        # The text may hold a password, so it is not repeated.
-        raise SettingsError(
-            f"ORCH_CONTROL_URL can't be read as a URL; it takes {_FORMS}"
-        ) from error
+    parsed = _parsed(url)
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:":

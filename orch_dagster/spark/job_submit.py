@@ -9,7 +9,7 @@ from pathlib import Path
 
 from framework.contract.comma_list import comma_names
 from framework.contract.formats import KUDU, format_of
-from framework.contract.paths import as_location
+from framework.contract.paths import as_location, is_absolute, is_local, resolve
 from framework.contract.shared_paths import REMEDY, runs_elsewhere, unshared_paths
 from framework.contract.system_settings import (
     PARAM_TYPE,
@@ -20,8 +20,10 @@ from framework.contract.system_settings import (
 )
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.secrets import Secrets
+from orch_dagster.control.connect import store_identity
 from orch_dagster.control.kudu.address import parse_address
 from orch_dagster.control.sys_params import MASTER, YARN_TAGS
+from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.cores import available_cores, local_master
@@ -142,16 +144,32 @@ def job_request(
         default_master=master,
         attempt_tag=job.attempt_tag,
         tags=(
-            job_tag_of(bundle.spec.job_name, settings),
+            job_tag_of(bundle.spec, settings),
             *date_tags(bundle.biz_dts, _OF_RUN + len(comma_names(own_tags))),
         ),
     )
     return travelling(request, settings)
 
 
-def job_tag_of(job_name: str, settings: Settings) -> str:
-    """Return the YARN tag of a job's applications, of any run that lands the same data."""
-    return job_tag(f"{settings.control_url} {settings.home} {settings.base_dir}", job_name)
+def job_tag_of(spec: JobSpec, settings: Settings) -> str:
+    """Return the YARN tag of a job's applications, of any run that lands the same data.
+
+    Those of another home too, on whatever host, that has the same control store.
+    """
+    store = store_identity(settings.control_url, settings.home)
+    base = as_location(settings.base_dir)
+    starts = {_start(base, sink.path) for sink in spec.context.sinks if sink.is_staged}
+    if not spec.context.sinks:
+        # Where its script may land, nobody knows.
+        starts = {base}
+    return job_tag("\0".join([store, *sorted(starts)]), spec.job_name)
+
+
+def _start(base: str, path: str) -> str:
+    """Return what a path of files takes from the data root."""
+    if not is_local(path):
+        return ""
+    return resolve(base, "/") if is_absolute(path) else base
 
 
 def job_folder(

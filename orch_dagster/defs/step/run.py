@@ -195,7 +195,7 @@ class _Job:
             self.context.instance,
             self.settings,
             step.params.bundle,
-            job_tag_of(spec.job_name, self.settings),
+            job_tag_of(spec, self.settings),
             step.warn,
         )
         # Once on disk: only a log that Dagit can't show is copied to where it shows the step's.

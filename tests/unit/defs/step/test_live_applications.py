@@ -110,6 +110,17 @@ def test_a_job_whose_dates_a_living_run_lands_is_refused(
     assert cluster.killed == []
 
 
+def test_what_another_orchestrator_of_the_store_lands_is_named_and_not_ended(
+    of: Of, instance: DagsterInstance, cluster: ResourceManager, client: YarnClient
+) -> None:
+    """Neither its run nor its process can be looked up from here."""
+    instance.delete_run(FIRST)
+    taken = cluster.take(FIRST, 1, 10)
+    with pytest.raises(SubmitRefusedError, match=f"{taken.id} of run {FIRST} is ACCEPTED and"):
+        of(SECOND).clear(client)
+    assert cluster.killed == []
+
+
 @pytest.mark.parametrize("is_first_seen_late", [True, False])
 def test_of_two_that_are_submitted_at_one_moment_the_later_one_gives_way(
     of: Of, cluster: ResourceManager, client: YarnClient, is_first_seen_late: bool
