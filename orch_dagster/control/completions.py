@@ -1,10 +1,10 @@
-"""The business dates that jobs have completed, by execution_log."""
+"""The business dates that jobs have completed, or have begun, by execution_log."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from orch_dagster.control.records import COMPLETED
+from orch_dagster.control.records import COMPLETED, STARTED
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import EXECUTION_LOG
 
@@ -18,3 +18,10 @@ def completed(
     where = {"job_id": sorted(job_ids), "biz_dt": sorted(biz_dts), "status": COMPLETED}
     rows = store.read(EXECUTION_LOG, where, columns=["job_id", "biz_dt"])
     return frozenset((str(row["job_id"]), str(row["biz_dt"])) for row in rows)
+
+
+def started_runs(store: ControlStore, job_id: str, biz_dts: Collection[str]) -> frozenset[str]:
+    """Return the runs whose Started rows of a job and these dates have no end yet."""
+    where = {"job_id": job_id, "biz_dt": sorted(biz_dts), "status": STARTED}
+    rows = store.read(EXECUTION_LOG, where, columns=["run_id"])
+    return frozenset(str(row["run_id"]) for row in rows if row["run_id"])

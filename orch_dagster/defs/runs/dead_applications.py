@@ -115,6 +115,18 @@ def _environ_of(folders: Mapping[str, str]) -> dict[str, str]:
     return {**folders, **os.environ}
 
 
+class Left(NamedTuple):
+    """What is left of an application, or is unknown.
+
+    Attributes:
+        text: A sentence on it.
+        is_live: Whether it is known to go on.
+    """
+
+    text: str
+    is_live: bool = False
+
+
 @dataclass
 class ApplicationEnder:
     """Ends the applications of dead runs, one after another; it starts nothing for other runs."""
@@ -137,8 +149,12 @@ class ApplicationEnder:
             run_id: The run.
             marks: What the run noted of its clusters.
         """
-        left = [self._end_on(run_id, mark) for mark in marks]
-        return "; ".join(dict.fromkeys(filter(None, left))) or None
+        texts = [left.text for left in self.end_each(run_id, marks)]
+        return "; ".join(dict.fromkeys(texts)) or None
+
+    def end_each(self, run_id: str, marks: Iterable[str]) -> list[Left]:
+        """End the applications of a run, as `end` does; return each that is left, or unknown."""
+        return [left for mark in marks for left in self._end_on(run_id, mark)]
 
     def end_cut_off(self, run: DagsterRun) -> str | None:
         """End those of a run that was ended in Dagster by force, while a step of it was running.
@@ -158,28 +174,29 @@ class ApplicationEnder:
         except OSError as error:
             return _unknown(f"what it noted of its cluster can't be read: {os_fault(error)}")
 
-    def _end_on(self, run_id: str, mark: str) -> str | None:
+    def _end_on(self, run_id: str, mark: str) -> list[Left]:
         try:
             noted = read_noted(mark)
         except ValueError as error:
-            return _unknown(str(error))
+            return [Left(_unknown(str(error)))]
         # Dagster gives a run that executes another one again the tags of that one.
         if noted.run_id not in (None, run_id):
-            return None
+            return []
         folders = json.dumps([noted.environ.get(name) for name in HADOOP_CONF_DIRS])
         # By which its resource manager is found.
         of_yarn = {k: v for k, v in noted.properties.items() if k.startswith("spark.hadoop.yarn.")}
         cluster = json.dumps([folders, of_yarn, login_of(noted.properties)], sort_keys=True)
         if fault := self._faults.get(cluster):
-            return _unknown(fault)
+            return [Left(_unknown(fault))]
         try:
             client = YarnClient.of(self._gateway(folders, noted.environ), noted.properties)
             ended = client.end(run_tag(run_id), "its orchestrator died", _END_WITHIN_S)
         except SparkError as error:
             self._faults[cluster] = str(error)
-            return _unknown(str(error))
-        left = [still_staged(each) if each.is_over else still_live(each) for each in ended]
-        return "; ".join(filter(None, left)) or None
+            return [Left(_unknown(str(error)))]
+        live = [Left(still_live(each), is_live=True) for each in ended if not each.is_over]
+        staged = [still_staged(each) for each in ended if each.is_over]
+        return live + [Left(text) for text in staged if text]
 
     def _gateway(self, key: str, environ: Mapping[str, str]) -> YarnGateway:
         if key not in self._gateways:

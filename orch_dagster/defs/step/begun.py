@@ -89,11 +89,13 @@ class StepParams:
         redacted: The parameters of the dates that can land now, and the secrets taken out of them.
         file: The run's copy of them, for the job.
         secret_rows: The rows of param_type secret of every job.
+        begun_runs: Other runs that have begun to land these dates, and whose rows have no end.
     """
 
     redacted: RedactedBundle
     file: Path
     secret_rows: Sequence[SysParam] = ()
+    begun_runs: Collection[str] = ()
 
     @property
     def bundle(self) -> ParamBundle:

@@ -7,8 +7,15 @@ from collections.abc import Callable, Collection, Iterator
 from dagster import DagsterInstance
 
 from orch_dagster.bundle.bundle import ParamBundle
+from orch_dagster.defs.runs.dead_applications import (
+    ApplicationEnder,
+    Left,
+    marks_in,
+    read_marks,
+)
 from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS
 from orch_dagster.defs.runs.liveness import is_process_gone, own_tags, read_process
+from orch_dagster.files import os_fault
 from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.follow import END_WITHIN_S
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
@@ -54,6 +61,39 @@ class LiveApplications:
         """
         for application, dates in self._others(client):
             raise SubmitRefusedError(self._landing_text(application, dates))
+
+    def clear_elsewhere(self, run_ids: Collection[str]) -> None:
+        """End what dead runs left on a cluster on which the job may not run any more.
+
+        Args:
+            run_ids: Runs that have begun to land these dates, and whose rows have no end.
+
+        Raises:
+            SubmitRefusedError: If an application of one goes on.
+        """
+        left: list[Left] = []
+        with ApplicationEnder() as applications:
+            for run_id in sorted(run_ids):
+                marks = self._marks(run_id)
+                if marks and self._is_over(run_id):
+                    self._warn(f"ending what run {run_id}, which is over, left on YARN")
+                    left += applications.end_each(run_id, marks)
+        for each in left:
+            if each.is_live:
+                raise SubmitRefusedError(f"a run that is over left an application: {each.text}")
+            # A cluster that is gone for good must not keep the job from running elsewhere.
+            self._warn(each.text)
+
+    def _marks(self, run_id: str) -> list[str]:
+        """Return what a run noted of its clusters."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is not None:
+            return marks_in(run.tags)
+        try:
+            return read_marks(self._params_dir, run_id)
+        except OSError as error:
+            self._warn(f"it is unknown what run {run_id} left on YARN: {os_fault(error)}")
+            return []
 
     def rival(self, client: YarnClient, mine: Application) -> str | None:
         """Return why an application has to give way to one that `clear` could not see, or None.

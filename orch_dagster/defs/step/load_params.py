@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import dagster as dg
 
@@ -17,6 +18,7 @@ from orch_dagster.bundle.fetch import (
 )
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.bundle.retries import retries_of
+from orch_dagster.control.completions import started_runs
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.store import ControlStore, with_retries
 from orch_dagster.defs.step.attempt import retries_last_time
@@ -48,15 +50,14 @@ def load_params(step: BegunStep, store: ControlStore, settings: Settings) -> Beg
 def _load(step: BegunStep, store: ControlStore, settings: Settings) -> BegunStep:
     if step.request.fault:
         raise step.request.fault
-    bundle, waiting, secret_rows = with_retries(
-        lambda: _read(step, store, settings), warn=step.warn
-    )
+    rows = with_retries(lambda: _read(step, store, settings), warn=step.warn)
+    bundle = rows.bundle
     # Whoever opened the date, its landing is a partition of the asset.
     open_dates = [row.biz_dt for row in bundle.process_control]
     step.reporter.add_open_dates(step.request.spec.group, open_dates)
-    ready = bundle.without(waiting)
+    ready = bundle.without(rows.waiting)
     if not ready.biz_dts:
-        raise NotReadyError("; ".join(waiting.values()))
+        raise NotReadyError("; ".join(rows.waiting.values()))
     attempt = replace(step.attempt, retries=retries_of(ready.sys_params))
     redacted = redact_bundle(ready, settings.secret_patterns)
     path = write_bundle(redacted.bundle, settings.params_dir)
@@ -64,15 +65,29 @@ def _load(step: BegunStep, store: ControlStore, settings: Settings) -> BegunStep
         step.writer.start(bundle.biz_dts)
     if bundle.skipped:
         step.warn(f"skipped, because they are not open: {', '.join(bundle.skipped)}")
-    if waiting:
-        step.writer.fail(waiting)
-    return replace(step, attempt=attempt, loaded=StepParams(redacted, path, secret_rows))
+    if rows.waiting:
+        step.writer.fail(rows.waiting)
+    loaded = StepParams(redacted, path, rows.secret_rows, rows.begun_runs)
+    return replace(step, attempt=attempt, loaded=loaded)
 
 
-def _read(
-    step: BegunStep, store: ControlStore, settings: Settings
-) -> tuple[ParamBundle, dict[str, str], list[SysParam]]:
-    """Return the bundle, why dates of it wait for parents outside the run, and all secret rows."""
+class _Rows(NamedTuple):
+    """What a step reads of the store.
+
+    Attributes:
+        bundle: The bundle.
+        waiting: Why dates of it wait for parents outside the run.
+        secret_rows: All secret rows.
+        begun_runs: Other runs that have begun to land the dates.
+    """
+
+    bundle: ParamBundle
+    waiting: dict[str, str]
+    secret_rows: list[SysParam]
+    begun_runs: frozenset[str]
+
+
+def _read(step: BegunStep, store: ControlStore, settings: Settings) -> _Rows:
     request, wanted = step.request, step.writer.report.biz_dts
     stamped_at = stamp_dates(store, request.spec, request.run_id, wanted)
     bundle = fetch_bundle(
@@ -80,7 +95,8 @@ def _read(
     )
     outside = request.parents_outside
     waiting = dates_without_parents(store, request.spec, outside, bundle.biz_dts)
-    return with_stamp(bundle, stamped_at), waiting, fetch_secret_rows(store)
+    begun = started_runs(store, request.spec.job_id, bundle.biz_dts) - {request.run_id}
+    return _Rows(with_stamp(bundle, stamped_at), waiting, fetch_secret_rows(store), begun)
 
 
 def _failed(step: BegunStep, settings: Settings, error: OrchError | OSError) -> Exception:

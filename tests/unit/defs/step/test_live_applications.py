@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import cast
+from unittest.mock import MagicMock
 
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from sqlalchemy.exc import OperationalError
 
 from orch_dagster.bundle.bundle import ParamBundle
-from orch_dagster.defs.runs.liveness import process_tags
+from orch_dagster.defs.runs.liveness import (
+    PID_STARTED_TAG,
+    PROCESS_OF_TAG,
+    process_tags,
+    write_process,
+)
 from orch_dagster.defs.step.live_applications import LiveApplications
 from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
@@ -179,3 +186,65 @@ def test_a_storage_that_is_away_leaves_it_to_the_next_look(
         with pytest.raises(YarnError, match="unknown which runs live"):
             of(SECOND).rival(client, mine)
     assert of(SECOND).rival(client, mine) is not None
+
+
+MARK = {"environ": {}, "properties": {"spark.hadoop.yarn.resourcemanager.address": "old:8032"}}
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_a_job_that_has_left_a_cluster_ends_what_a_dead_run_of_it_left_there(
+    monkeypatch: pytest.MonkeyPatch,
+    of: Of,
+    instance: DagsterInstance,
+    settings: Settings,
+    warnings: list[str],
+    is_deleted: bool,
+    is_alive: bool,
+) -> None:
+    """Such as by `spark.master: local[4]` from one run to the next: nobody else asks YARN then."""
+    asked: list[object] = []
+
+    def end(client: YarnClient, tag: str, *_: object) -> list[Application]:
+        asked.append((dict(client.properties), tag))
+        return [Application("application_1_1", "KILLED")]
+
+    monkeypatch.setattr(YarnClient, "end", end)
+    monkeypatch.setattr("orch_dagster.defs.runs.dead_applications.YarnGateway.of", MagicMock())
+    mark = json.dumps({"run_id": FIRST, **MARK})
+    dead = {} if is_alive else {PID_STARTED_TAG: "1"}
+    instance.add_run_tags(FIRST, {".dagster/orch_yarn_1f": mark, PROCESS_OF_TAG: FIRST, **dead})
+    if is_deleted:
+        write_process(settings.params_dir, FIRST, {**process_tags(), **dead})
+        (settings.params_dir / FIRST / "run.yarn_1f.json").write_text(mark, encoding="utf-8")
+        instance.delete_run(FIRST)
+    of(SECOND).clear_elsewhere([FIRST])
+    assert asked == ([] if is_alive else [({"yarn.resourcemanager.address": "old:8032"}, FIRST)])
+    told = f"ending what run {FIRST}, which is over, left on YARN"
+    assert warnings == ([] if is_alive else [told])
+
+
+def test_what_a_dead_run_left_elsewhere_and_goes_on_refuses_the_job(
+    monkeypatch: pytest.MonkeyPatch, of: Of, instance: DagsterInstance, warnings: list[str]
+) -> None:
+    answers: list[Application | YarnError] = [YarnError("old:8032 refused")]
+
+    def end(_: YarnClient, *__: object) -> list[Application]:
+        answer = answers[0]
+        if isinstance(answer, YarnError):
+            raise answer
+        return [answer]
+
+    monkeypatch.setattr(YarnClient, "end", end)
+    monkeypatch.setattr("orch_dagster.defs.runs.dead_applications.YarnGateway.of", MagicMock())
+    mark = json.dumps({"run_id": FIRST, **MARK})
+    tags = {".dagster/orch_yarn_1f": mark, PROCESS_OF_TAG: FIRST, PID_STARTED_TAG: "1"}
+    instance.add_run_tags(FIRST, tags)
+    # It may be gone for good, which is why the job runs elsewhere.
+    of(SECOND).clear_elsewhere([FIRST])
+    assert "it is unknown whether an application of it still runs" in warnings[-1]
+    answers[0] = Application("application_1_1", "RUNNING")
+    with pytest.raises(SubmitRefusedError, match="left an application: application_1_1 is still"):
+        of(SECOND).clear_elsewhere([FIRST])
+    # A job that never ran on YARN asks nothing.
+    of(SECOND).clear_elsewhere([SECOND, "unknown"])

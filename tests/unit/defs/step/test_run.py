@@ -21,6 +21,7 @@ from orch_dagster.control.tables import EXECUTION_LOG, SYS_PARAMS
 from orch_dagster.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from orch_dagster.defs.step import run as step_run
 from orch_dagster.defs.step.begun import BegunStep, begin_step
+from orch_dagster.defs.step.live_applications import LiveApplications
 from orch_dagster.defs.step.load_params import load_params
 from orch_dagster.defs.step.message_file import MessageFile, context_injector
 from orch_dagster.defs.step.run import run_job
@@ -404,6 +405,24 @@ def test_processes_that_outlive_even_kill_are_named_in_the_log(run: Run) -> None
     ran = run(GivenEnd(replace(DONE, left=(7, 8))))
     assert ran.result.success
     assert "WARN  [orch] could not end processes of the job: 7, 8\n" in ran.log
+
+
+def test_runs_that_have_begun_its_dates_are_looked_for_on_clusters_that_it_has_left(
+    run: Run, store: ControlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_for: list[object] = []
+    monkeypatch.setattr(
+        LiveApplications, "clear_elsewhere", lambda _, run_ids: looked_for.append({*run_ids})
+    )
+    row = {"job_id": "J_job", "biz_dt": DAY, "status": "Started"}
+    others = [{}, {"biz_dt": NEXT}, {"status": "Completed"}, {"job_id": "another"}]
+    rows = [
+        {"id": f"1_{number}", "run_id": f"run-{number}", **row, **other}
+        for number, other in enumerate(others)
+    ]
+    store.upsert(EXECUTION_LOG, rows)
+    assert run(GivenEnd()).result.success
+    assert looked_for == [{"run-0"}]
 
 
 def test_without_its_secrets_a_job_is_not_submitted(
