@@ -80,11 +80,11 @@ def rebuild(
         for page in runs_since(instance, since, _RUNS_A_PAGE):
             histories = [(record.dagster_run, reader.read(record)) for record in page]
             # Those of runs that were failed above have been ended.
-            cut_off = [
-                run
+            cut_off = {
+                run.run_id: run
                 for run, history in histories
                 if history.end and history.is_cut_off and run.run_id not in died
-            ]
+            }
             projected = [
                 replace(row, **unknown) for _, history in histories for row in project(history)
             ]
@@ -93,13 +93,18 @@ def rebuild(
                 chunk = projected[start : start + _ROWS_A_READ]
                 stored = read_records(store, ExecutionLog, {"id": [row.id for row in chunk]})
                 changed = rows_that_differ(chunk, {row.id: row for row in stored})
-                run_ids = {row.run_id for row in changed}
-                told = [applications.end_cut_off(run) for run in cut_off if run.run_id in run_ids]
-                unended += filter(None, told)
+                # Once, though the rows of a run may be in two reads.
+                ended = [cut_off.pop(each, None) for each in _run_ids(changed)]
+                unended += filter(None, (applications.end_cut_off(run) for run in ended if run))
                 write_rows(store, changed)
                 written += len(changed)
     died += sorted({str(row.run_id) for row in deleted.ended})
     return Rebuilt(runs, rows, written, died, deleted.unknown, tuple(unended))
+
+
+def _run_ids(rows: Sequence[ExecutionLog]) -> list[str]:
+    """Return the runs of rows, each once, in their order."""
+    return list(dict.fromkeys(str(row.run_id) for row in rows))
 
 
 def rows_that_differ(

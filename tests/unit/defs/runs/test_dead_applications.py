@@ -162,6 +162,34 @@ def test_a_run_that_was_ended_by_force_ends_on_yarn_before_its_row_says_so(
     assert row["status"] == "Canceled"
 
 
+def test_a_run_of_many_rows_is_ended_once_by_a_rebuild(
+    monkeypatch: pytest.MonkeyPatch,
+    store: ControlStore,
+    played: Callable[[], Played],
+    tmp_path: Path,
+) -> None:
+    """Though its rows are in two reads: where YARN is away, each end takes a minute."""
+    ended: list[str] = []
+
+    def end(_client: YarnClient, tag: str, *_: object) -> list[Application]:
+        ended.append(tag)
+        return [Application("application_1_1", "RUNNING")]
+
+    monkeypatch.setattr(YarnClient, "end", end)
+    monkeypatch.setattr("orch_dagster.defs.runs.rebuild._ROWS_A_READ", 1)
+    add_jobs(store, "FPMS", {"first": [], "second": []})
+    open_date(store, "FPMS", DAY)
+    location = played()
+    run = location.start("gels_fpms", DAY)
+    mark_run(location.instance, run.run_id, tmp_path, SUBMITTED, CONF)
+    for job in ("first", "second"):
+        location.begin(run, job)
+    location.instance.report_run_canceled(run)
+    result = rebuild(location.instance, store, location.location.location.job_ids)
+    assert (result.written, len(result.unended)) == (2, 1)
+    assert ended == [run.run_id]
+
+
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_run_is_looked_for_on_its_own_cluster(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_there: bool
