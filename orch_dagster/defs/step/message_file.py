@@ -54,6 +54,7 @@ class MessageFile(PipesFileMessageReader):
         mask: Masks secrets.
         folder: The folder of a driver elsewhere, in which there are messages too.
         warn: Called with a sentence that the run should have in its log.
+        closing: Set once the job has closed its channel.
 
     Attributes:
         unread: Why messages of the folder could not be read, once the session has ended.
@@ -69,12 +70,14 @@ class MessageFile(PipesFileMessageReader):
         mask: Masker | None = None,
         folder: MessageFolder | None = None,
         warn: Callable[[str], None] = lambda _: None,
+        closing: Event | None = None,
     ) -> None:
         super().__init__(str(path))
         self._listen = listen
         self._mask = mask or Masker()
         self._folder = folder
         self._warn = warn
+        self._closing = closing or Event()
         self.unread: str | None = None
         self.has_exception = False
         self._is_removed = False
@@ -115,9 +118,12 @@ class MessageFile(PipesFileMessageReader):
                 yield {**params, message_folder.PARAM: self._folder.path}
 
     def _heard(self, message: dict[str, Any]) -> None:
-        if message.get("method") == "closed" and (message.get("params") or {}).get("exception"):
+        is_closed = message.get("method") == "closed"
+        if is_closed and (message.get("params") or {}).get("exception"):
             self.has_exception = True
         self._listen(message)
+        if is_closed:
+            self._closing.set()
 
     @contextmanager
     def _read_folder(self, handler: PipesMessageHandler, folder: MessageFolder) -> Generator[None]:

@@ -114,6 +114,7 @@ def _run_on_yarn(
                 has_left=slot.close,
                 fault=lambda: stop.fault,
                 rival=submission.rival,
+                closing=submission.closing,
             )
             return submit.run(client, stop)
 

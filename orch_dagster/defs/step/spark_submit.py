@@ -209,6 +209,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             submission.mask,
             submission.folder,
             context.log.warning,
+            submission.closing,
         )
         with ExitStack() as stack:
             session = stack.enter_context(pipes_session(context, reader, submission.extras))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +40,7 @@ class Submission:
         rival: Returns why the application of such a job has to give way to another one, or None.
         on_application: Who hears of the application of such a job.
         folder: Where a driver elsewhere reports; None for one of this machine.
+        closing: Set once the job has closed its channel, so that its end is near.
     """
 
     prepare: Callable[[Mapping[str, str]], SubmitCommand]
@@ -55,6 +57,7 @@ class Submission:
     rival: Callable[[YarnClient, Application], str | None] = lambda _client, _new: None
     on_application: ApplicationListener = field(default_factory=ApplicationListener)
     folder: MessageFolder | None = None
+    closing: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True)

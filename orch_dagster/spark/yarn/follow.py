@@ -61,6 +61,7 @@ class ApplicationWatch:
         limits: The limits of the application.
         listener: Who hears of it.
         rival: Returns why a new application has to give way to another one, or None.
+        closing: Set once the job has reported all that it will, so that its end is near.
         clock: Seconds of a monotonic clock.
         expired: The limit that was reached, if one was, or "rival" if it has to give way.
     """
@@ -71,6 +72,7 @@ class ApplicationWatch:
     limits: ApplicationLimits
     listener: ApplicationListener
     rival: Callable[[Application], str | None] = lambda _: None
+    closing: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
     expired: Expired | None = None
     _application: Application | None = None
@@ -199,7 +201,7 @@ class ApplicationWatch:
         """Poll until the watch is over; runs in a thread."""
         try:
             while True:
-                self._is_due.wait(poll_wait_s(self.clock() - self._began_s))
+                self._await_due()
                 self._is_due.clear()
                 if self._done.is_set():
                     return
@@ -208,6 +210,12 @@ class ApplicationWatch:
             # Nobody holds the job's limits any more, so it has to end.
             self._crash = error
             raise
+
+    def _await_due(self) -> None:
+        """Wait until the next poll is due; that is soon once the job's end is near."""
+        wait_s = poll_wait_s(self.clock() - self._began_s)
+        while wait_s > 0 and not self._is_due.wait(min(wait_s, _POLL_LEAST_S)):
+            wait_s = 0 if self.closing.is_set() else wait_s - _POLL_LEAST_S
 
     def _poll(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -37,6 +38,7 @@ class YarnSubmit:
         has_left: Called once its process has ended; the application may go on.
         fault: Returns why the run stopped it, unless a person asked for it.
         rival: Returns why a new application has to give way to another one, or None.
+        closing: Set once the job has reported all that it will.
     """
 
     command: Command
@@ -50,6 +52,7 @@ class YarnSubmit:
     has_left: Callable[[], object] = lambda: None
     fault: Callable[[], str | None] = lambda: None
     rival: Callable[[YarnClient, Application], str | None] = lambda _client, _new: None
+    closing: threading.Event = field(default_factory=threading.Event)
 
     def run(self, client: YarnClient, stop: StopRequest) -> tuple[ProcessEnd, ApplicationEnd]:
         """Run it until its process and its application have ended, and nothing of it is staged.
@@ -67,6 +70,7 @@ class YarnSubmit:
             self.limits,
             self.listener,
             rival=lambda found: self.rival(client, found),
+            closing=self.closing,
         )
         orphan = self.application.end_command(self.surroundings.environ or {})
         with watch:

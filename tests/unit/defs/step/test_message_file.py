@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -55,15 +56,20 @@ def test_a_driver_elsewhere_reports_by_a_folder_or_by_the_file(tmp_path: Path) -
     """By the file, if its script opens Dagster Pipes itself and its node sees the file."""
     files, heard, handler = LocalFiles(tmp_path), list[dict[str, Any]](), Handler()
     path = tmp_path / "messages.jsonl"
-    reader = MessageFile(path, heard.append, Masker(["hunter2"]), MessageFolder(files, "f"))
+    closing = Event()
+    folder = MessageFolder(files, "f")
+    reader = MessageFile(path, heard.append, Masker(["hunter2"]), folder, closing=closing)
     log = {"kind": "job_log", "lines": ["it is hunter2"]}
     with reader.read_messages(handler) as params:  # type: ignore[arg-type]
         assert params["hadoop_folder"] == "f"
         path.write_text('{"method": "of the file"}\n')
         channel = Channel(files.writer("f"))
         channel.log("it is hunter2")
+        assert not closing.is_set()
         channel.send({"method": "closed"})
         channel.close()
+        # While the application has not ended.
+        assert closing.wait(20)
     assert {"method": "of the file"} in heard
     masked = {**log, "lines": ["it is ******"]}
     assert [each for each in heard if each != {"method": "of the file"}][-2:] == [

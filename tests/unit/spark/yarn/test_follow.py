@@ -10,6 +10,7 @@ import pytest
 
 from orch_dagster.spark.outcome import JobException, Outcome, ResultMessages, judge
 from orch_dagster.spark.process import ProcessEnd
+from orch_dagster.spark.yarn import follow
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.follow import ApplicationListener, ApplicationWatch
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
@@ -365,6 +366,20 @@ def test_an_application_that_succeeded_before_it_could_be_ended_has_completed(
     process = followed.watch.await_end(DONE)
     outcome = outcome_of(followed, process, followed.watch.settle(process))
     assert (outcome.status, len(cluster.kills)) == ("completed", 1)
+
+
+def test_the_end_of_a_long_job_is_seen_soon_once_it_has_reported_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without that the next poll may be ten seconds away."""
+    monkeypatch.setattr(follow, "_POLL_LEAST_S", 0.01)
+    followed = Followed(Cluster([of("RUNNING"), of("FINISHED", "SUCCEEDED")]), is_cluster=False)
+    times = iter([0.0])
+    followed.watch.clock = lambda: next(times, 3600.0)
+    followed.watch.limits = ApplicationLimits()
+    with followed.watch:
+        followed.watch.closing.set()
+        assert followed.watch._has_ended.wait(5)
 
 
 def test_a_driver_here_that_ended_at_its_limit_has_completed() -> None:
