@@ -48,6 +48,7 @@ _LONGEST = (
     "test_yarn_runs.py",
     "test_dagit_in_browser.py",
     "test_kudu_dev.py",
+    "test_standalone_rows.py",
     "test_pages.py",
 )
 

@@ -1,27 +1,33 @@
-"""The same jobs on one cluster after another: the sample, real claims by day, and a chain."""
+"""The same jobs on one cluster after another: the sample, real claims by day, and a chain.
+
+EQUAL_DATES is how many dates of claims one application lands (3).
+"""
 
 from __future__ import annotations
 
 import importlib.metadata
+import json
+import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from orch_dagster.settings import REPOSITORY
 from tests.claims import JOB as CLAIMS
 from tests.claims import read_claims, us_date
-from tests.homes import BIZ_DT, Home, new_home
-from tests.standalone_cluster import Standalone
-from tests.yarn_cluster import YarnCluster
-from tests.yarn_homes import on_cluster, put, rows_hash
+from tests.homes import BIZ_DT, new_home
+from tests.yarn_homes import rows_hash
 
 if TYPE_CHECKING:
+    import pytest
     from pyspark.sql import SparkSession
 
-    from orch_dagster.spark.yarn.gateway import YarnClient
-
+DATES = int(os.environ.get("EQUAL_DATES", "3"))
 SAMPLE = "JOB_1001"
 CHAIN = "gels_chain"
 _OUT = "out/fdm_landing"
@@ -30,6 +36,9 @@ _TABLES = (
     "gels_chain_t_product_premium", "gels_chain_t_status_count",
 )  # fmt: skip
 _EXTRACT = "chainladder/utils/data/prism.csv"
+
+Hashes = Mapping[str, tuple[int, int]]
+"""The number of rows of each table, and their hash."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Landed:
         applications: The ids of the applications, of the claims first.
     """
 
-    hashes: Mapping[str, tuple[int, int]]
+    hashes: Hashes
     applications: tuple[str, ...]
 
 
@@ -50,10 +59,9 @@ class EqualLandings:
 
     Args:
         home: A folder for it.
-        dates: How many dates of claims one application lands.
     """
 
-    def __init__(self, home: Path, dates: int) -> None:
+    def __init__(self, home: Path) -> None:
         self.home = new_home(home)
         self.home.here("init", "--sample")
         for example in ("chain", "prism"):
@@ -64,21 +72,27 @@ class EqualLandings:
             str(importlib.metadata.distribution("chainladder").locate_file(_EXTRACT)), extract
         )
         reported = {us_date(claim["ReportDate"]).isoformat() for claim in read_claims(extract)}
-        self.days = sorted(reported)[:dates]
+        self.days = sorted(reported)[:DATES]
         self.home.here("open", "PRISM", "CLAIMS", *self.days)
 
     def land(self, spark: SparkSession, root: str) -> Landed:
-        """Land all of them, whose data root this is; read what is there then."""
+        """Land all of them, whose data root this is; read what is there then.
+
+        The three commands run at one time, as they wait for containers and executors: one after
+        another they took twice as long.
+        """
         days = [word for day in self.days for word in ("--biz-dt", day)]
-        of_claims = self._run(CLAIMS, *days)
+        asked = [(CLAIMS, *days), (SAMPLE, "--biz-dt", BIZ_DT), (CHAIN, "--biz-dt", BIZ_DT)]
+        with ThreadPoolExecutor(len(asked)) as threads:
+            of_claims, *others = threads.map(self._run, asked)
         assert len(of_claims) == len(self.days)
         assert len({row["spark_app_id"] for row in of_claims}) == 1
-        others = [*self._run(SAMPLE, "--biz-dt", BIZ_DT), *self._run(CHAIN, "--biz-dt", BIZ_DT)]
+        rows = [of_claims[0], *(row for rows in others for row in rows)]
+        assert len(rows) == len(_TABLES)
         hashes = {table: rows_hash(spark, f"{root}/{_OUT}/{table}") for table in _TABLES}
-        rows = [of_claims[0], *others]
         return Landed(hashes, tuple(row["spark_app_id"] for row in rows))
 
-    def _run(self, *words: str) -> list[dict[str, Any]]:
+    def _run(self, words: tuple[str, ...]) -> list[dict[str, Any]]:
         found = self.home.json("run", *words)
         runs = found if isinstance(found, list) else [found]
         rows = [row for run in runs for row in run["execution_log"]]
@@ -86,37 +100,22 @@ class EqualLandings:
         return rows
 
 
-def assert_equal(
-    yarn: YarnCluster, client: YarnClient, spark: SparkSession, folder: Path, dates: int
-) -> None:
-    """The jobs land the same rows here, on a standalone cluster, and on YARN in both modes.
+def landed_here(spark: SparkSession, factory: pytest.TempPathFactory) -> Hashes:
+    """Land all of them on this machine, once for the test processes of a call; return the hashes.
 
-    But here, all is read from HDFS and written there, and no node sees anything of the home.
+    What lands elsewhere, from HDFS and to it, has to be equal to them.
     """
-    landings = EqualLandings(folder / "home", dates)
-    home = landings.home
-    home.set_params({"spark.master": "local[2]", "spark.ui.enabled": "false"}, {})
-    here = landings.land(spark, str(home.folder))
-    assert all(each.startswith("local-") for each in here.applications)
-    assert all(count for count, _ in here.hashes.values()), here
-
-    root = f"{yarn.url}/{folder.name}"
-    put(yarn, home.folder / "data", f"{root}/data")
-    for name in _on_clusters(home, yarn, root, folder):
-        landed = landings.land(spark, root)
-        assert landed.hashes == here.hashes, name
-        assert all(each.startswith("app") for each in landed.applications), name
-        # The next one finds nothing to replace, so nothing can stay.
-        client.delete(f"{root}/out")
-
-
-def _on_clusters(home: Home, yarn: YarnCluster, root: str, folder: Path) -> Iterator[str]:
-    """Have the home's jobs run on each cluster; yield its name."""
-    home.environ |= {**yarn.environ, "ORCH_DATA_ROOT": root}
-    with Standalone(folder, [home.folder]) as standalone:
-        small = {"spark.executor.memory": "512m", "spark.driver.memory": "512m"}
-        home.set_params({"spark.master": f"spark://{standalone.address}", **small}, {})
-        yield "standalone"
-    for mode in ("client", "cluster"):
-        on_cluster(home, yarn, root, mode)
-        yield mode
+    own = factory.getbasetemp()
+    of_call = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    file = of_call / "landed_here.json"
+    with FileLock(of_call / "landed_here.lock"):
+        if not file.exists():
+            landings = EqualLandings(factory.mktemp("here") / "home")
+            properties = {"spark.master": "local[2]", "spark.ui.enabled": "false"}
+            landings.home.set_params(properties, {})
+            landed = landings.land(spark, str(landings.home.folder))
+            assert all(each.startswith("local-") for each in landed.applications)
+            assert all(count for count, _ in landed.hashes.values()), landed
+            file.write_text(json.dumps(landed.hashes), encoding="utf-8")
+        found = json.loads(file.read_text(encoding="utf-8"))
+    return {table: (count, total) for table, (count, total) in found.items()}

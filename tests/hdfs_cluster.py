@@ -109,3 +109,16 @@ def hdfs_cluster() -> Iterator[HdfsCluster]:
     finally:
         cluster.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def copy_to_hdfs(folder: Path, target: str, *conf_dirs: Path) -> None:
+    """Copy what a folder of this machine holds to a folder of HDFS, a whole URL."""
+    java, spark = find_java(os.environ), find_spark(os.environ)
+    path = os.pathsep.join([*map(str, conf_dirs), f"{spark.home}/jars/*"])
+    command = [str(java.home / "bin" / "java"), "-cp", path, "org.apache.hadoop.fs.FsShell"]
+    files = [str(each) for each in folder.iterdir()]
+    for words in (["-mkdir", "-p", target], ["-put", *files, target]):
+        done = subprocess.run(
+            [*command, *words], capture_output=True, text=True, timeout=180, check=False
+        )
+        assert done.returncode == 0, done.stderr

@@ -19,13 +19,19 @@ from tests.waiting import wait_until
 
 
 class Standalone:
-    """A master, and a worker or none, for which some folders are empty."""
+    """A master, and a worker or none, for which some folders are empty.
 
-    def __init__(self, folder: Path, hide: list[Path], *, has_worker: bool = True) -> None:
+    The worker has 1 GB of memory for each of its cores.
+    """
+
+    def __init__(
+        self, folder: Path, hide: list[Path], *, has_worker: bool = True, cores: int = 1
+    ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self.folder, self.hide, self.has_worker = folder, hide, has_worker
+        self.cores = cores
         self.spark, self.java = find_spark(os.environ).home, find_java(os.environ).home
         self.environ = {
             **os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "JAVA_HOME": str(self.java),
@@ -44,8 +50,9 @@ class Standalone:
 
     def _start_worker(self) -> None:
         worker = [
-            "Worker", "--host", "127.0.0.1", "--webui-port", "0", "--cores", "1", "--memory", "1g",
-            "--work-dir", str(self.folder / "work"), f"spark://{self.address}",
+            "Worker", "--host", "127.0.0.1", "--webui-port", "0", "--cores", f"{self.cores}",
+            "--memory", f"{self.cores}g", "--work-dir", str(self.folder / "work"),
+            f"spark://{self.address}",
         ]  # fmt: skip
         mounts = "; ".join(f"mount -t tmpfs none '{path}'" for path in self.hide)
         apart = ["unshare", "-m", "--propagation", "private", "sh", "-ec", f'{mounts}; exec "$@"']

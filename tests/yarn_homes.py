@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from framework.contract.message_folder import FOLDER
 from orch_dagster.spark.probe import FILE as PROBE
 from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.spark.yarn.report import Application
-from orch_dagster.toolchain.find import find_java, find_spark
+from tests.hdfs_cluster import copy_to_hdfs
 from tests.homes import BIZ_DT, Home
 from tests.waiting import wait_until
 from tests.yarn_cluster import YarnCluster
@@ -29,15 +28,7 @@ if TYPE_CHECKING:
 
 def put(yarn: YarnCluster, folder: Path, target: str) -> None:
     """Copy a folder of this machine to HDFS."""
-    java, spark = find_java(os.environ), find_spark(os.environ)
-    path = os.pathsep.join([str(yarn.conf_dir), f"{spark.home}/jars/*"])
-    command = [str(java.home / "bin" / "java"), "-cp", path, "org.apache.hadoop.fs.FsShell"]
-    subprocess.run([*command, "-mkdir", "-p", target], check=True, capture_output=True, timeout=180)
-    done = subprocess.run(
-        [*command, "-put", *map(str, folder.iterdir()), target],
-        capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    copy_to_hdfs(folder, target, yarn.conf_dir)
 
 
 def on_cluster(
