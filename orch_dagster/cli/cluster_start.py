@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from framework.contract.variables import HADOOP_CONF_DIRS
-from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.cli.cluster_uses import cluster_uses, stored_params
 from orch_dagster.errors import OrchError
 from orch_dagster.registry.cluster_paths import site_of
@@ -20,8 +19,7 @@ def start_gateway(settings: Settings, specs: Iterable[JobSpec]) -> None:
 
     Nothing depends on it: a job starts its own where this one failed, and says why it can't.
     """
-    environ = job_environment(os.environ, settings.job_env)
-    if not any(environ.get(name) for name in HADOOP_CONF_DIRS):
+    if not any(os.environ.get(name) for name in HADOOP_CONF_DIRS):
         # Where no cluster is named, nothing is read for it.
         return
     with suppress(OrchError, OSError):
@@ -30,4 +28,4 @@ def start_gateway(settings: Settings, specs: Iterable[JobSpec]) -> None:
             # Imported here, as most jobs need none.
             from orch_dagster.spark.yarn.gateway import shared_gateway
 
-            shared_gateway(environ).start()
+            shared_gateway(os.environ).start()

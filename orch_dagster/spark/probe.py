@@ -22,7 +22,6 @@ from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, shared_gatewa
 from orch_dagster.spark.yarn.limits import ApplicationLimits
 from orch_dagster.spark.yarn.report import missing_program
 from orch_dagster.spark.yarn.submit import YarnSubmit
-from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
 Finding = tuple[Literal["ok", "warning", "missing"], str]
 """The state, and what was found."""
@@ -62,7 +61,17 @@ def probe(
         around = Surroundings(job_environment(environ, settings.job_env), base)
         if command.application is None:
             return _here(command, around, base / "found.json", settings)
-        return _on_yarn(command, command.application, around, target, settings)
+        client = YarnClient.of(shared_gateway(environ), command.application.properties)
+        limits = ApplicationLimits(_RUN_S, _QUEUE_S)
+        submit = YarnSubmit(
+            command,
+            command.application,
+            limits,
+            settings.stop_grace_s,
+            around,
+            environ=environ,
+        )
+        return _on_yarn(submit, client, target, settings)
 
 
 def read_findings(found: Mapping[str, Any], data_root: str) -> list[Finding]:
@@ -129,15 +138,8 @@ def _here(
 
 
 def _on_yarn(
-    command: SubmitCommand,
-    application: SubmittedApplication,
-    around: Surroundings,
-    target: str,
-    settings: Settings,
+    submit: YarnSubmit, client: YarnClient, target: str, settings: Settings
 ) -> list[Finding]:
-    client = YarnClient.of(shared_gateway(around.environ or {}), application.properties)
-    limits = ApplicationLimits(_RUN_S, _QUEUE_S)
-    submit = YarnSubmit(command, application, limits, settings.stop_grace_s, around)
     process, end = submit.run(client, threading.Event())
     findings: list[Finding] = [("missing", end.unended)] if end.unended else []
     try:

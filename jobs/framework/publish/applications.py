@@ -35,7 +35,7 @@ def application_state(application_id: str | None) -> ApplicationState:
     from py4j.protocol import Py4JError
 
     try:
-        return "over" if _state(context._jvm, application_id) in _OVER else "live"
+        return "over" if _state(context, application_id) in _OVER else "live"
     except Py4JError:
         # Another cluster's, forgotten, or no resource manager answers.
         return "unknown"
@@ -52,9 +52,10 @@ def _active_context() -> Any:
     return context if has_yarn else None
 
 
-def _state(jvm: Any, application_id: str) -> str:
-    hadoop = jvm.org.apache.hadoop.yarn
-    configuration = hadoop.conf.YarnConfiguration()
+def _state(context: Any, application_id: str) -> str:
+    hadoop = context._jvm.org.apache.hadoop.yarn
+    # With spark.hadoop.… of the job, which may name the resource manager.
+    configuration = hadoop.conf.YarnConfiguration(context._jsc.hadoopConfiguration())
     for name, value in _LIMITS.items():
         configuration.set(name, value)
     client = hadoop.client.api.YarnClient.createYarnClient()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -88,7 +89,8 @@ def _run_on_yarn(
     surroundings: Surroundings,
     stop: StopSignal,
 ) -> tuple[ProcessEnd, ApplicationEnd]:
-    client = YarnClient.of(shared_gateway(submission.environ), application.properties)
+    # Not by what the job inherits, of which ORCH_JOB_ENV may withhold where Spark is.
+    client = YarnClient.of(shared_gateway(os.environ), application.properties)
     waited_s = 0.0
     while True:
         # Without a slot, which others need, and which has no limit of its own.

@@ -234,7 +234,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
                     context.run_id,
                     settings.params_dir,
                     command.application,
-                    submission.environ,
+                    os.environ,
                 )
             process, application = run_submit(command, submission, settings, surroundings, stop)
         if application and not reader.has_exception:

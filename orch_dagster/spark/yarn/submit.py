@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from orch_dagster.spark.process import (
@@ -39,6 +40,7 @@ class YarnSubmit:
         fault: Returns why the run stopped it, unless a person asked for it.
         rival: Returns why a new application has to give way to another one, or None.
         closing: Set once the job has reported all that it will.
+        environ: The environment that names the cluster, Java and Spark.
     """
 
     command: Command
@@ -53,6 +55,7 @@ class YarnSubmit:
     fault: Callable[[], str | None] = lambda: None
     rival: Callable[[YarnClient, Application], str | None] = lambda _client, _new: None
     closing: threading.Event = field(default_factory=threading.Event)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     def run(self, client: YarnClient, stop: StopRequest) -> tuple[ProcessEnd, ApplicationEnd]:
         """Run it until its process and its application have ended, and nothing of it is staged.
@@ -72,7 +75,7 @@ class YarnSubmit:
             rival=lambda found: self.rival(client, found),
             closing=self.closing,
         )
-        orphan = self.application.end_command(self.surroundings.environ or {})
+        orphan = self.application.end_command(self.environ)
         with watch:
             process = run_supervised(
                 self.command,

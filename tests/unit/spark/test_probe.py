@@ -13,7 +13,8 @@ from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.probe import Finding, read_findings
 from orch_dagster.spark.process import ProcessEnd, Surroundings
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
-from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, YarnGateway
+from orch_dagster.spark.yarn.limits import ApplicationLimits
 from orch_dagster.spark.yarn.submit import YarnSubmit
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
@@ -114,14 +115,15 @@ def test_a_probe_on_yarn_that_tells_nothing_says_why(
     def refuse(*_: object) -> NoReturn:
         raise YarnError("the name node is away")
 
-    monkeypatch.setattr(probe, "shared_gateway", lambda _: None)
     monkeypatch.setattr(YarnSubmit, "run", lambda *_: (process, end))
     monkeypatch.setattr(YarnClient, "read_file", refuse)
-    found = probe._on_yarn(
+    submit = YarnSubmit(
         cast(SubmitCommand, None),
         SubmittedApplication("tag", True),
+        ApplicationLimits(),
+        5.0,
         Surroundings(cwd=Path()),
-        "found.json",
-        settings,
     )
+    client = YarnClient(YarnGateway(["never started"], {}))
+    found = probe._on_yarn(submit, client, "found.json", settings)
     assert found == [("missing", text) for text in texts]

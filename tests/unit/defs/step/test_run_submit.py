@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -210,6 +210,22 @@ def test_a_job_whose_resource_manager_is_away_needs_no_slot_for_its_limit(
     ((process, _),) = job.ends
     assert process.reason == "timeout"
     assert job.told == [str(AWAY)]
+
+
+def test_the_gateway_finds_spark_though_the_job_does_not_inherit_where_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As by ORCH_JOB_ENV '["-*"]', after which another Spark's jars would ask YARN, or none."""
+    job, found = Submits(monkeypatch, []), list[str | None]()
+
+    def gateway(environ: Mapping[str, str]) -> YarnGateway:
+        found.append(environ.get("ORCH_SPARK_HOME"))
+        return YarnGateway(["never started"], {})
+
+    monkeypatch.setenv("ORCH_SPARK_HOME", "/opt/spark")
+    monkeypatch.setattr(run_submit, "shared_gateway", gateway)
+    job._run()
+    assert found == ["/opt/spark"]
 
 
 @pytest.mark.parametrize("again", [None, AWAY])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from orch_dagster.spark.process import Command, Surroundings
+from orch_dagster.spark.process import Command, ProcessEnd, Surroundings
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.limits import ApplicationLimits
@@ -61,3 +64,31 @@ def test_what_stays_staged_is_named(
     )
     submit._clean_staging(cast(YarnClient, Staging(refusal)), ApplicationEnd(ended))
     assert told == lines
+
+
+def test_a_supervisor_whose_orchestrator_dies_finds_the_spark_of_the_orchestrator(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever of its environment the job inherits."""
+    orphans: list[Sequence[str]] = []
+
+    def run(*_: object, surroundings: Surroundings, **__: object) -> ProcessEnd:
+        orphans.append(surroundings.orphan)
+        return ProcessEnd(0, "exited", "", 1.0)
+
+    monkeypatch.setattr("orch_dagster.spark.yarn.submit.run_supervised", run)
+    monkeypatch.setattr(
+        "orch_dagster.spark.yarn.submitted.gateway_command",
+        lambda environ: [environ["ORCH_SPARK_HOME"]],
+    )
+    monkeypatch.setenv("ORCH_SPARK_HOME", "/opt/spark")
+    submit = YarnSubmit(
+        cast(Command, None),
+        SubmittedApplication("tag", is_cluster=False),
+        ApplicationLimits(),
+        5.0,
+        Surroundings(environ={}),
+    )
+    client = cast(YarnClient, SimpleNamespace(find=lambda _: []))
+    submit.run(client, threading.Event())
+    assert [orphan[0] for orphan in orphans] == ["/opt/spark"]
