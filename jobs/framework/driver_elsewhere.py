@@ -28,6 +28,8 @@ from framework.secrets import mask
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# Of a line without an end, in characters: more of it is sent.
+_LONGEST_PART = 64 * 1024
 _opening = threading.Lock()
 _opened: Channel | None = None
 
@@ -114,6 +116,11 @@ class Copied:
         written = self.stream.write(text)
         with self._lock:
             *lines, self._partial = (self._partial + text).split("\n")
+            if len(self._partial) > 2 * _LONGEST_PART:
+                # A progress bar may never end its line. A secret may go on in the next text.
+                masked = mask(self._partial)
+                lines.append(masked[:-_LONGEST_PART])
+                self._partial = masked[-_LONGEST_PART:]
         for line in lines:
             self._send(line)
         return written

@@ -242,6 +242,27 @@ def test_what_is_printed_in_pieces_is_one_line(folder: Folder, channel: Channel)
 
 
 @pytest.mark.usefixtures("slow")
+def test_a_line_without_an_end_is_sent_in_parts(
+    folder: Folder, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a progress bar of hours, whose states would all be kept, and shown at its end."""
+    monkeypatch.setenv("JOB_SECRETS", "DB_PASSWORD")
+    monkeypatch.setenv("DB_PASSWORD", "hunter2-hunter2")
+    stream: Any = Copied(StringIO(), channel, "stderr")
+    state = "\r    7%|#         | 70/1000 hunter2-hunter2"
+    for start in range(0, 5000 * len(state), 1000):
+        stream.write((state * 5000)[start : start + 1000])
+    channel.flush()
+    assert len(folder.lines()) > 1000
+    stream.end()
+    channel.flush()
+    texts = [line.partition("] ")[2] for line in folder.lines()]
+    whole = "".join(texts)
+    assert whole.count("70/1000 ******") == 5000
+    assert "hunter2" not in whole
+
+
+@pytest.mark.usefixtures("slow")
 def test_what_the_end_of_a_run_depends_on_is_written_at_once(
     folder: Folder, channel: Channel
 ) -> None:
