@@ -10,6 +10,7 @@ from framework.contract import variables
 from framework.contract.spark_defaults import (
     JVM_TIME_ZONE,
     NODES_PYTHON,
+    PYTHON_TIME_ZONE,
     spark_defaults,
 )
 from orch_dagster.control.secret_rows import is_own_variable
@@ -41,7 +42,12 @@ from orch_dagster.spark.system_paths import (
     listed_paths,
     separator,
 )
-from orch_dagster.spark.windows_options import argument_faults, length_faults, option_faults
+from orch_dagster.spark.windows_options import (
+    argument_faults,
+    length_faults,
+    option_faults,
+    zone_faults,
+)
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.toolchain.errors import SubmitRefusedError
 from orch_dagster.toolchain.windows_paths import (
@@ -113,7 +119,7 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
     argv = _argv(request, {k: v for k, v in properties.items() if k not in in_file}, in_file)
     if platform == "win32":
         of_driver = {**request.spark_defaults, **properties}
-        _refuse_for_cmd(request, argv, {} if deployment.is_cluster else of_driver)
+        _refuse_for_windows(request, argv, {} if deployment.is_cluster else of_driver)
     # With --properties-file Spark does not read spark-defaults.conf, so the file repeats it.
     written = {**request.spark_defaults, **in_file} if in_file else {}
     return SubmitCommand(
@@ -253,10 +259,13 @@ def _list_entries(of_run: Iterable[str], of_job: str) -> str:
     return ",".join(dict.fromkeys(entries))
 
 
-def _refuse_for_cmd(
+def _refuse_for_windows(
     request: SubmitRequest, argv: Sequence[str], of_driver: Mapping[str, str]
 ) -> None:
-    """Refuse paths and arguments that cmd would interpret: no quoting survives its passes."""
+    """Refuse paths and arguments that cmd would interpret: no quoting survives its passes.
+
+    Refuse a time zone of the driver too that its Python would misread.
+    """
     used = (
         spark_home_path(request.spark_home),
         java_home_path(request.java_home),
@@ -265,6 +274,9 @@ def _refuse_for_cmd(
         UsedPath("the script", request.script),
     )
     faults = [*path_faults(used), *option_faults(of_driver), *argument_faults(request.arguments)]
+    if of_driver:
+        faults += zone_faults(PYTHON_TIME_ZONE, of_driver.get(PYTHON_TIME_ZONE, ""))
+        faults += zone_faults(_TIME_ZONE, request.variables.get(_TIME_ZONE, ""))
     # The class path has Spark's jars and its configuration.
     folders = (request.java_home, request.spark_home, request.spark_home)
     if faults := faults or [*length_faults(argv, of_driver, folders)]:

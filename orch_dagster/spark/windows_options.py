@@ -25,6 +25,10 @@ _READ = re.compile(r"[!\r\n&|<>^]|%[^%\s]+%")
 _READ_ON_CLASS_PATH = re.compile(r'[!"\r\n]|%[^%\s]+%')
 _READ_IN_ARGUMENTS = re.compile(r'[&|<>^%!"\r\n]')
 _PATTERN = re.compile(r"[*?]")
+# As Windows' C runtime reads TZ: of its name three letters; it takes any that follow the hours for
+# summer time, which it changes on the days of the United States.
+_ZONE = re.compile(r"[A-Za-z]{3}([+-]?\d{1,2}(:\d{2}){0,2})?")
+_ZONES_OF_STATES = ("EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT")
 # cmd's limit, and room for what Spark's launcher adds besides the folders of Java and Spark.
 _MOST_CHARACTERS = 8_191
 _OF_LAUNCHER = 400
@@ -101,6 +105,20 @@ files: give the script its values by a file or by variables
             fault = f"holds {sign.group()!r}, which Java on Windows replaces by names of files"
         if fault:
             yield f"argument {number} of the script: {quoted_path(each)} {fault}: {_INSTEAD}"
+
+
+def zone_faults(name: str, zone: str) -> Iterator[str]:
+    """Yield a sentence if Python on Windows takes a time zone for another one.
+
+    >>> print(*zone_faults("TZ", "Europe/Vienna"))
+    TZ: Python on Windows does not know 'Europe/Vienna' and would take the hours of another zone: \
+give UTC, or hours from it such as CET-1 (east is minus, no summer time)
+    """
+    if zone and zone not in _ZONES_OF_STATES and not _ZONE.fullmatch(zone):
+        yield (
+            f"{name}: Python on Windows does not know '{zone}' and would take the hours of another "
+            "zone: give UTC, or hours from it such as CET-1 (east is minus, no summer time)"
+        )
 
 
 def length_faults(

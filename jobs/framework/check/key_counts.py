@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, Row
 
 _SHOWN_CHARACTERS = 100
+# Python has none after 9999, and on Windows makes none of Spark's before 1970 or after 3000.
+_TIMES = ("date", "timestamp", "timestamp_ntz")
 
 
 @dataclass(frozen=True)
@@ -124,8 +126,14 @@ def most_frequent(rows: DataFrame, keys: Sequence[str], count: int) -> list[str]
     named = rows.select(*[column(key).alias(f"k{place}") for place, key in enumerate(keys)])
     grouped = named.groupBy(*named.columns).agg(functions.count(functions.lit(1)).alias("n"))
     duplicates = grouped.where(column("n") > 1)
-    first = duplicates.orderBy(column("n").desc(), *named.columns).limit(count).collect()
-    return [f"{_shown(row, keys)} ({row['n']} rows)" for row in first]
+    first = duplicates.orderBy(column("n").desc(), *named.columns).limit(count)
+    texts = first.select(
+        *[
+            column(name).cast("string") if type_ in _TIMES else column(name)
+            for name, type_ in first.dtypes
+        ]
+    )
+    return [f"{_shown(row, keys)} ({row['n']} rows)" for row in texts.collect()]
 
 
 def _shown(row: Row, keys: Sequence[str]) -> str:

@@ -194,6 +194,27 @@ def test_a_property_of_the_job_wins_and_then_one_of_spark_defaults() -> None:
     assert zone not in conf
 
 
+@pytest.mark.parametrize("zone", ["Europe/Vienna", "Etc/UTC", "CET-1CEST", ":Europe/Rome"])
+def test_a_time_zone_that_python_on_windows_misreads_is_refused(zone: str) -> None:
+    """Its C runtime takes three letters for a name, and what is after the hours for summer time."""
+    name = "spark.executorEnv.TZ"
+    error = refused("win32", **{name: zone})
+    assert str(error).startswith(f"{name}: Python on Windows does not know '{zone}'")
+    assert "give UTC" in str(error)
+    request = replace(request_for("win32"), variables={"TZ": zone})
+    with pytest.raises(SubmitRefusedError, match=r"^TZ: Python on Windows"):
+        build_command(request, "win32")
+    # A driver in a container is Linux's.
+    build_command(request_for("win32", **MASTERS["yarn-cluster"], **{name: zone}), "win32")
+    build_command(request_for("linux", **{name: zone}), "linux")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "GMT", "CET-1", "IST-5:30", "EST5EDT"])
+def test_a_time_zone_that_python_on_windows_knows_is_taken(zone: str) -> None:
+    command = build_command(request_for("win32", **{"spark.executorEnv.TZ": zone}), "win32")
+    assert command.env["TZ"] == zone
+
+
 @pytest.mark.parametrize("given", [{}, {"spark.pyspark.python": "./env/bin/python"}])
 @pytest.mark.parametrize("is_default", [True, False])
 def test_the_nodes_have_a_python_of_their_own(given: dict[str, str], is_default: bool) -> None:

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from framework.check import key_checks
+from framework.check.key_counts import most_frequent
 from framework.errors import CheckFailedError, EmptyResultError
 from tests.landing_home import Home, sink
 from tests.samples import DATE
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from framework.report import LandingReport
 
 pytestmark = pytest.mark.spark
@@ -91,6 +94,14 @@ def test_a_value_that_moves_to_another_column_is_a_change(home: Home) -> None:
     changes = found(home.land(keys="id"))["changes"]
     assert changes["compare_columns"] == ["a", "b"]
     assert (changes["updated"], changes["unchanged"]) == (2, 2)
+
+
+def test_an_example_may_be_a_time_of_which_python_has_none(spark: SparkSession) -> None:
+    """On Windows it has none before 1970 and after 3000 either, such as 9999-12-31."""
+    time = "TIMESTAMP '+10000-01-01 00:00:00', DATE '+10000-01-02', 'x'"
+    rows = spark.sql(f"SELECT * FROM VALUES ({time}), ({time}) AS t(at, day, part)")
+    [example] = most_frequent(rows, ["at", "day", "part"], 3)
+    assert example == "at=+10000-01-01 00:00:00, day=+10000-01-02, part=x (2 rows)"
 
 
 def test_duplicates_and_nulls_are_counted_with_examples(home: Home) -> None:
