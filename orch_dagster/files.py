@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import TypeVar
 
@@ -35,6 +36,8 @@ _WINDOWS_REMEDIES = {
     112: "free space on its disk",
     206: _TOO_LONG,
 }
+# The wait for what may as well stay.
+_DISCARD_WAIT_S = 5.0
 # MAX_PATH without its end and the signs of a temporary file's name.
 _LONGEST_NAMED = 245
 STATE_DIR = ".orch"
@@ -107,7 +110,7 @@ def write_atomically(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         put_in_place(Path(temporary), path)
     except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
+        discard(Path(temporary))
         if isinstance(error, OSError):
             # A failed write names no file, and the temporary one is gone.
             error.filename = str(path)
@@ -133,6 +136,50 @@ def remove_file(path: Path) -> None:
         OSError: If it can't be removed.
     """
     Patience().carry_out(lambda: path.unlink(missing_ok=True), str(path))
+
+
+def remove_or_warn(file: Path, warn: Callable[[str], object]) -> None:
+    """Remove a file that may hold secrets, if it is there; warn if that can't be done.
+
+    For the end of a block whose outcome is known: an error would take its place.
+    """
+    try:
+        remove_file(file)
+    except OSError as error:
+        warn(f"{file} may hold secrets and can't be removed ({os_fault(error)}): delete it")
+
+
+def discard(path: Path) -> None:
+    """Remove a file or folder that nobody needs; leave what another program keeps.
+
+    For the end of a block, whose outcome an error would hide: on Windows a scanner, or a JVM that
+    dies, has files open, and is waited for, but not for long.
+    """
+    patience = Patience(limit_s=_DISCARD_WAIT_S)
+    with suppress(OSError):
+        patience.carry_out(lambda: _remove(path), str(path))
+
+
+@contextmanager
+def scratch_folder(parent: Path | None, prefix: str) -> Generator[Path]:
+    """Yield a new folder for its owner alone, which is discarded at the end of the block.
+
+    Args:
+        parent: The folder above; None for the one of temporary files.
+        prefix: The start of its name.
+    """
+    folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+    try:
+        yield folder
+    finally:
+        discard(folder)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_fault(folder: Path) -> str | None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
@@ -23,7 +21,7 @@ from orch_dagster.cli.setting_check import setting_check
 from orch_dagster.control.connect import opened_store
 from orch_dagster.control.sys_params import SPARK_TYPE
 from orch_dagster.control.tables import SYS_PARAMS, Row
-from orch_dagster.files import write_atomically
+from orch_dagster.files import scratch_folder, write_atomically
 from orch_dagster.registry.apply import plan_files
 from orch_dagster.registry.cluster_paths import site_of
 from orch_dagster.registry.export import to_yaml
@@ -106,8 +104,8 @@ def _say_archive(archive: PreparedArchive) -> None:
 
 def _apply(row: Row, settings: Settings) -> None:
     """Write the row, as `orch apply` writes it; name the jobs that have another archive still."""
-    with tempfile.TemporaryDirectory() as folder, opened_store(settings) as store:
-        file = Path(folder) / "archive.yaml"
+    with scratch_folder(None, "orch-") as folder, opened_store(settings) as store:
+        file = folder / "archive.yaml"
         write_atomically(file, to_yaml({SYS_PARAMS.name: [row]}))
         checked = plan_files([file], store, settings, setting_check(settings))
         write_plan(checked.plan, store)

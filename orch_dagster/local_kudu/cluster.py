@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-import tempfile
 import time
 import zipfile
 import zlib
@@ -14,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from orch_dagster.files import make_private
+from orch_dagster.files import make_private, scratch_folder
 from orch_dagster.local_kudu.daemons import find_process, poll, running_of, spawn, stop
 from orch_dagster.local_kudu.errors import LocalKuduError
 from orch_dagster.local_kudu.place import Place, place_of
@@ -144,11 +143,11 @@ def unpack(jar: Path, folder: Path) -> None:
         LocalKuduError: If the artifact is incomplete, or the disk is full.
     """
     make_private(folder.parent)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpack-") as scratch:
+    with scratch_folder(folder.parent, ".unpack-") as scratch:
         try:
             with zipfile.ZipFile(jar) as archive:
                 archive.extractall(scratch)
-            unpacked = Path(scratch) / folder.name
+            unpacked = scratch / folder.name
             for binary in (unpacked / "bin").iterdir():
                 # The artifact is a zip without modes.
                 binary.chmod(0o755)

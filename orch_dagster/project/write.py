@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 
 from orch_dagster.errors import OrchError
+from orch_dagster.files import discard
 from orch_dagster.shipped import SHIPPED
 
 _FILES = Path(__file__).with_name("files")
@@ -52,7 +53,7 @@ def write_project(folder: Path) -> list[Path]:
     except BaseException:
         # Else a second try would be refused.
         for path in written:
-            path.unlink(missing_ok=True)
+            discard(path)
         raise
     return written
 

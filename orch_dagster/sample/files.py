@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from uuid import uuid4
 
-from orch_dagster.files import put_in_place
+from orch_dagster.files import discard, put_in_place
 
 
 def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Path:
@@ -35,6 +35,6 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]]) 
             file.writelines(",".join(cells) + "\n" for cells in rows)
         put_in_place(unfinished, path)
     except BaseException:
-        unfinished.unlink(missing_ok=True)
+        discard(unfinished)
         raise
     return path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
 from orch_dagster.errors import OrchError
-from orch_dagster.files import make_private, write_atomically
+from orch_dagster.files import make_private, scratch_folder, write_atomically
 from orch_dagster.settings import Settings
 from orch_dagster.spark.deployment import DEPLOY_MODE, MASTER
 from orch_dagster.spark.failure_text import last_failure
@@ -63,8 +62,8 @@ def check_hql(
         SparkError: If Java or Spark is missing.
     """
     make_private(settings.state_dir)
-    with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="check-") as folder:
-        file = Path(folder) / "asked.json"
+    with scratch_folder(settings.state_dir, "check-") as folder:
+        file = folder / "asked.json"
         request = _request(file, settings, environ)
         asked = [
             {

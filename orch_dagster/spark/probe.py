@@ -7,11 +7,10 @@ import threading
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from orch_dagster.bundle.job_environment import job_environment
-from orch_dagster.files import make_private
+from orch_dagster.files import make_private, scratch_folder
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.failure_text import exception_line, last_failure
@@ -44,9 +43,9 @@ def probe(
         SparkError: If it can't be submitted.
     """
     make_private(settings.state_dir / "work")
-    with TemporaryDirectory(dir=settings.state_dir / "work", prefix="probe-") as folder:
+    with scratch_folder(settings.state_dir / "work", "probe-") as folder:
         run_id = str(uuid.uuid4())
-        base = Path(folder).absolute()
+        base = folder.absolute()
         on_yarn = properties.get("spark.master", "").strip() == "yarn"
         target = f"{FILE}{run_id}.json" if on_yarn else (base / "found.json").as_uri()
         script = ScriptSubmit(

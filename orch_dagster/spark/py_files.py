@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from orch_dagster.files import make_private, put_in_place
+from orch_dagster.files import discard, make_private, put_in_place
 from orch_dagster.toolchain.errors import PackageMissingError
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -127,5 +127,5 @@ def _write_once(target: Path, data: bytes) -> None:
             file.write(data)
         put_in_place(Path(temporary), target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        discard(Path(temporary))
         raise

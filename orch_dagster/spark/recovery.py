@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,7 +23,7 @@ from framework.contract.spark_defaults import LOCAL_IP
 from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
 from orch_dagster.errors import OrchError
-from orch_dagster.files import make_private, write_atomically
+from orch_dagster.files import make_private, scratch_folder, write_atomically
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
@@ -139,8 +138,8 @@ class Recovery:
             "with_session": properties is not None,
         }
         make_private(self.settings.state_dir)
-        with tempfile.TemporaryDirectory(dir=self.settings.state_dir, prefix="recover-") as folder:
-            file = Path(folder) / "asked.json"
+        with scratch_folder(self.settings.state_dir, "recover-") as folder:
+            file = folder / "asked.json"
             write_atomically(file, json.dumps(request))
             try:
                 command = (

@@ -5,6 +5,7 @@ One thread runs the process, one reads its answers; the steps of the jobs wait f
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -24,7 +25,7 @@ from framework.contract.shared_requests import (
     parse_answer,
     request_line,
 )
-from orch_dagster.files import remove_file
+from orch_dagster.files import remove_file, remove_or_warn
 from orch_dagster.growing_file import follow
 from orch_dagster.spark.lines import MAX_LINE_BYTES
 from orch_dagster.spark.process import (
@@ -39,6 +40,7 @@ from orch_dagster.spark.process import (
 from orch_dagster.spark.shared_command import SharedFiles
 from orch_dagster.toolchain.errors import SupervisorError
 
+_LOG = logging.getLogger("orch_dagster")
 _LOOK_EVERY_S = 0.02
 # Each job that ends with it prints its own traces after the JVM's error.
 _TAIL_LINES = 10_000
@@ -196,7 +198,7 @@ class SharedApplication:
             self._kill.set()
         self._over.wait()
         for file in (self.files.requests, self.files.answers, self.files.properties):
-            remove_file(file)
+            remove_or_warn(file, _LOG.warning)
 
     def _ask_to_stop(self, job: str) -> None:
         try:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from orch_dagster.files import put_in_place
+from orch_dagster.files import discard, put_in_place
 from orch_dagster.toolchain.errors import ClassDataError
 from orch_dagster.toolchain.find import JavaHome, SparkHome
 
@@ -192,7 +192,7 @@ def publish(state_dir: Path, built: Path, classes: DriverClasses) -> Path:
     _Manifest(files, classes.parts).write(built)
     if _is_whole(folder):
         # Another build was faster; drivers may have its files open.
-        shutil.rmtree(built)
+        discard(built)
     else:
         if folder.exists():
             _remove(folder)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orch_dagster.files import make_private, put_in_place
+from orch_dagster.files import make_private, put_in_place, scratch_folder
 from orch_dagster.toolchain.errors import JarError
 from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
 
@@ -99,18 +98,18 @@ def fetch_artifact(artifact: Artifact, folder: Path, environ: Mapping[str, str])
     if ivy is None:
         raise JarError(f"{spark.home / 'jars'} has no ivy-*.jar to fetch jars with; {by_hand}")
     make_private(folder)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
-        module = Path(scratch) / "ivy.xml"
+    with scratch_folder(folder, ".fetch-") as scratch:
+        module = scratch / "ivy.xml"
         module.write_text(_ivy_module(artifact), encoding="utf-8")
         command = [str(java.home / "bin" / "java"), "-jar", str(ivy), "-ivy", str(module)]
         pattern = "[artifact]-[revision](-[classifier]).[ext]"
-        command += ["-confs", "default", "-retrieve", f"{Path(scratch).as_posix()}/{pattern}"]
+        command += ["-confs", "default", "-retrieve", f"{scratch.as_posix()}/{pattern}"]
         if settings := read_spark_defaults(spark, environ).get("spark.jars.ivySettings"):
             command += ["-settings", settings]
         if problem := _run_ivy(command):
             raise JarError(f"{artifact.coordinates} could not be fetched ({problem}); {by_hand}")
         # Atomic, as two processes may fetch the same file at once.
-        put_in_place(Path(scratch) / artifact.file_name, path)
+        put_in_place(scratch / artifact.file_name, path)
     return path
 
 

@@ -7,16 +7,27 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from framework.contract.held_files import Patience
+from orch_dagster import files
 from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.control.connect import open_store
 from orch_dagster.defs.runs.kept_reports import KeptReports
-from orch_dagster.files import make_private, os_fault, storage_fault, write_atomically
+from orch_dagster.files import (
+    discard,
+    make_private,
+    os_fault,
+    remove_or_warn,
+    scratch_folder,
+    storage_fault,
+    write_atomically,
+)
 from orch_dagster.run_log import RunLog
 from orch_dagster.sample.files import write_csv
 from orch_dagster.settings import Settings
@@ -201,3 +212,71 @@ def test_a_file_that_another_process_reads_is_removed_after_that(
     kept.close()
     assert held
     assert not [*tmp_path.iterdir()]
+
+
+class Held:
+    """Refuses, as Windows does, to remove a file that a program has open, until it is closed."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, refusals: float = float("inf")) -> None:
+        self.refusals = refusals
+        unlink = os.unlink
+
+        def refuse(path: Any, **options: Any) -> None:
+            if str(path).endswith("held.json") and self.refusals > 0:
+                self.refusals -= 1
+                error = PermissionError(13, "Used by another process", str(path))
+                # Only Windows' own errors have it.
+                setattr(error, "winerror", 32)  # noqa: B010
+                raise error
+            unlink(path, **options)
+
+        patch.setattr(os, "unlink", refuse)
+        patch.setattr(files, "_DISCARD_WAIT_S", 0.0)
+        patch.setattr(files, "Patience", partial(Patience, limit_s=0.0, pause_s=0.0))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_file_that_a_scanner_holds_hides_no_outcome_of_a_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    Held(monkeypatch)
+
+    def block() -> str:
+        with scratch_folder(tmp_path, "check-") as folder:
+            (folder / "held.json").write_text("{}")
+            if fails:
+                raise KeyError("the block's own")
+        return "its result"
+
+    if fails:
+        with pytest.raises(KeyError, match="the block's own"):
+            block()
+    else:
+        assert block() == "its result"
+    [folder] = tmp_path.iterdir()
+    assert [each.name for each in folder.iterdir()] == ["held.json"]
+
+
+def test_what_a_scanner_holds_for_a_moment_is_removed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Held(monkeypatch, refusals=1)
+    with scratch_folder(tmp_path, "check-") as folder:
+        (folder / "held.json").write_text("{}")
+        assert folder.parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_may_hold_secrets_and_stays_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Held(monkeypatch)
+    told: list[str] = []
+    held = tmp_path / "held.json"
+    held.touch()
+    remove_or_warn(held, told.append)
+    remove_or_warn(tmp_path / "not there", told.append)
+    (sentence,) = told
+    assert sentence.startswith(f"{held} may hold secrets and can't be removed")
+    discard(held)
+    assert held.is_file()

@@ -22,7 +22,7 @@ from framework.contract.messages import LogReport, ProgressReport, is_message
 from framework.contract.visible import visible
 from orch_dagster.bundle.leftovers import FOLDER_SUFFIX, MESSAGES_SUFFIX
 from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS
-from orch_dagster.files import remove_file
+from orch_dagster.files import remove_or_warn
 from orch_dagster.growing_file import follow
 from orch_dagster.spark.yarn.messages import FolderReader, MessageFolder
 from orch_dagster.text import Masker, inert_markdown, is_link
@@ -133,7 +133,7 @@ class MessageFile(PipesFileMessageReader):
         named = path.with_name(stem + FOLDER_SUFFIX)
         named.write_text(folder.path, encoding="utf-8")
         is_over = Event()
-        args = (FolderReader(folder, handler.handle_message, self._tell), is_over, handler)
+        args = (FolderReader(folder, handler.handle_message, self.tell), is_over, handler)
         thread = Thread(target=self._folder_thread, args=args, name="messages", daemon=True)
         thread.start()
         try:
@@ -142,9 +142,9 @@ class MessageFile(PipesFileMessageReader):
             is_over.set()
             thread.join()
             if self._is_removed:
-                remove_file(named)
+                remove_or_warn(named, self.tell)
 
-    def _tell(self, text: str) -> None:
+    def tell(self, text: str) -> None:
         """Warn, if Dagster's storage takes it: whether the job landed depends on no warning."""
         with suppress(*STORAGE_ERRORS):
             self._warn(text)

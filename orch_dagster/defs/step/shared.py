@@ -18,7 +18,7 @@ from orch_dagster.defs.step.shared_applications import RunApplications, applicat
 from orch_dagster.defs.step.spark_submit import pipes_session
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import NotReadyError
-from orch_dagster.files import make_private, remove_file
+from orch_dagster.files import make_private, remove_or_warn
 from orch_dagster.run_log import RunLog
 from orch_dagster.settings import Settings
 from orch_dagster.spark.job_submit import JobSubmit
@@ -147,7 +147,7 @@ class SharedSubmitter:
             context.log.info(visible(running))
             application.start(command)
         except BaseException:
-            remove_file(files.properties)
+            remove_or_warn(files.properties, context.log.warning)
             log.close()
             raise
         return application

@@ -42,7 +42,7 @@ from orch_dagster.defs.step.metadata import job_metadata
 from orch_dagster.defs.step.run_submit import run_submit, with_driver_output
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import MissingTableError, StoreError
-from orch_dagster.files import make_private, remove_file
+from orch_dagster.files import make_private, remove_or_warn
 from orch_dagster.run_log import Unkept
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.spark.command import with_warehouse
@@ -214,7 +214,7 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
         with ExitStack() as stack:
             session = stack.enter_context(pipes_session(context, reader, submission.extras))
             # Before it exists, as it may hold secrets.
-            stack.callback(remove_file, submission.properties_file)
+            stack.callback(remove_or_warn, submission.properties_file, reader.tell)
             command = submission.prepare(session.get_bootstrap_env_vars())
             warehouse = submission.properties_file.with_suffix(WAREHOUSE_SUFFIX).absolute()
             # Of an earlier attempt whose supervisor was killed.

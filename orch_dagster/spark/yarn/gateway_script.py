@@ -89,7 +89,9 @@ class Jvm:
         self._stderr: collections.deque[str] = collections.deque(maxlen=_STDERR_LINES)
         self._login_lock = threading.Lock()
         self._is_logged_in = False
-        with tempfile.TemporaryDirectory(prefix="orch-yarn-") as folder:
+        with tempfile.TemporaryDirectory(  # noqa: TID251 - a program of its own
+            prefix="orch-yarn-", ignore_cleanup_errors=True
+        ) as folder:
             info = Path(folder) / "connection"
             self._process = subprocess.Popen(
                 [java, *_JVM_OPTIONS, "-cp", class_path, _SERVER],

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orch_dagster.files import make_private
+from orch_dagster.files import make_private, scratch_folder
 from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.toolchain.errors import SparkError, SparkHomeError
 from orch_dagster.toolchain.find import SparkHome
@@ -129,8 +128,8 @@ def prepare_archive(
     if jars.name in names:
         return PreparedArchive(url, is_new=False, older=older)
     make_private(scratch)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="spark-jars-") as own:
-        archive = Path(own) / jars.name
+    with scratch_folder(scratch, "spark-jars-") as own:
+        archive = own / jars.name
         _write_archive(archive, jars.files)
         is_new = client.upload(archive, url, _UPLOAD_S)
     return PreparedArchive(url, is_new, older)
