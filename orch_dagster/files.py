@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from typing import TypeVar
 
 from framework.contract.held_files import Patience
+from framework.contract.native_paths import portable
 
 _Path = TypeVar("_Path", bound=PurePath)
 
@@ -66,8 +67,12 @@ def on_given_drive(given: _Path, real: _Path) -> _Path:
 
 
 def first_file(folders: Iterable[Path], name: str) -> Path | None:
-    """Return the file of that relative path in the first of the folders that has it."""
-    return next((each / name for each in folders if (each / name).is_file()), None)
+    """Return the file of that path in the first of the folders that has it.
+
+    A relative path that was written on Windows, with backslashes, is the same file elsewhere.
+    """
+    path = Path(name) if Path(name).is_absolute() else Path(portable(name))
+    return next((each / path for each in folders if (each / path).is_file()), None)
 
 
 def make_private(folder: Path) -> None:

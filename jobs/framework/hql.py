@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework import hql_text
+from framework.contract.native_paths import portable
 from framework.contract.variables import MORE_SQL_DIRS, SQL_DIR
 from framework.driver_elsewhere import is_elsewhere
 from framework.errors import HqlError
@@ -75,6 +76,7 @@ def load_script(hql: str) -> Script:
     Raises:
         HqlError: If the file is missing, can't be read, or holds no statement.
     """
+    hql = portable(hql)
     more = os.environ.get(MORE_SQL_DIRS, "").split(os.pathsep)
     folders = [os.environ.get(SQL_DIR) or ".", *filter(None, more)]
     tried = [*(Path(folder) / hql for folder in folders), Path(Path(hql).name)]

@@ -17,7 +17,7 @@ from framework.contract import placeholders
 from framework.contract.braces import braces_fault
 from framework.contract.date_paths import dates_of_one_folder
 from framework.contract.formats import CSV, FORMATS, Format, format_fault, format_of
-from framework.contract.native_paths import quoted_path
+from framework.contract.native_paths import portable, quoted_path
 from framework.contract.option_faults import option_faults
 from framework.contract.validation import Node, Option
 
@@ -394,4 +394,4 @@ def _hql(node: Node) -> str | None:
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
         node.note("hql", f"must be a file below the folder of HQL files, is {name!r}")
-    return name
+    return portable(name)

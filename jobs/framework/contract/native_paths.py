@@ -1,4 +1,4 @@
-"""Show local paths as the system writes them: with backslashes on Windows."""
+"""Show local paths as the system writes them, and read relative ones as any system does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ import re
 
 # From a drive to a sign that no name has, or to the next drive. Before it no letter, as in hdfs:/.
 _PATH = re.compile(r'(?<![A-Za-z0-9+.-])[A-Za-z]:/(?:(?![A-Za-z]:/)[^\n<>"|:])*')
+
+
+def portable(path: str) -> str:
+    r"""Return a relative path with the slashes that every system reads, whoever wrote it.
+
+    A row that was written on Windows may be run in a container of a cluster.
+
+    >>> portable(r"lnd\a.hql"), portable("lnd/a.hql")
+    ('lnd/a.hql', 'lnd/a.hql')
+    """
+    return path.replace("\\", "/")
 
 
 def quoted_path(path: str) -> str:

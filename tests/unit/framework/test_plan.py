@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from framework.errors import HqlError, ParamsError
+from framework.hql import load_script
 from framework.params_loader import parse_params
 from framework.plan import Place, Plan, plan_landing
 from tests.samples import document
@@ -110,6 +111,20 @@ def test_a_landing_needs_both_ends() -> None:
         plan(sources=[])
     with pytest.raises(ParamsError, match="sinks: run_landing needs at least one"):
         plan(sinks=[])
+
+
+def test_a_row_that_was_written_on_windows_names_the_same_hql_in_a_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOB_SQL_DIR", str(tmp_path))
+    (tmp_path / "lnd").mkdir()
+    (tmp_path / "lnd" / "a.hql").write_text("SELECT * FROM row1", encoding="utf-8")
+    params = parse_params(document(hql="lnd\\a.hql"), "p.json")
+    script = plan_landing(params, params.biz_dt, "/d").script
+    assert script
+    assert script.file == str(tmp_path / "lnd" / "a.hql")
+    # As a script may give it to exec_hql.
+    assert load_script("lnd\\a.hql") == script
 
 
 def test_a_missing_hql_file_is_found_here() -> None:

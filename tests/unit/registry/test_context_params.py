@@ -339,6 +339,10 @@ def test_paths_that_windows_takes_for_others_are_refused_there(
     assert parse(document)
 
 
+def test_hql_may_be_written_as_on_windows() -> None:
+    assert parse({"hql": "lnd\\a.hql"}).hql == "lnd/a.hql"
+
+
 def test_so_is_a_data_root_in_a_folder_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     text = json.dumps({"sources": [SOURCE], "sinks": [SINK]})
     monkeypatch.setattr(places, "_ON_WINDOWS", True)

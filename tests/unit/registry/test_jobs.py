@@ -144,7 +144,7 @@ class TestGoodRows:
 
 
 class TestScripts:
-    @pytest.mark.parametrize("path", ["job.py", "sub/job.py", "é 1.py", "./job.py"])
+    @pytest.mark.parametrize("path", ["job.py", "sub/job.py", "sub\\job.py", "é 1.py", "./job.py"])
     def test_inside(self, jobs_dir: Path, path: str) -> None:
         assert script_check([jobs_dir], ())(path) is None
 
