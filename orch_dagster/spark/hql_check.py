@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from framework.contract.hql_finding import HqlFinding, Unseen
-from framework.contract.paths import as_location, for_spark
+from framework.contract.paths import as_location, for_spark, is_local, resolve
 from framework.contract.spark_defaults import LOCAL_IP
+from framework.storage.routed import RoutedFileSystem
 from orch_dagster.bundle.bundle import ParamBundle
 from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.bundle.leftovers import PROPERTIES_SUFFIX
@@ -26,6 +28,7 @@ from orch_dagster.spark.submit_request import SubmitRequest
 from orch_dagster.spark.unseen import unseen_of
 from orch_dagster.text import clip_utf8
 from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
+from orch_dagster.toolchain.windows_tools import LOCAL_FILES
 
 _SCRIPT = Path(__file__).with_name("check_script.py")
 _PROPERTIES = {
@@ -41,6 +44,11 @@ _PROPERTIES = {
     # that is given two, such as by JAVA_TOOL_OPTIONS, does not start.
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
 }
+
+
+# A class of local files comes by one of these.
+_FILE_CLASS = (LOCAL_FILES, "spark.jars", "spark.driver.extraClassPath")
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 
 class HqlCheckError(OrchError):
@@ -64,7 +72,10 @@ def check_hql(
     make_private(settings.state_dir)
     with scratch_folder(settings.state_dir, "check-") as folder:
         file = folder / "asked.json"
-        request = _request(file, settings, environ)
+        request = _request(file, settings, environ, file_class(bundles))
+        reads_files = sys.platform != "win32" or any(
+            finds_files(each, settings.base_dir) for each in bundles
+        )
         asked = [
             {
                 "document": json.loads(bundle.to_json()),
@@ -74,7 +85,7 @@ def check_hql(
         ]
         write_atomically(file, json.dumps(asked))
         end = run_supervised(
-            write_command(request, environ),
+            write_command(request, environ, reads_files=reads_files),
             on_line=lambda _: None,
             stop=threading.Event(),
             limits=Limits(settings.timeout_minutes * 60, settings.stop_grace_s),
@@ -91,13 +102,36 @@ def check_hql(
         return [HqlFinding(**each) for each in json.loads(answer.read_text(encoding="utf-8"))]
 
 
+def file_class(bundles: Sequence[ParamBundle], platform: str = sys.platform) -> dict[str, str]:
+    """Return the properties by which jobs read local files on Windows without hadoop.dll.
+
+    Of jobs with several such classes the first one's are taken, as one process analyzes all.
+    """
+    given = (bundle.params_of_type("spark") for bundle in bundles)
+    own = next((each for each in given if each.get(LOCAL_FILES)), {})
+    return {name: own[name] for name in _FILE_CLASS if name in own} if platform == "win32" else {}
+
+
+def finds_files(bundle: ParamBundle, base_dir: str) -> bool:
+    """Return whether a source of a job has local files, on whatever date; Spark looks at them."""
+    base = as_location(base_dir)
+    found = (
+        resolve(base, _PLACEHOLDER.sub("*", source.path))
+        for source in bundle.spec.context.sources
+        if not source.is_table
+    )
+    return any(is_local(each) and RoutedFileSystem().matches(each) for each in found)
+
+
 def _unseen(bundle: ParamBundle, settings: Settings, defaults: Mapping[str, str]) -> Unseen:
     script = bundle.spec.script_path
     file = None if "://" in script else settings.script_file(script)
     return unseen_of({**defaults, **bundle.params_of_type("spark")}, file)
 
 
-def _request(file: Path, settings: Settings, environ: Mapping[str, str]) -> SubmitRequest:
+def _request(
+    file: Path, settings: Settings, environ: Mapping[str, str], file_class: Mapping[str, str]
+) -> SubmitRequest:
     spark = find_spark(environ)
     # Not as a URI: Hadoop takes its %20 for three signs.
     warehouse = for_spark(as_location(str(file.parent / "warehouse")))
@@ -115,7 +149,7 @@ def _request(file: Path, settings: Settings, environ: Mapping[str, str]) -> Subm
         base_dir=settings.base_dir,
         sql_path=tuple(map(str, settings.hql_path)),
         properties_file=str(file.with_suffix(PROPERTIES_SUFFIX)),
-        spark_properties={**_PROPERTIES, "spark.sql.warehouse.dir": warehouse},
+        spark_properties={**_PROPERTIES, **file_class, "spark.sql.warehouse.dir": warehouse},
         spark_defaults=read_spark_defaults(spark, environ),
         local_ip=environ.get(LOCAL_IP, ""),
     )

@@ -259,8 +259,15 @@ def _cache(settings: Settings) -> Path:
     return settings.state_dir / "pyfiles"
 
 
-def write_command(request: SubmitRequest, environ: Mapping[str, str]) -> SubmitCommand:
+def write_command(
+    request: SubmitRequest, environ: Mapping[str, str], *, reads_files: bool = True
+) -> SubmitCommand:
     """Build the command of a request, and write its properties file, if it needs one.
+
+    Args:
+        request: The request.
+        environ: The environment that names Java, Spark and Hadoop's tools.
+        reads_files: Whether it may read local files, for which Windows needs hadoop.dll.
 
     Raises:
         SparkError: If the request is refused, or one of Hadoop's tools for Windows is missing.
@@ -268,7 +275,8 @@ def write_command(request: SubmitRequest, environ: Mapping[str, str]) -> SubmitC
     command = build_command(request, cast(Platform, sys.platform))
     properties = {**request.spark_defaults, **request.spark_properties}
     refuse_variables({**environ, **command.env}, sys.platform)
-    command = with_windows_tools(command, properties, environ, sys.platform)
+    needs_library = reads_files and not properties.get(LOCAL_FILES)
+    command = with_windows_tools(command, environ, sys.platform, needs_library=needs_library)
     if command.properties:
         write_atomically(Path(command.properties_file), format_properties(command.properties))
     return command
@@ -285,15 +293,14 @@ def refuse_variables(environ: Mapping[str, str], platform: str) -> None:
 
 
 def with_windows_tools(
-    command: SubmitCommand, properties: Mapping[str, str], environ: Mapping[str, str], platform: str
+    command: SubmitCommand, environ: Mapping[str, str], platform: str, *, needs_library: bool
 ) -> SubmitCommand:
     """Return the command of a job that finds Hadoop's tools on Windows; elsewhere it needs none.
 
     Raises:
         HadoopHomeError: If one is missing; it names all, each with its remedy.
     """
-    has_own_files = bool(properties.get(LOCAL_FILES))
-    path = path_with_tools(environ, platform=platform, needs_library=not has_own_files)
+    path = path_with_tools(environ, platform=platform, needs_library=needs_library)
     return replace(command, env={**command.env, "PATH": path}) if path else command
 
 

@@ -184,13 +184,12 @@ def test_hadoops_tools_for_windows_are_on_the_path_of_a_job(tmp_path: Path) -> N
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "winutils.exe").touch()
     environ = {"HADOOP_HOME": str(tmp_path), "PATH": "C:\\own"}
-    bare = {"spark.hadoop.fs.file.impl": "another.Class"}
     command = SubmitCommand((), {"A": "1"}, {}, "")
-    found = with_windows_tools(command, bare, environ, "win32")
+    found = with_windows_tools(command, environ, "win32", needs_library=False)
     assert found.env == {"A": "1", "PATH": f"{tmp_path / 'bin'};C:\\own"}
-    assert with_windows_tools(command, {}, environ, "linux") is command
+    assert with_windows_tools(command, environ, "linux", needs_library=True) is command
     with pytest.raises(HadoopHomeError, match=r"hadoop\.dll is missing"):
-        with_windows_tools(command, {}, environ, "win32")
+        with_windows_tools(command, environ, "win32", needs_library=True)
 
 
 @pytest.mark.parametrize(
