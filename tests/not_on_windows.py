@@ -14,15 +14,6 @@ NOT_ON_WINDOWS = {
             "a:b is the folder b of the drive a"
         ),
     },
-    "framework/contract/test_date_paths.py": {
-        "test_a_form_with_a_folder_for_each_date_is_taken[{biz_dt:%Y-%-m-%-d}]": (
-            "strftime has no %-m"
-        ),
-        "test_a_form_of_which_two_dates_share_a_folder_is_not[{biz_dt:%Y%-m%-d}]": (
-            "strftime has no %-m"
-        ),
-        "test_a_folder_that_tells_the_date_needs_no_look_at_all_dates": "strftime has no %-d",
-    },
     "framework/contract/test_shared_paths.py": {
         "test_folders_that_every_node_has_are_shared": "an absolute path has a drive",
     },

@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from framework.contract.business_dates import FIRST_DATE, LAST_DATE, WINDOW
 from framework.contract.context_params import BIZ_DT
+from framework.contract.paths import IGNORES_CASE, is_local
 
 DIGIT, ANY = "\ud800", "\ud801"
 """The kinds of signs in place of them: a digit, and any character but a slash."""
@@ -51,9 +52,15 @@ class _Field(NamedTuple):
 
 
 class DatedFolders:
-    """The signs of many paths, which have to share them to be compared."""
+    """The signs of many paths, which have to share them to be compared.
 
-    def __init__(self) -> None:
+    Args:
+        ignores_case: Whether local names count as equal if they differ by case; those that are
+            compared are then in the spelling of `as_compared`.
+    """
+
+    def __init__(self, *, ignores_case: bool = IGNORES_CASE) -> None:
+        self._ignores_case = ignores_case
         self._signs: dict[_Field, str] = {}
         self._fields: dict[str, _Field] = {}
         self._kinds: dict[int, str] = {}
@@ -131,6 +138,7 @@ class DatedFolders:
                 literal[position] = character
             else:
                 places.setdefault(field.variable, {})[position] = field
+        is_folded = self._ignores_case and is_local(text)
         columns = [_Columns({p: n for n, p in enumerate(literal)}, {"".join(literal.values())}, ())]
         for fields in places.values():
             forms = tuple(dict.fromkeys((each.form, each.shape) for each in fields.values()))
@@ -138,8 +146,9 @@ class DatedFolders:
             columns.append(
                 _Columns(
                     {p: starts[each.form] + each.place for p, each in fields.items()},
-                    _rows(forms),
+                    _rows(forms, is_folded=is_folded),
                     forms,
+                    is_folded,
                 )
             )
         return columns
@@ -237,6 +246,7 @@ class _Columns:
     places: Mapping[int, int]
     rows: set[str] | frozenset[str]
     forms: tuple[tuple[str, str | None], ...]
+    is_folded: bool = False
     is_whole: bool = True
 
     @property
@@ -247,7 +257,7 @@ class _Columns:
         """Return the characters of all rows at some positions."""
         places = tuple(self.places[position] for position in positions)
         if self.is_dated and self.is_whole:
-            return _keys_of_all(self.forms, places)
+            return _keys_of_all(self.forms, places, is_folded=self.is_folded)
         return _picked(self.rows, places)
 
     def reduce(self, keys: _Keys, positions: Sequence[int]) -> bool:
@@ -299,20 +309,29 @@ def _starts(forms: Sequence[tuple[str, str | None]]) -> dict[str, int]:
 
 
 @lru_cache(maxsize=64)
-def _rows(forms: tuple[tuple[str, str | None], ...]) -> frozenset[str]:
-    """Return the texts of some forms on all dates that have these shapes, joined."""
+def _rows(forms: tuple[tuple[str, str | None], ...], *, is_folded: bool) -> frozenset[str]:
+    """Return the texts of some forms on all dates that have these shapes, joined.
+
+    Args:
+        forms: The forms, each with its shape.
+        is_folded: Whether the texts are in lower case, as those that they are compared with.
+    """
     days = zip(*(_values(form) for form, _ in forms), strict=True)
     shaped = [(place, shape) for place, (_, shape) in enumerate(forms) if shape is not None]
-    return frozenset(
+    rows = frozenset(
         "".join(day)
         for day in days
         if all(_SHAPED.sub(ANY, day[place]) == shape for place, shape in shaped)
     )
+    # Each sign in its place: some letters are two in lower case.
+    return frozenset(map(str.lower, rows)) if is_folded and shaped else rows
 
 
 @lru_cache(maxsize=64)
-def _keys_of_all(forms: tuple[tuple[str, str | None], ...], places: tuple[int, ...]) -> _Keys:
-    return _picked(_rows(forms), places)
+def _keys_of_all(
+    forms: tuple[tuple[str, str | None], ...], places: tuple[int, ...], *, is_folded: bool
+) -> _Keys:
+    return _picked(_rows(forms, is_folded=is_folded), places)
 
 
 def _picked(rows: Iterable[str], places: tuple[int, ...]) -> _Keys:

@@ -16,8 +16,9 @@ _ISO = "%Y-%m-%d"
 # Fields of one width on each date, so that the text tells where each begins and what it holds.
 _FIXED_WIDTH = frozenset("YmdjyFGVUWuwHMS%")
 # Fields whose text has no slash, so that the folders of a path are those of its form.
-_IN_ONE_FOLDER = _FIXED_WIDTH | frozenset("aAbBheCpP") | {"-d", "-m", "-j"}
-_DIRECTIVE = re.compile(r"%(-?.)", re.DOTALL)
+_IN_ONE_FOLDER = _FIXED_WIDTH | frozenset("aAbBheCpP") | {"-d", "-m", "-j", "#d", "#m", "#j"}
+# A number without zeros is %-d, and on Windows %#d.
+_DIRECTIVE = re.compile(r"%([-#]?.)", re.DOTALL)
 # Any one of these sets of fields tells the date.
 _TELLING = ({"F"}, {"Y", "m", "d"}, {"Y", "j"}, {"G", "V", "u"})
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -13,15 +14,22 @@ from pathlib import Path
 import pytest
 
 from framework.contract.business_dates import FIRST_DATE, LAST_DATE
+from framework.contract.paths import as_compared, as_location
 from orch_dagster.control.records import JobMaster
 from orch_dagster.control.store import ControlStore
 from orch_dagster.registry.apply import ApplyError, apply_files
+from orch_dagster.registry.dated_folders import DatedFolders
 from orch_dagster.registry.jobs import Registry, build_registry
 from orch_dagster.registry.one_spelling import spelling
 from orch_dagster.settings import Settings
 from tests.growth import assert_linear
+from tests.links import link
 
 PARTED = ["biz_dt"]
+# Before the field of a number without zeros.
+BARE = "%#" if sys.platform == "win32" else "%-"
+# The data root as it is compared.
+ROOT = as_compared(as_location("/data"))
 
 
 def registry(*sinks: tuple[str, list[str]], base: str = "/data") -> Registry:
@@ -92,7 +100,7 @@ def test_both_jobs_are_quarantined_and_named(
         (("out/{start_dt}/{biz_dt}", []), ("out/{biz_dt}/{biz_dt}", []), "/1900-01-01/1900-01-01"),
         (("out/{end_dt}/{biz_dt}", []), ("out/2024-05-31/2024-05-15/x", PARTED), None),
         (("out/{biz_dt:%d%b%Y}", []), ("out/05Jul1999/x", PARTED), "/05Jul1999"),
-        (("out/{biz_dt:%A-%-d-%B-%Y}/x", []), ("out/Friday-2-May-2025/x/y", PARTED), None),
+        ((f"out/{{biz_dt:%A-{BARE}d-%B-%Y}}/x", []), ("out/Friday-2-May-2025/x/y", PARTED), None),
         (("out/{biz_dt:%D}", PARTED), ("out/05/15/24", PARTED), None),
         (("out/{biz_dt:%Y}/../{biz_dt}", []), ("out/2024-05-16/x", PARTED), "/2024-05-16"),
         (("out/t", PARTED), ("out/t/biz_dt=2024-05-15/x", PARTED), "/t/biz_dt=2024-05-15"),
@@ -110,9 +118,9 @@ def test_folders_that_meet_on_some_dates_are_found(
     for finding, mine, its in zip(found.findings, (one, other), (other, one), strict=True):
         assert f"one would replace the other: {mine[0]!r} of job_" in finding.reason
         assert f"{its[0]!r} of sinks[0] of job_" in finding.reason
-        assert ", which meet in '/" in finding.reason
+        assert ", which meet in '" in finding.reason
         if example:
-            assert f", which meet in '/data/out{example}'" in finding.reason
+            assert f", which meet in '{ROOT}/out{as_compared(example)}'" in finding.reason
 
 
 @pytest.mark.parametrize(
@@ -123,7 +131,7 @@ def test_folders_that_meet_on_some_dates_are_found(
         (("out/{biz_dt:%Y%m%d}", []), ("out/20990515_x", PARTED)),
         (("out/{biz_dt:%Y}/{biz_dt:%m%d}", []), ("out/2201/0101", PARTED)),
         (("out/{start_dt:%Y}/{biz_dt}", []), ("out/2999/{biz_dt}", [])),
-        (("out/{biz_dt:%A-%-d-%B-%Y}", []), ("out/Friday-2-May-2024", PARTED)),
+        ((f"out/{{biz_dt:%A-{BARE}d-%B-%Y}}", []), ("out/Friday-2-May-2024", PARTED)),
         (("out/{biz_dt:%d%b%Y}", []), ("out/31Jun1999/x", PARTED)),
         (("out/{biz_dt:%Y%m%d}{biz_dt:%j}", []), ("out/20240515137", PARTED)),
         (("hdfs:///t", PARTED), ("/t", PARTED)),
@@ -205,7 +213,7 @@ def test_apply_refuses_a_sink_in_another_job_s_table(
     )
 
 
-FORMS = ["%Y%m%d", "%Y%d%m", "%d%m%Y", "%Y%j", "%y%m%d%C", "%-d%B%Y"]
+FORMS = ["%Y%m%d", "%Y%d%m", "%d%m%Y", "%Y%j", "%y%m%d%C", f"{BARE}d%B%Y"]
 DAYS = [FIRST_DATE + timedelta(n) for n in range((LAST_DATE - FIRST_DATE).days + 1)]
 
 
@@ -220,7 +228,8 @@ def test_forms_meet_where_one_by_one_they_do(one: str, other: str) -> None:
     found = registry((f"out/{{biz_dt:{one}}}", []), (f"out/{{biz_dt:{other}}}", [])).findings
     assert bool(found) == bool(folders)
     for each in found:
-        assert each.reason.partition("which meet in '/data/out/")[2].partition("'")[0] in folders
+        folder = each.reason.partition(f"which meet in '{ROOT}/out/")[2].partition("'")[0]
+        assert folder in {as_compared(each) for each in folders}
 
 
 def test_folders_of_bad_records_are_replaced_too() -> None:
@@ -272,6 +281,26 @@ def test_two_sinks_of_one_job_are_compared_on_other_dates_than_the_same(
     assert places == (
         {"context_params.sinks[0].path", "context_params.sinks[1].path"} if meet else set()
     )
+
+
+@pytest.mark.parametrize(
+    ("root", "ignores_case", "meets"),
+    [("/data", True, True), ("/data", False, False), ("hdfs://nn/data", True, False)],
+)
+def test_names_of_months_are_compared_as_the_folders_are(
+    root: str, ignores_case: bool, meets: bool
+) -> None:
+    """Where a name is one whatever its case, folders are compared in lower case."""
+    dated = DatedFolders(ignores_case=ignores_case)
+
+    def fill(dates: Mapping[str, date | None]) -> list[tuple[str, str, str]]:
+        return [("place", "path", f"{root}/{dates['biz_dt']:%d%b%Y}")]
+
+    (text,) = [each for _, _, each in dated.of(fill)]
+    found = dated.meet(text, f"{root}/05jul1999")
+    assert found == (f"{root}/05jul1999" if meets else None)
+    if not meets:
+        assert dated.meet(text, f"{root}/05Jul1999")
 
 
 def test_names_that_a_file_system_takes_as_one_are_one() -> None:
@@ -339,7 +368,7 @@ def test_apply_follows_links_of_folders(
     tmp_path: Path, store: ControlStore, settings: Settings
 ) -> None:
     (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real", target_is_directory=True)
+    link(tmp_path / "link", tmp_path / "real")
     rows = [
         {
             "job_id": name,

@@ -1,0 +1,17 @@
+"""Links for tests; Windows lets not every user make them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+def link(path: Path, target: Path) -> None:
+    """Make a link, or skip the test where this user makes none."""
+    try:
+        path.symlink_to(target, target_is_directory=target.is_dir())
+    except OSError:
+        pytest.skip("only Windows has users who may not make links")
+    if not path.is_symlink():
+        pytest.skip("only Windows' stand-in says that it made a link and did not")
