@@ -48,7 +48,7 @@ def test_what_there_was_and_what_comes_in_whole_lines(tmp_path: Path) -> None:
 def test_a_file_that_comes_later(tmp_path: Path) -> None:
     path = tmp_path / "job.log"
     followed = Followed(path)
-    path.write_text("here\n")
+    path.write_bytes(b"here\n")
     wait_until(lambda: followed.text == "here\n", "the line")
     assert followed.end() == "here\n"
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from framework.contract.paths import as_location
 from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.cli.doctor import examine
 from orch_dagster.control.records import SysParam
@@ -177,9 +178,10 @@ def test_a_submit_is_refused_before_spark_starts(
         bundle, Secrets(), home / "p.json", home / "p.properties", log_file=home / "job.log"
     )
     if shared == "/":
-        assert "yarn" in prepare_job(submit, settings, {}, os.environ).argv
+        assert prepare_job(submit, settings, {}, os.environ).master == "yarn"
         return
     with pytest.raises(SubmitRefusedError, match=r"'yarn' are on other machines") as caught:
         prepare_job(submit, settings, {}, os.environ)
-    assert f"sinks[0].path is 'out/t', which is {settings.base_dir}/out/t" in str(caught.value)
+    location = f"{as_location(settings.base_dir)}/out/t"
+    assert f"sinks[0].path is 'out/t', which is {location}" in str(caught.value)
     assert REMEDY in str(caught.value)

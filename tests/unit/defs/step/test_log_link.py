@@ -25,7 +25,7 @@ def location(store: ControlStore, played: Callable[[], Played]) -> Played:
 
 def log_of(run: DagsterRun, folder: Path) -> Path:
     path = folder / f"job_2024-05-15_01-02-03_{run.run_id[:8]}.log"
-    path.write_text("one\n")
+    path.write_bytes(b"one\n")
     return path
 
 
@@ -43,8 +43,8 @@ def test_each_step_of_a_run_shows_the_log_as_it_grows(location: Played, tmp_path
         assert metadata["log_file"] == dg.MetadataValue.path(str(path))
         url = f"/runs/{run.run_id}?logType=stdout&logFileKey={job_name}"
         assert metadata["log"] == dg.MetadataValue.url(url)
-    with path.open("a") as file:
-        file.write("two\n")
+    with path.open("ab") as file:
+        file.write(b"two\n")
     assert shown(location, run, "first") == shown(location, run, "second") == b"one\ntwo\n"
     assert len(second_names(location.instance, [path])) == 2
 

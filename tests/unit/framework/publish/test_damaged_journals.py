@@ -26,6 +26,7 @@ from framework.publish.processes import LockOwner, ProcessInfo
 from framework.publish.publication import publication, recover
 from framework.publish.recovery import FileSink, Finding, Job, Recovery
 from framework.storage.local import LocalFileSystem
+from tests.links import link
 
 pytestmark = pytest.mark.usefixtures("no_fsync")
 
@@ -297,7 +298,7 @@ def test_what_is_said_is_what_lies_there(
     try:
         said = left.recover()
     except JournalError as error:
-        assert f"the journal's state is {state}, but {target} " in str(error)
+        assert f"the journal's state is {state}, but {target.as_posix()} " in str(error)
         # It has a new owner.
         after = left.tree()
         assert {*after.items()} ^ {*before.items()} <= {
@@ -311,7 +312,7 @@ def test_what_is_said_is_what_lies_there(
     elif "old data is in place" in said:
         assert content(target) == ("old" if exist[2] else "target")
     else:
-        assert said.endswith(f"rolled back, and as before it there is no {target}")
+        assert said.endswith(f"rolled back, and as before it there is no {target.as_posix()}")
         assert not target.exists()
         assert not had_target
     assert not list(tmp_path.rglob("run-1"))
@@ -341,7 +342,8 @@ def test_a_copy_of_one_table_does_not_reach_for_the_others(tmp_path: Path) -> No
     recovery = Recovery(LocalFileSystem(), (tmp_path / "copy").as_posix(), ME, look)
     (finding,) = recovery.findings(Job(JOB, (FileSink("out/t", ("biz_dt",)),)))
     assert finding.outcome == "failed"
-    assert f"state is swapping, but {tmp_path}/copy/out/u/{DAY} is missing" in finding.text
+    missing = f"{tmp_path.as_posix()}/copy/out/u/{DAY}"
+    assert f"state is swapping, but {missing} is missing" in finding.text
     assert content(copy / "_landing" / JOB / DATE / "run-1" / "old-0") == "old"
     assert original.tree() == before
 
@@ -485,7 +487,7 @@ def test_a_claim_is_none_of_the_landings_folders(tmp_path: Path) -> None:
             lambda path: os.mkfifo(path),
             marks=pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes"),
         ),
-        lambda path: path.symlink_to(path),
+        lambda path: link(path, path),
     ],
     ids=["folder", "pipe", "loop"],
 )

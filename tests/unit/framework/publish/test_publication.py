@@ -22,6 +22,7 @@ from framework.publish.publication import publication, recover
 from framework.storage.filesystem import FileSystem
 from framework.storage.local import LocalFileSystem
 from tests.faulty import FaultyFileSystem, Killed
+from tests.links import link
 
 pytestmark = pytest.mark.usefixtures("no_fsync")
 
@@ -283,7 +284,7 @@ def test_a_landing_that_cannot_be_prepared_keeps_no_lock(tmp_path: Path) -> None
 
 def test_a_folder_that_cannot_be_made_is_not_taken_for_a_lock(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
-    (tables.roots[0] / "_landing").symlink_to(tmp_path / "not mounted")
+    link(tables.roots[0] / "_landing", tmp_path / "not mounted")
     with pytest.raises(PublishError, match=r"can't prepare the landing.*_landing"):
         tables.land(LocalFileSystem(), ME)
 
