@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 
 import psutil
 import pytest
 
 from tests.waiting import wait_until
-from tests.windows_machine import WindowsMachine, windows_machine
+from tests.windows_machine import WindowsMachine
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -38,31 +37,25 @@ time.sleep(600)
 """
 
 
-@pytest.fixture(scope="module")
-def windows() -> Iterator[WindowsMachine]:
-    with windows_machine() as machine:
-        yield machine
-
-
-def test_the_unit_tests_hold(windows: WindowsMachine) -> None:
+def test_the_unit_tests_hold(machine: WindowsMachine) -> None:
     """None of those that hold on Windows alone may be skipped there."""
-    windows.check_units(UNITS)
+    machine.check_units(UNITS)
 
 
 @pytest.mark.parametrize("victim", ["told", "killed"])
 def test_a_supervisor_ends_its_tree_and_then_removes_its_files(
-    windows: WindowsMachine, victim: str
+    machine: WindowsMachine, victim: str
 ) -> None:
-    folder = windows.path(f"files of {victim}")
+    folder = machine.path(f"files of {victim}")
     folder.mkdir()
-    windows.path("tree.py").write_text(TREE, encoding="utf-8")
-    inside = f"{windows.folder}\\{folder.name}"
+    machine.path("tree.py").write_text(TREE, encoding="utf-8")
+    inside = f"{machine.folder}\\{folder.name}"
     words = [
-        "-I", "-S", f"{windows.folder}\\orch\\orch_dagster\\spark\\supervisor.py",
-        f"--folder={inside}", "--", r"C:\py\python.exe", f"{windows.folder}\\tree.py",
+        "-I", "-S", f"{machine.folder}\\orch\\orch_dagster\\spark\\supervisor.py",
+        f"--folder={inside}", "--", r"C:\py\python.exe", f"{machine.folder}\\tree.py",
         f"{inside}\\held",
     ]  # fmt: skip
-    process = windows.start_python(*words, folder="orch")
+    process = machine.start_python(*words, folder="orch")
     assert process.stdout is not None
     assert process.stdin is not None
     assert "both are up" in process.stdout.readline()
@@ -72,8 +65,8 @@ def test_a_supervisor_ends_its_tree_and_then_removes_its_files(
         assert process.stdout.read().strip() == '{"ended": "stopped", "exit_code": 143, "left": []}'
         assert not folder.exists()
     else:
-        supervisors = [p for p in windows.processes() if "supervisor.py" in " ".join(p.cmdline())]
+        supervisors = [p for p in machine.processes() if "supervisor.py" in " ".join(p.cmdline())]
         for each in {*supervisors, psutil.Process(process.pid)}:
             each.kill()
     process.communicate()
-    wait_until(lambda: not windows.processes(), "no process left", 60)
+    wait_until(lambda: not machine.processes(), "no process left", 60)

@@ -30,6 +30,7 @@ DEEP = "/".join(["deep" * 15] * 4)
 DATES = ("2024-05-15", "2024-05-16")
 PARENT, CHILD = "etl_lnd_wine_sys_t_parent", "etl_lnd_wine_sys_t_child"
 BAD, SLOW = "etl_lnd_wine_bad_t_bad", "etl_lnd_wine_slow_t_slow"
+EXIT = "etl_lnd_wine_slow_t_exit"
 # Waits to be ended; the JVM of its session lives as long.
 SLOW_SCRIPT = """
 import threading
@@ -38,6 +39,14 @@ from framework import get_spark
 spark = get_spark()
 print("WAITS", flush=True)
 threading.Event().wait()
+"""
+EXIT_SCRIPT = """
+import sys
+from framework import get_spark
+
+get_spark()
+print("LEAVES", flush=True)
+sys.exit(3)
 """
 HQL = {
     PARENT: "SELECT name, CAST(amount AS INT) amount, '${hivevar:biz_dt}' biz_dt FROM row1",
@@ -64,6 +73,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
         job["script_path"] = "landing.py"
     slow = json.dumps({"timeout_minutes": 1})
     jobs.append({"job_id": "S", "job_name": SLOW, "context_params": slow, "script_path": "slow.py"})
+    jobs.append({"job_id": "E", "job_name": EXIT, "context_params": "{}", "script_path": "exit.py"})
     edge = {"dependent_job_id": "C", "dependent_job_name": CHILD, "dependency_level": 1}
     keys = {"environment": "DEV", "key_name": "*", "param_type": "spark"}
     return {
@@ -103,6 +113,7 @@ def windows() -> Iterator[WindowsMachine]:
             (home / folder).mkdir(parents=True)
         machine.path(f"{DATA}/data").mkdir(parents=True)
         (home / "jobs/slow.py").write_text(SLOW_SCRIPT, encoding="utf-8")
+        (home / "jobs/exit.py").write_text(EXIT_SCRIPT, encoding="utf-8")
         for name, text in HQL.items():
             (home / f"hql/{name}.hql").write_text(text, encoding="utf-8")
         for number, date in enumerate(DATES):
@@ -200,6 +211,12 @@ def test_a_statement_that_fails_is_named_by_its_file(windows: WindowsMachine) ->
     assert count is None
     assert f"{BAD}.hql" in status, status
     assert "no_such_column" in status
+
+
+def test_a_script_ends_with_a_code_of_its_own(windows: WindowsMachine) -> None:
+    code, said = orch(windows, "run", EXIT, "--biz-dt", DATES[0])
+    assert code == 1, said
+    assert log_rows(windows, EXIT) == [(DATES[0], None, "Failed: exit code 3: LEAVES")]
 
 
 def test_a_job_over_its_time_is_ended(windows: WindowsMachine) -> None:
