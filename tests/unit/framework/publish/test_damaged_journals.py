@@ -113,7 +113,7 @@ class Disk:
         assert self.tree() == before
         for text in said:
             assert "is unknown what an earlier landing has done" in text
-            assert self.journal.as_posix() in text
+            assert str(self.journal) in text
             assert "is in place" not in text
             assert len(text) < 2_500
         return said
@@ -298,7 +298,7 @@ def test_what_is_said_is_what_lies_there(
     try:
         said = left.recover()
     except JournalError as error:
-        assert f"the journal's state is {state}, but {target.as_posix()} " in str(error)
+        assert f"the journal's state is {state}, but {target} " in str(error)
         # It has a new owner.
         after = left.tree()
         assert {*after.items()} ^ {*before.items()} <= {
@@ -342,7 +342,7 @@ def test_a_copy_of_one_table_does_not_reach_for_the_others(tmp_path: Path) -> No
     recovery = Recovery(LocalFileSystem(), (tmp_path / "copy").as_posix(), ME, look)
     (finding,) = recovery.findings(Job(JOB, (FileSink("out/t", ("biz_dt",)),)))
     assert finding.outcome == "failed"
-    missing = f"{tmp_path.as_posix()}/copy/out/u/{DAY}"
+    missing = tmp_path / "copy/out/u" / DAY
     assert f"state is swapping, but {missing} is missing" in finding.text
     assert content(copy / "_landing" / JOB / DATE / "run-1" / "old-0") == "old"
     assert original.tree() == before
@@ -366,7 +366,7 @@ def test_one_of_the_version_before_is_obeyed_where_it_was_written_only(
     sinks = tuple(FileSink(table, ("biz_dt",)) for table in TABLES)
     (finding,) = copied.findings(Job(JOB, sinks))
     assert finding.outcome == "failed"
-    written_at = left.journal.parent.as_posix()
+    written_at = left.journal.parent
     assert f"the journal was written at '{written_at}' and copied or moved to" in finding.text
     assert "its state is swapping" in finding.text
     assert left.tree() == before

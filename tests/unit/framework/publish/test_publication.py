@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import threading
 import time
 from dataclasses import replace
@@ -295,7 +296,8 @@ def test_data_stays_whose_age_is_unknown_as_the_other_is_lost(tmp_path: Path) ->
     work = f"{parent(tables.journal)}/run-1"
     move = Move(work, f"{work}/new-0", f"{work}/old-0", target, had_target=True)
     left_by(tables, DEAD, state="reverting", moves=(move,))
-    with pytest.raises(JournalError, match=f"reverting, but {target} exists, .*new-0 is missing"):
+    there = re.escape(str(Path(target)))
+    with pytest.raises(JournalError, match=f"reverting, but {there} exists, .*new-0 is missing"):
         recover(LocalFileSystem(), tables.journal, ME, look)
     assert Path(target, "part-0").read_text() == "old"
     with pytest.raises(FileNotFoundError, match=r"the old data is gone: .*old-0"):

@@ -93,9 +93,7 @@ def test_two_jobs_of_one_folder_exclude_each_other(tmp_path: Path) -> None:
         with pytest.raises(LockedError) as refused:
             other.land()
         text = str(refused.value)
-        assert (
-            f"{target.as_posix()} is a target of one {DATE} too, being landed by run run-a" in text
-        )
+        assert f"{target} is a target of one {DATE} too, being landed by run run-a" in text
         assert "process 2 on here: wait for it or cancel it" in text
         assert not other.journal.parent.exists()
         one.stage(current)
@@ -328,7 +326,7 @@ def test_the_lock_of_a_renamed_job_is_settled_by_the_job_that_lands_there(
     assert Path(target_lock(folder.as_posix())).exists()
     ((outcome, text),) = recovered(root, "new_name", path)
     assert outcome == "held"
-    assert f"{folder.as_posix()} is a target of old_name {DATE} too" in text
+    assert f"{folder} is a target of old_name {DATE} too" in text
     assert f"`orch recover new_name --biz-dt {DATE} --gone there`" in text
     assert recovered(root, "new_name", path, gone="there") == [
         ("recovered", f"old_name {DATE}: rolled back, its old data is in place")
