@@ -11,6 +11,7 @@ import pytest
 from orch_dagster.toolchain.jars import KUDU_JAR_VARIABLE
 from tests.kudu_cluster import KuduCluster, kudu_cluster, kudu_spark_jar
 from tests.waiting import wait_until
+from tests.windows_install import BARE_FILES
 from tests.windows_machine import WindowsMachine, windows_machine
 
 pytestmark = [
@@ -28,7 +29,11 @@ print("WAITS", flush=True)
 while not pathlib.Path(os.environ["JOB_BASE_DIR"], "go").exists():
     threading.Event().wait(0.2)
 """
+_ALL = {"environment": "DEV", "key_name": "*", "param_type": "spark"}
 ROWS = {
+    "sys_params": [
+        {**_ALL, "param_key": key, "param_value": value} for key, value in BARE_FILES.items()
+    ],
     "job_master": [
         {"job_id": "K", "job_name": JOB, "context_params": "{}", "script_path": "waits.py"}
     ],
@@ -101,7 +106,13 @@ def test_a_run_whose_store_is_away_at_its_end_loses_no_row(home: Home, how: str)
     before, seen = home.statuses(), home.log()
     (home.folder / "go").unlink(missing_ok=True)
     run = home.machine.start(*RUN, home="home", **home.environ)
-    wait_until(lambda: home.log() != seen and "WAITS" in home.log(), "the job's script", 900)
+    begun = ("WAITS", "failed: ")
+    wait_until(
+        lambda: home.log() != seen and any(word in home.log() for word in begun),
+        "the job's script",
+        900,
+    )
+    assert "WAITS" in home.log()
     away = home.cluster.stopped if how == "stopped" else home.cluster.paused
     with away("TSERVER"):
         (home.folder / "go").touch()
