@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -129,6 +130,17 @@ def test_an_unknown_application_is_an_error_in_a_sentence(client: YarnClient) ->
     with pytest.raises(YarnError, match=r"application_1_0001.* doesn't exist in RM") as caught:
         client.report("application_1_0001")
     assert "\n" not in str(caught.value)
+
+
+def test_a_principal_changes_nothing_where_there_is_no_kerberos(
+    client: YarnClient, tmp_path: Path
+) -> None:
+    """As with spark-submit. No KDC is there to try more."""
+    (tmp_path / "etl.keytab").touch()
+    login = {"principal": "etl@EXAMPLE.ORG", "keytab": str(tmp_path / "etl.keytab")}
+    own = replace(client, login=login)
+    # The second request has the login of the first.
+    assert own.find("none") == own.find("none") == []
 
 
 def test_the_gateway_ends_with_the_process_that_started_it(yarn: YarnCluster) -> None:
