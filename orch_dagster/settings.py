@@ -14,9 +14,11 @@ from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from framework.contract.business_dates import date_fault
+from framework.contract.native_paths import quoted_path
 from framework.contract.paths import as_location
 from framework.contract.secret_names import KEY_PATTERNS
 from framework.contract.setting_values import is_time_zone
+from framework.contract.windows_names import git_bash_fault
 from orch_dagster.errors import SettingsError
 from orch_dagster.files import STATE_DIR, first_file, real_path
 from orch_dagster.home import HOME, INSTANCE, find_home
@@ -146,7 +148,11 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         home = _expanded(path)
         if not home.is_absolute():
-            raise ValueError("give an absolute path: nothing may depend on the working folder")
+            # Absolute elsewhere, not on Windows.
+            raise ValueError(
+                git_bash_fault(home.as_posix())
+                or "give an absolute path: nothing may depend on the working folder"
+            )
         return real_path(home)
 
     @field_validator("jobs_dir", "hql_dir", mode="before")
@@ -165,6 +171,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "give it from its drive's root: nothing may depend on the working folder"
             )
+        if os.name == "nt" and (fault := git_bash_fault(path.as_posix())):
+            raise ValueError(fault)
         return real_path(info.data.get("home", REPOSITORY) / _expanded(path))
 
     @field_validator("script_url_prefixes", "secret_patterns", "job_env", mode="before")
@@ -318,6 +326,10 @@ def _variable(loc: tuple[int | str, ...]) -> str:
     return f"ORCH_{name}"
 
 
+def _shown(value: object) -> str:
+    return quoted_path(value) if isinstance(value, str) else repr(value)
+
+
 def _expanded(path: Path) -> Path:
     try:
         return path.expanduser()
@@ -344,7 +356,7 @@ def load_settings() -> Settings:
         return Settings(**found)  # pyright: ignore[reportCallIssue, reportArgumentType]
     except ValidationError as error:
         bad = [
-            f"{_variable(item['loc'])}: {item['msg']} (got {item['input']!r})"
+            f"{_variable(item['loc'])}: {item['msg']} (got {_shown(item['input'])})"
             for item in error.errors()
         ]
         raise SettingsError("; ".join(bad)) from error

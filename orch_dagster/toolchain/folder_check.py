@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from framework.contract.native_paths import quoted_path
-from framework.contract.windows_names import SERVER_FAULT, windows_path_fault
+from framework.contract.windows_names import SERVER_FAULT, git_bash_fault, windows_path_fault
 from orch_dagster.errors import SettingsError
 from orch_dagster.settings import Settings
 from orch_dagster.toolchain.windows_paths import home_fault, long_paths_enabled
@@ -81,6 +81,8 @@ def folder_faults(settings: Settings, platform: str = sys.platform) -> Iterator[
         fault := home_fault(str(settings.home), has_long_paths=long_paths_enabled())
     ):
         yield f"ORCH_HOME: {quoted_path(str(settings.home))} {fault}"
+    if platform == "win32" and (fault := git_bash_fault(settings.data_root)):
+        yield f"ORCH_DATA_ROOT: {quoted_path(settings.data_root)} {fault}"
     for variable, path, kind in folders:
         if fault := folder_fault(path, kind, platform):
             yield f"{variable}: {quoted_path(path)} {fault}"

@@ -103,6 +103,12 @@ def test_all_problems_at_once_with_their_variables(
     assert all(f"(got {bad[problem.partition(':')[0]]!r})" in problem for problem in problems)
 
 
+def test_a_value_is_shown_as_it_was_given(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCH_HOME", "not\\absolute")
+    with pytest.raises(SettingsError, match=r"\(got 'not\\absolute'\)"):
+        load_settings()
+
+
 def test_settings_are_frozen(settings: Settings) -> None:
     with pytest.raises(ValidationError, match="frozen"):
         settings.env = "PROD"

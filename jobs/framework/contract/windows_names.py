@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+_OF_GIT_BASH = re.compile(r"/([A-Za-z])(?=/|$)")
 _SIGNS = re.compile(r'[<>:"|]')
 _PORTS = (f"{kind}{number}" for kind in ("COM", "LPT") for number in "123456789¹²³")
 _DEVICES = frozenset({"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *_PORTS})
@@ -30,6 +31,8 @@ def windows_path_fault(path: str) -> str | None:
     below = path[drive.end() :] if drive else path
     if path.startswith("//"):
         return SERVER_FAULT
+    if fault := git_bash_fault(path):
+        return fault
     if drive and not below.startswith("/"):
         return (
             f"is relative to the working folder of drive {path[0]}: give it from the drive's root"
@@ -41,6 +44,24 @@ def windows_path_fault(path: str) -> str | None:
             return f"has the name {name!r}, whose dot or space at the end Windows drops"
         if is_device(name):
             return f"has the name {name!r}, which means a device on Windows"
+    return None
+
+
+def git_bash_fault(path: str) -> str | None:
+    """Return why a path of Windows that Git Bash wrote can't be used, None for any other.
+
+    Git Bash changes such paths in arguments and in the variables of a program, not in files.
+
+    >>> git_bash_fault("/c/Users/me/data")
+    'is a folder in the words of Git Bash, and for Windows one named c: write C:/Users/me/data'
+    >>> git_bash_fault("/data/c") is None
+    True
+    """
+    if found := _OF_GIT_BASH.match(path):
+        drive = found[1]
+        meant = f"{drive.upper()}:{path[found.end() :] or '/'}"
+        is_another = f"is a folder in the words of Git Bash, and for Windows one named {drive}"
+        return f"{is_another}: write {meant}"
     return None
 
 

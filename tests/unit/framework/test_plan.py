@@ -49,7 +49,7 @@ def test_variables_of_the_hql() -> None:
 
 def test_a_date_without_process_control_has_no_window() -> None:
     params = parse_params(document(biz_dts=("2024-05-15", "2024-05-16")), "p.json")
-    assert "start_dt" not in plan_landing(params, date(2024, 5, 16), "/d").variables
+    assert "start_dt" not in plan_landing(params, date(2024, 5, 16), "/data").variables
 
 
 def test_all_faults_of_a_date_at_once() -> None:
@@ -79,9 +79,9 @@ def test_a_window_that_a_date_does_not_have_is_found_here() -> None:
         ),
         "p.json",
     )
-    plan_landing(params, date(2024, 5, 15), "/d")
+    plan_landing(params, date(2024, 5, 15), "/data")
     with pytest.raises(ParamsError, match=r"sources\[0\]\.path: .*set process_control\.start_dt"):
-        plan_landing(params, date(2024, 5, 16), "/d")
+        plan_landing(params, date(2024, 5, 16), "/data")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_row_that_was_written_on_windows_names_the_same_hql_in_a_container(
     (tmp_path / "lnd").mkdir()
     (tmp_path / "lnd" / "a.hql").write_text("SELECT * FROM row1", encoding="utf-8")
     params = parse_params(document(hql="lnd\\a.hql"), "p.json")
-    script = plan_landing(params, params.biz_dt, "/d").script
+    script = plan_landing(params, params.biz_dt, "/data").script
     assert script
     assert script.file == str(tmp_path / "lnd" / "a.hql")
     # As a script may give it to exec_hql.
@@ -151,10 +151,10 @@ def test_a_window_upside_down_is_refused_if_the_job_reads_it(
     row |= {"start_dt": "2024-05-16", "end_dt": "2024-05-14T23:59:59Z"}
     params = parse_params(given, "p.json")
     if not is_refused:
-        assert plan_landing(params, params.biz_dt, "/d").variables["start_dt"] == "2024-05-16"
+        assert plan_landing(params, params.biz_dt, "/data").variables["start_dt"] == "2024-05-16"
         return
     with pytest.raises(ParamsError) as refused:
-        plan_landing(params, params.biz_dt, "/d")
+        plan_landing(params, params.biz_dt, "/data")
     assert list(refused.value.problems) == [
         "2024-05-15: start_dt 2024-05-16 is after end_dt 2024-05-14",
     ]

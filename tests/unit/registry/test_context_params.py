@@ -324,6 +324,10 @@ def test_any_text_is_taken_or_refused_in_words(text: str) -> None:
         ("out/t./x", "has the name 't.', whose dot or space at the end Windows drops"),
         ("out/a|b", "holds '|', which no name on Windows has"),
         ("out/a:b", "holds ':', which no name on Windows has"),
+        (
+            "/d/out",
+            "is a folder in the words of Git Bash, and for Windows one named d: write D:/out",
+        ),
         ("D:out", "is relative to the working folder of drive D: give it from the drive's root"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from orch_dagster.cli.main import main
-from orch_dagster.settings import load_settings
+from orch_dagster.settings import Settings, load_settings
 from orch_dagster.toolchain.folder_check import folder_fault, folder_faults
 
 # Each was landed in by a real `orch run`.
@@ -47,6 +47,16 @@ def test_a_home_that_does_not(name: str) -> None:
 def test_windows(path: str, fault: str | None) -> None:
     found = folder_fault(path, "home", "win32")
     assert found is None if fault is None else (found or "").startswith(fault)
+
+
+def test_a_data_root_in_the_words_of_git_bash_is_refused(settings: Settings) -> None:
+    """As of a .env, where nobody changes it to Windows' own."""
+    given = settings.model_copy(update={"data_root": "/c/Users/me"})
+    assert [*folder_faults(given, "linux")] == []
+    assert (
+        "ORCH_DATA_ROOT: '/c/Users/me' is a folder in the words of Git Bash, and for Windows one "
+        "named c: write C:/Users/me"
+    ) in [*folder_faults(given, "win32")]
 
 
 def test_scripts_may_be_in_a_folder_of_a_server() -> None:
