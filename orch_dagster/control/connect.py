@@ -45,10 +45,10 @@ def store_file(settings: Settings) -> Path | None:
 def store_identity(url: str, home: Path) -> str:
     """Return what names a store, however its URL spells it and whoever connects.
 
-    Two of one text are one store; it holds neither a password nor options of the connection.
+    Two of one text are one store; it holds neither a login nor options of the connection.
 
     >>> store_identity("postgresql+psycopg://etl:p%40ss@DB.example/orch?sslmode=require", Path("/"))
-    'postgresql://etl@db.example:5432/orch'
+    'postgresql://db.example:5432/orch'
     >>> store_identity("kudu://b,a:7051?driver=jvm", Path("/"))
     'kudu://a:7051,b:7051'
 
@@ -68,7 +68,7 @@ def store_identity(url: str, home: Path) -> str:
     host = (parsed.host or "").lower() or None
     port = parsed.port or (_POSTGRES_PORT if host else None)
     identity = URL.create(
-        parsed.get_backend_name(), parsed.username, None, host, port, parsed.database, query
+        parsed.get_backend_name(), host=host, port=port, database=parsed.database, query=query
     )
     return identity.render_as_string()
 

@@ -31,11 +31,11 @@ def tag(home: Path, url: str, *sinks: dict[str, Any], data_root: str = "") -> st
     ("before", "after"),
     [
         (POSTGRES.format("old"), POSTGRES.format("n%40w")),
-        (POSTGRES.format("old"), "postgresql://etl@DB/orch?sslmode=require"),
+        (POSTGRES.format("old"), "postgresql://other@DB/orch?sslmode=require"),
         ("kudu://m1:7051,m2?driver=native", "kudu://m2,m1?driver=jvm&timeout_s=30"),
     ],
 )
-def test_an_application_is_found_after_its_store_has_another_password(
+def test_an_application_is_found_after_its_store_has_another_login(
     tmp_path: Path, before: str, after: str
 ) -> None:
     assert tag(tmp_path, before, RELATIVE) == tag(tmp_path, after, RELATIVE)
