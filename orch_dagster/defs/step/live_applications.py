@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from dagster import DagsterInstance
 
@@ -12,16 +12,17 @@ from orch_dagster.defs.runs.dead_applications import (
     Left,
     marks_in,
     read_marks,
+    read_noted,
 )
 from orch_dagster.defs.runs.kept_reports import STORAGE_ERRORS
 from orch_dagster.defs.runs.liveness import is_process_gone, own_tags, read_process
 from orch_dagster.files import os_fault
 from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.follow import END_WITHIN_S
-from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, shared_gateway
 from orch_dagster.spark.yarn.report import Application, still_live, still_staged
 from orch_dagster.spark.yarn.tags import attempt_tags, run_of, shared_dates
-from orch_dagster.toolchain.errors import SubmitRefusedError
+from orch_dagster.toolchain.errors import SparkError, SubmitRefusedError
 
 
 class LiveApplications:
@@ -63,26 +64,45 @@ class LiveApplications:
             raise SubmitRefusedError(self._landing_text(application, dates))
 
     def clear_elsewhere(self, run_ids: Collection[str]) -> None:
-        """End what dead runs left on a cluster on which the job may not run any more.
+        """Do what `clear` does on clusters on which the job may not run any more.
 
         Args:
             run_ids: Runs that have begun to land these dates, and whose rows have no end.
 
         Raises:
-            SubmitRefusedError: If an application of one goes on.
+            SubmitRefusedError: If an application of one lands any of these dates.
         """
         left: list[Left] = []
         with ApplicationEnder() as applications:
             for run_id in sorted(run_ids):
                 marks = self._marks(run_id)
-                if marks and self._is_over(run_id):
+                if not marks:
+                    continue
+                if self._is_over(run_id):
                     self._warn(f"ending what run {run_id}, which is over, left on YARN")
                     left += applications.end_each(run_id, marks)
+                else:
+                    self._refuse_living(run_id, marks)
         for each in left:
             if each.is_live:
                 raise SubmitRefusedError(f"a run that is over left an application: {each.text}")
             # A cluster that is gone for good must not keep the job from running elsewhere.
             self._warn(each.text)
+
+    def _refuse_living(self, run_id: str, marks: Iterable[str]) -> None:
+        """Refuse the job if a run that lives lands these dates on a cluster that it noted."""
+        for mark in marks:
+            try:
+                noted = read_noted(mark)
+                client = YarnClient.of(shared_gateway(noted.environ), noted.properties)
+                others = list(self._others(client))
+            except SubmitRefusedError:
+                raise
+            except (SparkError, ValueError) as error:
+                self._warn(f"it is unknown whether run {run_id} lands these dates: {error}")
+                continue
+            for application, dates in others:
+                raise SubmitRefusedError(self._landing_text(application, dates))
 
     def _marks(self, run_id: str) -> list[str]:
         """Return what a run noted of its clusters."""

@@ -192,7 +192,6 @@ MARK = {"environ": {}, "properties": {"spark.hadoop.yarn.resourcemanager.address
 
 
 @pytest.mark.parametrize("is_deleted", [True, False])
-@pytest.mark.parametrize("is_alive", [True, False])
 def test_a_job_that_has_left_a_cluster_ends_what_a_dead_run_of_it_left_there(
     monkeypatch: pytest.MonkeyPatch,
     of: Of,
@@ -200,7 +199,6 @@ def test_a_job_that_has_left_a_cluster_ends_what_a_dead_run_of_it_left_there(
     settings: Settings,
     warnings: list[str],
     is_deleted: bool,
-    is_alive: bool,
 ) -> None:
     """Such as by `spark.master: local[4]` from one run to the next: nobody else asks YARN then."""
     asked: list[object] = []
@@ -212,16 +210,46 @@ def test_a_job_that_has_left_a_cluster_ends_what_a_dead_run_of_it_left_there(
     monkeypatch.setattr(YarnClient, "end", end)
     monkeypatch.setattr("orch_dagster.defs.runs.dead_applications.YarnGateway.of", MagicMock())
     mark = json.dumps({"run_id": FIRST, **MARK})
-    dead = {} if is_alive else {PID_STARTED_TAG: "1"}
+    dead = {PID_STARTED_TAG: "1"}
     instance.add_run_tags(FIRST, {".dagster/orch_yarn_1f": mark, PROCESS_OF_TAG: FIRST, **dead})
     if is_deleted:
         write_process(settings.params_dir, FIRST, {**process_tags(), **dead})
         (settings.params_dir / FIRST / "run.yarn_1f.json").write_text(mark, encoding="utf-8")
         instance.delete_run(FIRST)
     of(SECOND).clear_elsewhere([FIRST])
-    assert asked == ([] if is_alive else [({"yarn.resourcemanager.address": "old:8032"}, FIRST)])
-    told = f"ending what run {FIRST}, which is over, left on YARN"
-    assert warnings == ([] if is_alive else [told])
+    assert asked == [({"yarn.resourcemanager.address": "old:8032"}, FIRST)]
+    assert warnings == [f"ending what run {FIRST}, which is over, left on YARN"]
+
+
+@pytest.mark.parametrize("day", [DAY, NEXT])
+def test_a_job_whose_dates_a_living_run_lands_on_the_cluster_that_it_has_left_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    of: Of,
+    instance: DagsterInstance,
+    cluster: ResourceManager,
+    warnings: list[str],
+    day: str,
+) -> None:
+    taken = cluster.take(FIRST, 1, 10, day)
+    answers: list[YarnError | None] = [YarnError("old:8032 refused"), None]
+
+    def find(client: YarnClient, tag: str) -> list[Application]:
+        assert client.properties == {"yarn.resourcemanager.address": "old:8032"}
+        if error := answers.pop(0):
+            raise error
+        return cluster.find(tag)
+
+    monkeypatch.setattr(YarnClient, "find", find)
+    monkeypatch.setattr("orch_dagster.defs.step.live_applications.shared_gateway", MagicMock())
+    mark = json.dumps({"run_id": FIRST, **MARK})
+    instance.add_run_tags(FIRST, {".dagster/orch_yarn_1f": mark, PROCESS_OF_TAG: FIRST})
+    of(SECOND).clear_elsewhere([FIRST])
+    assert warnings == [f"it is unknown whether run {FIRST} lands these dates: old:8032 refused"]
+    if day == NEXT:
+        of(SECOND).clear_elsewhere([FIRST])
+        return
+    with pytest.raises(SubmitRefusedError, match=f"{taken.id} of run {FIRST} is ACCEPTED and"):
+        of(SECOND).clear_elsewhere([FIRST])
 
 
 def test_what_a_dead_run_left_elsewhere_and_goes_on_refuses_the_job(
