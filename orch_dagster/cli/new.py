@@ -14,6 +14,7 @@ from orch_dagster.home import DAGSTER_HOME, HOME
 from orch_dagster.project.write import write_project
 from orch_dagster.settings import load_settings
 from orch_dagster.toolchain.folder_check import check_folders
+from orch_dagster.toolchain.shell_words import unset_text
 
 
 @click.command()
@@ -29,7 +30,7 @@ def new(folder: Path) -> None:
     os.environ[HOME] = str(home)
     check_folders(load_settings())
     for path in write_project(home):
-        say(path.relative_to(home).as_posix())
+        say(str(path.relative_to(home)))
     # Again, as the folders of jobs and HQL are there now.
     settings = load_settings()
     set_up(settings, with_sample=False)
@@ -37,8 +38,8 @@ def new(folder: Path) -> None:
     for name, value in others.items():
         if value and Path(value) not in (home, settings.dagster_home):
             say(
-                f"warning: {name} is set to {value}, which commands in {home} would use: unset it "
-                "to work with this project",
+                f"warning: {name} is set to {value}, which commands in {home} would use: "
+                f"{unset_text(name)} to work with this project",
                 err=True,
             )
     say(f'Next: cd "{folder}", and there orch demo')

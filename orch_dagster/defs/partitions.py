@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Sequence
 from itertools import takewhile
 from typing import Any
@@ -14,6 +15,7 @@ from typing_extensions import override
 from framework.contract.business_dates import date_fault
 from orch_dagster.errors import NotReadyError
 from orch_dagster.schedule.backfill import days_of_range
+from orch_dagster.toolchain.shell_words import json_word
 
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -65,7 +67,7 @@ def biz_dts_of(run: DagsterRun) -> tuple[str, ...]:
     if first is None or last is None:
         raise NotReadyError(
             f"the run names no business date: give it the tag {PARTITION_TAG}, as in "
-            f"""--tags '{{"{PARTITION_TAG}": "2024-05-15"}}'"""
+            + json_word("--tags", json.dumps({PARTITION_TAG: "2024-05-15"}))
         )
     for text in (first, last):
         if fault := date_fault(text):

@@ -16,6 +16,7 @@ from pathlib import Path
 from orch_dagster.files import real_path
 from orch_dagster.toolchain.errors import JavaError, SparkHomeError
 from orch_dagster.toolchain.properties import parse_properties
+from orch_dagster.toolchain.shell_words import unset_text
 
 JAVA_MAJOR = 17
 SPARK_LINE = "3.5"
@@ -126,7 +127,7 @@ def _remedy(source: str, remedy: str) -> str:
         return remedy
     needed = f"a Java {JAVA_MAJOR}" if source == "JAVA_HOME" else f"a Spark {SPARK_LINE}"
     first = remedy.partition(",")[0]
-    return f"point {source} at {needed}, or unset it and {first}"
+    return f"point {source} at {needed}, or {unset_text(source)} and {first}"
 
 
 def java_program(home: Path, platform: str = sys.platform) -> Path:

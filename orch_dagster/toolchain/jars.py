@@ -11,6 +11,7 @@ from pathlib import Path
 from orch_dagster.files import make_private, put_in_place, scratch_folder
 from orch_dagster.toolchain.errors import JarError
 from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
+from orch_dagster.toolchain.shell_words import unset_text
 
 KUDU_VERSION = "1.18.1"
 KUDU_JAR_VARIABLE = "ORCH_KUDU_JAR"
@@ -66,7 +67,7 @@ def kudu_jar(home: Path, environ: Mapping[str, str]) -> Path:
     if not path.is_file():
         raise JarError(
             f"{KUDU_JAR_VARIABLE} is {chosen}, and no file is there: point it at "
-            f"{KUDU_SPARK.file_name}, or unset it and the jar is fetched"
+            f"{KUDU_SPARK.file_name}, or {unset_text(KUDU_JAR_VARIABLE)} and the jar is fetched"
         )
     return path
 
