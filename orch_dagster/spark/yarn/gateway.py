@@ -85,18 +85,21 @@ class YarnGateway:
         self,
         call: str,
         arguments: Mapping[str, Any],
-        *,
-        properties: Mapping[str, str] | None = None,
-        staging: str | None = None,
-        login: Mapping[str, str] | None = None,
+        reach: Mapping[str, Any] | None = None,
         timeout_s: float = _ANSWER_S,
     ) -> Any:
         """Make a request and return its answer.
 
+        Args:
+            call: What to do.
+            arguments: Its arguments.
+            reach: The cluster, as YarnClient has it.
+            timeout_s: Seconds for the answer.
+
         Raises:
             YarnError: If it failed, or got no answer in time.
         """
-        request = _request(call, arguments, properties, staging, login)
+        request = _request(call, arguments, reach)
         answer: Future[Any] = Future()
         with self._lock:
             process = self._started()
@@ -118,29 +121,17 @@ class YarnGateway:
                 kind="TimeoutError",
             ) from error
 
-    def guard(
-        self,
-        tag: str,
-        properties: Mapping[str, str] | None = None,
-        staging: str | None = None,
-        login: Mapping[str, str] | None = None,
-    ) -> None:
+    def guard(self, tag: str, reach: Mapping[str, Any] | None = None) -> None:
         """Have the applications of a tag ended if this process dies, until they are released.
 
         Raises:
             YarnError: If the gateway can't be reached.
         """
-        request = _request("guard", {"tag": tag}, properties, staging, login)
+        request = _request("guard", {"tag": tag}, reach)
         with self._lock:
             self._guarded[tag] = request
         try:
-            self.ask(
-                "guard",
-                request["arguments"],
-                properties=properties,
-                staging=staging,
-                login=login,
-            )
+            self.ask("guard", request["arguments"], reach)
         except BaseException:
             # Nothing will be submitted, so that nothing would release it.
             self.release(tag)
@@ -262,6 +253,12 @@ class YarnClient:
             login_of(spark_properties),
         )
 
+    @property
+    def reach(self) -> dict[str, Any]:
+        """By what the gateway's program reaches the cluster."""
+        login = dict(self.login) if self.login else None
+        return {"properties": dict(self.properties), "staging": self.staging, "login": login}
+
     def find(self, tag: str) -> list[Application]:
         """Return the applications of a tag, of any state, the newest last."""
         found = [Application.from_json(each) for each in self._ask("find", tag=tag)]
@@ -292,7 +289,7 @@ class YarnClient:
 
     def guard(self, tag: str) -> None:
         """Have the applications of a tag ended if this process dies, until `release`."""
-        self.gateway.guard(tag, self.properties, self.staging, self.login)
+        self.gateway.guard(tag, self.reach)
 
     def release(self, tag: str) -> None:
         """Guard the applications of a tag no more."""
@@ -362,30 +359,14 @@ class YarnClient:
         return bool(self._ask("upload", timeout_s, local=str(local), target=target))
 
     def _ask(self, call: str, timeout_s: float = _ANSWER_S, **arguments: Any) -> Any:
-        return self.gateway.ask(
-            call,
-            arguments,
-            properties=self.properties,
-            staging=self.staging,
-            login=self.login,
-            timeout_s=timeout_s,
-        )
+        return self.gateway.ask(call, arguments, self.reach, timeout_s)
 
 
 def _request(
-    call: str,
-    arguments: Mapping[str, Any],
-    properties: Mapping[str, str] | None = None,
-    staging: str | None = None,
-    login: Mapping[str, str] | None = None,
+    call: str, arguments: Mapping[str, Any], reach: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    return {
-        "call": call,
-        "arguments": dict(arguments),
-        "properties": dict(properties or {}),
-        "staging": staging,
-        "login": dict(login) if login else None,
-    }
+    nowhere = {"properties": {}, "staging": None, "login": None}
+    return {"call": call, "arguments": dict(arguments), **(reach or nowhere)}
 
 
 _shared: dict[tuple[str, ...], YarnGateway] = {}

@@ -124,8 +124,8 @@ def test_the_cluster_is_asked_as_the_principal_of_the_job(
     gateway = YarnGateway(["never started"], {})
     asked: list[object] = []
 
-    def ask(*_: object, login: object, **__: object) -> list[object]:
-        asked.append(login)
+    def ask(_: str, __: object, reach: dict[str, Any], *___: object) -> list[object]:
+        asked.append(reach["login"])
         return []
 
     monkeypatch.setattr(gateway, "ask", ask)
