@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -127,11 +128,10 @@ def windows() -> Iterator[WindowsMachine]:
 
 
 def log_rows(machine: WindowsMachine, job_name: str) -> list[tuple[str, int | None, str]]:
-    """biz_dt, row_count and status of a job's rows of execution_log, the oldest first."""
+    """biz_dt, row_count and status of a job's rows of execution_log, by biz_dt."""
     with closing(sqlite3.connect(machine.path(f"{HOME}/.orch/control.db"))) as store:
         query = (
-            "SELECT biz_dt, row_count, status FROM execution_log WHERE job_name = ? "
-            "ORDER BY id, biz_dt"
+            "SELECT biz_dt, row_count, status FROM execution_log WHERE job_name = ? ORDER BY biz_dt"
         )
         return store.execute(query, (job_name,)).fetchall()
 
@@ -195,13 +195,19 @@ def test_a_run_whose_process_is_killed_fails_and_leaves_nothing(
 
 def test_a_chain_lands_two_dates_in_one_run(windows: WindowsMachine) -> None:
     dates = [word for date in DATES for word in ("--biz-dt", date)]
+
+    def temporary() -> set[Path]:
+        return set((windows.drive / "users").rglob("Temp/orch-*"))
+
+    # A supervisor that was killed leaves its own.
+    before = temporary()
     code, said = orch(windows, "run", "wine_sys", *dates)
     assert code == 0, said
     assert log_rows(windows, PARENT) == [(date, 10, "Completed") for date in DATES]
     assert log_rows(windows, CHILD) == [(date, 1, "Completed") for date in DATES]
     # No folder of a landing is left, nor Spark's own.
     assert [path.name for path in windows.path(f"{DATA}/out").rglob("_landing")] == []
-    assert list((windows.drive / "users").rglob("Temp/orch-*")) == []
+    assert temporary() <= before
 
 
 def test_a_statement_that_fails_is_named_by_its_file(windows: WindowsMachine) -> None:
