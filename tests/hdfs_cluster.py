@@ -111,10 +111,13 @@ def hdfs_cluster() -> Iterator[HdfsCluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def copy_to_hdfs(folder: Path, target: str, *conf_dirs: Path) -> None:
-    """Copy what a folder of this machine holds to a folder of HDFS, a whole URL."""
+def copy_to_hdfs(folder: Path, target: str, conf_dir: Path) -> None:
+    """Copy what a folder of this machine holds to a folder of HDFS, a whole URL.
+
+    `conf_dir` has Hadoop's core-site.xml, without which its shell does nothing.
+    """
     java, spark = find_java(os.environ), find_spark(os.environ)
-    path = os.pathsep.join([*map(str, conf_dirs), f"{spark.home}/jars/*"])
+    path = os.pathsep.join([str(conf_dir), f"{spark.home}/jars/*"])
     command = [str(java.home / "bin" / "java"), "-cp", path, "org.apache.hadoop.fs.FsShell"]
     files = [str(each) for each in folder.iterdir()]
     for words in (["-mkdir", "-p", target], ["-put", *files, target]):

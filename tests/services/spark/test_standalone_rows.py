@@ -34,7 +34,8 @@ def test_the_same_rows_land_on_a_standalone_cluster_as_here(
     home = landings.home
     with hdfs_cluster() as hdfs, Standalone(tmp_path, [home.folder], cores=3) as standalone:
         root = f"{hdfs.url}/equal"
-        copy_to_hdfs(home.folder / "data", f"{root}/data")
+        (tmp_path / "core-site.xml").write_text("<configuration/>")
+        copy_to_hdfs(home.folder / "data", f"{root}/data", tmp_path)
         home.environ |= {
             "ORCH_DATA_ROOT": root,
             "SPARK_LOCAL_IP": "127.0.0.1",
