@@ -9,7 +9,7 @@ from functools import cache, cached_property, partial
 from itertools import combinations, product
 from typing import Protocol
 
-from framework.contract.native_paths import quoted_path
+from framework.contract.native_paths import quoted_path, with_native_paths
 from framework.contract.paths import is_local
 from framework.contract.places import replaced_folders
 from framework.contract.some_of import MOST_NAMES, some_of
@@ -153,7 +153,9 @@ def _meeting(
         if one == other:
             return ""
         folder = dated.meet(one, other)
-        return None if folder is None else f", which meet in {quoted_path(folder)}"
+        return (
+            None if folder is None else f", which meet in {quoted_path(with_native_paths(folder))}"
+        )
 
     for outer, inner in _alike(at):
         jobs = {each.spec.job_id for each in (*outer.landings, *inner.landings)}

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from framework.contract.context_params import ContextParams
-from framework.contract.native_paths import quoted_path
+from framework.contract.native_paths import quoted_path, with_native_paths
 from framework.contract.paths import is_local, is_within, resolve
 
 REMEDY = (
@@ -37,7 +37,8 @@ class UnsharedPath:
     location: str
 
     def __str__(self) -> str:
-        resolved = "" if self.path == self.location else f", which is {self.location}"
+        shown = with_native_paths(self.location)
+        resolved = "" if self.path == self.location else f", which is {shown}"
         return f"{self.where} is {quoted_path(self.path)}{resolved}"
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from framework.contract.paths import as_location
 from orch_dagster.bundle.secrets import Secrets
 from orch_dagster.cli.doctor import examine
 from orch_dagster.control.records import SysParam
@@ -182,6 +181,6 @@ def test_a_submit_is_refused_before_spark_starts(
         return
     with pytest.raises(SubmitRefusedError, match=r"'yarn' are on other machines") as caught:
         prepare_job(submit, settings, {}, os.environ)
-    location = f"{as_location(settings.base_dir)}/out/t"
+    location = Path(settings.base_dir) / "out" / "t"
     assert f"sinks[0].path is 'out/t', which is {location}" in str(caught.value)
     assert REMEDY in str(caught.value)

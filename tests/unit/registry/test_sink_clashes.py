@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from framework.contract.business_dates import FIRST_DATE, LAST_DATE
+from framework.contract.native_paths import with_native_paths
 from framework.contract.paths import as_compared, as_location
 from orch_dagster.control.records import JobMaster
 from orch_dagster.control.store import ControlStore
@@ -120,7 +121,8 @@ def test_folders_that_meet_on_some_dates_are_found(
         assert f"{its[0]!r} of sinks[0] of job_" in finding.reason
         assert ", which meet in '" in finding.reason
         if example:
-            assert f", which meet in '{ROOT}/out{as_compared(example)}'" in finding.reason
+            folder = with_native_paths(f"{ROOT}/out{as_compared(example)}")
+            assert f", which meet in '{folder}'" in finding.reason
 
 
 @pytest.mark.parametrize(
@@ -228,8 +230,9 @@ def test_forms_meet_where_one_by_one_they_do(one: str, other: str) -> None:
     found = registry((f"out/{{biz_dt:{one}}}", []), (f"out/{{biz_dt:{other}}}", [])).findings
     assert bool(found) == bool(folders)
     for each in found:
-        folder = each.reason.partition(f"which meet in '{ROOT}/out/")[2].partition("'")[0]
-        assert folder in {as_compared(each) for each in folders}
+        shown = each.reason.partition(", which meet in '")[2].partition("'")[0]
+        expected = {f"{ROOT}/out/{as_compared(folder)}" for folder in folders}
+        assert shown in {with_native_paths(each) for each in expected}
 
 
 def test_folders_of_bad_records_are_replaced_too() -> None:
