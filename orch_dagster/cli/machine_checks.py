@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from orch_dagster.cli.accelerate import class_data_of
-from orch_dagster.cli.cluster_uses import CheckedPart
+from orch_dagster.cli.cluster_uses import CheckedPart, stored_params
 from orch_dagster.control.connect import store_file
+from orch_dagster.control.records import SysParam
+from orch_dagster.control.sys_params import SPARK_TYPE
 from orch_dagster.errors import OrchError
 from orch_dagster.files import write_fault
 from orch_dagster.settings import Settings
 from orch_dagster.spark.windows_options import variable_faults
-from orch_dagster.toolchain.find import find_java, find_spark
+from orch_dagster.toolchain.find import find_java, find_spark, read_spark_defaults
 from orch_dagster.toolchain.folder_check import folder_faults, open_to_others
 from orch_dagster.toolchain.windows_paths import (
     UsedPath,
@@ -22,7 +24,7 @@ from orch_dagster.toolchain.windows_paths import (
     path_faults,
     spark_home_path,
 )
-from orch_dagster.toolchain.windows_tools import missing_windows_tools
+from orch_dagster.toolchain.windows_tools import LOCAL_FILES, missing_windows_tools
 
 
 def machine_checks(settings: Settings) -> Iterator[CheckedPart]:
@@ -30,8 +32,7 @@ def machine_checks(settings: Settings) -> Iterator[CheckedPart]:
     yield _checked("Java", _java_text)
     yield _checked("Spark", _spark_text)
     yield from _class_data(settings)
-    for problem in missing_windows_tools(os.environ, platform=sys.platform):
-        yield "Hadoop for Windows", "missing", problem
+    yield from _windows_tools(settings)
     for problem in _tool_path_faults():
         yield "Folders", "missing", problem
     for problem in folder_faults(settings):
@@ -56,6 +57,36 @@ def _java_text() -> str:
 def _spark_text() -> str:
     spark = find_spark(os.environ)
     return f"{spark.version} at {spark.home} (by {spark.source})"
+
+
+def _windows_tools(settings: Settings) -> Iterator[CheckedPart]:
+    if sys.platform != "win32":
+        return
+    defaults: Mapping[str, str] = {}
+    params: Sequence[SysParam] = ()
+    # The checks of Spark and of the store name what can't be read.
+    with suppress(OrchError, OSError):
+        defaults = read_spark_defaults(find_spark(os.environ), os.environ)
+    with suppress(OrchError, OSError):
+        params = stored_params(settings)
+    needs_library = not has_file_class(defaults, params)
+    problems = missing_windows_tools(os.environ, platform=sys.platform, needs_library=needs_library)
+    for problem in problems:
+        yield "Hadoop for Windows", "missing", problem
+
+
+def has_file_class(defaults: Mapping[str, str], params: Iterable[SysParam]) -> bool:
+    """Return whether every job reads local files by a class that does without hadoop.dll.
+
+    Args:
+        defaults: The properties of spark-defaults.conf.
+        params: The sys_params of the environment.
+    """
+    return bool(defaults.get(LOCAL_FILES)) or any(
+        row.param_key == LOCAL_FILES and row.key_name == "*" and bool(row.param_value)
+        for row in params
+        if row.param_type == SPARK_TYPE
+    )
 
 
 def _tool_path_faults() -> Iterator[str]:
