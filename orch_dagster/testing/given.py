@@ -223,13 +223,21 @@ def _inferred(
     inferred = StructType()
     if known:
         # Tuples, as Spark would sort the keys of a mapping.
-        cells = [tuple(row.get(name) for name in known) for row in rows]
+        cells = [tuple(_in_reach(row.get(name)) for name in known) for row in rows]
         inferred = spark.createDataFrame(cells, known).schema
     types = {field.name: field.dataType for field in inferred.fields}
     schema = StructType()
     for name in names:
         schema = schema.add(name, types.get(name) or untyped or "string")
     return _typed(spark, [[row.get(name) for name in names] for row in rows], schema, what)
+
+
+def _in_reach(value: Any) -> Any:
+    """Return a value of the same type that Spark's inference takes on any system.
+
+    It asks for the seconds of a datetime, of which Windows has none before 1970 and after 3000.
+    """
+    return value.replace(year=2000, month=1, day=1) if isinstance(value, datetime) else value
 
 
 def _typed(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from framework.report import LandingReport
 
+_TIMES = ("timestamp", "timestamp_ntz")
 _ORDERED = (str, int, float, Decimal, date, bytearray)
 
 
@@ -25,7 +26,8 @@ class Result:
     Attributes:
         frame: The rows as a frame of the session that made them.
         rows: The rows by column name, sorted by their columns from left to right, nulls first. A
-            timestamp is a datetime in the session's time zone, not in the machine's.
+            timestamp is a datetime in the session's time zone, not in the machine's; one after the
+            year 9999, of which Python has none, is the text that Spark writes.
         columns: Spark's type of each column.
     """
 
@@ -36,8 +38,12 @@ class Result:
     @classmethod
     def of(cls, frame: DataFrame) -> Result:
         """Compute the frame and return its result."""
-        collected = [row.asDict(recursive=True) for row in _with_local_times(frame).collect()]
-        return cls(frame, sorted(collected, key=_by_columns), dict(frame.dtypes))
+        types = dict(frame.dtypes)
+        times = [name for name, type_ in types.items() if type_ in _TIMES]
+        collected = [row.asDict(recursive=True) for row in _with_texts(frame, times).collect()]
+        for row in collected:
+            row |= {name: time_of(row[name]) for name in times}
+        return cls(frame, sorted(collected, key=_by_columns), types)
 
 
 @dataclass(frozen=True)
@@ -77,16 +83,36 @@ class Landed:
         return self.sinks[0]
 
 
-def _with_local_times(frame: DataFrame) -> DataFrame:
-    """Return the frame with timestamps in the session's time zone, not in this process's."""
+def time_of(text: str | None) -> datetime | str | None:
+    """Return the time of a text that Spark makes of a timestamp; the text if Python has none.
+
+    >>> time_of("9999-12-31 23:59:59.5")
+    datetime.datetime(9999, 12, 31, 23, 59, 59, 500000)
+    >>> time_of("+10000-01-01 00:00:00"), time_of(None)
+    ('+10000-01-01 00:00:00', None)
+    """
+    if text is None:
+        return None
+    whole, _, fraction = text.partition(".")
+    try:
+        return datetime.fromisoformat(f"{whole}.{fraction:0<6}")
+    except ValueError:
+        return text
+
+
+def _with_texts(frame: DataFrame, times: Collection[str]) -> DataFrame:
+    """Return the frame with timestamps as texts on the clock of the session's time zone.
+
+    By themselves they would be on this process's, and on Windows none before 1970 or after 3000.
+    """
     from framework.columns import column
 
-    if "timestamp" not in dict(frame.dtypes).values():
+    if not times:
         return frame
     return frame.select(
         [
-            column(name).cast("timestamp_ntz" if type_ == "timestamp" else type_).alias(name)
-            for name, type_ in frame.dtypes
+            column(name).cast("string").alias(name) if name in times else column(name)
+            for name in frame.columns
         ]
     )
 

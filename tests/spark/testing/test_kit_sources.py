@@ -71,6 +71,16 @@ def test_blanks_quotes_and_line_breaks_of_given_rows_stay(landing: Landing) -> N
     assert row == {**cells, "biz_dt": DATE}
 
 
+def test_times_before_1970_and_after_3000_are_given_and_returned_on_any_system(
+    hql_dir: Path, landing: Landing
+) -> None:
+    (hql_dir / "t.hql").write_text("SELECT *, TIMESTAMP '+10000-01-01 00:00:00' AS late FROM row1")
+    given = {"born": datetime(1900, 1, 1, 12), "until": datetime(9999, 12, 31, 23, 59, 59, 500_000)}
+    (row,) = landing.hql("t.hql", biz_dt=DATE, row1=[given]).rows
+    # Python has no such time.
+    assert row == {**given, "late": "+10000-01-01 00:00:00"}
+
+
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows has one time zone a process")
 def test_times_are_on_the_sessions_clock_wherever_the_machine_is(
     hql_dir: Path, landing: Landing, monkeypatch: pytest.MonkeyPatch
