@@ -52,7 +52,7 @@ def test_windows(path: str, fault: str | None) -> None:
 def test_a_data_root_in_the_words_of_git_bash_is_refused(settings: Settings) -> None:
     """As of a .env, where nobody changes it to Windows' own."""
     given = settings.model_copy(update={"data_root": "/c/Users/me"})
-    assert [*folder_faults(given, "linux")] == []
+    assert "Git Bash" not in "".join(folder_faults(given, "linux"))
     assert (
         "ORCH_DATA_ROOT: '/c/Users/me' is a folder in the words of Git Bash, and for Windows one "
         "named c: write C:/Users/me"
