@@ -65,7 +65,7 @@ class JobSpec:
     parents: tuple[str, ...] = ()
     """The job_ids that it waits for, sorted."""
 
-    @property
+    @cached_property
     def group(self) -> GroupKey:
         """Return the key of its group."""
         return GroupKey(self.context.entity, self.context.source_system)
@@ -75,12 +75,12 @@ class JobSpec:
         """Return the key_names of the sys_params that apply to it, the narrowest first."""
         return (self.job_name, self.group.name, "*")
 
-    @property
+    @cached_property
     def hql(self) -> str | None:
         """Return the name of its HQL file, None if it has none."""
         return self.context.hql
 
-    @property
+    @cached_property
     def source_count(self) -> int:
         """Return the number of its sources."""
         return len(self.context.sources)

@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
@@ -40,74 +39,60 @@ _WORTH_KEEPING = 500
 _PACKAGES = (framework.contract, orch_dagster.control, orch_dagster.registry)
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What is known of a valid job without its context_params; lists where JSON made them."""
-
-    job_id: str
-    group: Sequence[str]
-    hql: str | None
-    source_count: int
-    parents: Sequence[str]
-
-
 class KeptSpec(JobSpec):
     """A job that an earlier load found valid; its context_params are read at their first use."""
 
-    _known: _Known
     _text: str | None
     _data_root: str
 
-    def __init__(self, master: JobMaster, known: _Known, data_root: str) -> None:
-        # The fields are frozen, and `context` is set by its first use.
-        self.__dict__.update(
+    @classmethod
+    def of(cls, master: JobMaster, known: Mapping[str, Any], data_root: str) -> KeptSpec:
+        """Return the job of a row.
+
+        Args:
+            master: The row.
+            known: What is known of it without its context_params, as `_document` has it.
+            data_root: As for parse_context_params.
+        """
+        # Not by __init__, which makes a copy by dataclasses.replace and needs the context.
+        spec = object.__new__(cls)
+        spec.__dict__.update(
             job_id=master.job_id,
             job_name=master.job_name or "",
             script_path=master.script_path or "",
             comments=master.comments,
-            parents=tuple(known.parents),
-            _known=known,
+            parents=tuple(known["parents"]),
+            group=GroupKey(*known["group"]),
+            hql=known["hql"],
+            source_count=known["source_count"],
             _text=master.context_params,
             _data_root=data_root,
         )
+        return spec
 
     @cached_property
     def context(self) -> ContextParams:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Return its context_params, read by the rules that they passed."""
         return parse_context_params(self._text, self.job_name, self._data_root)
 
-    @property
-    def group(self) -> GroupKey:
-        """Return the key of its group."""
-        return GroupKey(*self._known.group)
-
-    @property
-    def hql(self) -> str | None:
-        """Return the name of its HQL file, None if it has none."""
-        return self._known.hql
-
-    @property
-    def source_count(self) -> int:
-        """Return the number of its sources."""
-        return self._known.source_count
-
 
 def checked_registry(rows: RegistryRows, settings: Settings) -> Registry:
     """Return the registry of the rows, checked now or, if nothing has changed, at an earlier load.
 
-    What is found on many rows is kept in ``.orch/registry_checks.json``, which may be deleted.
+    What is found on many rows is kept in ``.orch/registry_checks.jsonl``, which may be deleted.
     """
     check_script = script_check(settings.jobs_path, settings.script_url_prefixes)
     if len(rows.masters) < _WORTH_KEEPING:
         return _checked(rows, settings, check_script)
-    path = settings.state_dir / "registry_checks.json"
+    path = settings.state_dir / "registry_checks.jsonl"
     scripts = dict.fromkeys(master.script_path or "" for master in rows.masters)
     digest = _digest(rows, settings, {script: check_script(script) for script in scripts})
     if kept := _read(path, digest, rows, settings.base_dir):
         return kept
     registry = _checked(rows, settings, check_script)
+    found = json.dumps(_document(registry))
     try:
-        write_atomically(path, json.dumps({"digest": digest, **_document(registry)}))
+        write_atomically(path, f"{_sealed(digest, found)}\n{found}")
     except OSError as error:
         _LOG.info("what the checks of the registry found is not kept: %s", error)
     return registry
@@ -131,22 +116,30 @@ def _digest(rows: RegistryRows, settings: Settings, scripts: Mapping[str, str | 
         "job_dependency": list(map(attrgetter(*JOB_DEPENDENCY.names), rows.dependencies)),
         "set_aside": [asdict(each) for each in rows.set_aside],
         "settings": [settings.base_dir, settings.own_folders, scripts],
-        "code": [os.name, sys.version, *_code_files()],
+        "code": [sys.platform, sys.version, *_code_files()],
     }
     return hashlib.sha256(json.dumps(judged).encode()).hexdigest()
 
 
-def _code_files() -> Iterable[tuple[str, int, int]]:
-    """Yield the name, size and time of each file of the code that judges rows."""
+def _code_files() -> Iterable[tuple[str, str]]:
+    """Yield the name and a digest of each file of the code that judges rows.
+
+    Not its time, which a build that can be repeated gives to the files of every version.
+    """
     for package in _PACKAGES:
         for folder in package.__path__:
-            for file in sorted(Path(folder).rglob("*.py")):
-                stat = file.stat()
-                yield str(file), stat.st_size, stat.st_mtime_ns
+            # An editor's lock is a link to nothing.
+            for file in filter(Path.is_file, sorted(Path(folder).rglob("*.py"))):
+                yield str(file), hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _sealed(digest: str, found: str) -> str:
+    """Return the first line of the file: a digest of what was judged and of what was found."""
+    return json.dumps(hashlib.sha256(f"{digest}{found}".encode()).hexdigest())
 
 
 def _document(registry: Registry) -> Mapping[str, Any]:
-    """Return what was found, as the file has it; _Known has the parts of a job."""
+    """Return what was found, as the file has it."""
     return {
         "jobs": [
             {
@@ -164,23 +157,19 @@ def _document(registry: Registry) -> Mapping[str, Any]:
 
 
 def _read(path: Path, digest: str, rows: RegistryRows, data_root: str) -> Registry | None:
-    """Return the registry of the file, None if it is of something else."""
+    """Return the registry of the file, None if it is of something else or was changed."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if document["digest"] != digest:
-            return None
-        masters = {master.job_id: master for master in rows.masters}
-        specs = [
-            KeptSpec(masters[known["job_id"]], _Known(**known), data_root)
-            for known in document["jobs"]
-        ]
-        jobs = {spec.job_name: spec for spec in specs}
-        return Registry(
-            jobs=jobs,
-            findings=tuple(Finding(**finding) for finding in document["findings"]),
-            name_by_id={spec.job_id: name for name, spec in jobs.items()},
-            quarantined=document["quarantined"],
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        # Not there yet, or nobody's: all is checked, and it is written again.
+        sealed, _, found = path.read_text(encoding="utf-8").partition("\n")
+    except (OSError, ValueError):
         return None
+    if sealed != _sealed(digest, found):
+        return None
+    document = json.loads(found)
+    masters = {master.job_id: master for master in rows.masters}
+    specs = [KeptSpec.of(masters[each["job_id"]], each, data_root) for each in document["jobs"]]
+    return Registry(
+        jobs={spec.job_name: spec for spec in specs},
+        findings=tuple(Finding(**finding) for finding in document["findings"]),
+        name_by_id={spec.job_id: spec.job_name for spec in specs},
+        quarantined=document["quarantined"],
+    )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+import os
+import pickle
+import sys
 import types
 from collections.abc import Callable
 from dataclasses import replace
@@ -113,6 +117,24 @@ def test_the_next_load_finds_the_same_and_checks_nothing(
     assert [spec.job_id for spec in second.parents_of(second.jobs["job_1"])] == ["J2"]
 
 
+def pickled(spec: JobSpec) -> JobSpec:
+    return pickle.loads(pickle.dumps(spec))
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, pickled])
+def test_a_kept_job_is_a_job_to_its_readers(
+    filled: ControlStore, settings: Settings, duplicate: Callable[[JobSpec], JobSpec]
+) -> None:
+    checked = load_location(settings).registry.jobs["job_1"]
+    kept = duplicate(load_location(settings).registry.jobs["job_1"])
+    assert isinstance(kept, KeptSpec)
+    assert parts(kept) == parts(checked)
+    # As a run does to take the secrets out.
+    of_other = {"entity": "OTHER", "hql": "own.hql", "sources": ()}
+    changed = [replace(each, context=replace(each.context, **of_other)) for each in (kept, checked)]
+    assert parts(changed[0]) == parts(changed[1]) != parts(checked)
+
+
 def test_no_context_is_read_that_nobody_asks_for(
     filled: ControlStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,15 +181,16 @@ def the_data_root(store: ControlStore, settings: Settings) -> Settings:
 
 
 def a_truncated_file(store: ControlStore, settings: Settings) -> None:
-    path = settings.state_dir / "registry_checks.json"
+    path = settings.state_dir / "registry_checks.jsonl"
     text = path.read_text(encoding="utf-8")
     path.write_text(text[: len(text) // 2], encoding="utf-8")
 
 
-def a_file_of_something_else(store: ControlStore, settings: Settings) -> None:
-    path = settings.state_dir / "registry_checks.json"
-    document = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**document, "jobs": [1]}), encoding="utf-8")
+def an_edited_file(store: ControlStore, settings: Settings) -> None:
+    path = settings.state_dir / "registry_checks.jsonl"
+    text = path.read_text(encoding="utf-8")
+    assert '"source_count": 1' in text
+    path.write_text(text.replace('"source_count": 1', '"source_count": 9'), encoding="utf-8")
 
 
 CHANGES: list[Change] = [
@@ -177,7 +200,7 @@ CHANGES: list[Change] = [
     a_script_that_went,
     the_data_root,
     a_truncated_file,
-    a_file_of_something_else,
+    an_edited_file,
 ]
 
 
@@ -215,12 +238,27 @@ def test_another_version_of_the_code_checks_anew(
     file = tmp_path / "judges" / "rule.py"
     file.parent.mkdir()
     file.write_text("LIMIT = 1", encoding="utf-8")
+    built_ns = file.stat().st_mtime_ns
     monkeypatch.setattr(kept_checks, "_PACKAGES", (package,))
     rows = rows_of(filled, settings)
     assert not is_kept(checked_registry(rows, settings))
-    file.write_text("LIMIT = 1000", encoding="utf-8")
+    # Of one size and time, as a build that can be repeated makes each version.
+    file.write_text("LIMIT = 2", encoding="utf-8")
+    os.utime(file, ns=(built_ns, built_ns))
     assert not is_kept(checked_registry(rows, settings))
     assert is_kept(checked_registry(rows, settings))
+
+
+def test_a_system_of_other_rules_checks_anew(
+    filled: ControlStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = rows_of(filled, settings)
+    checked_registry(rows, settings)
+    # Names are equal there whatever their case; a build of Python may be of one name on both.
+    monkeypatch.setattr(
+        kept_checks, "sys", types.SimpleNamespace(platform="?", version=sys.version)
+    )
+    assert not is_kept(checked_registry(rows, settings))
 
 
 def test_a_few_rows_are_checked_at_each_load(
@@ -229,14 +267,14 @@ def test_a_few_rows_are_checked_at_each_load(
     monkeypatch.setattr(kept_checks, "_WORTH_KEEPING", 6)
     for _ in "12":
         assert not is_kept(checked_registry(rows_of(filled, settings), settings))
-    assert not (settings.state_dir / "registry_checks.json").exists()
+    assert not (settings.state_dir / "registry_checks.jsonl").exists()
 
 
 def test_a_folder_that_takes_no_file_keeps_nothing(
     filled: ControlStore, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     # In the place of the file is a folder, over which no file is renamed.
-    (settings.state_dir / "registry_checks.json" / "full").mkdir(parents=True)
+    (settings.state_dir / "registry_checks.jsonl" / "full").mkdir(parents=True)
     with caplog.at_level(logging.INFO, "orch_dagster"):
         assert not is_kept(checked_registry(rows_of(filled, settings), settings))
     assert "what the checks of the registry found is not kept: " in caplog.text
