@@ -418,6 +418,8 @@ class Server:
         self._clusters: dict[str, dict[str, Hadoop]] = {}
         # Started before anybody asked, for the first login.
         self._spare: Jvm | None = None
+        # By login too: while the JVM of one starts, the requests of the others go on.
+        self._jvm_locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._output = threading.Lock()
         self._guarded: dict[str, dict[str, Any]] = {}
@@ -477,6 +479,8 @@ class Server:
         user = _user(login)
         key = json.dumps([sorted(properties.items()), staging])
         with self._lock:
+            jvm_lock = self._jvm_locks.setdefault(user, threading.Lock())
+        with jvm_lock:
             if user not in self._jvms or self._jvms[user].has_ended():
                 # Who killed it did not end the jobs that are followed by it.
                 self._jvms[user], self._clusters[user] = self._fresh_jvm(), {}
@@ -493,7 +497,8 @@ class Server:
         return self.cluster(request["properties"], request["staging"], request.get("login"))
 
     def _fresh_jvm(self) -> Jvm:
-        spare, self._spare = self._spare, None
+        with self._lock:
+            spare, self._spare = self._spare, None
         if spare is None or spare.has_ended():
             return Jvm(self._java, self._class_path)
         return spare
@@ -501,7 +506,7 @@ class Server:
     def _warm_up(self) -> None:
         # A request meets the same error, and says it.
         with contextlib.suppress(GatewayError, OSError), self._lock:
-            if not self._jvms:
+            if not self._jvm_locks:
                 self._spare = Jvm(self._java, self._class_path)
 
     def _answer(self, request: dict[str, Any]) -> None:

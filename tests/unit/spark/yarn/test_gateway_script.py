@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
@@ -137,6 +138,32 @@ def test_each_principal_is_logged_in_by_its_keytab_in_a_jvm_of_its_own(
     again = "getLoginUser().checkTGTAndReloginFromKeytab"
     assert [again in str(jvm.users.mock_calls) for jvm in (etl, dwh)] == [True, False]
     assert none.users.mock_calls == []
+
+
+def test_a_jvm_that_starts_keeps_no_other_login_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    has_begun, may_start = threading.Event(), threading.Event()
+
+    class SlowJvm(LoginJvm):
+        def __init__(self, *_: str) -> None:
+            super().__init__()
+            has_begun.set()
+            assert may_start.wait(20)
+
+    monkeypatch.setattr(LoginJvm, "started", [])
+    monkeypatch.setattr(gateway_script, "Jvm", LoginJvm)
+    server = Server("java", "classes")
+    of_user = server.cluster({}, None)
+    monkeypatch.setattr(gateway_script, "Jvm", SlowJvm)
+    monkeypatch.setattr(SlowJvm, "log_in", MagicMock())
+    login = {"principal": "etl", "keytab": "/k"}
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            of_etl = threads.submit(server.cluster, {}, None, login)
+            assert has_begun.wait(10)
+            assert threads.submit(server.cluster, {}, None).result(10) is of_user
+        finally:
+            may_start.set()
+        assert of_etl.result(10) is not of_user
 
 
 def test_a_keytab_that_is_not_there_is_named(
