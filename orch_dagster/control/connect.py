@@ -67,8 +67,11 @@ def store_identity(url: str, home: Path) -> str:
     query = {name: parsed.query[name] for name in _PLACES if name in parsed.query}
     host = (parsed.host or "").lower() or None
     port = parsed.port or (_POSTGRES_PORT if host else None)
+    # A login's own database is the one of its name.
+    is_named = parsed.database or {"dbname", "service"} & query.keys()
+    database = parsed.database if is_named else parsed.username
     identity = URL.create(
-        parsed.get_backend_name(), host=host, port=port, database=parsed.database, query=query
+        parsed.get_backend_name(), host=host, port=port, database=database, query=query
     )
     return identity.render_as_string()
 

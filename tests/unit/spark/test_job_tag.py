@@ -32,6 +32,8 @@ def tag(home: Path, url: str, *sinks: dict[str, Any], data_root: str = "") -> st
     [
         (POSTGRES.format("old"), POSTGRES.format("n%40w")),
         (POSTGRES.format("old"), "postgresql://other@DB/orch?sslmode=require"),
+        ("postgresql://orch@db", "postgresql://other@db/orch"),
+        ("postgresql://one@/?service=orch", "postgresql://other@/?service=orch"),
         ("kudu://m1:7051,m2?driver=native", "kudu://m2,m1?driver=jvm&timeout_s=30"),
     ],
 )
@@ -67,6 +69,8 @@ def test_the_orchestrators_of_one_store_find_what_each_other_lands(
         (("sqlite:///.orch/control.db", "sqlite:///.orch/control.db"), [ON_HDFS], ("", "")),
         (("kudu://m1", "kudu://m2"), [TABLE], ("", "")),
         (("postgresql://a@h/b", "postgresql://a@h/c"), [TABLE], ("", "")),
+        # Of which each means the database of its user's name.
+        (("postgresql://a@h", "postgresql://b@h"), [TABLE], ("", "")),
         (("kudu://m1", "kudu://m1"), [TABLE, RELATIVE], ("hdfs://nn/dev", "hdfs://nn/prod")),
         (("kudu://m1", "kudu://m1"), [NAMED], ("hdfs://one/data", "hdfs://two/data")),
         (("kudu://m1", "kudu://m1"), [], ("hdfs://nn/dev", "hdfs://nn/prod")),
