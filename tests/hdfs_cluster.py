@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def _read(details: Path) -> dict[str, int]:
 
 
 @contextmanager
-def hdfs_cluster() -> Iterator[HdfsCluster]:
+def hdfs_cluster() -> Generator[HdfsCluster]:
     """An HDFS of its own; skips where its jar cannot be fetched, which in CI fails."""
     try:
         fetch_artifact(SERVERS, CACHE, os.environ)
