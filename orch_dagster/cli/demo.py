@@ -81,12 +81,16 @@ def _read_orc(path: str) -> tuple[int, list[dict[str, object]]]:
         builder.master("local[2]")
         .config("spark.ui.enabled", "false")
         .config("spark.log.level", "ERROR")
+        # As the runs have it.
+        .config("spark.sql.session.timeZone", "UTC")
         .appName("orch demo")
         .getOrCreate()
     )
     try:
         frame = spark.read.orc(path)
-        first = [row.asDict() for row in frame.limit(_ROWS_SHOWN).collect()]
+        # As Spark's texts, since Python would show a time by this machine's zone.
+        texts = frame.select([frame[name].cast("string") for name in frame.columns])
+        first = [row.asDict() for row in texts.limit(_ROWS_SHOWN).collect()]
         columns = [_shown(name, kind, first) for name, kind in frame.dtypes]
         return frame.count(), columns
     finally:
