@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from framework.contract.native_paths import portable
 from framework.hql_text import relations
 from orch_dagster.control.records import JobMaster
 from orch_dagster.files import first_file
@@ -39,7 +40,7 @@ def hql_findings(specs: Iterable[JobSpec], hql_path: Sequence[Path]) -> Iterator
             reason = f"hql: {hql} {fault}; it is looked for in ORCH_HQL_DIR={folders}"
             yield context_finding(spec.job_id, reason)
         for view, line in _views_without_source(text, count):
-            is_plain = PurePosixPath(spec.script_path).name == _PLAIN_SCRIPT
+            is_plain = PurePosixPath(portable(spec.script_path)).name == _PLAIN_SCRIPT
             remedy = (
                 "name a table of that name with its database"
                 if is_plain

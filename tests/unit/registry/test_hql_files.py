@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orch_dagster.cli.doctor import examine
+from orch_dagster.control.records import JobMaster
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER
 from orch_dagster.registry.apply import ApplyError, apply_files
+from orch_dagster.registry.hql_files import hql_findings_of_rows
 from orch_dagster.registry.location import load_location
 from orch_dagster.sample.rows import CONTEXT_PARAMS
 from orch_dagster.settings import Settings, load_settings
@@ -142,6 +146,15 @@ def test_a_view_that_no_source_becomes_is_refused_with_its_line(
         f"job_master (job_id=J1): context_params: hql: folder/t.hql:{line} reads {name}, and the "
         "job has one source, row1; name a table of that name with its database"
     )
+
+
+def test_a_plain_script_makes_no_view_whoever_wrote_its_path(hql_dir: Path) -> None:
+    (hql_dir / "folder" / "t.hql").write_text("SELECT * FROM row2", encoding="utf-8")
+    context = json.dumps(yaml.safe_load(ROWS)["job_master"][0]["context_params"])
+    for script in ("ours/landing.py", r"ours\landing.py"):
+        row = JobMaster("J1", "etl_lnd_a_b_t", context, script)
+        (finding,) = hql_findings_of_rows([row], [hql_dir])
+        assert not finding.is_warning
 
 
 def test_a_script_of_its_own_may_make_the_view(
