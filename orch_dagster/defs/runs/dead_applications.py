@@ -172,13 +172,13 @@ class ApplicationEnder:
         try:
             return self.end(run_id, read_marks(params_dir, run_id))
         except OSError as error:
-            return _unknown(f"what it noted of its cluster can't be read: {os_fault(error)}")
+            return unknown_end(f"what it noted of its cluster can't be read: {os_fault(error)}")
 
     def _end_on(self, run_id: str, mark: str) -> list[Left]:
         try:
             noted = read_noted(mark)
         except ValueError as error:
-            return [Left(_unknown(str(error)))]
+            return [Left(unknown_end(str(error)))]
         # Dagster gives a run that executes another one again the tags of that one.
         if noted.run_id not in (None, run_id):
             return []
@@ -187,13 +187,13 @@ class ApplicationEnder:
         of_yarn = {k: v for k, v in noted.properties.items() if k.startswith("spark.hadoop.yarn.")}
         cluster = json.dumps([folders, of_yarn, login_of(noted.properties)], sort_keys=True)
         if fault := self._faults.get(cluster):
-            return [Left(_unknown(fault))]
+            return [Left(unknown_end(fault))]
         try:
             client = YarnClient.of(self._gateway(folders, noted.environ), noted.properties)
             ended = client.end(run_tag(run_id), "its orchestrator died", _END_WITHIN_S)
         except SparkError as error:
             self._faults[cluster] = str(error)
-            return [Left(_unknown(str(error)))]
+            return [Left(unknown_end(str(error)))]
         live = [Left(still_live(each), is_live=True) for each in ended if not each.is_over]
         staged = [still_staged(each) for each in ended if each.is_over]
         return live + [Left(text) for text in staged if text]
@@ -204,7 +204,8 @@ class ApplicationEnder:
         return self._gateways[key]
 
 
-def _unknown(why: str) -> str:
+def unknown_end(why: str) -> str:
+    """Return the sentence on what may have been left of a run."""
     return f"it is unknown whether an application of it still runs on YARN ({why})"
 
 

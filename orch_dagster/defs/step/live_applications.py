@@ -67,7 +67,7 @@ class LiveApplications:
         """Do what `clear` does on clusters on which the job may not run any more.
 
         Args:
-            run_ids: Runs that have begun to land these dates, and whose rows have no end.
+            run_ids: Runs that have begun to land these dates, and whose rows may be without an end.
 
         Raises:
             SubmitRefusedError: If an application of one lands any of these dates.

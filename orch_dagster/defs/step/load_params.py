@@ -18,7 +18,7 @@ from orch_dagster.bundle.fetch import (
 )
 from orch_dagster.bundle.redact import redact_bundle
 from orch_dagster.bundle.retries import retries_of
-from orch_dagster.control.completions import started_runs
+from orch_dagster.control.completions import runs_without_end
 from orch_dagster.control.records import SysParam
 from orch_dagster.control.store import ControlStore, with_retries
 from orch_dagster.defs.step.attempt import retries_last_time
@@ -95,7 +95,7 @@ def _read(step: BegunStep, store: ControlStore, settings: Settings) -> _Rows:
     )
     outside = request.parents_outside
     waiting = dates_without_parents(store, request.spec, outside, bundle.biz_dts)
-    begun = started_runs(store, request.spec.job_id, bundle.biz_dts) - {request.run_id}
+    begun = runs_without_end(store, request.spec.job_id, bundle.biz_dts) - {request.run_id}
     return _Rows(with_stamp(bundle, stamped_at), waiting, fetch_secret_rows(store), begun)
 
 
