@@ -79,7 +79,7 @@ class LiveApplications:
                 if not marks:
                     continue
                 if self._is_over(run_id):
-                    self._warn(f"ending what run {run_id}, which is over, left on YARN")
+                    self._warn(f"ending what run {run_id}, which is over, may have left on YARN")
                     left += applications.end_each(run_id, marks)
                 else:
                     self._refuse_living(run_id, marks)

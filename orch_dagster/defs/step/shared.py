@@ -147,7 +147,8 @@ class SharedSubmitter:
             context.log.info(visible(running))
             application.start(command)
         except BaseException:
-            remove_or_warn(files.properties, context.log.warning)
+            # Not to Dagster's log, whose storage may be why it failed.
+            remove_or_warn(files.properties, lambda text: log.write("WARN", "orch", text))
             log.close()
             raise
         return application
