@@ -20,6 +20,9 @@ NOT_ON_WINDOWS = {
     "control/kudu/test_address.py": {
         "test_what_to_install_is_said": "there is no driver=native",
     },
+    "defs/step/test_spark_submit.py": {
+        "test_the_call_becomes_a_command": "properties are in a file, which is gone at its end",
+    },
     "control/test_connect.py": {
         "test_a_path_with_other_signs_is_that_file": "names have no colon and no quote",
     },

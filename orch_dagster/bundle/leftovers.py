@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from framework.contract.params_file import WAREHOUSE_SUFFIX
+from orch_dagster.files import os_fault
 
 PROPERTIES_SUFFIX = ".properties"
 """The end of the name of a file of Spark properties, which Spark reads when it starts."""
@@ -38,7 +39,7 @@ def remove_leftovers(params_dir: Path, run_id: str) -> list[str]:
 
 def unread_text(error: OSError) -> str:
     """Return a sentence on a folder that can't be read."""
-    return f"could not look for what a killed run left: {error}"
+    return f"could not look for what a killed run left: {os_fault(error)}"
 
 
 def has_leftovers(folder: Path) -> bool:
@@ -79,7 +80,9 @@ def remove_all(paths: Iterable[Path]) -> list[str]:
             else:
                 path.unlink(missing_ok=True)
         except OSError as error:
-            failed.append(f"could not remove what a killed run left, and may hold secrets: {error}")
+            failed.append(
+                f"could not remove what a killed run left, and may hold secrets: {os_fault(error)}"
+            )
     return failed
 
 

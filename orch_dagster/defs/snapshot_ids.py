@@ -20,7 +20,7 @@ from orch_dagster.defs.dagster_internals.job_content import (
     set_snapshot_id,
     snapshot_id,
 )
-from orch_dagster.files import write_atomically
+from orch_dagster.files import os_fault, write_atomically
 
 _LOG = logging.getLogger("orch_dagster")
 
@@ -65,4 +65,4 @@ def _write(path: Path, ids: Mapping[str, str]) -> None:
     try:
         write_atomically(path, json.dumps(ids))
     except OSError as error:
-        _LOG.info("the ids of snapshots are not kept for the next load: %s", error)
+        _LOG.info("the ids of snapshots are not kept for the next load: %s", os_fault(error))

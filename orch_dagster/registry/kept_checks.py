@@ -24,7 +24,7 @@ import orch_dagster.registry
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import JobMaster
 from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER
-from orch_dagster.files import write_atomically
+from orch_dagster.files import os_fault, write_atomically
 from orch_dagster.registry.context_params import ContextParams, parse_context_params
 from orch_dagster.registry.finding import Finding
 from orch_dagster.registry.jobs import JobSpec, Registry, ScriptCheck, build_registry, script_check
@@ -94,7 +94,7 @@ def checked_registry(rows: RegistryRows, settings: Settings) -> Registry:
     try:
         write_atomically(path, f"{_sealed(digest, found)}\n{found}")
     except OSError as error:
-        _LOG.info("what the checks of the registry found is not kept: %s", error)
+        _LOG.info("what the checks of the registry found is not kept: %s", os_fault(error))
     return registry
 
 

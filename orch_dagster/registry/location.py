@@ -11,6 +11,7 @@ from orch_dagster.control.connect import opened_store
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.records import SysParam
 from orch_dagster.errors import StoreError
+from orch_dagster.files import os_fault
 from orch_dagster.registry.hql_files import hql_findings
 from orch_dagster.registry.jobs import Registry
 from orch_dagster.registry.kept_checks import checked_registry
@@ -94,6 +95,6 @@ def _rows(settings: Settings) -> tuple[RegistryRows, str | None]:
     except OSError as error:
         return rows, (
             f"the registry's snapshot can't be written, so nothing loads while its store is down: "
-            f"{error}"
+            f"{os_fault(error)}"
         )
     return rows, None

@@ -12,6 +12,7 @@ from dagster import DagsterInstance, DagsterRunStatus
 
 from orch_dagster.defs.dagster_internals.compute_logs import local_log_folder
 from orch_dagster.defs.runs.leftovers import remove_all_leftovers
+from orch_dagster.files import os_fault
 from orch_dagster.run_log import old_kept_reports, old_logs, old_params, remove, run_start_of
 from orch_dagster.settings import Settings
 
@@ -56,7 +57,7 @@ class OldLogs:
         try:
             return remove_all_leftovers(instance, self._settings)
         except OSError as error:
-            return [f"could not look for what killed runs left: {error}"]
+            return [f"could not look for what killed runs left: {os_fault(error)}"]
 
     def _remove_old(self, instance: DagsterInstance, days: int) -> list[str]:
         running = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
@@ -69,10 +70,10 @@ class OldLogs:
             second = second_names(instance, logs)
             removals = [remove(files) for files in (second, logs, folders, kept)]
         except OSError as error:
-            return [f"could not look for old logs: {error}"]
+            return [f"could not look for old logs: {os_fault(error)}"]
         failed = {path: error for each in removals for path, error in each.failed.items()}
         sentences = [
-            f"could not remove: {error}"
+            f"could not remove: {os_fault(error)}"
             for path, error in failed.items()
             if path not in self._named
         ]

@@ -30,6 +30,7 @@ from orch_dagster.defs.runs.liveness import (
 from orch_dagster.defs.runs.origins import give_origin
 from orch_dagster.defs.step.shared_applications import close_applications, open_applications
 from orch_dagster.errors import OrchError
+from orch_dagster.files import os_fault
 
 __all__ = ["AbandonedRunError", "current_stop", "thread_executor"]
 
@@ -108,7 +109,9 @@ class LivenessGuard:
         except OSError as error:
             # Only a run that is deleted needs the file; its jobs fail by themselves where theirs
             # can't be written, each with its row.
-            self._warn(f"the run could not write the file that names its process: {error}")
+            self._warn(
+                f"the run could not write the file that names its process: {os_fault(error)}"
+            )
 
 
 def guard_run(

@@ -28,6 +28,7 @@ from orch_dagster.defs.step.log_link import show_run_log
 from orch_dagster.defs.translator import CONTROL_STORE_KEY
 from orch_dagster.errors import NotReadyError
 from orch_dagster.execution_log import StepReport
+from orch_dagster.files import os_fault
 from orch_dagster.registry.jobs import Registry
 from orch_dagster.registry.location import Location
 from orch_dagster.settings import Settings
@@ -98,7 +99,9 @@ class DagsterReporter:
             self._kept.keep(report)
         except OSError as error:
             # The row of execution_log may still be written: its store is another.
-            _LOG.warning("a report of %s can't be kept: %s", visible(report.job_name), error)
+            _LOG.warning(
+                "a report of %s can't be kept: %s", visible(report.job_name), os_fault(error)
+            )
 
     def warn(self, text: str) -> None:
         """Show a warning among the step's lines."""

@@ -46,7 +46,7 @@ from orch_dagster.defs.step.shared import shared_submitter
 from orch_dagster.defs.step.spark_submit import SparkSubmitClient
 from orch_dagster.defs.step.submission import Submission, SubmitEnd
 from orch_dagster.errors import NotReadyError, OrchError
-from orch_dagster.files import fault_text, storage_fault
+from orch_dagster.files import fault_text, os_fault, storage_fault
 from orch_dagster.registry.graph import width
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
@@ -183,7 +183,7 @@ class _Job:
             try:
                 hide_secrets(log, secrets.mask, size)
             except OSError as error:
-                self.step.warn(f"the log may hold secrets of other jobs: {error}")
+                self.step.warn(f"the log may hold secrets of other jobs: {os_fault(error)}")
 
     def _submit(self, secrets: Secrets) -> tuple[Outcome, Metadata]:
         step, spec = self.step, self.step.params.bundle.spec

@@ -81,7 +81,7 @@ def test_all_of_a_jobs_are_masked(settings: Settings) -> None:
 def test_everything_that_is_not_there_is_named_at_once(settings: Settings, home: Path) -> None:
     (home / "empty").write_text("\n")
     (home / "binary").write_bytes(b"\xff\xfe\x01")
-    (home / "nul").write_bytes(b"a\0b")
+    (home / "with_nul").write_bytes(b"a\0b")
     (home / "long").write_bytes(b"x" * (MAX_BYTES + 1))
     faults = refused(
         settings,
@@ -90,7 +90,7 @@ def test_everything_that_is_not_there_is_named_at_once(settings: Settings, home:
         ("C", "file:absent"),
         ("D", "file:empty"),
         ("E", "file:binary"),
-        ("F", "file:nul"),
+        ("F", "file:with_nul"),
         ("G", "file:long"),
         ("H", "file:."),
         EMPTY="",

@@ -63,7 +63,7 @@ class Cluster:
         of_files = cast(GatewayOf, lambda _: self)
         return list(cluster_checks(settings, specs, stored_params(settings), environ, of_files))
 
-    def ask(self, call: str, arguments: dict[str, str], **_: object) -> int:
+    def ask(self, call: str, arguments: dict[str, str], *_: object) -> int:
         """Answer in the place of Hadoop's file system, which has some files."""
         assert call == "matches"
         return int(arguments["pattern"] in self.files)

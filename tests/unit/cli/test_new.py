@@ -176,6 +176,8 @@ class TestKeptInEnv:
         self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         moved = project.with_name("moved")
+        # Windows moves no folder in which a process is.
+        monkeypatch.chdir(project.parent)
         project.rename(moved)
         monkeypatch.chdir(moved)
         result = orch("init")

@@ -17,7 +17,10 @@ STAGE = Stage(3, "groupByKey at contract_master.py:117", 2000, 1200)
 
 def terminal(width: int) -> tuple[Console, io.StringIO]:
     file = io.StringIO()
-    return Console(file=file, force_terminal=True, width=width, highlight=False), file
+    return (
+        Console(file=file, force_terminal=True, width=width, highlight=False, legacy_windows=False),
+        file,
+    )
 
 
 def last_lines(file: io.StringIO, count: int) -> list[str]:

@@ -79,6 +79,7 @@ def test_the_location_loads_lists_ticks_and_runs(
     (row,) = store.read(EXECUTION_LOG, {"job_id": "J1"})
     assert row["status"] == "Completed"
     # And again from the snapshot, while the store is away.
+    store.close()
     worst.rename(worst.with_suffix(".away"))
     snapshot = load_location(settings)
     assert snapshot.notice is not None

@@ -32,9 +32,9 @@ def test_what_is_written_is_on_the_steps_page_before_the_end(instance: DagsterIn
         stream.flush()
         path = stderr_path(instance, "run", "step")
         assert path is not None
-        assert path.read_bytes() == b"one\n"
-        assert manager.get_log_data(log_key).stderr == b"one\n"
-    assert manager.get_log_data(log_key).stderr == b"one\n"
+        assert path.read_text() == "one\n"
+        assert manager.get_log_data(log_key).stderr == path.read_bytes()
+    assert manager.get_log_data(log_key).stderr == path.read_bytes()
 
 
 def test_stdout_has_a_file_and_an_address(instance: DagsterInstance) -> None:

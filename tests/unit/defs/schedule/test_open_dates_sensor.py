@@ -59,6 +59,7 @@ def test_a_store_that_is_down_closes_no_date(
     open_date(store, "FPMS", "2024-05-15")
     dagster = played()
     dagster.sense(SENSOR)
+    store.close()
     database = dagster.location.location.settings.state_dir / "control.db"
     database.rename(database.with_name("gone.db"))
     with pytest.raises(StoreError):
