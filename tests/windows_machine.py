@@ -36,6 +36,7 @@ _PRODUCT = (
     "workspace.yaml",
     "dagster.yaml",
     "pyproject.toml",
+    "README.md",
     "docs",
     "examples",
     "tests",
