@@ -22,10 +22,10 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, Literal
 
-from framework.storage.disk import Disk
+from framework.storage.disk import Disk, plain_location
 
 Tree = Mapping[str, "bytes | None"]
 """Files with their content, and folders (None), by their paths below the root."""
@@ -241,7 +241,7 @@ class ForgetfulDisk(Disk):
     def _flush(self, location: str) -> None:
         self._live()
         name = _caller()
-        if f"{location}/".startswith(self._prefix) and name != self._dropped:
+        if f"{_plain(location)}/".startswith(self._prefix) and name != self._dropped:
             self._events.append(_Flush(self._node(location), name))
 
     def _move(self, source: str, target: str) -> None:
@@ -267,13 +267,21 @@ class ForgetfulDisk(Disk):
 
     def _node(self, path: str) -> int:
         node = _ROOT
-        for name in filter(None, f"{path}/".removeprefix(self._prefix).split("/")):
+        for name in filter(None, self._below(path).split("/")):
             node = self._now.folders[node][name]
         return node
 
     def _place(self, path: str) -> tuple[int, str]:
-        folder, _, name = path.removeprefix(self._prefix).rpartition("/")
+        folder, _, name = self._below(path).rpartition("/")
         return self._node(folder), name
+
+    def _below(self, path: str) -> str:
+        """Return a path below the root, however it is spelled."""
+        return f"{_plain(path)}/".removeprefix(self._prefix).rstrip("/")
+
+
+def _plain(path: str) -> str:
+    return plain_location(PurePath(path)) if os.name == "nt" and path else path
 
 
 class _AfterCut:
