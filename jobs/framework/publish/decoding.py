@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar, cast
@@ -169,7 +169,8 @@ def _text(value: object, what: str) -> str:
     if not isinstance(value, str) or not value or _CONTROL.search(value):
         raise JournalFaultError(f"{what} is {_shown(value)}")
     try:
-        os.fsencode(value)
+        # Windows' names may have half a character, which os.fsencode lets pass there.
+        value.encode(sys.getfilesystemencoding(), "surrogateescape")
     except UnicodeEncodeError as error:
         raise JournalFaultError(f"{what} is {_shown(value)}") from error
     return value
