@@ -71,10 +71,11 @@ def desk(tmp_path: Path, store: ControlStore, settings: Settings) -> Desk:
 
 def test_apply_names_table_key_environment_and_both_values(desk: Desk) -> None:
     """Whichever row comes first, the job's or the master's."""
+    sink = Path(desk.settings.base_dir) / "out" / "t"
     (text,) = desk.refused(job(), param("yarn"))
     assert text.startswith(
         "job_master (job_id=1): context_params: sinks[0].path is 'out/t', which is "
-        f"{desk.settings.base_dir}/out/t: on this machine alone, while spark.master is 'yarn' "
+        f"{sink}: on this machine alone, while spark.master is 'yarn' "
         "(sys_params param_key=spark.master, environment=DEV, key_name=*), whose executors are on "
         "others."
     )
@@ -84,7 +85,7 @@ def test_apply_names_table_key_environment_and_both_values(desk: Desk) -> None:
     assert text.startswith(
         "sys_params (param_key=spark.master, environment=DEV, key_name=acme_crm): spark.master is "
         "'yarn', whose executors are on other machines, while files of jobs are on this machine "
-        f"alone: job_1: sinks[0].path is 'out/t', which is {desk.settings.base_dir}/out/t. "
+        f"alone: job_1: sinks[0].path is 'out/t', which is {sink}. "
     )
     # Another row, that changes nothing of it, is not refused for what the store holds.
     desk.store.upsert(SYS_PARAMS, [param("yarn")])
