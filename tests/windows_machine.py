@@ -28,6 +28,8 @@ _NOT_HERE = (
     "toolchain/test_dagster_version.py::test_this_environment_is_within_the_range_that_it_declares",
     # It has no psycopg.
     "control/test_connect.py::test_an_address_shows_no_password_of_the_query",
+    # Its Python makes links, and follows none.
+    "test_settings.py::test_links_are_followed",
 )
 _PRODUCT = (
     "orch_dagster",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from framework.contract.paths import as_location
 from framework.errors import HqlError, ParamsError
 from framework.hql import load_script
 from framework.params_loader import parse_params
@@ -95,7 +96,10 @@ def test_a_path_that_days_would_share_is_refused(path: str) -> None:
 @pytest.mark.parametrize("other", ["out/{biz_dt}/b", "out/x/../{biz_dt}", "out/{biz_dt}"])
 def test_a_sink_inside_another_is_refused(other: str) -> None:
     with pytest.raises(ParamsError, match="one would replace the other"):
-        plan("/data", sinks=[{"format": "csv", "path": path} for path in ("out/{biz_dt}", other)])
+        plan(
+            as_location("/data"),
+            sinks=[{"format": "csv", "path": path} for path in ("out/{biz_dt}", other)],
+        )
 
 
 def test_a_source_that_the_swap_would_carry_away_is_refused() -> None:

@@ -125,7 +125,8 @@ def test_the_narrowest_rows_of_the_environment_decide(
 
 
 def test_a_path_that_is_local_wherever_the_data_root_is(desk: Desk) -> None:
-    local = job(sink={**ORC, "path": "file:///data/t"})
+    drive = "C:/" if os.name == "nt" else ""
+    local = job(sink={**ORC, "path": f"file:///{drive}data/t"})
     (text,) = desk.refused(local, param("yarn", environment="PROD"))
     assert "environment=PROD" in text
     desk.apply(
