@@ -37,6 +37,13 @@ _TASK_FAILED = re.compile(
 )
 # Python's warnings, with the lines of their texts and the line of code that it prints below.
 _PYTHON_WARNING = re.compile(r"^\S.*\.py:\d+: \w*Warning: .*\n(?:  .*(?:\n|\Z))*", re.MULTILINE)
+# What Spark itself calls ignored, with its trace: a block manager that registers again late looks
+# for a scheduler that no local master has.
+_IGNORED = re.compile(
+    rf"^{_TIME} ERROR Inbox: Ignoring error\r?\n(?:[\w.$]+(?:Exception|Error)\b.*(?:\n|\Z))?"
+    r"(?:(?:\s+at |\s*\.\.\. \d+ more|Caused by: ).*(?:\n|\Z))*",
+    re.MULTILINE,
+)
 # A JVM prints this first if the environment has options for it.
 _JVM_OPENING = re.compile(r"(NOTE: )?Picked up \w+: ")
 # A JVM prints these after the reason.
@@ -88,7 +95,7 @@ def last_failure(tail: str) -> str | None:
 
 def last_failure_of_jvm(tail: str) -> str | None:
     """Return what `last_failure` does of an output in which Python's tracebacks tell nothing."""
-    lines = _PYTHON_WARNING.sub("", tail).splitlines()
+    lines = _IGNORED.sub("", _PYTHON_WARNING.sub("", tail)).splitlines()
     telling = [line for line in lines if line.strip() and not _is_noise(line)]
     for place in reversed(range(len(lines))):
         line = lines[place]
