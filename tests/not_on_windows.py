@@ -23,6 +23,13 @@ NOT_ON_WINDOWS = {
     "control/kudu/test_address.py": {
         "test_what_to_install_is_said": "there is no driver=native",
     },
+    "spark/test_driver_profile.py": {
+        "test_a_row_of_sys_params_gives_a_landing_its_profile": "properties are in a file",
+    },
+    "spark/test_outcome.py": {
+        "test_an_exception_that_only_says_that_the_jvm_was_gone_comes_second": "it has no signals",
+        "test_signals_are_said_in_words": "it has no signals",
+    },
     "defs/step/test_spark_submit.py": {
         "test_the_call_becomes_a_command": "properties are in a file, which is gone at its end",
     },
