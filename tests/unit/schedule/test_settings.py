@@ -64,7 +64,7 @@ def test_a_calendar_in_a_file_of_the_home(tmp_path: Path) -> None:
         ("catchup", "٣", "'٣' is not a whole number from 0 to 999"),
         ("calendar", "2024-05-01;", "not dates such as 2024-05-01: '2024-05-01;' in line 1"),
         ("calendar", "sun-thurs", "not weekdays such as sat or sun-thu: 'sun-thurs' in line 1"),
-        ("calendar", "file:none.txt", "No such file"),
+        ("calendar", "file:none.txt", "none.txt can't be read ("),
     ],
 )
 def test_a_bad_value_is_named_with_its_row(

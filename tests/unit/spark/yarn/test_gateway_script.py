@@ -278,7 +278,8 @@ def test_what_is_guarded_is_ended_though_nobody_reads_the_answers(
         monkeypatch.setattr(sys, "stdout", unread)
         server = served(monkeypatch, ("guard", "first"), ("guard", "second"))
         monkeypatch.undo()
-        with pytest.raises(BrokenPipeError):
+        # Windows calls it an invalid argument.
+        with pytest.raises(OSError, match="Broken pipe|Invalid argument"):
             unread.flush()
         os.dup2(os.open(os.devnull, os.O_WRONLY), writer)
     assert sorted(tag for tag, *_ in server.ended) == ["first", "second"]
