@@ -148,7 +148,7 @@ def test_what_a_dead_run_left_is_ended_before_its_date_runs_again(make: Make) ->
     home.yarn.await_state(left.id, "RUNNING")
     home.start()
     wait_until(lambda: home.row.get("spark_app_id") not in (None, left.id), "the next", 300)
-    assert "lands its dates" in assert_killed(home, left).diagnostics
+    assert "its orchestrator died" in assert_killed(home, left).diagnostics
     lives = home.application("RUNNING")
     assert lives.id != left.id
     third = home.home.orch("run", JOB, "--biz-dt", BIZ_DT, check=False)
