@@ -66,10 +66,10 @@ def test_each_damaged_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (folder / "cut.json.gz").write_bytes(gzip.compress(b"\0" * 999)[:9])
     (folder / "other.json.bz2").write_bytes(b"BZh\0")
     (folder / "_hidden.json").write_bytes(b"\0")
-    fs, at = LocalFileSystem(), folder.as_posix()
+    fs = LocalFileSystem()
     assert sorted(damaged_files(fs, [planned(folder, "json")])) == [
-        f"row1: {at}/lost.json.gz, line 1 holds the escape \\uFFFD",
-        f"row1: {at}/nul.json, line 2 holds the escape \\u0000",
+        f"row1: {folder / 'lost.json.gz'}, line 1 holds the escape \\uFFFD",
+        f"row1: {folder / 'nul.json'}, line 2 holds the escape \\u0000",
     ]
     # An escape is nothing in csv; what Python has no codec for, or is no text, is passed over.
     assert list(damaged_files(fs, [planned(folder, "csv")])) == []

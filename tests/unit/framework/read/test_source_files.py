@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from framework.contract.native_paths import with_native_paths
 from framework.errors import SourceFilesError
 from framework.params import Source
 from framework.plan import PlannedSource
@@ -24,7 +25,10 @@ def test_a_hidden_file_beside_others_is_warned_of(
     require_sources(LocalFileSystem(), [planned], refuses_content=True)
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(" WARN  [framework.sources] ")[2] for line in lines] == [
-        f"{folder}/_c.csv beside {folder} was not read: Spark skips names that begin with _ or .",
+        with_native_paths(
+            f"{folder}/_c.csv beside {folder} was not read: Spark skips names that begin with "
+            "_ or ."
+        ),
     ]
 
 
@@ -44,7 +48,7 @@ def test_rows_in_sub_folders_alone_are_refused_as_allow_empty_would_land_nothing
     with pytest.raises(SourceFilesError) as refused:
         require_sources(LocalFileSystem(), [planned], refuses_content=True)
     assert (
-        f"row1: {tmp_path.as_posix()}/new/a.csv: files of sub-folders, which Spark skips, so none "
+        f"row1: {tmp_path / 'new' / 'a.csv'}: files of sub-folders, which Spark skips, so none "
         "of their rows would be read: give the source the option recursiveFileLookup: true, or "
         "false to leave them out" in str(refused.value)
     )
@@ -76,6 +80,9 @@ def test_sub_folders_beside_files_are_warned_of(
     (line,) = capsys.readouterr().err.splitlines()
     folder = tmp_path.as_posix()
     assert line.partition(" WARN  [framework.sources] ")[2] == (
-        f"{folder}/new/b.csv beside the files of {folder} was not read: Spark skips sub-folders: "
-        "give the source the option recursiveFileLookup: true, or false to leave them out"
+        with_native_paths(
+            f"{folder}/new/b.csv beside the files of {folder} was not read: Spark skips "
+            "sub-folders: give the source the option recursiveFileLookup: true, or false to leave "
+            "them out"
+        )
     )
