@@ -162,7 +162,7 @@ def discard(path: Path) -> None:
     """
     patience = Patience(limit_s=_DISCARD_WAIT_S)
     with suppress(OSError):
-        patience.carry_out(lambda: _remove(path), str(path))
+        patience.carry_out(lambda: remove_path(path), str(path))
 
 
 @contextmanager
@@ -180,7 +180,12 @@ def scratch_folder(parent: Path | None, prefix: str) -> Generator[Path]:
         discard(folder)
 
 
-def _remove(path: Path) -> None:
+def remove_path(path: Path) -> None:
+    """Remove a file, if it is there, a link, or a folder with all in it.
+
+    Raises:
+        OSError: If it can't be removed.
+    """
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -5,12 +5,11 @@ Its supervisor removes them, unless it was killed too.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from framework.contract.params_file import WAREHOUSE_SUFFIX
-from orch_dagster.files import os_fault
+from orch_dagster.files import os_fault, remove_path
 
 PROPERTIES_SUFFIX = ".properties"
 """The end of the name of a file of Spark properties, which Spark reads when it starts."""
@@ -75,10 +74,7 @@ def remove_all(paths: Iterable[Path]) -> list[str]:
     failed: list[str] = []
     for path in paths:
         try:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            remove_path(path)
         except OSError as error:
             failed.append(
                 f"could not remove what a killed run left, and may hold secrets: {os_fault(error)}"
