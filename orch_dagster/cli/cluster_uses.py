@@ -13,7 +13,8 @@ from orch_dagster.control.sys_params import MASTER, SPARK_TYPE
 from orch_dagster.registry.cluster_paths import Site
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
-from orch_dagster.spark.yarn.gateway_command import KEYTAB, PRINCIPAL, login_of
+from orch_dagster.spark.deployment import LOGIN
+from orch_dagster.spark.yarn.gateway_command import login_of
 
 CheckedPart = tuple[str, Literal["ok", "warning", "missing"], str]
 """The subject, the state and the finding."""
@@ -67,7 +68,7 @@ def merged_properties(uses: Sequence[ClusterUse]) -> dict[str, str]:
     """Return the properties by which any of these jobs reaches Hadoop, with the login of one."""
     of_login = next((each.properties for each in uses if login_of(each.properties)), {})
     return {
-        **{name: of_login[name] for name in (*PRINCIPAL, *KEYTAB) if name in of_login},
+        **{name: of_login[name] for name in LOGIN if name in of_login},
         **{
             name: value
             for each in uses

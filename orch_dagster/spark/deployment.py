@@ -21,10 +21,10 @@ AM_ENV = "spark.yarn.appMasterEnv."
 WAIT = "spark.yarn.submit.waitAppCompletion"
 ATTEMPTS = "spark.yarn.maxAppAttempts"
 DEFAULT_MASTER = "local[*]"
-_OF_PRINCIPAL = (
-    "spark.kerberos.principal", "spark.kerberos.keytab",
-    "spark.yarn.principal", "spark.yarn.keytab",
-)  # fmt: skip
+# Of Kerberos: by their names, and by those of older Sparks.
+PRINCIPAL = ("spark.kerberos.principal", "spark.yarn.principal")
+KEYTAB = ("spark.kerberos.keytab", "spark.yarn.keytab")
+LOGIN = (*PRINCIPAL, *KEYTAB)
 
 # Values that a cluster-mode job must not change, and the consequence if it did.
 _FIXED_IN_CLUSTER = {
@@ -153,7 +153,7 @@ def refuse_two_users(proxy_user: str, properties: Mapping[str, str]) -> None:
     Raises:
         SubmitRefusedError: If both are given.
     """
-    names = tuple(name for name in _OF_PRINCIPAL if properties.get(name))
+    names = tuple(name for name in LOGIN if properties.get(name))
     if proxy_user and names:
         raise SubmitRefusedError(
             f"proxy.user {proxy_user!r} and {' and '.join(names)} can't be combined, as "

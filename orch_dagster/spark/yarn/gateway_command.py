@@ -9,15 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from framework.contract.variables import HADOOP_CONF_DIRS
+from orch_dagster.spark.deployment import KEYTAB, PRINCIPAL
 from orch_dagster.toolchain.errors import SparkError
 from orch_dagster.toolchain.find import find_java, find_spark, java_program
 
 SCRIPT = Path(__file__).with_name("gateway_script.py")
 _HADOOP = "spark.hadoop."
 STAGING = "spark.yarn.stagingDir"
-# By their names, and by those of older Sparks.
-PRINCIPAL = ("spark.kerberos.principal", "spark.yarn.principal")
-KEYTAB = ("spark.kerberos.keytab", "spark.yarn.keytab")
 GATEWAY_ENDED = "GatewayEnded"
 """The kind of error of a gateway that was killed; gateway_script.py has it too."""
 

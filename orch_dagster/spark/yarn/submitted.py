@@ -6,10 +6,8 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from orch_dagster.spark.deployment import WAIT, Deployment
+from orch_dagster.spark.deployment import LOGIN, WAIT, Deployment
 from orch_dagster.spark.yarn.gateway_command import (
-    KEYTAB,
-    PRINCIPAL,
     STAGING,
     gateway_command,
     hadoop_properties,
@@ -19,7 +17,7 @@ from orch_dagster.spark.yarn.gateway_command import (
 # Of the kill by a supervisor whose orchestrator is dead.
 _END_WITHIN_S = 120
 # By which its cluster is reached, beside Hadoop's own.
-_OF_CLUSTER = frozenset({STAGING, *PRINCIPAL, *KEYTAB})
+_OF_CLUSTER = frozenset({STAGING, *LOGIN})
 # Executors are asked for when there are tasks.
 _ON_DEMAND = "spark.dynamicAllocation.enabled"
 
