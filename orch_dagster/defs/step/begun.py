@@ -89,13 +89,13 @@ class StepParams:
         redacted: The parameters of the dates that can land now, and the secrets taken out of them.
         file: The run's copy of them, for the job.
         secret_rows: The rows of param_type secret of every job.
-        begun_runs: Other runs that have begun to land these dates, and whose rows have no end.
+        runs_without_end: Other runs of these dates that may not have ended, by their rows.
     """
 
     redacted: RedactedBundle
     file: Path
     secret_rows: Sequence[SysParam] = ()
-    begun_runs: Collection[str] = ()
+    runs_without_end: Collection[str] = ()
 
     @property
     def bundle(self) -> ParamBundle:

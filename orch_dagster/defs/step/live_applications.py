@@ -67,7 +67,7 @@ class LiveApplications:
         """Do what `clear` does on clusters on which the job may not run any more.
 
         Args:
-            run_ids: Runs that have begun to land these dates, and whose rows may be without an end.
+            run_ids: Runs of these dates that may not have ended, by their rows.
 
         Raises:
             SubmitRefusedError: If an application of one lands any of these dates.
@@ -94,15 +94,11 @@ class LiveApplications:
         for mark in marks:
             try:
                 noted = read_noted(mark)
-                client = YarnClient.of(shared_gateway(noted.environ), noted.properties)
-                others = list(self._others(client))
+                self.clear(YarnClient.of(shared_gateway(noted.environ), noted.properties))
             except SubmitRefusedError:
                 raise
             except (SparkError, ValueError) as error:
                 self._warn(f"it is unknown whether run {run_id} lands these dates: {error}")
-                continue
-            for application, dates in others:
-                raise SubmitRefusedError(self._landing_text(application, dates))
 
     def _marks(self, run_id: str) -> list[str]:
         """Return what a run noted of its clusters."""

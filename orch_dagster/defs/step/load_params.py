@@ -67,24 +67,24 @@ def _load(step: BegunStep, store: ControlStore, settings: Settings) -> BegunStep
         step.warn(f"skipped, because they are not open: {', '.join(bundle.skipped)}")
     if rows.waiting:
         step.writer.fail(rows.waiting)
-    loaded = StepParams(redacted, path, rows.secret_rows, rows.begun_runs)
+    loaded = StepParams(redacted, path, rows.secret_rows, rows.runs_without_end)
     return replace(step, attempt=attempt, loaded=loaded)
 
 
 class _Rows(NamedTuple):
-    """What a step reads of the store.
+    """The rows that a step reads of the store.
 
     Attributes:
         bundle: The bundle.
         waiting: Why dates of it wait for parents outside the run.
         secret_rows: All secret rows.
-        begun_runs: Other runs that have begun to land the dates.
+        runs_without_end: Other runs of the dates that may not have ended.
     """
 
     bundle: ParamBundle
     waiting: dict[str, str]
     secret_rows: list[SysParam]
-    begun_runs: frozenset[str]
+    runs_without_end: frozenset[str]
 
 
 def _read(step: BegunStep, store: ControlStore, settings: Settings) -> _Rows:
@@ -95,8 +95,8 @@ def _read(step: BegunStep, store: ControlStore, settings: Settings) -> _Rows:
     )
     outside = request.parents_outside
     waiting = dates_without_parents(store, request.spec, outside, bundle.biz_dts)
-    begun = runs_without_end(store, request.spec.job_id, bundle.biz_dts) - {request.run_id}
-    return _Rows(with_stamp(bundle, stamped_at), waiting, fetch_secret_rows(store), begun)
+    others = runs_without_end(store, request.spec.job_id, bundle.biz_dts) - {request.run_id}
+    return _Rows(with_stamp(bundle, stamped_at), waiting, fetch_secret_rows(store), others)
 
 
 def _failed(step: BegunStep, settings: Settings, error: OrchError | OSError) -> Exception:

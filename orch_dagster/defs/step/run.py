@@ -199,7 +199,7 @@ class _Job:
             step.warn,
         )
         # On whatever this job runs, as it may have run on YARN before.
-        live.clear_elsewhere(step.params.begun_runs)
+        live.clear_elsewhere(step.params.runs_without_end)
         # Once on disk: only a log that Dagit can't show is copied to where it shows the step's.
         with nullcontext() if step.is_log_shown else open_stderr(*run) as stream:
             self.messages.log = lambda line: _add_log_line(line, step, stream)
