@@ -49,8 +49,8 @@ class Record:
     def to_row(self) -> Row:
         """Return the record as a row by column name."""
         # Not asdict, whose deep copy plain values do not need.
-        names, values_of = _reader(type(self))
-        return dict(zip(names, values_of(self), strict=True))
+        record = type(self)
+        return dict(zip(_names(record), _values_of(record)(self), strict=True))
 
 
 def read_records(
@@ -80,10 +80,8 @@ def _names(record: type[Record]) -> tuple[str, ...]:
 
 
 @cache
-def _reader(record: type[Record]) -> tuple[tuple[str, ...], Callable[[Record], tuple[Value, ...]]]:
-    """Return the names of a record's fields, and what takes their values from one."""
-    names = _names(record)
-    return names, attrgetter(*names)
+def _values_of(record: type[Record]) -> Callable[[Record], tuple[Value, ...]]:
+    return attrgetter(*_names(record))
 
 
 @dataclass(frozen=True)

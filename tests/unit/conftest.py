@@ -20,7 +20,7 @@ def _no_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def _hadoop_home(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """What stands for Hadoop's tools on Windows, which no unit test calls."""
+    """A folder in the place of Hadoop's tools on Windows, which no unit test calls."""
     if sys.platform != "win32":
         return None
     folder = tmp_path_factory.mktemp("hadoop")

@@ -116,7 +116,7 @@ def _environ_of(folders: Mapping[str, str]) -> dict[str, str]:
 
 
 class Left(NamedTuple):
-    """What is left of an application, or is unknown.
+    """An application that goes on, is still staged, or may go on.
 
     Attributes:
         text: A sentence on it.

@@ -255,7 +255,7 @@ class YarnClient:
 
     @property
     def reach(self) -> dict[str, Any]:
-        """By what the gateway's program reaches the cluster."""
+        """Return how the gateway's program reaches the cluster."""
         login = dict(self.login) if self.login else None
         return {"properties": dict(self.properties), "staging": self.staging, "login": login}
 

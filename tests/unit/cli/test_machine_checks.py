@@ -1,4 +1,4 @@
-"""What orch doctor asks of a machine by what its jobs are given."""
+"""Doctor asks of a machine only for what its jobs need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What execution_log says of the landings of a date."""
+"""Find by execution_log which runs of a date may not have ended."""
 
 from __future__ import annotations
 

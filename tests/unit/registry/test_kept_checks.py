@@ -1,4 +1,4 @@
-"""What the checks of many rows found, kept for the next load."""
+"""Keep what the checks of many rows found, for the next load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a driver learns of an application that another one left, from YARN."""
+"""Ask YARN about an application that another driver left."""
 
 from __future__ import annotations
 
