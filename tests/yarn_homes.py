@@ -72,6 +72,14 @@ def left_on_hdfs(client: YarnClient) -> list[str]:
     return names + [each.name for each in client.list_files(f"{home}/.sparkStaging")]
 
 
+def _words(process: psutil.Process) -> list[str]:
+    """The words of a process's command; one that has ended since it was listed has none."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
 @dataclass
 class YarnHome:
     """A home of one job on YARN."""
@@ -121,9 +129,7 @@ class YarnHome:
     def below(self, run: subprocess.Popen[str], program: str) -> list[psutil.Process]:
         """The processes of a run whose command names a program."""
         below = psutil.Process(run.pid).children(recursive=True)
-        # A zombie has no words.
-        words = [(each, each.as_dict(["cmdline"], ad_value=[])["cmdline"]) for each in below]
-        return [each for each, of_it in words if any(program in word for word in of_it)]
+        return [each for each in below if any(program in word for word in _words(each))]
 
     def await_submit(self, run: subprocess.Popen[str]) -> None:
         """Wait until the submit of a run, which doesn't wait for its application, has left."""
