@@ -5,8 +5,9 @@
 Memory: JOBS (20) jobs of one run wait in cluster mode, as the cluster has no node. Their cost is
 what the processes of that run have more than those of a run with one waiting job, divided; the
 gateway is counted once. Time: a job in cluster mode and a bare spark-submit of it in turns, PAIRS
-(3) times. Nothing is uploaded but the job's own files: Spark's jars are on the node. Needs Linux
-and root, as the tests on YARN do; elsewhere it says so.
+(3) times; the first after `orch accelerate`, as in bench/run_overhead.py. Nothing is uploaded
+but the job's own files: Spark's jars are on the node. Needs Linux and root, as the tests on YARN
+do; elsewhere it says so.
 """
 
 from __future__ import annotations
@@ -195,6 +196,7 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as folder, yarn_cluster([Path(folder)]) as yarn:
             home = make_home(Path(folder) / "home", yarn, jobs)
+            home.orch("accelerate")
             print_times(home, yarn, pairs)
             yarn.stop("nodemanager")
             print_memory(home, jobs)

@@ -1,4 +1,4 @@
-"""What orch check needs of Hadoop on Windows."""
+"""Whether a check of HQL reads local files, and by which class."""
 
 from __future__ import annotations
 
