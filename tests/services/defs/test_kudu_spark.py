@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ pytestmark = [pytest.mark.kudu, pytest.mark.spark]
 
 JOB = "etl_lnd_control_orch_execution_log"
 DAY, OTHER_DAY, QUIET_DAY = "2024-05-15", "2024-05-14", "2024-05-12"
+# Not today, which may end while the tests run.
+NOT_ENDED = (datetime.now(timezone.utc) + timedelta(days=1)).date().isoformat()
 # The first and the last moment of the day, one before it and one after it.
 STARTS = (
     datetime(2024, 5, 14, 23, 59, 59, 999_999, timezone.utc),
@@ -70,7 +72,7 @@ def kudu_home(cluster: KuduCluster, tmp_path_factory: pytest.TempPathFactory) ->
     made.environ[KUDU_JAR_VARIABLE] = str(kudu_spark_jar())
     made.orch("init")
     made.orch("apply", str(EXAMPLES / "execution_log_history" / "execution_log.yaml"))
-    for day in (QUIET_DAY, DAY, datetime.now(timezone.utc).date().isoformat()):
+    for day in (QUIET_DAY, DAY, NOT_ENDED):
         made.orch("open", "control", "orch", day)
     write(made, ROWS)
     return made
@@ -139,9 +141,8 @@ TIMES = ("start_time", "end_time")
 
 
 def test_a_day_that_has_not_ended_is_refused(kudu_home: Home) -> None:
-    today = datetime.now(timezone.utc).date().isoformat()
-    refused = kudu_home.given("orch", "run", JOB, "--biz-dt", today)
+    refused = kudu_home.given("orch", "run", JOB, "--biz-dt", NOT_ENDED)
     assert refused.returncode == 1
-    (row,) = (row for row in kudu_home.log_rows(JOB) if row["biz_dt"] == today)
-    assert f"{today} has not ended in UTC: land its runs when it has" in row["error_message"]
-    assert not history(kudu_home, today).exists()
+    (row,) = (row for row in kudu_home.log_rows(JOB) if row["biz_dt"] == NOT_ENDED)
+    assert f"{NOT_ENDED} has not ended in UTC: land its runs when it has" in row["error_message"]
+    assert not history(kudu_home, NOT_ENDED).exists()
