@@ -11,7 +11,8 @@ from framework.contract.comma_list import comma_names
 from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS, unknown_key
 from orch_dagster.control.records import SysParam
-from orch_dagster.toolchain.spark_names import option_remedy, property_remedy
+from orch_dagster.toolchain.spark_names import is_property, option_remedy, property_remedy
+from orch_dagster.toolchain.spark_values import value_fault
 
 SettingCheck = Callable[[str, "str | None"], "str | None"]
 """Takes a known param_key and a param_value; returns what is wrong with the value, or None."""
@@ -72,11 +73,18 @@ def system_fault(row: SysParam, check: SettingCheck = check_value) -> SysParamFa
         fault = property_fault(row.param_key, row.param_value or "")
         if fault:
             return SysParamFault("param_key", f"{row.param_key} {fault}")
+        if fault := value_fault(row.param_key, row.param_value or ""):
+            reason = f"param_value: {row.param_key} {fault}"
+            # In cluster mode, or with another version of Spark, a job may run with it.
+            return SysParamFault("param_value", reason, is_warning=True, is_tolerated=True)
         remedy = option_remedy(row.param_key) or property_remedy(row.param_key)
         reason = f"{row.param_key} is not a property of Spark: {remedy}"
         return SysParamFault("param_key", reason, is_warning=True) if remedy else None
     if row.param_type != PARAM_TYPE:
-        return _type_fault(row.param_type or "")
+        return _type_fault(row.param_type or "", row.param_key)
+    if is_property(row.param_key) and row.param_key not in SYSTEM_SETTINGS:
+        reason = f"{row.param_key} is a property of Spark: write param_type {SPARK_TYPE}"
+        return SysParamFault("param_type", reason)
     if unknown := unknown_key(row.param_key):
         return SysParamFault("param_key", str(unknown), unknown.is_own)
     error = check(row.param_key, row.param_value)
@@ -127,9 +135,14 @@ def is_master(text: str) -> bool:
     return _MASTER.fullmatch(text.strip()) is not None
 
 
-def _type_fault(param_type: str) -> SysParamFault | None:
-    if param_type in _PARAM_TYPES or not param_type:
+def _type_fault(param_type: str, key: str) -> SysParamFault | None:
+    if param_type in _PARAM_TYPES:
         return None
+    if not param_type:
+        meant = PARAM_TYPE if key in SYSTEM_SETTINGS else SPARK_TYPE if is_property(key) else None
+        known = f"write {meant}" if meant else f"known: {', '.join(_PARAM_TYPES)}"
+        reason = f"param_type is missing, so the row has no effect; {known}"
+        return SysParamFault("param_type", reason, is_warning=True, is_tolerated=bool(meant))
     word = param_type.strip().lower()
     near = difflib.get_close_matches(word, _PARAM_TYPES, n=1)
     # A script's own type may resemble one, as `script` does `secret`.

@@ -92,6 +92,11 @@ def property_remedy(name: str) -> str | None:
     return f"did you mean {known[near[0]]}?" if near else None
 
 
+def is_property(name: str) -> bool:
+    """Return whether Spark itself has a property of that name, whose case counts."""
+    return _known().get(name.lower()) == name
+
+
 @cache
 def _known() -> Mapping[str, str]:
     """Return the known properties by their names in lower case."""

@@ -1,0 +1,87 @@
+"""Tell the values of Spark's properties that no application starts with, as their type says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from framework.contract.setting_values import is_time_zone
+from orch_dagster.toolchain.spark_names import is_property
+
+_DRIVER_MEMORY = "spark.driver.memory"
+# As Spark and, for the driver's memory, Java read them.
+_SIZE = re.compile(r"-?\d+([kmgtp]b?|b)?", re.ASCII)
+_HEAP = re.compile(r"(\d+)([kmgt]?)", re.ASCII | re.IGNORECASE)
+_LEAST_HEAP_BYTES = 2 * 1024 * 1024
+_COUNT = re.compile(r"\+?\d{1,10}", re.ASCII)
+_OFFSET = re.compile(r"Z|(UTC|GMT|UT)?([+-]\d{1,2}(:?\d{2}){0,2})?", re.ASCII)
+# Java's, of which Python knows a few.
+_SHORT_ZONE = re.compile("[A-Z]{3}")
+
+_SIZES = (
+    "spark.driver.maxResultSize", "spark.driver.memoryOverhead", "spark.executor.memory",
+    "spark.executor.memoryOverhead", "spark.executor.pyspark.memory",
+    "spark.files.maxPartitionBytes", "spark.kryoserializer.buffer",
+    "spark.kryoserializer.buffer.max", "spark.memory.offHeap.size",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes", "spark.sql.autoBroadcastJoinThreshold",
+    "spark.sql.files.maxPartitionBytes", "spark.yarn.am.memory", "spark.yarn.am.memoryOverhead",
+)  # fmt: skip
+_COUNTS = (
+    "spark.cores.max", "spark.default.parallelism", "spark.driver.cores",
+    "spark.dynamicAllocation.initialExecutors", "spark.dynamicAllocation.maxExecutors",
+    "spark.dynamicAllocation.minExecutors", "spark.executor.cores", "spark.executor.instances",
+    "spark.sql.shuffle.partitions", "spark.task.cpus", "spark.task.maxFailures",
+    "spark.yarn.am.cores",
+)  # fmt: skip
+_FLAGS = ("spark.speculation", "spark.sql.caseSensitive")
+
+
+def value_fault(name: str, value: str) -> str | None:
+    """Return why a property can't have a value, None if it can or its type is not known here.
+
+    >>> value_fault("spark.executor.memory", "1.5g")
+    "is '1.5g', not a size such as 4g or 512m"
+    >>> value_fault("spark.driver.memory", "4gb"), value_fault("spark.executor.memory", "4gb")
+    ("is '4gb', not a size such as 4g or 512m, as Java reads it", None)
+    """
+    if not value:
+        return None
+    is_flag = name in _FLAGS or (name.endswith(".enabled") and is_property(name))
+    fault = _flag_fault if is_flag else _FAULTS.get(name)
+    reason = fault(value) if fault else None
+    return f"is {value[:60]!r}, {reason}" if reason else None
+
+
+def _heap_fault(value: str) -> str | None:
+    """Return why a value can't follow -Xmx, which has no space, no kb and no unit of its own."""
+    match = _HEAP.fullmatch(value)
+    if match is None:
+        return "not a size such as 4g or 512m, as Java reads it"
+    if not match[2] and (len(match[1]) < 7 or int(match[1][:20]) < _LEAST_HEAP_BYTES):
+        return f"which Java reads as bytes: write {match[1][:20]}m"
+    return None
+
+
+def _size_fault(value: str) -> str | None:
+    return None if _SIZE.fullmatch(value.strip().lower()) else "not a size such as 4g or 512m"
+
+
+def _count_fault(value: str) -> str | None:
+    return None if _COUNT.fullmatch(value.strip()) else "not a whole number such as 4"
+
+
+def _flag_fault(value: str) -> str | None:
+    return None if value.strip().lower() in ("true", "false") else "not true or false"
+
+
+def _zone_fault(value: str) -> str | None:
+    is_known = _OFFSET.fullmatch(value) or _SHORT_ZONE.fullmatch(value) or is_time_zone(value)
+    return None if is_known else "not a time zone such as Europe/Berlin"
+
+
+_FAULTS: Mapping[str, Callable[[str], str | None]] = {
+    **dict.fromkeys(_SIZES, _size_fault),
+    **dict.fromkeys(_COUNTS, _count_fault),
+    _DRIVER_MEMORY: _heap_fault,
+    "spark.sql.session.timeZone": _zone_fault,
+}
