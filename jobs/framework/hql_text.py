@@ -29,6 +29,14 @@ _TOKEN = re.compile(
 # A hint does not nest, not even inside a comment.
 _COMMENT_EDGE = re.compile(r"/\*(?!\+)|\*/")
 
+# What is closed on its own, comments that hold others left out.
+_QUOTED = r"""(?<![\w])[rR](?:'[^']*'|"[^"]*")|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`]|``)*`"""
+_CLOSED = re.compile(
+    rf"--(?:\\\n|[^\r\n])*|/\*(?!\+)(?:[^*/]|\*(?!/)|/(?!\*))*\*/|{_QUOTED}", re.DOTALL
+)
+_CLOSED_TEXT = re.compile(_QUOTED, re.DOTALL)
+_OPENING = re.compile(r"['\"`]|/\*(?!\+)")
+
 # Spark's own rule (ConfigReader), and everything that looks like a variable.
 _VARIABLE = re.compile(r"\$\{(?:(?P<prefix>\w+?):)?(?P<name>\S+?)\}")
 _LOOKALIKE = re.compile(r"\$\{[^}\n]*\}?")
@@ -99,6 +107,31 @@ def without_comments(text: str) -> str:
     "\\nSELECT '--' FROM row1"
     """
     return "".join(piece for kind, piece, _ in _scan(text) if kind != "comment")
+
+
+def form_fault(text: str) -> tuple[int | None, str] | None:
+    """Return the line and what is wrong with the form of a file, None if nothing is.
+
+    A comment that is not closed takes the statements that follow it, which Spark never sees.
+
+    >>> form_fault("SELECT 1;\\n/* old\\nSELECT 2"), form_fault("-- none")
+    ((2, 'begins a comment that no */ ends'), (None, 'holds no statement'))
+    """
+    rest = _CLOSED.sub(" ", text)
+    if rest.strip(" \t\r\n;") and not _OPENING.search(rest):
+        # So for nearly all files, a hundred times as fast as what follows.
+        return None
+    pieces = list(_scan(text))
+    if not pieces:
+        return None, "holds no statement"
+    kind, piece, at = pieces[-1]
+    line = text.count("\n", 0, at) + 1
+    if kind == "quoted" and not _CLOSED_TEXT.fullmatch(piece):
+        quote = piece.lstrip("rR")[0]
+        return line, f"begins a text that no {quote} ends"
+    if kind == "comment" and piece.startswith("/*") and not _is_closed(piece):
+        return line, "begins a comment that no */ ends"
+    return None if split(text) else (None, "holds no statement")
 
 
 def variable_name(key: str) -> str:
@@ -215,6 +248,13 @@ def _scan(text: str) -> Iterator[tuple[str, str, int]]:
             kind, piece = "comment", text[at : _comment_end(text, at)]
         yield kind, piece, at
         at += len(piece)
+
+
+def _is_closed(comment: str) -> bool:
+    depth = 0
+    for edge in _COMMENT_EDGE.finditer(comment):
+        depth += 1 if edge[0] == "/*" else -1
+    return depth == 0
 
 
 def _comment_end(text: str, start: int) -> int:

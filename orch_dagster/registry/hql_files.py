@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from framework.contract.native_paths import portable
-from framework.hql_text import relations
+from framework.hql_text import form_fault, relations
 from orch_dagster.control.records import JobMaster
 from orch_dagster.files import first_file
 from orch_dagster.registry.context_params import ContextParamsError, parse_context_params
@@ -25,8 +25,8 @@ _VIEW = re.compile(r"\brow(\d+)\b", re.IGNORECASE | re.ASCII)
 
 
 def hql_findings(specs: Iterable[JobSpec], hql_path: Sequence[Path]) -> Iterator[Finding]:
-    """Yield a finding for each job whose HQL file is missing, unreadable or blank, and for each
-    source that it reads and the job does not have.
+    """Yield a finding for each job whose HQL file is missing, unreadable, without a statement or
+    not closed, and for each source that it reads and the job does not have.
     """
     # Of so many, as a job's children often share its file, and no more than a few texts are held.
     read = lru_cache(maxsize=64)(_read)
@@ -37,7 +37,7 @@ def hql_findings(specs: Iterable[JobSpec], hql_path: Sequence[Path]) -> Iterator
             continue
         text, fault = read(tuple(hql_path), hql)
         if fault:
-            reason = f"hql: {hql} {fault}; it is looked for in ORCH_HQL_DIR={folders}"
+            reason = f"hql: {hql}{fault}; it is looked for in ORCH_HQL_DIR={folders}"
             yield context_finding(spec.job_id, reason)
         for view, line in _views_without_source(text, count):
             is_plain = PurePosixPath(portable(spec.script_path)).name == _PLAIN_SCRIPT
@@ -67,20 +67,22 @@ def _spec(row: JobMaster) -> JobSpec | None:
 
 
 def _read(hql_path: Sequence[Path], hql: str) -> tuple[str, str | None]:
-    """Return the text of a file, and what is wrong with it."""
+    """Return the text of a file, and what is wrong with it, as it follows the file's name."""
     file = hql_path[0] / hql
     try:
         file = first_file(hql_path, hql) or file
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        return "", f"is not a file: {file}"
+        return "", f" is not a file: {file}"
     except UnicodeDecodeError as error:
-        return "", f"is not text in UTF-8 ({error.reason} at byte {error.start}): {file}"
+        return "", f" is not text in UTF-8 ({error.reason} at byte {error.start}): {file}"
     except OSError as error:
-        return "", f"can't be read ({error.strerror}): {file}"
+        return "", f" can't be read ({error.strerror}): {file}"
     except ValueError:
-        return "", "holds a NUL, which no name of a file has"
-    return text, None if text.strip() else f"holds no statement: {file}"
+        return "", " holds a NUL, which no name of a file has"
+    line, fault = form_fault(text) or (None, None)
+    where = f":{line}" if line else ""
+    return text, f"{where} {fault}: {file}" if fault else None
 
 
 def _views_without_source(text: str, count: int) -> Iterator[tuple[str, int]]:

@@ -55,6 +55,7 @@ def applied(home: Path, store: ControlStore, settings: Settings) -> None:
     [
         (None, "is not a file: "),
         (b" \n\n", "holds no statement: "),
+        (b"-- SELECT 1\n;", "holds no statement: "),
         (b"SELECT '\xe9'", "is not text in UTF-8 (invalid continuation byte at byte 8): "),
     ],
 )
@@ -75,6 +76,40 @@ def test_a_file_that_a_run_refuses_is_refused_with_the_line_of_its_row(
     assert problem.line == 6
     assert f"context_params: hql: folder/t.hql {reason}{file}" in problem.text
     assert store.read(JOB_MASTER) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("SELECT id\nFROM row1 WHERE a = 'x", ":2 begins a text that no ' ends: "),
+        ('SELECT "it\\"', ':1 begins a text that no " ends: '),
+        # Spark would never see the second statement.
+        ("SELECT 1;\n\n/* /* old */\nSELECT 2", ":3 begins a comment that no */ ends: "),
+    ],
+)
+def test_a_text_or_comment_that_is_not_closed_is_refused_with_its_line(
+    home: Path, hql_dir: Path, store: ControlStore, here: Settings, content: str, reason: str
+) -> None:
+    (hql_dir / "folder" / "t.hql").write_text(content, encoding="utf-8")
+    with pytest.raises(ApplyError) as caught:
+        applied(home, store, here)
+    (problem,) = caught.value.problems
+    assert f"context_params: hql: folder/t.hql{reason}" in problem.text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "SELECT 'it''s', \"--\", `/*` -- don't\nFROM row1 /* isn't /* it */ */",
+        "SELECT r'a\\', 'b\\\\' FROM row1",
+    ],
+)
+def test_what_is_closed_is_taken(
+    home: Path, hql_dir: Path, store: ControlStore, here: Settings, content: str
+) -> None:
+    (hql_dir / "folder" / "t.hql").write_text(content, encoding="utf-8")
+    applied(home, store, here)
+    assert len(store.read(JOB_MASTER)) == 1
 
 
 def test_doctor_names_a_file_that_is_missing_since(
