@@ -104,10 +104,14 @@ class Settings(BaseSettings):
         description="Seconds without a heartbeat after which a run of another host counts as dead, "
         "and a run of any host that never sent one; a run sends one every 30 s",
     )
-    stop_grace_s: float = Field(5, ge=0, description="Seconds between TERM and KILL of a job")
+    stop_grace_s: float = Field(
+        5, ge=0, le=86_400, description="Seconds between TERM and KILL of a job"
+    )
     log_retention_days: int = Field(
         30,
         ge=0,
+        # Before its first year a calendar ends.
+        le=36_500,
         description="Days after which a run's log file, and its parameters under params/, are "
         "removed; 0 keeps all",
     )
@@ -212,10 +216,11 @@ class Settings(BaseSettings):
                 raise ValueError(f"{rule!r} is not a variable's name or pattern such as -CI_*")
         return rules
 
-    @field_validator("first_biz_dt")
+    @field_validator("first_biz_dt", mode="before")
     @classmethod
-    def _in_range(cls, day: date | None) -> date | None:
-        if day and (fault := date_fault(day.isoformat())):
+    def _iso_date(cls, day: object) -> object:
+        # Pydantic takes a number for the seconds since 1970.
+        if day is not None and (fault := date_fault(str(day))):
             raise ValueError(fault)
         return day
 

@@ -103,6 +103,27 @@ def test_all_problems_at_once_with_their_variables(
     assert all(f"(got {bad[problem.partition(':')[0]]!r})" in problem for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        # Seconds since 1970 to Pydantic.
+        ("ORCH_FIRST_BIZ_DT", "1715731200"),
+        ("ORCH_FIRST_BIZ_DT", "20240515"),
+        ("ORCH_FIRST_BIZ_DT", "2024-02-30"),
+        # Beyond what a calendar and a wait can have.
+        ("ORCH_LOG_RETENTION_DAYS", "1000000"),
+        ("ORCH_STOP_GRACE_S", "inf"),
+        ("ORCH_STOP_GRACE_S", "1e12"),
+    ],
+)
+def test_a_value_that_would_fail_later_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"^{name}: "):
+        load_settings()
+
+
 def test_a_value_is_shown_as_it_was_given(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCH_HOME", "not\\absolute")
     with pytest.raises(SettingsError, match=r"\(got 'not\\absolute'\)"):
