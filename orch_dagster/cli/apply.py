@@ -34,9 +34,10 @@ from orch_dagster.registry.apply import (
 from orch_dagster.registry.change_text import value_changes
 from orch_dagster.registry.changes import RowChange, TableChange
 from orch_dagster.registry.export import export_rows, literal_secrets, to_yaml
-from orch_dagster.registry.names import did_you_mean, job_ids_named
+from orch_dagster.registry.names import job_ids_named
 from orch_dagster.registry.prune import group_of
 from orch_dagster.registry.row_files import STDIN
+from orch_dagster.registry.similar_names import did_you_mean
 from orch_dagster.registry.touched import TouchedJob, touched_jobs
 from orch_dagster.registry.write import read_tables, write_plan
 from orch_dagster.settings import Settings, load_settings

@@ -23,8 +23,8 @@ from orch_dagster.control.tables import JOB_MASTER, PROCESS_CONTROL, SYS_PARAMS,
 from orch_dagster.errors import OrchError, StoreError
 from orch_dagster.registry.cluster_paths import site_of, unshared_jobs
 from orch_dagster.registry.jobs import Finding
+from orch_dagster.registry.known_key_names import KnownKeyNames
 from orch_dagster.registry.location import load_location
-from orch_dagster.registry.prune import key_name_fault, key_names
 from orch_dagster.registry.set_aside import set_aside_finding
 from orch_dagster.settings import Settings
 from orch_dagster.toolchain.find import find_spark, read_spark_defaults
@@ -102,7 +102,7 @@ def _sys_param_findings(settings: Settings, params: Iterable[SysParam]) -> list[
     """
     findings: list[Finding] = []
     with opened_store(settings) as store:
-        names = key_names(store.read(JOB_MASTER))
+        known = KnownKeyNames(store.read(JOB_MASTER))
     check = setting_check(settings)
     for row in params:
         is_unknown = row.param_key not in SYSTEM_SETTINGS or row.param_type != PARAM_TYPE
@@ -119,7 +119,7 @@ def _sys_param_findings(settings: Settings, params: Iterable[SysParam]) -> list[
         key = SYS_PARAMS.key_text(row.to_row())
         if reason:
             findings.append(Finding(SYS_PARAMS.name, key, reason, "", is_warning))
-        if unused := key_name_fault(row.to_row(), names):
+        if unused := known.fault(row.to_row()):
             findings.append(Finding(SYS_PARAMS.name, key, unused, "", is_warning=True))
     return findings
 

@@ -266,7 +266,8 @@ def value_problem(column: Column, value: object) -> str | None:
 
 def _text_problem(value: object, date_test: Callable[[str], str | None] | None) -> str | None:
     if not isinstance(value, str):
-        return f"{shown(value)} is not text"
+        kind = "a date such as 2024-05-15" if date_test else "text"
+        return f"{shown(value)} is not {kind}"
     # A character has 4 bytes at most, so most texts need not be encoded.
     is_long = 4 * len(value) > MAX_CELL_BYTES
     if is_long and len(value.encode("utf-8", "surrogatepass")) > MAX_CELL_BYTES:
@@ -281,7 +282,12 @@ def _text_problem(value: object, date_test: Callable[[str], str | None] | None) 
 
 
 def shown(value: object) -> str:
-    """Return a value for a message: bytes by their number, a long text by its beginning."""
+    """Return a value for a message: bytes by their number, a long text by its beginning.
+
+    What is nested is not shown, as it may hold a secret or be as long as a file.
+    """
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a mapping"
     if isinstance(value, bytes | bytearray | memoryview):
         return f"a binary value of {len(value)} bytes"
     # Not the repr of the whole, whose digits Python refuses to print, or prints for minutes.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from framework.contract.secret_names import PARAM_TYPE
 from framework.contract.visible import visible
-from orch_dagster.control.secret_rows import secret_place_error
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.sys_params import SettingCheck, check_value
 from orch_dagster.control.tables import (
@@ -19,13 +17,12 @@ from orch_dagster.control.tables import (
     TABLE_BY_NAME,
     Row,
     Table,
-    row_problems,
 )
 from orch_dagster.errors import OrchError
-from orch_dagster.referenced_files import ReferencedFiles
 from orch_dagster.registry.changes import TableChange
 from orch_dagster.registry.cluster_paths import cluster_path_findings, site_of
 from orch_dagster.registry.finding import Finding
+from orch_dagster.registry.given_keys import key_findings
 from orch_dagster.registry.plan import Plan, plan_new_name, plan_removal, plan_rows
 from orch_dagster.registry.plan_findings import (
     environment_findings,
@@ -34,6 +31,7 @@ from orch_dagster.registry.plan_findings import (
     setting_findings,
     window_findings,
 )
+from orch_dagster.registry.row_faults import row_faults
 from orch_dagster.registry.row_files import (
     FileRow,
     Problem,
@@ -113,7 +111,7 @@ def plan_files(
         name: [_texts(TABLE_BY_NAME[name], row) for row in given]
         for name, given in row_files.rows().items()
     }
-    problems = [*row_files.problems, *_row_problems(row_files.tables, settings.referenced_files)]
+    problems = [*row_files.problems, *row_faults(row_files.tables, settings.referenced_files)]
     rows_by_key = _rows_by_key(row_files.tables)
     plan = plan_rows(read_tables(store), rows, prune=prune, environment=settings.env)
     given = {str(row["job_id"]) for row in rows.get(JOB_MASTER.name, ())}
@@ -122,6 +120,7 @@ def plan_files(
         _located(each, rows_by_key)
         for each in (
             *plan_findings(plan, given, store, settings),
+            *key_findings(rows, plan),
             *window_findings(rows.get(PROCESS_CONTROL.name, ()), plan),
             *setting_findings(rows.get(SYS_PARAMS.name, ()), plan, check_setting),
             *environment_findings(rows.get(SYS_PARAMS.name, ()), plan, settings.env),
@@ -219,37 +218,8 @@ def _located(finding: Finding, rows: Mapping[tuple[str, str], FileRow]) -> FileF
     return FileFinding(**vars(finding), file=row.file, line=row.line(finding.place))
 
 
-def _row_problems(
-    tables: Mapping[str, Sequence[FileRow]], files: ReferencedFiles
-) -> Iterator[Problem]:
-    for name, rows in tables.items():
-        table = TABLE_BY_NAME[name]
-        seen: set[str] = set()
-        for each in rows:
-            faults = [*row_problems(table, each.row)]
-            if (key := table.key_text(each.row)) in seen:
-                faults.append(("", f"{name} ({key}): the key is given twice"))
-            seen.add(key)
-            faults += [
-                (column, f"{name} ({key}): key column {column} is empty")
-                for column in table.keys
-                if column != "parent_job_id" and str(each.row.get(column, "-")).strip() == ""
-            ]
-            if table is SYS_PARAMS and (fault := _secret_fault(each.row, files)):
-                faults.append(("param_value", f"{name} ({key}): {fault}"))
-            for column, text in faults:
-                yield Problem(text, each.file, each.line(column))
-
-
-def _secret_fault(row: Row, files: ReferencedFiles) -> str | None:
-    """Return what is wrong with a secret's row, such as that it holds the secret itself."""
-    if row.get("param_type") != PARAM_TYPE or "param_value" not in row:
-        return None
-    return secret_place_error(str(row.get("param_key")), str(row["param_value"] or ""), files)
-
-
 def _texts(table: Table, row: Row) -> Row:
-    """Return the row with values made text; row_problems reports those that were not text."""
+    """Return the row with values made text; row_faults reports those that were not text."""
     keys = {name: str(row.get(name) or "") for name in table.keys}
     others = {
         name: value if value is None or name == "dependency_level" else str(value)

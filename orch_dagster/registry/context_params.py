@@ -71,6 +71,8 @@ def parse_context_params(
     Raises:
         ContextParamsError: If the text has faults; names each with its place.
     """
+    if not (text or "").strip():
+        raise ContextParamsError(["is empty; give sources and sinks, or {} for a job without"])
     twice: list[str] = []
     try:
         parsed: Any = json.loads(text or "", object_pairs_hook=_noting(twice))

@@ -33,10 +33,11 @@ def valid_parents(
     """
     known = {job_id: JobMaster(job_id) for job_id in unusable}
     known |= {master.job_id: master for master in masters}
+    by_folded = {_folded(job_id): job_id for job_id in known}
     parents: dict[str, set[str]] = {job_id: set() for job_id in job_ids}
     faulty = {*unusable}
     for row in dependencies:
-        if fault := _dependency_fault(row, known):
+        if fault := _dependency_fault(row, known, by_folded):
             findings.append(_of_edge(row, fault))
             faulty.add(row.dependent_job_id)
         elif row.parent_job_id and row.dependent_job_id in parents:
@@ -71,13 +72,17 @@ def _of_edge(row: JobDependency, reason: str, *, is_warning: bool = False) -> Fi
     return Finding(JOB_DEPENDENCY.name, key, reason, row.dependent_job_id, is_warning)
 
 
-def _dependency_fault(row: JobDependency, known: Mapping[str, JobMaster]) -> str | None:
+def _dependency_fault(
+    row: JobDependency, known: Mapping[str, JobMaster], by_folded: Mapping[str, str]
+) -> str | None:
     pairs = [("dependent", row.dependent_job_id, row.dependent_job_name)]
     if row.parent_job_id:
         pairs.append(("parent", row.parent_job_id, row.parent_job_name or ""))
     for role, job_id, name in pairs:
         if job_id not in known:
-            return f"{role}_job_id {job_id} is not in job_master"
+            meant = by_folded.get(_folded(job_id))
+            hint = f"did you mean {meant}?" if meant else "apply its row too, or correct the id"
+            return f"{role}_job_id {job_id} is not in job_master; {hint}"
         if name and known[job_id].job_name not in (None, name):
             return (
                 f"{role}_job_name is {name}, but job_master calls {job_id} "
@@ -85,6 +90,10 @@ def _dependency_fault(row: JobDependency, known: Mapping[str, JobMaster]) -> str
                 "new name to all of its rows)"
             )
     return None
+
+
+def _folded(job_id: str) -> str:
+    return job_id.strip().casefold()
 
 
 def order_findings(

@@ -5,14 +5,21 @@ What such a row lands was landed before: its job must not stop with a new versio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from framework.contract.native_paths import quoted_path
+from framework.contract.option_values import value_faults
 from framework.contract.paths import is_absolute, is_within, normal, resolve
 from framework.contract.places import sample_targets
 from framework.contract.spark_options import unknown_options
 from orch_dagster.registry.context_params import ContextParams, base_of
+
+_DATES = "biz_dt|start_dt|end_dt"
+_WITH_DOLLAR = re.compile(rf"\$\{{({_DATES})\b")
+# Not within doubled braces, which stand for themselves.
+_FORM = re.compile(rf"(?<!\{{)\{{({_DATES}):([^{{}}]+)\}}")
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ def rule_faults(
         own_folders: Where no job may land: what is kept there, by the folder's location.
     """
     yield from _option_faults(context)
+    yield from _path_faults(context)
     yield from _folder_faults(context, job_name, base_of(data_root), own_folders)
 
 
@@ -52,6 +60,31 @@ def _option_faults(context: ContextParams) -> Iterator[RuleFault]:
             for option in unknown_options(part.format, part.options):
                 text = f"{key}[{number}].options.{option.name}: {option}"
                 yield RuleFault(text, option.is_misspelled)
+            for name, fault in value_faults(part.format, part.options):
+                yield RuleFault(f"{key}[{number}].options.{name}: {fault}", is_refused=True)
+
+
+def _path_faults(context: ContextParams) -> Iterator[RuleFault]:
+    """Yield the paths that a person has spelled otherwise than meant."""
+    for where, path in _paths(context):
+        if path != path.strip():
+            yield RuleFault(f"{where}: {quoted_path(path)} has blanks around it", True)
+        if meant := _WITH_DOLLAR.search(path):
+            text = f"write {{{meant[1]}}} without the $, which would be a part of the name"
+            yield RuleFault(f"{where}: {quoted_path(path)}: {text}", True)
+        for name, form in _FORM.findall(path):
+            if "%" not in form:
+                text = f"{{{name}:{form}}} is no date but {form!r}: write a form of strftime"
+                yield RuleFault(f"{where}: {text}, such as {{{name}:%Y%m%d}}", True)
+
+
+def _paths(context: ContextParams) -> Iterator[tuple[str, str]]:
+    for number, source in enumerate(context.sources):
+        yield f"sources[{number}].path", source.path
+        if source.bad_records and (path := source.bad_records.path):
+            yield f"sources[{number}].bad_records.path", path
+    for number, sink in enumerate(context.sinks):
+        yield f"sinks[{number}].path", sink.path
 
 
 def _folder_faults(

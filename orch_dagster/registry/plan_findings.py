@@ -33,8 +33,9 @@ from orch_dagster.registry.changes import Rows
 from orch_dagster.registry.finding import Finding, context_finding
 from orch_dagster.registry.hql_files import hql_findings_of_rows
 from orch_dagster.registry.jobs import build_registry, script_check
+from orch_dagster.registry.known_key_names import KnownKeyNames
 from orch_dagster.registry.plan import Plan
-from orch_dagster.registry.prune import group_of, key_name_fault, key_names
+from orch_dagster.registry.prune import group_of
 from orch_dagster.registry.sink_clashes import sink_clashes
 from orch_dagster.settings import Settings
 
@@ -155,14 +156,14 @@ def environment_findings(given: Sequence[Row], plan: Plan, environment: str) -> 
 def setting_findings(given: Sequence[Row], plan: Plan, check: SettingCheck) -> Iterator[Finding]:
     """Yield the findings on the given sys_params once written."""
     keys = {SYS_PARAMS.key_text(row) for row in given}
-    names = key_names(plan.after[JOB_MASTER.name])
-    old_names = {old for old, _ in (plan.renamed or {}).values()} - names
+    known = KnownKeyNames(plan.after[JOB_MASTER.name])
+    old_names = {old for old, _ in (plan.renamed or {}).values()} - known.names
     for row in plan.after[SYS_PARAMS.name]:
         if (key := SYS_PARAMS.key_text(row)) in keys:
             fault = system_fault(SysParam.from_row(row), check)
             if fault:
                 is_warning = fault.is_warning and not fault.is_tolerated
                 yield Finding(SYS_PARAMS.name, key, fault.reason, "", is_warning, fault.column)
-            if reason := key_name_fault(row, names):
+            if reason := known.fault(row):
                 is_warning = row["key_name"] not in old_names
                 yield Finding(SYS_PARAMS.name, key, reason, "", is_warning, "key_name")

@@ -42,21 +42,6 @@ def group_of_name(job_name: object) -> str | None:
     return group_of({"job_name": str(job_name or "")})
 
 
-def key_names(masters: Iterable[Row]) -> frozenset[str]:
-    """Return what key_name of sys_params can name: `*`, the groups and the jobs."""
-    rows = list(masters)
-    groups = (name for row in rows if (name := group_of(row)))
-    return frozenset({"*", *groups, *(str(row.get("job_name")) for row in rows)})
-
-
-def key_name_fault(row: Row, names: Collection[str]) -> str | None:
-    """Return why a row of sys_params has no effect, None if its key_name is one of the names."""
-    name = row["key_name"]
-    if name in names:
-        return None
-    return f"key_name {name} is neither a job_name, a group nor *, so the row has no effect"
-
-
 def without_jobs(rows: KeyedRows, job_ids: Collection[object]) -> KeyedRows:
     """Return the rows without those of jobs in job_master, job_dependency and sys_params."""
     masters = rows[JOB_MASTER.name].values()

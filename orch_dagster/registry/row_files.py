@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ STDIN = Path("-")
 """The name by which a command takes standard input for a file."""
 _SHOWN_STDIN = Path("<stdin>")
 
+_ROWS = "must be a list of rows, each a mapping"
 _INDEX = re.compile(r"\[(\d{1,9})\]\.?")
 _SEPARATOR = re.compile(r"[.\[]")
 
@@ -116,19 +117,37 @@ def read_files(files: Sequence[Path]) -> RowFiles:
             text = f"not usable YAML in UTF-8: {error}"
             row_files.problems.append(Problem(text, file, _line_of_error(error, content)))
             continue
+        row_files.problems += [Problem(text, file, line) for text, line in loader.faults]
         if not isinstance(node, yaml.MappingNode) or not isinstance(document, dict):
             text = "the top level must be a mapping of table names"
             row_files.problems.append(Problem(text, file))
             continue
         tables = cast(dict[str, Any], document).items()
         for (name, listed), (key, value) in zip(tables, node.value, strict=True):
-            try:
-                rows = _rows(name, listed, value, file)
-            except _NotRowsError as error:
-                row_files.problems.append(Problem(str(error), file, key.start_mark.line + 1))
+            if fault := _table_fault(name, listed):
+                row_files.problems.append(Problem(fault, file, key.start_mark.line + 1))
             else:
-                row_files.tables[name] += rows
+                _add_rows(row_files, name, zip(listed, value.value, strict=True), file)
     return row_files
+
+
+def _add_rows(
+    row_files: RowFiles, name: str, rows: Iterable[tuple[Any, yaml.MappingNode]], file: Path
+) -> None:
+    """Add the rows of a table, and a problem for each that is not a row."""
+    row_files.tables[name] += []
+    for row, node in rows:
+        line = node.start_mark.line + 1
+        if not isinstance(row, dict):
+            text = f"{name}: {_ROWS}; this one is {_kind(row)}"
+            row_files.problems.append(Problem(text, file, line))
+            continue
+        try:
+            plain = _plain(cast(dict[str, Any], row))
+        except ValueError as error:
+            row_files.problems.append(Problem(f"{name}: {error}", file, line))
+        else:
+            row_files.tables[name].append(FileRow(plain, file, node))
 
 
 def _content(file: Path) -> bytes:
@@ -141,8 +160,9 @@ def _content(file: Path) -> bytes:
 
 def reads_as(text: str, column: str) -> bool:
     """Return whether a mapping, as YAML, becomes that text of a column."""
+    loader = RowLoader(text)
     try:
-        return _as_column(RowLoader(text).get_single_data()) == column
+        return _as_column(loader.get_single_data()) == column and not loader.faults
     except (yaml.YAMLError, ValueError):
         return False
 
@@ -156,23 +176,22 @@ def _line_of_error(error: Exception, content: bytes) -> int | None:
     return mark.line + 1 if mark else None
 
 
-class _NotRowsError(ValueError):
-    """The value of a table's name is not a list of rows."""
-
-
-def _rows(name: str, listed: Any, node: yaml.Node, file: Path) -> list[FileRow]:
+def _table_fault(name: str, listed: object) -> str | None:
+    """Return why no rows can be read under a name of the top level, or None."""
     if TABLE_BY_NAME.get(name) not in APPLIED_TABLES:
         known = ", ".join(table.name for table in APPLIED_TABLES)
-        raise _NotRowsError(f"{name} is not a table to apply; those are {known}")
-    if not isinstance(listed, list) or not all(
-        isinstance(row, dict) for row in cast(list[object], listed)
-    ):
-        raise _NotRowsError(f"{name}: must be a list of rows, each a mapping")
-    try:
-        rows = [_plain(row) for row in cast(list[dict[str, Any]], listed)]
-    except ValueError as error:
-        raise _NotRowsError(f"{name}: {error}") from error
-    return [FileRow(row, file, each) for row, each in zip(rows, node.value, strict=True)]
+        return f"{name} is not a table to apply; those are {known}"
+    return None if isinstance(listed, list) else f"{name}: {_ROWS}, is {_kind(listed)}"
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "empty"
+    names: Mapping[type, str] = {
+        **{list: "a list", dict: "a mapping", str: "text", bool: "true or false"},
+        **dict.fromkeys((int, float), "a number"),
+    }
+    return names.get(type(value), f"a {type(value).__name__}")
 
 
 def _as_column(value: Any) -> str:
@@ -191,14 +210,15 @@ def _refuse(value: object) -> str:
 
 
 def _plain(row: Mapping[str, Any]) -> Row:
-    """Return a row with nested values as JSON text, which is what the columns hold."""
-    plain: Row = {}
-    for name, value in row.items():
-        if isinstance(value, dict | list):
-            plain[name] = _as_column(value)
-        else:
-            plain[name] = value
-    if "dependent_job_id" in row:
+    """Return a row with context_params as JSON text, which is what the column holds.
+
+    Raises:
+        ValueError: If context_params has a value that JSON does not have.
+    """
+    plain: Row = {**row}
+    if isinstance(context := plain.get("context_params"), dict | list):
+        plain["context_params"] = _as_column(context)
+    if "dependent_job_id" in plain:
         # A root has no parent in YAML and an empty one in the table.
         plain["parent_job_id"] = plain.get("parent_job_id") or ""
     return plain

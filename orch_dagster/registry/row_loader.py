@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from itertools import chain
 from typing import Any
 
@@ -23,18 +25,25 @@ _TEXT = "tag:yaml.org,2002:str"
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 # What a node costs beside its text.
 _NODE_CHARACTERS = 16
+# A number as JSON spells it, or nearly so. YAML reads 010, 1_000, 0x1F and 1:30 as others.
+_AS_SPELLED = re.compile(r"[-+]?(0|[1-9]\d*)?(\.\d*)?([eE][-+]?\d+)?", re.ASCII)
 
 
 class RowLoader(yaml.SafeLoader):
     """A YAML loader that keeps values as they are spelled.
 
     Keys are text. Dates stay text, so that an invalid one is a finding like any other. A
-    param_value stays text too, as 010 and 1.10 would lose digits as numbers. A key that is given
-    twice is refused; in YAML the last one wins.
+    param_value stays text too, as 010 and 1.10 would lose digits as numbers.
+
+    Attributes:
+        faults: What YAML takes and a row may not have, each with its line from 1: a key that is
+            given twice, of which the last one wins, and a number that YAML reads as another.
     """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
+        # In their order, as an alias brings its faults along.
+        self._faults: dict[tuple[str, int], None] = {}
         self._flattened: set[yaml.MappingNode] = set()
         # The size of each node with what its aliases stand for, and the levels below it.
         self._sizes: dict[yaml.Node, tuple[int, int]] = {}
@@ -81,13 +90,24 @@ class RowLoader(yaml.SafeLoader):
             1 + max((levels for _, levels in sizes), default=0),
         )
 
+    @property
+    def faults(self) -> list[tuple[str, int]]:
+        """Return the faults of the document, once it is constructed."""
+        return [*self._faults]
+
+    def _note(self, text: str, node: yaml.Node) -> None:
+        self._faults[text, node.start_mark.line + 1] = None
+
     @override
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """Construct a value; refuse one that contradicts its tag, with its line."""
         try:
             if node.tag in _NUMBERS and len(str(node.value)) > _MAX_NUMBER_CHARACTERS:
                 raise ValueError(f"a number of {len(node.value)} characters")
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
+            if node.tag in _NUMBERS and not _AS_SPELLED.fullmatch(node.value):
+                self._note(_number_fault(node.value, value), node)
+            return value
         except (ValueError, LookupError) as error:
             tag = str(node.tag).replace("tag:yaml.org,2002:", "!!")
             raise yaml.constructor.ConstructorError(
@@ -100,10 +120,18 @@ class RowLoader(yaml.SafeLoader):
         if node in self._flattened:
             return
         self._flattened.add(node)
-        _refuse_key_given_twice(node)
+        self._note_keys_given_twice(node)
         super().flatten_mapping(node)
         pairs = {str(key.value): (key, value) for key, value in node.value}
         node.value = [_as_spelled(key, value) for key, value in pairs.values()]
+
+    def _note_keys_given_twice(self, node: yaml.MappingNode) -> None:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                self._note(f"the key {name} is given twice", key)
+            seen.add(name)
 
 
 def without_tabs(text: str) -> str:
@@ -122,15 +150,10 @@ def _too_deep(mark: Any) -> ComposerError:
     return ComposerError(None, None, f"deeper than {MAX_DEPTH} levels", mark)
 
 
-def _refuse_key_given_twice(node: yaml.MappingNode) -> None:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        name = str(key.value)
-        if name in seen:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {name} is given twice", key.start_mark
-            )
-        seen.add(name)
+def _number_fault(spelled: str, value: float) -> str:
+    if not math.isfinite(value):
+        return f"{spelled} is not a number that a row can hold; put it in quotes if it is text"
+    return f"YAML reads {spelled} as the number {value}: put it in quotes, or write {value}"
 
 
 def _as_spelled(key: yaml.Node, value: yaml.Node) -> tuple[yaml.Node, yaml.Node]:

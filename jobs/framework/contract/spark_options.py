@@ -74,6 +74,15 @@ _NEAR_OF_KUDU = 0.9
 _LIKE = 0.6
 
 
+def known_option(form: str, name: str) -> str | None:
+    """Return how Spark spells an option of a format, None if it is not known here.
+
+    >>> known_option("csv", "MULTILINE"), known_option("orc", "header")
+    ('multiLine', None)
+    """
+    return _BY_FOLDED_NAME.get(format_of(form).name, {}).get(name.lower())
+
+
 @dataclass(frozen=True)
 class UnknownOption:
     """An option that Spark ignores.

@@ -178,7 +178,11 @@ class TestProblems:
         [
             ("a: [", "not usable YAML in UTF-8"),
             ("job_master: []\njob_master: []", "the key job_master is given twice"),
-            ("job_master: [{job_id: '1', job_id: '2'}]", "the key job_id is given twice"),
+            (
+                "sys_params: [{param_key: a.b, environment: DEV, key_name: '*', param_type: x, "
+                "param_key: a.c}]",
+                "the key param_key is given twice",
+            ),
             ("job_master: [!!int soon]", "not usable YAML in UTF-8"),
             ("job_master: [{context_params: &a [*a]}]", "a value contains itself"),
             ("- job_master", "the top level must be a mapping of table names"),

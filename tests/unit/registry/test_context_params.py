@@ -109,8 +109,8 @@ class TestEntityAndSource:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (None, "not JSON"),
-        ("", "not JSON"),
+        (None, "is empty; give sources and sinks"),
+        ("", "is empty; give sources and sinks"),
         ("{'a': 1}", "line 1 column 2"),
         ('{"a": 1,\n "b": }', "line 2 column 7"),
         ("[]", "must be a JSON object, not a list"),

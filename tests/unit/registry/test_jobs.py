@@ -375,7 +375,7 @@ class TestDependencies:
         assert list(registry.jobs) == ["job_3"]
         assert str(one_finding(registry, "1")) == (
             "job_dependency (dependent_job_id=1, dependent_job_name=job_1, parent_job_id=9): "
-            "parent_job_id 9 is not in job_master"
+            "parent_job_id 9 is not in job_master; apply its row too, or correct the id"
         )
         assert one_finding(registry, "2").reason == (
             "waits for 1, which is quarantined; correct that job first"

@@ -12,13 +12,13 @@ from orch_dagster.errors import UnknownJobError
 from orch_dagster.registry.context_params import parse_context_params
 from orch_dagster.registry.jobs import JobSpec, Registry, build_registry
 from orch_dagster.registry.names import (
-    did_you_mean,
     find_group,
     find_job,
     find_jobs,
     job_ids_named,
     job_to_run,
 )
+from orch_dagster.registry.similar_names import did_you_mean
 
 
 def spec(job_id: str, job_name: str) -> JobSpec:
