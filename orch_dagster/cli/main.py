@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
+import os
+import signal
 import sys
+import threading
 
 import click
 from typing_extensions import override
@@ -129,10 +133,12 @@ class _Group(CommandGroup):
     @override
     def invoke(self, ctx: click.Context) -> object:
         gc.set_threshold(_NEW_OBJECTS_A_COLLECTION)
+        _obey_ctrl_break()
         for stream in (sys.stdout, sys.stderr):
-            # A pipe on Windows uses the system's code page, which lacks most letters.
+            # A pipe on Windows uses the system's code page, which lacks most letters; UTF-8 lacks
+            # what a name that is no text becomes in an argument.
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(encoding="utf-8")
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except OrchError as error:
@@ -144,12 +150,27 @@ class _Group(CommandGroup):
                 raise
             _fail("interrupted", INTERRUPTED)
         except Exception as error:
-            from orch_dagster.cli.unusable import unusable
+            from orch_dagster.cli.unusable import reader_has_left, unusable
 
+            if reader_has_left(error):
+                # Nothing is left for the interpreter's end to write, which would fail there again.
+                sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+                # By which click ends without a word.
+                raise BrokenPipeError(errno.EPIPE, "the reader has left") from error
             reason = unusable(error)
             if reason is None or ctx.params.get("trace"):
                 raise
             _fail(reason)
+
+
+def _obey_ctrl_break() -> None:
+    """Let Ctrl-Break end a command as Ctrl-C does; by itself it ends a process of Windows at once.
+
+    Dagster does so while a run executes, and not before and after.
+    """
+    number = getattr(signal, "SIGBREAK", None)
+    if number is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(number, signal.default_int_handler)
 
 
 def _fail(text: str, exit_code: int = 1) -> None:

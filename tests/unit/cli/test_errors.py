@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from typing_extensions import Buffer
 
+from orch_dagster.cli import registry
 from orch_dagster.cli.main import main
 
 JOB = "etl_lnd_gels_fpms_t_contract_master"
@@ -93,6 +99,12 @@ def test_other_wrong_calls(home: Path, words: list[str]) -> None:
     assert orch(*words).exit_code == 2
 
 
+def test_an_argument_that_is_no_text_is_a_wrong_call_too(home: Path) -> None:
+    result = orch("jobs", "\udcff")
+    assert result.exit_code == 2
+    assert r"\udcff" in result.stderr
+
+
 def test_apply_tells_a_line_for_each_problem(sample: Path, tmp_path: Path) -> None:
     file = tmp_path / "rows.yaml"
     file.write_text(
@@ -105,3 +117,61 @@ def test_apply_tells_a_line_for_each_problem(sample: Path, tmp_path: Path) -> No
     first, *others = result.stderr.splitlines()
     assert first == "orch: nothing was applied:"
     assert len(others) == 2
+
+
+class _LeftPipe(io.RawIOBase):
+    """A pipe whose reader has left, as Windows tells it."""
+
+    has_left = True
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        if self.has_left:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return memoryview(data).nbytes
+
+
+def test_a_reader_that_has_read_enough_ends_a_command_without_a_word(
+    sample: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As Git Bash's `head` does; elsewhere it is EPIPE, at which click ends."""
+    raw = _LeftPipe()
+    pipe = io.TextIOWrapper(io.BufferedWriter(raw), "utf-8")
+    monkeypatch.setattr("sys.stdout", pipe)
+    with pytest.raises(SystemExit) as ended:
+        main(["jobs", "--json"])
+
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == ""
+    # The interpreter flushes it at its end.
+    sys.stdout.flush()
+    raw.has_left = False
+    pipe.close()
+
+
+def test_an_invalid_argument_of_another_call_is_told(
+    sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OSError(errno.EINVAL, "Invalid argument", "C:/x|y")
+
+    monkeypatch.setattr(registry, "load_settings", fail)
+    assert_one_line(orch("jobs"), "C:/x|y: Invalid argument")
+
+
+def test_ctrl_break_ends_a_command_as_ctrl_c_does(
+    sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Windows alone has it.
+    number = getattr(signal, "SIGBREAK", None) or signal.SIGUSR1
+    monkeypatch.setattr(signal, "SIGBREAK", number, raising=False)
+    before = signal.signal(number, lambda *_: None)
+    monkeypatch.setattr(registry, "load_settings", lambda: signal.raise_signal(number))
+    try:
+        result = orch("jobs")
+    finally:
+        signal.signal(number, before)
+
+    assert (result.exit_code, result.stderr) == (130, "orch: interrupted\n")
