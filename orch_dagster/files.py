@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from framework.contract.held_files import Patience
 from framework.contract.native_paths import portable
+from orch_dagster.owned_folder import OwnedFolder
 
 _Path = TypeVar("_Path", bound=PurePath)
 
@@ -169,15 +170,18 @@ def discard(path: Path) -> None:
 def scratch_folder(parent: Path | None, prefix: str) -> Generator[Path]:
     """Yield a new folder for its owner alone, which is discarded at the end of the block.
 
+    What can't be discarded then, or is left by a kill, goes with a later call of this prefix.
+
     Args:
         parent: The folder above; None for the one of temporary files.
         prefix: The start of its name.
     """
-    folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+    folder = OwnedFolder(parent, prefix)
     try:
-        yield folder
+        yield folder.path
     finally:
-        discard(folder)
+        discard(folder.path)
+        folder.release()
 
 
 def remove_path(path: Path) -> None:

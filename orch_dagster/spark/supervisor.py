@@ -226,16 +226,19 @@ class PosixSupervisor:
 
 def run_windows(argv: Sequence[str]) -> dict[str, object]:
     """Run the command in this process's Job Object, whose processes die with this one."""
-    windows_job = _windows_job()
+    windows_job = _module(Path(__file__).with_name("windows_job.py"))
+    owned_folder = _module(Path(__file__).parent.with_name("owned_folder.py"))
     job = windows_job.enter()
     windows_job.use_code_page_of_java()
     # As the output is read; by itself Python takes the code page of the machine for a pipe.
     os.environ.setdefault("PYTHONIOENCODING", "utf-8")
-    folder = windows_job.own_temporary_folder(argv[0])
+    folder = owned_folder.OwnedFolder(None, "orch-")
     try:
+        windows_job.use_temporary_folder(folder.path, argv[0])
         return _run_in_job(argv, windows_job, job)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder.path, ignore_errors=True)
+        folder.release()
 
 
 def _run_in_job(argv: Sequence[str], windows_job: Any, job: int) -> dict[str, object]:
@@ -340,13 +343,11 @@ def _die_with_parent() -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _windows_job() -> Any:
-    """Return the module of Windows' Job Objects, which -I keeps from being imported by its name."""
-    spec = importlib.util.spec_from_file_location(
-        "windows_job", Path(__file__).with_name("windows_job.py")
-    )
+def _module(file: Path) -> Any:
+    """Return a module that needs the standard library only; -I hides it from an import."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
-        raise OSError(errno.ENOENT, "windows_job.py is not beside supervisor.py")
+        raise OSError(errno.ENOENT, f"{file} can't be loaded")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -9,7 +9,6 @@ import ctypes
 import errno
 import os
 import re
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -66,30 +65,26 @@ def end_others(job: int, limit_s: float) -> list[int]:
                 kernel.CloseHandle(handle)
 
 
-def own_temporary_folder(program: str) -> str:
-    """Create a folder for the command's temporary files, name it to the command, and return it.
+def use_temporary_folder(folder: Path, program: str) -> None:
+    """Name to the command the folder for its temporary files, which is its own.
 
     Spark's scripts pass a command on in a file of %TEMP% that they name by cmd's %RANDOM%, which
     is the same for two that start in one second: each would run the other's command.
 
     Raises:
-        OSError: If it can't be created.
-        ValueError: If the program is a script of cmd, which can't read its name.
+        ValueError: If the program is a script of cmd, which can't read the folder's name.
     """
-    folder = Path(tempfile.mkdtemp(prefix="orch-"))
     named = str(folder)
     if _READ_UNQUOTED.search(named):
         named = _short(named)
     is_script = program.lower().endswith((".cmd", ".bat"))
     if is_script and (special := _READ_UNQUOTED.search(named)):
-        folder.rmdir()
         raise ValueError(
             f"TEMP is {folder.parent}, whose {special.group()!r} Spark's scripts can't read: set "
             "TEMP to a folder without (PowerShell: $env:TEMP = 'C:\\temp'; for good: setx TEMP "
             "C:\\temp)"
         )
     os.environ["TEMP"] = os.environ["TMP"] = named
-    return str(folder)
 
 
 def use_code_page_of_java() -> None:

@@ -258,8 +258,26 @@ def test_a_file_that_a_scanner_holds_hides_no_outcome_of_a_block(
             block()
     else:
         assert block() == "its result"
-    [folder] = tmp_path.iterdir()
+    [folder] = (each for each in tmp_path.iterdir() if each.is_dir())
     assert [each.name for each in folder.iterdir()] == ["held.json"]
+
+
+def test_what_a_scanner_held_goes_with_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(monkeypatch)
+    for _ in range(2):
+        with scratch_folder(tmp_path, "check-") as folder:
+            (folder / "held.json").write_text("{}")
+    # The scanner has both open.
+    assert len([each for each in tmp_path.iterdir() if each.is_dir()]) == 2
+
+    held.refusals = 0
+    with scratch_folder(tmp_path, "recover-"):
+        assert len([*tmp_path.glob("check-*")]) == 4
+    with scratch_folder(tmp_path, "check-") as folder:
+        assert [each for each in tmp_path.iterdir() if each.is_dir()] == [folder]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_scanner_holds_for_a_moment_is_removed_all_the_same(

@@ -22,11 +22,14 @@ from orch_dagster.bundle.leftovers import (
 )
 from orch_dagster.defs.runs.dead_applications import Noted, read_marks, read_noted
 from orch_dagster.defs.runs.liveness import is_process_gone, names_process, own_tags, read_process
+from orch_dagster.owned_folder import remove_abandoned
 from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
 from orch_dagster.toolchain.errors import SparkError
 
 _BEGUN = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+# The folders of `orch recover` and `orch check`.
+_OF_COMMANDS = ("recover-", "check-")
 # Spark reads its properties when it starts, so an older file is nobody's.
 _UNREAD_S = 3600.0
 
@@ -82,7 +85,8 @@ def remove_all_leftovers(instance: DagsterInstance, settings: Settings) -> list[
     """Remove those of every run of this home whose process is gone, also of deleted runs.
 
     Where nothing names the process of a run, its files of Spark properties are removed after an
-    hour, and so are those of an `orch recover` or `orch check` that was killed.
+    hour, and so are those in the folder of an `orch recover` or `orch check` that no file calls
+    owned. The folder of one that was killed goes as a whole.
 
     Returns:
         A sentence for each one that can't be removed, and for each folder that can't be read.
@@ -104,7 +108,9 @@ def remove_all_leftovers(instance: DagsterInstance, settings: Settings) -> list[
             unknown.append(folder)
         elif is_process_gone(tags, settings.heartbeat_timeout_s):
             failed += _remove_leftovers(params_dir, folder.name)
-    of_commands = chain(settings.state_dir.glob("recover-*"), settings.state_dir.glob("check-*"))
+    for prefix in _OF_COMMANDS:
+        remove_abandoned(settings.state_dir, prefix)
+    of_commands = chain.from_iterable(settings.state_dir.glob(f"{each}*") for each in _OF_COMMANDS)
     before_s = time.time() - _UNREAD_S
     for folder in chain(unknown, of_commands):
         try:

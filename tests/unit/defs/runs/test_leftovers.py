@@ -17,6 +17,7 @@ from orch_dagster.defs.runs.dead_applications import mark_run
 from orch_dagster.defs.runs.leftovers import remove_all_leftovers
 from orch_dagster.defs.runs.liveness import PID_STARTED_TAG, process_tags, write_process
 from orch_dagster.defs.step.executor import LivenessGuard
+from orch_dagster.owned_folder import OwnedFolder
 from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
@@ -129,6 +130,23 @@ def test_a_look_at_all_finds_runs_of_any_end(location: Played, settings: Setting
         "first.json", "first.messages.jsonl", "first.warehouse",
     }  # fmt: skip
     assert [*command.iterdir()] == []
+
+
+def test_the_folder_of_a_command_that_was_killed_goes_as_a_whole(
+    location: Played, settings: Settings
+) -> None:
+    folders = [OwnedFolder(settings.state_dir, prefix) for prefix in ("check-", "recover-")]
+    for each in folders:
+        (each.path / "asked.json").touch()
+    killed, living = folders
+    assert killed._held is not None
+    # As the system does.
+    killed._held.close()
+
+    assert remove_all_leftovers(location.instance, settings) == []
+    assert not killed.path.exists()
+    assert (living.path / "asked.json").is_file()
+    living.release()
 
 
 def test_what_cannot_be_removed_is_said(
