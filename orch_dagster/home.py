@@ -72,10 +72,9 @@ def _values(home: Path) -> Mapping[str, str]:
     try:
         values = dotenv_values(file, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        is_other = isinstance(error, UnicodeDecodeError)
         # PowerShell 5 writes UTF-16 by `>`.
-        remedy = "; save it as UTF-8" if is_other else ""
-        raise SettingsError(f"{file} can't be read: {error}{remedy}") from error
+        fault = error.strerror if isinstance(error, OSError) else f"{error}; save it as UTF-8"
+        raise SettingsError(f"{file} can't be read: {fault}") from error
     # The home is known by now.
     taken = {name: value for name, value in values.items() if value is not None and name != HOME}
     instance = taken.get(DAGSTER_HOME)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from framework.contract.native_paths import with_native_paths
+from framework.contract.paths import as_location, resolve
 from orch_dagster.cli.accelerate import build_beside
 from orch_dagster.cli.output import console, print_rows, say
 from orch_dagster.cli.setup import set_up
@@ -19,6 +20,7 @@ from orch_dagster.control.tables import EXECUTION_LOG
 from orch_dagster.sample import rows as sample_rows
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.toolchain.find import find_java
+from orch_dagster.toolchain.shell_words import call_text
 from orch_dagster.toolchain.windows_tools import path_with_tools
 
 _ROWS_SHOWN = 3
@@ -41,7 +43,7 @@ def demo(ctx: click.Context) -> None:
 
 def _show_landing(settings: Settings, biz_dt: str) -> None:
     """Print the path of the sample's ORC, its row count, schema and first rows, and its log row."""
-    path = f"{settings.base_dir}/{sample_rows.CONTEXT_PARAMS['sinks'][0]['path']}/biz_dt={biz_dt}"
+    path = _landed_at(settings, biz_dt)
     with console.status("Reading the ORC back …"):
         count, columns = _read_orc(path)
     say("")
@@ -56,16 +58,23 @@ def _show_landing(settings: Settings, biz_dt: str) -> None:
     for name, value in newest.items():
         say(f"  {name:<14}{'' if value is None else value}")
     say("")
-    say(f"Open Dagit:  {_installed('dagster')} dev     (then http://localhost:3000)")
+    say(f"Open Dagit:  {_installed('dagster', 'dev')}     (then http://localhost:3000)")
 
 
-def _installed(name: str) -> str:
+def _landed_at(settings: Settings, biz_dt: str) -> str:
+    """Return the location of the sample's ORC."""
+    folder = sample_rows.CONTEXT_PARAMS["sinks"][0]["path"]
+    return resolve(as_location(settings.base_dir), f"{folder}/biz_dt={biz_dt}")
+
+
+def _installed(name: str, *words: str) -> str:
     """Return how to call a command of this environment, which may not be activated."""
     command = shutil.which(name, path=str(Path(sys.executable).parent))
     if command is None or command == shutil.which(name):
-        return name
+        return " ".join((name, *words))
     here = Path.cwd()
-    return str(Path(command).relative_to(here) if Path(command).is_relative_to(here) else command)
+    is_below = Path(command).is_relative_to(here)
+    return call_text(str(Path(command).relative_to(here)) if is_below else command, *words)
 
 
 def _read_orc(path: str) -> tuple[int, list[dict[str, object]]]:

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from framework.contract.context_params import Sink
+from framework.contract.paths import as_location, resolve
 from framework.contract.visible import visible
 from orch_dagster.files import first_file
 from orch_dagster.registry.jobs import JobSpec
@@ -30,12 +31,12 @@ class JobFiles:
         settings: The settings of the home.
 
     Attributes:
-        base_dir: The data root, where relative paths start.
+        base: The data root, where relative paths start, as a location.
         references: Returns Dagster's references to files, given with their labels.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.base_dir = settings.base_dir
+        self.base = as_location(settings.base_dir)
         self._hql = cache(partial(_found, settings.hql_path))
         self._script = cache(partial(_found, settings.jobs_path))
         self.references = cache(_code_references)
@@ -88,7 +89,7 @@ def definition_metadata(
     metadata: dict[str, Any] = {name: visible(text) for name, text in texts.items() if text}
     hql = files.hql(spec)
     if with_links:
-        metadata |= _of_sink(context.sinks[0], files.base_dir) if context.sinks else {}
+        metadata |= _of_sink(context.sinks[0], files.base) if context.sinks else {}
         named = (("HQL", hql), ("script", files.script(spec)))
         if found := tuple((label, each[0]) for label, each in named if each):
             metadata["dagster/code_references"] = files.references(found)
@@ -114,12 +115,11 @@ def _of_sink(sink: Sink, base: str) -> dict[str, str]:
     # The last part of a path that names no date.
     parts = [part for part in sink.path.split("/") if part and not _PLACEHOLDER.search(part)]
     name = sink.path if sink.is_table else ".".join(parts[-2:])
-    has_scheme = "://" in sink.path or sink.path.startswith("/") or sink.is_table
-    uri = sink.path if has_scheme else f"{base.rstrip('/')}/{sink.path}"
     named = {
         "dagster/table_name": name,
         "dagster/storage_kind": sink.format.lower(),
-        "dagster/uri": "" if sink.is_table else uri,
+        # As its landings report it.
+        "dagster/uri": "" if sink.is_table else resolve(base, sink.path),
     }
     return {key: visible(text) for key, text in named.items() if text}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 
@@ -16,6 +17,26 @@ def unset_text(name: str, platform: str = sys.platform) -> str:
     if platform != "win32":
         return "unset it"
     return f"unset it (PowerShell: Remove-Item Env:{name}; cmd: set {name}=)"
+
+
+def call_text(program: str, *words: str, platform: str = sys.platform) -> str:
+    r"""Return how to call a program by its path.
+
+    >>> print(call_text("/a b/dagster", "dev", platform="linux"))
+    '/a b/dagster' dev
+    >>> print(call_text(r"C:\a b\dagster.exe", "dev", platform="win32"))
+    "C:\a b\dagster.exe" dev (in PowerShell with & before it)
+
+    Args:
+        program: The path.
+        words: What follows it, words without a space.
+        platform: As sys.platform has it. PowerShell takes a text in quotes for a value.
+    """
+    if platform != "win32":
+        return " ".join((shlex.quote(program), *words))
+    if " " not in program:
+        return " ".join((program, *words))
+    return f'"{program}" {" ".join(words)} (in PowerShell with & before it)'
 
 
 def json_word(option: str, text: str, platform: str = sys.platform) -> str:

@@ -120,6 +120,21 @@ class TestEnvFile:
         assert str(caught.value).startswith(f"{project / '.env'} can't be read: ")
         assert str(caught.value).endswith("; save it as UTF-8")
 
+    def test_a_file_that_cannot_be_read_is_named_once(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not as Python quotes it, with two backslashes for each on Windows."""
+        file = project / ".env"
+        file.touch()
+
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError(13, "Permission denied", r"C:\a\.env")
+
+        monkeypatch.setattr("dotenv.dotenv_values", refuse)
+        with pytest.raises(SettingsError) as caught:
+            load_env_file()
+        assert str(caught.value) == f"{file} can't be read: Permission denied"
+
     def test_no_home_no_variables(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         before = dict(os.environ)
         load_env_file()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from framework.contract import paths
+from framework.contract.context_params import Sink
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER
-from orch_dagster.defs import assets
+from orch_dagster.defs import assets, definition_metadata
 from orch_dagster.defs.repository import ControlTables
 from orch_dagster.registry.location import load_location
 from orch_dagster.settings import load_settings
@@ -83,6 +85,32 @@ def test_an_asset_says_what_it_is_in_dagsters_own_words(load: Callable[[], Contr
     ]
     # Nothing in the text ends its block.
     assert metadata["hql_text"].value == f"````sql\n{HQL}\n````"
+
+
+class _WindowsPath(PureWindowsPath):
+    """A path there, which is absolute already."""
+
+    def absolute(self) -> _WindowsPath:
+        return self
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "expected"),
+    [
+        (r"C:\home one", "out/t", "C:/home one/out/t"),
+        (r"C:\home one", "D:/land/t/d={biz_dt}", "D:/land/t/d={biz_dt}"),
+        ("hdfs://nn/data", "out/t", "hdfs://nn/data/out/t"),
+        ("hdfs://nn/data", "/land/t", "hdfs://nn/land/t"),
+    ],
+)
+def test_a_table_has_one_uri_before_and_after_its_landing_on_windows_too(
+    monkeypatch: pytest.MonkeyPatch, base: str, path: str, expected: str
+) -> None:
+    monkeypatch.setattr(paths, "Path", _WindowsPath)
+    given = paths.as_location(base)
+    assert definition_metadata._of_sink(Sink("orc", path), given)["dagster/uri"] == expected
+    # As the landing has it.
+    assert paths.resolve(given, path) == expected
 
 
 def test_the_code_version_changes_with_the_hql(load: Callable[[], ControlTables]) -> None:
