@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import sys
@@ -26,6 +27,11 @@ STDIN = Path("-")
 _SHOWN_STDIN = Path("<stdin>")
 
 _ROWS = "must be a list of rows, each a mapping"
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UTF_16_REMEDY = (
+    "; it is UTF-16, as PowerShell 5 writes by `>`: save it as UTF-8, or write it by the option "
+    "--output of `orch export`"
+)
 _INDEX = re.compile(r"\[(\d{1,9})\]\.?")
 _SEPARATOR = re.compile(r"[.\[]")
 
@@ -114,7 +120,8 @@ def read_files(files: Sequence[Path]) -> RowFiles:
             document: Any = None if node is None else loader.construct_document(node)
         except (yaml.YAMLError, ValueError) as error:
             # A ValueError says that it is not UTF-8.
-            text = f"not usable YAML in UTF-8: {error}"
+            remedy = _UTF_16_REMEDY if content.startswith(_UTF_16) else ""
+            text = f"not usable YAML in UTF-8: {error}{remedy}"
             row_files.problems.append(Problem(text, file, _line_of_error(error, content)))
             continue
         row_files.problems += [Problem(text, file, line) for text, line in loader.faults]

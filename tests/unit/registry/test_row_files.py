@@ -142,6 +142,12 @@ def test_what_is_not_text_has_its_line(tmp_path: Path, text: bytes) -> None:
     assert said.startswith("not usable YAML in UTF-8: ")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_what_powershell_wrote_is_told(tmp_path: Path, encoding: str) -> None:
+    _, said = problem(tmp_path, "\ufeffx: 1\r\n".encode(encoding))
+    assert "it is UTF-16, as PowerShell 5 writes by `>`: save it as UTF-8" in said
+
+
 def bomb(levels: int, value: str = "x") -> str:
     """A value of 10 to the power of the levels, by aliases."""
     lines = [f"a0: &a0 {value}"]
