@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -189,7 +190,9 @@ class TestScripts:
         assert check("none.py") == f"script_path none.py is not a file under {own} or {jobs_dir}"
 
     def test_a_name_longer_than_names_can_be(self, jobs_dir: Path) -> None:
-        assert "can't be looked up" in str(script_check([jobs_dir], ())("x" * 5_000 + ".py"))
+        said = str(script_check([jobs_dir], ())("x" * 5_000 + ".py"))
+        # Windows knows no such file, in place of no such name.
+        assert ("is not a file" if sys.platform == "win32" else "can't be looked up") in said
 
     @pytest.mark.parametrize(
         "url", ["hdfs://jobs/a.py", "hdfs://jobs/sub/a.py", "s3a://b/x/a.py", "https://h/p/a.py"]

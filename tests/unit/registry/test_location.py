@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from framework.contract.native_paths import quoted_path
 from orch_dagster.cli.doctor import examine
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER, PROCESS_CONTROL
@@ -73,7 +74,7 @@ def test_apply_load_and_doctor_refuse_in_the_same_words(
     (problem,) = caught.value.problems
     assert problem.text == (
         f"job_master (job_id=J1): context_params: sinks[1].path: one would replace the other: "
-        f"{outside!r} and 'out/{{biz_dt}}' of sinks[0]"
+        f"{quoted_path(outside)} and 'out/{{biz_dt}}' of sinks[0]"
     )
     store.upsert(JOB_MASTER, [row])
     assert [str(each) for each in load_location(settings).registry.findings] == [problem.text]
