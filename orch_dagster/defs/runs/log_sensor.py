@@ -87,8 +87,6 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
             )
         sent = send_kept_reports(instance, settings.kept_reports_dir, settings.heartbeat_timeout_s)
         failed = fail_dead_runs(instance, location.job_ids, settings.heartbeat_timeout_s)
-        for sentence in old_logs.remove(instance):
-            context.log.info(sentence)
         with opened_store(settings) as store, ApplicationEnder() as applications:
             cursor, ended = project_ended_runs(
                 instance,
@@ -114,6 +112,9 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
                 finish_run(instance, store, location, run_id)
             for ended_run in ended:
                 settle_reprocess(instance, store, location, ended_run.run)
+        # What names the process of a deleted run has been read, however long nobody looked.
+        for sentence in old_logs.remove(instance):
+            context.log.info(sentence)
         if label := location_label(context):
             follow_location(instance, location, label, ended_runs)
         # After the writes, so that a tick that fails is repeated by the next.

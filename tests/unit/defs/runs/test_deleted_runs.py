@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -212,3 +213,17 @@ def test_an_unknown_run_is_named_once_and_looks_take_a_part_of_the_time(
     assert watch.look(location.instance, location.store) == []
     (ended,) = watch.look(location.instance, location.store)
     assert ended == f"ended the row of first {DAY}, run {run.run_id}: {RUN_DELETED}"
+
+
+def test_a_home_that_nobody_looked_at_for_long_still_tells_what_became_of_its_runs(
+    location: Played, params: Path
+) -> None:
+    run = begun(location, "first")
+    write_process(params, run.run_id, dead_here())
+    long_ago = time.time() - 40 * 86_400
+    for path in (*(params / run.run_id).iterdir(), params / run.run_id):
+        os.utime(path, (long_ago, long_ago))
+    location.sense("execution_log")
+    assert statuses(location.store) == {"first": f"Failed: {RUN_DELETED}"}
+    # What is that old goes in the same tick.
+    assert not (params / run.run_id).exists()
