@@ -143,6 +143,17 @@ def secret_properties(
     return properties
 
 
+def missing_secret(
+    reference: str, files: ReferencedFiles, environ: Mapping[str, str]
+) -> str | None:
+    """Return why a reference has no secret in this process, None if it has one."""
+    try:
+        _value(reference, files, environ)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 _NOT_PASSED = "holds a NUL character or bytes that are not UTF-8, which can't be passed on"
 
 

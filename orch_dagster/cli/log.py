@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from framework.contract.business_dates import date_fault
 from orch_dagster.cli.arguments import BIZ_DT, as_json, loaded
 from orch_dagster.cli.completion import JOB, RUN
 from orch_dagster.cli.exit_codes import INTERRUPTED
@@ -53,6 +54,8 @@ class _Moment(click.ParamType[datetime]):
                 param,
                 ctx,
             )
+        if fault := date_fault(moment.date().isoformat()):
+            self.fail(f"{value!r} {fault}", param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
@@ -117,6 +120,8 @@ def log(
                 f"{', '.join(given)} is not an option of {ctx.invoked_subcommand}"
             )
         return
+    if asked["first"] and asked["last"] and asked["last"] < asked["first"]:
+        raise click.UsageError(f"--from {asked['first']} is after --to {asked['last']}")
     settings = load_settings()
     if run is not None:
         if len(given) > 1:

@@ -10,6 +10,7 @@ from framework.contract.business_dates import WINDOW, window_fault
 from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
 from framework.contract.spark_defaults import SPARK_DEFAULTS
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS
+from orch_dagster.bundle.secrets import missing_secret
 from orch_dagster.cli.cluster_checks import cluster_checks
 from orch_dagster.cli.cluster_uses import CheckedPart, stored_params
 from orch_dagster.cli.setting_check import setting_check
@@ -20,11 +21,12 @@ from orch_dagster.control.records import ProcessControl, SysParam, read_records
 from orch_dagster.control.secret_rows import secret_place_error
 from orch_dagster.control.sys_params import SPARK_TYPE, system_fault
 from orch_dagster.control.tables import JOB_MASTER, PROCESS_CONTROL, SYS_PARAMS, TABLES
-from orch_dagster.errors import OrchError, StoreError
+from orch_dagster.errors import OrchError, SettingsError, StoreError
 from orch_dagster.registry.cluster_paths import site_of, unshared_jobs
 from orch_dagster.registry.jobs import Finding
 from orch_dagster.registry.known_key_names import KnownKeyNames
 from orch_dagster.registry.location import load_location
+from orch_dagster.registry.secret_refs import secret_keys, secret_ref_findings
 from orch_dagster.registry.set_aside import set_aside_finding
 from orch_dagster.settings import Settings
 from orch_dagster.toolchain.find import find_spark, read_spark_defaults
@@ -47,14 +49,20 @@ def registry_checks(settings: Settings) -> Iterator[CheckedPart]:
         yield "Registry", "warning", location.notice
     yield "Registry", "ok", f"valid jobs: {len(location.registry.jobs)}"
     # Imported late, as it loads Dagster, which alone can check a cron schedule.
-    from orch_dagster.defs.schedule.definitions import schedule_findings
+    from orch_dagster.defs.schedule.definitions import by_biz_dt, schedule_findings
 
+    try:
+        by_biz_dt(location)
+    except SettingsError as error:
+        yield "Schedules", "missing", str(error)
+    yield from _environment(settings)
     findings = [*_set_aside(settings), *location.registry.findings, *schedule_findings(location)]
     clusters: list[CheckedPart] = []
     if location.notice is None:
         try:
             specs = location.registry.jobs.values()
             findings += [*_sys_param_findings(settings, params), *_window_findings(settings)]
+            findings += secret_ref_findings(specs, secret_keys(row.to_row() for row in params))
             findings += [each.finding() for each in unshared_jobs(specs, params, site_of(settings))]
             clusters = list(cluster_checks(settings, specs, params))
             clusters += short_jobs(settings, specs, params)
@@ -64,6 +72,22 @@ def registry_checks(settings: Settings) -> Iterator[CheckedPart]:
     yield from clusters
     for finding in dict.fromkeys(findings):
         yield "Registry", "warning" if finding.is_warning else "missing", str(finding)
+
+
+def _environment(settings: Settings) -> Iterator[CheckedPart]:
+    """Yield a warning if ORCH_ENV is none of the environments of sys_params, and resembles one."""
+    try:
+        with opened_store(settings) as store:
+            rows = store.read_stored(SYS_PARAMS, columns=["environment"]).rows
+    except OrchError:
+        # The check of the store names it.
+        return
+    known = {str(row["environment"]) for row in rows}
+    env = settings.env.strip().lower()
+    meant = sorted(name for name in known if name.strip().lower() == env)
+    if meant and settings.env not in known:
+        text = f"ORCH_ENV is {settings.env!r}, for which sys_params has no row"
+        yield "Registry", "warning", f"{text}; did you mean {' or '.join(meant)}?"
 
 
 def _set_aside(settings: Settings) -> list[Finding]:
@@ -108,9 +132,11 @@ def _sys_param_findings(settings: Settings, params: Iterable[SysParam]) -> list[
         is_unknown = row.param_key not in SYSTEM_SETTINGS or row.param_type != PARAM_TYPE
         reason, is_warning = None, False
         if row.param_type == SECRET_TYPE:
-            reason = secret_place_error(
-                row.param_key, row.param_value or "", settings.referenced_files
-            )
+            files, reference = settings.referenced_files, row.param_value or ""
+            reason = secret_place_error(row.param_key, reference, files)
+            if reason is None:
+                # Not seen from here, it may be there for the processes of Dagster.
+                reason, is_warning = missing_secret(reference, files, os.environ), True
         elif is_unknown or not row.param_key.startswith("schedule."):
             fault = system_fault(row, check)
             is_of_spark = row.param_type == SPARK_TYPE

@@ -54,10 +54,11 @@ def hql_findings_of_rows(
     masters: Iterable[JobMaster], hql_path: Sequence[Path]
 ) -> Iterator[Finding]:
     """Yield the same for rows of job_master; skip those whose context_params have faults."""
-    return hql_findings((spec for row in masters if (spec := _spec(row))), hql_path)
+    return hql_findings((spec for row in masters if (spec := spec_of_row(row))), hql_path)
 
 
-def _spec(row: JobMaster) -> JobSpec | None:
+def spec_of_row(row: JobMaster) -> JobSpec | None:
+    """Return the job of a row whose context_params have no faults, without its parents."""
     name = row.job_name or ""
     try:
         context = parse_context_params(row.context_params, name)

@@ -31,11 +31,12 @@ from orch_dagster.control.tables import (
 )
 from orch_dagster.registry.changes import Rows
 from orch_dagster.registry.finding import Finding, context_finding
-from orch_dagster.registry.hql_files import hql_findings_of_rows
+from orch_dagster.registry.hql_files import hql_findings_of_rows, spec_of_row
 from orch_dagster.registry.jobs import build_registry, script_check
 from orch_dagster.registry.known_key_names import KnownKeyNames
 from orch_dagster.registry.plan import Plan
 from orch_dagster.registry.prune import group_of
+from orch_dagster.registry.secret_refs import secret_keys, secret_ref_findings
 from orch_dagster.registry.sink_clashes import sink_clashes
 from orch_dagster.settings import Settings
 
@@ -64,7 +65,8 @@ def plan_findings(
 
     before = set(findings(plan.before))
     masters = map(JobMaster.from_row, plan.after[JOB_MASTER.name])
-    of_files = (row for row in masters if row.job_id in given)
+    of_files = [row for row in masters if row.job_id in given]
+    specs = (spec for row in of_files if (spec := spec_of_row(row)))
     return [
         *plan.refusals,
         *_unfinished(plan, store),
@@ -77,6 +79,7 @@ def plan_findings(
             if each.job_id in given or each not in before
         ),
         *hql_findings_of_rows(of_files, settings.hql_path),
+        *secret_ref_findings(specs, secret_keys(plan.after[SYS_PARAMS.name])),
     ]
 
 

@@ -10,7 +10,7 @@ from orch_dagster.toolchain.spark_names import is_property
 
 _DRIVER_MEMORY = "spark.driver.memory"
 # As Spark and, for the driver's memory, Java read them.
-_SIZE = re.compile(r"-?\d+([kmgtp]b?|b)?", re.ASCII)
+_SIZE = re.compile(r"\d+([kmgtp]b?|b)?", re.ASCII)
 _HEAP = re.compile(r"(\d+)([kmgt]?)", re.ASCII | re.IGNORECASE)
 _LEAST_HEAP_BYTES = 2 * 1024 * 1024
 _COUNT = re.compile(r"\+?\d{1,10}", re.ASCII)
@@ -23,7 +23,7 @@ _SIZES = (
     "spark.executor.memoryOverhead", "spark.executor.pyspark.memory",
     "spark.files.maxPartitionBytes", "spark.kryoserializer.buffer",
     "spark.kryoserializer.buffer.max", "spark.memory.offHeap.size",
-    "spark.sql.adaptive.advisoryPartitionSizeInBytes", "spark.sql.autoBroadcastJoinThreshold",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes",
     "spark.sql.files.maxPartitionBytes", "spark.yarn.am.memory", "spark.yarn.am.memoryOverhead",
 )  # fmt: skip
 _COUNTS = (
@@ -66,6 +66,11 @@ def _size_fault(value: str) -> str | None:
     return None if _SIZE.fullmatch(value.strip().lower()) else "not a size such as 4g or 512m"
 
 
+def _threshold_fault(value: str) -> str | None:
+    """Return the same for a size that may be -1, which is none."""
+    return _size_fault(value.strip().removeprefix("-"))
+
+
 def _count_fault(value: str) -> str | None:
     return None if _COUNT.fullmatch(value.strip()) else "not a whole number such as 4"
 
@@ -83,5 +88,6 @@ _FAULTS: Mapping[str, Callable[[str], str | None]] = {
     **dict.fromkeys(_SIZES, _size_fault),
     **dict.fromkeys(_COUNTS, _count_fault),
     _DRIVER_MEMORY: _heap_fault,
+    "spark.sql.autoBroadcastJoinThreshold": _threshold_fault,
     "spark.sql.session.timeZone": _zone_fault,
 }

@@ -91,6 +91,22 @@ def test_rows_are_found_and_the_newest_start_is_first(
     assert dates(*words) == found
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+@pytest.mark.parametrize("command", [["log"], ["log", "rebuild"]])
+def test_a_moment_that_no_run_can_have_is_refused(
+    sample: Path, command: list[str], moment: str
+) -> None:
+    told = orch(*command, "--since", moment)
+    assert told.exit_code == 2
+    assert "lies outside 1900-01-01 to 2200-12-31" in told.stderr
+
+
+def test_a_range_that_is_upside_down_is_refused(sample: Path) -> None:
+    told = orch("log", "--from", "2024-05-15", "--to", "2024-05-01")
+    assert told.exit_code == 2
+    assert "--from 2024-05-15 is after --to 2024-05-01" in told.stderr
+
+
 def test_a_limit_is_said(rows: list[Row]) -> None:
     assert orch("log", "--limit", "2").stderr == (
         f"the newest 2 of {len(rows)} rows; --limit shows more\n"

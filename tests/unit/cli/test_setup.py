@@ -262,6 +262,48 @@ class TestDoctor:
         plain = orch("doctor").stdout
         assert all(text in plain for text in findings)
 
+    def test_secrets_that_are_not_there(
+        self, there: ControlStore, sample: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("A_SECRET", "hunter2")
+        (sample / "there").write_text("hunter2\n")
+        of_all = {"environment": "DEV", "key_name": "*", "param_type": "secret"}
+        values = {"A": "env:A_SECRET", "B": "file:there", "C": "env:NOPE", "D": "file:nope"}
+        rows = [{**of_all, "param_key": key, "param_value": value} for key, value in values.items()]
+        there.upsert(SYS_PARAMS, rows)
+        result = orch("doctor", "--json")
+
+        found = {
+            text.partition("param_key=")[2][:1]: (state, text.partition("): ")[2])
+            for state, text in self.states(result)["Registry"]
+            if "param_key=" in text
+        }
+        assert found.keys() == {"C", "D"}
+        assert {state for state, _ in found.values()} == {"warning"}
+        assert "the environment variable NOPE is not set" in found["C"][1]
+        assert "nope can't be read" in found["D"][1]
+
+    def test_an_environment_that_differs_by_case_alone(
+        self, there: ControlStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        row = {"environment": "PROD", "key_name": "*", "param_key": "retry.max"}
+        there.upsert(SYS_PARAMS, [{**row, "param_value": "1", "param_type": "system"}])
+        for name, is_named in (("prod ", True), ("PROD", False), ("TEST", False)):
+            monkeypatch.setenv("ORCH_ENV", name)
+            found = [text for _, text in self.states(orch("doctor", "--json"))["Registry"]]
+            named = f"ORCH_ENV is {name!r}, for which sys_params has no row; did you mean PROD?"
+            assert (named in found) is is_named
+
+    def test_a_cron_of_the_environment(
+        self, there: ControlStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ORCH_SCHEDULE_CRON", "60 2 * * *")
+        result = orch("doctor", "--json")
+        assert result.exit_code == 1
+        ((state, text),) = self.states(result)["Schedules"]
+        assert state == "missing"
+        assert text.startswith("ORCH_SCHEDULE_CRON: '60 2 * * *' is not a cron schedule")
+
     def test_sys_params_that_a_run_would_refuse_and_keys_that_nobody_reads(
         self, there: ControlStore
     ) -> None:

@@ -299,6 +299,18 @@ class TestOptions:
         other = "job_master: [{job_id: J2, job_name: j2, script_path: landing.py, context_params: "
         assert person.applies(other + "{entity: A, source_system: B}}]") == []
 
+    def test_a_secret_that_no_row_has_is_a_warning(self, person: Person) -> None:
+        options = "user: 'env:CRM_USER', password: 'env:CRM_PASSWORD'"
+        secret = "{param_key: CRM_USER, environment: PROD, key_name: acme_crm, "
+        rows = f"sys_params: [{secret}param_value: 'env:X', param_type: secret}}]\n"
+        found = person.applies((JOB % options).replace("csv", "com.example.Format", 1) + rows)
+        (warning,) = (each for each in found if "no secret" in each)
+        assert warning == (
+            "context_params: sources[0].options.password: is env:CRM_PASSWORD, and no secret of "
+            "sys_params has that name: add a row of param_type secret whose param_key is "
+            "CRM_PASSWORD; until then runs fail"
+        )
+
     @pytest.mark.parametrize("value", ["NaN", "Infinity"])
     def test_a_number_that_json_does_not_have(self, person: Person, value: str) -> None:
         source = f'{{"format": "csv", "path": "a", "options": {{"x.y": {value}}}}}'

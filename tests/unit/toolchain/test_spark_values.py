@@ -18,6 +18,7 @@ NOT_A_SIZE = "not a size such as 4g or 512m"
         ("spark.executor.memory", "1.5g", NOT_A_SIZE),
         ("spark.executor.memory", "4gib", NOT_A_SIZE),
         ("spark.executor.memory", "lots", NOT_A_SIZE),
+        ("spark.executor.memory", "-4g", NOT_A_SIZE),
         ("spark.driver.memory", "4gb", f"{NOT_A_SIZE}, as Java reads it"),
         ("spark.driver.memory", " 4g", f"{NOT_A_SIZE}, as Java reads it"),
         ("spark.driver.memory", "4096", "which Java reads as bytes: write 4096m"),
