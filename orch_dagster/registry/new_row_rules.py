@@ -13,6 +13,7 @@ from framework.contract.native_paths import quoted_path
 from framework.contract.option_values import value_faults
 from framework.contract.paths import is_absolute, is_within, normal, resolve
 from framework.contract.places import sample_targets
+from framework.contract.schema_text import schema_faults
 from framework.contract.spark_options import unknown_options
 from orch_dagster.registry.context_params import ContextParams, base_of
 
@@ -51,6 +52,9 @@ def rule_faults(
     """
     yield from _option_faults(context)
     yield from _path_faults(context)
+    for number, source in enumerate(context.sources):
+        for fault in schema_faults(source.schema or ""):
+            yield RuleFault(f"sources[{number}].schema: {fault}", is_refused=True)
     yield from _folder_faults(context, job_name, base_of(data_root), own_folders)
 
 

@@ -247,6 +247,41 @@ class TestPaths:
         assert person.applies((JOB % "").replace("path: in.csv", f'path: "{path}"')) == []
 
 
+class TestSchemas:
+    @pytest.mark.parametrize(
+        ("schema", "faults"),
+        [
+            ("id INTT", ["column id: 'INTT' is not a type; did you mean INT?"]),
+            (
+                "id INT,, a",
+                [
+                    "column 2 is empty",
+                    "column a has no type: write a name and a type, such as a STRING",
+                ],
+            ),
+            ("no-1 INT", ["column no-1 holds '-': put the name in backticks, `no-1`"]),
+            ("a INT, b INT, a DATE", ["column a is given twice"]),
+            ("`a INT", ["column 1 can't be read: '`a INT'"]),
+        ],
+    )
+    def test_what_spark_refuses(self, person: Person, schema: str, faults: list[str]) -> None:
+        rows = (JOB % "").replace("schema: id INT", f'schema: "{schema}"')
+        found = person.problems(rows)
+        place = "job_master (job_id=J1): context_params: sources[0].schema: "
+        assert found == [(6, place + fault) for fault in faults]
+
+    @pytest.mark.parametrize(
+        "schema",
+        [
+            "a DECIMAL(10, 2) NOT NULL COMMENT 'x, y', `b-c` ARRAY<STRUCT<x: INT, y: INT>>",
+            "a: int, b:timestamp_ntz, größe STRING, A varchar(3)",
+            "struct<a:int>",
+        ],
+    )
+    def test_what_spark_takes(self, person: Person, schema: str) -> None:
+        assert person.applies((JOB % "").replace("schema: id INT", f'schema: "{schema}"')) == []
+
+
 class TestOptions:
     @pytest.mark.parametrize(
         ("options", "fault"),
@@ -285,7 +320,7 @@ class TestOptions:
         [
             "header: yes, multiLine: 'TRUE', QUOTE: '', escape: '\"', maxColumns: '9'",
             "mode: failfast",
-            "header: 'env:HEADER', nullValue: 0, maxCharsPerColumn: -1, some.other: on",
+            "nullValue: 0, maxCharsPerColumn: -1, some.other: on",
         ],
     )
     def test_values_that_spark_takes(self, person: Person, options: str) -> None:
