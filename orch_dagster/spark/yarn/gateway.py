@@ -99,7 +99,7 @@ class YarnGateway:
         Raises:
             YarnError: If it failed, or got no answer in time.
         """
-        request = _request(call, arguments, reach)
+        request = {**_request(call, arguments, reach), "within_s": timeout_s}
         answer: Future[Any] = Future()
         with self._lock:
             process = self._started()

@@ -5,8 +5,10 @@
 
 The first serves: a request is a line of JSON on stdin, {"id": N, "call": NAME, "arguments": {...}},
 and its answer one on stdout, {"id": N, "result": ...} or {"id": N, "error": {"kind", "message"}}.
-Requests are answered side by side. It ends with its stdin, or with the process that started it, and
-first ends the applications of the tags that it guards for that process (`guard`, `release`).
+Requests are answered side by side, those of each login and cluster in threads of their own: one
+that is away delays nobody who asks another. It ends with its stdin, or with the process that
+started it, and first ends the applications of the tags that it guards for that process (`guard`,
+`release`).
 
 The second ends the applications of a tag, for a supervisor whose orchestrator is dead. Its exit
 code is 0 if all of them have ended.
@@ -89,6 +91,8 @@ class Jvm:
         self._stderr: collections.deque[str] = collections.deque(maxlen=_STDERR_LINES)
         self._login_lock = threading.Lock()
         self._is_logged_in = False
+        self._logins = 0
+        self._login_failure: Exception | None = None
         with tempfile.TemporaryDirectory(  # noqa: TID251 - a program of its own
             prefix="orch-yarn-", ignore_cleanup_errors=True
         ) as folder:
@@ -130,16 +134,29 @@ class Jvm:
         Without Kerberos in the configuration, Hadoop takes this for nothing to do.
         """
         users = self.root.org.apache.hadoop.security.UserGroupInformation
+        logins = self._logins
         with self._login_lock:
             if not self._is_logged_in:
-                if not Path(keytab).is_file():
-                    # Of which Java says that it got no password.
-                    raise FileNotFoundError(f"spark.kerberos.keytab: {keytab} is not a file here")
-                users.setConfiguration(conf)
-                users.loginUserFromKeytab(principal, keytab)
-                self._is_logged_in = True
+                if self._login_failure is not None and self._logins > logins:
+                    # Of the login that this one has waited for. A KDC that is away takes minutes.
+                    raise self._login_failure
+                self._first_login(users, conf, principal, keytab)
                 return
         users.getLoginUser().checkTGTAndReloginFromKeytab()
+
+    def _first_login(self, users: Any, conf: Any, principal: str, keytab: str) -> None:
+        try:
+            if not Path(keytab).is_file():
+                # Of which Java says that it got no password.
+                raise FileNotFoundError(f"spark.kerberos.keytab: {keytab} is not a file here")
+            users.setConfiguration(conf)
+            users.loginUserFromKeytab(principal, keytab)
+            self._is_logged_in = True
+        except Exception as error:
+            self._login_failure = error
+            raise
+        finally:
+            self._logins += 1
 
     def close(self) -> None:
         """End it."""
@@ -406,6 +423,10 @@ _CALLS = (
     "read_folder", "delete", "qualified", "matches", "upload",
 )  # fmt: skip
 _OF_YARN = ("find", "report", "kill", "end")
+# Whose answers are of no use once nobody waits for them; the others have to be done.
+_QUESTIONS = (
+    "find", "report", "logs", "list_files", "read_file", "read_folder", "qualified", "matches"
+)  # fmt: skip
 
 
 class Server:
@@ -426,17 +447,20 @@ class Server:
 
     def serve(self, lines: Iterable[bytes]) -> None:
         """Answer requests, a line each; then end what is guarded, and this process."""
-        # Apart, as a name node that is silent must not keep applications from being ended.
-        with ThreadPoolExecutor(_THREADS) as of_yarn, ThreadPoolExecutor(_THREADS) as of_files:
-            of_yarn.submit(self._warm_up)
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(ThreadPoolExecutor(1)).submit(self._warm_up)
+            pools: dict[tuple[str, bool], ThreadPoolExecutor] = {}
             for line in lines:
                 request = json.loads(line)
                 if request["call"] in ("guard", "release"):
                     # In the order in which they come.
                     self._guard(request)
-                else:
-                    threads = of_yarn if request["call"] in _OF_YARN else of_files
-                    threads.submit(self._answer, request)
+                    continue
+                # A name node that is silent must not keep applications from being ended either.
+                asked = _reach_of(request), request["call"] in _OF_YARN
+                if asked not in pools:
+                    pools[asked] = opened.enter_context(ThreadPoolExecutor(_THREADS))
+                pools[asked].submit(self._answer_in_time, request, time.monotonic())
             self._leave()
 
     def _leave(self) -> None:
@@ -444,7 +468,8 @@ class Server:
 
         What is still asked has nobody who waits for it.
         """
-        with ThreadPoolExecutor(_THREADS) as threads:
+        # One each, as they may be of several clusters, of which one is away.
+        with ThreadPoolExecutor(max(len(self._guarded), 1)) as threads:
             list(threads.map(self._end_orphan, self._guarded.values()))
         os._exit(0)
 
@@ -509,6 +534,12 @@ class Server:
             if not self._jvm_locks:
                 self._spare = Jvm(self._java, self._class_path)
 
+    def _answer_in_time(self, request: dict[str, Any], since_s: float) -> None:
+        """Answer a request that has waited for a thread; not a question that was given up."""
+        waited_s = time.monotonic() - since_s
+        if request["call"] not in _QUESTIONS or waited_s <= request.get("within_s", waited_s):
+            self._answer(request)
+
     def _answer(self, request: dict[str, Any]) -> None:
         answer: dict[str, Any] = {"id": request["id"]}
         user, jvm = _user(request.get("login")), None
@@ -532,6 +563,12 @@ class Server:
 
 def _user(login: Mapping[str, str] | None) -> str:
     return json.dumps(login, sort_keys=True)
+
+
+def _reach_of(request: Mapping[str, Any]) -> str:
+    """Return by whom, and by which configuration, a request reaches its cluster."""
+    parts = (request.get(name) for name in ("login", "properties", "staging"))
+    return json.dumps([*parts], sort_keys=True)
 
 
 def _lost_jvm(jvm: Jvm | None, error: Exception) -> dict[str, str] | None:

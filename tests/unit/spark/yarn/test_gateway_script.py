@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -104,6 +106,7 @@ class LoginJvm(Jvm):
         self.root = MagicMock()
         self._login_lock = threading.Lock()
         self._is_logged_in = False
+        self._logins, self._login_failure = 0, None
         self.started.append(self)
 
     def has_ended(self, within_s: float = 0.0) -> bool:
@@ -263,6 +266,123 @@ def test_a_silent_name_node_does_not_keep_applications_from_being_ended(
     assert {answer["id"]: answer["result"] for answer in answers} == {
         20: None, **dict.fromkeys(range(20), True)
     }  # fmt: skip
+
+
+def requests(call: str, count: int, **reach: object) -> list[bytes]:
+    of_all = {"call": call, "arguments": {}, "properties": {}, "staging": None, **reach}
+    return [json.dumps({"id": f"{call} {number}", **of_all}).encode() for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        {"login": {"principal": "etl@AWAY", "keytab": "/k"}},
+        {"properties": {"yarn.resourcemanager.address": "away:8032"}},
+    ],
+)
+def test_requests_by_a_login_or_to_a_cluster_that_is_away_delay_no_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], away: dict[str, Any]
+) -> None:
+    """Eight of them had all threads, for the minutes that a KDC takes."""
+    is_answered = threading.Event()
+
+    class AwayServer(GuardServer):
+        def cluster(self, properties: Any, staging: str | None, login: Any = None) -> Hadoop:
+            is_away = bool(properties or login)
+
+            def answer(**_: object) -> bool:
+                if is_away:
+                    return is_answered.wait(10)
+                is_answered.set()
+                return True
+
+            return cast(Hadoop, SimpleNamespace(find=answer, report=answer))
+
+    monkeypatch.setattr(AwayServer, "_leave", lambda _: None)
+    AwayServer().serve([*requests("find", 20, **away), *requests("report", 1)])
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["result"] for each in answers] == [True] * 21
+
+
+def test_what_is_guarded_at_a_cluster_that_is_away_delays_no_other_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    has_ended = threading.Event()
+
+    class AwayServer(GuardServer):
+        def _end_orphan(self, request: dict[str, Any]) -> None:
+            if request["properties"]:
+                self.ended.append((has_ended.wait(10),))
+            else:
+                has_ended.set()
+
+    monkeypatch.setattr(gateway_script.os, "_exit", lambda _: None)
+    server = AwayServer()
+    for number in range(20):
+        server._guarded[str(number)] = {"properties": {"a": "away"}}
+    server._guarded["last"] = {"properties": {}}
+    server._leave()
+    assert server.ended == [(True,)] * 20
+
+
+def test_a_question_that_was_given_up_is_not_asked_and_an_order_is_carried_out() -> None:
+    """Else those that piled up while a cluster was away would come before all others."""
+
+    class NotingServer(GuardServer):
+        def _answer(self, request: dict[str, Any]) -> None:
+            self.ended.append((request["call"],))
+
+    server = NotingServer()
+    for call, limit in (
+        ("find", {"within_s": 60.0}),
+        ("end", {"within_s": 60.0}),
+        ("report", {"within_s": 3600.0}),
+        ("logs", {}),
+    ):
+        server._answer_in_time({"call": call, **limit}, time.monotonic() - 600)
+    assert server.ended == [("end",), ("report",), ("logs",)]
+
+
+def test_who_waits_for_a_login_that_fails_has_its_failure_and_the_next_one_tries_again(
+    tmp_path: Path,
+) -> None:
+    has_begun, may_fail = threading.Event(), threading.Event()
+    tries: list[str] = []
+
+    def log_in(principal: str, _: str) -> None:
+        tries.append(principal)
+        if len(tries) == 1:
+            has_begun.set()
+            assert may_fail.wait(20)
+            raise OSError("Receive timed out")
+
+    class WaitingLock:
+        """A lock that tells when somebody is about to wait for it."""
+
+        def __init__(self) -> None:
+            self.lock, self.waiting = threading.Lock(), itertools.count(1)
+
+        def __enter__(self) -> None:
+            if next(self.waiting) == 8:
+                may_fail.set()
+            self.lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
+
+    jvm, keytab = LoginJvm(), tmp_path / "k"
+    keytab.touch()
+    jvm._login_lock = cast(threading.Lock, WaitingLock())
+    jvm.users.loginUserFromKeytab.side_effect = log_in
+    with ThreadPoolExecutor(8) as threads:
+        first = threads.submit(jvm.log_in, None, "etl", str(keytab))
+        assert has_begun.wait(10)
+        others = [threads.submit(jvm.log_in, None, "etl", str(keytab)) for _ in range(7)]
+        failures = [each.exception(20) for each in (first, *others)]
+    assert {str(each) for each in failures} == {"Receive timed out"}
+    assert tries == ["etl"]
+    jvm.log_in(None, "etl", str(keytab))
+    assert tries == ["etl", "etl"]
 
 
 def test_nothing_is_ended_when_all_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
