@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from framework.contract.comma_list import comma_names
 from framework.contract.some_of import some_sorted
-from orch_dagster.cli.cluster_uses import CheckedPart, ClusterUse, merged_properties
+from orch_dagster.cli.cluster_uses import CheckedPart, ClusterUse, by_reach
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, YarnGateway
 from orch_dagster.spark.yarn.spark_archive import ARCHIVE, JARS, SparkJars, archived_spark, jars_of
 from orch_dagster.toolchain.find import find_spark
-
-GatewayOf = Callable[[Mapping[str, str]], YarnGateway]
-"""Returns a gateway to the cluster that an environment names."""
 
 _PREPARE = "`orch cluster prepare --apply` uploads them and names them"
 
@@ -24,11 +21,7 @@ def uploads(uses: Sequence[ClusterUse], environ: Mapping[str, str]) -> Iterator[
     Raises:
         SparkError: If Spark is missing.
     """
-    uploading = {
-        each.spec.job_name
-        for each in uses
-        if not any(each.properties.get(name) for name in (ARCHIVE, JARS))
-    }
+    uploading = {each.spec.job_name for each in uses if each.jars is None}
     if not uploading:
         return
     files = jars_of(find_spark(environ))
@@ -42,34 +35,34 @@ def uploads(uses: Sequence[ClusterUse], environ: Mapping[str, str]) -> Iterator[
 
 
 def archives(
-    uses: Sequence[ClusterUse], environ: Mapping[str, str], gateway_of: GatewayOf
+    uses: Sequence[ClusterUse], environ: Mapping[str, str], gateway: YarnGateway
 ) -> Iterator[CheckedPart]:
     """Yield whether the archives and jars that jobs name are there; ask Hadoop's file system.
 
     Raises:
-        SparkError: If Java or Spark is missing.
+        SparkError: If Spark is missing.
     """
+    named = _named(uses)
+    asked = [key for key in named if any(map(_is_remote, comma_names(key[1])))]
+    for key in sorted(named.keys() - asked):
+        yield from _of_this_machine(*key, named[key])
+    found: list[CheckedPart] = []
+    # Each as whoever submits the job, who may see what others may not.
+    for group in by_reach(uses):
+        client = YarnClient.of(gateway, group[0].properties)
+        of_group = _named(group)
+        found += [_on_cluster(*key, of_group[key], client) for key in asked if key in of_group]
+    yield from sorted(set(found))
+    yield from _of_another_spark(named, environ)
+
+
+def _named(uses: Sequence[ClusterUse]) -> dict[tuple[str, str], set[str]]:
+    """Return the names of the jobs by the property and the value that name their jars."""
     named: dict[tuple[str, str], set[str]] = defaultdict(set)
     for use in uses:
-        # With an archive Spark does not look at the jars.
-        name = ARCHIVE if use.properties.get(ARCHIVE) else JARS
-        if value := use.properties.get(name, "").strip():
-            named[name, value].add(use.spec.job_name)
-    if not named:
-        return
-    asked = [key for key in named if any(map(_is_remote, comma_names(key[1])))]
-    for key in named.keys() - asked:
-        yield from _of_this_machine(*key, named[key])
-    if not asked:
-        return
-    gateway = gateway_of(environ)
-    try:
-        client = YarnClient.of(gateway, merged_properties(uses))
-        for key in sorted(asked):
-            yield _on_cluster(*key, named[key], client)
-    finally:
-        gateway.close()
-    yield from _of_another_spark(named, environ)
+        if use.jars is not None:
+            named[use.jars].add(use.spec.job_name)
+    return named
 
 
 def _is_remote(path: str) -> bool:
@@ -98,7 +91,8 @@ def _on_cluster(name: str, value: str, jobs: set[str], client: YarnClient) -> Ch
     try:
         gone = [each for each in remote if not client.matches(each)]
     except YarnError as error:
-        return "YARN", "warning", f"whether {name} {value} is there is unknown: {error}"
+        text = f"whether {name} {value} of {some_sorted(jobs)} is there is unknown: {error}"
+        return "YARN", "warning", text
     if gone:
         text = f"{name} of {some_sorted(jobs)} names {', '.join(gone)}, which is not there"
         return "YARN", "missing", f"{text}, so no submit starts: {_PREPARE}"

@@ -11,8 +11,8 @@ from framework.contract.some_of import some_sorted
 from orch_dagster.cli.arguments import as_json, loaded
 from orch_dagster.cli.cluster_uses import (
     ClusterUse,
+    by_reach,
     cluster_uses,
-    merged_properties,
     stored_params,
 )
 from orch_dagster.cli.groups import CommandGroup
@@ -27,7 +27,8 @@ from orch_dagster.registry.cluster_paths import site_of
 from orch_dagster.registry.export import to_yaml
 from orch_dagster.registry.write import write_plan
 from orch_dagster.settings import Settings, load_settings
-from orch_dagster.spark.yarn.gateway import YarnClient, YarnGateway
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, YarnGateway
+from orch_dagster.spark.yarn.gateway_command import login_of
 from orch_dagster.spark.yarn.spark_archive import (
     ARCHIVE,
     DEFAULT_FOLDER,
@@ -65,11 +66,15 @@ def prepare(folder: str, is_applied: bool, is_json: bool) -> None:
     say(f"{len(jars.files)} jars of {jars.folder}, {size_mb} MB", err=True)
     gateway = YarnGateway.of(os.environ)
     try:
-        client = YarnClient.of(gateway, merged_properties(uses))
+        groups = sorted(by_reach(uses), key=_has_login_and_count, reverse=True)
+        properties = groups[0][0].properties if groups else {}
+        client = YarnClient.of(gateway, properties)
         archive = prepare_archive(jars, client, folder, settings.state_dir / "work")
+        _say_archive(archive)
+        for each in groups[1:]:
+            _warn_unless_seen(archive, each, YarnClient.of(gateway, each[0].properties))
     finally:
         gateway.close()
-    _say_archive(archive)
     row = _row(archive, settings)
     if is_applied:
         _apply(row, settings)
@@ -81,6 +86,23 @@ def prepare(folder: str, is_applied: bool, is_json: bool) -> None:
             err=True,
         )
         print_document(to_yaml({SYS_PARAMS.name: [row]}))
+
+
+def _has_login_and_count(jobs: list[ClusterUse]) -> tuple[bool, int]:
+    return login_of(jobs[0].properties) is not None, len(jobs)
+
+
+def _warn_unless_seen(archive: PreparedArchive, jobs: list[ClusterUse], client: YarnClient) -> None:
+    """Warn if jobs do not see an archive that was uploaded with the login and cluster of others."""
+    try:
+        why = "" if client.matches(archive.url) else "it is not there"
+    except YarnError as error:
+        why = str(error)
+    if why:
+        login = login_of(jobs[0].properties)
+        names = some_sorted({each.spec.job_name for each in jobs})
+        who = f"{names}, as {login['principal']}," if login else names
+        say(f"warning: {who} can't see {archive.url}: {why}; give --folder one that can", err=True)
 
 
 def _on_yarn(settings: Settings) -> list[ClusterUse]:

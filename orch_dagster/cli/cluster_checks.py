@@ -6,19 +6,22 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from framework.contract.paths import as_location, resolve
 from framework.contract.shared_paths import standalone_addresses
 from framework.contract.some_of import some_sorted
-from orch_dagster.cli.archive_checks import GatewayOf, archives, uploads
-from orch_dagster.cli.cluster_uses import CheckedPart, ClusterUse, cluster_uses, merged_properties
+from orch_dagster.cli.archive_checks import archives, uploads
+from orch_dagster.cli.cluster_uses import CheckedPart, ClusterUse, by_reach, cluster_uses
+from orch_dagster.cli.login_checks import logins
 from orch_dagster.control.records import SysParam
 from orch_dagster.registry.cluster_paths import site_of
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.gateway import YarnGateway, hadoop_properties
+from orch_dagster.spark.yarn.gateway_command import login_of
 from orch_dagster.toolchain.hadoop_conf import (
     YARN_FILES,
     answering,
@@ -30,10 +33,14 @@ from orch_dagster.toolchain.hadoop_conf import (
 
 _QUEUE = "spark.yarn.queue"
 _WITHIN_S = 5.0
+_LOGIN = "the login by Kerberos, and "
 _NOT_CHECKED = (
-    "not checked: the login by Kerberos, and the Python of the nodes (spark.pyspark.python): "
-    "`orch doctor --probe` asks them by a small application"
+    "not checked: {login}the Python of the nodes (spark.pyspark.python): `orch doctor --probe` "
+    "asks by a small application"
 )
+
+GatewayOf = Callable[[Mapping[str, str]], YarnGateway]
+"""Returns a gateway to the cluster that an environment names."""
 
 
 def cluster_checks(
@@ -58,8 +65,7 @@ def cluster_checks(
     for master in sorted(standalone):
         yield _answers("Spark master", master, standalone_addresses(master), "start it, or correct")
     on_yarn = [each for each in uses if each.is_on_yarn]
-    places = {url for each in uses for url in _urls(each.spec, settings.base_dir)}
-    if not on_yarn and not any(url.startswith("hdfs://") for url in places):
+    if not on_yarn and not any(_on_hdfs(each.spec, settings.base_dir) for each in uses):
         return
     folders = conf_folders(environ)
     try:
@@ -67,33 +73,57 @@ def cluster_checks(
     except (OSError, ValueError) as error:
         yield "Hadoop", "missing", f"{error}: correct the file"
         return
-    conf = conf | hadoop_properties(merged_properties(uses))
     if on_yarn:
         names = {each.spec.job_name for each in on_yarn}
         lacking = [
             name for name in YARN_FILES if not any((each / name).is_file() for each in folders)
         ]
         yield _folders_found([str(each) for each in folders], lacking, names)
-    for url in sorted({_authority(each) for each in places if each.startswith("hdfs://")}):
+    nodes = {
+        (url, tuple(name_nodes(url, of_jobs)))
+        for jobs, of_jobs in _with_conf(uses, conf)
+        for each in jobs
+        for url in _on_hdfs(each.spec, settings.base_dir)
+    }
+    for url, addresses in sorted(nodes):
         remedy = "start it, or correct the URL or HADOOP_CONF_DIR"
-        yield _answers("HDFS", url, name_nodes(url, conf), remedy)
+        yield _answers("HDFS", url, addresses, remedy)
     if on_yarn:
         parts = [*_yarn(on_yarn, conf), *uploads(on_yarn, environ)]
         yield from parts
         if all(state != "missing" for _, state, _ in parts):
-            yield from archives(on_yarn, environ, gateway_of)
-        yield "YARN", "ok", _NOT_CHECKED
+            yield from _asked_by_gateway(on_yarn, conf, environ, gateway_of)
+        has_logins = all(login_of(each.properties) for each in on_yarn)
+        yield "YARN", "ok", _NOT_CHECKED.format(login="" if has_logins else _LOGIN)
 
 
-def _urls(spec: JobSpec, base_dir: str) -> Iterator[str]:
+def _asked_by_gateway(
+    uses: Sequence[ClusterUse],
+    conf: Mapping[str, str],
+    environ: Mapping[str, str],
+    gateway_of: GatewayOf,
+) -> Iterator[CheckedPart]:
+    """Yield what the gateway finds, if jobs have logins or name jars; it starts if it is asked."""
+    if any(login_of(each.properties) or each.jars for each in uses):
+        with closing(gateway_of(environ)) as gateway:
+            yield from logins(uses, conf, gateway)
+            yield from archives(uses, environ, gateway)
+
+
+def _with_conf(
+    uses: Iterable[ClusterUse], conf: Mapping[str, str]
+) -> Iterator[tuple[list[ClusterUse], dict[str, str]]]:
+    """Yield the jobs that reach Hadoop in the same way, with its configuration as they have it."""
+    for jobs in by_reach(uses):
+        yield jobs, {**conf, **hadoop_properties(jobs[0].properties)}
+
+
+def _on_hdfs(spec: JobSpec, base_dir: str) -> set[str]:
+    """Return the file systems on HDFS of a job's paths, as URLs without a path."""
     base = as_location(base_dir)
-    for part in (*spec.context.sources, *spec.context.sinks):
-        if not part.is_table:
-            yield resolve(base, part.path)
-
-
-def _authority(url: str) -> str:
-    return "/".join(url.split("/", 3)[:3])
+    parts = (*spec.context.sources, *spec.context.sinks)
+    paths = (resolve(base, part.path) for part in parts if not part.is_table)
+    return {"/".join(path.split("/", 3)[:3]) for path in paths if path.startswith("hdfs://")}
 
 
 def _folders_found(folders: list[str], lacking: list[str], jobs: set[str]) -> CheckedPart:
@@ -123,7 +153,18 @@ def _answers(subject: str, name: str, addresses: Sequence[str], remedy: str) -> 
 
 
 def _yarn(uses: Sequence[ClusterUse], conf: Mapping[str, str]) -> Iterator[CheckedPart]:
-    managers = resource_managers(conf)
+    """Yield what is found of each resource manager that jobs have, and of their queues there."""
+    clusters: dict[tuple[str, ...], tuple[list[ClusterUse], Mapping[str, str]]] = {}
+    for jobs, of_jobs in _with_conf(uses, conf):
+        managers = tuple(resource_managers(of_jobs))
+        clusters.setdefault(managers, ([], of_jobs))[0].extend(jobs)
+    for managers, (jobs, of_jobs) in clusters.items():
+        yield from _cluster(jobs, managers, of_jobs)
+
+
+def _cluster(
+    uses: Sequence[ClusterUse], managers: Sequence[str], conf: Mapping[str, str]
+) -> Iterator[CheckedPart]:
     if not managers:
         yield "YARN", "missing", "yarn-site.xml names no yarn.resourcemanager.hostname or address"
         return

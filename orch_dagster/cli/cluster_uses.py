@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,8 +14,8 @@ from orch_dagster.control.sys_params import MASTER, SPARK_TYPE
 from orch_dagster.registry.cluster_paths import Site
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
-from orch_dagster.spark.deployment import LOGIN
-from orch_dagster.spark.yarn.gateway_command import login_of
+from orch_dagster.spark.yarn.gateway_command import hadoop_properties, login_of
+from orch_dagster.spark.yarn.spark_archive import ARCHIVE, JARS
 
 CheckedPart = tuple[str, Literal["ok", "warning", "missing"], str]
 """The subject, the state and the finding."""
@@ -36,6 +37,13 @@ class ClusterUse:
     def is_on_yarn(self) -> bool:
         """True if YARN runs its executors."""
         return self.master == "yarn"
+
+    @property
+    def jars(self) -> tuple[str, str] | None:
+        """The property that names Spark's jars on its file system, with its value, if one does."""
+        # With an archive Spark does not look at the jars.
+        named = ((name, self.properties.get(name, "").strip()) for name in (ARCHIVE, JARS))
+        return next((each for each in named if each[1]), None)
 
 
 def stored_params(settings: Settings) -> list[SysParam]:
@@ -64,15 +72,11 @@ def cluster_uses(
         yield ClusterUse(spec, {**site.spark_defaults, **own})
 
 
-def merged_properties(uses: Sequence[ClusterUse]) -> dict[str, str]:
-    """Return the properties by which any of these jobs reaches Hadoop, with the login of one."""
-    of_login = next((each.properties for each in uses if login_of(each.properties)), {})
-    return {
-        **{name: of_login[name] for name in LOGIN if name in of_login},
-        **{
-            name: value
-            for each in uses
-            for name, value in each.properties.items()
-            if name.startswith("spark.hadoop.")
-        },
-    }
+def by_reach(uses: Iterable[ClusterUse]) -> list[list[ClusterUse]]:
+    """Return the jobs that reach Hadoop by the same properties and login, together."""
+    found: dict[tuple[frozenset[tuple[str, str]], ...], list[ClusterUse]] = defaultdict(list)
+    for each in uses:
+        login = login_of(each.properties) or {}
+        reach = (hadoop_properties(each.properties), login)
+        found[tuple(frozenset(part.items()) for part in reach)].append(each)
+    return list(found.values())

@@ -12,10 +12,11 @@ from orch_dagster.cli.cluster_uses import CheckedPart, cluster_uses, stored_para
 from orch_dagster.registry.cluster_paths import site_of
 from orch_dagster.registry.jobs import Registry
 from orch_dagster.settings import Settings
+from orch_dagster.spark.deployment import LOGIN
 from orch_dagster.spark.probe import probe
 from orch_dagster.toolchain.errors import SparkError
 
-# What decides on which nodes a job runs, and with which Python.
+# What decides whether and on which nodes a job runs, and with which Python and Java.
 _DECIDING = (
     "spark.master",
     "spark.submit.deployMode",
@@ -24,6 +25,11 @@ _DECIDING = (
     "spark.yarn.appMasterEnv.PYSPARK_PYTHON",
     "spark.archives",
     "spark.yarn.dist.archives",
+    "spark.yarn.am.nodeLabelExpression",
+    "spark.yarn.executor.nodeLabelExpression",
+    "spark.yarn.appMasterEnv.JAVA_HOME",
+    "spark.executorEnv.JAVA_HOME",
+    *LOGIN,
 )
 
 

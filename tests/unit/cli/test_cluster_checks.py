@@ -6,21 +6,22 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
-from orch_dagster.cli.archive_checks import GatewayOf
-from orch_dagster.cli.cluster_checks import cluster_checks
+from orch_dagster.cli.cluster_checks import GatewayOf, cluster_checks
 from orch_dagster.cli.cluster_uses import CheckedPart, stored_params
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
+from orch_dagster.spark.yarn.gateway import YarnError
 from tests.bundles import job_bundle
 
 ORC = {"format": "orc", "path": "out/t", "partition_cols": ["biz_dt"]}
@@ -33,6 +34,9 @@ class Cluster:
         self.folder, self.store, self.settings = folder, store, settings
         self.opened = ExitStack()
         self.files: set[str] = set()
+        self.seen_by: dict[str, set[str]] = {}
+        self.refused: set[str] = set()
+        self.has_closed = False
 
     def param(self, key: str, value: str, key_name: str = "*") -> None:
         row = {"param_key": key, "environment": "DEV", "key_name": key_name}
@@ -54,22 +58,30 @@ class Cluster:
         )
         (self.folder / name).write_text(f"<configuration>{listed}</configuration>")
 
-    def checks(self, *, root: str = "", is_named: bool = True) -> list[CheckedPart]:
+    def checks(
+        self, *, root: str = "", is_named: bool = True, jobs: Sequence[str] = ("",)
+    ) -> list[CheckedPart]:
         settings = self.settings.model_copy(update={"data_root": root} if root else {})
-        specs: list[JobSpec] = [
-            job_bundle({"sources": [{"format": "kudu", "path": "t"}], "sinks": [ORC]}, []).spec
-        ]
+        params = {"sources": [{"format": "kudu", "path": "t"}], "sinks": [ORC]}
+        spec = job_bundle(params, []).spec
+        specs: list[JobSpec] = [replace(spec, job_name=name or spec.job_name) for name in jobs]
         environ = {"HADOOP_CONF_DIR": str(self.folder)} if is_named else {}
         of_files = cast(GatewayOf, lambda _: self)
         return list(cluster_checks(settings, specs, stored_params(settings), environ, of_files))
 
-    def ask(self, call: str, arguments: dict[str, str], *_: object) -> int:
-        """Answer in the place of Hadoop's file system, which has some files."""
+    def ask(self, call: str, arguments: dict[str, str], reach: Any, *_: object) -> object:
+        """Answer in the place of YARN, and of Hadoop's file system, which has some files."""
+        login = (reach["login"] or {}).get("principal", "")
+        if login in self.refused:
+            raise YarnError("LoginException: Checksum failed", kind="KerberosAuthException")
+        if call == "find":
+            return []
         assert call == "matches"
-        return int(arguments["pattern"] in self.files)
+        return int(arguments["pattern"] in self.seen_by.get(login, self.files))
 
     def close(self) -> None:
         """End nothing."""
+        self.has_closed = True
 
 
 @pytest.fixture
@@ -173,6 +185,73 @@ def test_the_jars_that_jobs_name_are_looked_for(
     found = [each[1:] for each in cluster.checks() if name in each[2]]
     assert [each for each, _ in found if each != "ok" or state == "ok"] == [state] * bool(state)
     assert text in "".join(each for _, each in found)
+
+
+KERBEROS = {"hadoop__security__authentication": "kerberos"}
+
+
+def on_yarn(cluster: Cluster, **core: str) -> None:
+    cluster.param("spark.master", "yarn")
+    cluster.site("core-site.xml", fs__defaultFS="hdfs://ns", **core)
+    cluster.site("yarn-site.xml", yarn__resourcemanager__address=cluster.listening())
+
+
+def login(cluster: Cluster, name: str, job: str) -> None:
+    cluster.param("spark.kerberos.principal", f"{name}@R", job)
+    cluster.param("spark.kerberos.keytab", f"/etc/{name}.keytab", job)
+
+
+def test_each_login_of_the_jobs_is_tried_and_told(cluster: Cluster) -> None:
+    """The first one was tried alone."""
+    on_yarn(cluster, **KERBEROS)
+    for job, name in (("a", "etl"), ("b", "dwh"), ("c", "dwh")):
+        login(cluster, name, job)
+    cluster.refused = {"dwh@R"}
+    found = {text: state for _, state, text in cluster.checks(jobs=("a", "b", "c"))}
+    answered = "the resource manager answers etl@R (of a), logged in by /etc/etl.keytab"
+    refused = (
+        "dwh@R (of b, c) can't ask the resource manager by /etc/dwh.keytab: LoginException: "
+        "Checksum failed"
+    )
+    assert (found[answered], found[refused]) == ("ok", "missing")
+    assert any(text.startswith("not checked: the Python of the nodes") for text in found)
+    assert cluster.has_closed
+    # Nobody has logged in as the ticket of whoever runs Dagster.
+    found = {text: state for _, state, text in cluster.checks(jobs=("a", "d"))}
+    assert any(text.startswith("not checked: the login by Kerberos, and the") for text in found)
+
+
+def test_a_login_without_kerberos_is_not_told_as_taken(cluster: Cluster) -> None:
+    """Hadoop's clients take it for nothing to do."""
+    on_yarn(cluster)
+    login(cluster, "etl", "*")
+    texts = [text for _, state, text in cluster.checks(jobs=("a",)) if state == "warning"]
+    assert (
+        "etl@R (of a) is not used, as hadoop.security.authentication is not kerberos: correct "
+        "core-site.xml, or remove the principal"
+    ) in texts
+
+
+def test_the_jars_are_looked_for_by_each_login(cluster: Cluster) -> None:
+    on_yarn(cluster, **KERBEROS)
+    cluster.param(ARCHIVE, "hdfs://ns/s.zip")
+    login(cluster, "etl", "a")
+    login(cluster, "dwh", "b")
+    cluster.seen_by = {"etl@R": {"hdfs://ns/s.zip"}, "dwh@R": set()}
+    found = [each[1:] for each in cluster.checks(jobs=("a", "b")) if ARCHIVE in each[2]]
+    assert [state for state, _ in found] == ["missing", "ok"]
+    assert "spark.yarn.archive of b names hdfs://ns/s.zip, which is not there" in found[0][1]
+
+
+def test_the_resource_manager_of_each_job_is_asked(cluster: Cluster) -> None:
+    """One stood for all, of which a job has another by its own property."""
+    on_yarn(cluster)
+    gone = cluster.silent()
+    cluster.param("spark.hadoop.yarn.resourcemanager.address", gone, "b")
+    found = [text for _, _, text in cluster.checks(jobs=("a", "b")) if "resource manager" in text]
+    assert len(found) == 2
+    assert found[0].startswith("the resource manager answers at 127.0.0.1:")
+    assert found[1].startswith(f"the resource manager does not answer: {gone} (")
 
 
 class _Scheduler(BaseHTTPRequestHandler):
