@@ -26,6 +26,6 @@ def start_gateway(settings: Settings, specs: Iterable[JobSpec]) -> None:
         uses = cluster_uses(specs, stored_params(settings), site_of(settings))
         if any(use.is_on_yarn for use in uses):
             # Imported here, as most jobs need none.
-            from orch_dagster.spark.yarn.gateway import shared_gateway
+            from orch_dagster.spark.yarn.shared_gateway import shared_gateway
 
             shared_gateway(os.environ).start()

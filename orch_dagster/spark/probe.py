@@ -17,9 +17,10 @@ from orch_dagster.spark.failure_text import exception_line, last_failure
 from orch_dagster.spark.process import EndReason, Limits, Surroundings, run_supervised
 from orch_dagster.spark.standalone import away_master
 from orch_dagster.spark.submit import ScriptSubmit, prepare_script
-from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, shared_gateway
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.limits import ApplicationLimits
 from orch_dagster.spark.yarn.report import missing_program
+from orch_dagster.spark.yarn.shared_gateway import shared_gateway
 from orch_dagster.spark.yarn.submit import YarnSubmit
 
 Finding = tuple[Literal["ok", "warning", "missing"], str]

@@ -28,9 +28,10 @@ from orch_dagster.spark.spark_log import has_log_config, log_config
 from orch_dagster.spark.submit_request import SubmitRequest
 from orch_dagster.spark.system_paths import Platform
 from orch_dagster.spark.windows_options import variable_faults
-from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
+from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.spark.yarn.gateway_command import STAGING
 from orch_dagster.spark.yarn.messages import MessageFolder, folder_path
+from orch_dagster.spark.yarn.shared_gateway import shared_gateway
 from orch_dagster.spark.yarn.tags import attempt_tag
 from orch_dagster.toolchain.class_data import (
     ClassData,

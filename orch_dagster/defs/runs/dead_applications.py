@@ -25,6 +25,7 @@ from orch_dagster.files import os_fault, write_atomically
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnGateway
 from orch_dagster.spark.yarn.gateway_command import login_of
 from orch_dagster.spark.yarn.report import still_live, still_staged
+from orch_dagster.spark.yarn.shared_gateway import running_gateway
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.spark.yarn.tags import run_tag
 from orch_dagster.toolchain.errors import SparkError
@@ -129,7 +130,10 @@ class Left(NamedTuple):
 
 @dataclass
 class ApplicationEnder:
-    """Ends the applications of dead runs, one after another; it starts nothing for other runs."""
+    """Ends the applications of dead runs, one after another; it starts nothing for other runs.
+
+    A gateway of the process that runs already is used, and stays; others are its own.
+    """
 
     # By cluster. One that can't be asked is not asked again: each time takes a minute.
     _faults: dict[str, str] = field(default_factory=dict[str, str])
@@ -199,6 +203,8 @@ class ApplicationEnder:
         return live + [Left(text) for text in staged if text]
 
     def _gateway(self, key: str, environ: Mapping[str, str]) -> YarnGateway:
+        if (running := running_gateway(environ)) is not None:
+            return running
         if key not in self._gateways:
             self._gateways[key] = YarnGateway.of(environ)
         return self._gateways[key]

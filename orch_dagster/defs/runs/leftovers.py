@@ -24,7 +24,8 @@ from orch_dagster.defs.runs.dead_applications import Noted, read_marks, read_not
 from orch_dagster.defs.runs.liveness import is_process_gone, names_process, own_tags, read_process
 from orch_dagster.owned_folder import remove_abandoned
 from orch_dagster.settings import Settings
-from orch_dagster.spark.yarn.gateway import YarnClient, shared_gateway
+from orch_dagster.spark.yarn.gateway import YarnClient
+from orch_dagster.spark.yarn.shared_gateway import shared_gateway
 from orch_dagster.toolchain.errors import SparkError
 
 _BEGUN = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]

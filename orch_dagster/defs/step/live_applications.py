@@ -19,8 +19,9 @@ from orch_dagster.defs.runs.liveness import is_process_gone, own_tags, read_proc
 from orch_dagster.files import os_fault
 from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.follow import END_WITHIN_S
-from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, shared_gateway
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.report import Application, still_live, still_staged
+from orch_dagster.spark.yarn.shared_gateway import shared_gateway
 from orch_dagster.spark.yarn.tags import attempt_tags, run_of, shared_dates
 from orch_dagster.toolchain.errors import SparkError, SubmitRefusedError
 

@@ -26,8 +26,9 @@ from orch_dagster.spark.standalone import WorkerWait, away_master
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.container_log import driver_output
 from orch_dagster.spark.yarn.follow import ApplicationListener
-from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, shared_gateway
+from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.limits import ApplicationLimits, waited_too_long
+from orch_dagster.spark.yarn.shared_gateway import shared_gateway
 from orch_dagster.spark.yarn.submit import YarnSubmit
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 

@@ -6,7 +6,6 @@ gateway_script.py.
 
 from __future__ import annotations
 
-import atexit
 import base64
 import contextlib
 import json
@@ -75,6 +74,12 @@ class YarnGateway:
             SparkError: If Java or Spark is missing.
         """
         return cls([*gateway_command(environ), "--parent", str(os.getpid())], environ)
+
+    @property
+    def is_running(self) -> bool:
+        """True once the process has started, until it ends."""
+        with self._lock:
+            return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
         """Start the process, if it does not run, without waiting for it."""
@@ -367,31 +372,3 @@ def _request(
 ) -> dict[str, Any]:
     nowhere = {"properties": {}, "staging": None, "login": None}
     return {"call": call, "arguments": dict(arguments), **(reach or nowhere)}
-
-
-_shared: dict[tuple[str, ...], YarnGateway] = {}
-_shared_guard = threading.Lock()
-_KEYS = (
-    *HADOOP_CONF_DIRS,
-    "JAVA_HOME",
-    "ORCH_SPARK_HOME",
-    "SPARK_HOME",
-    "KRB5CCNAME",
-    "KRB5_CONFIG",
-)
-
-
-def shared_gateway(environ: Mapping[str, str]) -> YarnGateway:
-    """Return this process's gateway to the cluster of an environment; it ends with this process.
-
-    Raises:
-        YarnError: If the environment names no configuration of Hadoop.
-        SparkError: If Java or Spark is missing.
-    """
-    # A fork of this process has no thread that reads the answers.
-    key = (str(os.getpid()), *(environ.get(name, "") for name in _KEYS))
-    with _shared_guard:
-        if key not in _shared:
-            _shared[key] = YarnGateway.of(environ)
-            atexit.register(_shared[key].close)
-        return _shared[key]

@@ -11,7 +11,8 @@ from orch_dagster.cli.cluster_start import start_gateway
 from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.settings import Settings
-from orch_dagster.spark.yarn.gateway import YarnGateway, shared_gateway
+from orch_dagster.spark.yarn.gateway import YarnGateway
+from orch_dagster.spark.yarn.shared_gateway import shared_gateway
 from tests.bundles import job_bundle
 
 ORC = {"format": "orc", "path": "out/t", "partition_cols": ["biz_dt"]}
