@@ -41,7 +41,8 @@ _CONTAINER_ENDS = {
     -105: "its container was killed by the application master",
     -106: "its container was killed by the resource manager",
     -107: "its container was killed, as the application had ended",
-    -108: "its container was killed by its node, which was restarted",
+    -108: "its container was killed by its node, to make room for another one",
+    -109: "its container wrote more logs than it may",
     -1000: "its container could not be set up",
 }
 # Of these, what another container may be spared.

@@ -62,6 +62,18 @@ def application(state: str, final: str = "FAILED", diagnostics: str = "") -> App
             f"{ID} failed: its node was lost or let go of its container (exit code -100): ",
         ),
         (
+            # Hadoop's KILLED_BY_CONTAINER_SCHEDULER and KILLED_FOR_EXCESS_LOGS.
+            application("FAILED", diagnostics=_AM.format(code=-108, text="made room")),
+            -108,
+            f"{ID} failed: its container was killed by its node, to make room for another one "
+            "(exit code -108): ",
+        ),
+        (
+            application("FAILED", diagnostics=_AM.format(code=-109, text="too much")),
+            -109,
+            f"{ID} failed: its container wrote more logs than it may (exit code -109): ",
+        ),
+        (
             application(
                 "FINISHED",
                 diagnostics='User class threw exception: java.io.IOException: Cannot run program "'
