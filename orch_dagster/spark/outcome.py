@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Collection
@@ -46,6 +47,8 @@ _LOST_GATEWAY = {
     "Py4JError", "Py4JNetworkError", "ConnectionRefusedError", "ConnectionResetError",
     "BrokenPipeError",
 }  # fmt: skip
+# What Spark says in a driver whose application has ended.
+_STOPPED = re.compile(r"SparkContext was shut down|stopped SparkContext")
 _SIGNAL_NAMES = {number.value + 128: number.name for number in signal.Signals}
 
 
@@ -139,7 +142,7 @@ def judge(
     if failure is None:
         return Outcome("completed")
     is_transient = _is_transient(end, messages)
-    if application and not messages.exception:
+    if application and (not messages.exception or application.is_cause):
         is_transient = is_transient or application.is_transient or _is_unsent(end, application)
     return Outcome("failed", clip_utf8(failure), is_transient)
 
@@ -162,8 +165,8 @@ def _failure(
     if lost:
         return lost[0]
     exception = messages.exception
-    was_killed = application is not None and application.was_killed
-    if exception is not None and not (was_killed or _is_lost_gateway(end, exception)):
+    is_symptom = application is not None and _is_symptom(exception, application)
+    if exception is not None and not (is_symptom or _is_lost_gateway(end, exception)):
         return exception.line
     if application and of_application:
         printed = last_failure(application.output) if application.output else None
@@ -199,6 +202,13 @@ def exit_code_text(code: int, platform: str = sys.platform) -> str:
         return "terminated from outside (exit code 143, SIGTERM)"
     name = _SIGNAL_NAMES.get(code)
     return f"exit code {code}" + (f" ({name})" if name else "")
+
+
+def _is_symptom(exception: JobException | None, application: ApplicationEnd) -> bool:
+    """Return whether an exception only reports what befell its application."""
+    if exception is None or not application.failure:
+        return False
+    return application.is_cause or _STOPPED.search(exception.message) is not None
 
 
 def _is_lost_gateway(end: ProcessEnd, exception: JobException) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orch_dagster.spark.yarn.report import Application
+from orch_dagster.spark.yarn.report import Application, failure_of, still_live
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class ApplicationEnd:
         failure: Why it failed, in one line: in cluster mode, when it waited too long, or when
             somebody else killed it.
         unended: What could not be ended, or is unknown; such a job never completed.
+        is_cause: Whether the driver did not cause the failure, and may report a symptom of it.
         is_transient: Whether another attempt may fare better.
         output: The end of what a driver on the cluster printed, if that was fetched.
     """
@@ -23,11 +25,37 @@ class ApplicationEnd:
     application: Application | None = None
     failure: str | None = None
     unended: str | None = None
+    is_cause: bool = False
     is_transient: bool = False
     output: str | None = None
 
-    @property
-    def was_killed(self) -> bool:
-        """True if the failure is that it was killed, of which its driver may report a symptom."""
-        is_killed = self.application is not None and self.application.state == "KILLED"
-        return is_killed and self.failure is not None
+
+def end_of(found: Sequence[Application], why: str, *, is_cluster: bool) -> ApplicationEnd:
+    """Return the end of a submit by the last reports of its applications, at least one.
+
+    Args:
+        found: The reports, the newest last.
+        why: Why the run has killed them, '' if it has not.
+        is_cluster: Whether the driver ran on the cluster.
+    """
+    newest = found[-1]
+    if live := [each for each in found if not each.is_over]:
+        return ApplicationEnd(newest, unended="; ".join(map(still_live, live)))
+    failure = failure_of(newest)
+    if not is_cluster:
+        return _end_of_driver_here(newest, failure, why)
+    is_killed = newest.state == "KILLED"
+    return ApplicationEnd(newest, failure, is_cause=is_killed, is_transient=newest.may_pass)
+
+
+def _end_of_driver_here(ended: Application, failure: str | None, why: str) -> ApplicationEnd:
+    """Return the end of an application whose driver tells its own failures, by its exit too.
+
+    What befell its application master, or its executors, the driver does not know.
+    """
+    if ended.state == "FAILED":
+        return ApplicationEnd(ended, failure, is_cause=True, is_transient=ended.may_pass)
+    is_own = why and why in ended.diagnostics
+    if ended.state == "KILLED" and not is_own:
+        return ApplicationEnd(ended, failure, is_cause=True)
+    return ApplicationEnd(ended, failure if ended.ran_out_of_executors else None)

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from orch_dagster.spark.process import ProcessEnd, StopRequest
-from orch_dagster.spark.yarn.application_end import ApplicationEnd
+from orch_dagster.spark.standalone import starved
+from orch_dagster.spark.yarn.application_end import ApplicationEnd, end_of
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.limits import ApplicationLimits, Expired, limit_failure
 from orch_dagster.spark.yarn.report import (
+    NOT_SUBMITTED,
     Application,
-    failure_of,
+    lost,
     no_executors,
-    still_live,
+    registering,
     waiting_reason,
 )
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
@@ -30,6 +32,8 @@ _TICK_S = 0.2
 _UNKNOWN_S = 30.0
 # The containers of executors start a moment after the one that asks for them.
 _EXECUTORS_S = 15.0
+# Without an upload it takes a few.
+_SUBMIT_S = 60.0
 _NOT_FOUND = "ApplicationNotFoundException"
 # For the resource manager to say that all has ended.
 END_WITHIN_S = 60.0
@@ -78,6 +82,7 @@ class ApplicationWatch:
     _application: Application | None = None
     _waiting: str = ""
     _had_executors: bool = False
+    _is_starved: bool = False
     _began_s: float = 0.0
     _running_s: float | None = None
     _unknown_since_s: float | None = None
@@ -114,6 +119,10 @@ class ApplicationWatch:
     def is_set(self) -> bool:
         """Return whether the submit's process has to stop, also as nobody holds its limits."""
         return self._crash is not None or self.expired is not None or self.stop.is_set()
+
+    def hear(self, line: str) -> None:
+        """Take a line of the output of a driver here, which tells that no executor takes tasks."""
+        self._is_starved = self._is_starved or starved(line) is not None
 
     def await_end(self, process: ProcessEnd) -> ProcessEnd:
         """Wait for the end of an application on the cluster, which its submit does not await.
@@ -165,7 +174,7 @@ class ApplicationWatch:
             return end
         if self._is_lost:
             # What it staged is nobody's now.
-            return replace(end, application=self._application, failure=self._lost())
+            return replace(end, application=self._application, failure=lost(self._application))
         if self.expired is not None:
             # How it was killed is no news.
             known = self._application.id if self._application else None
@@ -232,7 +241,14 @@ class ApplicationWatch:
                 self._take(found)
             elif self._is_submitted:
                 self._miss()
+            elif self._is_late():
+                self._wait(NOT_SUBMITTED)
         self._check_limits()
+
+    def _is_late(self) -> bool:
+        # A driver here does other things first.
+        submits = self.submitted.is_cluster and self._application is None
+        return submits and self.clock() - self._began_s >= _SUBMIT_S
 
     def _give_way(self, found: Application) -> None:
         """Look for a rival once there is an application, as two may be submitted at one moment."""
@@ -275,7 +291,8 @@ class ApplicationWatch:
         if is_new:
             self.listener.submitted(found)
         if found.is_waiting:
-            self._wait(waiting_reason(found))
+            has_run = self._running_s is not None
+            self._wait(registering(found) if has_run else waiting_reason(found))
         elif self._running_s is None:
             self._running_s = self.clock()
             self._run(found)
@@ -292,7 +309,8 @@ class ApplicationWatch:
 
     def _lacks_executors(self, found: Application) -> bool:
         """Return whether an application that runs still has none of the executors it asks for."""
-        if self._running_s is None or not self.submitted.needs_executors:
+        asks_for_some = self.submitted.needs_executors or self._is_starved
+        if self._running_s is None or not asks_for_some:
             return False
         is_late = self.clock() - self._running_s >= _EXECUTORS_S
         return is_late and found.is_alone and not self._had_executors
@@ -336,27 +354,15 @@ class ApplicationWatch:
         """Return the end of these applications, of which this watch has killed some, or none."""
         if not found:
             return self._none_found()
-        live = [each for each in found if not each.is_over]
-        unended = "; ".join(map(still_live, live)) or None
-        newest = found[-1]
-        if live:
-            return ApplicationEnd(newest, unended=unended)
-        if not self.submitted.is_cluster:
-            # The driver tells its failure, but for one that somebody else did to it.
-            is_killed = newest.state == "KILLED" and not (why and why in newest.diagnostics)
-            return ApplicationEnd(newest, failure_of(newest) if is_killed else None)
-        return ApplicationEnd(newest, failure_of(newest), is_transient=newest.lost_its_node)
+        return end_of(found, why, is_cluster=self.submitted.is_cluster)
 
     def _none_found(self) -> ApplicationEnd:
         """Return the end of what the resource manager does not know, or does not know any more."""
         known = self._application
         if known is None or known.is_over or self._is_lost:
             return ApplicationEnd()
-        unended = (
-            f"it is unknown whether {known.id} still runs (the resource manager does not know it "
-            "any more)"
-        )
-        return ApplicationEnd(known, unended=unended)
+        why = "the resource manager does not know it any more"
+        return ApplicationEnd(known, unended=f"it is unknown whether {known.id} still runs ({why})")
 
     def _why(self, process: ProcessEnd, fault: str | None) -> str:
         if self.expired == "queue":
@@ -368,13 +374,6 @@ class ApplicationWatch:
         if process.reason == "stopped":
             return fault or "its run was stopped on request"
         return f"its submit process ended with exit code {process.exit_code}"
-
-    def _lost(self) -> str:
-        subject = self._application.id if self._application else "its application"
-        return (
-            f"unknown how the job ended: the resource manager does not know {subject} any more, as "
-            "after a restart without yarn.resourcemanager.recovery.enabled"
-        )
 
 
 def _with_unended(error: BaseException, unended: str) -> BaseException:

@@ -403,6 +403,10 @@ class Hadoop:
 def _application(report: Any) -> dict[str, Any]:
     # None, or -1, where the user may not see it.
     usage = report.getApplicationResourceUsageReport()
+    containers = int(usage.getNumUsedContainers()) if usage is not None else 0
+    if containers >= 0 and report.isUnmanagedApp():
+        # Its application master is a part of the driver (spark.yarn.unmanagedAM.enabled).
+        containers += 1
     return {
         "id": str(report.getApplicationId()),
         "state": str(report.getYarnApplicationState()),
@@ -414,7 +418,7 @@ def _application(report: Any) -> dict[str, Any]:
         "tags": [str(tag) for tag in report.getApplicationTags() or ()],
         "tracking_url": str(report.getTrackingUrl() or ""),
         "started_ms": int(report.getStartTime()),
-        "containers": int(usage.getNumUsedContainers()) if usage is not None else 0,
+        "containers": containers,
     }
 
 

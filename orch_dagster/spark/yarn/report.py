@@ -9,6 +9,17 @@ from typing import Any
 
 # What Hadoop calls the states of an application.
 _WAITING = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED"})
+NOT_SUBMITTED = (
+    "spark-submit has not handed it over yet, as it uploads files, or a name node does not answer"
+)
+"""Why a submit in cluster mode has no application after a while."""
+
+# What its resource manager does with one before a queue has it.
+_NOT_ACCEPTED = {
+    "NEW": " has not taken it yet",
+    "NEW_SAVING": " writes it into its state store, which has not answered yet",
+    "SUBMITTED": " has not put it into its queue yet",
+}
 _ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 _SUCCEEDED = "SUCCEEDED"
 _NUMBER = re.compile(r"\d+", re.ASCII)
@@ -17,6 +28,11 @@ _CONTAINER_EXIT = re.compile(r"exited with\s+exitCode: (-?\d+)")
 _KILLED_BY = re.compile(r"was killed by user (\S+)(?: at (\S+))?")
 _KILL_MESSAGE = re.compile(r"with diagnostic message: (.*)", re.S)
 _EXCEPTION = re.compile(r"User class threw exception: (.+)")
+_EXECUTOR_FAILURES = re.compile(
+    r"Max number of executor failures|executor failures all available nodes are excluded"
+)
+# What a scheduler rejects at once.
+_FULL = re.compile(r"already has \d+ applications|application limit reached")
 _STAMP = re.compile(r"^\[[^\]]*\d{2}:\d{2}[^\]]*\]\s*")
 _MEMORY = re.compile(r"running (?:\d+B )?beyond the '?(physical|virtual)'? memory limit", re.I)
 _USAGE = re.compile(r"Current usage: ([\d.]+ \w+ of [\d.]+ \w+) (?:physical|virtual)", re.I)
@@ -67,8 +83,8 @@ class Application:
         tags: Its tags, in lower case.
         tracking_url: The page of the application, and of its logs once it has ended.
         started_ms: When the resource manager took it, in its milliseconds since 1970.
-        containers: How many containers it has now, its driver's or master's own with them; 0 if
-            that is not known.
+        containers: How many containers it has now, its driver's or master's own with them, which
+            counts as one where it is a part of the driver here; 0 if that is not known.
         staged: Why what its submit staged could not be removed at its end; '' if it was, or if
             nobody tried.
     """
@@ -120,9 +136,15 @@ class Application:
         return self.state == "FINISHED" and self.final_status == _SUCCEEDED
 
     @property
-    def lost_its_node(self) -> bool:
-        """True if it failed by what befell its node or its container, not by its own doing."""
-        return self.state != "KILLED" and self.exit_code in _BEFALLEN
+    def may_pass(self) -> bool:
+        """True if another one may be spared its failure: its node was lost, or its queue full."""
+        is_full = self.state == "FAILED" and _FULL.search(self.diagnostics) is not None
+        return is_full or (self.state != "KILLED" and self.exit_code in _BEFALLEN)
+
+    @property
+    def ran_out_of_executors(self) -> bool:
+        """True if its application master gave up, as its executors failed again and again."""
+        return bool(_EXECUTOR_FAILURES.search(self.diagnostics))
 
     @property
     def exit_code(self) -> int:
@@ -149,12 +171,23 @@ def waiting_reason(application: Application) -> str:
     ... "AM. Details : AM Partition = <DEFAULT_PARTITION> ; "))
     'Application is Activated, waiting for resources to be assigned for AM'
     """
-    text = _STAMP.sub("", application.diagnostics.strip())
-    text = " ".join(_DETAILS.sub("", text).split()).rstrip(" .;")
-    if text:
+    if text := _waiting_text(application):
         return text
     queue = f" of queue {application.queue}" if application.queue else ""
-    return f"the resource manager{queue} has given it no container ({application.state})"
+    has_done = _NOT_ACCEPTED.get(application.state, f"{queue} has given it no container")
+    return f"the resource manager{has_done} ({application.state})"
+
+
+def registering(application: Application) -> str:
+    """Return why an application that ran is waiting: its resource manager or its node was lost."""
+    text = _waiting_text(application)
+    again = f"its application master has to register again ({application.state})"
+    return f"{application.id} ran, and {again}" + (f": {text}" if text else "")
+
+
+def _waiting_text(application: Application) -> str:
+    text = _STAMP.sub("", application.diagnostics.strip())
+    return " ".join(_DETAILS.sub("", text).split()).rstrip(" .;")
 
 
 def no_executors(application: Application) -> str:
@@ -200,6 +233,15 @@ def failure_of(application: Application) -> str | None:
     if _USER_EXIT.search(text) or _CONTAINER_EXIT.search(text):
         return f"exit code {code} of the driver of {subject}"
     return f"{subject} ended as {_end(application)}{_detail(text)}"
+
+
+def lost(application: Application | None) -> str:
+    """Return the sentence on an application that its resource manager has forgotten."""
+    subject = application.id if application else "its application"
+    return (
+        f"unknown how the job ended: the resource manager does not know {subject} any more, as "
+        "after a restart without yarn.resourcemanager.recovery.enabled"
+    )
 
 
 def missing_program(text: str) -> str | None:

@@ -76,10 +76,15 @@ class YarnSubmit:
             closing=self.closing,
         )
         orphan = self.application.end_command(self.environ)
+
+        def on_line(line: str) -> None:
+            watch.hear(line)
+            self.on_line(line)
+
         with watch:
             process = run_supervised(
                 self.command,
-                on_line=self.on_line,
+                on_line=on_line,
                 stop=watch,
                 limits=Limits(None, self.grace_s),
                 surroundings=replace(self.surroundings, orphan=orphan),

@@ -146,6 +146,25 @@ def test_the_wait_for_the_cluster_has_its_own_limit(report: Application | YarnEr
     assert "raise queue.minutes" in message
 
 
+@pytest.mark.parametrize("is_cluster", [True, False])
+def test_a_submit_that_comes_to_no_application_is_told(is_cluster: bool) -> None:
+    """A name node that drops packets kept it for a quarter of an hour, of which nobody knew."""
+    followed = Followed(Cluster([None]), is_cluster, queue_s=90.0, timeout_s=90.0)
+    followed.poll(1, 59)
+    assert followed.told == []
+    reason = (
+        "spark-submit has not handed it over yet, as it uploads files, or a name node does not "
+        "answer"
+    )
+    assert followed.poll(60, 70) is None
+    # In client mode the job's own script runs first.
+    assert followed.told == ([f"waiting: {reason}"] if is_cluster else [])
+    if is_cluster:
+        assert followed.poll(90) == "queue"
+        failure = followed.watch.settle(STOPPED).failure
+        assert str(failure).startswith(f"the submit waited for YARN for 1.5 minutes ({reason})")
+
+
 NO_EXECUTORS = f"queue q has given {ID} no container for executors"
 
 
@@ -176,6 +195,21 @@ def test_an_application_may_run_without_executors(
     followed = Followed(Cluster(reports), needs_executors=needs_executors)
     followed.poll(1, 10, 30, 60)
     assert followed.told == [f"submitted {ID}", f"running {ID}"]
+
+
+def test_an_application_that_asks_on_demand_says_by_its_driver_here_that_it_got_none() -> None:
+    """Without that it was silent until timeout_minutes."""
+    alone = of("RUNNING", containers=1)
+    followed = Followed(Cluster([alone]), is_cluster=False, needs_executors=False)
+    followed.poll(1, 20)
+    followed.watch.hear("26/11/30 05:00:18 WARN Other: x")
+    followed.poll(21)
+    assert followed.told == [f"submitted {ID}", f"running {ID}"]
+    followed.watch.hear(
+        "26/11/30 05:00:18 WARN YarnScheduler: Initial job has not accepted any resources; check it"
+    )
+    followed.poll(22)
+    assert followed.told[2:] == [f"waiting: {NO_EXECUTORS}"]
 
 
 def test_the_end_of_its_time_says_that_it_got_no_executors() -> None:
@@ -280,6 +314,57 @@ def test_who_killed_an_application_is_told_and_not_what_its_driver_made_of_it(
     assert str(outcome.message).startswith(told)
 
 
+SYMPTOM = JobException("Py4JJavaError", "Job 3 cancelled because SparkContext was shut down")
+OWN = JobException("HqlError", "x.hql:3: no such column")
+PREEMPTED = "AM Container for a_1 exited with  exitCode: -102\npreempted"
+GAVE_UP = "Max number of executor failures (3) reached"
+
+
+@pytest.mark.parametrize(
+    ("is_cluster", "ended", "exception", "message", "is_transient"),
+    [
+        (False, of("FAILED", "FAILED", PREEMPTED), SYMPTOM,
+         f"{ID} failed: its container was preempted", True),
+        (False, of("FINISHED", "FAILED", GAVE_UP), SYMPTOM, f"{ID} ended as FINISHED (FAILED): "
+         f"{GAVE_UP}", False),
+        (False, of("FINISHED", "FAILED", GAVE_UP), OWN, OWN.line, False),
+        # As with spark.yarn.am.clientModeTreatDisconnectAsFailed.
+        (False, of("FINISHED", "FAILED", "lost connection with driver"), OWN, OWN.line, False),
+        (False, of("FINISHED", "SUCCEEDED"), OWN, OWN.line, False),
+        (True, of("FINISHED", "FAILED", GAVE_UP), SYMPTOM, f"{ID} ended as FINISHED (FAILED): "
+         f"{GAVE_UP}", False),
+        (True, of("FINISHED", "FAILED", "User application exited with status 1"), OWN, OWN.line,
+         False),
+    ],
+)  # fmt: skip
+def test_what_befell_an_application_is_told_and_not_the_end_of_its_session(
+    is_cluster: bool, ended: Application, exception: JobException, message: str, is_transient: bool
+) -> None:
+    process = ProcessEnd(1, "exited", "", 9.0)
+    followed = Followed(Cluster([None], ended=ended), is_cluster)
+    end = followed.watch.settle(process)
+    settled = followed.watch.settled(process, end)
+    messages = ResultMessages(exception=exception)
+    outcome = judge(settled, messages, lands=False, timeout_s=1, application=end)
+    assert str(outcome.message).startswith(message)
+    assert outcome.is_transient == is_transient
+
+
+@pytest.mark.parametrize(
+    ("diagnostics", "reason"),
+    [("", ""), ("[Thu May 16 10:00:00 +0000 2024] waiting for AM", ": waiting for AM")],
+)
+def test_an_application_that_ran_is_not_told_to_have_got_no_container(
+    diagnostics: str, reason: str
+) -> None:
+    """A resource manager that was restarted says ACCEPTED until its master has registered again."""
+    runs = of("RUNNING")
+    followed = Followed(Cluster([runs, of("ACCEPTED", diagnostics=diagnostics), runs]))
+    followed.poll(1, 2, 3)
+    again = f"{ID} ran, and its application master has to register again (ACCEPTED){reason}"
+    assert followed.told[1:] == [f"running {ID}", f"waiting: {again}", f"running {ID}"]
+
+
 def test_nothing_is_asked_of_a_driver_here_that_ended_well() -> None:
     cluster = Cluster([AWAY], ended=AWAY)
     followed = Followed(cluster, is_cluster=False)
@@ -303,6 +388,33 @@ def test_a_lost_node_is_transient() -> None:
     followed = Followed(Cluster([None], ended=lost))
     process = ProcessEnd(1, "exited", "", 1.0)
     assert outcome_of(followed, process, followed.watch.settle(process)).is_transient
+
+
+@pytest.mark.parametrize("is_cluster", [True, False])
+@pytest.mark.parametrize(
+    ("text", "is_transient"),
+    [
+        ("AccessControlException: Queue root.q already has 9 applications, cannot accept "
+         "submission of application: application_1_0001", True),
+        ("AccessControlException: Queue root.q already has 9 applications from user etl cannot "
+         "accept submission of application: application_1_0001", True),
+        ("AccessControlException: Queue root.q is STOPPED. Cannot accept submission of "
+         "application: application_1_0001", False),
+        ("Application application_1_0001 submitted by user etl to unknown queue: q", False),
+    ],
+)  # fmt: skip
+def test_a_queue_that_is_full_may_have_room_for_the_next_attempt(
+    is_cluster: bool, text: str, is_transient: bool
+) -> None:
+    followed = Followed(Cluster([None], ended=of("FAILED", "FAILED", text)), is_cluster)
+    process = ProcessEnd(1, "exited", "", 9.0)
+    end = followed.watch.settle(process)
+    refused = JobException("Py4JJavaError", f"YarnException: Failed to submit {ID} to YARN: {text}")
+    messages = ResultMessages(exception=None if is_cluster else refused)
+    settled = followed.watch.settled(process, end)
+    outcome = judge(settled, messages, lands=False, timeout_s=1, application=end)
+    assert outcome.is_transient == is_transient
+    assert str(outcome.message).startswith(f"{ID} ended as FAILED: {text}")
 
 
 def test_an_interrupt_that_leaves_the_block_ends_the_application() -> None:

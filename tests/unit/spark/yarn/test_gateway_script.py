@@ -181,6 +181,24 @@ def test_a_keytab_that_is_not_there_is_named(
     assert error == {"kind": "FileNotFoundError", "message": named}
 
 
+@pytest.mark.parametrize(
+    ("used", "is_unmanaged", "containers"),
+    [(1, False, 1), (1, True, 2), (0, True, 1), (-1, True, -1), (None, False, 0)],
+)
+def test_an_application_master_within_the_driver_counts_as_a_container(
+    used: int | None, is_unmanaged: bool, containers: int
+) -> None:
+    """Its single container is an executor's, of which the row said that there is none."""
+    report = MagicMock()
+    report.isUnmanagedApp.return_value = is_unmanaged
+    report.getStartTime.return_value = 1
+    if used is None:
+        report.getApplicationResourceUsageReport.return_value = None
+    else:
+        report.getApplicationResourceUsageReport().getNumUsedContainers.return_value = used
+    assert gateway_script._application(report)["containers"] == containers
+
+
 class StagedHadoop(Hadoop):
     """A cluster with an application that can be killed, whose staging folder can't be removed."""
 

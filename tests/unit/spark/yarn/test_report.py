@@ -159,6 +159,19 @@ def test_the_reason_of_waiting(diagnostics: str, reason: str) -> None:
     assert waiting_reason(waiting) == reason
 
 
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("NEW", "has not taken it yet"),
+        ("NEW_SAVING", "writes it into its state store, which has not answered yet"),
+        ("SUBMITTED", "has not put it into its queue yet"),
+    ],
+)
+def test_what_no_queue_has_yet_waits_for_no_container(state: str, reason: str) -> None:
+    waiting = application(state, "UNDEFINED")
+    assert waiting_reason(waiting) == f"the resource manager {reason} ({state})"
+
+
 def test_what_could_not_be_ended_is_named_with_its_remedy() -> None:
     assert still_live(application("RUNNING", "UNDEFINED")) == (
         f"{ID} is still RUNNING: end it by `yarn application -kill {ID}`"
