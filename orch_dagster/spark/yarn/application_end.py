@@ -55,7 +55,7 @@ def _end_of_driver_here(ended: Application, failure: str | None, why: str) -> Ap
     """
     if ended.state == "FAILED":
         return ApplicationEnd(ended, failure, is_cause=True, is_transient=ended.may_pass)
-    is_own = why and why in ended.diagnostics
+    is_own = not ended.is_readable or (why and why in ended.diagnostics)
     if ended.state == "KILLED" and not is_own:
         return ApplicationEnd(ended, failure, is_cause=True)
     return ApplicationEnd(ended, failure if ended.ran_out_of_executors else None)

@@ -231,20 +231,23 @@ class Hadoop:
         """Kill the applications of a tag and await their ends; remove what they staged.
 
         Returns:
-            All applications of the tag, those that could not be ended in time too; `staged` of one
-            that has ended says why what it staged could not be removed, '' if it was.
+            All applications of the tag, those that could not be ended in time too, with the
+            `refusal` of the last kill; `staged` of one that has ended says why what it staged could
+            not be removed, '' if it was.
         """
         until = time.monotonic() + within_s
         has_waited = False
         while True:
             found: list[dict[str, Any]] = []
+            refusals: dict[str, str] = {}
             failure: Exception | None = None
             try:
                 found = self.find(tag)
-                # One that can't be killed, as it is another user's, keeps no other from its end.
-                failure = self._kill_all(found, why)
+                refusals = self._kill_all(found, why)
                 if found:
                     found = self.find(tag)
+                for each in found:
+                    each["refusal"] = refusals.get(each["id"], "")
             except Exception as error:  # noqa: BLE001 - of Java: raised below if it stays
                 failure = error
             is_over = all(each["state"] in _OVER for each in found)
@@ -257,19 +260,20 @@ class Hadoop:
                     raise failure
                 return found
             has_waited = has_waited or failure is None
-            threading.Event().wait(_POLL_S if found or failure else _LATE_SUBMIT_S)
+            is_quick = (found or failure) and not refusals
+            threading.Event().wait(_POLL_S if is_quick else _LATE_SUBMIT_S)
 
-    def _kill_all(self, found: Iterable[Mapping[str, Any]], why: str) -> Exception | None:
-        """Kill those that have not ended; return the first failure, None if there was none."""
-        failure: Exception | None = None
+    def _kill_all(self, found: Iterable[Mapping[str, Any]], why: str) -> dict[str, str]:
+        """Kill those that have not ended; return why some can't be killed, by their ids."""
+        refusals: dict[str, str] = {}
         for each in found:
             if each["state"] in _OVER:
                 continue
             try:
                 self.kill(each["id"], why)
-            except Exception as error:  # noqa: BLE001 - of Java: the caller raises it
-                failure = failure or error
-        return failure
+            except Exception as error:  # noqa: BLE001 - of Java: it keeps no other from its end
+                refusals[each["id"]] = _in_words(error)
+        return refusals
 
     def clean_staging(self, application_id: str, user: str) -> None:
         """Remove what a submit staged for an application."""
@@ -285,8 +289,7 @@ class Hadoop:
         try:
             self.clean_staging(ended["id"], ended["user"])
         except Exception as error:  # noqa: BLE001 - of Java: it has ended, which must be told
-            of_error = _described(error)
-            return f"{of_error['kind'].rpartition('.')[2]}: {of_error['message']}"
+            return _in_words(error)
         return ""
 
     def logs(self, application_id: str, last_bytes: int, log_types: Sequence[str]) -> str:
@@ -591,6 +594,12 @@ def _described(error: Exception) -> dict[str, str]:
     # Hadoop's calls end with a link to its wiki.
     first = text.partition("; For more details see")[0].strip().partition("\n")[0]
     return {"kind": str(thrown.getClass().getName()), "message": first}
+
+
+def _in_words(error: Exception) -> str:
+    """Return an error in one line."""
+    of_error = _described(error)
+    return f"{of_error['kind'].rpartition('.')[2]}: {of_error['message']}"
 
 
 def requests_of(parent: int | None, stdin: int) -> Iterator[bytes]:

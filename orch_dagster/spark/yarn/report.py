@@ -87,6 +87,8 @@ class Application:
             counts as one where it is a part of the driver here; 0 if that is not known.
         staged: Why what its submit staged could not be removed at its end; '' if it was, or if
             nobody tried.
+        refusal: Why it could not be killed; '' if nobody was kept from that.
+        is_readable: Whether the user who asks may see more than its state.
     """
 
     id: str
@@ -101,6 +103,8 @@ class Application:
     started_ms: int = 0
     containers: int = 0
     staged: str = ""
+    refusal: str = ""
+    is_readable: bool = True
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Application:
@@ -108,7 +112,16 @@ class Application:
         known = {name: str(document.get(name) or "") for name in _TEXTS}
         tags = frozenset(map(str, document.get("tags") or ()))
         started_ms, containers = (int(document.get(name) or 0) for name in _NUMBERS)
-        return cls(**known, tags=tags, started_ms=started_ms, containers=containers)
+        is_readable = known["diagnostics"] != _NOT_READABLE
+        if not is_readable:
+            known["diagnostics"] = ""
+        return cls(
+            **known,
+            tags=tags,
+            started_ms=started_ms,
+            containers=containers,
+            is_readable=is_readable,
+        )
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -158,8 +171,11 @@ class Application:
 
 
 _TEXTS = (
-    "id", "state", "final_status", "diagnostics", "name", "user", "queue", "tracking_url", "staged"
+    "id", "state", "final_status", "diagnostics", "name", "user", "queue", "tracking_url", "staged",
+    "refusal",
 )  # fmt: skip
+# Where an ACL keeps who asks from the application (yarn.acl.enable).
+_NOT_READABLE = "N/A"
 _NUMBERS = ("started_ms", "containers")
 
 
@@ -175,7 +191,7 @@ def waiting_reason(application: Application) -> str:
         return text
     queue = f" of queue {application.queue}" if application.queue else ""
     has_done = _NOT_ACCEPTED.get(application.state, f"{queue} has given it no container")
-    return f"the resource manager{has_done} ({application.state})"
+    return f"the resource manager{has_done} ({application.state}){_unread(application)}"
 
 
 def registering(application: Application) -> str:
@@ -206,7 +222,7 @@ def failure_of(application: Application) -> str | None:
         return None
     subject, text = application.id, application.diagnostics
     if application.state == "KILLED":
-        return f"{subject} was killed{_by_whom(text)}"
+        return f"{subject} was killed{_by_whom(text)}{_unread(application)}"
     code = application.exit_code
     if code == _NOT_FOUND_CODE:
         found = _NO_PROGRAM.search(text) or _NOT_FOUND.search(text)
@@ -228,6 +244,8 @@ def failure_of(application: Application) -> str | None:
         )
     if code == _SIGTERM_CODE:
         return f"{subject} failed: its driver was terminated from outside (exit code 143, SIGTERM)"
+    if not application.is_readable:
+        return f"{subject} ended as {_end(application)}{_unread(application)}"
     if exception := _EXCEPTION.search(text):
         return f"{subject} failed: {exception[1].strip()}"
     if _USER_EXIT.search(text) or _CONTAINER_EXIT.search(text):
@@ -263,9 +281,10 @@ def _not_there(program: str) -> str:
 
 def still_live(application: Application) -> str:
     """Return the sentence on an application that could not be ended."""
+    refusal = f" ({application.refusal})" if application.refusal else ""
     return (
         f"{application.id} is still {application.state}: end it by `yarn application -kill "
-        f"{application.id}`"
+        f"{application.id}`{refusal}"
     )
 
 
@@ -280,6 +299,16 @@ def still_staged(application: Application) -> str | None:
     owner = f" of user {application.user}" if application.user else ""
     folder = f".sparkStaging/{application.id}{owner}"
     return f"could not remove {folder} ({application.staged}): remove it by hand"
+
+
+def _unread(application: Application) -> str:
+    """Return that nobody may know more of an application who asks, '' if that is not so."""
+    if application.is_readable:
+        return ""
+    return (
+        "; why is unknown, as yarn.acl.enable lets the orchestrator see no more: give it the "
+        "right by spark.ui.view.acls"
+    )
 
 
 def _end(application: Application) -> str:

@@ -237,10 +237,28 @@ class ForeignHadoop(Hadoop):
 
 
 def test_what_can_not_be_killed_keeps_no_other_application_of_the_run_from_its_end() -> None:
+    """It is known to run on, where the run's end said that this is unknown."""
     cluster = ForeignHadoop()
-    with pytest.raises(PermissionError, match="eve's"):
-        cluster.end("run", "it is over", 0.0)
-    assert cluster.states["own"] == "KILLED"
+    foreign, own = cluster.end("run", "it is over", 0.0)
+    assert (foreign["state"], foreign["refusal"]) == ("RUNNING", "PermissionError: eve's")
+    assert (own["state"], own["refusal"]) == ("KILLED", "")
+
+
+def test_what_could_not_be_killed_and_ends_by_itself_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class EndingHadoop(ForeignHadoop):
+        def kill(self, application_id: str, why: str) -> None:
+            if application_id == "foreign" and self.states["own"] == "KILLED":
+                self.states["foreign"] = "FINISHED"
+            super().kill(application_id, why)
+
+        def clean_staging(self, application_id: str, user: str) -> None:
+            pass
+
+    monkeypatch.setattr(gateway_script, "_LATE_SUBMIT_S", 0.0)
+    ended = EndingHadoop().end("run", "it is over", 20.0)
+    assert [each["state"] for each in ended] == ["FINISHED", "KILLED"]
 
 
 def test_what_is_guarded_is_ended_when_the_orchestrator_is_gone(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orch_dagster.spark.yarn.report import Application, failure_of, still_live, waiting_reason
@@ -175,6 +177,29 @@ def test_what_no_queue_has_yet_waits_for_no_container(state: str, reason: str) -
 def test_what_could_not_be_ended_is_named_with_its_remedy() -> None:
     assert still_live(application("RUNNING", "UNDEFINED")) == (
         f"{ID} is still RUNNING: end it by `yarn application -kill {ID}`"
+    )
+
+
+def test_why_it_could_not_be_killed_is_told() -> None:
+    refused = replace(application("RUNNING", "UNDEFINED"), refusal="AccessControlException: no")
+    assert still_live(refused) == (
+        f"{ID} is still RUNNING: end it by `yarn application -kill {ID}` "
+        "(AccessControlException: no)"
+    )
+
+
+@pytest.mark.parametrize("state", ["ACCEPTED", "FAILED", "KILLED", "FINISHED"])
+def test_what_an_acl_hides_is_told_as_unknown(state: str) -> None:
+    """The resource manager has N/A in its place, which was told as the reason."""
+    hidden = Application.from_json(
+        {"id": ID, "state": state, "final_status": "FAILED", "diagnostics": "N/A"}
+    )
+    text = waiting_reason(hidden) if hidden.is_waiting else failure_of(hidden)
+    assert text is not None
+    assert "N/A" not in text
+    assert text.endswith(
+        "; why is unknown, as yarn.acl.enable lets the orchestrator see no more: give it the right "
+        "by spark.ui.view.acls"
     )
 
 
