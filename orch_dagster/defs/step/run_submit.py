@@ -208,7 +208,8 @@ def with_driver_output(
     is_told = not end.failure or process.reason == "stopped"
     if application is None or folder is None or is_told:
         return end
-    lines = [submission.mask(line) for line in driver_output(folder.files, application.id)]
+    printed = driver_output(folder.files, application.id, warn=submission.on_line)
+    lines = [submission.mask(line) for line in printed]
     for line in lines:
         submission.on_line(line)
     return replace(end, output="\n".join(lines))

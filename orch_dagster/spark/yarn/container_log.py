@@ -43,26 +43,39 @@ def driver_output(
     application_id: str,
     within_s: float = _AGGREGATED_WITHIN_S,
     clock: Callable[[], float] = time.monotonic,
+    warn: Callable[[str], object] = lambda _: None,
 ) -> list[str]:
     """Return the last lines that a driver's Python printed, or else its JVM, none without a log.
 
     Both are of one reading: YARN says nothing of a log that it has not collected yet, so between
     two readings the JVM's may have come, and Python's would be taken for empty.
+
+    Args:
+        logs: The logs.
+        application_id: The application of the driver.
+        within_s: Seconds that YARN has to collect them.
+        clock: Seconds of a monotonic clock.
+        warn: Called with why there are no lines.
     """
     until_s = clock() + within_s
     while True:
-        if lines := _lines(logs, application_id):
-            return lines
+        why = "it has collected none"
+        try:
+            if lines := _lines(logs, application_id):
+                return lines
+        except SparkError as error:
+            # It has not been collected yet, or never will be.
+            why = str(error)
         if clock() >= until_s:
+            warn(
+                f"YARN gave no log of the driver of {application_id} within {within_s:g} s: {why}; "
+                "it may be on its node only (yarn.log-aggregation-enable)"
+            )
             return []
         threading.Event().wait(_POLL_S)
 
 
 def _lines(logs: Logs, application_id: str) -> list[str]:
-    try:
-        text = logs.logs(application_id, _LAST_BYTES, _KINDS)
-    except SparkError:
-        # It has not been collected yet, or never will be.
-        return []
+    text = logs.logs(application_id, _LAST_BYTES, _KINDS)
     texts = {found["kind"]: found["text"].strip("\n") for found in _LOG.finditer(text)}
     return next((texts[kind].splitlines() for kind in _KINDS if texts.get(kind)), [])

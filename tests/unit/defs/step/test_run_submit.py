@@ -252,7 +252,7 @@ def test_a_run_that_was_stopped_does_not_wait_for_what_its_driver_printed(
     """YARN collects it within half a minute, or never."""
     asked: list[str] = []
 
-    def driver_output(_: Logs, application_id: str) -> list[str]:
+    def driver_output(_: Logs, application_id: str, **__: object) -> list[str]:
         asked.append(application_id)
         return []
 

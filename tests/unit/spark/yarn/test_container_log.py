@@ -50,4 +50,10 @@ def test_a_log_is_waited_for_and_may_never_come() -> None:
     late = Logs(1, stdout="late", stderr="INFO of Spark")
     assert driver_output(late, "a", 5) == ["late"]
     assert driver_output(Logs(2, stdout="later"), "a", 5) == ["later"]
-    assert driver_output(Logs(99), "a", 0) == []
+    warnings: list[str] = []
+    assert driver_output(Logs(99), "a", 0, warn=warnings.append) == []
+    assert driver_output(Logs(), "b", 0, warn=warnings.append) == []
+    assert [each.partition("; ")[0] for each in warnings] == [
+        "YARN gave no log of the driver of a within 0 s: no log of a yet",
+        "YARN gave no log of the driver of b within 0 s: it has collected none",
+    ]
