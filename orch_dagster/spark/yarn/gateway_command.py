@@ -29,6 +29,15 @@ _AWAY = frozenset(
 )  # fmt: skip
 
 
+# Of a login by a keytab, which fails as well for good.
+_OF_LOGIN = frozenset({"KerberosAuthException", "LoginException"})
+_KDC_AWAY = re.compile(
+    r"Receive timed out|Read timed out|connect timed out|Connection refused|No route to host"
+    r"|Network is unreachable|Port Unreachable|Connection reset|Cannot contact any KDC",
+    re.IGNORECASE,
+)
+
+
 class YarnError(SparkError):
     """YARN, or Hadoop's file system, did not do what was asked.
 
@@ -50,7 +59,8 @@ class YarnError(SparkError):
     @property
     def is_away(self) -> bool:
         """True if nobody answered, so that another request may fare better."""
-        return self.kind.rpartition(".")[2] in _AWAY
+        name = self.kind.rpartition(".")[2]
+        return name in _AWAY or (name in _OF_LOGIN and _KDC_AWAY.search(str(self)) is not None)
 
 
 def gateway_ended(how: str) -> YarnError:

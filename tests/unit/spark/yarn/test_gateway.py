@@ -112,6 +112,24 @@ def test_a_gateway_that_is_killed_while_it_ends_applications_leaves_it_to_the_ne
     assert ended.is_over
 
 
+@pytest.mark.parametrize(
+    ("message", "is_away"),
+    [
+        ("failure to login: for principal: etl@R from keytab /k LoginException: Receive timed out",
+         True),
+        ("failure to login: LoginException: Connection refused (Connection refused)", True),
+        ("failure to login: LoginException: Checksum failed", False),
+        ("failure to login: LoginException: Client not found in Kerberos database (6)", False),
+    ],
+)  # fmt: skip
+def test_a_kdc_that_is_away_may_come_back_and_a_wrong_keytab_does_not(
+    message: str, is_away: bool
+) -> None:
+    """A job failed at once, where it waits for a resource manager."""
+    kind = "org.apache.hadoop.security.KerberosAuthException"
+    assert YarnError.of({"kind": kind, "message": message}).is_away == is_away
+
+
 @pytest.mark.parametrize("prefix", ["spark.kerberos.", "spark.yarn."])
 def test_the_cluster_is_asked_as_the_principal_of_the_job(
     monkeypatch: pytest.MonkeyPatch, prefix: str
