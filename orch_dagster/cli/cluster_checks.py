@@ -182,17 +182,21 @@ def _queues(queues: set[str], conf: Mapping[str, str]) -> Iterator[CheckedPart]:
     why = "no address of its web pages is known"
     for address in resource_managers(conf, "webapp.address"):
         try:
-            known = set(_queue_names(_asked(f"http://{address}/ws/v1/cluster/scheduler")))
+            known = dict(_known_queues(_asked(f"http://{address}/ws/v1/cluster/scheduler")))
         except (OSError, ValueError) as error:
             why = str(error)
             continue
         for queue in sorted(queues):
             # A queue is named by its path or by its last part.
-            if queue in known or f"root.{queue}" in known:
-                yield "YARN", "ok", f"the queue {queue} is there"
+            name = queue if queue in known else f"root.{queue}"
+            usable = some_sorted({each for each, fault in known.items() if not fault})
+            if name not in known:
+                yield "YARN", "missing", f"no queue {queue}: {_QUEUE} may be {usable}"
+            elif fault := known[name]:
+                text = f"the queue {queue} takes no application, as it {fault}"
+                yield "YARN", "missing", f"{text}: have that changed; {_QUEUE} may be {usable}"
             else:
-                text = f"no queue {queue}: {_QUEUE} may be {some_sorted(known)}"
-                yield "YARN", "missing", text
+                yield "YARN", "ok", f"the queue {queue} is there"
         return
     yield "YARN", "warning", f"whether the queue {some_sorted(queues)} is there is unknown: {why}"
 
@@ -208,14 +212,25 @@ def _asked(url: str) -> Any:
         raise OSError(f"{url} answers {error.code}") from error
 
 
-def _queue_names(value: Any) -> Iterator[str]:
-    """Yield every queue's name and path in the scheduler's answer, of whatever kind it is."""
+def _known_queues(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the name and the path of each queue in the scheduler's answer, of whatever kind it is.
+
+    With each goes why the queue takes no application, '' if it does.
+    """
     if isinstance(value, dict):
-        for key, inner in value.items():
-            if key in ("queueName", "queuePath") and isinstance(inner, str):
-                yield inner
-            else:
-                yield from _queue_names(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _queue_names(inner)
+        fault = _queue_fault(value)
+        for key in ("queueName", "queuePath"):
+            if isinstance(name := value.get(key), str):
+                yield name, fault
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _known_queues(inner)
+
+
+def _queue_fault(queue: Mapping[str, Any]) -> str:
+    state = str(queue.get("state") or "RUNNING")
+    if state != "RUNNING":
+        return f"is {state}"
+    below = queue.get("queues") or queue.get("childQueues")
+    has_queues = isinstance(below, dict) and bool(below.get("queue"))
+    return "has queues of its own" if has_queues else ""

@@ -256,7 +256,18 @@ def test_the_resource_manager_of_each_job_is_asked(cluster: Cluster) -> None:
 
 class _Scheduler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        queues = {"queue": [{"queueName": "etl", "queuePath": "root.etl"}, {"queueName": "adhoc"}]}
+        queues = {
+            "queue": [
+                {"queueName": "etl", "queuePath": "root.etl", "state": "RUNNING"},
+                {"queueName": "adhoc"},
+                {"queueName": "old", "state": "STOPPED"},
+                {
+                    "queueName": "team",
+                    "state": "RUNNING",
+                    "queues": {"queue": [{"queueName": "a"}]},
+                },
+            ]
+        }
         answer = {"scheduler": {"schedulerInfo": {"queueName": "root", "queues": queues}}}
         is_scheduler = self.path == "/ws/v1/cluster/scheduler"
         self.send_response(200 if is_scheduler else 404)
@@ -283,7 +294,15 @@ def test_the_queue_is_asked_for(cluster: Cluster) -> None:
         assert ("YARN", "ok", "the queue etl is there") in cluster.checks()
         cluster.param("spark.yarn.queue", "elt")
         (missing,) = [text for _, state, text in cluster.checks() if state == "missing"]
-        assert missing == "no queue elt: spark.yarn.queue may be adhoc, etl, root, root.etl"
+        usable = "spark.yarn.queue may be a, adhoc, etl, root.etl"
+        assert missing == f"no queue elt: {usable}"
+        # Of which doctor said that they are there.
+        for queue, fault in (("old", "is STOPPED"), ("team", "has queues of its own")):
+            cluster.param("spark.yarn.queue", queue)
+            (missing,) = [text for _, state, text in cluster.checks() if state == "missing"]
+            text = f"the queue {queue} takes no application, as it {fault}: have that changed"
+            assert missing == f"{text}; {usable}"
+        cluster.param("spark.yarn.queue", "elt")
     finally:
         server.shutdown()
         thread.join()
