@@ -27,6 +27,7 @@ from framework.params import (
 from framework.params_loader import load_params
 from framework.plan import Plan, PlannedSink, PlannedSource, plan_landing
 from framework.read.damaged_bytes import search_limits
+from framework.read.local_tables import require_tables_seen
 from framework.read.scan_metrics import Scans
 from framework.read.seen_files import require_sources_seen
 from framework.read.source_files import require_sources
@@ -194,12 +195,13 @@ def _require_kudu_masters(spark: SparkSession, params: JobParams) -> None:
 
 
 def _require_all(spark: SparkSession, params: JobParams, plan: Plan) -> dict[str, SourceLook]:
-    """Check what needs a session: sources on other file systems, variables of the HQL."""
+    """Check what needs a session: sources on other file systems, the HQL's variables and tables."""
     require_sources_seen(spark, plan.sources)
     elsewhere = [each for each in plan.sources if not is_local(each.location)]
     looks = _require_sources(RoutedFileSystem(spark), params, elsewhere)
     if plan.script:
         check_variables(spark, plan.script, plan.variables)
+        require_tables_seen(spark, plan.script, params.shared_folders)
     return looks
 
 
