@@ -11,7 +11,12 @@ from framework.contract.comma_list import comma_names
 from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS, unknown_key
 from orch_dagster.control.records import SysParam
-from orch_dagster.toolchain.spark_names import is_property, option_remedy, property_remedy
+from orch_dagster.toolchain.spark_names import (
+    is_property,
+    option_remedy,
+    prefix_remedy,
+    property_remedy,
+)
 from orch_dagster.toolchain.spark_values import value_fault
 
 SettingCheck = Callable[[str, "str | None"], "str | None"]
@@ -94,7 +99,7 @@ def system_fault(row: SysParam, check: SettingCheck = check_value) -> SysParamFa
 def property_fault(name: str, value: str) -> str | None:
     """Return why no spark-submit can take a Spark property, or None."""
     if not name.startswith("spark."):
-        remedy = option_remedy(name) or property_remedy(f"spark.{name}")
+        remedy = prefix_remedy(name)
         return "does not begin with 'spark.', so spark-submit would ignore it" + (
             f": {remedy}" if remedy else ""
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,10 @@ _OPEN = (
 )  # fmt: skip
 # So that spark.kudu.master, the property of a connector, is not taken for a misspelt one.
 _ALIKE = 0.87
+# As in numExecutors.
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_PREFIX = re.compile(r"^spark\.(?:(?:yarn|submit)\.)?")
+_CONF = re.compile(r"^(?:--conf|-c)\s+")
 
 SUBMIT_OPTIONS: Mapping[str, str] = {
     "archives": "spark.archives",
@@ -68,15 +73,33 @@ def option_remedy(name: str) -> str | None:
 
     >>> option_remedy("--num-executors"), option_remedy("spark.files")
     ('write spark.executor.instances', None)
+    >>> option_remedy("spark.deployMode"), option_remedy("spark.yarn.numExecutors")
+    ('write spark.submit.deployMode', 'write spark.executor.instances')
     """
-    option = name.strip().lstrip("-").replace("_", "-").lower()
-    option = option.removeprefix("spark.").replace(".", "-")
+    if name in _known().values():
+        return None
+    option = _HUMP.sub("-", name.strip().lstrip("-")).replace("_", "-").lower()
+    option = _PREFIX.sub("", option).replace(".", "-")
     property_name = SUBMIT_OPTIONS.get(option)
     if property_name is None or property_name == name:
         return None
     if property_name == PROXY_USER.key:
         return f"write {PROXY_USER.key}, with param_type system"
     return f"write {property_name}" if property_name else _UNNEEDED[option]
+
+
+def prefix_remedy(name: str) -> str | None:
+    """Return what to write in place of a name that does not begin with `spark.`, None if unknown.
+
+    >>> prefix_remedy("--conf spark.yarn.queue"), prefix_remedy("yarn.queue")
+    ('write spark.yarn.queue', 'write spark.yarn.queue')
+    """
+    bare = _CONF.sub("", name.strip())
+    if remedy := option_remedy(bare):
+        return remedy
+    whole = bare if bare.lower().startswith("spark.") else f"spark.{bare}"
+    known = _known().get(whole.lower())
+    return f"write {known}" if known else property_remedy(whole)
 
 
 def property_remedy(name: str) -> str | None:

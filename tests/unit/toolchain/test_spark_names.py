@@ -30,6 +30,14 @@ def fault(name: str, value: str = "1") -> SysParamFault | None:
         ("proxy-user", "write proxy.user, with param_type system"),
         ("verbose", "write spark.log.level, which says how much Spark logs"),
         ("executor.memroy", "did you mean spark.executor.memory?"),
+        # As other tools and languages spell them.
+        ("numExecutors", "write spark.executor.instances"),
+        ("deployMode", "write spark.submit.deployMode"),
+        ("pyFiles", "write spark.submit.pyFiles"),
+        ("proxyUser", "write proxy.user, with param_type system"),
+        ("yarn.queue", "write spark.yarn.queue"),
+        ("Spark.yarn.queue", "write spark.yarn.queue"),
+        ("--conf spark.yarn.queue", "write spark.yarn.queue"),
     ],
 )
 def test_an_option_of_spark_submit_is_refused_with_its_property(name: str, remedy: str) -> None:
@@ -46,6 +54,10 @@ def test_an_option_of_spark_submit_is_refused_with_its_property(name: str, remed
         ("spark.num.executors", "write spark.executor.instances"),
         ("spark.num-executors", "write spark.executor.instances"),
         ("spark.queue", "write spark.yarn.queue"),
+        # Of which nothing was said: such a job ran in client mode.
+        ("spark.deployMode", "write spark.submit.deployMode"),
+        ("spark.numExecutors", "write spark.executor.instances"),
+        ("spark.yarn.num.executors", "write spark.executor.instances"),
         ("spark.executor.memroy", "did you mean spark.executor.memory?"),
         ("spark.executors.instances", "did you mean spark.executor.instances?"),
         ("spark.dynamicallocation.enabled", "did you mean spark.dynamicAllocation.enabled?"),
@@ -66,6 +78,7 @@ def test_an_unknown_property_is_warned_of_with_the_nearest(name: str, remedy: st
         "spark.executorEnv.PYTHONPAHT", "spark.sql.catalog.lake", "spark.yarn.archive",
         "spark.myapp.mode", "spark.pyspark.driver.python", "spark.log.level",
         "spark.kubernetes.driver.label.x", "spark.mongodb.read.connection.uri",
+        "spark.yarn.jars", "spark.yarn.principal", "spark.yarn.dist.files",
     ],
 )  # fmt: skip
 def test_names_that_are_right_or_not_sparks_are_left_alone(name: str) -> None:
