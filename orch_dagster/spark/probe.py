@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from framework.contract.paths import as_location, is_local
 from orch_dagster.bundle.job_environment import job_environment
 from orch_dagster.files import make_private, scratch_folder
 from orch_dagster.settings import Settings
@@ -54,7 +55,7 @@ def probe(
             app_name="orch-doctor-probe",
             run_id=run_id,
             properties_file=base / "probe.conf",
-            arguments=(target, settings.base_dir, str(_TASKS)),
+            arguments=(target, as_location(settings.base_dir), str(_TASKS)),
             properties=properties,
         )
         command = prepare_script(script, settings, {}, environ)
@@ -79,7 +80,7 @@ def read_findings(found: Mapping[str, Any], data_root: str) -> list[Finding]:
 
     Args:
         found: What it wrote.
-        data_root: The folder or the URL at which relative paths of jobs start.
+        data_root: The location at which relative paths of jobs start.
     """
     findings: list[Finding] = []
     nodes, workers = found["nodes"], found["workers"]
@@ -88,7 +89,7 @@ def read_findings(found: Mapping[str, Any], data_root: str) -> list[Finding]:
     else:
         for each in nodes:
             findings.append(("ok", f"{each['host']} has Python {each['version']}, {each['path']}"))
-            if "://" not in data_root:
+            if is_local(data_root):
                 findings.append(_seen(each["host"], data_root, is_seen=each["sees"]))
     if isinstance(workers, list):
         findings.append(("ok", f"pyspark imports on {', '.join(workers)}"))
@@ -134,7 +135,8 @@ def _here(
     )
     if not target.is_file():
         return [("missing", _unanswered(last_failure(end.tail), end.reason))]
-    return read_findings(json.loads(target.read_text(encoding="utf-8")), settings.base_dir)
+    found = json.loads(target.read_text(encoding="utf-8"))
+    return read_findings(found, as_location(settings.base_dir))
 
 
 def _on_yarn(
@@ -150,7 +152,7 @@ def _on_yarn(
         unread = f"what it found can't be read: {error}" if has_ended else None
         return [("missing", _unanswered(failure or unread, process.reason)), *findings]
     client.delete(target)
-    return [*read_findings(found, settings.base_dir), *findings]
+    return [*read_findings(found, as_location(settings.base_dir)), *findings]
 
 
 def _unanswered(failure: str | None, reason: EndReason) -> str:

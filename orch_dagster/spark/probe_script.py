@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -30,7 +31,7 @@ def main(target: str, data_root: str, tasks: int) -> None:
     builder: Any = SparkSession.builder
     spark = builder.getOrCreate()
     context = spark.sparkContext
-    is_url = "://" in data_root
+    is_url = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", data_root) is not None
 
     def nodes() -> list[dict[str, Any]]:
         # By the JVM, so that a Python that pyspark refuses is described too.

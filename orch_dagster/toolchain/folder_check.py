@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from framework.contract.native_paths import quoted_path
+from framework.contract.paths import is_local
 from framework.contract.windows_names import SERVER_FAULT, git_bash_fault, windows_path_fault
 from orch_dagster.errors import SettingsError
 from orch_dagster.settings import Settings
@@ -75,7 +76,7 @@ def folder_faults(settings: Settings, platform: str = sys.platform) -> Iterator[
         ("ORCH_HOME", str(settings.home), "home"),
         ("ORCH_JOBS_DIR", str(settings.jobs_dir), "jobs"),
     ]
-    if "://" not in settings.base_dir and settings.data_root:
+    if is_local(settings.base_dir) and settings.data_root:
         folders.append(("ORCH_DATA_ROOT", settings.base_dir, "data"))
     if platform == "win32" and (
         fault := home_fault(str(settings.home), has_long_paths=long_paths_enabled())

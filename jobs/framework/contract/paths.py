@@ -20,6 +20,7 @@ _AUTHORITY = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:(//[^/]*)?")
 # Relative and already normal, so that `resolve` need not normalize it.
 _PLAIN = re.compile(r"[^./\\:][^/\\:]*(/[^./\\:][^/\\:]*)*")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+_DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 _WINDOWS_DRIVE = re.compile(r"^/[A-Za-z]:/")
 IGNORES_CASE = sys.platform in ("win32", "darwin")
 """True where local names that differ by case or by how accents are encoded are one."""
@@ -45,7 +46,7 @@ def resolve(base: str, path: str) -> str:
     """Resolve `path` against the location `base`.
 
     An absolute path without a scheme stays on the file system of `base`:
-    `/land/x` under `hdfs://nn:8020/data` is `hdfs://nn:8020/land/x`.
+    `/land/x` under `hdfs://nn:8020/data` is `hdfs://nn:8020/land/x`. One with a drive is Windows'.
     """
     if _PLAIN.fullmatch(path):
         return f"{base.rstrip('/')}/{path}"
@@ -53,6 +54,8 @@ def resolve(base: str, path: str) -> str:
         return as_location(path)
     if is_local(base):
         return as_location(str(Path(base) / path))
+    if _DRIVE.match(path):
+        return path.replace("\\", "/").rstrip("/")
     if path.startswith("/"):
         authority = _AUTHORITY.match(base)
         return (authority[0] if authority else "") + path.rstrip("/")

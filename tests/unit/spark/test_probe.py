@@ -40,6 +40,18 @@ NO_PYTHON = (
             ],
         ),
         (
+            # On the default name node.
+            [NODE],
+            ["n1"],
+            {"sees": True},
+            "hdfs:/data",
+            [
+                ("ok", "n1 has Python 3.9.1, /usr/bin/python3"),
+                ("ok", "pyspark imports on n1"),
+                ("ok", "the cluster sees the data root hdfs:/data"),
+            ],
+        ),
+        (
             [NODE],
             "PySparkRuntimeError: versions differ",
             {},

@@ -95,7 +95,7 @@ def test_a_script_is_found_in_all_but_one() -> None:
 def test_a_data_root_by_url_and_one_that_only_spark_would_list(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for root in ("hdfs://nn:8020/data", "a,b", "a%2Fb", "a#b"):
+    for root in ("hdfs://nn:8020/data", "hdfs:/data", "a,b", "a%2Fb", "a#b"):
         monkeypatch.setenv("ORCH_DATA_ROOT", root)
         assert [*folder_faults(load_settings())] == []
     assert home.exists()

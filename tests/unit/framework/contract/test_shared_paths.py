@@ -82,6 +82,13 @@ def test_urls_and_paths_below_a_data_root_that_is_one_are_shared() -> None:
     assert path == "sinks[0].path is 'file:///land/t', which is /land/t"
 
 
+@pytest.mark.parametrize("path", ["C:/land/t", "C:\\land\\t\\"])
+def test_a_path_of_windows_is_no_folder_below_a_data_root_that_is_a_url(path: str) -> None:
+    (text,) = of(base="hdfs://nn/data", sinks=[{**ORC, "path": path}])
+    assert text.startswith("sinks[0].path is ")
+    assert "hdfs" not in text
+
+
 def test_folders_that_every_node_has_are_shared() -> None:
     text = PATHS_SHARED.parse("/mnt/nfs/, file:///srv/orch/in")
     assert text == "/mnt/nfs,/srv/orch/in"
