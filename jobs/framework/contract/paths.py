@@ -39,7 +39,10 @@ def as_location(path: str) -> str:
     if url["scheme"].lower() != "file":
         return path.rstrip("/") or path
     plain = re.sub(r"^//[^/]*", "", url["rest"]) or "/"
-    return _normal(Path(plain[1:] if _WINDOWS_DRIVE.match(plain) else plain))
+    if _WINDOWS_DRIVE.match(plain):
+        return _normal(Path(plain[1:]))
+    # On Windows it is on the drive of the working folder, as a path without a scheme is.
+    return _normal(Path(plain).absolute() if plain.startswith("/") else Path(plain))
 
 
 def resolve(base: str, path: str) -> str:

@@ -136,7 +136,7 @@ def test_folders_that_meet_on_some_dates_are_found(
         ((f"out/{{biz_dt:%A-{BARE}d-%B-%Y}}", []), ("out/Friday-2-May-2024", PARTED)),
         (("out/{biz_dt:%d%b%Y}", []), ("out/31Jun1999/x", PARTED)),
         (("out/{biz_dt:%Y%m%d}{biz_dt:%j}", []), ("out/20240515137", PARTED)),
-        (("hdfs:///t", PARTED), ("/t", PARTED)),
+        (("hdfs:///out", PARTED), ("/out", PARTED)),
     ],
 )
 def test_folders_that_meet_on_no_date_are_taken(

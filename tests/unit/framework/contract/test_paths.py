@@ -55,6 +55,10 @@ def test_windows_urls_lose_the_slash_before_the_drive() -> None:
     assert as_location("file:///C:/data/x") == "C:/data/x"
 
 
+def test_a_url_without_a_drive_is_on_that_of_the_working_folder() -> None:
+    assert as_location("file:///data/x") == as_location("file:/data/x") == as_location("/data/x")
+
+
 def test_the_base_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert base_location() == tmp_path.as_posix()

@@ -61,19 +61,19 @@ def test_each_damaged_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder = tmp_path / "a"
     folder.mkdir()
     (folder / "good.json").write_bytes(b'{"name": "Ann"}\n')
-    (folder / "nul.json").write_bytes(b'{"name": "Ann"}\n{"name": "B\\u0000b"}\n')
+    (folder / "zero.json").write_bytes(b'{"name": "Ann"}\n{"name": "B\\u0000b"}\n')
     (folder / "lost.json.gz").write_bytes(gzip.compress(b'{"name": "long B\\uFFFDb"}\n'))
     (folder / "cut.json.gz").write_bytes(gzip.compress(b"\0" * 999)[:9])
     (folder / "other.json.bz2").write_bytes(b"BZh\0")
     (folder / "_hidden.json").write_bytes(b"\0")
     fs = LocalFileSystem()
     assert sorted(damaged_files(fs, [planned(folder, "json")])) == [
-        f"row1: {folder / 'lost.json.gz'}, line 1 holds the escape \\uFFFD",
-        f"row1: {folder / 'nul.json'}, line 2 holds the escape \\u0000",
+        f"row1: {folder.as_posix()}/lost.json.gz, line 1 holds the escape \\uFFFD",
+        f"row1: {folder.as_posix()}/zero.json, line 2 holds the escape \\u0000",
     ]
     # An escape is nothing in csv; what Python has no codec for, or is no text, is passed over.
     assert list(damaged_files(fs, [planned(folder, "csv")])) == []
-    (folder / "nul.json").write_bytes(b"\0")
+    (folder / "zero.json").write_bytes(b"\0")
     assert list(damaged_files(fs, [planned(folder, "csv", encoding="x-MacThai")])) == []
     assert list(damaged_files(fs, [planned(folder, "parquet")])) == []
 
