@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).with_name("gateway_script.py")
 _HADOOP = "spark.hadoop."
 STAGING = "spark.yarn.stagingDir"
 GATEWAY_ENDED = "GatewayEnded"
-"""The kind of error of a gateway that was killed; gateway_script.py has it too."""
+"""The kind of error of a gateway that was killed; gateway_server.py has it too."""
 
 # Of Java's exceptions, and of the gateway's own.
 _AWAY = frozenset(
