@@ -84,7 +84,11 @@ def plan_findings(
 
 
 def _real_folder(folder: str) -> str:
-    return Path(os.path.realpath(folder)).as_posix()
+    try:
+        return Path(os.path.realpath(folder)).as_posix()
+    except (OSError, ValueError):
+        # Windows looks at no name of more than 32,767 characters, or with signs that none has.
+        return folder
 
 
 def _unfinished(plan: Plan, store: ControlStore) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -367,11 +368,8 @@ def test_time_grows_with_the_number_of_sinks(forms: list[str]) -> None:
     assert_linear(work, 400)
 
 
-def test_apply_follows_links_of_folders(
-    tmp_path: Path, store: ControlStore, settings: Settings
-) -> None:
-    (tmp_path / "real").mkdir()
-    link(tmp_path / "link", tmp_path / "real")
+def file_of_sinks(folder: Path, *paths: str) -> Path:
+    """A file with the jobs a, b and so on, each with a sink."""
     rows = [
         {
             "job_id": name,
@@ -384,11 +382,39 @@ def test_apply_follows_links_of_folders(
                 "sinks": [{"format": "orc", "path": path, "partition_cols": PARTED}],
             },
         }
-        for name, path in (("a", f"{tmp_path}/real/t"), ("b", f"{tmp_path}/link/t"))
+        for name, path in zip("ab", paths, strict=False)
     ]
-    file = tmp_path / "jobs.yaml"
+    file = folder / "jobs.yaml"
     file.write_text(json.dumps({"job_master": rows}))
+    return file
+
+
+def test_apply_follows_links_of_folders(
+    tmp_path: Path, store: ControlStore, settings: Settings
+) -> None:
+    (tmp_path / "real").mkdir()
+    link(tmp_path / "link", tmp_path / "real")
+    file = file_of_sinks(tmp_path, f"{tmp_path}/real/t", f"{tmp_path}/link/t")
     with pytest.raises(ApplyError) as refused:
         apply_files([file], store, settings)
     assert len(refused.value.problems) == 2
     assert "/link/t' of sinks[0] of job_b (b)" in refused.value.problems[0].text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("_getfinalpathname: path too long for Windows"),
+        OSError(22, "The filename, directory name, or volume label syntax is incorrect"),
+    ],
+)
+def test_a_folder_that_windows_does_not_look_at_is_compared_as_it_is_given(
+    tmp_path: Path,
+    store: ControlStore,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    monkeypatch.setattr("os.path.realpath", MagicMock(side_effect=error))
+    applied = apply_files([file_of_sinks(tmp_path, "one", "other")], store, settings)
+    assert not applied.warnings
