@@ -124,13 +124,15 @@ class WindowsMachine:
         said, _ = process.communicate(timeout=_LONGEST_S)
         return process.returncode, said
 
-    def python(self, *words: str, folder: str, **environ: str) -> tuple[int, str]:
+    def python(
+        self, *words: str, folder: str, longest_s: float = _LONGEST_S, **environ: str
+    ) -> tuple[int, str]:
         """Run a Python; return its exit code and what it said."""
         process = self.start_python(*words, folder=folder, **environ)
-        said, _ = process.communicate(timeout=_LONGEST_S)
+        said, _ = process.communicate(timeout=longest_s)
         return process.returncode, said
 
-    def check_units(self, paths: Sequence[str]) -> None:
+    def check_units(self, paths: Sequence[str], longest_s: float = _LONGEST_S) -> None:
         """Run unit tests of the product there; what can't hold on Windows is skipped."""
         # As in CI no example has a deadline.
         options = ["-q", "-p", "no:cacheprovider", "--hypothesis-profile=ci", "-m", "not spark"]
@@ -138,7 +140,7 @@ class WindowsMachine:
         words = ("-m", "pytest", *options, *paths)
         # With it the tests' start makes no archive of classes.
         environ = {"SPARK_SUBMIT_OPTS": "-Dorch=tests", "PYTHONUTF8": "1"}
-        code, said = self.python(*words, folder="orch", **environ)
+        code, said = self.python(*words, folder="orch", longest_s=longest_s, **environ)
         assert code == 0, said
         assert "passed" in said
         assert "only Windows" not in said
