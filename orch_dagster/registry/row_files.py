@@ -29,8 +29,8 @@ _SHOWN_STDIN = Path("<stdin>")
 _ROWS = "must be a list of rows, each a mapping"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF_16_REMEDY = (
-    "; it is UTF-16, as PowerShell 5 writes by `>`: save it as UTF-8, or write it by the option "
-    "--output of `orch export`"
+    "; it is UTF-16, as PowerShell 5 writes by `>`: save the file as UTF-8, or write it by "
+    "the option --output of `orch export`"
 )
 _INDEX = re.compile(r"\[(\d{1,9})\]\.?")
 _SEPARATOR = re.compile(r"[.\[]")
@@ -120,13 +120,13 @@ def read_files(files: Sequence[Path]) -> RowFiles:
             document: Any = None if node is None else loader.construct_document(node)
         except (yaml.YAMLError, ValueError) as error:
             # A ValueError says that it is not UTF-8.
-            remedy = _UTF_16_REMEDY if content.startswith(_UTF_16) else ""
-            text = f"not usable YAML in UTF-8: {error}{remedy}"
+            text = f"not usable YAML in UTF-8: {error}{_remedy(error, content)}"
             row_files.problems.append(Problem(text, file, _line_of_error(error, content)))
             continue
         row_files.problems += [Problem(text, file, line) for text, line in loader.faults]
         if not isinstance(node, yaml.MappingNode) or not isinstance(document, dict):
-            text = "the top level must be a mapping of table names"
+            is_empty = "the file is empty: " if document is None else ""
+            text = f"{is_empty}the top level must be a mapping of table names"
             row_files.problems.append(Problem(text, file))
             continue
         tables = cast(dict[str, Any], document).items()
@@ -172,6 +172,14 @@ def reads_as(text: str, column: str) -> bool:
         return _as_column(loader.get_single_data()) == column and not loader.faults
     except (yaml.YAMLError, ValueError):
         return False
+
+
+def _remedy(error: Exception, content: bytes) -> str:
+    """Return what to do where a file's bytes are at fault, '' where they are not."""
+    if content.startswith(_UTF_16):
+        return _UTF_16_REMEDY
+    is_of_bytes = isinstance(error, UnicodeDecodeError | yaml.reader.ReaderError)
+    return "; save the file as UTF-8" if is_of_bytes else ""
 
 
 def _line_of_error(error: Exception, content: bytes) -> int | None:

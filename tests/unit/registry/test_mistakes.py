@@ -368,11 +368,16 @@ def test_context_params_that_are_missing(person: Person, context: str) -> None:
     ("content", "line", "said"),
     [
         (b"\xef\xbb\xbf\tjob_master: []", 1, "not usable YAML in UTF-8"),
-        ("job_master: []".encode("utf-16"), 1, "not usable YAML in UTF-8"),
-        (b"job_master:\n  - {job_id: a\0b}", 2, "not usable YAML in UTF-8"),
+        ("job_master: []".encode("utf-16"), 1, "; save the file as UTF-8"),
+        ("job_master: []".encode("utf-16-le"), 1, "; save the file as UTF-8"),
+        ("job_master:\n- {job_id: é}".encode("latin-1"), 2, "; save the file as UTF-8"),
+        (b"job_master:\n  - {job_id: a\0b}", 2, "; save the file as UTF-8"),
+        (b"# nothing\n", None, "the file is empty: "),
     ],
 )
-def test_a_file_of_another_encoding(tmp_path: Path, content: bytes, line: int, said: str) -> None:
+def test_a_file_that_can_not_be_read(
+    tmp_path: Path, content: bytes, line: int | None, said: str
+) -> None:
     file = tmp_path / "rows.yaml"
     file.write_bytes(content)
     (problem,) = read_files([file]).problems
