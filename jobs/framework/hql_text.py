@@ -29,13 +29,13 @@ _TOKEN = re.compile(
 # A hint does not nest, not even inside a comment.
 _COMMENT_EDGE = re.compile(r"/\*(?!\+)|\*/")
 
-# What is closed on its own, comments that hold others left out.
-_QUOTED = r"""(?<![\w])[rR](?:'[^']*'|"[^"]*")|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`]|``)*`"""
-_CLOSED = re.compile(
-    rf"--(?:\\\n|[^\r\n])*|/\*(?!\+)(?:[^*/]|\*(?!/)|/(?!\*))*\*/|{_QUOTED}", re.DOTALL
-)
-_CLOSED_TEXT = re.compile(_QUOTED, re.DOTALL)
-_OPENING = re.compile(r"['\"`]|/\*(?!\+)")
+# What is closed on its own, comments that hold others left out; and what is neither a comment nor
+# quoted. Nothing follows the repetition, so that a match takes one pass and never goes back.
+_COMMENT = r"--(?:\\\n|[^\r\n])*|/\*(?!\+)[^*/]*(?:(?:\*(?!/)|/(?!\*))[^*/]*)*\*/"
+_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`]|``)*`"""
+_CLOSED = re.compile(rf"""(?:[^-/'"`]+|{_QUOTED}|{_COMMENT}|-(?!-)|/(?!\*)|/\*\+)*""", re.DOTALL)
+_NO_STATEMENT = re.compile(rf"(?:[\s;]+|{_COMMENT})*", re.DOTALL)
+_CLOSED_TEXT = re.compile(rf"[rR](?:'[^']*'|\"[^\"]*\")|{_QUOTED}", re.DOTALL)
 
 # Spark's own rule (ConfigReader), and everything that looks like a variable.
 _VARIABLE = re.compile(r"\$\{(?:(?P<prefix>\w+?):)?(?P<name>\S+?)\}")
@@ -117,9 +117,8 @@ def form_fault(text: str) -> tuple[int | None, str] | None:
     >>> form_fault("SELECT 1;\\n/* old\\nSELECT 2"), form_fault("-- none")
     ((2, 'begins a comment that no */ ends'), (None, 'holds no statement'))
     """
-    rest = _CLOSED.sub(" ", text)
-    if rest.strip(" \t\r\n;") and not _OPENING.search(rest):
-        # So for nearly all files, a hundred times as fast as what follows.
+    if _length(_NO_STATEMENT, text) < len(text) == _length(_CLOSED, text):
+        # So for nearly all files; what follows looks at each word.
         return None
     pieces = list(_scan(text))
     if not pieces:
@@ -248,6 +247,11 @@ def _scan(text: str) -> Iterator[tuple[str, str, int]]:
             kind, piece = "comment", text[at : _comment_end(text, at)]
         yield kind, piece, at
         at += len(piece)
+
+
+def _length(pattern: re.Pattern[str], text: str) -> int:
+    match = pattern.match(text)
+    return match.end() if match else 0
 
 
 def _is_closed(comment: str) -> bool:

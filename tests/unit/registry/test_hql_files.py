@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+from framework.hql_text import form_fault
 from orch_dagster.cli.doctor import examine
 from orch_dagster.control.records import JobMaster
 from orch_dagster.control.store import ControlStore
@@ -95,6 +97,17 @@ def test_a_text_or_comment_that_is_not_closed_is_refused_with_its_line(
         applied(home, store, here)
     (problem,) = caught.value.problems
     assert f"context_params: hql: folder/t.hql{reason}" in problem.text
+
+
+@pytest.mark.parametrize("piece", ["\\'", "/*", "'", '"\\"', "-- '\n", "/* */ '"])
+def test_a_long_text_takes_no_longer_each(piece: str) -> None:
+    def seconds(count: int) -> float:
+        began = time.process_time()
+        form_fault("SELECT '" + piece * count)
+        return time.process_time() - began
+
+    # Quadratic, it took minutes.
+    assert min(seconds(50_000) for _ in range(2)) < 2
 
 
 @pytest.mark.parametrize(
