@@ -14,7 +14,7 @@ _SIZE = re.compile(r"\d+([kmgtp]b?|b)?", re.ASCII)
 _HEAP = re.compile(r"(\d+)([kmgt]?)", re.ASCII | re.IGNORECASE)
 _LEAST_HEAP_BYTES = 2 * 1024 * 1024
 _COUNT = re.compile(r"\+?\d{1,10}", re.ASCII)
-_OFFSET = re.compile(r"Z|(UTC|GMT|UT)?([+-]\d{1,2}(:?\d{2}){0,2})?", re.ASCII)
+_OFFSET = re.compile(r"Z|UTC|GMT|UT|(UTC|GMT|UT)?[+-]\d{1,2}(:?\d{2}){0,2}", re.ASCII)
 # Java's, of which Python knows a few.
 _SHORT_ZONE = re.compile("[A-Z]{3}")
 
@@ -44,8 +44,6 @@ def value_fault(name: str, value: str) -> str | None:
     >>> value_fault("spark.driver.memory", "4gb"), value_fault("spark.executor.memory", "4gb")
     ("is '4gb', not a size such as 4g or 512m, as Java reads it", None)
     """
-    if not value:
-        return None
     is_flag = name in _FLAGS or (name.endswith(".enabled") and is_property(name))
     fault = _flag_fault if is_flag else _FAULTS.get(name)
     reason = fault(value) if fault else None
@@ -54,6 +52,9 @@ def value_fault(name: str, value: str) -> str | None:
 
 def _heap_fault(value: str) -> str | None:
     """Return why a value can't follow -Xmx, which has no space, no kb and no unit of its own."""
+    if not value:
+        # spark-submit takes its default.
+        return None
     match = _HEAP.fullmatch(value)
     if match is None:
         return "not a size such as 4g or 512m, as Java reads it"

@@ -25,6 +25,8 @@ NOT_A_SIZE = "not a size such as 4g or 512m"
         ("spark.executor.cores", "2.0", "not a whole number such as 4"),
         ("spark.sql.shuffle.partitions", "two", "not a whole number such as 4"),
         ("spark.sql.ansi.enabled", "yes", "not true or false"),
+        ("spark.executor.memory", "", NOT_A_SIZE),
+        ("spark.sql.session.timeZone", "", "not a time zone such as Europe/Berlin"),
         ("spark.sql.session.timeZone", "Europe/Viena", "not a time zone such as Europe/Berlin"),
     ],
 )
@@ -43,7 +45,7 @@ def test_a_value_that_no_application_starts_with_is_refused_in_a_given_row(
         ("spark.driver.memory", ["4g", "512M", "4294967296", ""]),
         ("spark.sql.autoBroadcastJoinThreshold", ["-1", "10m"]),
         ("spark.executor.cores", ["4", " 4 ", "+4"]),
-        ("spark.sql.ansi.enabled", ["true", "FALSE ", ""]),
+        ("spark.sql.ansi.enabled", ["true", "FALSE "]),
         ("spark.sql.session.timeZone", ["UTC", "Europe/Vienna", "+01:00", "GMT+8", "CST", "Z"]),
         ("spark.hadoop.fs.x.enabled", ["maybe"]),
         ("spark.myapp.enabled", ["maybe"]),
