@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orch_dagster.spark.yarn.gateway_command import YarnError
 from orch_dagster.spark.yarn.report import Application, failure_of, still_live
 
 
@@ -59,3 +60,13 @@ def _end_of_driver_here(ended: Application, failure: str | None, why: str) -> Ap
     if ended.state == "KILLED" and not is_own:
         return ApplicationEnd(ended, failure, is_cause=True)
     return ApplicationEnd(ended, failure if ended.ran_out_of_executors else None)
+
+
+def with_unended(error: BaseException, unended: str) -> BaseException:
+    """Return an exception that tells what could not be ended too; an interrupt stays one."""
+    told = YarnError(f"{str(error) or type(error).__name__}; {unended}")
+    if isinstance(error, Exception):
+        told.__cause__ = error
+        return told
+    error.__cause__ = YarnError(unended)
+    return error

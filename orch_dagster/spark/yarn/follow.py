@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from orch_dagster.spark.process import ProcessEnd, StopRequest
 from orch_dagster.spark.standalone import starved
-from orch_dagster.spark.yarn.application_end import ApplicationEnd, end_of
+from orch_dagster.spark.yarn.application_end import ApplicationEnd, end_of, with_unended
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
 from orch_dagster.spark.yarn.limits import ApplicationLimits, Expired, limit_failure
 from orch_dagster.spark.yarn.report import (
@@ -88,7 +88,7 @@ class ApplicationWatch:
     _unknown_since_s: float | None = None
     _is_submitted: bool = False
     _is_lost: bool = False
-    _is_away: bool = False
+    _away_since_s: float | None = None
     _has_no_rival: bool = False
     _rival: str = ""
     _has_ended: threading.Event = field(default_factory=threading.Event)
@@ -114,7 +114,7 @@ class ApplicationWatch:
         end = self._end("the run was interrupted")
         self._release(end)
         if end.unended:
-            raise _with_unended(error, end.unended)
+            raise with_unended(error, end.unended)
 
     def is_set(self) -> bool:
         """Return whether the submit's process has to stop, also as nobody holds its limits."""
@@ -231,11 +231,9 @@ class ApplicationWatch:
             found = self._look()
         except YarnError as error:
             # The next look may succeed. Until then nobody knows better than before.
-            self._is_away = True
-            if self._running_s is None:
-                self._wait(str(error))
+            self._tell_away(error)
         else:
-            self._is_away = False
+            self._away_since_s = None
             if found is not None:
                 self._give_way(found)
                 self._take(found)
@@ -244,6 +242,15 @@ class ApplicationWatch:
             elif self._is_late():
                 self._wait(NOT_SUBMITTED)
         self._check_limits()
+
+    def _tell_away(self, error: YarnError) -> None:
+        now_s = self.clock()
+        self._away_since_s = now_s if self._away_since_s is None else self._away_since_s
+        if self._running_s is None:
+            self._wait(str(error))
+        elif self.submitted.is_cluster and now_s - self._away_since_s >= _UNKNOWN_S:
+            # Of a driver here the process tells its end.
+            self._wait(f"the application runs, or has ended, unseen ({error})")
 
     def _is_late(self) -> bool:
         # A driver here does other things first.
@@ -327,7 +334,8 @@ class ApplicationWatch:
             return
         now_s = self.clock()
         runs_here = not self.submitted.is_cluster and self._application is None
-        since_s = self._began_s if runs_here and not self._is_away else self._running_s
+        is_heard = self._away_since_s is None
+        since_s = self._began_s if runs_here and is_heard else self._running_s
         timeout_s, queue_s = self.limits.timeout_s, self.limits.queue_s
         if since_s is not None:
             if timeout_s is not None and now_s - since_s >= timeout_s:
@@ -374,16 +382,6 @@ class ApplicationWatch:
         if process.reason == "stopped":
             return fault or "its run was stopped on request"
         return f"its submit process ended with exit code {process.exit_code}"
-
-
-def _with_unended(error: BaseException, unended: str) -> BaseException:
-    """Return an exception that tells what could not be ended too; an interrupt stays one."""
-    told = YarnError(f"{str(error) or type(error).__name__}; {unended}")
-    if isinstance(error, Exception):
-        told.__cause__ = error
-        return told
-    error.__cause__ = YarnError(unended)
-    return error
 
 
 def poll_wait_s(passed_s: float) -> float:

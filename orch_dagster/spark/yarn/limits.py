@@ -41,10 +41,10 @@ def limit_failure(
     if not why:
         return None
     minutes = f"{(limits.timeout_s or 0) / 60:g}"
-    return (
-        f"timed out after {minutes} minutes and was stopped: {why}; look at the queue, and at the "
-        "memory and the cores that its executors ask for"
-    )
+    remedy = "; look at the queue, and at the memory and the cores that its executors ask for"
+    lacks_executors = "container for executors" in why
+    text = f"timed out after {minutes} minutes and was stopped: {why}"
+    return text + remedy if lacks_executors else text
 
 
 def waited_too_long(subject: str, reason: str, limit_s: float) -> str:

@@ -125,6 +125,28 @@ def test_the_timeout_counts_from_the_start_of_the_application() -> None:
     assert followed.watch.is_set()
 
 
+@pytest.mark.parametrize("is_cluster", [True, False])
+def test_an_application_that_runs_on_unseen_is_told(is_cluster: bool) -> None:
+    """Its end would not be known: neither by a silent resource manager, nor without a ticket."""
+    runs = of("RUNNING")
+    followed = Followed(Cluster([runs, AWAY, runs, AWAY, AWAY, AWAY, runs]), is_cluster)
+    # It came back, so that the time counts anew.
+    followed.poll(1, 2, 3, 40, 60, 70, 71)
+    unseen = f"waiting: the application runs, or has ended, unseen ({AWAY})"
+    told = [unseen, f"running {ID}"] if is_cluster else []
+    assert followed.told == [f"submitted {ID}", f"running {ID}", *told]
+
+
+def test_the_limit_of_an_application_that_nobody_sees_says_nothing_of_its_executors() -> None:
+    followed = Followed(Cluster([of("RUNNING"), AWAY], ended=AWAY))
+    assert followed.poll(1, 2, 40, 101) == "timeout"
+    outcome = outcome_of(followed, STOPPED, followed.watch.settle(STOPPED))
+    assert outcome.message == (
+        "timed out after 1.66667 minutes and was stopped: the application runs, or has ended, "
+        f"unseen ({AWAY}); it is unknown whether {ID} still runs ({AWAY})"
+    )
+
+
 def test_what_a_job_waited_before_its_submit_counts() -> None:
     followed = Followed(Cluster([of("ACCEPTED", diagnostics="no node")]), waited_s=30)
     assert followed.poll(19) is None
