@@ -368,10 +368,10 @@ def test_context_params_that_are_missing(person: Person, context: str) -> None:
     ("content", "line", "said"),
     [
         (b"\xef\xbb\xbf\tjob_master: []", 1, "not usable YAML in UTF-8"),
-        ("job_master: []".encode("utf-16"), 1, "; save the file as UTF-8"),
-        ("job_master: []".encode("utf-16-le"), 1, "; save the file as UTF-8"),
-        ("job_master:\n- {job_id: é}".encode("latin-1"), 2, "; save the file as UTF-8"),
-        (b"job_master:\n  - {job_id: a\0b}", 2, "; save the file as UTF-8"),
+        ("job_master: []".encode("utf-16"), 1, "save the file as UTF-8"),
+        ("job_master: []".encode("utf-16-le"), 1, "save the file as UTF-8"),
+        ("job_master:\n- {job_id: é}".encode("latin-1"), 2, "save the file as UTF-8"),
+        (b"job_master:\n  - {job_id: a\0b}", 2, "save the file as UTF-8"),
         (b"# nothing\n", None, "the file is empty: "),
     ],
 )

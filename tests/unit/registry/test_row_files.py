@@ -145,7 +145,7 @@ def test_what_is_not_text_has_its_line(tmp_path: Path, text: bytes) -> None:
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_what_powershell_wrote_is_told(tmp_path: Path, encoding: str) -> None:
     _, said = problem(tmp_path, "\ufeffx: 1\r\n".encode(encoding))
-    assert "it is UTF-16, as PowerShell 5 writes by `>`: save it as UTF-8" in said
+    assert "it is UTF-16, as PowerShell 5 writes by `>`: save the file as UTF-8" in said
 
 
 def bomb(levels: int, value: str = "x") -> str:
