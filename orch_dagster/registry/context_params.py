@@ -77,9 +77,8 @@ def parse_context_params(
     try:
         parsed: Any = json.loads(text or "", object_pairs_hook=_noting(twice))
     except json.JSONDecodeError as error:
-        raise ContextParamsError(
-            [f"not JSON: {error.msg} at line {error.lineno} column {error.colno}"]
-        ) from error
+        where = f"at line {error.lineno} column {error.colno}"
+        raise ContextParamsError([f"not JSON: {error.msg} {where}{_json_remedy(error)}"]) from error
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits, or brackets nested a thousand deep.
         raise ContextParamsError([f"not usable JSON: {error}"]) from error
@@ -95,6 +94,16 @@ def parse_context_params(
         warnings = context_warnings(context, job_name, data_root) if is_whole else ()
         raise ContextParamsError(list(dict.fromkeys(faults)), warnings)
     return context
+
+
+def _json_remedy(error: json.JSONDecodeError) -> str:
+    """Return what a person has most likely written that JSON does not have."""
+    before, after = error.doc[: error.pos].rstrip(), error.doc[error.pos :].lstrip()
+    if before.endswith(",") and after[:1] in ("}", "]"):
+        return "; take the comma before it away"
+    if after.startswith(("//", "#", "/*")):
+        return "; JSON has no comments"
+    return "; JSON has double quotes alone" if after.startswith("'") else ""
 
 
 def _noting(twice: list[str]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
