@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,8 @@ class TestPaths:
 
     @pytest.mark.parametrize("path", ["in/{biz_dt:%Y%m%d}.csv", "in/{{biz_dt:x}}", "in $x/a b"])
     def test_paths_that_are_taken(self, person: Person, path: str) -> None:
+        if ":x" in path and sys.platform == "win32":
+            pytest.skip("names have no colon there")
         assert person.applies((JOB % "").replace("path: in.csv", f'path: "{path}"')) == []
 
 
