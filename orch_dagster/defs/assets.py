@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from orch_dagster.defs.checks import check_specs
-from orch_dagster.defs.dagster_internals.op_ports import NO_CONFIG
+from orch_dagster.defs.dagster_internals.op_ports import NO_CONFIG, SharedPortsOp
 from orch_dagster.defs.definition_metadata import JobFiles, definition_metadata
 from orch_dagster.defs.op_parts import RESULT, OpParts
 from orch_dagster.defs.source_assets import SourceAssets
@@ -78,7 +78,7 @@ def build_asset(
     about = description(spec)
     hql = files.hql(spec)
     checks = check_specs(spec, location, hql[1] if hql else None)
-    op = dg.OpDefinition(
+    op = SharedPortsOp(
         compute_fn=context.ops.compute(tuple(checks)),
         name=spec.job_name,
         description=about,

@@ -19,6 +19,7 @@ from orch_dagster.control.store import ControlStore
 from orch_dagster.control.tables import JOB_MASTER, SYS_PARAMS
 from orch_dagster.defs.open_partitions import plan_changes
 from orch_dagster.defs.repository import ControlTables, LandingRepository
+from orch_dagster.defs.translator import PARAM_BUNDLE_KEY
 from orch_dagster.registry.jobs import MAX_LEVELS
 from orch_dagster.registry.location import Location
 from orch_dagster.settings import Settings
@@ -27,6 +28,12 @@ from tests.code_location import Located, add_jobs, schedule_param
 
 def snapshot(location: ControlTables) -> RepositorySnap:
     return RepositorySnap.from_def(RepositoryDefinition("orch", repository_data=location))
+
+
+def test_a_resource_names_each_op_that_uses_it_once(located: Located) -> None:
+    resources = {each.name: each for each in snapshot(located()).resources or ()}
+    used = {each.job_name: each.node_handles for each in resources[PARAM_BUNDLE_KEY].job_ops_using}
+    assert [handle.name for handle in used["gels_fpms"]] == ["job_1", "job_2"]
 
 
 def test_jobs_assets_and_schedules(located: Located) -> None:

@@ -9,7 +9,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orch_dagster.defs.dagster_internals.op_ports import NO_CONFIG, shared_in, shared_out
+from orch_dagster.defs.dagster_internals.op_ports import (
+    NO_CONFIG,
+    SharedPortsOp,
+    shared_in,
+    shared_out,
+)
 
 
 def compute(context: dg.OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[dg.Output[Any]]:
@@ -81,3 +86,48 @@ def test_a_runs_config_of_such_an_op_is_refused(part: str) -> None:
     with pytest.raises(dg.DagsterInvalidConfigError, match='unexpected config entry "one"'):
         dg.validate_run_config(job(), config)
     assert dg.validate_run_config(job(), {}) is not None
+
+
+def landing(context: dg.OpExecutionContext, inputs: Mapping[str, Any]) -> Iterator[object]:
+    del context
+    yield dg.MaterializeResult(metadata={"number": inputs["number"]})
+
+
+RESULT = {"result": shared_out(dg.Out(dg.Nothing, io_manager_key="stored"))}
+
+
+def asset(name: str, *parents: str) -> dg.AssetsDefinition:
+    ins = {**INS, **{parent: shared_in(parent, dg.In(dg.Nothing)) for parent in parents}}
+    return dg.AssetsDefinition(
+        node_def=SharedPortsOp(landing, name, ins, RESULT, config_schema=NO_CONFIG),
+        keys_by_input_name={parent: dg.AssetKey(parent) for parent in parents},
+        keys_by_output_name={"result": dg.AssetKey(name)},
+    )
+
+
+def test_ops_of_the_same_ports_tell_once_which_resources_they_need() -> None:
+    one, other = (asset(name).node_def for name in ("one", "other"))
+    assert isinstance(one, dg.OpDefinition)
+    assert isinstance(other, dg.OpDefinition)
+    needs = list(one.get_resource_requirements(None, None))
+    assert [*map(id, needs)] == [*map(id, other.get_resource_requirements(None, None))]
+    assert len(needs) == 2
+
+
+def test_an_op_without_one_of_them_is_refused() -> None:
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="key 'stored'"):
+        dg.Definitions([asset("one")], resources={"numbers": forty_one}).get_repository_def()
+
+
+@pytest.mark.parametrize("chosen", [{"child"}, {"parent", "child"}])
+def test_what_feeds_an_input_of_nothing_is_not_loaded(chosen: set[str]) -> None:
+    assets = [asset("parent", "source"), asset("child", "parent"), dg.AssetSpec("source")]
+    resources = {"numbers": forty_one, "stored": dg.mem_io_manager}
+    repository = dg.Definitions(assets, resources=resources).get_repository_def()
+    job = repository.get_implicit_global_asset_job_def()
+    keys = {dg.AssetKey(name) for name in chosen}
+    result = job.get_subset(asset_selection=keys).execute_in_process()
+    landed = result.get_asset_materialization_events()
+    assert {event.asset_key for event in landed} == keys
+    numbers = [event.materialization.metadata["number"].value for event in landed]
+    assert numbers == [41] * len(chosen)
