@@ -59,6 +59,9 @@ part("imports")
 location = load_location(load_settings())
 use_location(location)
 part("registry read and checked (orch_dagster)")
+for spec in location.registry.jobs.values():
+    spec.context
+part("their context_params read, which the checks kept do not have (orch_dagster)")
 assets = defs.assets_defs_by_key
 part("assets made, each with its op (Dagster's constructors)")
 jobs = defs.get_all_jobs()
@@ -73,9 +76,11 @@ dagster.read_snapshot(text)
 part("these read again, in the process that asked (Dagster)")
 texts = [dagster.job_text(job) for job in jobs]
 part(f"snapshots of the listed jobs, {sum(map(len, texts)):,} characters (Dagster)")
-for text in texts:
-    dagster.read_job(text)
+read = [dagster.read_job(text) for text in texts]
 part("these read again, in the process that asked (Dagster)")
+for each in read:
+    each.job.snapshot_id
+part("their ids computed anew, in that process too (Dagster)")
 """
 
 # Requests of the code server what `dagster dev` does, in a separate process.
