@@ -222,7 +222,7 @@ def test_the_row_made_anew_is_the_same(home: Home, screen: str) -> None:
     )
     assert home.orch("log", "--json").stdout == before
     assert home.json("log", "rebuild")["written"] == 0
-    assert home.json("log", "rebuild", "--since", "2999-01-01T00:00:00Z")["runs"] == 0
+    assert home.json("log", "rebuild", "--since", "2199-01-01T00:00:00Z")["runs"] == 0
 
 
 def test_ctrl_c_cancels_the_run_and_has_the_code_of_shells(
