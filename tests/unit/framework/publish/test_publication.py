@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from framework.contract.native_paths import with_native_paths
 from framework.contract.paths import parent
 from framework.errors import JournalError, LockedError, PublishError
 from framework.plan import Place
@@ -342,7 +343,8 @@ def test_an_owner_on_another_host_is_refused_with_what_to_do(tmp_path: Path) -> 
     with pytest.raises(LockedError) as refused:
         tables.land(LocalFileSystem(), ME)
     text = str(refused.value)
-    for fact in ("there", "process 1", "yarn application -status application_7", tables.journal):
+    assert with_native_paths(tables.journal) in text
+    for fact in ("there", "process 1", "yarn application -status application_7"):
         assert fact in text
     assert tables.content() == {"old"}
 

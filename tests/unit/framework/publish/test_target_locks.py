@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import threading
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -117,7 +118,8 @@ def test_a_second_sink_is_locked_too_and_the_first_is_free_again(tmp_path: Path)
     one = Job("one", A, tmp_path / "a/t", tmp_path / "b/t")
     other, third = Job("other", B, tmp_path / "c/t", tmp_path / "b/t"), tmp_path / "c/t"
     with one.landing():
-        with pytest.raises(LockedError, match=f"b/t is a target of one {DATE} too"):
+        # Or b\\t, on Windows.
+        with pytest.raises(LockedError, match=rf"b[/\\]t is a target of one {DATE} too"):
             other.land()
         assert locks(tmp_path / "c") == []
         Job("third", B, third).land()
@@ -185,7 +187,11 @@ def test_many_at_once_publish_one_after_the_other(
             thread.join()
         assert landed
         assert content(targets[0]) == content(targets[1]) in landed
-        assert locks(tmp_path) == []
+        left = locks(tmp_path)
+        if sys.platform == "win32":
+            # It removes no folder that another thread looks at: the next landing does, if empty.
+            left = [path for path in left if any(path.iterdir())]
+        assert left == []
         landed.clear()
 
 
