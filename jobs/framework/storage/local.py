@@ -71,13 +71,17 @@ class LocalFileSystem:
             return file.read(size_bytes)
 
     def names(self, location: str) -> list[str]:
+        # Windows refuses it while another landing removes the folder.
+        return self._patiently(lambda: self._names(long_path(location)), location)
+
+    def _names(self, path: Path) -> list[str]:
         try:
-            return sorted(path.name for path in long_path(location).iterdir())
+            return sorted(each.name for each in path.iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError:
             # Of a file, not every Windows says that it is no directory.
-            if long_path(location).is_file():
+            if path.is_file():
                 return []
             raise
 
@@ -85,7 +89,7 @@ class LocalFileSystem:
         for _ in range(_MAKE_DIRS_ATTEMPTS - 1):
             # Another landing may remove the empty parent before this folder is created.
             with contextlib.suppress(FileNotFoundError):
-                self._make_dirs(long_path(location))
+                self._patiently(lambda: self._make_dirs(long_path(location)), location)
                 return
         self._make_dirs(long_path(location))
 

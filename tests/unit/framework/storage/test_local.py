@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -143,6 +143,35 @@ def test_so_is_the_one_of_them_that_a_program_has_open(monkeypatch: pytest.Monke
     fs = LocalFileSystem(Refusing(), Patience(limit_s=0))
     with pytest.raises(HeldOpenError, match=r"in/x\.csv is open in another program"):
         fs.delete("C:/in")
+
+
+@pytest.mark.parametrize("change", ["names", "make_dirs"])
+def test_a_folder_that_another_landing_removes_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """As Windows refuses whatever names it until it is gone."""
+    refusals = [32, 5]
+
+    def refuse() -> None:
+        if refusals:
+            error = PermissionError(13, "Sharing violation")
+            setattr(error, "winerror", refusals.pop())  # noqa: B010
+            raise error
+
+    class Refusing(Disk):
+        def make_folder(self, location: str) -> None:
+            refuse()
+            super().make_folder(location)
+
+    def refused(path: Path) -> Iterator[Path]:
+        refuse()
+        return iterdir(path)
+
+    iterdir = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", refused)
+    fs = LocalFileSystem(Refusing(), Patience(pause_s=0.0))
+    getattr(fs, change)((tmp_path / "_landing").as_posix())
+    assert not refusals
 
 
 def _assert_found(fs: LocalFileSystem, folder: str) -> None:
