@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from framework import hql_text
@@ -24,25 +25,27 @@ _WAREHOUSE = "spark.sql.warehouse.dir"
 _CATALOG = "spark.sql.catalog."
 _OWN_CATALOG = "spark_catalog"
 _QUOTED = r"""(?P<quote>['"])(?P<path>.*?)(?P=quote)"""
+_PART = re.compile(r"`(?:[^`]|``)*`|\$\{[^}]*\}[^\s.`(]*|[^\s.`(]+")
+_NAME = rf"(?P<name>(?:{_PART.pattern})(?:\s*\.\s*(?:{_PART.pattern}))*)"
 _CREATE = re.compile(
     r"\s*(?:create\s+(?:or\s+replace\s+)?|replace\s+)(?:external\s+)?table\s+"
-    r"(?:if\s+not\s+exists\s+)?(?P<name>(?:`(?:[^`]|``)*`|[^\s.`(]+)(?:\.(?:`(?:[^`]|``)*`|[^\s.`(]+))*)",
+    rf"(?:if\s+not\s+exists\s+)?{_NAME}",
     re.IGNORECASE,
 )
-_PART = re.compile(r"`(?:[^`]|``)*`|[^.`]+")
+_USE = re.compile(rf"\s*use\s+(?:(?:namespace|database|schema)\s+)?{_NAME}", re.IGNORECASE)
 _LOCATION = re.compile(rf"\blocation\s+{_QUOTED}", re.IGNORECASE | re.DOTALL)
 _PATH_OPTION = re.compile(r"\boptions\s*\([^)]*\bpath\b", re.IGNORECASE)
 _DIRECTORY = re.compile(
     rf"\binsert\s+overwrite\s+(?P<is_local>local\s+)?directory\s+{_QUOTED}",
     re.IGNORECASE | re.DOTALL,
 )
-_USING = re.compile(r"\busing\s+`?(?P<format>[\w.]+)", re.IGNORECASE)
+_USING = re.compile(r"\busing\s+`?(?P<format>[\w.]+|\$\{)", re.IGNORECASE)
 # The others have their rows elsewhere.
 _OF_FILES = frozenset({"avro", "csv", "hive", "json", "orc", "parquet", "text"})
 # By such a statement, those without a LOCATION may be anywhere.
 _OTHER_PLACES = re.compile(
-    r"\s*create\s+(?:database|schema)\b.*\blocation\b"
-    r"|\s*set\s+spark\.sql\.(?:catalog\.|defaultCatalog)",
+    r"\s*(?:create|alter)\s+(?:database|schema|namespace)\b.*\blocation\b"
+    r"|\s*set\s+(?:catalog\b|spark\.sql\.(?:catalog\.|defaultCatalog))",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -64,9 +67,11 @@ def require_tables_seen(spark: SparkSession, script: Script, shared: Sequence[st
     if not runs_elsewhere(master, own):
         return
     codes = [hql_text.without_comments(each.text) for each in script.statements]
-    warehouse = None if any(map(_OTHER_PLACES.match, codes)) else _warehouse(spark)
+    is_catalog = partial(_is_catalog, spark)
+    is_unknown = any(_OTHER_PLACES.match(code) or _leaves(code, is_catalog) for code in codes)
+    warehouse = None if is_unknown else _warehouse(spark)
     for statement, code in zip(script.statements, codes, strict=True):
-        location = local_target(code, warehouse, lambda name: _is_catalog(spark, name))
+        location = local_target(code, warehouse, is_catalog)
         if location is not None and not is_shared(location, shared):
             raise SharedPathError(
                 location,
@@ -97,14 +102,32 @@ def local_target(
     if found := _LOCATION.search(code):
         return _local(found["path"], warehouse)
     used = _USING.search(code)
-    names = [part.strip("`") for part in _PART.findall(created["name"])]
+    names = _parts(created["name"])
     is_elsewhere = (
         (used is not None and used["format"].lower() not in _OF_FILES)
         or _PATH_OPTION.search(code)
         or len(names) > 2
         or (len(names) == 2 and is_catalog(names[0]))
+        or _may_be_of_a_catalog(names)
     )
     return None if is_elsewhere or warehouse is None else _local(warehouse, None)
+
+
+def _parts(name: str) -> list[str]:
+    return [part.strip("`") for part in _PART.findall(name)]
+
+
+def _may_be_of_a_catalog(names: Sequence[str]) -> bool:
+    """Return whether a variable may name a catalog, with what follows or as a part of its own."""
+    return names[0].startswith("${") or any("${" in name for name in names[:-1])
+
+
+def _leaves(code: str, is_catalog: Callable[[str], bool]) -> bool:
+    """Return whether what follows a USE may be in another catalog than Spark's own."""
+    if not (used := _USE.match(code)):
+        return False
+    first = _parts(used["name"])[0]
+    return "${" in first or is_catalog(first)
 
 
 def _local(path: str, base: str | None, *, is_here: bool = False) -> str | None:

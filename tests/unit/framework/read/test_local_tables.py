@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LOCAL = "file:/orch/work/spark-warehouse"
 CTAS = "CREATE TABLE t USING orc AS SELECT * FROM row1"
+LAKE = {"spark__sql__catalog__lake": "org.x.C"}
 
 
 class Conf(dict[str, str]):
@@ -43,6 +44,8 @@ def require(text: str, shared: tuple[str, ...] = (), **given: str) -> None:
          "/orch/work/spark-warehouse"),
         ("CREATE TABLE t USING orc LOCATION 'file:///tmp/t' AS SELECT 1", 1, "/tmp/t"),
         ("CREATE TABLE t USING orc LOCATION 'sub/t' AS SELECT 1", 1, "/orch/work/spark-warehouse"),
+        (f"USE d; {CTAS}", 1, "/orch/work/spark-warehouse"),
+        ("CREATE TABLE d.t_${hivevar:day} AS SELECT 1", 1, "/orch/work/spark-warehouse"),
         ("INSERT OVERWRITE DIRECTORY 'file:/tmp/d' USING orc SELECT 1", 1, "/tmp/d"),
         ("INSERT OVERWRITE LOCAL DIRECTORY '/tmp/d' STORED AS orc SELECT 1", 1, "/tmp/d"),
     ],
@@ -74,6 +77,17 @@ def test_what_executors_elsewhere_would_write_on_their_own_disks_is_refused(
         ("CREATE TABLE lake.t USING orc AS SELECT 1", {"spark__sql__catalog__lake": "org.x.C"}),
         ("CREATE TABLE lake.d.t USING orc AS SELECT 1", {}),
         (f"CREATE DATABASE d LOCATION 'hdfs://nn/d'; USE d; {CTAS}", {}),
+        (f"CREATE NAMESPACE d LOCATION 'hdfs://nn/d'; USE d; {CTAS}", {}),
+        (f"ALTER DATABASE default SET LOCATION 'hdfs://nn/d'; {CTAS}", {}),
+        # In the catalog that is used, or in one that a variable may name.
+        (f"USE lake; {CTAS}", LAKE),
+        (f"USE NAMESPACE `lake`.d; {CTAS}", LAKE),
+        (f"SET CATALOG lake; {CTAS}", LAKE),
+        (f"USE ${{hivevar:lake}}; {CTAS}", {}),
+        ("CREATE TABLE lake . t USING orc AS SELECT 1", LAKE),
+        ("CREATE TABLE ${hivevar:lake}.t USING orc AS SELECT 1", {}),
+        ("CREATE TABLE ${spark.own.table} USING orc AS SELECT 1", {}),
+        ("CREATE TABLE t USING ${hivevar:format} AS SELECT 1", {}),
         ("CREATE TABLE t USING orc LOCATION 'hdfs://nn/t' AS SELECT 1", {}),
         # On Hadoop's default file system, or a variable's.
         ("CREATE TABLE t USING orc LOCATION '/t' AS SELECT 1", {}),
@@ -85,7 +99,7 @@ def test_what_executors_elsewhere_would_write_on_their_own_disks_is_refused(
     ],
 )
 def test_other_tables_are_taken(text: str, given: dict[str, str]) -> None:
-    require(text, **given)
+    require(text, (), **given)
 
 
 def test_folders_that_every_node_has_are_taken() -> None:
