@@ -19,9 +19,8 @@ _OFFSET = re.compile(r"Z|UTC|GMT|UT|(UTC|GMT|UT)?[+-]\d{1,2}(:?\d{2}){0,2}", re.
 _SHORT_ZONE = re.compile("[A-Z]{3}")
 
 _SIZES = (
-    "spark.driver.maxResultSize", "spark.driver.memoryOverhead", "spark.executor.memory",
-    "spark.executor.memoryOverhead", "spark.executor.pyspark.memory",
-    "spark.files.maxPartitionBytes", "spark.kryoserializer.buffer",
+    "spark.driver.memoryOverhead", "spark.executor.memory", "spark.executor.memoryOverhead",
+    "spark.executor.pyspark.memory", "spark.files.maxPartitionBytes", "spark.kryoserializer.buffer",
     "spark.kryoserializer.buffer.max", "spark.memory.offHeap.size",
     "spark.sql.adaptive.advisoryPartitionSizeInBytes",
     "spark.sql.files.maxPartitionBytes", "spark.yarn.am.memory", "spark.yarn.am.memoryOverhead",
@@ -68,7 +67,7 @@ def _size_fault(value: str) -> str | None:
 
 
 def _threshold_fault(value: str) -> str | None:
-    """Return the same for a size that may be -1, which is none."""
+    """Return the same for a size that may be -1, which is no limit or none at all."""
     return _size_fault(value.strip().removeprefix("-"))
 
 
@@ -89,6 +88,7 @@ _FAULTS: Mapping[str, Callable[[str], str | None]] = {
     **dict.fromkeys(_SIZES, _size_fault),
     **dict.fromkeys(_COUNTS, _count_fault),
     _DRIVER_MEMORY: _heap_fault,
+    "spark.driver.maxResultSize": _threshold_fault,
     "spark.sql.autoBroadcastJoinThreshold": _threshold_fault,
     "spark.sql.session.timeZone": _zone_fault,
 }

@@ -44,6 +44,7 @@ def test_a_value_that_no_application_starts_with_is_refused_in_a_given_row(
         ("spark.executor.memory", ["4g", " 4GB ", "512", "1t", "1024kb", "3b"]),
         ("spark.driver.memory", ["4g", "512M", "4294967296", ""]),
         ("spark.sql.autoBroadcastJoinThreshold", ["-1", "10m"]),
+        ("spark.driver.maxResultSize", ["-1", "0", "2g"]),
         ("spark.executor.cores", ["4", " 4 ", "+4"]),
         ("spark.sql.ansi.enabled", ["true", "FALSE "]),
         ("spark.sql.session.timeZone", ["UTC", "Europe/Vienna", "+01:00", "GMT+8", "CST", "Z"]),
