@@ -75,9 +75,14 @@ def _host() -> bytes:
 
 
 def _new(file: Path) -> BinaryIO:
-    held = file.open("xb")
-    held.write(_host())
-    held.flush()
+    # Without a buffer, so that a full disk is met here.
+    held = file.open("xb", buffering=0)
+    try:
+        held.write(_host())
+    except OSError:
+        held.close()
+        file.unlink()
+        raise
     return held
 
 
@@ -125,7 +130,8 @@ else:
 
     def _take(file: Path) -> bool:
         """Delete the file of an owner; return False if it lives."""
-        with file.open("rb") as opened:
+        # NFS locks only what is open for writing.
+        with file.open("r+b") as opened:
             try:
                 fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

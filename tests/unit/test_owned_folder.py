@@ -6,9 +6,11 @@ import os
 import shutil
 import socket
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from orch_dagster import owned_folder
 from orch_dagster.owned_folder import OwnedFolder, remove_abandoned
 
 
@@ -110,3 +112,54 @@ def test_without_locks_a_folder_is_made_and_never_taken(
     assert folder.path.is_dir()
     folder.release()
     assert not list(tmp_path.glob("*.owner"))
+
+
+def test_on_a_full_disk_a_folder_is_made_without_the_file_of_an_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty file stayed for good, as it names no host."""
+
+    def no_space() -> bytes:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(owned_folder, "_host", no_space)
+    folder = OwnedFolder(tmp_path, "orch-")
+    assert [*tmp_path.iterdir()] == [folder.path]
+    folder.release()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a lock of Windows is an open file")
+def test_on_nfs_the_folder_of_a_dead_owner_goes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    flock = fcntl.flock
+
+    def emulated(file: BinaryIO, operation: int) -> None:
+        if not file.writable():
+            raise OSError(9, "Bad file descriptor")
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", emulated)
+    dead, living = OwnedFolder(tmp_path, "orch-"), OwnedFolder(tmp_path, "orch-")
+    kill(dead)
+    remove_abandoned(tmp_path, "orch-")
+    assert not dead.path.exists()
+    assert living.path.is_dir()
+    living.release()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no forks")
+def test_a_fork_that_outlives_its_owner_keeps_the_folder(tmp_path: Path) -> None:
+    """It may still use it."""
+    folder = OwnedFolder(tmp_path, "orch-")
+    assert folder._held is not None
+    of_fork = os.dup(folder._held.fileno())
+    kill(folder)
+    remove_abandoned(tmp_path, "orch-")
+    assert folder.path.is_dir()
+
+    os.close(of_fork)
+    remove_abandoned(tmp_path, "orch-")
+    assert [*tmp_path.iterdir()] == []
