@@ -139,7 +139,7 @@ def _local(path: str, base: str | None, *, is_here: bool = False) -> str | None:
         return location if is_local(location) else None
     if is_absolute(path):
         # Without a scheme it is on Hadoop's default file system, whichever that is.
-        return path if is_here and is_local(path) else None
+        return as_location(path) if is_here and is_local(path) else None
     return _local(base, None) if base is not None else None
 
 
