@@ -87,6 +87,9 @@ def execution_log_sensor(location: Location) -> dg.SensorDefinition:
             )
         sent = send_kept_reports(instance, settings.kept_reports_dir, settings.heartbeat_timeout_s)
         failed = fail_dead_runs(instance, location.job_ids, settings.heartbeat_timeout_s)
+        # However long the store can't be reached.
+        for sentence in old_logs.remove_leftovers(instance):
+            context.log.info(sentence)
         with opened_store(settings) as store, ApplicationEnder() as applications:
             cursor, ended = project_ended_runs(
                 instance,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
@@ -32,26 +33,38 @@ class OldLogs:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._clock = clock
-        self._next_s = float("-inf")
+        # By what is looked for.
+        self._next_s = {"leftovers": -math.inf, "old": -math.inf}
         self._named: set[Path] = set()
         self._named_secrets: set[str] = set()
 
+    def remove_leftovers(self, instance: DagsterInstance) -> list[str]:
+        """Remove what dead runs of any age left that may hold secrets, if an hour has passed.
+
+        Returns:
+            A sentence for each file that could not be removed for the first time.
+        """
+        if not self._is_due("leftovers"):
+            return []
+        left = [each for each in self._secrets_left(instance) if each not in self._named_secrets]
+        self._named_secrets |= {*left}
+        return left
+
     def remove(self, instance: DagsterInstance) -> list[str]:
         """Remove the old files of ended runs, if an hour has passed since the last time.
-
-        What runs of any age left that may hold secrets is removed too, once they are dead.
 
         Returns:
             A sentence that counts the old files, and one for each file that could not be removed
             for the first time.
         """
         days = self._settings.log_retention_days
-        if self._clock() < self._next_s:
-            return []
-        self._next_s = self._clock() + _EVERY_S
-        left = [each for each in self._secrets_left(instance) if each not in self._named_secrets]
-        self._named_secrets |= {*left}
-        return [*left, *(self._remove_old(instance, days) if days else [])]
+        return self._remove_old(instance, days) if self._is_due("old") and days else []
+
+    def _is_due(self, name: str) -> bool:
+        if self._clock() < self._next_s[name]:
+            return False
+        self._next_s[name] = self._clock() + _EVERY_S
+        return True
 
     def _secrets_left(self, instance: DagsterInstance) -> list[str]:
         try:

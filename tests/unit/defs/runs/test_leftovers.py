@@ -12,11 +12,12 @@ from dagster import DagsterRun
 
 from orch_dagster.bundle.leftovers import remove_leftovers
 from orch_dagster.control.store import ControlStore
-from orch_dagster.defs.runs import leftovers
+from orch_dagster.defs.runs import leftovers, log_sensor
 from orch_dagster.defs.runs.dead_applications import mark_run
 from orch_dagster.defs.runs.leftovers import remove_all_leftovers
 from orch_dagster.defs.runs.liveness import PID_STARTED_TAG, process_tags, write_process
 from orch_dagster.defs.step.executor import LivenessGuard
+from orch_dagster.errors import StoreError
 from orch_dagster.owned_folder import OwnedFolder
 from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.gateway import YarnClient
@@ -130,6 +131,21 @@ def test_a_look_at_all_finds_runs_of_any_end(location: Played, settings: Setting
         "first.json", "first.messages.jsonl", "first.warehouse",
     }  # fmt: skip
     assert [*command.iterdir()] == []
+
+
+def test_the_sensor_removes_them_also_while_the_store_is_away(
+    location: Played, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may hold secrets, and an outage may last."""
+    of_deleted = left_by(settings, "0a0a0a0a-0000-4000-8000-000000000000", dead())
+
+    def away(_: Settings) -> None:
+        raise StoreError("the store is away", store="kudu")
+
+    monkeypatch.setattr(log_sensor, "opened_store", away)
+    with pytest.raises(StoreError, match="away"):
+        location.sense("execution_log")
+    assert is_clean(of_deleted)
 
 
 def test_the_folder_of_a_command_that_was_killed_goes_as_a_whole(
