@@ -90,7 +90,7 @@ def split(text: str) -> tuple[Statement, ...]:
     code: list[tuple[str, int]] = []
     line_ends = [at for at, character in enumerate(text) if character == "\n"]
     start = 0
-    for kind, piece, at in [*_scan(text), ("end", "", len(text))]:
+    for kind, piece, at in [*scan(text), ("end", "", len(text))]:
         if kind == "end":
             if any(part.strip() for part, _ in code):
                 statements.append(_statement(text[start:at], start, code, line_ends))
@@ -101,12 +101,26 @@ def split(text: str) -> tuple[Statement, ...]:
 
 
 def without_comments(text: str) -> str:
-    """Return a text without its comments.
+    """Return a text with a blank for each of its comments, as they separate words.
 
-    >>> without_comments("-- all of them\\nSELECT '--' FROM row1")
-    "\\nSELECT '--' FROM row1"
+    >>> without_comments("-- all of them\\nSELECT/**/'--' FROM row1")
+    " \\nSELECT '--' FROM row1"
     """
-    return "".join(piece for kind, piece, _ in _scan(text) if kind != "comment")
+    return "".join(" " if kind == "comment" else piece for kind, piece, _ in scan(text))
+
+
+def scan(text: str) -> Iterator[tuple[str, str, int]]:
+    """Yield (kind, text, offset): comment, end (a semicolon), quoted or other."""
+    at = 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:  # impossible: the last alternative matches any character
+            raise AssertionError(f"the scanner stopped at offset {at}")
+        kind, piece = match.lastgroup or "other", match[0]
+        if kind == "open":
+            kind, piece = "comment", text[at : _comment_end(text, at)]
+        yield kind, piece, at
+        at += len(piece)
 
 
 def form_fault(text: str) -> tuple[int | None, str] | None:
@@ -120,7 +134,7 @@ def form_fault(text: str) -> tuple[int | None, str] | None:
     if _length(_NO_STATEMENT, text) < len(text) == _length(_CLOSED, text):
         # So for nearly all files; what follows looks at each word.
         return None
-    pieces = list(_scan(text))
+    pieces = list(scan(text))
     if not pieces:
         return None, "holds no statement"
     kind, piece, at = pieces[-1]
@@ -172,7 +186,7 @@ def relations(text: str) -> dict[str, int]:
     """
     words = [
         (piece.strip("`").lower(), at)
-        for kind, piece, at in _scan(text)
+        for kind, piece, at in scan(text)
         if kind != "comment" and not piece.isspace()
     ]
     around = ["", ";", *(word for word, _ in words), "", ""]
@@ -233,20 +247,6 @@ def _joined(code: list[tuple[str, int]]) -> Iterator[tuple[str, int]]:
         run, begin = piece, at
     if run:
         yield run, begin
-
-
-def _scan(text: str) -> Iterator[tuple[str, str, int]]:
-    """Yield (kind, text, offset): comment, end (a semicolon), quoted or other."""
-    at = 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:  # impossible: the last alternative matches any character
-            raise AssertionError(f"the scanner stopped at offset {at}")
-        kind, piece = match.lastgroup or "other", match[0]
-        if kind == "open":
-            kind, piece = "comment", text[at : _comment_end(text, at)]
-        yield kind, piece, at
-        at += len(piece)
 
 
 def _length(pattern: re.Pattern[str], text: str) -> int:

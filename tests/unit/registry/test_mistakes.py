@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -279,10 +280,17 @@ class TestSchemas:
             "a DECIMAL(10, 2) NOT NULL COMMENT 'x, y', `b-c` ARRAY<STRUCT<x: INT, y: INT>>",
             "a: int, b:timestamp_ntz, größe STRING, A varchar(3)",
             "struct<a:int>",
+            # Spark's lexer drops comments, whose commas and quotes say nothing.
+            "a INT, -- the key, isn't it\n b STRING /* x, /* y */ */, c/**/INT, d INT--",
+            "a INT COMMENT r'C:\\', b STRING COMMENT 'x, y'",
+            "/* all */ a INT",
+            # By spark.sql.ansi.doubleQuotedIdentifiers.
+            '"a b" INT',
         ],
     )
     def test_what_spark_takes(self, person: Person, schema: str) -> None:
-        assert person.applies((JOB % "").replace("schema: id INT", f'schema: "{schema}"')) == []
+        rows = (JOB % "").replace("schema: id INT", f"schema: {json.dumps(schema)}")
+        assert person.applies(rows) == []
 
 
 class TestOptions:
