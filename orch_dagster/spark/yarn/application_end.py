@@ -42,7 +42,7 @@ def end_of(found: Sequence[Application], why: str, *, is_cluster: bool) -> Appli
     newest = found[-1]
     if live := [each for each in found if not each.is_over]:
         return ApplicationEnd(newest, unended="; ".join(map(still_live, live)))
-    failure = failure_of(newest)
+    failure = failure_of(newest, is_cluster=is_cluster)
     if not is_cluster:
         return _end_of_driver_here(newest, failure, why)
     is_killed = newest.state == "KILLED"

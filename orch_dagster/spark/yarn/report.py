@@ -46,6 +46,9 @@ _UNNAMED_PROGRAM = (
     "a program that it starts with is not on the node; look at "
     f"{_PYTHON_SETTING}, and at JAVA_HOME there"
 )
+# What is in an application's first container, and the property of its memory.
+_IN_CLUSTER_MODE = ("driver", "spark.driver.memory")
+_IN_CLIENT_MODE = ("application master", "spark.yarn.am.memory")
 _DETAILS = re.compile(r"\s*Details ?: ?.*", re.S)
 # Hadoop's own codes of a container that did not end by itself.
 _CONTAINER_ENDS = {
@@ -216,11 +219,17 @@ def no_executors(application: Application) -> str:
     return f"{queue} has given {application.id} no container for executors"
 
 
-def failure_of(application: Application) -> str | None:
-    """Return how an application failed in cluster mode, in one line; None if it did not."""
+def failure_of(application: Application, *, is_cluster: bool = True) -> str | None:
+    """Return how an application failed, in one line; None if it did not.
+
+    Args:
+        application: Its last report.
+        is_cluster: Whether its driver was in its first container, or only its application master.
+    """
     if application.has_succeeded:
         return None
     subject, text = application.id, application.diagnostics
+    first, memory_of = _IN_CLUSTER_MODE if is_cluster else _IN_CLIENT_MODE
     if application.state == "KILLED":
         return f"{subject} was killed{_by_whom(text)}{_unread(application)}"
     code = application.exit_code
@@ -232,24 +241,24 @@ def failure_of(application: Application) -> str | None:
         usage = _USAGE.search(text)
         used = f" ({usage[1]})" if usage else ""
         return (
-            f"{subject} failed: its driver used more {memory[1].lower()} memory than its "
-            f"container has{used}; raise spark.driver.memory or spark.driver.memoryOverhead"
+            f"{subject} failed: its {first} used more {memory[1].lower()} memory than its "
+            f"container has{used}; raise {memory_of} or {memory_of}Overhead"
         )
     if code in _CONTAINER_ENDS:
         return f"{subject} failed: {_CONTAINER_ENDS[code]} (exit code {code}){_detail(text)}"
     if code == _SIGKILL_CODE:
         return (
-            f"{subject} failed: its driver was killed (exit code 137, SIGKILL): the node ran out "
+            f"{subject} failed: its {first} was killed (exit code 137, SIGKILL): the node ran out "
             "of memory, or somebody used kill -9"
         )
     if code == _SIGTERM_CODE:
-        return f"{subject} failed: its driver was terminated from outside (exit code 143, SIGTERM)"
+        return f"{subject} failed: its {first} was terminated from outside (exit code 143, SIGTERM)"
     if not application.is_readable:
         return f"{subject} ended as {_end(application)}{_unread(application)}"
     if exception := _EXCEPTION.search(text):
         return f"{subject} failed: {exception[1].strip()}"
     if _USER_EXIT.search(text) or _CONTAINER_EXIT.search(text):
-        return f"exit code {code} of the driver of {subject}"
+        return f"exit code {code} of the {first} of {subject}"
     return f"{subject} ended as {_end(application)}{_detail(text)}"
 
 

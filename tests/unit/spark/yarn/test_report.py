@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from orch_dagster.spark.yarn.application_end import end_of
 from orch_dagster.spark.yarn.report import Application, failure_of, still_live, waiting_reason
 
 ID = "application_1716192000000_0001"
@@ -140,6 +141,31 @@ def test_the_end_of_an_application(report: Application, code: int, sentence: str
         assert found == sentence
     else:
         assert found.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "sentence"),
+    [
+        (
+            -104,
+            "is running 100B beyond the 'PHYSICAL' memory limit. Current usage: 1.2 GB of 1 GB "
+            "physical memory used",
+            f"{ID} failed: its application master used more physical memory than its container has "
+            "(1.2 GB of 1 GB); raise spark.yarn.am.memory or spark.yarn.am.memoryOverhead",
+        ),
+        (137, "", f"{ID} failed: its application master was killed (exit code 137, SIGKILL): the "
+         "node ran out of memory, or somebody used kill -9"),
+        (143, "", f"{ID} failed: its application master was terminated from outside (exit code "
+         "143, SIGTERM)"),
+        (10, "", f"exit code 10 of the application master of {ID}"),
+    ],
+)  # fmt: skip
+def test_what_befell_the_application_master_of_a_driver_here_is_not_told_of_the_driver(
+    code: int, text: str, sentence: str
+) -> None:
+    """The remedy was the driver's memory, which is on this machine."""
+    failed = application("FAILED", diagnostics=_AM.format(code=code, text=text))
+    assert end_of([failed], "", is_cluster=False).failure == sentence
 
 
 @pytest.mark.parametrize(
