@@ -17,7 +17,7 @@ from orch_dagster.toolchain.spark_names import (
     prefix_remedy,
     property_remedy,
 )
-from orch_dagster.toolchain.spark_values import value_fault
+from orch_dagster.toolchain.spark_values import starts_in_a_cluster, value_fault
 
 SettingCheck = Callable[[str, "str | None"], "str | None"]
 """Takes a known param_key and a param_value; returns what is wrong with the value, or None."""
@@ -81,7 +81,8 @@ def system_fault(row: SysParam, check: SettingCheck = check_value) -> SysParamFa
         if fault := value_fault(row.param_key, row.param_value or ""):
             reason = f"param_value: {row.param_key} {fault}"
             # In cluster mode, or with another version of Spark, a job may run with it.
-            return SysParamFault("param_value", reason, is_warning=True, is_tolerated=True)
+            is_wrong = not starts_in_a_cluster(row.param_key, row.param_value or "")
+            return SysParamFault("param_value", reason, is_warning=True, is_tolerated=is_wrong)
         remedy = option_remedy(row.param_key) or property_remedy(row.param_key)
         reason = f"{row.param_key} is not a property of Spark: {remedy}"
         return SysParamFault("param_key", reason, is_warning=True) if remedy else None

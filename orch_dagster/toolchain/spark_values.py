@@ -13,8 +13,8 @@ _DRIVER_MEMORY = "spark.driver.memory"
 _SIZE = re.compile(r"\d+([kmgtp]b?|b)?", re.ASCII)
 _HEAP = re.compile(r"(\d+)([kmgt]?)", re.ASCII | re.IGNORECASE)
 _LEAST_HEAP_BYTES = 2 * 1024 * 1024
-_COUNT = re.compile(r"\+?\d{1,10}", re.ASCII)
-_OFFSET = re.compile(r"Z|UTC|GMT|UT|(UTC|GMT|UT)?[+-]\d{1,2}(:?\d{2}){0,2}", re.ASCII)
+_COUNT = re.compile(r"[+-]?\d+")
+_OFFSET = re.compile(r"Z|UTC|GMT|UT|(UTC|GMT|UT)?[+-]\d{1,2}(:?\d{1,2}){0,2}", re.ASCII)
 # Java's, of which Python knows a few.
 _SHORT_ZONE = re.compile("[A-Z]{3}")
 
@@ -43,10 +43,22 @@ def value_fault(name: str, value: str) -> str | None:
     >>> value_fault("spark.driver.memory", "4gb"), value_fault("spark.executor.memory", "4gb")
     ("is '4gb', not a size such as 4g or 512m, as Java reads it", None)
     """
+    if "${" in value or name.startswith("spark.hadoop."):
+        # Spark puts another property or a variable there; Hadoop takes its default for nonsense.
+        return None
     is_flag = name in _FLAGS or (name.endswith(".enabled") and is_property(name))
     fault = _flag_fault if is_flag else _FAULTS.get(name)
     reason = fault(value) if fault else None
     return f"is {value[:60]!r}, {reason}" if reason else None
+
+
+def starts_in_a_cluster(name: str, value: str) -> bool:
+    """Return whether a driver in cluster mode takes a value that Java, which starts others, lacks.
+
+    >>> starts_in_a_cluster("spark.driver.memory", "4gb")
+    True
+    """
+    return name == _DRIVER_MEMORY and _size_fault(value) is None
 
 
 def _heap_fault(value: str) -> str | None:
