@@ -111,7 +111,7 @@ class Settings(BaseSettings):
         30,
         ge=0,
         # Before its first year a calendar ends.
-        le=36_500,
+        le=700_000,
         description="Days after which a run's log file, and its parameters under params/, are "
         "removed; 0 keeps all",
     )

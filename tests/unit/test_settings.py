@@ -53,6 +53,13 @@ def test_values_are_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.max_concurrent_jobs, settings.stop_grace_s) == (7, 0.5)
 
 
+def test_logs_may_be_kept_for_as_long_as_a_calendar_goes(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCH_LOG_RETENTION_DAYS", "99999")
+    assert load_settings().log_retention_days == 99_999
+
+
 @pytest.mark.parametrize("name", [field.upper() for field in Settings.model_fields])
 def test_an_empty_variable_is_one_that_is_not_set(
     home: Path, monkeypatch: pytest.MonkeyPatch, name: str
