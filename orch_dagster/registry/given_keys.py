@@ -6,7 +6,7 @@ A row that the store has is left alone, as it was written before.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from orch_dagster.control.group import GroupKey
 from orch_dagster.control.tables import (
@@ -39,7 +39,8 @@ def key_findings(given: Mapping[str, Sequence[Row]], plan: Plan) -> Iterator[Fin
         elif table is JOB_MASTER:
             yield from _ids_by_case(new, plan.after[JOB_MASTER.name])
         elif table is JOB_DEPENDENCY:
-            yield from _lost_parents(rows, plan.after[JOB_MASTER.name])
+            changed = _changed(rows, plan.before[name])
+            yield from _lost_parents(changed, plan.after[JOB_MASTER.name])
 
 
 def _blanks(table: Table, rows: Sequence[Row]) -> Iterator[Finding]:
@@ -63,7 +64,16 @@ def _ids_by_case(rows: Sequence[Row], masters: Sequence[Row]) -> Iterator[Findin
             yield job_finding(job_id, reason, "job_id")
 
 
-def _lost_parents(rows: Sequence[Row], masters: Sequence[Row]) -> Iterator[Finding]:
+def _changed(rows: Sequence[Row], stored: Sequence[Row]) -> Iterator[Row]:
+    """Yield the rows of job_dependency that name another parent than the stored ones."""
+    named = {JOB_DEPENDENCY.key_text(row): row.get("parent_job_name") for row in stored}
+    for row in rows:
+        name = row.get("parent_job_name")
+        if named.get(JOB_DEPENDENCY.key_text(row)) != name:
+            yield row
+
+
+def _lost_parents(rows: Iterable[Row], masters: Sequence[Row]) -> Iterator[Finding]:
     """Yield a finding for each row that names a parent and gives no id of it: it makes a root."""
     ids = {str(master.get("job_name")): str(master["job_id"]) for master in masters}
     for row in rows:

@@ -13,7 +13,7 @@ from framework.contract.spark_options import known_option
 from framework.contract.validation import Option
 
 _FORMATS = (CSV, JSON, TEXT, ORC, PARQUET)
-_WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d+")
 
 _FLAGS = """
     header inferSchema ignoreLeadingWhiteSpace ignoreTrailingWhiteSpace preferDate escapeQuotes

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orch_dagster.control.store import ControlStore
-from orch_dagster.control.tables import JOB_MASTER, PROCESS_CONTROL, TABLES
+from orch_dagster.control.tables import JOB_DEPENDENCY, JOB_MASTER, PROCESS_CONTROL, TABLES
 from orch_dagster.registry.apply import ApplyError, apply_files
 from orch_dagster.registry.row_files import read_files, reads_as
 from orch_dagster.settings import Settings
@@ -218,6 +218,18 @@ class TestKeys:
             f"parent_job_name is {parent}, but parent_job_id is empty; {remedy}"
         )
 
+    def test_a_stored_parent_without_an_id_is_left_alone(
+        self, person: Person, store: ControlStore
+    ) -> None:
+        row = {
+            "dependent_job_id": "J1",
+            "dependent_job_name": "etl_lnd_acme_crm_t_a",
+            "parent_job_id": "",
+            "parent_job_name": "ROOT",
+        }
+        store.upsert(JOB_DEPENDENCY, [row])
+        assert person.applies(JOB % "" + f"job_dependency: [{json.dumps(row)}]\n") == []
+
 
 class TestPaths:
     @pytest.mark.parametrize(
@@ -329,7 +341,7 @@ class TestOptions:
     @pytest.mark.parametrize(
         "options",
         [
-            "header: yes, multiLine: 'TRUE', QUOTE: '', escape: '\"', maxColumns: '9'",
+            "header: yes, multiLine: 'TRUE', QUOTE: '', escape: '\"', maxColumns: '+9'",
             "mode: failfast",
             "nullValue: 0, maxCharsPerColumn: -1, some.other: on",
         ],
