@@ -51,10 +51,10 @@ def test_a_day_without_runs_has_no_rows(landing: Landing) -> None:
     assert landing.hql(HQL, biz_dt="2024-05-13", row1=row1).rows == []
 
 
-def test_a_day_that_has_not_ended_is_refused(landing: Landing) -> None:
+def test_a_day_that_has_not_ended_is_refused_whether_it_has_rows_or_not(landing: Landing) -> None:
     # An hour ahead, as the day may end while Spark answers.
     soon = datetime.now(timezone.utc) + timedelta(hours=1)
-    day = soon.date().isoformat()
     row1 = log_of(landing, {"soon": soon, "before": soon - timedelta(days=2)})
-    with pytest.raises(Exception, match=f"{day} has not ended in UTC"):
-        _ = landing.hql(HQL, biz_dt=day, row1=row1).rows
+    for day in (soon.date(), soon.date() + timedelta(days=3)):
+        with pytest.raises(Exception, match=f"{day} has not ended in UTC"):
+            _ = landing.hql(HQL, biz_dt=day.isoformat(), row1=row1).rows
