@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -57,7 +58,7 @@ class Patience:
             try:
                 return change()
             except OSError as error:
-                code = getattr(error, "winerror", None)
+                code = _code(error)
                 if code not in _MAY_PASS:
                     raise
                 if deadline_s is None:
@@ -70,6 +71,15 @@ class Patience:
                     named = _shown(held or error.filename or path)
                     raise HeldOpenError(named, self.limit_s) from error
             time.sleep(self.pause_s)
+
+
+def _code(error: OSError) -> int | None:
+    """Return Windows' code of an error, None elsewhere."""
+    code: int | None = getattr(error, "winerror", None)
+    if code is None and sys.platform == "win32" and error.errno == errno.EACCES:
+        # Of C's own open, which tells no more.
+        return _ACCESS_DENIED
+    return code
 
 
 def open_elsewhere(path: str) -> str | None:

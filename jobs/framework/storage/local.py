@@ -63,6 +63,9 @@ class LocalFileSystem:
         return list(islice(_files_below(path), most))
 
     def read_head(self, location: str, size_bytes: int) -> bytes:
+        return self._patiently(lambda: self._read_head(location, size_bytes), location)
+
+    def _read_head(self, location: str, size_bytes: int) -> bytes:
         # To open a pipe would wait for a writer.
         path = long_path(location)
         if not stat.S_ISREG(path.stat().st_mode):

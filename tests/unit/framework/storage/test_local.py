@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 
@@ -171,6 +173,28 @@ def test_a_folder_that_another_landing_removes_is_waited_for(
     monkeypatch.setattr(Path, "iterdir", refused)
     fs = LocalFileSystem(Refusing(), Patience(pause_s=0.0))
     getattr(fs, change)((tmp_path / "_landing").as_posix())
+    assert not refusals
+
+
+def test_a_file_that_another_landing_removes_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C's open has no code of Windows."""
+    refusals = [PermissionError(errno.EACCES, "Permission denied")]
+    file = tmp_path / "journal.json"
+    file.write_bytes(b"{}")
+
+    def refused(path: Path, mode: str) -> BinaryIO:
+        if refusals:
+            raise refusals.pop()
+        return cast(BinaryIO, opened(path, mode))
+
+    opened = Path.open
+    fs = LocalFileSystem(patience=Patience(pause_s=0.0))
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "win32")
+        patch.setattr(Path, "open", refused)
+        assert fs.read_head(file.as_posix(), 9) == b"{}"
     assert not refusals
 
 
