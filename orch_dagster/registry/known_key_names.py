@@ -13,7 +13,7 @@ _MOST_HINTS = 20
 
 
 class KnownKeyNames:
-    """What key_name of sys_params can name: `*`, the groups and the jobs.
+    """The names that key_name of sys_params can have: `*`, the groups and the jobs.
 
     Args:
         masters: The rows of job_master.

@@ -12,7 +12,7 @@ _WAITING = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED"})
 NOT_SUBMITTED = (
     "spark-submit has not handed it over yet, as it uploads files, or a name node does not answer"
 )
-"""Why a submit in cluster mode has no application after a while."""
+"""The reason of a submit in cluster mode that has no application after a while."""
 
 # What its resource manager does with one before a queue has it.
 _NOT_ACCEPTED = {

@@ -1,4 +1,4 @@
-"""What `orch demo` shows of the landed sample."""
+"""`orch demo` shows the landed sample."""
 
 from __future__ import annotations
 

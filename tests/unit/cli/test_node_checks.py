@@ -1,4 +1,4 @@
-"""Which jobs one probe stands for."""
+"""One probe stands for the jobs that meet the same nodes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SPEC = job_bundle({"sources": [{"format": "kudu", "path": "t"}], "sinks": [ORC]}
 def test_jobs_that_may_have_other_nodes_or_rights_are_probed_apart(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, name: str, is_apart: bool
 ) -> None:
-    """What one of them finds was told of all."""
+    """The findings of one of them were told of all."""
     probed: list[str] = []
 
     def uses(*_: object) -> Iterator[ClusterUse]:

@@ -153,6 +153,12 @@ def test_a_value_of_another_type_is_named_with_the_remedy(
     assert person.problem(f"process_control: [{{{listed}}}]").endswith(f"column {column}: {said}")
 
 
+def with_edge(parent: str) -> str:
+    """Rows of a job, and of its parent."""
+    name = "dependent_job_name: etl_lnd_acme_crm_t_a"
+    return JOB % "" + f"job_dependency: [{{dependent_job_id: J1, {name}, {parent}}}]\n"
+
+
 class TestKeys:
     @pytest.mark.parametrize("group", [("acme", "CRM"), ("ACME", "crm")])
     def test_the_right_spelling_is_named(self, person: Person, group: tuple[str, str]) -> None:
@@ -195,9 +201,7 @@ class TestKeys:
         [("j1", "did you mean J1?"), ("J7", "apply its row too, or correct the id")],
     )
     def test_a_parent_that_is_not_there(self, person: Person, parent: str, hint: str) -> None:
-        name = "dependent_job_name: etl_lnd_acme_crm_t_a"
-        edge = f"{{dependent_job_id: J1, {name}, parent_job_id: {parent}}}"
-        problem = person.problem(JOB % "" + f"job_dependency: [{edge}]\n")
+        problem = person.problem(with_edge(f"parent_job_id: {parent}"))
         assert problem.endswith(f"parent_job_id {parent} is not in job_master; {hint}")
 
     def test_an_id_that_differs_by_case_alone(self, person: Person) -> None:
@@ -211,9 +215,7 @@ class TestKeys:
         [("etl_lnd_acme_crm_t_a", "write parent_job_id J1"), ("x", "give parent_job_id too")],
     )
     def test_a_parent_without_an_id(self, person: Person, parent: str, remedy: str) -> None:
-        name = "dependent_job_name: etl_lnd_acme_crm_t_a"
-        edge = f"{{dependent_job_id: J1, {name}, parent_job_name: {parent}}}"
-        problem = person.problem(JOB % "" + f"job_dependency: [{edge}]\n")
+        problem = person.problem(with_edge(f"parent_job_name: {parent}"))
         assert problem.endswith(
             f"parent_job_name is {parent}, but parent_job_id is empty; {remedy}"
         )

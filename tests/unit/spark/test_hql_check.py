@@ -1,4 +1,4 @@
-"""Whether a check of HQL reads local files, and by which class."""
+"""A check of HQL reads local files only where there are some, by the class that jobs name."""
 
 from __future__ import annotations
 

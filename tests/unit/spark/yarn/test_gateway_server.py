@@ -1,4 +1,4 @@
-"""What the gateway's program guards, and ends when its orchestrator is gone."""
+"""The gateway ends what it guards when its orchestrator is gone; no request delays others."""
 
 from __future__ import annotations
 

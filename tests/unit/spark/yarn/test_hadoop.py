@@ -1,4 +1,4 @@
-"""What the client of YARN tells of an application, and of its end."""
+"""The client of YARN tells what an application has, and ends all of a tag."""
 
 from __future__ import annotations
 
