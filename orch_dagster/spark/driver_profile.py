@@ -19,6 +19,9 @@ SUBMIT_OPTIONS = "SPARK_SUBMIT_OPTS"
 LAUNCHER_OPTIONS = "SPARK_LAUNCHER_OPTS"
 """The variable of the JVM in which Spark's script puts the command of the driver together."""
 
+# Spark gives both to the JVM; the first is an administrator's.
+_OPTION_PROPERTIES = ("spark.driver.defaultJavaOptions", DRIVER_OPTIONS)
+
 # Of a longer job the start is a small part, and the slower code of the first compiler a larger one.
 _SHORT_S = 20.0
 _JAVA_VARIABLES = ("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", SUBMIT_OPTIONS)
@@ -48,6 +51,7 @@ def driver_profile(
     spark_defaults: Mapping[str, str],
     default_master: str,
     environ: Mapping[str, str],
+    env_script: str = "",
 ) -> DriverProfile:
     """Return what the profile of that name gives a job.
 
@@ -61,6 +65,7 @@ def driver_profile(
         spark_defaults: Those of spark-defaults.conf.
         default_master: The master where neither names one.
         environ: The environment, from which the JVM takes options too.
+        env_script: The text of the script by which Spark adds to it.
     """
     if name != SMALL:
         return DriverProfile()
@@ -71,11 +76,13 @@ def driver_profile(
         count = available_cores() if cores == "*" else int(cores)
         of_profile["spark.sql.shuffle.partitions"] = str(max(1, count))
     chosen = [environ.get(each, "") for each in _JAVA_VARIABLES]
-    chosen += [each.get(DRIVER_OPTIONS, "") for each in (properties, spark_defaults)]
-    return DriverProfile(of_profile, _quick_start(chosen))
+    chosen += [
+        each.get(key, "") for each in (properties, spark_defaults) for key in _OPTION_PROPERTIES
+    ]
+    return DriverProfile(of_profile, _quick_start([*chosen, env_script]))
 
 
-def brief_options(variable: str, environ: Mapping[str, str]) -> str:
+def brief_options(variable: str, environ: Mapping[str, str], env_script: str = "") -> str:
     """Return the Java options of a JVM that lives for seconds, the environment's own at their end.
 
     >>> brief_options("SPARK_SUBMIT_OPTS", {"SPARK_SUBMIT_OPTS": "-Da=b"})
@@ -84,9 +91,10 @@ def brief_options(variable: str, environ: Mapping[str, str]) -> str:
     Args:
         variable: The variable by which that JVM takes options.
         environ: The environment.
+        env_script: The text of the script by which Spark adds to it.
     """
     chosen = [environ.get(each, "") for each in {*_JAVA_VARIABLES, variable}]
-    return f"{_quick_start(chosen)} {environ.get(variable, '')}".strip()
+    return f"{_quick_start([*chosen, env_script])} {environ.get(variable, '')}".strip()
 
 
 def _quick_start(chosen: Collection[str]) -> str:

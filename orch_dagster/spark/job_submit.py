@@ -31,6 +31,7 @@ from orch_dagster.spark.driver_profile import driver_profile
 from orch_dagster.spark.submit import (
     common_request,
     defaults_or_read,
+    env_script_of,
     message_folder,
     script_path,
     secret_properties,
@@ -122,7 +123,12 @@ def job_request(
     own_tags = properties.get(YARN_TAGS) or common.spark_defaults.get(YARN_TAGS)
     master = local_master(job.side_by_side, available_cores())
     profile = driver_profile(
-        _setting(bundle, SPARK_PROFILE), properties, common.spark_defaults, master, environ
+        _setting(bundle, SPARK_PROFILE),
+        properties,
+        common.spark_defaults,
+        master,
+        environ,
+        env_script_of(environ),
     )
     request = replace(
         common,

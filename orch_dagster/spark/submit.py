@@ -45,6 +45,7 @@ from orch_dagster.toolchain.find import (
     SparkHome,
     find_java,
     find_spark,
+    read_env_script,
     read_spark_defaults,
 )
 from orch_dagster.toolchain.properties import format_properties
@@ -92,6 +93,15 @@ def spark_defaults_of(environ: Mapping[str, str] = os.environ) -> dict[str, str]
         OSError: If the file can't be read.
     """
     return read_spark_defaults(find_spark(environ), environ)
+
+
+def env_script_of(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the text of spark-env.sh, which may choose options of each JVM; '' without one.
+
+    Raises:
+        SparkError: If Spark is missing.
+    """
+    return read_env_script(find_spark(environ), environ)
 
 
 def prepare_script(
@@ -194,6 +204,7 @@ def common_request(
     cache = _cache(settings)
     defaults = defaults_or_read(read_defaults, environ)
     class_data = _class_data(settings, java, spark, defaults, environ)
+    env_script = read_env_script(spark, environ)
     return SubmitRequest(
         spark_home=str(spark.home),
         spark_submit=str(spark.submit),
@@ -213,8 +224,8 @@ def common_request(
         conf_dir=class_data.conf_dir if class_data else "",
         log_config=_log_config(settings, spark, environ),
         local_ip=environ.get(LOCAL_IP, ""),
-        submitter_options=brief_options(SUBMIT_OPTIONS, environ),
-        launcher_options=brief_options(LAUNCHER_OPTIONS, environ),
+        submitter_options=brief_options(SUBMIT_OPTIONS, environ, env_script),
+        launcher_options=brief_options(LAUNCHER_OPTIONS, environ, env_script),
         py_files=(str(framework_archive(settings.framework_dir, cache)), str(pipes_archive(cache))),
     )
 

@@ -106,6 +106,17 @@ def read_spark_defaults(spark: SparkHome, environ: Mapping[str, str]) -> dict[st
     return parse_properties(path.read_text(encoding="utf-8", errors="replace"))
 
 
+def read_env_script(spark: SparkHome, environ: Mapping[str, str]) -> str:
+    """Return the script by which Spark's own scripts set variables, '' without one."""
+    name = "spark-env.cmd" if spark.submit.suffix == ".cmd" else "spark-env.sh"
+    path = spark.conf_dir(environ) / name
+    try:
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    except PermissionError:
+        # Spark's own scripts go on without it, too.
+        return ""
+
+
 def java_major(version: str) -> int | None:
     """Return 17 for '17.0.9', 8 for '1.8.0_402', None for a text that is not a version."""
     match = re.match(r"(?:1\.)?(\d+)", version)

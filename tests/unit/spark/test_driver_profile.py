@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from orch_dagster.spark.driver_profile import (
     driver_profile,
 )
 from orch_dagster.spark.job_submit import JobSubmit, prepare_job
+from orch_dagster.spark.submit import common_request, env_script_of
 from tests.bundles import job_bundle
 from tests.unit.spark.test_command import conf_of, request_for
 
@@ -61,6 +63,7 @@ def test_one_partition_a_core_of_a_local_master(master: str, partitions: str | N
         ({"JAVA_TOOL_OPTIONS": "-XX:+UseZGC"}, {}),
         ({"SPARK_SUBMIT_OPTS": "-Da=b -XX:+UseG1GC"}, {}),
         ({}, {OPTIONS: "-XX:+UseShenandoahGC -Da=b"}),
+        ({}, {"spark.driver.defaultJavaOptions": "-XX:+UseG1GC"}),
     ],
 )
 def test_of_two_collectors_java_would_not_start(
@@ -77,6 +80,27 @@ def test_a_jvm_that_only_submits_starts_fast() -> None:
     assert brief_options(LAUNCHER_OPTIONS, own) == FAST
     own = {"SPARK_LAUNCHER_OPTS": "-XX:+UseG1GC"}
     assert brief_options(LAUNCHER_OPTIONS, own) == f"{FAST} -XX:+UseG1GC"
+
+
+@pytest.mark.parametrize(
+    "line", ["SPARK_SUBMIT_OPTS=-XX:+UseG1GC", "JAVA_TOOL_OPTIONS=-XX:+UseZGC"]
+)
+def test_a_collector_of_sparks_script_of_variables_is_kept(
+    settings: Settings, tmp_path: Path, line: str
+) -> None:
+    """Of the JVM that puts the command together too, without which no job would start."""
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    for name in ("spark-env.sh", "spark-env.cmd"):
+        (conf / name).write_text(f"export {line}\n", encoding="utf-8")
+    environ = {**os.environ, "SPARK_SUBMIT_OPTS": "", "SPARK_CONF_DIR": str(conf)}
+
+    request = common_request(settings, environ, {})
+
+    assert (request.launcher_options, request.submitter_options) == (FAST, FAST)
+    assert env_script_of(environ) == f"export {line}\n"
+    profile = driver_profile("small", {}, {}, "local[*]", environ, env_script_of(environ))
+    assert profile.java_options == FAST
 
 
 def test_a_jobs_own_options_and_properties_win() -> None:
