@@ -35,6 +35,7 @@ _FOLDER = "class_data"
 _MANIFEST = "made_of.json"
 _NO_CONF = "no_conf"
 _BUILDING = ".building-"
+_REMOVING = f".{_FOLDER}-"
 # A build ends, or is ended, in half of that.
 _ABANDONED_S = 3600.0
 _TEMPLATE = ".template"
@@ -212,32 +213,43 @@ def building_folder(state_dir: Path) -> Path:
     place = archive_folder(state_dir)
     (place / _NO_CONF).mkdir(parents=True, exist_ok=True)
     for left in place.glob(f"{_BUILDING}*"):
-        if time.time() - left.stat().st_mtime > _ABANDONED_S:
-            _remove(left)
+        # Another build may end, or remove it, meanwhile.
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                _remove(left)
     folder = place / f"{_BUILDING}{os.getpid()}-{os.urandom(4).hex()}"
     folder.mkdir()
     return folder
 
 
 def remove_class_data(state_dir: Path) -> int:
-    """Remove the home's archive, and what builds left; return how many bytes became free.
+    """Remove the home's archive, and what builds and removals left; return the bytes made free.
 
     Raises:
         ClassDataError: If a program has it open, on Windows.
     """
-    place = archive_folder(state_dir)
-    if not place.is_dir():
-        return 0
-    size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
-    aside = place.with_name(f".{_FOLDER}-{os.urandom(4).hex()}")
+    place, size = archive_folder(state_dir), 0
     try:
-        # At once, so that no driver finds a part of it.
-        place.rename(aside)
-        shutil.rmtree(aside)
+        if place.is_dir():
+            # At once, so that no driver finds a part of it.
+            place.rename(place.with_name(f"{_REMOVING}{os.urandom(4).hex()}"))
+        for aside in state_dir.glob(f"{_REMOVING}*"):
+            size += _size(aside)
+            shutil.rmtree(aside)
     except OSError as error:
         raise ClassDataError(
             f"{place} can't be removed: {error.strerror}; try again when no job runs"
         ) from error
+    return size
+
+
+def _size(folder: Path) -> int:
+    size = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            # A build that is removed with it writes on.
+            with suppress(FileNotFoundError):
+                size += Path(parent, name).lstat().st_size
     return size
 
 
@@ -265,7 +277,11 @@ def _kept(state_dir: Path) -> list[Path]:
     """Return the folders of archives, the newest first."""
     place = archive_folder(state_dir)
     found: list[tuple[int, Path]] = []
-    for each in place.iterdir() if place.is_dir() else ():
+    all_there: list[Path] = []
+    # It may be removed beside this.
+    with suppress(FileNotFoundError, NotADirectoryError):
+        all_there += place.iterdir()
+    for each in all_there:
         # A build beside this may replace one.
         with suppress(FileNotFoundError):
             if each.name != _NO_CONF and not each.name.startswith("."):
@@ -352,8 +368,16 @@ def _java_files(home: Path) -> Iterator[str]:
 def _stated(folder: Path) -> list[str]:
     """Return name, size and time of the files of a folder, which the JVM compares too."""
     with os.scandir(folder) as entries:
-        found = [(each.name, each.stat()) for each in entries]
-    return sorted(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in found)
+        return sorted(f"{each.name} {_facts(each)}" for each in entries)
+
+
+def _facts(entry: os.DirEntry[str]) -> str:
+    try:
+        stat = entry.stat()
+    except FileNotFoundError:
+        # A link to nothing, which Java leaves out.
+        return "missing"
+    return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
 def _digest(*texts: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from orch_dagster.toolchain.class_data import (
     publish,
     remove_class_data,
 )
+from orch_dagster.toolchain.errors import ClassDataError
 from orch_dagster.toolchain.find import JavaHome, SparkHome
 
 
@@ -189,6 +191,48 @@ def test_removal_leaves_nothing_and_says_how_much(machine: Machine) -> None:
     assert remove_class_data(machine.state) >= 5000
     assert list(machine.state.iterdir()) == []
     assert machine.find()[0] == "missing"
+
+
+def test_a_removal_that_was_cut_off_is_finished_by_the_next(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.build(b"x" * 5000)
+
+    def refuse(folder: Path) -> None:
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", refuse)
+        with pytest.raises(ClassDataError, match="can't be removed: Directory not empty"):
+            remove_class_data(machine.state)
+    assert machine.find()[0] == "missing"
+
+    assert remove_class_data(machine.state) >= 5000
+    assert list(machine.state.iterdir()) == []
+
+
+def test_one_that_is_removed_while_a_run_looks_for_it_is_missing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.build()
+    classes, place, iterdir = machine.classes, archive_folder(machine.state), Path.iterdir
+
+    def after_removal(folder: Path) -> Iterator[Path]:
+        if folder == place:
+            shutil.rmtree(place)
+        return iterdir(folder)
+
+    monkeypatch.setattr(Path, "iterdir", after_removal)
+
+    assert find_class_data(machine.state, classes).state == "missing"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+def test_a_jar_that_is_a_link_to_nothing_is_no_fault(machine: Machine) -> None:
+    """Java leaves it out of the class path."""
+    (machine.spark.home / "jars" / "hive.jar").symlink_to(machine.spark.home / "gone.jar")
+    machine.build()
+    assert machine.find()[0] == "usable"
 
 
 def test_a_home_that_was_copied_with_its_times_keeps_its_archive(
