@@ -96,4 +96,4 @@ bench: install
 	$(BIN)/python bench/landing.py 5000000
 	$(BIN)/python bench/execution_log.py 1000
 	$(BIN)/python bench/kudu_store.py
-	$(BIN)/python bench/yarn.py
+	$(BIN)/python bench/yarn.py 50 5

@@ -22,6 +22,7 @@ from pathlib import Path
 import dagster as dg
 import psutil
 from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus
+from processes import load_text
 
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
@@ -126,6 +127,7 @@ def main() -> None:
             assert written == runs
             assert len(store.read(EXECUTION_LOG, columns=["id"])) == runs + STEPS
             print(f"{runs} runs projected in {took_s:.1f} s; memory grew by {grown_mb:.1f} MB")
+            print(load_text())
         for each in (store, nowhere):
             each.close()
 

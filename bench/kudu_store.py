@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from processes import load_text
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from orch_dagster.bundle.fetch import dates_without_parents, fetch_bundle, stamp_dates
@@ -172,6 +174,7 @@ def main(log_count: int) -> None:
                 f"registry of {MANY} jobs {registry * 1000:.0f} ms"
             )
             store.close()
+        print(load_text())
 
 
 if __name__ == "__main__":

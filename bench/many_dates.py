@@ -20,6 +20,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from processes import load_text
 from run_overhead import bare_command, seconds
 
 from orch_dagster.settings import REPOSITORY
@@ -124,6 +125,7 @@ def main() -> None:
             flush=True,
         )
         print_heap(home)
+        print(load_text())
 
 
 if __name__ == "__main__":

@@ -103,6 +103,7 @@ def print_start(pairs: int, folder: str) -> None:
     to_submit, to_import = (statistics.median(side) for side in zip(*found, strict=True))
     more = statistics.median(submit - of_import for submit, of_import in found)
     print(f"orch run to its submit {to_submit:.2f} s, import dagster {to_import:.2f} s: {more:.2f}")
+    print(load_text())
 
 
 def main() -> None:

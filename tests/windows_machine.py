@@ -39,6 +39,8 @@ _PRODUCT = (
     "dagster.yaml",
     "pyproject.toml",
     "README.md",
+    "Makefile",
+    "bench",
     "docs",
     "examples",
     "tests",
