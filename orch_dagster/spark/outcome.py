@@ -22,6 +22,7 @@ from orch_dagster.spark.transient import transient_cause
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.report import missing_program
 from orch_dagster.text import clip_utf8
+from orch_dagster.toolchain.windows_tools import unlinked_library
 
 __all__ = ["JobException", "Outcome", "ResultMessages", "judge"]
 
@@ -65,7 +66,7 @@ class JobException:
         """The exception in one line, after its cause in words, if that is known."""
         line = exception_line(self.name, self.message, self.stack)
         # Its own words name a program, and not whose or which setting.
-        cause = self.transient_cause or self._missing_program
+        cause = self.transient_cause or self._missing_program or unlinked_library(self.message)
         return f"{cause}: {line}" if cause else line
 
     @property
@@ -174,9 +175,16 @@ def _failure(
     if end.exit_code == 0:
         return None
     failure = last_failure_of_jvm(end.tail) if end.exit_code in _UNCAUGHT_CODES else None
-    failure = failure or (exception.line if exception else last_failure(end.tail))
+    failure = failure or (exception.line if exception else _printed_failure(end.tail))
     quoted = f": {failure}" if failure else ""
     return exit_code_text(end.exit_code) + quoted
+
+
+def _printed_failure(tail: str) -> str | None:
+    """Return the failure that an output reports, after its cause in words, if that is known."""
+    failure = last_failure(tail)
+    cause = unlinked_library(failure) if failure else None
+    return f"{cause}: {failure}" if cause else failure
 
 
 def exit_code_text(code: int, platform: str = sys.platform) -> str:

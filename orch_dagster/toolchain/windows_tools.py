@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,11 @@ from orch_dagster.toolchain.errors import HadoopHomeError
 # The class of local files; any other than Hadoop's own does without hadoop.dll.
 LOCAL_FILES = "spark.hadoop.fs.file.impl"
 _LIBRARY = "hadoop.dll"
+# As Java says it of a function that no loaded library has; Java 8 without the type before it.
+_UNLINKED = re.compile(
+    r"UnsatisfiedLinkError: '?(?:[\w.$]{1,100} )?"
+    r"org\.apache\.hadoop\.io\.nativeio\.NativeIO\$Windows\."
+)
 
 
 def hadoop_bin(environ: Mapping[str, str], *, platform: str) -> Path | None:
@@ -86,6 +92,24 @@ def missing_windows_tools(
             "Hadoop 3.3 there, and install Microsoft's Visual C++ runtime that it needs"
         )
     return tuple(missing)
+
+
+def unlinked_library(text: str) -> str | None:
+    """Return that a job's Java has no right hadoop.dll, if a text tells of that, else None.
+
+    One that loads may be of another Hadoop, or of none.
+
+    >>> said = "UnsatisfiedLinkError: org.apache.hadoop.io.nativeio.NativeIO$Windows.f(I)Z"
+    >>> print(str(unlinked_library(said)).partition(":")[0])
+    hadoop.dll is missing or is not that of Hadoop 3.3
+    """
+    if not _UNLINKED.search(text):
+        return None
+    return (
+        f"{_LIBRARY} is missing or is not that of Hadoop 3.3: put that of a 64-bit build of Hadoop "
+        # Where Java looks first, and where many pages have people put it.
+        "3.3 into %HADOOP_HOME%\\bin, and remove another one from C:\\Windows\\System32"
+    )
 
 
 def _load_fault(library: Path) -> str | None:

@@ -326,6 +326,40 @@ def test_an_executor_without_the_python_is_told_with_the_setting() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        "'boolean org.apache.hadoop.io.nativeio.NativeIO$Windows.access0(java.lang.String, int)'",
+        "'void org.apache.hadoop.io.nativeio.NativeIO$Windows.createDirectoryWithMode0(java.lang."
+        "String, int)'",
+        # As Java 8 says it.
+        "org.apache.hadoop.io.nativeio.NativeIO$Windows.access0(Ljava/lang/String;I)Z",
+    ],
+)
+def test_a_hadoop_dll_of_another_hadoop_is_told_with_its_remedy(function: str) -> None:
+    """It can be loaded, so that the check before Spark finds nothing."""
+    thrown = f": java.lang.UnsatisfiedLinkError: {function}\n\tat org.apache.X.y(Native Method)\n"
+    text = f"An error occurred while calling o57.csv.\n{thrown}"
+    told = (
+        "hadoop.dll is missing or is not that of Hadoop 3.3: put that of a 64-bit build of Hadoop "
+        "3.3 into %HADOOP_HOME%\\bin, and remove another one from C:\\Windows\\System32: "
+        "UnsatisfiedLinkError: "
+    )
+    messages = ResultMessages(
+        opened=True, closed=True, exception=JobException("Py4JJavaError", text)
+    )
+    assert failure(1, messages) == told + function
+    # A script of its own reports nothing.
+    tail = (
+        'Traceback (most recent call last):\n  File "C:\\jobs\\own.py", line 3, in <module>\n'
+        f"py4j.protocol.Py4JJavaError: {text}"
+    )
+    assert failure(1, ResultMessages(), tail, lands=False).startswith(f"exit code 1: {told}")
+    # Of another library, nothing of Hadoop's is told.
+    other = JobException("Py4JJavaError", f"{text.partition(':')[0]}: UnsatisfiedLinkError: 'x'")
+    assert "hadoop.dll" not in other.line
+
+
 def test_a_job_that_no_worker_took_says_so_when_it_times_out() -> None:
     outcome = judge(end(143, "timeout", tail=f"x\n{STARVED}\n"), LANDED, lands=True, timeout_s=60)
     assert "Spark's last words: Initial job has not accepted any resources" in str(outcome.message)

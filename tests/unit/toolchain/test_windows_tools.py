@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from orch_dagster.toolchain import windows_tools
 from orch_dagster.toolchain.errors import HadoopHomeError
 from orch_dagster.toolchain.windows_tools import (
     hadoop_bin,
@@ -61,3 +63,24 @@ def test_a_hadoop_home_that_hadoop_does_not_take_is_told(
     (tmp_path / "hadoop" / "bin").mkdir(parents=True)
     (text,) = missing("hadoop")
     assert text.startswith("HADOOP_HOME is hadoop, which Hadoop does not take")
+
+
+def test_a_hadoop_dll_that_does_not_load_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows itself by its own loader, which takes no such file."""
+
+    def fault(_: Path) -> str:
+        return "[WinError 193] not valid"
+
+    if sys.platform != "win32":
+        monkeypatch.setattr(windows_tools, "_load_fault", fault)
+    library = tmp_path / "bin" / "hadoop.dll"
+    library.parent.mkdir()
+    library.write_bytes(b"no library")
+    (tmp_path / "bin" / "winutils.exe").touch()
+    (text,) = missing(tmp_path)
+    assert text.startswith(f"{library} can't be loaded (")
+    assert "put that of a 64-bit build of Hadoop 3.3 there" in text
+    # Nothing loads it where another class reads local files.
+    assert missing(tmp_path, needs_library=False) == ()
