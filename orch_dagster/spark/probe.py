@@ -16,6 +16,7 @@ from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.failure_text import exception_line, last_failure
 from orch_dagster.spark.process import EndReason, Limits, Surroundings, run_supervised
+from orch_dagster.spark.queue_limit import LOOK_AT_QUEUE
 from orch_dagster.spark.standalone import away_master
 from orch_dagster.spark.submit import ScriptSubmit, prepare_script
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError
@@ -63,7 +64,7 @@ def probe(
         if command.application is None:
             return _here(command, around, base / "found.json", settings)
         client = YarnClient.of(shared_gateway(environ), command.application.properties)
-        limits = ApplicationLimits(_RUN_S, _QUEUE_S)
+        limits = ApplicationLimits(_RUN_S, _QUEUE_S, remedy=LOOK_AT_QUEUE)
         submit = YarnSubmit(
             command,
             command.application,

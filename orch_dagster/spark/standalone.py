@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from framework.contract.shared_paths import standalone_addresses
 from orch_dagster.spark.process import StopRequest
+from orch_dagster.spark.queue_limit import RAISE_LIMIT
 from orch_dagster.toolchain.hadoop_conf import answering
 
 _GAVE_UP = "All masters are unresponsive! Giving up."
@@ -105,6 +106,7 @@ class WorkerWait:
     Args:
         stop: The run's request to stop.
         limit_s: Seconds after which the job has waited too long; None for no limit.
+        remedy: What to do then.
         clock: The time in seconds, which never goes back.
 
     Attributes:
@@ -115,11 +117,13 @@ class WorkerWait:
         self,
         stop: StopRequest,
         limit_s: float | None,
+        remedy: str = RAISE_LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.failure: str | None = None
         self._stop = stop
         self._limit_s = limit_s
+        self._remedy = remedy
         self._clock = clock
         self._since_s: float | None = None
         self._last_s = 0.0
@@ -136,7 +140,7 @@ class WorkerWait:
         if now_s - self._since_s >= self._limit_s:
             self.failure = (
                 f"no worker took its tasks for {self._limit_s / 60:g} minutes ({said}), so it was "
-                "ended; raise queue.minutes of sys_params if it may wait longer"
+                f"ended; {self._remedy}"
             )
 
     def is_set(self) -> bool:

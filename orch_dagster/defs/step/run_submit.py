@@ -63,7 +63,7 @@ def run_submit(
     if away := away_master(command.master, stop):
         never = ProcessEnd(exit_code=1, reason="exited", tail="", duration_s=0.0)
         return never, ApplicationEnd(failure=away, is_transient=True)
-    wait = WorkerWait(stop, submission.queue_s)
+    wait = WorkerWait(stop, submission.queue_s, submission.queue_remedy)
 
     def on_line(line: str) -> None:
         wait.hear(line)
@@ -157,7 +157,9 @@ def _clear_cluster(
     while True:
         reason = _away(client, submission)
         if reason is None:
-            return ApplicationLimits(submission.timeout_s, limit_s, clock() - began_s)
+            return ApplicationLimits(
+                submission.timeout_s, limit_s, clock() - began_s, submission.queue_remedy
+            )
         if reason != told:
             told = reason
             submission.on_application.waiting(reason)
@@ -165,7 +167,7 @@ def _clear_cluster(
         if stop.is_set():
             return ProcessEnd(1, "stopped", "", passed_s), ApplicationEnd()
         if limit_s is not None and passed_s >= limit_s:
-            failure = waited_too_long("the submit", reason, limit_s)
+            failure = waited_too_long("the submit", reason, limit_s, submission.queue_remedy)
             return ProcessEnd(1, "timeout", "", passed_s), ApplicationEnd(failure=failure)
         threading.Event().wait(_ASKED_AGAIN_S)
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -24,6 +24,7 @@ from pydantic import Field
 from framework.contract.log_line import log_text
 from framework.contract.params_file import WAREHOUSE_SUFFIX
 from framework.contract.secret_names import SPARK_PREFIX, is_secret
+from framework.contract.system_settings import QUEUE_MINUTES
 from framework.contract.visible import visible
 from orch_dagster.bundle.bundle import run_folder
 from orch_dagster.bundle.fetch import fetch_secret_rows
@@ -49,7 +50,9 @@ from orch_dagster.spark.command import with_warehouse
 from orch_dagster.spark.outcome import Outcome
 from orch_dagster.spark.process import Surroundings
 from orch_dagster.spark.progress import StageTeller
+from orch_dagster.spark.queue_limit import LOOK_AT_QUEUE
 from orch_dagster.spark.submit import ScriptSubmit, prepare_script, script_folder, spark_defaults_of
+from orch_dagster.spark.yarn.follow import ApplicationListener
 from orch_dagster.text import Masker
 
 Context: TypeAlias = OpExecutionContext | AssetExecutionContext
@@ -184,6 +187,9 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
             timeout_s=minutes * 60,
             environ=job_environment(os.environ, settings.job_env, secret_variables(of_jobs)),
             extras=extras,
+            queue_s=QUEUE_MINUTES.parse(QUEUE_MINUTES.default) * 60,
+            queue_remedy=LOOK_AT_QUEUE,
+            on_application=_listener(op_context),
             folder=script_folder(submit),
         )
         end = self.submit(op_context, submission, settings)
@@ -266,6 +272,20 @@ def pipes_session(
 def _op_context(context: Context) -> OpExecutionContext:
     is_asset = isinstance(context, AssetExecutionContext)
     return context.op_execution_context if is_asset else context
+
+
+def _listener(context: OpExecutionContext) -> ApplicationListener:
+    """Return who hears of a script's application on YARN, for the log of the step."""
+
+    def tell(text: str) -> None:
+        # The application must go on though the page lacks a line.
+        with suppress(*STORAGE_ERRORS):
+            context.log.info(visible(text))
+
+    return ApplicationListener(
+        waiting=lambda reason: tell(f"waiting for YARN: {reason}"),
+        running=lambda found: tell(f"runs as {found.id} in queue {found.queue}"),
+    )
 
 
 def _secret_rows(settings: Settings, warn: Callable[[str], object]) -> list[SysParam]:

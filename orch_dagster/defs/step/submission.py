@@ -13,6 +13,7 @@ from dagster import PipesSession
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.outcome import Outcome, ResultMessages, judge
 from orch_dagster.spark.process import ProcessEnd
+from orch_dagster.spark.queue_limit import RAISE_LIMIT
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.follow import ApplicationListener
 from orch_dagster.spark.yarn.gateway import YarnClient
@@ -35,7 +36,8 @@ class Submission:
         timeout_s: Seconds after which the job is stopped; None for no limit.
         environ: The variables that the job inherits, below those of the command.
         extras: The extras of the job's Pipes context.
-        queue_s: Seconds that the job may wait for YARN; None for no limit.
+        queue_s: Seconds that the job may wait for YARN, or for a worker; None for no limit.
+        queue_remedy: What to do if it has waited for too long.
         before_submit: Called with the cluster of a job whose master is YARN; it may refuse.
         rival: Returns why the application of such a job has to give way to another one, or None.
         on_application: Who hears of the application of such a job.
@@ -53,6 +55,7 @@ class Submission:
     environ: Mapping[str, str]
     extras: Mapping[str, Any] | None = None
     queue_s: float | None = None
+    queue_remedy: str = RAISE_LIMIT
     before_submit: Callable[[YarnClient], object] = lambda _: None
     rival: Callable[[YarnClient, Application], str | None] = lambda _client, _new: None
     on_application: ApplicationListener = field(default_factory=ApplicationListener)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from orch_dagster.spark.queue_limit import RAISE_LIMIT
+
 Expired = Literal["timeout", "queue", "rival"]
 
 
@@ -16,11 +18,13 @@ class ApplicationLimits:
         timeout_s: Seconds that it may run, from its start on the cluster; None for no limit.
         queue_s: Seconds that it may wait for the cluster; None for no limit.
         waited_s: Seconds of these that its job has waited before its submit.
+        remedy: What to do if it has waited for too long.
     """
 
     timeout_s: float | None = None
     queue_s: float | None = None
     waited_s: float = 0.0
+    remedy: str = RAISE_LIMIT
 
 
 def limit_failure(
@@ -37,7 +41,8 @@ def limit_failure(
     if expired == "rival":
         return f"{application_id} gave way to another application: {why}"
     if expired == "queue":
-        return waited_too_long(application_id or "the submit", why, limits.queue_s or 0)
+        subject = application_id or "the submit"
+        return waited_too_long(subject, why, limits.queue_s or 0, limits.remedy)
     if not why:
         return None
     minutes = f"{(limits.timeout_s or 0) / 60:g}"
@@ -47,7 +52,7 @@ def limit_failure(
     return text + remedy if lacks_executors else text
 
 
-def waited_too_long(subject: str, reason: str, limit_s: float) -> str:
+def waited_too_long(subject: str, reason: str, limit_s: float, remedy: str = RAISE_LIMIT) -> str:
     """Return that a job waited for YARN until its limit, in one line.
 
     >>> waited_too_long("application_1_1", "no node", 90)  # doctest: +ELLIPSIS
@@ -57,9 +62,9 @@ def waited_too_long(subject: str, reason: str, limit_s: float) -> str:
         subject: The application, or what stands for it.
         reason: Why it waited; '' if that is unknown.
         limit_s: Its limit.
+        remedy: What to do.
     """
     of_reason = f" ({reason})" if reason else ""
     return (
-        f"{subject} waited for YARN for {limit_s / 60:g} minutes{of_reason} and was ended; raise "
-        "queue.minutes of sys_params if it may wait longer"
+        f"{subject} waited for YARN for {limit_s / 60:g} minutes{of_reason} and was ended; {remedy}"
     )

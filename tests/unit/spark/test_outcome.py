@@ -382,6 +382,9 @@ def test_the_wait_for_a_worker_has_a_limit() -> None:
     assert str(wait.failure).startswith(
         "no worker took its tasks for 0.666667 minutes (Initial job has not accepted any resources"
     )
+    of_script = WorkerWait(stop, 0, "look at the queue", clock=lambda: 1.0)
+    of_script.hear(STARVED)
+    assert str(of_script.failure).endswith("so it was ended; look at the queue")
     unlimited = WorkerWait(stop, None)
     unlimited.hear(STARVED)
     assert not unlimited.is_set()

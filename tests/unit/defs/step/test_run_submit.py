@@ -17,11 +17,12 @@ from orch_dagster.defs.step import run_submit
 from orch_dagster.defs.step.submission import Submission
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.process import EndReason, ProcessEnd, Surroundings
+from orch_dagster.spark.queue_limit import LOOK_AT_QUEUE, RAISE_LIMIT
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
 from orch_dagster.spark.yarn.container_log import Logs
 from orch_dagster.spark.yarn.follow import ApplicationListener
 from orch_dagster.spark.yarn.gateway import YarnClient, YarnError, YarnGateway
-from orch_dagster.spark.yarn.limits import ApplicationLimits
+from orch_dagster.spark.yarn.limits import ApplicationLimits, limit_failure
 from orch_dagster.spark.yarn.messages import MessageFolder
 from orch_dagster.spark.yarn.report import Application
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
@@ -106,7 +107,10 @@ class Cluster:
     Seconds pass with each.
     """
 
-    def __init__(self, *errors: YarnError, is_stopped: bool = False) -> None:
+    def __init__(
+        self, *errors: YarnError, is_stopped: bool = False, queue_remedy: str = RAISE_LIMIT
+    ) -> None:
+        self.queue_remedy = queue_remedy
         self.errors, self.now_s = list(errors), 0.0
         self.told: list[str] = []
         self.stop = threading.Event()
@@ -122,6 +126,7 @@ class Cluster:
         submission = replace(
             SUBMISSION,
             queue_s=30.0,
+            queue_remedy=self.queue_remedy,
             before_submit=self.before_submit,
             on_application=ApplicationListener(waiting=self.told.append),
         )
@@ -151,6 +156,19 @@ def test_it_is_waited_for_until_the_limit_of_the_queue() -> None:
         "timeout",
         f"the submit waited for YARN for 0.5 minutes ({AWAY}) and was ended; raise "
         "queue.minutes of sys_params if it may wait longer",
+    )
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_script_whose_limit_nobody_sets_is_told_to_raise_none() -> None:
+    said = Cluster(AWAY, AWAY, AWAY, AWAY, queue_remedy=LOOK_AT_QUEUE).clear()
+    assert str(said).endswith("minutes (" + str(AWAY) + f") and was ended; {LOOK_AT_QUEUE}')")
+    limits = Cluster(queue_remedy=LOOK_AT_QUEUE).clear()
+    assert isinstance(limits, ApplicationLimits)
+    failure = limit_failure("queue", "application_1_1", "queue q is full", limits)
+    assert failure == (
+        "application_1_1 waited for YARN for 0.5 minutes (queue q is full) and was ended; "
+        + LOOK_AT_QUEUE
     )
 
 

@@ -18,11 +18,13 @@ import pytest
 from pydantic import ValidationError
 
 from orch_dagster.bundle.secrets import Secrets
+from orch_dagster.defs.step.submission import Submission
 from orch_dagster.errors import MissingTableError, PermanentStoreError
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.process import ProcessEnd
 from orch_dagster.spark.submit import ScriptSubmit
+from orch_dagster.spark.yarn.report import Application
 from orch_dagster.spark_submit import SparkSubmitClient, SubmitOptions
 
 URL = "s3://code/count.py"
@@ -108,6 +110,31 @@ def test_the_call_becomes_a_command(ask: Ask, process: Process) -> None:
     assert command.env["MODE"] == "x"
     assert {"DAGSTER_PIPES_CONTEXT", "DAGSTER_PIPES_MESSAGES"} <= set(command.env)
     assert given["limits"].timeout_s == 180
+
+
+def test_a_script_waits_for_yarn_within_a_limit_and_says_so(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own limit counts from its start there, so that one that never started had none."""
+    given: list[Submission] = []
+
+    def run_submit(
+        _: SubmitCommand, submission: Submission, *__: object
+    ) -> tuple[ProcessEnd, None]:
+        given.append(submission)
+        submission.on_application.waiting("queue q is full")
+        submission.on_application.running(Application("application_1_1", "RUNNING", queue="q"))
+        return DONE, None
+
+    monkeypatch.setattr("orch_dagster.defs.step.spark_submit.run_submit", run_submit)
+    assert ask(SparkSubmitClient(timeout_minutes=3)).success
+    (submission,) = given
+    assert (submission.timeout_s, submission.queue_s) == (180, 720 * 60)
+    # Which is a setting of landing jobs.
+    assert "queue.minutes" not in submission.queue_remedy
+    said = capsys.readouterr().err
+    assert "waiting for YARN: queue q is full" in said
+    assert "runs as application_1_1 in queue q" in said
 
 
 def test_its_own_timeout_is_the_narrower(ask: Ask, process: Process, settings: Settings) -> None:
