@@ -21,7 +21,7 @@ from orch_dagster.registry.cluster_paths import site_of
 from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
 from orch_dagster.spark.yarn.gateway import YarnGateway, hadoop_properties
-from orch_dagster.spark.yarn.gateway_command import login_of
+from orch_dagster.spark.yarn.gateway_command import STAGING, login_of
 from orch_dagster.toolchain.hadoop_conf import (
     YARN_FILES,
     answering,
@@ -83,7 +83,7 @@ def cluster_checks(
         (url, tuple(name_nodes(url, of_jobs)))
         for jobs, of_jobs in _with_conf(uses, conf)
         for each in jobs
-        for url in _on_hdfs(each.spec, settings.base_dir)
+        for url in _on_hdfs(each.spec, settings.base_dir) | _of_submit(each, of_jobs)
     }
     for url, addresses in sorted(nodes):
         remedy = "start it, or correct the URL or HADOOP_CONF_DIR"
@@ -122,8 +122,19 @@ def _on_hdfs(spec: JobSpec, base_dir: str) -> set[str]:
     """Return the file systems on HDFS of a job's paths, as URLs without a path."""
     base = as_location(base_dir)
     parts = (*spec.context.sources, *spec.context.sinks)
-    paths = (resolve(base, part.path) for part in parts if not part.is_table)
-    return {"/".join(path.split("/", 3)[:3]) for path in paths if path.startswith("hdfs://")}
+    return set(_hdfs_of(resolve(base, part.path) for part in parts if not part.is_table))
+
+
+def _of_submit(use: ClusterUse, conf: Mapping[str, str]) -> set[str]:
+    """Return the file system on HDFS by which a submit to YARN hands over files, also of tables."""
+    staging = use.properties.get(STAGING, "").strip()
+    path = staging if "://" in staging else conf.get("fs.defaultFS", "")
+    return set(_hdfs_of([path])) if use.is_on_yarn else set()
+
+
+def _hdfs_of(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the file system of each path on HDFS, as a URL without a path."""
+    return ("/".join(path.split("/", 3)[:3]) for path in paths if path.startswith("hdfs://"))
 
 
 def _folders_found(folders: list[str], lacking: list[str], jobs: set[str]) -> CheckedPart:

@@ -152,6 +152,25 @@ def test_a_cluster_that_answers_and_what_it_lacks(cluster: Cluster) -> None:
     assert texts[4].startswith("not checked: the login by Kerberos, and the Python of the nodes")
 
 
+def test_the_name_node_of_a_submit_is_asked_though_no_path_of_a_job_is_there(
+    cluster: Cluster,
+) -> None:
+    """Of jobs whose sources and sinks are tables nothing was asked, and no submit went through."""
+    here, gone = cluster.listening(), cluster.silent()
+    cluster.param("spark.master", "yarn")
+    cluster.site("core-site.xml", fs__defaultFS=f"hdfs://{gone}/")
+    cluster.site("yarn-site.xml", yarn__resourcemanager__address=cluster.listening())
+    found = [(state, text) for subject, state, text in cluster.checks() if subject == "HDFS"]
+    assert [state for state, _ in found] == ["missing"]
+    assert found[0][1].startswith(f"hdfs://{gone} does not answer: {gone} (")
+    cluster.param("spark.yarn.stagingDir", f"hdfs://{here}/staging")
+    found = [(state, text) for subject, state, text in cluster.checks() if subject == "HDFS"]
+    assert found == [("ok", f"hdfs://{here} answers at {here}")]
+    # One that submits to no YARN hands nothing over.
+    cluster.param("spark.master", "spark://" + cluster.listening())
+    assert [each for each in cluster.checks() if each[0] == "HDFS"] == []
+
+
 ARCHIVE, JARS = "spark.yarn.archive", "spark.yarn.jars"
 OTHER = "hdfs://ns/spark-3.4.0-jars-0123456789abcdef.zip"
 
