@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from framework.contract.held_files import Patience
+
 _PIECE_BYTES = 1 << 20
 
 
@@ -38,7 +40,8 @@ def _pieces(path: Path, position: int) -> Iterator[bytes]:
     # Opened each time: Windows can't remove a file that is open, and a C runtime need not read on
     # after it has met the end.
     try:
-        file = path.open("rb")
+        # A scanner may have it to itself for a moment there.
+        file = Patience().carry_out(lambda: path.open("rb"), str(path))
     except FileNotFoundError:
         return
     with file:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from orch_dagster.growing_file import follow
 from tests.waiting import wait_until
@@ -64,3 +67,24 @@ def test_lines_longer_than_a_piece(tmp_path: Path) -> None:
     pieces = list(follow(path, lambda: True))
     assert pieces[-1].endswith(b"short\n\xff\n")
     assert b"".join(pieces) == path.read_bytes()
+
+
+def test_a_file_that_a_scanner_has_to_itself_is_read_after_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By Windows' rules: the reader of a job's messages ended, and its landing was unknown."""
+    path = tmp_path / "messages.jsonl"
+    path.write_bytes(b"landed\n")
+    refusals = [32, 5]
+    opened = Path.open
+
+    def refusing(self: Path, *args: Any, **options: Any) -> Any:
+        if self == path and refusals:
+            error = PermissionError(13, "in use", str(self))
+            # Only Windows' own errors have it.
+            setattr(error, "winerror", refusals.pop())  # noqa: B010
+            raise error
+        return opened(self, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    assert list(follow(path, lambda: True)) == [b"landed\n"]
