@@ -13,6 +13,7 @@ from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS
 from orch_dagster.bundle.secrets import missing_secret
 from orch_dagster.cli.cluster_checks import cluster_checks
 from orch_dagster.cli.cluster_uses import CheckedPart, stored_params
+from orch_dagster.cli.deployment_checks import deployment_checks
 from orch_dagster.cli.setting_check import setting_check
 from orch_dagster.cli.sharing_checks import sharing_checks
 from orch_dagster.cli.short_jobs import short_jobs
@@ -64,7 +65,8 @@ def registry_checks(settings: Settings) -> Iterator[CheckedPart]:
             findings += [*_sys_param_findings(settings, params), *_window_findings(settings)]
             findings += secret_ref_findings(specs, secret_keys(row.to_row() for row in params))
             findings += [each.finding() for each in unshared_jobs(specs, params, site_of(settings))]
-            clusters = list(cluster_checks(settings, specs, params))
+            clusters = list(deployment_checks(settings, specs, params))
+            clusters += cluster_checks(settings, specs, params)
             clusters += short_jobs(settings, specs, params)
             clusters += sharing_checks(settings, specs, params)
         except OrchError as error:
