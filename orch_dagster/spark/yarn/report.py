@@ -28,6 +28,8 @@ _CONTAINER_EXIT = re.compile(r"exited with\s+exitCode: (-?\d+)")
 _KILLED_BY = re.compile(r"was killed by user (\S+)(?: at (\S+))?")
 _KILL_MESSAGE = re.compile(r"with diagnostic message: (.*)", re.S)
 _EXCEPTION = re.compile(r"User class threw exception: (.+)")
+# What the JVM of a driver on the cluster says that ends by SIGTERM, or by System.exit.
+_ENDED_EARLY = "Shutdown hook called before final status was reported"
 _EXECUTOR_FAILURES = re.compile(
     r"Max number of executor failures|executor failures all available nodes are excluded"
 )
@@ -257,6 +259,11 @@ def failure_of(application: Application, *, is_cluster: bool = True) -> str | No
         return f"{subject} ended as {_end(application)}{_unread(application)}"
     if exception := _EXCEPTION.search(text):
         return f"{subject} failed: {exception[1].strip()}"
+    if _ENDED_EARLY in text:
+        return (
+            f"{subject} failed: its {first} was terminated from outside, or ended its JVM itself "
+            f"({_ENDED_EARLY})"
+        )
     if _USER_EXIT.search(text) or _CONTAINER_EXIT.search(text):
         return f"exit code {code} of the {first} of {subject}"
     return f"{subject} ended as {_end(application)}{_detail(text)}"

@@ -106,6 +106,14 @@ def application(state: str, final: str = "FAILED", diagnostics: str = "") -> App
         ),
         (
             application(
+                "FINISHED", diagnostics="Shutdown hook called before final status was reported."
+            ),
+            1,
+            f"{ID} failed: its driver was terminated from outside, or ended its JVM itself "
+            "(Shutdown hook called before final status was reported)",
+        ),
+        (
+            application(
                 "FINISHED", diagnostics="Max number of executor failures (3) reached\n\tat a.b.C"
             ),
             1,
