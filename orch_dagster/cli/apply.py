@@ -12,6 +12,7 @@ import click
 
 from orch_dagster.cli.arguments import as_json
 from orch_dagster.cli.completion import GROUP, JOB
+from orch_dagster.cli.deployment_checks import clash_warnings
 from orch_dagster.cli.exit_codes import HAS_CHANGES
 from orch_dagster.cli.output import print_document, print_json, print_rows, say
 from orch_dagster.cli.set_aside import remove_set_aside
@@ -140,11 +141,13 @@ def _planned(
 ) -> CheckedPlan:
     """Plan the files; print their problems as JSON before the error, if JSON is asked for."""
     try:
-        return plan_files(files, store, settings, setting_check(settings), prune=prune)
+        checked = plan_files(files, store, settings, setting_check(settings), prune=prune)
     except ApplyError as error:
         if is_json:
             print_json(error.as_rows())
         raise
+    clashes = clash_warnings(checked.plan, settings)
+    return replace(checked, warnings=(*checked.warnings, *clashes))
 
 
 @click.command()

@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
-from orch_dagster.cli.deployment_checks import clash, deployment_checks
+from orch_dagster.cli.deployment_checks import clash, clash_warnings, deployment_checks
 from orch_dagster.control.records import SysParam
+from orch_dagster.control.store import ControlStore
+from orch_dagster.registry.apply import apply_files, plan_files
 from orch_dagster.settings import Settings
 from tests.bundles import job_bundle
 
@@ -64,3 +67,32 @@ def test_the_jobs_of_a_clash_are_one_sentence(
     assert (subject, state) == ("Deployment", "missing")
     assert text.startswith(f"no run of a, b starts: {MODE}=cluster can't be combined with ")
     assert [*deployment_checks(settings, specs, rows[1:])] == []
+
+
+def test_apply_warns_of_a_clash_that_its_rows_bring(
+    store: ControlStore, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It refuses none: spark-defaults.conf may name YARN where the jobs run."""
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    job = {"job_id": "1", "job_name": "job_1", "script_path": "landing.py"}
+    context = {"entity": "A", "source_system": "B", "sources": [KUDU], "sinks": [KUDU]}
+    row = {"environment": "DEV", "key_name": "*", "param_type": "spark"}
+    mode = {**row, "param_key": MODE, "param_value": "cluster"}
+    yarn = {**row, "param_key": MASTER, "param_value": "yarn"}
+
+    def warnings(**tables: object) -> list[str]:
+        (tmp_path / "rows.yaml").write_text(yaml.safe_dump(tables))
+        plan = plan_files([tmp_path / "rows.yaml"], store, settings).plan
+        return [str(each) for each in clash_warnings(plan, settings)]
+
+    jobs = [{**job, "context_params": context}]
+    (text,) = warnings(job_master=jobs, sys_params=[mode])
+    start = f"sys_params (param_key={MODE}, environment=DEV, key_name=*): no run of job_1 starts: "
+    assert text.startswith(f"{start}{MODE}=cluster can't be combined with ")
+    assert warnings(job_master=jobs, sys_params=[mode, yarn]) == []
+    assert warnings(job_master=jobs, sys_params=[{**mode, "environment": "PROD"}]) == []
+    # What the store has doctor names; rows that change nothing of it are not warned of again.
+    warnings(job_master=jobs, sys_params=[mode])
+    apply_files([tmp_path / "rows.yaml"], store, settings)
+    attempts = {**row, "param_key": "spark.yarn.maxAppAttempts", "param_value": "1"}
+    assert warnings(sys_params=[attempts]) == []
