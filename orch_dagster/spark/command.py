@@ -26,6 +26,7 @@ from orch_dagster.spark.deployment import (
     refuse_clashes,
     refuse_two_users,
 )
+from orch_dagster.spark.direct_start import java_command
 from orch_dagster.spark.driver_environment import (
     SQL_FOLDER,
     container_properties,
@@ -120,11 +121,17 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
     if platform == "win32":
         of_driver = {**request.spark_defaults, **properties}
         _refuse_for_windows(request, argv, {} if deployment.is_cluster else of_driver)
+    env = submit_environment(request, deployment, platform)
+    if (start := request.direct_start) and not deployment.is_cluster:
+        whole = {**request.spark_defaults, **properties}
+        if java := java_command(start, request.java_home, whole):
+            argv = (*java, *argv[1:])
+            env |= start.env
     # With --properties-file Spark does not read spark-defaults.conf, so the file repeats it.
     written = {**request.spark_defaults, **in_file} if in_file else {}
     return SubmitCommand(
         argv=argv,
-        env=submit_environment(request, deployment, platform),
+        env=env,
         properties=written,
         properties_file=request.properties_file,
         application=SubmittedApplication.of(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orch_dagster.spark.deployment import DEFAULT_MASTER
+from orch_dagster.spark.direct_start import DirectStart
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class SubmitRequest:
         driver_options: More Java options of a driver that runs here, over which the job's own win.
         class_data: The class-data archives of a driver that runs here.
         conf_dir: The folder that stands for Spark's own of configuration; '' for that itself.
+        direct_start: With what a driver's JVM is started that runs here; None by Spark's script.
     """
 
     spark_home: str
@@ -80,6 +82,7 @@ class SubmitRequest:
     driver_options: str = ""
     class_data: tuple[str, ...] = ()
     conf_dir: str = ""
+    direct_start: DirectStart | None = None
 
     def of_job(self, name: str) -> str:
         """Return a property as the job has it: its own, else that of spark-defaults.conf."""
