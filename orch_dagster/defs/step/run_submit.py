@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import cache
 
 from orch_dagster.defs.dagster_internals.thread_executor import StopSignal
 from orch_dagster.defs.step.submission import Submission
@@ -34,11 +33,8 @@ from orch_dagster.spark.yarn.submitted import SubmittedApplication
 
 _TICK_S = 0.2
 _ASKED_AGAIN_S = 1.0
-
-
-@cache
-def _submits() -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(max(2, available_cores()))
+# Made before any thread asks: of two made at one moment, each job would give back to the other.
+_SUBMITS = threading.BoundedSemaphore(max(2, available_cores()))
 
 
 def run_submit(
@@ -184,18 +180,18 @@ def _submit_slot(
     if not application.is_cluster or application.waits:
         yield False
         return
-    has_slot = _submits().acquire(blocking=False)
+    has_slot = _SUBMITS.acquire(blocking=False)
     has_waited = not has_slot
     if has_waited:
         listener.waiting("other jobs of this run are submitted first")
     while not (has_slot or stop.is_set()):
-        has_slot = _submits().acquire(timeout=_TICK_S)
+        has_slot = _SUBMITS.acquire(timeout=_TICK_S)
     try:
         # What has to stop does so before it has submitted.
         yield has_waited
     finally:
         if has_slot:
-            _submits().release()
+            _SUBMITS.release()
 
 
 def with_driver_output(

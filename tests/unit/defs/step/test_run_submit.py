@@ -33,7 +33,7 @@ from tests.local_files import LocalFiles
 @pytest.fixture(autouse=True)
 def one_slot(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     slots = threading.BoundedSemaphore(1)
-    monkeypatch.setattr(run_submit, "_submits", lambda: slots)
+    monkeypatch.setattr(run_submit, "_SUBMITS", slots)
     yield
     # All have given back what they had.
     assert slots.acquire(blocking=False)
