@@ -44,10 +44,16 @@ _IGNORED = re.compile(
     r"(?:(?:\s+at |\s*\.\.\. \d+ more|Caused by: ).*(?:\n|\Z))*",
     re.MULTILINE,
 )
+# What YARN's client says of an application that starts; its end is asked of the resource manager.
+_REPORT_PART = re.compile(
+    r"\t (client token|diagnostics|ApplicationMaster (host|RPC port)|queue|start time|final status"
+    r"|tracking URL|user): "
+)
 # A JVM prints this first if the environment has options for it.
 _JVM_OPENING = re.compile(r"(NOTE: )?Picked up \w+: ")
 # A JVM prints these after the reason.
 _JVM_CLOSING = ("Error: Could not create the Java", "Error: A fatal exception has occurred")
+_NOISE = (_JAVA_FRAME, _LOG_NOISE, _TASK_FAILED, _FRAME, _JVM_OPENING, _REPORT_PART)
 _PYTHON_ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*)(?=: |$)")
 _JAVA_HEAD = re.compile(
     r'Exception in thread "|: |(?:\S+ )*ERROR |(?:[a-z_]\w*\.)+[A-Z]\w*(Exception|Error)\b'
@@ -161,10 +167,7 @@ def _ends_message(line: str) -> bool:
 
 
 def _is_noise(line: str) -> bool:
-    return line.startswith(_JVM_CLOSING) or any(
-        pattern.match(line)
-        for pattern in (_JAVA_FRAME, _LOG_NOISE, _TASK_FAILED, _FRAME, _JVM_OPENING)
-    )
+    return line.startswith(_JVM_CLOSING) or any(pattern.match(line) for pattern in _NOISE)
 
 
 def _is_foreign(parts: list[str]) -> bool:

@@ -22,3 +22,20 @@ def test_what_spark_ignores_is_no_reason() -> None:
         'Exception in thread "main" java.lang.IllegalStateException: gone\n\tat a.b.C.d(C.java:1)\n'
     )
     assert last_failure(real + ignored) == last_failure(real) is not None
+
+
+def test_what_yarns_client_says_of_a_start_is_no_reason() -> None:
+    report = (
+        "26/11/30 12:22:04 INFO Client: \n"
+        "\t client token: N/A\n"
+        "\t diagnostics: AM container is launched, waiting for AM container to Register with RM\n"
+        "\t ApplicationMaster host: 127.0.0.1\n"
+        "\t ApplicationMaster RPC port: -1\n"
+        "\t queue: default\n"
+        "\t start time: 1796041291486\n"
+        "\t final status: UNDEFINED\n"
+        "\t tracking URL: http://localhost:38345/proxy/application_1796041235374_0010/\n"
+        "\t user: root\n"
+    )
+    assert last_failure(report) is None
+    assert last_failure(f"no space\n{report}") == "no space"
