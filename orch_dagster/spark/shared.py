@@ -166,6 +166,15 @@ class SharedApplication:
             raise self._error or SupervisorError(f"the end of {job}'s application is unknown")
         return replace(self._end, reason=self._end.reason if reason == "exited" else reason)
 
+    def ended_before(self, job: str) -> bool:
+        """Return whether it ended by itself before it began with a job that `wait` waited for.
+
+        False too if it began with none: what kept it from its start would keep the next one.
+        """
+        if not self._over.is_set() or self._error is not None or self._end is None:
+            return False
+        return self._end.reason == "exited" and bool(self._taken_s) and job not in self._taken_s
+
     def _asked(self, job: str, stop: StopRequest, timeout_s: float | None) -> EndReason | None:
         """Return why a job is to end now, None if it is not."""
         if stop.is_set():

@@ -99,12 +99,13 @@ class SharedSubmitter:
                 variables.PARAMS_FILE: str(self.step.params.file.absolute()),
                 **session.get_bootstrap_env_vars(),
             }
-            application = self.applications.join(
+            application, process = self.applications.land(
                 (self.request, submission.environ),
+                name,
                 lambda found: found.land(name, own),
+                lambda found: found.wait(name, stop, submission.timeout_s),
                 lambda number: self._start(context, submission, settings, number),
             )
-            process = application.wait(name, stop, submission.timeout_s)
         fault = stop.fault if stop.is_set() else application.fault
         return SubmitEnd(session, process, fault, None, reader.unread)
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from orch_dagster.spark.process import ProcessEnd
 from orch_dagster.spark.shared import SharedApplication
 from orch_dagster.spark.submit_request import SubmitRequest
 
@@ -44,6 +45,31 @@ class RunApplications:
                 self._applications.append((key, found))
             hand_over(found)
             return found
+
+    def land(
+        self,
+        key: Key,
+        job: str,
+        hand_over: Callable[[SharedApplication], None],
+        wait: Callable[[SharedApplication], ProcessEnd],
+        start: Callable[[int], SharedApplication],
+    ) -> tuple[SharedApplication, ProcessEnd]:
+        """Land a job in the application of its key, and return that and the end of the job.
+
+        An application may die just before it is handed the job; then another one gets it.
+
+        Args:
+            key: What all jobs of the application have in common.
+            job: The job's name in it.
+            hand_over: As `join` has it.
+            wait: Waits for the end of the job; its reason is "exited" unless the job was stopped.
+            start: As `join` has it.
+        """
+        while True:
+            application = self.join(key, hand_over, start)
+            end = wait(application)
+            if end.reason != "exited" or not application.ended_before(job):
+                return application, end
 
     def close(self) -> None:
         """End all applications, and wait until they are over."""

@@ -108,6 +108,21 @@ def test_each_job_ends_as_it_says(shared: Shared) -> None:
     assert shared.over == ["the shared application has ended"]
 
 
+def test_one_that_dies_tells_which_jobs_it_had_not_begun(shared: Shared) -> None:
+    shared.start()
+    assert shared.land("lands").result(60).exit_code == 0
+    dying, late = shared.land("dies"), shared.land("late")
+    assert [each.result(60).exit_code for each in (dying, late)] == [9, 9]
+    assert shared.application.ended_before("late")
+    assert not shared.application.ended_before("dies")
+
+
+def test_one_that_never_began_would_not_begin_with_others_either(shared: Shared) -> None:
+    shared.application.start(Command([sys.executable, "-c", "import sys; sys.exit(3)"]))
+    assert shared.land("lands").result(60).exit_code == 3
+    assert not shared.application.ended_before("lands")
+
+
 @pytest.mark.parametrize("job", ["dies", "torn"])
 def test_a_process_that_dies_fails_what_had_not_ended(shared: Shared, job: str) -> None:
     shared.start()

@@ -11,6 +11,7 @@ from orch_dagster.defs.step.shared_applications import (
     close_applications,
     open_applications,
 )
+from orch_dagster.spark.process import EndReason, ProcessEnd
 from orch_dagster.spark.shared import SharedApplication
 
 
@@ -20,10 +21,14 @@ class Application:
     def __init__(self) -> None:
         self.takes_jobs = True
         self.is_closed = False
+        self.ends_before: list[str] = []
         self.jobs: list[str] = []
 
     def end(self) -> None:
         self.takes_jobs = False
+
+    def ended_before(self, job: str) -> bool:
+        return job in self.ends_before
 
     def close(self) -> None:
         self.is_closed = True
@@ -46,6 +51,22 @@ class Run:
         joined = self.applications.join(cast(Key, key), hand_over, self._start)
         return cast(Application, joined)
 
+    def land(self, job: str, dies_first: set[int], reason: EndReason = "exited") -> ProcessEnd:
+        """Land a job; the applications of these numbers die before they begin with it."""
+
+        def hand_over(found: SharedApplication) -> None:
+            cast(Any, found).jobs.append(job)
+
+        def wait(found: SharedApplication) -> ProcessEnd:
+            application = cast(Application, cast(Any, found))
+            if self.started.index(application) + 1 not in dies_first:
+                return ProcessEnd(0, reason, "", 1)
+            application.takes_jobs = False
+            application.ends_before.append(job)
+            return ProcessEnd(137, reason, "", 1)
+
+        return self.applications.land(cast(Key, "one"), job, hand_over, wait, self._start)[1]
+
 
 @pytest.fixture
 def run() -> Run:
@@ -62,6 +83,19 @@ def test_one_that_takes_no_more_jobs_is_replaced(run: Run) -> None:
     first = run.join("a")
     first.takes_jobs = False
     assert run.join("a") is not first
+
+
+def test_a_job_that_an_application_died_before_lands_in_another(run: Run) -> None:
+    run.join("a")
+
+    assert run.land("b", dies_first={1, 2}).exit_code == 0
+
+    assert [each.jobs for each in run.started] == [["a", "b"], ["b"], ["b"]]
+
+
+def test_a_job_that_was_stopped_is_handed_to_no_other(run: Run) -> None:
+    assert run.land("a", dies_first={1}, reason="stopped").exit_code == 137
+    assert len(run.started) == 1
 
 
 def test_the_end_of_the_run_closes_all() -> None:
