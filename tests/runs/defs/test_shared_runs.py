@@ -72,6 +72,13 @@ def lines(home: Home, words: str) -> list[str]:
     return [line for line in log.read_text(encoding="utf-8").splitlines() if words in line]
 
 
+def said(home: Home, file: str) -> set[str]:
+    """Return the first words of what is in a file of the first shared application."""
+    found = (home.folder / "params").glob(f"*/shared-1.{file}.*")
+    texts = [each.read_text(encoding="utf-8") for each in found]
+    return {line[1:].partition(",")[0].rstrip("}") for text in texts for line in text.splitlines()}
+
+
 def left_behind(home: Home) -> list[str]:
     """What the run's folder of parameters holds besides them."""
     (folder,) = (each for each in (home.folder / "params").iterdir() if each.is_dir())
@@ -156,5 +163,44 @@ def test_a_jvm_that_is_killed_fails_what_had_not_ended(tmp_path: Path) -> None:
     slow = run_of(home, SLOW)
     assert slow["status"].startswith("Failed: killed (exit code 137")
     assert slow["spark_app_id"] == run_of(home, A)["spark_app_id"]
+    assert left_behind(home) == []
+    assert home.processes() == []
+
+
+@pytest.mark.spark
+def test_what_a_dead_jvm_had_not_begun_lands_in_another_application(tmp_path: Path) -> None:
+    """One runs, a retry was just handed over, and a job waits for that."""
+    jobs: dict[str, dict[str, Any]] = {
+        SLOW: {"hql": SLEEP},
+        AGAIN: {"hql": ONCE},
+        C: {"hql": "SELECT id FROM row1", "source": AGAIN},
+    }
+    home = shared_home(tmp_path / "home", jobs, {C: AGAIN})
+    home.set_params({}, {"retry.max": "2", "retry.delay": "3"})
+    command = ["orch", "run", "ins_sys", "--biz-dt", BIZ_DT]
+    with subprocess.Popen(command, env=home.environ, cwd=home.folder) as run:
+        wait_until(
+            lambda: {f'"taken": "{SLOW}"', f'"ended": "{AGAIN}"'} <= said(home, "answers"),
+            f"the first attempt of {AGAIN} failed",
+            200,
+        )
+        (jvm,) = [each for each in home.processes() if "java" in each.name()]
+        (python,) = jvm.children()
+        # It takes no more, as in the moment before its end is seen.
+        python.suspend()
+        handed_over = f'"land": "{AGAIN} (attempt 2)"'
+        wait_until(lambda: handed_over in said(home, "requests"), "its retry was handed over", 200)
+        jvm.send_signal(signal.SIGKILL)
+        python.resume()
+        assert run.wait(200) != 0
+    slow, again, after = (run_of(home, job) for job in (SLOW, AGAIN, C))
+    assert slow["status"].startswith("Failed: killed (exit code 137")
+    assert (slow["attempts"], slow["row_count"]) == (1, None)
+    assert not (home.folder / "out" / SLOW / f"biz_dt={BIZ_DT}").exists()
+    # The second attempt met a new JVM, in which it failed as the first had.
+    assert (again["status"], again["attempts"], again["row_count"]) == ("Completed", 3, 3)
+    assert (after["status"], after["attempts"], after["row_count"]) == ("Completed", 1, 3)
+    assert again["spark_app_id"] == after["spark_app_id"] != slow["spark_app_id"]
+    assert len(lines(home, "[orch] running ")) == 2
     assert left_behind(home) == []
     assert home.processes() == []
