@@ -197,7 +197,13 @@ def publish(state_dir: Path, built: Path, classes: DriverClasses) -> Path:
     else:
         if folder.exists():
             _remove(folder)
-        put_in_place(built, folder)
+        try:
+            put_in_place(built, folder)
+        except OSError:
+            # Another build may have put its own there a moment before.
+            if not _is_whole(folder):
+                raise
+            discard(built)
     for other in _kept(state_dir):
         if other != folder:
             _remove(other)

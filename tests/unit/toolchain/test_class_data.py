@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orch_dagster.toolchain import class_data
 from orch_dagster.toolchain.class_data import (
     ARCHIVE,
     DriverClasses,
@@ -157,6 +158,28 @@ def test_of_two_builds_at_once_both_find_one_archive_whole(machine: Machine) -> 
 
     assert folders[0] == folders[1]
     assert (folders[0] / ARCHIVE).read_bytes() == b"of the first"
+    assert machine.find()[0] == "usable"
+    assert kept(machine) == [machine.classes.key, "no_conf"]
+
+
+def test_of_two_builds_that_end_in_one_moment_the_second_keeps_what_the_first_has_put_there(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = building_folder(machine.state), building_folder(machine.state)
+    (first / ARCHIVE).write_bytes(b"of the first")
+    (second / ARCHIVE).write_bytes(b"of the second")
+
+    def after_the_first(built: Path, folder: Path) -> None:
+        monkeypatch.undo()
+        publish(machine.state, first, machine.classes)
+        # Without the wait of Windows for a program that may have it open.
+        built.replace(folder)
+
+    monkeypatch.setattr(class_data, "put_in_place", after_the_first)
+
+    folder = publish(machine.state, second, machine.classes)
+
+    assert (folder / ARCHIVE).read_bytes() == b"of the first"
     assert machine.find()[0] == "usable"
     assert kept(machine) == [machine.classes.key, "no_conf"]
 
