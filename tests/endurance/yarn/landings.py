@@ -56,7 +56,13 @@ _SPARK = {
     "spark.task.maxFailures": "4",
     "spark.yarn.submit.waitAppCompletion": "false",
 }
-_SYSTEM = {"queue.minutes": "720", "retry.delay": "60", "retry.max": "0"}
+_SYSTEM = {
+    # Paths of this machine are passed too, which a test may have; the others' are on HDFS.
+    "paths.shared": "/",
+    "queue.minutes": "720",
+    "retry.delay": "60",
+    "retry.max": "0",
+}
 
 Mode = Literal["client", "cluster"]
 
