@@ -8,6 +8,7 @@ from tests.endurance.yarn.landings import (
     DRIVER_JVM,
     DRIVER_PYTHON,
     EXECUTOR,
+    PAUSE_MS,
     SUBMIT,
     Landing,
     Mode,
@@ -18,6 +19,8 @@ pytestmark = [pytest.mark.yarn, pytest.mark.spark, pytest.mark.alone, pytest.mar
 BOTH = pytest.mark.parametrize("mode", ["cluster", "client"])
 # As the row has it, of a process that another one saw end.
 SIGKILLED = "(exit code 137, SIGKILL)"
+# A driver here may end its application by itself.
+ENDS = {"cluster": ("KILLED",), "client": ("FINISHED", "FAILED", "KILLED")}
 
 
 @pytest.mark.parametrize("program", [DRIVER_JVM, DRIVER_PYTHON], ids=["jvm", "python"])
@@ -77,4 +80,18 @@ def test_the_death_of_a_submit_that_waits_ends_the_application(landing: Landing)
     assert application.state == "KILLED"
     assert row["status"].startswith(f"Failed: {application.id} was killed by user ")
     assert "its submit process ended with exit code 137" in row["status"]
+    landing.assert_not_landed()
+
+
+@BOTH
+def test_a_killed_orchestrator_lands_nothing(landing: Landing, mode: Mode) -> None:
+    """Who guards the application outlives the orchestrator, and ends it."""
+    landing.use(mode)
+    landing.begin(PAUSE_MS * 8)
+    landing.run.kill()
+    landing.made.yarn.await_state(landing.application.id, *ENDS[mode])
+    landing.made.home.orch("log", "rebuild")
+    row = landing.end()
+    assert (row["status"], row["row_count"]) == ("Failed: the orchestrator died", None)
+    assert row["spark_app_id"] == landing.application.id
     landing.assert_not_landed()
