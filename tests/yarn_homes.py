@@ -139,6 +139,11 @@ class YarnHome:
         """Start a run, and kill all who could end its application once that runs."""
         run = self.start()
         left = self.application("RUNNING")
+        self.abandon(run)
+        return left
+
+    def abandon(self, run: subprocess.Popen[str]) -> None:
+        """Kill all who could end the application of a run, once its submit has left."""
         self.await_submit(run)
         # Else it would start another gateway.
         run.send_signal(signal.SIGSTOP)
@@ -146,7 +151,6 @@ class YarnHome:
             each.kill()
         run.kill()
         run.wait()
-        return left
 
     def assert_nothing_left(self) -> None:
         """No process of the home is there, and on HDFS neither messages nor a staging folder."""

@@ -95,3 +95,18 @@ def test_a_killed_orchestrator_lands_nothing(landing: Landing, mode: Mode) -> No
     assert (row["status"], row["row_count"]) == ("Failed: the orchestrator died", None)
     assert row["spark_app_id"] == landing.application.id
     landing.assert_not_landed()
+
+
+def test_a_rebuild_ends_what_nobody_follows_any_more(landing: Landing) -> None:
+    """The orchestrator has died, and with it all who guarded its application."""
+    landing.use("cluster")
+    landing.begin(PAUSE_MS * 8)
+    landing.made.abandon(landing.run)
+    assert landing.made.client.report(landing.application.id).state == "RUNNING"
+    landing.made.home.orch("log", "rebuild")
+    ended = landing.made.client.report(landing.application.id)
+    assert ended.state == "KILLED"
+    assert "its orchestrator died" in ended.diagnostics
+    row = landing.end()
+    assert (row["status"], row["row_count"]) == ("Failed: the orchestrator died", None)
+    landing.assert_not_landed()
