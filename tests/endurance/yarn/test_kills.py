@@ -13,6 +13,7 @@ from tests.endurance.yarn.landings import (
     Landing,
     Mode,
 )
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.yarn, pytest.mark.spark, pytest.mark.alone, pytest.mark.timeout(3600)]
 
@@ -109,4 +110,21 @@ def test_a_rebuild_ends_what_nobody_follows_any_more(landing: Landing) -> None:
     assert "its orchestrator died" in ended.diagnostics
     row = landing.end()
     assert (row["status"], row["row_count"]) == ("Failed: the orchestrator died", None)
+    landing.assert_not_landed()
+
+
+def test_the_application_of_a_driver_here_has_ended_before_a_timeout_is_told(
+    landing: Landing,
+) -> None:
+    """In cluster mode: tests/services/defs/test_yarn_runs.py."""
+    landing.use("client", timeout_minutes=1)
+    landing.begin(PAUSE_MS * 8)
+    wait_until(lambda: landing.made.row["status"] != "Started", "the end", timeout_s=300)
+    # At once, as the row came after it.
+    assert landing.made.client.report(landing.application.id).is_over
+    assert landing.application.id not in landing.made.yarn.staging()
+    row = landing.end()
+    assert row["status"] == (
+        "Failed: timed out after 1 minute and was stopped; raise timeout_minutes if it needs more"
+    )
     landing.assert_not_landed()
