@@ -20,6 +20,7 @@ from orch_dagster.spark.process import ProcessEnd
 from orch_dagster.spark.standalone import last_starved, lost_master
 from orch_dagster.spark.transient import transient_cause
 from orch_dagster.spark.yarn.application_end import ApplicationEnd
+from orch_dagster.spark.yarn.container_size import above_maximum
 from orch_dagster.spark.yarn.report import missing_program
 from orch_dagster.text import clip_utf8
 from orch_dagster.toolchain.windows_tools import unlinked_library
@@ -66,7 +67,7 @@ class JobException:
         """The exception in one line, after its cause in words, if that is known."""
         line = exception_line(self.name, self.message, self.stack)
         # Its own words name a program, and not whose or which setting.
-        cause = self.transient_cause or self._missing_program or unlinked_library(self.message)
+        cause = self.transient_cause or self._missing_program or _unnamed_cause(self.message)
         return f"{cause}: {line}" if cause else line
 
     @property
@@ -183,8 +184,13 @@ def _failure(
 def _printed_failure(tail: str) -> str | None:
     """Return the failure that an output reports, after its cause in words, if that is known."""
     failure = last_failure(tail)
-    cause = unlinked_library(failure) if failure else None
+    cause = _unnamed_cause(failure) if failure else None
     return f"{cause}: {failure}" if cause else failure
+
+
+def _unnamed_cause(text: str) -> str | None:
+    """Return the cause in words of a failure whose own text names no setting of the job."""
+    return unlinked_library(text) or above_maximum(text)
 
 
 def exit_code_text(code: int, platform: str = sys.platform) -> str:

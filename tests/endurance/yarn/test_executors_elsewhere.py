@@ -1,4 +1,4 @@
-"""Executors that see no disk of the driver's: the date keeps its rows."""
+"""Executors that see no disk of the driver's, or are too big for YARN: the date keeps its rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.endurance.yarn.landings import Landing
+from tests.endurance.yarn.conftest import MEMORY_MB
+from tests.endurance.yarn.landings import Landing, Mode
 from tests.homes import BIZ_DT
 
 pytestmark = [pytest.mark.yarn, pytest.mark.spark, pytest.mark.alone, pytest.mark.timeout(3600)]
@@ -33,4 +34,23 @@ def test_what_they_wrote_on_the_disk_of_their_node_lands_nowhere(
     assert row["row_count"] is None
     assert [path for path in table.rglob("*") if path.is_file()] == [old]
     assert old.read_text() == "old"
+    landing.assert_not_landed()
+
+
+@pytest.mark.parametrize("mode", ["cluster", "client"])
+def test_one_above_the_maximum_of_yarn_fails_at_once(landing: Landing, mode: Mode) -> None:
+    """Without an application, and without another attempt."""
+    too_much = {"spark.executor.memory": f"{MEMORY_MB}m"}
+    landing.use(mode, too_much, {"retry.max": "2", "retry.delay": "5"})
+    landing.write()
+    landing.start()
+    row = landing.end()
+    status = row["status"].removeprefix("Failed: ").removeprefix("exit code 1: ")
+    assert status.startswith(
+        f"an executor asks for more memory than the {MEMORY_MB} MB that YARN gives a container: "
+        "lower spark.executor.memory, or its overhead: IllegalArgumentException: "
+    )
+    assert "'yarn.scheduler.maximum-allocation-mb'" in status
+    assert (row["spark_app_id"], row["attempts"]) == (None, 1)
+    assert row["duration"] < 60
     landing.assert_not_landed()

@@ -117,6 +117,29 @@ def test_an_exception_that_only_says_that_the_jvm_was_gone_comes_second() -> Non
     assert failure(1, messages).startswith("Py4JNetworkError")
 
 
+@pytest.mark.parametrize(
+    ("asks", "names"),
+    [
+        ("executor memory (8192 MB), offHeap memory (0) MB, overhead (819 MB), and PySpark memory "
+         "(0 MB)", "spark.executor.memory"),
+        ("AM memory (8192+819 MB)", "spark.driver.memory"),
+    ],
+)  # fmt: skip
+def test_what_is_above_the_maximum_of_yarn_names_its_property(asks: str, names: str) -> None:
+    said = f"java.lang.IllegalArgumentException: Required {asks} is above the max threshold "
+    said += "(4096 MB) of this cluster! Please check the values of 'yarn.scheduler.maximum-"
+    trace = "\n\tat org.apache.spark.deploy.yarn.Client.verifyClusterResources(Client.scala:390)\n"
+    printed = failure(1, ResultMessages(), f'Exception in thread "main" {said}{trace}')
+    reported = JobException(
+        "Py4JJavaError", f"An error occurred while calling x.y.\n: {said}{trace}"
+    )
+    raised = failure(1, ResultMessages(opened=True, closed=True, exception=reported))
+    for text in (printed, raised):
+        assert f": lower {names}" in text
+        assert "more memory than the 4096 MB that YARN gives" in text
+        assert "Required" in text
+
+
 def test_what_a_jvm_says_of_its_options_is_no_failure() -> None:
     tail = "NOTE: Picked up JDK_JAVA_OPTIONS: -Xmx1g\nPicked up JAVA_TOOL_OPTIONS: -Xss1m\n"
     assert failure(143, ResultMessages(), tail) == failure(143, ResultMessages())
