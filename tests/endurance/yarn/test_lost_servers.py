@@ -13,6 +13,7 @@ from tests.yarn_cluster import YarnCluster
 
 pytestmark = [pytest.mark.yarn, pytest.mark.spark, pytest.mark.alone, pytest.mark.timeout(3600)]
 
+BOTH = pytest.mark.parametrize("mode", ["cluster", "client"])
 WAITING = "waiting for YARN: "
 
 
@@ -31,9 +32,12 @@ def test_what_is_stopped_before_a_node_is_there_never_starts(
     landing.assert_not_landed()
 
 
-def test_a_resource_manager_that_is_away_is_waited_for(landing: Landing, yarn: YarnCluster) -> None:
+@BOTH
+def test_a_resource_manager_that_is_away_is_waited_for(
+    landing: Landing, yarn: YarnCluster, mode: Mode
+) -> None:
     """Before a submit, for as long as a job may wait; the row names its address."""
-    landing.use("cluster", system={"queue.minutes": "1"})
+    landing.use(mode, system={"queue.minutes": "1"})
     landing.write()
     yarn.crash("resourcemanager")
     landing.start()
@@ -51,7 +55,7 @@ def test_a_resource_manager_that_is_away_is_waited_for(landing: Landing, yarn: Y
     landing.assert_not_landed()
 
 
-@pytest.mark.parametrize("mode", ["cluster", "client"])
+@BOTH
 def test_a_name_node_that_comes_back_lands_the_date_at_the_next_attempt(
     landing: Landing, yarn: YarnCluster, mode: Mode
 ) -> None:
@@ -75,7 +79,7 @@ def test_a_name_node_that_comes_back_lands_the_date_at_the_next_attempt(
     landing.assert_landed()
 
 
-@pytest.mark.parametrize("mode", ["cluster", "client"])
+@BOTH
 def test_a_landing_goes_on_while_the_resource_manager_starts_again(
     landing: Landing, yarn: YarnCluster, mode: Mode
 ) -> None:
