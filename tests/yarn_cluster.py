@@ -227,6 +227,10 @@ class YarnCluster:
         """Wait until the resource manager has the node, or so many."""
         self._await(lambda: self._nodes() >= count, "a node of YARN", "resourcemanager")
 
+    def await_no_node(self) -> None:
+        """Wait until the resource manager has given up every node."""
+        self._await(lambda: self._nodes() == 0, "no node of YARN", "resourcemanager")
+
     @property
     def environ(self) -> dict[str, str]:
         """The variables of an orchestrator that uses the cluster."""

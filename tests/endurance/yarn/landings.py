@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
+from dagster import DagsterEventType
 
 from orch_dagster.spark.yarn.gateway import YarnClient
 from orch_dagster.spark.yarn.report import Application
@@ -145,6 +146,29 @@ class Landing:
     def await_task(self, application_id: str) -> None:
         """Wait until an executor of an application has a task."""
         wait_until(lambda: _TASK in self.made.yarn.printed(application_id), "a task", timeout_s=600)
+
+    def await_reason(self, reason: str) -> None:
+        """Wait until all that shows the landing while it waits says why."""
+        waiting = f"waiting for YARN: {reason}"
+
+        def is_in_row() -> bool:
+            return str(self.made.row["error_message"]).startswith(waiting)
+
+        def is_in_event_log() -> bool:
+            run_id = str(self.made.row["run_id"])
+            events = self.made.home.events(run_id, DagsterEventType.ENGINE_EVENT)
+            return any(str(each.message).startswith(f"{JOB} is {waiting}") for each in events)
+
+        wait_until(is_in_row, "why, in the row", timeout_s=300)
+        wait_until(is_in_event_log, "why, in Dagit's event log", timeout_s=20)
+        wait_until(lambda: f"{JOB}: is {waiting}" in self.log(), "why, in its log", timeout_s=20)
+        shown = self.made.home.here("log", "--job", JOB, "--limit", "1").stdout
+        assert waiting in " ".join(shown.split())
+        assert self.made.row["status"] == "Started", "it does not wait any more"
+
+    def assert_waited(self, reason: str) -> None:
+        """The command that ran the landing has printed why it waited."""
+        assert f"{JOB} is waiting for YARN: {reason}" in self.printed
 
     def log(self) -> str:
         """Read the newest log."""

@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.yarn, pytest.mark.spark, pytest.mark.alone, pytest.mar
 
 BOTH = pytest.mark.parametrize("mode", ["cluster", "client"])
 WAITING = "waiting for YARN: "
+# As the resource manager says it.
+NO_NODE = "Application is added to the scheduler and is not yet activated. Skipping AM assignment"
 
 
 def test_what_is_stopped_before_a_node_is_there_never_starts(
@@ -29,6 +31,28 @@ def test_what_is_stopped_before_a_node_is_there_never_starts(
     yarn.start("nodemanager")
     yarn.await_node()
     assert landing.made.client.report(landing.application.id).state == "KILLED"
+    landing.assert_not_landed()
+
+
+@BOTH
+def test_what_waits_for_a_node_says_so_until_its_time_is_over(
+    landing: Landing, yarn: YarnCluster, mode: Mode
+) -> None:
+    """In its row, its log, Dagit's event log, and what the command line shows."""
+    landing.use(mode, system={"queue.minutes": "1"})
+    yarn.crash("nodemanager")
+    yarn.await_no_node()
+    landing.submit(state="ACCEPTED")
+    landing.await_reason(NO_NODE)
+    row = landing.end()
+    assert row["status"].startswith(
+        f"Failed: {landing.application.id} waited for YARN for 1 minutes ({NO_NODE}"
+    )
+    assert row["status"].endswith("raise queue.minutes of sys_params if it may wait longer")
+    assert landing.made.client.report(landing.application.id).is_over
+    landing.assert_waited(NO_NODE)
+    yarn.start("nodemanager")
+    yarn.await_node()
     landing.assert_not_landed()
 
 
