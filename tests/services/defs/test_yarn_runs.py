@@ -80,6 +80,10 @@ def test_the_application_has_ended_before_the_row_says_so(
         home.await_submit(run)
     assert home.row["status"] == "Started"
     if ends_by == "interrupt":
+        # What a driver says is here while it runs, wherever it does.
+        (log,) = (home.home.folder / "logs").glob("*.log")
+        wait_until(lambda: "[sleeper] up" in log.read_text(), "its line", timeout_s=120)
+        assert home.client.report(application.id).state == "RUNNING"
         run.send_signal(signal.SIGINT)
     wait_until(lambda: home.row["status"] != "Started", "the end", timeout_s=180)
     # At once, as the row came after it.
