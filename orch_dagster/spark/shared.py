@@ -46,6 +46,8 @@ _LOOK_EVERY_S = 0.02
 _TAIL_LINES = 10_000
 _TAIL_BYTES = 16 * MAX_LINE_BYTES
 _TICK_S = 0.2
+# SIGKILL and SIGTERM, of which it says nothing: its last error is that of some other job.
+_KILLED_CODES = (137, 143)
 # A JVM on a machine that does nothing else needs five.
 _START_S = 600.0
 # A session without jobs needs a second to stop.
@@ -164,7 +166,8 @@ class SharedApplication:
             return ProcessEnd(1, reason, "", duration_s)
         if self._error is not None or self._end is None:
             raise self._error or SupervisorError(f"the end of {job}'s application is unknown")
-        return replace(self._end, reason=self._end.reason if reason == "exited" else reason)
+        end = replace(self._end, reason=self._end.reason if reason == "exited" else reason)
+        return replace(end, tail="") if end.exit_code in _KILLED_CODES else end
 
     def ended_before(self, job: str) -> bool:
         """Return whether it ended by itself before it began with a job that `wait` waited for.

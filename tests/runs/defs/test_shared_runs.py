@@ -195,6 +195,7 @@ def test_what_a_dead_jvm_had_not_begun_lands_in_another_application(tmp_path: Pa
         assert run.wait(200) != 0
     slow, again, after = (run_of(home, job) for job in (SLOW, AGAIN, C))
     assert slow["status"].startswith("Failed: killed (exit code 137")
+    assert AGAIN not in slow["error_message"]
     assert (slow["attempts"], slow["row_count"]) == (1, None)
     assert not (home.folder / "out" / SLOW / f"biz_dt={BIZ_DT}").exists()
     # The second attempt met a new JVM, in which it failed as the first had.

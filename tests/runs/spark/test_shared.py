@@ -50,6 +50,9 @@ while not is_ending:
         elif job == "dies":
             print("last words", flush=True)
             os._exit(9)
+        elif job == "killed":
+            print("RuntimeError: of another job", flush=True)
+            os._exit(137)
         elif job == "torn":
             with open(answers, "a") as file:
                 file.write('{"ended": "torn", "land')
@@ -115,6 +118,13 @@ def test_one_that_dies_tells_which_jobs_it_had_not_begun(shared: Shared) -> None
     assert [each.result(60).exit_code for each in (dying, late)] == [9, 9]
     assert shared.application.ended_before("late")
     assert not shared.application.ended_before("dies")
+
+
+def test_one_that_is_killed_has_no_words_of_its_own(shared: Shared) -> None:
+    shared.start()
+    killed = shared.land("killed").result(60)
+    assert (killed.exit_code, killed.tail) == (137, "")
+    assert "RuntimeError: of another job" in shared.lines
 
 
 def test_one_that_never_began_would_not_begin_with_others_either(shared: Shared) -> None:
