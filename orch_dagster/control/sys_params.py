@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from framework.contract.comma_list import comma_names
 from framework.contract.secret_names import PARAM_TYPE as SECRET_TYPE
+from framework.contract.secret_names import is_secret
 from framework.contract.system_settings import PARAM_TYPE, SYSTEM_SETTINGS, unknown_key
 from orch_dagster.control.records import SysParam
 from orch_dagster.toolchain.spark_names import (
@@ -17,7 +19,7 @@ from orch_dagster.toolchain.spark_names import (
     prefix_remedy,
     property_remedy,
 )
-from orch_dagster.toolchain.spark_values import starts_in_a_cluster, value_fault
+from orch_dagster.toolchain.spark_values import lost_ends, starts_in_a_cluster, value_fault
 
 SettingCheck = Callable[[str, "str | None"], "str | None"]
 """Takes a known param_key and a param_value; returns what is wrong with the value, or None."""
@@ -64,7 +66,9 @@ def check_value(key: str, value: str | None) -> str | None:
     return SYSTEM_SETTINGS[key].error(value)
 
 
-def system_fault(row: SysParam, check: SettingCheck = check_value) -> SysParamFault | None:
+def system_fault(
+    row: SysParam, check: SettingCheck = check_value, platform: str = sys.platform
+) -> SysParamFault | None:
     """Return what is wrong with a row of param_type system or spark, or of a misspelt param_type.
 
     An unknown param_type is a warning only, and so is an unknown key that resembles no setting, as
@@ -73,19 +77,10 @@ def system_fault(row: SysParam, check: SettingCheck = check_value) -> SysParamFa
     Args:
         row: Any row of sys_params.
         check: Checks the value.
+        platform: The system on which the jobs run.
     """
     if row.param_type == SPARK_TYPE:
-        fault = property_fault(row.param_key, row.param_value or "")
-        if fault:
-            return SysParamFault("param_key", f"{row.param_key} {fault}")
-        if fault := value_fault(row.param_key, row.param_value or ""):
-            reason = f"param_value: {row.param_key} {fault}"
-            # In cluster mode, or with another version of Spark, a job may run with it.
-            is_wrong = not starts_in_a_cluster(row.param_key, row.param_value or "")
-            return SysParamFault("param_value", reason, is_warning=True, is_tolerated=is_wrong)
-        remedy = option_remedy(row.param_key) or property_remedy(row.param_key)
-        reason = f"{row.param_key} is not a property of Spark: {remedy}"
-        return SysParamFault("param_key", reason, is_warning=True) if remedy else None
+        return _spark_fault(row.param_key, row.param_value or "", platform)
     if row.param_type != PARAM_TYPE:
         return _type_fault(row.param_type or "", row.param_key)
     if is_property(row.param_key) and row.param_key not in SYSTEM_SETTINGS:
@@ -95,6 +90,22 @@ def system_fault(row: SysParam, check: SettingCheck = check_value) -> SysParamFa
         return SysParamFault("param_key", str(unknown), unknown.is_own)
     error = check(row.param_key, row.param_value)
     return SysParamFault("param_value", f"param_value: {error}") if error else None
+
+
+def _spark_fault(key: str, value: str, platform: str) -> SysParamFault | None:
+    if fault := property_fault(key, value):
+        return SysParamFault("param_key", f"{key} {fault}")
+    if fault := value_fault(key, value):
+        reason = f"param_value: {key} {fault}"
+        # In cluster mode, or with another version of Spark, a job may run with it.
+        is_wrong = not starts_in_a_cluster(key, value)
+        return SysParamFault("param_value", reason, is_warning=True, is_tolerated=is_wrong)
+    if remedy := option_remedy(key) or property_remedy(key):
+        reason = f"{key} is not a property of Spark: {remedy}"
+        return SysParamFault("param_key", reason, is_warning=True)
+    if lost := lost_ends(key, value, platform, is_secret=is_secret(key, value)):
+        return SysParamFault("param_value", f"{key}: {lost}", is_warning=True)
+    return None
 
 
 def property_fault(name: str, value: str) -> str | None:

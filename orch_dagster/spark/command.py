@@ -51,6 +51,7 @@ from orch_dagster.spark.windows_options import (
 )
 from orch_dagster.spark.yarn.submitted import SubmittedApplication
 from orch_dagster.toolchain.errors import SubmitRefusedError
+from orch_dagster.toolchain.spark_values import lost_ends
 from orch_dagster.toolchain.windows_paths import (
     UsedPath,
     java_home_path,
@@ -84,6 +85,7 @@ class SubmitCommand:
         properties_file: The path of that file.
         application: What finds its application, if YARN runs it.
         master: Its master; '' for a command that is no spark-submit.
+        warnings: What the job gets otherwise than it was given; no secret is in them.
     """
 
     argv: tuple[str, ...]
@@ -92,6 +94,7 @@ class SubmitCommand:
     properties_file: str
     application: SubmittedApplication | None = None
     master: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
@@ -138,6 +141,11 @@ def build_command(request: SubmitRequest, platform: Platform) -> SubmitCommand:
             request.attempt_tag, deployment, {**request.spark_defaults, **properties}, secret
         ),
         master=deployment.master,
+        warnings=tuple(
+            f"{name}: {lost}"
+            for name, value in sorted(in_file.items())
+            if (lost := lost_ends(name, value, platform, is_secret=name in secret))
+        ),
     )
 
 

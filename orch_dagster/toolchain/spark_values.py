@@ -33,6 +33,13 @@ _COUNTS = (
     "spark.yarn.am.cores",
 )  # fmt: skip
 _FLAGS = ("spark.speculation", "spark.sql.caseSensitive")
+# Their ends mean nothing: they are lists, options and names that Spark or a run strips anyway.
+_STRIPPED = (
+    "spark.archives", "spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions",
+    "spark.executor.defaultJavaOptions", "spark.executor.extraJavaOptions", "spark.files",
+    "spark.jars", "spark.master", "spark.submit.deployMode", "spark.submit.pyFiles",
+    "spark.yarn.tags",
+)  # fmt: skip
 
 
 def value_fault(name: str, value: str) -> str | None:
@@ -46,10 +53,28 @@ def value_fault(name: str, value: str) -> str | None:
     if "${" in value or name.startswith("spark.hadoop."):
         # Spark puts another property or a variable there; Hadoop takes its default for nonsense.
         return None
-    is_flag = name in _FLAGS or (name.endswith(".enabled") and is_property(name))
-    fault = _flag_fault if is_flag else _FAULTS.get(name)
+    fault = _flag_fault if _is_flag(name) else _FAULTS.get(name)
     reason = fault(value) if fault else None
     return f"is {value[:60]!r}, {reason}" if reason else None
+
+
+def lost_ends(name: str, value: str, platform: str, *, is_secret: bool) -> str | None:
+    r"""Return what is lost of a property's value that Spark reads from a file, None if nothing is.
+
+    >>> lost_ends("spark.x", " a", "win32", is_secret=False)
+    'Spark drops the spaces and tabs at the ends of its value on Windows'
+    >>> lost_ends("spark.x", "a\t", "linux", is_secret=True)
+    'Spark drops the spaces and tabs at the ends of its value, as it is a secret'
+    """
+    is_in_file = platform == "win32" or is_secret
+    # Line ends stay, as Spark reads the file.
+    ends = {*value[:1], *value[-1:]} - {"\r", "\n"}
+    if not is_in_file or all(end > " " for end in ends):
+        return None
+    if name in _STRIPPED or name in _FAULTS or _is_flag(name):
+        return None
+    why = " on Windows" if platform == "win32" else ", as it is a secret"
+    return f"Spark drops the spaces and tabs at the ends of its value{why}"
 
 
 def starts_in_a_cluster(name: str, value: str) -> bool:
@@ -59,6 +84,10 @@ def starts_in_a_cluster(name: str, value: str) -> bool:
     True
     """
     return name == _DRIVER_MEMORY and _size_fault(value) is None
+
+
+def _is_flag(name: str) -> bool:
+    return name in _FLAGS or (name.endswith(".enabled") and is_property(name))
 
 
 def _heap_fault(value: str) -> str | None:

@@ -272,6 +272,8 @@ class _Job:
     def _prepare(self, secrets: Secrets, pipes_env: Mapping[str, str]) -> SubmitCommand:
         command = prepare_job(self._job_submit(secrets), self.settings, pipes_env)
         self.step.run_log.write("INFO", "orch", f"running {' '.join(command.argv)}")
+        for warning in command.warnings:
+            self.step.run_log.write("WARN", "orch", warning)
         return command
 
     def _job_submit(self, secrets: Secrets) -> JobSubmit:

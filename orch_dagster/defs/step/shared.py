@@ -146,6 +146,9 @@ class SharedSubmitter:
             running = f"running {' '.join(command.argv)}"
             log.write("INFO", "orch", running)
             context.log.info(visible(running))
+            for warning in command.warnings:
+                log.write("WARN", "orch", warning)
+                context.log.warning(visible(warning))
             application.start(command)
         except BaseException:
             # Not to Dagster's log, whose storage may be why it failed.

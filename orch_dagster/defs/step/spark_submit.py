@@ -234,6 +234,8 @@ class SparkSubmitClient(dg.PipesClient, dg.ConfigurableResource[Any]):
                 unread=submission.messages,
             )
             context.log.info(visible(f"Running {' '.join(command.argv)}"))
+            for warning in command.warnings:
+                context.log.warning(visible(warning))
             if command.application is not None:
                 mark_run(
                     context.instance,

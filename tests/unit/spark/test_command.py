@@ -499,3 +499,19 @@ def test_a_job_that_chose_an_archive_itself_keeps_it(own: str) -> None:
     options = with_archive("linux", **{"spark.driver.extraJavaOptions": own})
     assert options.endswith(own)
     assert "driver.jsa" not in options
+
+
+@pytest.mark.parametrize("where", MASTERS)
+def test_what_a_value_loses_in_the_file_is_told(where: str) -> None:
+    """Without the value, which may be a secret."""
+    own = {**MASTERS[where], "spark.own.separator": "; ", "spark.own.password": "hunter2\t"}
+    lost = "Spark drops the spaces and tabs at the ends of its value"
+    of_secret = f"spark.own.password: {lost}, as it is a secret"
+    command = build_command(request_for("linux", **own), "linux")
+    assert command.warnings == (of_secret,)
+    assert "spark.own.separator=; " in command.argv
+    assert build_command(request_for("win32", **own), "win32").warnings == (
+        f"spark.own.password: {lost} on Windows",
+        f"spark.own.separator: {lost} on Windows",
+    )
+    assert build_command(request_for("win32", **MASTERS[where]), "win32").warnings == ()

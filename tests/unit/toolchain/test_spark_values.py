@@ -83,3 +83,33 @@ def test_a_property_of_spark_among_the_settings_is_told_its_type() -> None:
     assert found == SysParamFault(
         "param_type", "spark.executor.memory is a property of Spark: write param_type spark"
     )
+
+
+@pytest.mark.parametrize("value", ["a ", " a", "\ta", "a\t", "  "])
+def test_ends_that_a_file_of_properties_loses_are_a_warning_where_one_is_used(value: str) -> None:
+    name, secret = "spark.orch.separator", "spark.orch.password"
+    lost = "Spark drops the spaces and tabs at the ends of its value"
+
+    def fault(name: str, platform: str, value: str = value) -> SysParamFault | None:
+        return system_fault(SysParam(name, "DEV", "*", value, "spark"), platform=platform)
+
+    on_windows = SysParamFault("param_value", f"{name}: {lost} on Windows", is_warning=True)
+    assert fault(name, "win32") == on_windows
+    assert fault(name, "linux") is None
+    assert fault(name, "win32", "a b\nc\n") is None
+    if value.strip():
+        of_secret = SysParamFault("param_value", f"{secret}: {lost}, as it is a secret", True)
+        assert fault(secret, "linux") == of_secret
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("spark.executor.memory", "4g "),
+        ("spark.sql.ansi.enabled", "true "),
+        ("spark.driver.extraJavaOptions", "-Dx=y "),
+        ("spark.jars", "C:/a.jar, "),
+    ],
+)
+def test_ends_that_mean_nothing_are_no_warning(name: str, value: str) -> None:
+    assert system_fault(SysParam(name, "DEV", "*", value, "spark"), platform="win32") is None

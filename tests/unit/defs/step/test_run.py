@@ -464,3 +464,12 @@ def test_what_was_taken_out_of_the_bundle_reaches_the_submit(run: Run, store: Co
     assert "hunter2" not in ran.step.params.file.read_text(encoding="utf-8")
     assert f"[orch] running {command.argv[0]} " in ran.log
     assert "hunter2" not in ran.log
+
+
+def test_what_the_end_of_a_secret_loses_is_in_the_log(run: Run, store: ControlStore) -> None:
+    row = {"environment": "DEV", "key_name": "*", "param_key": "spark.my.secret"}
+    store.upsert(SYS_PARAMS, [{**row, "param_type": "spark", "param_value": "hunter2-hunter2 "}])
+    ran = run(GivenEnd(prepares=True))
+    lost = "WARN  [orch] spark.my.secret: Spark drops the spaces and tabs at the ends of its value"
+    assert lost in ran.log
+    assert "hunter2" not in ran.log
