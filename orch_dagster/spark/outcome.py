@@ -171,7 +171,9 @@ def _failure(
     if exception is not None and not (is_symptom or _is_lost_gateway(end, exception)):
         return exception.line
     if application and of_application:
-        printed = last_failure(application.output) if application.output else None
+        # What the driver printed last is a symptom of what ended its application.
+        output = None if application.is_cause else application.output
+        printed = last_failure(output) if output else None
         return f"{of_application}: {printed}" if printed else of_application
     if end.exit_code == 0:
         return None

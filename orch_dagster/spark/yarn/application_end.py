@@ -45,8 +45,8 @@ def end_of(found: Sequence[Application], why: str, *, is_cluster: bool) -> Appli
     failure = failure_of(newest, is_cluster=is_cluster)
     if not is_cluster:
         return _end_of_driver_here(newest, failure, why)
-    is_killed = newest.state == "KILLED"
-    return ApplicationEnd(newest, failure, is_cause=is_killed, is_transient=newest.may_pass)
+    is_cause = newest.state == "KILLED" or newest.was_refused_executors
+    return ApplicationEnd(newest, failure, is_cause=is_cause, is_transient=newest.may_pass)
 
 
 def _end_of_driver_here(ended: Application, failure: str | None, why: str) -> ApplicationEnd:
@@ -54,7 +54,7 @@ def _end_of_driver_here(ended: Application, failure: str | None, why: str) -> Ap
 
     What befell its application master, or its executors, the driver does not know.
     """
-    if ended.state == "FAILED":
+    if ended.state == "FAILED" or ended.was_refused_executors:
         return ApplicationEnd(ended, failure, is_cause=True, is_transient=ended.may_pass)
     is_own = not ended.is_readable or (why and why in ended.diagnostics)
     if ended.state == "KILLED" and not is_own:

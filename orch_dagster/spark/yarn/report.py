@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orch_dagster.spark.yarn.container_size import cores_above_maximum
+
 # What Hadoop calls the states of an application.
 _WAITING = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED"})
 NOT_SUBMITTED = (
@@ -165,6 +167,11 @@ class Application:
         return bool(_EXECUTOR_FAILURES.search(self.diagnostics))
 
     @property
+    def was_refused_executors(self) -> bool:
+        """True if it ended as its executors are above YARN's maximum."""
+        return cores_above_maximum(self.diagnostics) is not None
+
+    @property
     def exit_code(self) -> int:
         """The exit code of the driver in cluster mode; 1 for a failure without one."""
         if self.has_succeeded:
@@ -257,8 +264,8 @@ def failure_of(application: Application, *, is_cluster: bool = True) -> str | No
         return f"{subject} failed: its {first} was terminated from outside (exit code 143, SIGTERM)"
     if not application.is_readable:
         return f"{subject} ended as {_end(application)}{_unread(application)}"
-    if exception := _EXCEPTION.search(text):
-        return f"{subject} failed: {exception[1].strip()}"
+    if reason := cores_above_maximum(text) or _user_exception(text):
+        return f"{subject} failed: {reason}"
     if _ENDED_EARLY in text:
         return (
             f"{subject} failed: its {first} was terminated from outside, or ended its JVM itself "
@@ -267,6 +274,11 @@ def failure_of(application: Application, *, is_cluster: bool = True) -> str | No
     if _USER_EXIT.search(text) or _CONTAINER_EXIT.search(text):
         return f"exit code {code} of the {first} of {subject}"
     return f"{subject} ended as {_end(application)}{_detail(text)}"
+
+
+def _user_exception(diagnostics: str) -> str | None:
+    found = _EXCEPTION.search(diagnostics)
+    return found[1].strip() if found else None
 
 
 def lost(application: Application | None) -> str:

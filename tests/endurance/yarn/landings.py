@@ -53,6 +53,7 @@ _SUPERVISOR = "supervisor.py"
 
 # What tests change, as it is by default.
 _SPARK = {
+    "spark.executor.cores": "1",
     "spark.executor.memory": "512m",
     "spark.task.maxFailures": "4",
     "spark.yarn.submit.waitAppCompletion": "false",

@@ -54,3 +54,18 @@ def test_one_above_the_maximum_of_yarn_fails_at_once(landing: Landing, mode: Mod
     assert (row["spark_app_id"], row["attempts"]) == (None, 1)
     assert row["duration"] < 60
     landing.assert_not_landed()
+
+
+@pytest.mark.parametrize("mode", ["cluster", "client"])
+def test_one_of_more_cores_than_the_maximum_fails_soon(landing: Landing, mode: Mode) -> None:
+    """YARN says so to an application that runs; its driver sees but that its session is gone."""
+    landing.use(mode, {"spark.executor.cores": "99"}, {"retry.max": "2", "retry.delay": "5"})
+    landing.write()
+    landing.start()
+    row = landing.end()
+    assert row["status"] == (
+        f"Failed: {row['spark_app_id']} failed: an executor asks for more cores than the 4 that "
+        "YARN gives a container: lower spark.executor.cores"
+    )
+    assert row["attempts"] == 1
+    landing.assert_not_landed()

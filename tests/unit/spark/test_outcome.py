@@ -140,6 +140,18 @@ def test_what_is_above_the_maximum_of_yarn_names_its_property(asks: str, names: 
         assert "Required" in text
 
 
+def test_what_ended_an_application_is_not_followed_by_a_symptom_of_it() -> None:
+    ended = Application("application_1_1", "FINISHED", "FAILED")
+    printed = "Traceback (most recent call last):\nOSError: the driver's JVM is gone\n"
+    of_driver = ApplicationEnd(ended, "exit code 1", output=printed)
+    said = failure(1, ResultMessages(opened=True), application=of_driver)
+    assert said == "exit code 1: OSError: the driver's JVM is gone"
+    befallen = ApplicationEnd(ended, "it was refused executors", is_cause=True, output=printed)
+    reported = ResultMessages(opened=True, closed=True, exception=JobException("X", "None.get"))
+    for messages in (ResultMessages(opened=True), reported):
+        assert failure(1, messages, application=befallen) == "it was refused executors"
+
+
 def test_what_a_jvm_says_of_its_options_is_no_failure() -> None:
     tail = "NOTE: Picked up JDK_JAVA_OPTIONS: -Xmx1g\nPicked up JAVA_TOOL_OPTIONS: -Xss1m\n"
     assert failure(143, ResultMessages(), tail) == failure(143, ResultMessages())

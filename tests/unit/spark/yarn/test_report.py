@@ -176,6 +176,33 @@ def test_what_befell_the_application_master_of_a_driver_here_is_not_told_of_the_
     assert end_of([failed], "", is_cluster=False).failure == sentence
 
 
+@pytest.mark.parametrize("is_cluster", [True, False])
+def test_executors_above_the_maximum_of_yarn_are_told_with_their_property(
+    *, is_cluster: bool
+) -> None:
+    """A driver, wherever it is, reports that its session is gone, or nothing."""
+    refused = (
+        "Uncaught exception: org.apache.hadoop.yarn.exceptions.InvalidResourceRequestException: "
+    )
+    refused += (
+        "Invalid resource request! Cannot allocate containers as requested resource is greater "
+    )
+    refused += (
+        "than maximum allowed allocation. Requested resource type=[vcores], Requested resource="
+    )
+    refused += (
+        "<memory:896, vCores:99>, maximum allowed allocation=<memory:6144, vCores:4>, please "
+    )
+    refused += "note that maximum allowed allocation is calculated by scheduler based on maximum "
+    refused += "resource of registered NodeManagers\n\tat org.apache.hadoop.X.y(X.java:513)\n"
+    ended = end_of([application("FINISHED", diagnostics=refused)], "", is_cluster=is_cluster)
+    assert ended.failure == (
+        f"{ID} failed: an executor asks for more cores than the 4 that YARN gives a container: "
+        "lower spark.executor.cores"
+    )
+    assert (ended.is_cause, ended.is_transient) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("diagnostics", "reason"),
     [
