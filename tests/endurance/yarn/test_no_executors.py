@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from dagster import DagsterEventType
 
 from tests.endurance.yarn.conftest import MEMORY_MB
-from tests.endurance.yarn.landings import JOB, Landing, Mode
-from tests.waiting import wait_until
+from tests.endurance.yarn.landings import Landing, Mode
 
 pytestmark = [pytest.mark.yarn, pytest.mark.spark, pytest.mark.alone, pytest.mark.timeout(3600)]
 
@@ -21,16 +19,11 @@ def test_it_is_told_while_it_waits_and_when_its_time_is_over(landing: Landing, m
     landing.submit()
     application = landing.application
     reason = f"queue {application.queue} has given {application.id} no container for executors"
-    waiting = f"waiting for YARN: {reason}"
-    wait_until(lambda: landing.made.row["error_message"] == waiting, "why, in the row", 300)
-    assert landing.made.row["status"] == "Started"
-    assert f"{JOB}: is {waiting}" in landing.log()
+    landing.await_reason(reason)
     row = landing.end()
     assert row["status"] == (
         f"Failed: timed out after 2 minutes and was stopped: {reason}; look at the queue, and at "
         "the memory and the cores that its executors ask for"
     )
-    events = landing.made.home.events(str(row["run_id"]), DagsterEventType.ENGINE_EVENT)
-    assert f"{JOB} is {waiting}" in [each.message for each in events]
-    assert f"{JOB} is {waiting}" in landing.printed
+    landing.assert_waited(reason)
     landing.assert_not_landed()
