@@ -98,6 +98,17 @@ class HeldJob:
         assert (date, count) == (BIZ_DT, None)
         assert shown.startswith(status), shown
 
+    def check_lands_next(self, before: dict[str, bytes]) -> None:
+        """The next run replaces the date, and leaves nothing beside it."""
+        self.write_source()
+        code, said = self.orch("run", HELD, "--biz-dt", BIZ_DT)
+        assert code == 0, said
+        assert self.row() == (BIZ_DT, 10, "Completed")
+        # Spark names its files anew each time.
+        assert not [name for name in self.files() if "part-" in name and name in before]
+        assert list(self.machine.path(f"{self.data}/out").rglob("_landing")) == []
+        self.let_it_take_hours()
+
 
 def _rows() -> dict[str, list[dict[str, Any]]]:
     context = {

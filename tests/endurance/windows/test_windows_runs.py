@@ -32,6 +32,7 @@ DATES = ("2024-05-15", "2024-05-16")
 PARENT, CHILD = "etl_lnd_wine_sys_t_parent", "etl_lnd_wine_sys_t_child"
 BAD, SLOW = "etl_lnd_wine_bad_t_bad", "etl_lnd_wine_slow_t_slow"
 EXIT = "etl_lnd_wine_slow_t_exit"
+HELD_RUN = ("run", HELD, "--biz-dt", BIZ_DT)
 # Waits to be ended; the JVM of its session lives as long.
 SLOW_SCRIPT = """
 import threading
@@ -232,6 +233,27 @@ def test_a_run_whose_process_is_killed_fails_and_leaves_nothing(
     assert left or victim != "supervisor.py"
     held.check_stopped(before, status)
     assert not left & temporary(held.machine)
+
+
+def test_an_orchestrator_that_is_killed_while_a_landing_writes_leaves_nothing(
+    held: HeldJob,
+) -> None:
+    before, temporary_before = held.files(), temporary(held.machine)
+    process = held.machine.start(*HELD_RUN, home=HOME, **held.environ())
+    held.wait_until_it_writes()
+    # The one that Wine started for it, whose parent it stays.
+    killed = [each for each in held.machine.processes() if is_victim(each, "orch_dagster.cli")]
+    assert killed
+    for each in {*killed, psutil.Process(process.pid)}:
+        each.kill()
+    process.communicate(timeout=60)
+    wait_until(lambda: not held.machine.processes(), "no process left", 120)
+    assert temporary(held.machine) <= temporary_before
+    assert held.files() == before
+    code, said = held.orch("log", "rebuild")
+    assert code == 0, said
+    held.check_stopped(before, "Failed: the orchestrator died")
+    held.check_lands_next(before)
 
 
 def test_a_chain_lands_two_dates_in_one_run(windows: WindowsMachine) -> None:
