@@ -179,29 +179,30 @@ def test_what_a_dead_jvm_had_not_begun_lands_in_another_application(tmp_path: Pa
     home.set_params({}, {"retry.max": "2", "retry.delay": "3"})
     command = ["orch", "run", "ins_sys", "--biz-dt", BIZ_DT]
     with subprocess.Popen(command, env=home.environ, cwd=home.folder) as run:
-        wait_until(
-            lambda: {f'"taken": "{SLOW}"', f'"ended": "{AGAIN}"'} <= said(home, "answers"),
-            f"the first attempt of {AGAIN} failed",
-            200,
-        )
+        begun = {f'"taken": "{SLOW}"', f'"taken": "{AGAIN}"'}
+        wait_until(lambda: begun <= said(home, "answers"), "both were begun", 200)
         (jvm,) = [each for each in home.processes() if "java" in each.name()]
         (python,) = jvm.children()
+        ended = f'"ended": "{AGAIN}"'
+        wait_until(lambda: ended in said(home, "answers"), "one was to be tried again", 200)
         # It takes no more, as in the moment before its end is seen.
         python.suspend()
-        handed_over = f'"land": "{AGAIN} (attempt 2)"'
-        wait_until(lambda: handed_over in said(home, "requests"), "its retry was handed over", 200)
-        jvm.send_signal(signal.SIGKILL)
-        python.resume()
+        try:
+            again = f'"land": "{AGAIN} (attempt 2)"'
+            wait_until(lambda: again in said(home, "requests"), "its retry was handed over", 200)
+        finally:
+            jvm.kill()
+            python.resume()
         assert run.wait(200) != 0
-    slow, again, after = (run_of(home, job) for job in (SLOW, AGAIN, C))
+    slow, retried, after = (run_of(home, job) for job in (SLOW, AGAIN, C))
     assert slow["status"].startswith("Failed: killed (exit code 137")
     assert AGAIN not in slow["error_message"]
     assert (slow["attempts"], slow["row_count"]) == (1, None)
     assert not (home.folder / "out" / SLOW / f"biz_dt={BIZ_DT}").exists()
     # The second attempt met a new JVM, in which it failed as the first had.
-    assert (again["status"], again["attempts"], again["row_count"]) == ("Completed", 3, 3)
+    assert (retried["status"], retried["attempts"], retried["row_count"]) == ("Completed", 3, 3)
     assert (after["status"], after["attempts"], after["row_count"]) == ("Completed", 1, 3)
-    assert again["spark_app_id"] == after["spark_app_id"] != slow["spark_app_id"]
+    assert retried["spark_app_id"] == after["spark_app_id"] != slow["spark_app_id"]
     assert len(lines(home, "[orch] running ")) == 2
     assert left_behind(home) == []
     assert home.processes() == []
