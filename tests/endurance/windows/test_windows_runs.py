@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ DEEP = "/".join(["deep" * 15] * 4)
 DATES = ("2024-05-15", "2024-05-16")
 PARENT, CHILD = "etl_lnd_wine_sys_t_parent", "etl_lnd_wine_sys_t_child"
 BAD, SLOW = "etl_lnd_wine_bad_t_bad", "etl_lnd_wine_slow_t_slow"
-EXIT = "etl_lnd_wine_slow_t_exit"
+EXIT, TALKS = "etl_lnd_wine_slow_t_exit", "etl_lnd_wine_slow_t_talks"
 HELD_RUN = ("run", HELD, "--biz-dt", BIZ_DT)
 # Waits to be ended; the JVM of its session lives as long.
 SLOW_SCRIPT = """
@@ -50,6 +51,28 @@ get_spark()
 print("LEAVES", flush=True)
 sys.exit(3)
 """
+# The first are written by the job, the second by the orchestrator, to one file.
+TALKS_SCRIPT = """
+import threading
+from framework import get_logger
+
+logger = get_logger("own")
+
+def log():
+    for number in range(LINES):
+        logger.info("logged %d %s", number, "x" * 80)
+
+def show():
+    for number in range(LINES):
+        print(f"printed {number} " + "y" * 80, flush=True)
+
+threads = [threading.Thread(target=log), threading.Thread(target=show)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+"""
+LINES = 5000
 # `orch`, which a line on standard input ends as Ctrl-Break does: Wine 8 brings that key to no
 # program, so the signal that the C runtime makes of it is raised.
 WITH_BREAK = """
@@ -88,7 +111,10 @@ def rows() -> dict[str, list[dict[str, Any]]]:
         job["script_path"] = "landing.py"
     slow = json.dumps({"timeout_minutes": 1})
     jobs.append({"job_id": "S", "job_name": SLOW, "context_params": slow, "script_path": "slow.py"})
-    jobs.append({"job_id": "E", "job_name": EXIT, "context_params": "{}", "script_path": "exit.py"})
+    for name, script in ((EXIT, "exit.py"), (TALKS, "talks.py")):
+        jobs.append(
+            {"job_id": script, "job_name": name, "context_params": "{}", "script_path": script}
+        )
     edge = {"dependent_job_id": "C", "dependent_job_name": CHILD, "dependency_level": 1}
     keys = {"environment": "DEV", "key_name": "*", "param_type": "spark"}
     return {
@@ -129,6 +155,8 @@ def windows() -> Iterator[WindowsMachine]:
         machine.path(f"{DATA}/data").mkdir(parents=True)
         (home / "jobs/slow.py").write_text(SLOW_SCRIPT, encoding="utf-8")
         (home / "jobs/exit.py").write_text(EXIT_SCRIPT, encoding="utf-8")
+        talks = TALKS_SCRIPT.replace("LINES", str(LINES))
+        (home / "jobs/talks.py").write_text(talks, encoding="utf-8")
         for name, text in HQL.items():
             (home / f"hql/{name}.hql").write_text(text, encoding="utf-8")
         for number, date in enumerate(DATES):
@@ -254,6 +282,21 @@ def test_an_orchestrator_that_is_killed_while_a_landing_writes_leaves_nothing(
     assert code == 0, said
     held.check_stopped(before, "Failed: the orchestrator died")
     held.check_lands_next(before)
+
+
+def test_lines_that_orchestrator_and_job_write_at_once_are_whole(windows: WindowsMachine) -> None:
+    """But for a few that Wine 8, which does not append as Windows does, writes over others."""
+    code, said = orch(windows, "run", TALKS, "--biz-dt", DATES[0])
+    assert code == 0, said
+    assert log_rows(windows, TALKS) == [(DATES[0], None, "Completed")]
+    log = max(windows.path(HOME).glob("logs/job_*.log")).read_text(encoding="utf-8")
+    start = r"^\S+Z INFO  \[[^]]+\] "
+    for word, sign in (("logged", "x"), ("printed", "y")):
+        found = re.findall(rf"{start}{word} (\d+) {sign}{{80}}$", log, re.MULTILINE)
+        whole = [int(number) for number in found]
+        # In order, and none twice.
+        assert whole == sorted(set(whole))
+        assert len(whole) > 0.95 * LINES
 
 
 def test_a_chain_lands_two_dates_in_one_run(windows: WindowsMachine) -> None:
