@@ -6,8 +6,8 @@ import json
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,16 @@ for each in threads:
     each.join()
 """
 LINES = 5000
+# Has a file open as an ordinary program has it. Windows then lets nobody rename its folder; Wine 8
+# refuses that only where a program is in the folder itself.
+READER = """
+import os, sys
+
+os.chdir(os.path.dirname(os.environ["READ"]))
+with open(os.environ["READ"], "rb"):
+    print("open", flush=True)
+    sys.stdin.readline()
+"""
 # `orch`, which a line on standard input ends as Ctrl-Break does: Wine 8 brings that key to no
 # program, so the signal that the C runtime makes of it is raised.
 WITH_BREAK = """
@@ -281,6 +291,41 @@ def test_an_orchestrator_that_is_killed_while_a_landing_writes_leaves_nothing(
     code, said = held.orch("log", "rebuild")
     assert code == 0, said
     held.check_stopped(before, "Failed: the orchestrator died")
+    held.check_lands_next(before)
+
+
+@contextmanager
+def reading(held: HeldJob, name: str) -> Generator[None]:
+    """Have a file of the landed date open in another program."""
+    path = rf"{held.machine.folder}\{held.data}\out\t_held\biz_dt={BIZ_DT}\{name}"
+    process = held.machine.start_python("-c", READER, folder=HOME, READ=path)
+    assert process.stdout is not None
+    try:
+        assert "open" in process.stdout.readline()
+        yield
+    finally:
+        process.communicate("\n", timeout=60)
+
+
+def test_a_reader_of_the_old_date_is_waited_for_and_named(held: HeldJob) -> None:
+    """It is not told as another landing; the run after it has let go lands."""
+    before = held.files()
+    held.write_source()
+    (name,) = (each for each in before if each.endswith(".orc"))
+    with reading(held, name):
+        code, said = held.orch(*HELD_RUN)
+    assert code == 1, said
+    assert held.files() == before
+    _, _, status = held.row()
+    told = f"{name} is open in another program (waited for 30 s); close it there and start"
+    assert told in status, status
+    assert "was not published, the old data is in place" in status
+    assert "another landing" not in status
+    log = max(held.machine.path(HOME).glob("logs/job_*.log")).read_text(encoding="utf-8")
+    waits = "or a file in it, is open in another program: waiting for it"
+    (began,) = (line for line in log.splitlines() if waits in line)
+    assert "WARN  [framework.storage] " in began
+    held.check_stopped(before, "Failed: ")
     held.check_lands_next(before)
 
 
