@@ -176,7 +176,8 @@ def test_what_a_dead_jvm_had_not_begun_lands_in_another_application(tmp_path: Pa
         C: {"hql": "SELECT id FROM row1", "source": AGAIN},
     }
     home = shared_home(tmp_path / "home", jobs, {C: AGAIN})
-    home.set_params({}, {"retry.max": "2", "retry.delay": "3"})
+    # Long enough to stop the JVM's Python before the retry.
+    home.set_params({}, {"retry.max": "2", "retry.delay": "8"})
     command = ["orch", "run", "ins_sys", "--biz-dt", BIZ_DT]
     with subprocess.Popen(command, env=home.environ, cwd=home.folder) as run:
         begun = {f'"taken": "{SLOW}"', f'"taken": "{AGAIN}"'}
