@@ -77,16 +77,7 @@ def test_what_a_worker_elsewhere_wrote_or_did_not_find_keeps_the_old_date(
         "source": case(hidden, schema="id INT, n STRING"),
         # Above 32 folders Spark has executors list them, which find none.
         "folders": case("hidden/parts", schema="id INT, k INT"),
-        # Its table would have no rows of the driver's, so that the join lands nulls.
-        "table": document(
-            sources=[{"format": "csv", "path": seen, "options": {"header": True}}],
-            hql="table.hql",
-        ),
     }
-    (root / "table.hql").write_text(
-        "CREATE TABLE kept USING orc AS SELECT id FROM row1;\n"
-        "SELECT row1.n, kept.id FROM row1 LEFT JOIN kept ON row1.id = kept.id;\n"
-    )
     (root / "cases.json").write_text(json.dumps(cases))
     (root / "job.py").write_text(SCRIPT)
     found = standalone.submit(root / "job.py", str(root / "cases.json"), str(root))
@@ -98,7 +89,6 @@ def test_what_a_worker_elsewhere_wrote_or_did_not_find_keeps_the_old_date(
     assert "allow_empty" not in texts["sink"]
     for name in ("source", "folders"):
         assert "does not find the file, which the driver sees" in texts[name]
-    assert f"table.hql:1 writes rows there, which the executors of {master}" in texts["table"]
     (old,) = (root / "out" / "t" / f"biz_dt={DATE}").iterdir()
     assert old.read_text() == "old"
     assert list((root / "out").rglob("_landing*")) == []
