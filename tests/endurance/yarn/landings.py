@@ -99,6 +99,10 @@ class Landing:
         (self.made.home.folder / "job.yaml").write_text(json.dumps(rows))
         self.made.home.here("apply", "job.yaml")
 
+    def add_hql(self, name: str, text: str) -> None:
+        """Write another HQL file of the home."""
+        (self.made.home.folder / "hql" / name).write_text(text)
+
     def write(self, pause_ms: int = 0) -> None:
         """Write a source of two rows that were in none before."""
         first = int(self.new_rows[-1]) + 1

@@ -38,6 +38,25 @@ def test_what_they_wrote_on_the_disk_of_their_node_lands_nowhere(
 
 
 @pytest.mark.parametrize("mode", ["cluster", "client"])
+def test_a_table_on_the_disks_of_their_nodes_is_refused_before_it_is_made(
+    landing: Landing, mode: Mode
+) -> None:
+    """The driver would read it as empty, so that the join would land nulls."""
+    landing.add_hql(
+        "table.hql",
+        "CREATE TABLE kept USING orc AS SELECT id FROM row1;\n"
+        "SELECT row1.id, kept.id AS kept FROM row1 LEFT JOIN kept ON row1.id = kept.id;\n",
+    )
+    landing.use(mode, None, {"paths.shared": ""}, hql="table.hql")
+    landing.write()
+    landing.start()
+    row = landing.end()
+    assert "table.hql:1 writes rows there, which the executors of yarn would" in row["status"]
+    assert row["row_count"] is None
+    landing.assert_not_landed()
+
+
+@pytest.mark.parametrize("mode", ["cluster", "client"])
 def test_one_above_the_maximum_of_yarn_fails_at_once(landing: Landing, mode: Mode) -> None:
     """Without an application, and without another attempt."""
     too_much = {"spark.executor.memory": f"{MEMORY_MB}m"}
