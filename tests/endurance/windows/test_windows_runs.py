@@ -294,6 +294,19 @@ def test_an_orchestrator_that_is_killed_while_a_landing_writes_leaves_nothing(
     held.check_lands_next(before)
 
 
+def test_a_landing_that_writes_over_its_time_is_ended(held: HeldJob) -> None:
+    before, temporary_before = held.files(), temporary(held.machine)
+    variables = {**held.environ(), "ORCH_TIMEOUT_MINUTES": "3"}
+    process = held.machine.start(*HELD_RUN, home=HOME, **variables)
+    held.wait_until_it_writes()
+    said, _ = process.communicate(timeout=900)
+    assert process.returncode == 1, said
+    wait_until(lambda: not held.machine.processes(), "no process left", 120)
+    assert temporary(held.machine) <= temporary_before
+    held.check_stopped(before, "Failed: timed out after 3 minutes and was stopped")
+    held.check_lands_next(before)
+
+
 @contextmanager
 def reading(held: HeldJob, name: str) -> Generator[None]:
     """Have a file of the landed date open in another program."""
