@@ -13,6 +13,9 @@ from tests.windows_install import BARE_FILES
 from tests.windows_machine import WindowsMachine
 
 HELD = "etl_lnd_wine_held_t_held"
+# A home, and data, with what cmd reads in paths.
+ODD_HOME = "hömé (1) ~x'"
+ODD_DATA = "dätä & 50% ^x! (1)"
 BIZ_DT = "2024-05-16"
 # Each row takes so many milliseconds.
 _HQL = (

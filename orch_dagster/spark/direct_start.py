@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orch_dagster.spark.java_options import ALL_DRIVER_OPTIONS
 from orch_dagster.toolchain.class_data import EXTRA_CLASS_PATH
 from orch_dagster.toolchain.find import SparkHome
 
@@ -31,7 +32,6 @@ _OPTIONS = (
 _MAIN = "org.apache.spark.deploy.SparkSubmit"
 _DEFAULT_MEMORY = "1g"
 _MEMORY = "spark.driver.memory"
-_DRIVER_OPTIONS = ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions")
 # Each changes the class path, the libraries or the scripts.
 _OTHER_VARIABLES = ("SPARK_DIST_CLASSPATH", "SPARK_PREPEND_CLASSES", "SPARK_TESTING")
 _OTHER_PROPERTIES = (EXTRA_CLASS_PATH, "spark.driver.extraLibraryPath")
@@ -40,7 +40,7 @@ _OTHER_FILES = ("spark-env.sh", "java-opts")
 
 @dataclass(frozen=True)
 class DirectStart:
-    """What Spark's script would find on this machine.
+    """The parts of a driver's command that Spark's script finds on this machine.
 
     Attributes:
         class_path: The driver's, of folders and of all jars in one.
@@ -103,7 +103,7 @@ def java_command(
     """
     if any(properties.get(name) for name in _OTHER_PROPERTIES):
         return None
-    of_driver = [properties.get(name, "") for name in _DRIVER_OPTIONS]
+    of_driver = [properties.get(name, "") for name in ALL_DRIVER_OPTIONS]
     # A heap among the options is refused by the script.
     if any("Xmx" in text for text in of_driver):
         return None

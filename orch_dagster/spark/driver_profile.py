@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from framework.contract.system_settings import SMALL
 from orch_dagster.control.sys_params import MASTER
 from orch_dagster.spark.cores import available_cores
-from orch_dagster.spark.java_options import DRIVER_OPTIONS
+from orch_dagster.spark.java_options import ALL_DRIVER_OPTIONS
 
 # Of two collectors Java refuses to start.
 _COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
@@ -18,9 +18,6 @@ SUBMIT_OPTIONS = "SPARK_SUBMIT_OPTS"
 """The variable with more Java options of any spark-submit."""
 LAUNCHER_OPTIONS = "SPARK_LAUNCHER_OPTS"
 """The variable of the JVM in which Spark's script puts the command of the driver together."""
-
-# Spark gives both to the JVM; the first is an administrator's.
-_OPTION_PROPERTIES = ("spark.driver.defaultJavaOptions", DRIVER_OPTIONS)
 
 # Of a longer job the start is a small part, and the slower code of the first compiler a larger one.
 _SHORT_S = 20.0
@@ -77,7 +74,7 @@ def driver_profile(
         of_profile["spark.sql.shuffle.partitions"] = str(max(1, count))
     chosen = [environ.get(each, "") for each in _JAVA_VARIABLES]
     chosen += [
-        each.get(key, "") for each in (properties, spark_defaults) for key in _OPTION_PROPERTIES
+        each.get(key, "") for each in (properties, spark_defaults) for key in ALL_DRIVER_OPTIONS
     ]
     return DriverProfile(of_profile, _quick_start([*chosen, env_script]))
 

@@ -14,6 +14,8 @@ from orch_dagster.spark.system_paths import (
 from orch_dagster.toolchain.class_data import OPTION, OWN_OPTIONS
 
 DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
+ALL_DRIVER_OPTIONS = ("spark.driver.defaultJavaOptions", DRIVER_OPTIONS)
+"""The properties of Java options that Spark gives a driver; the first is an administrator's."""
 
 
 def driver_java_options(

@@ -29,12 +29,11 @@ from orch_dagster.registry.jobs import JobSpec
 from orch_dagster.settings import Settings
 from orch_dagster.spark.command import SubmitCommand
 from orch_dagster.spark.cores import available_cores, local_master
-from orch_dagster.spark.direct_start import DirectStart, direct_start
+from orch_dagster.spark.direct_start import direct_start
 from orch_dagster.spark.driver_profile import driver_profile
 from orch_dagster.spark.submit import (
     common_request,
     defaults_or_read,
-    env_script_of,
     message_folder,
     script_path,
     secret_properties,
@@ -45,7 +44,7 @@ from orch_dagster.spark.submit_request import SubmitRequest
 from orch_dagster.spark.yarn.messages import MessageFolder
 from orch_dagster.spark.yarn.tags import attempt_tag, date_tags, job_tag
 from orch_dagster.toolchain.errors import SubmitRefusedError
-from orch_dagster.toolchain.find import find_spark
+from orch_dagster.toolchain.find import find_spark, read_env_script
 from orch_dagster.toolchain.jars import kudu_jar
 from orch_dagster.toolchain.this_host import own_hosts
 
@@ -126,15 +125,18 @@ def job_request(
     _refuse_unshared_paths(bundle, settings, properties, common.spark_defaults)
     own_tags = properties.get(YARN_TAGS) or common.spark_defaults.get(YARN_TAGS)
     master = local_master(job.side_by_side, available_cores())
-    profile_name = _setting(bundle, SPARK_PROFILE)
+    spark, profile_name = find_spark(environ), _setting(bundle, SPARK_PROFILE)
     profile = driver_profile(
         profile_name,
         properties,
         common.spark_defaults,
         master,
         environ,
-        env_script_of(environ),
+        read_env_script(spark, environ),
     )
+    start = None
+    if profile_name == SMALL:
+        start = direct_start(spark, environ, common.conf_dir, platform=sys.platform)
     request = replace(
         common,
         script=_script(bundle, settings),
@@ -147,7 +149,7 @@ def job_request(
         spark_properties={**profile.properties, **properties},
         secret_properties=secret_properties(properties, secrets, settings),
         driver_options=profile.java_options,
-        direct_start=_direct_start(common, environ) if profile_name == SMALL else None,
+        direct_start=start,
         secret_variables=secrets.variables,
         secret_options=secrets.option_names,
         pipes_env=pipes_env,
@@ -161,11 +163,6 @@ def job_request(
         ),
     )
     return travelling(request, settings)
-
-
-def _direct_start(common: SubmitRequest, environ: Mapping[str, str]) -> DirectStart | None:
-    conf_dir = common.conf_dir if common.class_data else ""
-    return direct_start(find_spark(environ), environ, conf_dir, platform=sys.platform)
 
 
 def job_tag_of(spec: JobSpec, settings: Settings) -> str:

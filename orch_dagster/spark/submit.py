@@ -95,15 +95,6 @@ def spark_defaults_of(environ: Mapping[str, str] = os.environ) -> dict[str, str]
     return read_spark_defaults(find_spark(environ), environ)
 
 
-def env_script_of(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the text of spark-env.sh, which may choose options of each JVM; '' without one.
-
-    Raises:
-        SparkError: If Spark is missing.
-    """
-    return read_env_script(find_spark(environ), environ)
-
-
 def prepare_script(
     script: ScriptSubmit,
     settings: Settings,

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from framework.contract.native_paths import quoted_path
 from framework.contract.variables import HADOOP_CONF_DIRS
-from orch_dagster.spark.java_options import DRIVER_OPTIONS
+from orch_dagster.spark.java_options import ALL_DRIVER_OPTIONS
 from orch_dagster.toolchain.windows_paths import outside_code_page
 
-_OPTIONS = ("spark.driver.defaultJavaOptions", DRIVER_OPTIONS)
 # What Spark's launcher writes into the command that cmd then runs.
 _LIBRARIES = "spark.driver.extraLibraryPath"
-_ARGUMENTS = (*_OPTIONS, "spark.driver.extraClassPath", "spark.driver.memory", _LIBRARIES)
+_ARGUMENTS = (*ALL_DRIVER_OPTIONS, "spark.driver.extraClassPath", "spark.driver.memory", _LIBRARIES)
 _SUBMIT_OPTIONS = "SPARK_SUBMIT_OPTS"
 _ON_CLASS_PATH = ("SPARK_CONF_DIR", *HADOOP_CONF_DIRS, "SPARK_DIST_CLASSPATH")
 # As the launcher splits them: at spaces, but not in quotes.
@@ -44,7 +43,7 @@ the option into the environment variable JDK_JAVA_OPTIONS instead
     """
     for name in _ARGUMENTS:
         value = properties.get(name, "")
-        if name in _OPTIONS:
+        if name in ALL_DRIVER_OPTIONS:
             yield from _java_option_faults(name, value)
             continue
         # The launcher sets the variable PATH to libraries without quotes.

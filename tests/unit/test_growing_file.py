@@ -72,7 +72,7 @@ def test_lines_longer_than_a_piece(tmp_path: Path) -> None:
 def test_a_file_that_a_scanner_has_to_itself_is_read_after_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By Windows' rules: the reader of a job's messages ended, and its landing was unknown."""
+    """Windows refuses such an open; the reader ended, and the landing was unknown."""
     path = tmp_path / "messages.jsonl"
     path.write_bytes(b"landed\n")
     refusals = [32, 5]

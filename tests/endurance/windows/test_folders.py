@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.windows_held import BIZ_DT, HELD, HeldJob
+from tests.windows_held import ODD_DATA as DATA
+from tests.windows_held import ODD_HOME as HOME
 from tests.windows_machine import WindowsMachine, windows_machine
 
 pytestmark = [
@@ -19,8 +21,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("wine") is None, reason="wine is not installed"),
 ]
 
-HOME = "hömé (1) ~x'"
-DATA = "dätä & 50% ^x! (1)"
 # What a person may well have, and every script of Spark takes.
 SPARK, JAVA, JOBS = "spärk 3 dé", "jävä 17", "jöbs (1)"
 RUN = ("run", HELD, "--biz-dt", BIZ_DT)

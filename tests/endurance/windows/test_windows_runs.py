@@ -16,6 +16,8 @@ import pytest
 
 from tests.waiting import wait_until
 from tests.windows_held import BIZ_DT, HELD, HeldJob
+from tests.windows_held import ODD_DATA as DATA
+from tests.windows_held import ODD_HOME as HOME
 from tests.windows_install import BARE_FILES
 from tests.windows_machine import WindowsMachine, windows_machine
 
@@ -25,9 +27,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("wine") is None, reason="wine is not installed"),
 ]
 
-HOME = "hömé (1) ~x'"
-# With what cmd reads in paths; and of a sink deeper than 260 characters.
-DATA = "dätä & 50% ^x! (1)"
+# Of a sink deeper than 260 characters.
 DEEP = "/".join(["deep" * 15] * 4)
 DATES = ("2024-05-15", "2024-05-16")
 PARENT, CHILD = "etl_lnd_wine_sys_t_parent", "etl_lnd_wine_sys_t_child"

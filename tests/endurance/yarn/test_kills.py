@@ -86,7 +86,7 @@ def test_the_death_of_a_submit_that_waits_ends_the_application(landing: Landing)
 
 @BOTH
 def test_a_killed_orchestrator_lands_nothing(landing: Landing, mode: Mode) -> None:
-    """Who guards the application outlives the orchestrator, and ends it."""
+    """The guard of the application outlives the orchestrator, and ends it."""
     landing.use(mode)
     landing.begin(PAUSE_MS * 8)
     landing.run.kill()

@@ -155,7 +155,7 @@ def test_a_cluster_that_answers_and_what_it_lacks(cluster: Cluster) -> None:
 def test_the_name_node_of_a_submit_is_asked_though_no_path_of_a_job_is_there(
     cluster: Cluster,
 ) -> None:
-    """Of jobs whose sources and sinks are tables nothing was asked, and no submit went through."""
+    """Nothing was asked for jobs of tables alone, and no submit went through."""
     here, gone = cluster.listening(), cluster.silent()
     cluster.param("spark.master", "yarn")
     cluster.site("core-site.xml", fs__defaultFS=f"hdfs://{gone}/")

@@ -1,4 +1,4 @@
-"""Where a driver of spark.profile=small is started without Spark's script, and where by it."""
+"""Start a driver of spark.profile=small without Spark's script, or by it where that decides."""
 
 from __future__ import annotations
 

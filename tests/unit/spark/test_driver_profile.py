@@ -21,7 +21,8 @@ from orch_dagster.spark.driver_profile import (
     driver_profile,
 )
 from orch_dagster.spark.job_submit import JobSubmit, prepare_job
-from orch_dagster.spark.submit import common_request, env_script_of
+from orch_dagster.spark.submit import common_request
+from orch_dagster.toolchain.find import find_spark, read_env_script
 from tests.bundles import job_bundle
 from tests.unit.spark.test_command import conf_of, request_for
 
@@ -88,7 +89,7 @@ def test_a_jvm_that_only_submits_starts_fast() -> None:
 def test_a_collector_of_sparks_script_of_variables_is_kept(
     settings: Settings, tmp_path: Path, line: str
 ) -> None:
-    """Of the JVM that puts the command together too, without which no job would start."""
+    """The JVM that puts the command together has it too, or no job would start."""
     conf = tmp_path / "conf"
     conf.mkdir()
     for name in ("spark-env.sh", "spark-env.cmd"):
@@ -98,8 +99,9 @@ def test_a_collector_of_sparks_script_of_variables_is_kept(
     request = common_request(settings, environ, {})
 
     assert (request.launcher_options, request.submitter_options) == (FAST, FAST)
-    assert env_script_of(environ) == f"export {line}\n"
-    profile = driver_profile("small", {}, {}, "local[*]", environ, env_script_of(environ))
+    script = read_env_script(find_spark(environ), environ)
+    assert script == f"export {line}\n"
+    profile = driver_profile("small", {}, {}, "local[*]", environ, script)
     assert profile.java_options == FAST
 
 

@@ -1,4 +1,4 @@
-"""Which jobs of a run have one application: those whose settings for it are equal."""
+"""Give jobs of a run one application if their settings for it are equal."""
 
 from __future__ import annotations
 
