@@ -91,7 +91,7 @@ def missing_names(rows: DataFrame, business_keys: Sequence[str]) -> Names:
 
 
 def check_keys(
-    rows: DataFrame, names: Names, earlier: Earlier, *, blocking: bool
+    rows: DataFrame, names: Names, earlier: Earlier, *, row_count: int, blocking: bool
 ) -> tuple[CheckResult, ...]:
     """Check that the keys are unique and not null, and count the changes since `earlier`.
 
@@ -99,6 +99,7 @@ def check_keys(
         rows: The date's rows.
         names: Their columns, from `names_in`.
         earlier: The rows to compare with.
+        row_count: The number of the date's rows.
         blocking: Whether a failure of the first two keeps the date from being published.
     """
     if names.problem:
@@ -113,7 +114,9 @@ def check_keys(
         keys = count_keys(rows, names.keys)
         changes = _not_computed(names, str(why_not))
     else:
-        keys, before, counts = count_changes(rows, earlier.rows, names.keys, names.compared)
+        keys, before, counts = count_changes(
+            rows, earlier.rows, names.keys, names.compared, row_count
+        )
         changes = _changes(names, earlier, keys, before, counts)
     examples = most_frequent(rows, names.keys, _SHOWN_KEYS) if keys.duplicate_keys else []
     known = {"key_columns": list(names.keys), "row_count": keys.row_count}

@@ -49,6 +49,14 @@ class StagedSink:
 
 
 @dataclass(frozen=True)
+class Result:
+    """The rows of a date's query, and their number."""
+
+    rows: DataFrame
+    row_count: int
+
+
+@dataclass(frozen=True)
 class _Landing:
     """A date that is about to be published.
 
@@ -58,6 +66,7 @@ class _Landing:
     spark: SparkSession
     params: JobParams
     plan: Plan
+    result: Result
     best: StagedSink | None
     history: History | None
 
@@ -72,7 +81,7 @@ def run_checks(
     params: JobParams,
     plan: Plan,
     sinks: Sequence[StagedSink],
-    result: DataFrame,
+    result: Result,
 ) -> Findings:
     """Compare the columns with the last landing's, check the keys, count and report the changes.
 
@@ -87,9 +96,9 @@ def run_checks(
     history = None
     if best and has_schema(best.planned):
         history = History(fs, best.planned, plan.biz_dt)
-    landing = _Landing(spark, params, plan, best, history)
+    landing = _Landing(spark, params, plan, result, best, history)
     changes = _drift(landing, best, history) if best and history else None
-    results = _checks(landing, result)
+    results = _checks(landing)
     if results:
         report.checks(plan.biz_dt.isoformat(), results)
         _refuse_failed(params, plan, results)
@@ -116,12 +125,12 @@ def _drift(landing: _Landing, best: StagedSink, history: History) -> Drift | Non
     return changes
 
 
-def _checks(landing: _Landing, result: DataFrame) -> tuple[CheckResult, ...]:
+def _checks(landing: _Landing) -> tuple[CheckResult, ...]:
     best, title = landing.best, landing.title
     business_keys, compare_cols = landing.params.key_columns(landing.plan.biz_dt)
     if not business_keys:
         return ()
-    rows = result
+    rows = landing.result.rows
     if best:
         rows = read_folder(landing.spark, best.planned, best.folder, best.shaped.schema)
     names = key_checks.names_in(rows, business_keys, compare_cols, [BIZ_DT])
@@ -149,7 +158,13 @@ def _compared(
 
     def check(earlier: Earlier) -> tuple[CheckResult, ...]:
         with explained(best.planned.root if best else "the result"):
-            return key_checks.check_keys(rows, names, earlier, blocking=params.checks_are_blocking)
+            return key_checks.check_keys(
+                rows,
+                names,
+                earlier,
+                row_count=landing.result.row_count,
+                blocking=params.checks_are_blocking,
+            )
 
     if best is None:
         return check(Earlier(why_not="only tables are among the sinks, which tell no dates apart"))

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from framework.check.damaged_text import TextWatch
-from framework.check.run_checks import Findings, StagedSink, run_checks
+from framework.check.run_checks import Findings, Result, StagedSink, run_checks
 from framework.contract.paths import parent
 from framework.errors import (
     DamagedTextError,
@@ -108,7 +108,7 @@ def load_sinks(
                     f"published. {why_empty(fs, plan.sources, scans.row_count, bad)}"
                 )
             damaged_text = _checked_text(params, plan, watch)
-            findings = run_checks(spark, fs, params, plan, sinks, result)
+            findings = run_checks(spark, fs, params, plan, sinks, Result(result, row_count))
             # Tables come before the swap, so that no folder has changed if one fails.
             for planned, rows in zip(plan.sinks, shaped, strict=True):
                 if planned.place is None and row_count:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from framework.check import key_checks
+from framework.check import key_checks, key_counts
 from framework.check.key_counts import most_frequent
 from framework.errors import CheckFailedError, EmptyResultError
 from tests.landing_home import Home, sink
@@ -47,8 +47,12 @@ def extract(numbers: range, seed: int) -> list[Row]:
     ]
 
 
-def test_changes_are_those_counted_apart_from_spark(home: Home) -> None:
+def test_changes_are_those_counted_apart_from_spark(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A rerun after a changed extract too; the values compare null-safe, whatever the column."""
+    # Keys in several tasks.
+    monkeypatch.setattr(key_counts, "_ROWS_A_PARTITION", 100)
     by_date = {
         LONG_BEFORE: extract(range(100), 1),
         BEFORE: [*extract(range(50, 300), 2), ("900", "p", "x", "")],
