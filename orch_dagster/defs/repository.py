@@ -19,7 +19,9 @@ from orch_dagster.defs.dagster_internals.asset_jobs import (
     IMPLICIT_ASSET_JOB_NAME,
     AssetGraph,
 )
+from orch_dagster.defs.dagster_internals.job_answers import keep_job_answers
 from orch_dagster.defs.dagster_internals.job_content import snapshot_id
+from orch_dagster.defs.job_texts import JobTexts
 from orch_dagster.defs.jobs import JobBuilder
 from orch_dagster.defs.kudu_spark import KUDU_SPARK_KEY, kudu_spark_resource
 from orch_dagster.defs.resources import control_store_resource
@@ -180,6 +182,15 @@ class ControlTables(RepositoryData):
             else:
                 give_snapshot_ids(jobs, self.location.settings.state_dir / "snapshot_ids.json")
 
+    def keep_answers(self, repository: str) -> None:
+        """Let a code server of many rows answer for the jobs of this repository with kept texts."""
+        if self._lists_rows:
+            return
+        ids = {job.name: snapshot_id(job) for job in self.get_all_jobs()}
+        texts = JobTexts(self.location.settings.state_dir / "job_texts")
+        texts.keep_only(ids.values())
+        keep_job_answers(repository, ids, texts)
+
     @cached_property
     def _schedules(self) -> Sequence[dg.ScheduleDefinition]:
         return schedule_definitions(self.location)
@@ -224,6 +235,11 @@ class LandingRepository(RepositoryDefinition):
     @override
     def asset_graph(self) -> AssetGraph:
         return self._tables.asset_graph
+
+    @override
+    def load_all_definitions(self) -> None:
+        super().load_all_definitions()
+        self._tables.keep_answers(self.name)
 
 
 @contextmanager
