@@ -4,9 +4,10 @@
 
 Prints, for each N, the seconds of one process from its start to the location's snapshot (import,
 definitions, snapshot); until a new code server has answered with the whole location, as
-`dagster dev` requests it; and from the start of `dagster job execute` of one job to its
-STEP_START. A registry of one job is measured in turns with it, as the time of Dagster alone. Last
-come the processor seconds of the parts of such a load, by whose code they are.
+`dagster dev` requests it, the first time and when the load before has kept what it keeps; and from
+the start of `dagster job execute` of one job to its STEP_START. A registry of one job is measured
+in turns with it, as the time of Dagster alone. Last come the processor seconds of the parts of such
+a load, by whose code they are.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ import gc, time
 gc.disable()
 from orch_dagster.definitions import defs, use_location
 from orch_dagster.defs.dagster_internals import location_snapshot as dagster
+from orch_dagster.defs.job_texts import JobTexts
 from orch_dagster.registry.location import load_location
 from orch_dagster.settings import load_settings
 
@@ -74,8 +76,10 @@ text = dagster.snapshot_text(snap)
 part(f"its {len(text):,} characters (Dagster)")
 dagster.read_snapshot(text)
 part("these read again, in the process that asked (Dagster)")
-texts = [dagster.job_text(job) for job in jobs]
-part(f"snapshots of the listed jobs, {sum(map(len, texts)):,} characters (Dagster)")
+kept = JobTexts(location.settings.state_dir / "job_texts")
+texts = [kept.get(job.get_job_snapshot_id()) or dagster.job_text(job) for job in jobs]
+size = sum(map(len, texts))
+part(f"texts of the listed jobs, {size:,} characters, as kept from the load before (orch_dagster)")
 read = [dagster.read_job(text) for text in texts]
 part("these read again, in the process that asked (Dagster)")
 for each in read:
@@ -205,8 +209,9 @@ def main() -> None:
         with registry_of(1) as (alone, only_job), registry_of(jobs) as (environment, last):
             pairs = [(seconds_to_snapshot(alone), seconds_to_snapshot(environment)) for _ in "123"]
             show(f"{jobs} jobs: import, definitions, snapshot", pairs)
+            first, listed = seconds_to_answer(environment)
+            print(f"{jobs} jobs: the server's first answer {first:.1f} s", flush=True)
             answers = [(seconds_to_answer(alone), seconds_to_answer(environment)) for _ in "123"]
-            listed = answers[0][1][1]
             pairs = [(of_one[0], of_all[0]) for of_one, of_all in answers]
             show(f"{jobs} jobs: the server's answer, {listed} jobs listed", pairs)
             pairs = [

@@ -7,8 +7,8 @@ WITH typed AS (
     trim(currency_code) AS currency_code,
     CAST(trim(premium) AS DECIMAL(18, 2)) AS premium_amt,
     CAST(trim(revision_no) AS INT) AS revision_no,
-    to_timestamp(
-      trim(update_ts), if(update_ts LIKE '%/%', 'dd/MM/yyyy HH:mm:ss', 'yyyy-MM-dd HH:mm:ss')
+    if(update_ts LIKE '%/%',
+      to_timestamp(trim(update_ts), 'dd/MM/yyyy HH:mm:ss'), to_timestamp(trim(update_ts), 'yyyy-MM-dd HH:mm:ss')
     ) AS source_update_ts
   FROM row1
 ),

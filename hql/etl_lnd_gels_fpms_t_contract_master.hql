@@ -31,7 +31,7 @@ holder_text AS (
     CASE WHEN trim(update_ts) NOT IN ('', 'NULL', '\\N') THEN trim(update_ts) END AS update_ts
   FROM row2
 ),
-contract_typed AS (
+contract_typed AS (  -- Constant formats: for a computed one Spark makes a formatter for each row.
   SELECT
     contract_no,
     product_code,
@@ -41,15 +41,15 @@ contract_typed AS (
     CAST(sum_assured AS DECIMAL(18, 2)) AS sum_assured_amt,
     CAST(premium AS DECIMAL(18, 2)) AS premium_amt,
     CAST(outstanding AS DECIMAL(18, 2)) AS outstanding_amt,
-    to_date(issue_date, if(issue_date LIKE '%/%', 'dd/MM/yyyy', 'yyyy-MM-dd')) AS issue_date,
-    to_date(effective_date, if(effective_date LIKE '%/%', 'dd/MM/yyyy', 'yyyy-MM-dd')) AS effective_date,
-    to_date(expiry_date, if(expiry_date LIKE '%/%', 'dd/MM/yyyy', 'yyyy-MM-dd')) AS expiry_date,
+    if(issue_date LIKE '%/%', to_date(issue_date, 'dd/MM/yyyy'), to_date(issue_date, 'yyyy-MM-dd')) AS issue_date,
+    if(effective_date LIKE '%/%', to_date(effective_date, 'dd/MM/yyyy'), to_date(effective_date, 'yyyy-MM-dd')) AS effective_date,
+    if(expiry_date LIKE '%/%', to_date(expiry_date, 'dd/MM/yyyy'), to_date(expiry_date, 'yyyy-MM-dd')) AS expiry_date,
     agent_code,
     remarks,
     holder_id,
     CAST(revision_no AS INT) AS revision_no,
-    to_timestamp(
-      update_ts, if(update_ts LIKE '%/%', 'dd/MM/yyyy HH:mm:ss', 'yyyy-MM-dd HH:mm:ss')
+    if(update_ts LIKE '%/%',
+      to_timestamp(update_ts, 'dd/MM/yyyy HH:mm:ss'), to_timestamp(update_ts, 'yyyy-MM-dd HH:mm:ss')
     ) AS source_update_ts
   FROM contract_text
 ),
@@ -57,11 +57,11 @@ holder_typed AS (
   SELECT
     holder_id,
     full_name AS holder_name,
-    to_date(birth_date, if(birth_date LIKE '%/%', 'dd/MM/yyyy', 'yyyy-MM-dd')) AS holder_birth_date,
+    if(birth_date LIKE '%/%', to_date(birth_date, 'dd/MM/yyyy'), to_date(birth_date, 'yyyy-MM-dd')) AS holder_birth_date,
     address AS holder_address,
     country_code AS holder_country_code,
-    to_timestamp(
-      update_ts, if(update_ts LIKE '%/%', 'dd/MM/yyyy HH:mm:ss', 'yyyy-MM-dd HH:mm:ss')
+    if(update_ts LIKE '%/%',
+      to_timestamp(update_ts, 'dd/MM/yyyy HH:mm:ss'), to_timestamp(update_ts, 'yyyy-MM-dd HH:mm:ss')
     ) AS source_update_ts
   FROM holder_text
 ),
