@@ -42,10 +42,11 @@ class Names:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The rows of an earlier date, or the reason why there are none."""
+    """The rows of an earlier date, about `row_count`, or the reason why there are none."""
 
     biz_dt: date | None = None
     rows: DataFrame | None = None
+    row_count: int = 0
     why_not: str | None = None
 
 
@@ -115,7 +116,7 @@ def check_keys(
         changes = _not_computed(names, str(why_not))
     else:
         keys, before, counts = count_changes(
-            rows, earlier.rows, names.keys, names.compared, row_count
+            rows, earlier.rows, names.keys, names.compared, row_count + earlier.row_count
         )
         changes = _changes(names, earlier, keys, before, counts)
     examples = most_frequent(rows, names.keys, _SHOWN_KEYS) if keys.duplicate_keys else []

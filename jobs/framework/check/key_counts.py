@@ -86,10 +86,10 @@ def count_changes(
 
     Args:
         rows: The rows.
-        earlier: The earlier ones, about as many.
+        earlier: The earlier ones.
         keys: The key columns.
         compared: The columns whose change is an update.
-        row_count: The number of `rows`, by which the work is divided.
+        row_count: About how many both are together, by which the work is divided.
     """
     from pyspark.sql import functions
 
@@ -99,7 +99,7 @@ def count_changes(
     is_new = column("is_new")
     # Shuffled before the aggregation, as nearly every row has a key of its own.
     grouped = (
-        both.repartition(1 + 2 * row_count // _ROWS_A_PARTITION, "key")
+        both.repartition(1 + row_count // _ROWS_A_PARTITION, "key")
         .groupBy("key")
         .agg(
             functions.count_if(is_new).alias("now"),

@@ -19,10 +19,11 @@ _UNLIKE = (date(2013, 4, 14), date(2024, 12, 25))
 
 @dataclass(frozen=True)
 class Landed:
-    """The folder of a date, with data files in it."""
+    """The folder of a date, with data files of that size in it."""
 
     biz_dt: date
     folder: str
+    size_bytes: int
 
 
 class History:
@@ -65,8 +66,8 @@ class History:
             return None
         for day in days:
             folder = placeholders.fill(self._template, {BIZ_DT: day})
-            if self._is_there(root, folder) and self._fs.usage(folder).files:
-                return Landed(day, folder)
+            if self._is_there(root, folder) and (usage := self._fs.usage(folder)).files:
+                return Landed(day, folder, usage.size_bytes)
         return None
 
     def _above_the_dates(self) -> str | None:

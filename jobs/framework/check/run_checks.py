@@ -64,6 +64,7 @@ class _Landing:
     """
 
     spark: SparkSession
+    fs: FileSystem
     params: JobParams
     plan: Plan
     result: Result
@@ -96,7 +97,7 @@ def run_checks(
     history = None
     if best and has_schema(best.planned):
         history = History(fs, best.planned, plan.biz_dt)
-    landing = _Landing(spark, params, plan, result, best, history)
+    landing = _Landing(spark, fs, params, plan, result, best, history)
     changes = _drift(landing, best, history) if best and history else None
     results = _checks(landing)
     if results:
@@ -155,6 +156,7 @@ def _compared(
     landing: _Landing, rows: DataFrame, names: key_checks.Names
 ) -> tuple[CheckResult, ...]:
     params, best, history = landing.params, landing.best, landing.history
+    row_count = landing.result.row_count
 
     def check(earlier: Earlier) -> tuple[CheckResult, ...]:
         with explained(best.planned.root if best else "the result"):
@@ -162,7 +164,7 @@ def _compared(
                 rows,
                 names,
                 earlier,
-                row_count=landing.result.row_count,
+                row_count=row_count,
                 blocking=params.checks_are_blocking,
             )
 
@@ -175,9 +177,13 @@ def _compared(
     if landed is None:
         return check(Earlier(why_not=f"no date before {landing.plan.biz_dt} is there"))
 
+    # About how many rows it has, by the sizes of both dates' files.
+    size_bytes = landing.fs.usage(best.folder).size_bytes or 1
+    earlier_count = row_count * landed.size_bytes // size_bytes
+
     def check_with_earlier() -> tuple[CheckResult, ...]:
         earlier = read_landed(landing.spark, best.planned, landed.folder, rows.schema)
-        return check(Earlier(landed.biz_dt, earlier))
+        return check(Earlier(landed.biz_dt, earlier, earlier_count))
 
     results = _read_earlier(landed, check_with_earlier)
     # Checked again without the earlier rows, so that a fault of this date's own rows still shows.

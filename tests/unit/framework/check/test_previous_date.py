@@ -48,13 +48,13 @@ def test_the_nearest_before_and_the_newest_after(tmp_path: Path, path: str, form
     put(tmp_path, *[folder(day) for day in held[2:]])
     found = history(tmp_path, path, *cols)
     assert found.before() is None
-    assert found.last() == Landed(held[4], (tmp_path / folder(held[4])).as_posix())
+    assert found.last() == Landed(held[4], (tmp_path / folder(held[4])).as_posix(), 1)
     put(tmp_path, *[folder(day) for day in held])
     # Without a data file it is no landing.
     (tmp_path / folder(date(2024, 5, 14))).mkdir(parents=True)
     found = history(tmp_path, path, *cols)
     assert found.before() == found.last()
-    assert found.before() == Landed(held[1], (tmp_path / folder(held[1])).as_posix())
+    assert found.before() == Landed(held[1], (tmp_path / folder(held[1])).as_posix(), 1)
 
 
 def test_paths_that_hold_other_dates_have_no_history(tmp_path: Path) -> None:
