@@ -92,7 +92,7 @@ bench: install
 	$(BIN)/python bench/registry_load.py 1000 10000
 	$(BIN)/python bench/run_overhead.py 5
 	$(BIN)/python bench/many_dates.py 30
-	$(BIN)/python bench/shared.py 12
+	$(BIN)/python bench/shared.py 50 1
 	$(BIN)/python bench/landing.py 5000000
 	$(BIN)/python bench/execution_log.py 1000
 	$(BIN)/python bench/kudu_store.py
