@@ -76,10 +76,10 @@ text = dagster.snapshot_text(snap)
 part(f"its {len(text):,} characters (Dagster)")
 dagster.read_snapshot(text)
 part("these read again, in the process that asked (Dagster)")
-kept = JobTexts(location.settings.state_dir / "job_texts")
-texts = [kept.get(job.get_job_snapshot_id()) or dagster.job_text(job) for job in jobs]
-size = sum(map(len, texts))
-part(f"texts of the listed jobs, {size:,} characters, as kept from the load before (orch_dagster)")
+kept = [JobTexts(location.settings.state_dir).get(job.get_job_snapshot_id()) for job in jobs]
+texts = [text or dagster.job_text(job) for text, job in zip(kept, jobs)]
+size, found = sum(map(len, texts)), len(jobs) - kept.count(None)
+part(f"texts of the listed jobs, {size:,} characters, {found} kept (orch_dagster), others made")
 read = [dagster.read_job(text) for text in texts]
 part("these read again, in the process that asked (Dagster)")
 for each in read:

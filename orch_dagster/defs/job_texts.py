@@ -23,11 +23,11 @@ class JobTexts:
     """A folder of texts, each in a file of its own behind a digest.
 
     Args:
-        folder: The folder, which may be deleted.
+        state_dir: Where the folder is, which may be deleted.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, state_dir: Path) -> None:
+        self._folder = state_dir / "job_texts"
 
     def get(self, snapshot_id: str) -> str | None:
         """Return the text of a snapshot, None if none is kept that is whole and of this Dagster."""

@@ -187,7 +187,7 @@ class ControlTables(RepositoryData):
         if self._lists_rows:
             return
         ids = {job.name: snapshot_id(job) for job in self.get_all_jobs()}
-        texts = JobTexts(self.location.settings.state_dir / "job_texts")
+        texts = JobTexts(self.location.settings.state_dir)
         texts.keep_only(ids.values())
         keep_job_answers(repository, ids, texts)
 

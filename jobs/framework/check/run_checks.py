@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,7 +22,7 @@ from framework.logging import get_logger
 from framework.params import JobParams
 from framework.plan import BIZ_DT, Plan, PlannedSink
 from framework.report import CheckResult, Drift
-from framework.storage.filesystem import FileSystem
+from framework.storage.filesystem import FileSystem, Usage
 from framework.storage.read_back import columns_of, has_schema, read_folder, read_landed
 
 if TYPE_CHECKING:
@@ -50,10 +50,11 @@ class StagedSink:
 
 @dataclass(frozen=True)
 class Result:
-    """The rows of a date's query, and their number."""
+    """The rows of a date's query, their number, and the files of each staging folder."""
 
     rows: DataFrame
     row_count: int
+    staged: Mapping[str, Usage]
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,6 @@ class _Landing:
     """
 
     spark: SparkSession
-    fs: FileSystem
     params: JobParams
     plan: Plan
     result: Result
@@ -97,7 +97,7 @@ def run_checks(
     history = None
     if best and has_schema(best.planned):
         history = History(fs, best.planned, plan.biz_dt)
-    landing = _Landing(spark, fs, params, plan, result, best, history)
+    landing = _Landing(spark, params, plan, result, best, history)
     changes = _drift(landing, best, history) if best and history else None
     results = _checks(landing)
     if results:
@@ -178,7 +178,7 @@ def _compared(
         return check(Earlier(why_not=f"no date before {landing.plan.biz_dt} is there"))
 
     # About how many rows it has, by the sizes of both dates' files.
-    size_bytes = landing.fs.usage(best.folder).size_bytes or 1
+    size_bytes = landing.result.staged[best.folder].size_bytes or 1
     earlier_count = row_count * landed.size_bytes // size_bytes
 
     def check_with_earlier() -> tuple[CheckResult, ...]:

@@ -108,7 +108,8 @@ def load_sinks(
                     f"published. {why_empty(fs, plan.sources, scans.row_count, bad)}"
                 )
             damaged_text = _checked_text(params, plan, watch)
-            findings = run_checks(spark, fs, params, plan, sinks, Result(result, row_count))
+            whole = Result(result, row_count, counted)
+            findings = run_checks(spark, fs, params, plan, sinks, whole)
             # Tables come before the swap, so that no folder has changed if one fails.
             for planned, rows in zip(plan.sinks, shaped, strict=True):
                 if planned.place is None and row_count:

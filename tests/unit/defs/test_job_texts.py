@@ -15,7 +15,7 @@ TEXT = '{"name": "Ä\r\n"}'
 
 @pytest.fixture
 def texts(tmp_path: Path) -> JobTexts:
-    kept = JobTexts(tmp_path / "texts")
+    kept = JobTexts(tmp_path)
     kept.put("one", TEXT)
     kept.put("other", "{}")
     return kept
@@ -26,22 +26,22 @@ def test_a_text_is_that_of_its_id(texts: JobTexts) -> None:
 
 
 def test_only_the_texts_of_listed_jobs_stay(texts: JobTexts, tmp_path: Path) -> None:
-    (tmp_path / "texts" / "left.tmp").touch()
+    (tmp_path / "job_texts" / "left.tmp").touch()
     texts.keep_only(["one", "third"])
-    assert [file.name for file in (tmp_path / "texts").iterdir()] == ["one.json"]
+    assert [file.name for file in (tmp_path / "job_texts").iterdir()] == ["one.json"]
     JobTexts(tmp_path / "none").keep_only([])
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff\n{}", b"{}", b"0\n{}"])
 def test_a_damaged_text_is_none(texts: JobTexts, tmp_path: Path, damage: bytes) -> None:
-    (tmp_path / "texts" / "one.json").write_bytes(damage)
+    (tmp_path / "job_texts" / "one.json").write_bytes(damage)
     assert texts.get("one") is None
     texts.put("one", TEXT)
     assert texts.get("one") == TEXT
 
 
 def test_a_text_that_was_cut_off_is_none(texts: JobTexts, tmp_path: Path) -> None:
-    file = tmp_path / "texts" / "one.json"
+    file = tmp_path / "job_texts" / "one.json"
     file.write_bytes(file.read_bytes()[:-1])
     assert texts.get("one") is None
 
@@ -56,7 +56,7 @@ def test_a_text_of_another_dagster_is_none(
 def test_a_text_that_can_not_be_written_is_told(
     texts: JobTexts, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "texts" / "third.json" / "held").mkdir(parents=True)
+    (tmp_path / "job_texts" / "third.json" / "held").mkdir(parents=True)
     with caplog.at_level(logging.INFO, "orch_dagster"):
         texts.put("third", TEXT)
     assert "a job's snapshot is not kept" in caplog.text

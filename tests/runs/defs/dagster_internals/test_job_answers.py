@@ -1,4 +1,4 @@
-"""What a real code server of many rows says of its jobs, load by load."""
+"""A real code server of many rows tells its jobs as the load before kept them, or made anew."""
 
 from __future__ import annotations
 
@@ -41,11 +41,15 @@ def test_a_load_says_what_the_load_before_kept_and_what_has_changed(
     monkeypatch.setenv("ORCH_LISTED_JOBS", "1")
     assert op_descriptions(tmp_path) == {"Landing job J1", "Landing job J2"}
     folder = settings.state_dir / "job_texts"
-    texts = {file.stem: JobTexts(folder).get(file.stem) or "" for file in folder.iterdir()}
+    texts = {
+        file.stem: JobTexts(settings.state_dir).get(file.stem) or "" for file in folder.iterdir()
+    }
     (of_group,) = (each for each, text in texts.items() if f'"{GROUP}"' in text[:200])
     assert len(texts) == 2
     # Marked, to tell a text that was kept from one that was made.
-    JobTexts(folder).put(of_group, texts[of_group].replace("Landing job J2", "Kept of J2"))
+    JobTexts(settings.state_dir).put(
+        of_group, texts[of_group].replace("Landing job J2", "Kept of J2")
+    )
     assert op_descriptions(tmp_path) == {"Landing job J1", "Kept of J2"}
     (folder / f"{of_group}.json").write_text("damaged")
     assert op_descriptions(tmp_path) == {"Landing job J1", "Landing job J2"}
