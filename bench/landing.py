@@ -5,10 +5,10 @@
 The plain job reads the same CSV files, runs the same HQL and writes ORC by partition, with dynamic
 overwrite: no staging, no count, no swap. It is compared with run_landing without and with checks
 (business_keys and compare_cols of the sample, with the previous date landed). All three have the
-same command line but for the script, so the same Spark settings, on two local cores; the files'
-bytes, their headers and what was written are looked at in a landing without checks too. The
-extracts are the sample's of two days, with each contract repeated until there are ROWS (5,000,000)
-rows.
+same Spark settings, on two local cores; plain PySpark has the driver's JVM as spark-submit starts
+it, and the landings as a run does, all without an archive of Spark's classes. The files' bytes,
+their headers and what was written are looked at in a landing without checks too. The extracts are
+the sample's of two days, with each contract repeated until there are ROWS (5,000,000) rows.
 
 Each of ROUNDS (3) rounds runs all in turns, and last a session that starts and stops, whose
 seconds are in those of the others. Prints the seconds of each round, the medians of the rounds'
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from processes import Used, load_text, measure
-from run_overhead import bare_command
+from run_overhead import Submit, bare_command, run_command
 
 from orch_dagster.sample.contracts import CONTRACT_PATH, HOLDER_PATH
 from orch_dagster.sample.rows import BIZ_DT, CSV_OPTIONS, ENTITY, JOB_NAME, SOURCE_SYSTEM
@@ -99,9 +99,24 @@ def params_file(home: Path, name: str, **changes: object) -> str:
     return str(file)
 
 
-def seconds(command: list[str], environment: dict[str, str], params: str) -> Used:
+def seconds(submit: Submit, params: str) -> Used:
     """Return what a submit used that must succeed."""
+    command, environment = submit
     return measure(command, {**environment, "JOB_PARAMS_FILE": params}, str(Path.cwd()))
+
+
+def on_two_cores(submit: Submit) -> Submit:
+    """Return the submit with the bench's master and memory."""
+    (*options, script), environment = submit
+    options[options.index("--master") + 1] = MASTER
+    return [*options, "--conf", f"spark.driver.memory={DRIVER_MEMORY}", script], environment
+
+
+def script_of(submit: Submit, file: Path, text: str, *arguments: str) -> Submit:
+    """Return the submit with a script of that text in place of its own."""
+    file.write_text(text, encoding="utf-8")
+    command, environment = submit
+    return [*command[:-1], str(file), *arguments], environment
 
 
 def print_ratios(costs: dict[str, list[Used]]) -> None:
@@ -132,25 +147,22 @@ def main() -> None:
         sample = ["orch", "sample", ENTITY, SOURCE_SYSTEM, "--from", days[0], "--to", days[1]]
         subprocess.run(sample, check=True, capture_output=True)
         widen(home, rows)
-        argv, environment = bare_command(home, JOB_NAME, days[1])
-        argv[argv.index("--master") + 1] = MASTER
-        argv = [*argv[:-1], "--conf", f"spark.driver.memory={DRIVER_MEMORY}", argv[-1]]
-        plain = home / "plain.py"
-        plain.write_text(PLAIN, encoding="utf-8")
-        start = home / "start.py"
-        start.write_text(START, encoding="utf-8")
+        run = on_two_cores(run_command(home, JOB_NAME, days[1]))
+        bare = on_two_cores(bare_command(home, JOB_NAME, days[1]))
+        plain = script_of(bare, home / "plain.py", PLAIN, str(home / "plain"))
+        start = script_of(bare, home / "start.py", START)
         without = {"business_keys": None, "compare_cols": None}
-        seconds(argv, environment, params_file(home, "before", biz_dt=days[0], **without))
+        seconds(run, params_file(home, "before", biz_dt=days[0], **without))
         variants = {
-            "plain": ([*argv[:-1], str(plain), str(home / "plain")], params_file(home, "plain")),
-            "landing without checks": (argv, params_file(home, "without", **without)),
-            "landing with checks": (argv, params_file(home, "with")),
-            "start": ([*argv[:-1], str(start)], params_file(home, "start")),
+            "plain": (plain, params_file(home, "plain")),
+            "landing without checks": (run, params_file(home, "without", **without)),
+            "landing with checks": (run, params_file(home, "with")),
+            "start": (start, params_file(home, "start")),
         }
         costs: dict[str, list[Used]] = {name: [] for name in variants}
         for _ in range(rounds):
-            for name, (command, params) in variants.items():
-                used = seconds(command, environment, params)
+            for name, (submit, params) in variants.items():
+                used = seconds(submit, params)
                 costs[name].append(used)
                 print(f"{name}: {used.wall_s:.1f} s, {used.cpu_s:.1f} s of processor", flush=True)
         print(f"{rows:,} rows, medians of {rounds} rounds, rows per second against plain PySpark")

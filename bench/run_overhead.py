@@ -3,10 +3,10 @@
     python bench/run_overhead.py [PAIRS] [--plain]
 
 The bare submit has the command and the environment of the run, without its result channel, without
-the archive of Spark's classes and without a profile: what a user of spark-submit has. Each way is
-measured in turns with it, PAIRS (5) times: by default as after `orch accelerate`, then with
-`spark.profile: small` as well; and so is the submit of such a run alone. With --plain the runs have
-no archive. Prints the medians, and last the seconds from the start of `orch run` to its
+the archive of Spark's classes and without Java options for the start: what a user of spark-submit
+has. Each way is measured in turns with it, PAIRS (5) times: by default as after `orch accelerate`,
+then with `spark.profile: small` as well; and so is the submit of such a run alone. With --plain the
+runs have no archive. Prints the medians, and last the seconds from the start of `orch run` to its
 spark-submit beside those of `import dagster`.
 """
 
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from processes import load_text, measure, ratio_text
@@ -31,10 +32,14 @@ from orch_dagster.control.tables import SYS_PARAMS
 from orch_dagster.registry.location import load_location
 from orch_dagster.sample.rows import BIZ_DT, JOB_NAME
 from orch_dagster.settings import load_settings
-from orch_dagster.spark.job_submit import JobSubmit, prepare_job
+from orch_dagster.spark.command import SubmitCommand
+from orch_dagster.spark.job_submit import JobSubmit, job_request, prepare_job
+from orch_dagster.spark.submit import write_command
 from orch_dagster.toolchain.find import find_spark
 
 DAY = BIZ_DT.isoformat()
+# A command and its environment.
+Submit = tuple[list[str], dict[str, str]]
 SUBMIT = """#!/bin/sh
 date +%s.%N > "$ORCH_BENCH_SUBMITTED"
 exit 1
@@ -46,8 +51,27 @@ def seconds(command: list[str], environment: dict[str, str], folder: str) -> flo
     return measure(command, environment, folder).wall_s
 
 
-def bare_command(home: Path, job_name: str, biz_dt: str) -> tuple[list[str], dict[str, str]]:
-    """Return the submit of a job for a date, built as a run builds it, and its environment."""
+def run_command(home: Path, job_name: str, biz_dt: str) -> Submit:
+    """Return the submit of a job for a date, as a run has it, and its environment."""
+    settings = load_settings()
+    return _with_environment(prepare_job(_job_of(home, job_name, biz_dt), settings, pipes_env={}))
+
+
+def bare_command(home: Path, job_name: str, biz_dt: str) -> Submit:
+    """Return the same submit without what orch_dagster adds for its start, and its environment."""
+    request = job_request(_job_of(home, job_name, biz_dt), load_settings(), pipes_env={})
+    bare = replace(
+        request,
+        driver_options="",
+        launcher_options="",
+        class_data=(),
+        conf_dir="",
+        direct_start=None,
+    )
+    return _with_environment(write_command(bare, os.environ))
+
+
+def _job_of(home: Path, job_name: str, biz_dt: str) -> JobSubmit:
     settings = load_settings()
     spec = load_location(settings).registry.jobs[job_name]
     store = open_store(settings.control_url, settings.home)
@@ -55,8 +79,10 @@ def bare_command(home: Path, job_name: str, biz_dt: str) -> tuple[list[str], dic
     store.close()
     params = home / "bench.json"
     params.write_text(bundle.to_json(), encoding="utf-8")
-    job = JobSubmit(bundle, Secrets(), params, home / "bench.properties", home / "bench.log")
-    command = prepare_job(job, settings, pipes_env={})
+    return JobSubmit(bundle, Secrets(), params, home / "bench.properties", home / "bench.log")
+
+
+def _with_environment(command: SubmitCommand) -> Submit:
     return list(command.argv), {**os.environ, **command.env}
 
 
@@ -121,7 +147,7 @@ def main() -> None:
         for profile in ("default", "small"):
             set_profile(profile)
             commands = {name: (command, environment) for name, command in ways().items()}
-            commands["its spark-submit alone"] = bare_command(Path(folder), JOB_NAME, DAY)
+            commands["its spark-submit alone"] = run_command(Path(folder), JOB_NAME, DAY)
             for name, (command, own) in commands.items():
                 measure(command, own, folder)
                 found = [

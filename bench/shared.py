@@ -21,14 +21,12 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from run_overhead import bare_command, seconds
+from run_overhead import Submit, bare_command, seconds
 
 from framework.contract import variables
 
 BIZ_DT, ROWS = "2024-05-15", 1_000
 CHAIN, MANY = "chain", "many"
-# A command and its environment.
-Submit = tuple[list[str], dict[str, str]]
 
 
 class Cost(NamedTuple):

@@ -55,6 +55,11 @@ class DirectStart:
     env: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+def default_memory(environ: Mapping[str, str]) -> str:
+    """Return the memory of a driver for which no property names one."""
+    return environ.get("SPARK_DRIVER_MEMORY") or environ.get("SPARK_MEM") or _DEFAULT_MEMORY
+
+
 def direct_start(
     spark: SparkHome, environ: Mapping[str, str], conf_dir: str = "", *, platform: str
 ) -> DirectStart | None:
@@ -86,7 +91,7 @@ def direct_start(
     return DirectStart(
         tuple(dict.fromkeys(map(_as_folder, entries))),
         environ.get("SPARK_SUBMIT_OPTS", ""),
-        environ.get("SPARK_DRIVER_MEMORY") or environ.get("SPARK_MEM") or _DEFAULT_MEMORY,
+        default_memory(environ),
         {"SPARK_CONF_DIR": str(conf), "PYTHONHASHSEED": "0"},
     )
 

@@ -1,4 +1,4 @@
-"""Choose what the driver of a small job gives up for its start, as its spark.profile says."""
+"""Choose the Java options of a driver, and what that of a small job gives up for its start."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from framework.contract.system_settings import SMALL
 from orch_dagster.control.sys_params import MASTER
 from orch_dagster.spark.cores import available_cores
+from orch_dagster.spark.direct_start import default_memory
 from orch_dagster.spark.java_options import ALL_DRIVER_OPTIONS
+from orch_dagster.toolchain.spark_values import heap_bytes
 
-# Of two collectors Java refuses to start.
-_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
+# Of two collectors Java refuses to start; options in a file may name one too.
+_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b|-XX:(?:Flags|VMOptionsFile)=|(?:^|\s)@")
 _LOCAL = re.compile(r"local(?:\[\s*(\*|\d+)\s*(?:,.*)?\])?")
 SUBMIT_OPTIONS = "SPARK_SUBMIT_OPTS"
 """The variable with more Java options of any spark-submit."""
@@ -22,14 +24,33 @@ LAUNCHER_OPTIONS = "SPARK_LAUNCHER_OPTS"
 # Of a longer job the start is a small part, and the slower code of the first compiler a larger one.
 _SHORT_S = 20.0
 _JAVA_VARIABLES = ("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", SUBMIT_OPTIONS)
+_MEMORY = "spark.driver.memory"
+# In the script of variables, whose values a shell knows.
+_SETS_MEMORY = re.compile(r"\bSPARK_(?:DRIVER_)?MEM")
+
+_PARALLEL = "-XX:+UseParallelGC"
+# It keeps a part of the heap empty, which a smaller one lacks: Spark asks for 450 MB. In a larger
+# one its pauses are long.
+_PARALLEL_LEAST, _PARALLEL_MOST = 1 << 30, 32 << 30
+
+# Java's own values. A driver compiles code for each query, and its second compiler takes a quarter
+# of the processor time of a landing of a million rows, most of it for code that soon ends.
+_SECOND_COMPILER = {
+    "Tier4InvocationThreshold": 5_000,
+    "Tier4MinInvocationThreshold": 600,
+    "Tier4CompileThreshold": 15_000,
+    "Tier4BackEdgeThreshold": 40_000,
+}
+_TIMES_LATER = 10
+_LATER = " ".join(f"-XX:{name}={of * _TIMES_LATER}" for name, of in _SECOND_COMPILER.items())
 
 
 @dataclass(frozen=True)
 class DriverProfile:
-    """The properties and Java options that a profile gives a job.
+    """The properties and Java options that a profile gives a job; over both its own win.
 
     Attributes:
-        properties: Spark properties, over which the job's own win.
+        properties: Spark properties.
         java_options: Options of the driver's JVM, where it runs on this machine.
     """
 
@@ -48,9 +69,12 @@ def driver_profile(
     spark_defaults: Mapping[str, str],
     default_master: str,
     environ: Mapping[str, str],
-    env_script: str = "",
+    conf_texts: str = "",
 ) -> DriverProfile:
     """Return what the profile of that name gives a job.
+
+    The default one is for landings of some size: Java's second compiler begins later, as a driver
+    has code for each query, and where the driver computes, its collector is the parallel one.
 
     >>> small = driver_profile("small", {"spark.master": "local[3]"}, {}, "local[*]", {})
     >>> small.java_options, small.properties["spark.sql.shuffle.partitions"]
@@ -62,24 +86,33 @@ def driver_profile(
         spark_defaults: Those of spark-defaults.conf.
         default_master: The master where neither names one.
         environ: The environment, from which the JVM takes options too.
-        env_script: The text of the script by which Spark adds to it.
+        conf_texts: What Spark's own scripts add to both, as `read_conf_texts` has it.
     """
-    if name != SMALL:
-        return DriverProfile()
-    of_profile = {"spark.ui.enabled": "false"}
     master = properties.get(MASTER) or spark_defaults.get(MASTER) or default_master
-    if of_local := _LOCAL.fullmatch(master.strip()):
-        cores = of_local.group(1) or "1"
-        count = available_cores() if cores == "*" else int(cores)
-        of_profile["spark.sql.shuffle.partitions"] = str(max(1, count))
+    of_local = _LOCAL.fullmatch(master.strip())
     chosen = [environ.get(each, "") for each in _JAVA_VARIABLES]
     chosen += [
         each.get(key, "") for each in (properties, spark_defaults) for key in ALL_DRIVER_OPTIONS
     ]
-    return DriverProfile(of_profile, _quick_start([*chosen, env_script]))
+    chosen.append(conf_texts)
+    if name != SMALL:
+        memory = properties.get(_MEMORY) or spark_defaults.get(_MEMORY)
+        if not memory and not _SETS_MEMORY.search(conf_texts):
+            memory = default_memory(environ)
+        heap = heap_bytes(memory or "") or 0
+        # Elsewhere the driver computes little.
+        computes_here = of_local and _PARALLEL_LEAST <= heap < _PARALLEL_MOST
+        collector = _PARALLEL if computes_here else ""
+        return DriverProfile(java_options=_collected(_LATER, collector, chosen))
+    of_profile = {"spark.ui.enabled": "false"}
+    if of_local:
+        cores = of_local.group(1) or "1"
+        count = available_cores() if cores == "*" else int(cores)
+        of_profile["spark.sql.shuffle.partitions"] = str(max(1, count))
+    return DriverProfile(of_profile, _quick_start(chosen))
 
 
-def brief_options(variable: str, environ: Mapping[str, str], env_script: str = "") -> str:
+def brief_options(variable: str, environ: Mapping[str, str], conf_texts: str = "") -> str:
     """Return the Java options of a JVM that lives for seconds, the environment's own at their end.
 
     >>> brief_options("SPARK_SUBMIT_OPTS", {"SPARK_SUBMIT_OPTS": "-Da=b"})
@@ -88,15 +121,18 @@ def brief_options(variable: str, environ: Mapping[str, str], env_script: str = "
     Args:
         variable: The variable by which that JVM takes options.
         environ: The environment.
-        env_script: The text of the script by which Spark adds to it.
+        conf_texts: What Spark's own scripts add to it.
     """
     chosen = [environ.get(each, "") for each in {*_JAVA_VARIABLES, variable}]
-    return f"{_quick_start([*chosen, env_script])} {environ.get(variable, '')}".strip()
+    return f"{_quick_start([*chosen, conf_texts])} {environ.get(variable, '')}".strip()
 
 
 def _quick_start(chosen: Collection[str]) -> str:
     """Return the options of a JVM that lives for seconds, besides those chosen for it."""
-    options = ["-XX:TieredStopAtLevel=1"]
-    if not any(_COLLECTOR.search(text) for text in chosen):
-        options.append("-XX:+UseSerialGC")
-    return " ".join(options)
+    return _collected("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", chosen)
+
+
+def _collected(options: str, collector: str, chosen: Collection[str]) -> str:
+    """Return the options with a collector, unless the chosen ones have or may have another."""
+    is_chosen = any(_COLLECTOR.search(text) for text in chosen)
+    return options if is_chosen else f"{options} {collector}".strip()

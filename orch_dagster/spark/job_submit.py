@@ -44,7 +44,7 @@ from orch_dagster.spark.submit_request import SubmitRequest
 from orch_dagster.spark.yarn.messages import MessageFolder
 from orch_dagster.spark.yarn.tags import attempt_tag, date_tags, job_tag
 from orch_dagster.toolchain.errors import SubmitRefusedError
-from orch_dagster.toolchain.find import find_spark, read_env_script
+from orch_dagster.toolchain.find import find_spark, read_conf_texts
 from orch_dagster.toolchain.jars import kudu_jar
 from orch_dagster.toolchain.this_host import own_hosts
 
@@ -132,7 +132,7 @@ def job_request(
         common.spark_defaults,
         master,
         environ,
-        read_env_script(spark, environ),
+        read_conf_texts(spark, environ),
     )
     start = None
     if profile_name == SMALL:

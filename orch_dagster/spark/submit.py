@@ -45,7 +45,7 @@ from orch_dagster.toolchain.find import (
     SparkHome,
     find_java,
     find_spark,
-    read_env_script,
+    read_conf_texts,
     read_spark_defaults,
 )
 from orch_dagster.toolchain.properties import format_properties
@@ -195,7 +195,7 @@ def common_request(
     cache = _cache(settings)
     defaults = defaults_or_read(read_defaults, environ)
     class_data = _class_data(settings, java, spark, defaults, environ)
-    env_script = read_env_script(spark, environ)
+    conf_texts = read_conf_texts(spark, environ)
     return SubmitRequest(
         spark_home=str(spark.home),
         spark_submit=str(spark.submit),
@@ -215,8 +215,8 @@ def common_request(
         conf_dir=class_data.conf_dir if class_data else "",
         log_config=_log_config(settings, spark, environ),
         local_ip=environ.get(LOCAL_IP, ""),
-        submitter_options=brief_options(SUBMIT_OPTIONS, environ, env_script),
-        launcher_options=brief_options(LAUNCHER_OPTIONS, environ, env_script),
+        submitter_options=brief_options(SUBMIT_OPTIONS, environ, conf_texts),
+        launcher_options=brief_options(LAUNCHER_OPTIONS, environ, conf_texts),
         py_files=(str(framework_archive(settings.framework_dir, cache)), str(pipes_archive(cache))),
     )
 

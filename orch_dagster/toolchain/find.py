@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,15 +107,17 @@ def read_spark_defaults(spark: SparkHome, environ: Mapping[str, str]) -> dict[st
     return parse_properties(path.read_text(encoding="utf-8", errors="replace"))
 
 
-def read_env_script(spark: SparkHome, environ: Mapping[str, str]) -> str:
-    """Return the script by which Spark's own scripts set variables, '' without one."""
-    name = "spark-env.cmd" if spark.submit.suffix == ".cmd" else "spark-env.sh"
-    path = spark.conf_dir(environ) / name
-    try:
-        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    except PermissionError:
-        # Spark's own scripts go on without it, too.
-        return ""
+def read_conf_texts(spark: SparkHome, environ: Mapping[str, str]) -> str:
+    """Return the files by which Spark's own scripts set variables and Java options, '' if none."""
+    script = "spark-env.cmd" if spark.submit.suffix == ".cmd" else "spark-env.sh"
+    texts: list[str] = []
+    for name in (script, "java-opts"):
+        path = spark.conf_dir(environ) / name
+        # Spark's own scripts go on without a file that they may not read, too.
+        with suppress(PermissionError):
+            if path.is_file():
+                texts.append(path.read_text(encoding="utf-8", errors="replace"))
+    return "\n".join(texts)
 
 
 def java_major(version: str) -> int | None:

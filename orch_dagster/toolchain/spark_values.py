@@ -77,6 +77,18 @@ def lost_ends(name: str, value: str, platform: str, *, is_secret: bool) -> str |
     return f"Spark drops the spaces and tabs at the ends of its value{why}"
 
 
+def heap_bytes(value: str) -> int | None:
+    """Return the size of a driver's memory as Java reads it, None if it reads none.
+
+    >>> heap_bytes("4g"), heap_bytes("1.5g")
+    (4294967296, None)
+    """
+    if not value or _heap_fault(value):
+        return None
+    number, unit = re.findall(_HEAP, value)[0]
+    return int(number[:20]) << 10 * " kmgt".index(unit.lower() or " ")
+
+
 def starts_in_a_cluster(name: str, value: str) -> bool:
     """Return whether a driver in cluster mode takes a value that Java, which starts others, lacks.
 

@@ -22,12 +22,13 @@ from orch_dagster.spark.driver_profile import (
 )
 from orch_dagster.spark.job_submit import JobSubmit, prepare_job
 from orch_dagster.spark.submit import common_request
-from orch_dagster.toolchain.find import find_spark, read_env_script
+from orch_dagster.toolchain.find import find_spark, read_conf_texts
 from tests.bundles import job_bundle
 from tests.unit.spark.test_command import conf_of, request_for
 
 FAST = "-XX:TieredStopAtLevel=1"
 SERIAL = "-XX:+UseSerialGC"
+PARALLEL = "-XX:+UseParallelGC"
 OPTIONS = "spark.driver.extraJavaOptions"
 
 
@@ -35,8 +36,51 @@ def small(environ: dict[str, str] | None = None, **properties: str) -> DriverPro
     return driver_profile("small", properties, {}, "local[*]", environ or {})
 
 
-def test_the_default_profile_changes_nothing() -> None:
-    assert driver_profile("default", {}, {}, "local[*]", {}) == DriverProfile()
+def of_default(environ: dict[str, str] | None = None, **properties: str) -> str:
+    profile = driver_profile("default", properties, {}, "local[*]", environ or {})
+    assert not profile.properties
+    return profile.java_options
+
+
+def test_a_driver_that_computes_has_the_parallel_collector_and_its_second_compiler_later() -> None:
+    *later, collector = of_default().split()
+    assert later == [
+        "-XX:Tier4InvocationThreshold=50000",
+        "-XX:Tier4MinInvocationThreshold=6000",
+        "-XX:Tier4CompileThreshold=150000",
+        "-XX:Tier4BackEdgeThreshold=400000",
+    ]
+    assert collector == PARALLEL
+
+
+@pytest.mark.parametrize(
+    ("environ", "properties", "is_parallel"),
+    [
+        ({}, {"spark.master": "local"}, True),
+        ({}, {"spark.master": "local[2]"}, True),
+        ({}, {"spark.master": "spark://h:7077"}, False),
+        ({}, {"spark.master": "local-cluster[2,1,1024]"}, False),
+        ({}, {"spark.master": "yarn"}, False),
+        ({}, {"spark.driver.memory": "1g"}, True),
+        ({}, {"spark.driver.memory": "1023m"}, False),
+        ({}, {"spark.driver.memory": "31G"}, True),
+        ({}, {"spark.driver.memory": "32g"}, False),
+        ({}, {"spark.driver.memory": "1.5g"}, False),
+        ({"SPARK_DRIVER_MEMORY": "512m"}, {}, False),
+        ({"SPARK_DRIVER_MEMORY": "512m"}, {"spark.driver.memory": "2g"}, True),
+    ],
+)
+def test_the_parallel_collector_is_for_heaps_of_some_size_that_compute(
+    environ: dict[str, str], properties: dict[str, str], is_parallel: bool
+) -> None:
+    assert (PARALLEL in of_default(environ, **properties)) == is_parallel
+
+
+def test_the_memory_that_a_script_of_variables_sets_is_unknown() -> None:
+    script = "export SPARK_DRIVER_MEMORY=${MINE}"
+    assert PARALLEL not in driver_profile("default", {}, {}, "local", {}, script).java_options
+    own = {"spark.driver.memory": "2g"}
+    assert PARALLEL in driver_profile("default", own, {}, "local", {}, script).java_options
 
 
 @pytest.mark.parametrize(
@@ -65,6 +109,9 @@ def test_one_partition_a_core_of_a_local_master(master: str, partitions: str | N
         ({"SPARK_SUBMIT_OPTS": "-Da=b -XX:+UseG1GC"}, {}),
         ({}, {OPTIONS: "-XX:+UseShenandoahGC -Da=b"}),
         ({}, {"spark.driver.defaultJavaOptions": "-XX:+UseG1GC"}),
+        ({"JDK_JAVA_OPTIONS": "-Da=b @options.txt"}, {}),
+        ({"JAVA_TOOL_OPTIONS": "-XX:Flags=.hotspotrc"}, {}),
+        ({}, {OPTIONS: "-XX:VMOptionsFile=options.txt"}),
     ],
 )
 def test_of_two_collectors_java_would_not_start(
@@ -72,6 +119,7 @@ def test_of_two_collectors_java_would_not_start(
 ) -> None:
     assert small(environ, **properties).java_options == FAST
     assert driver_profile("small", {}, properties, "local[*]", environ).java_options == FAST
+    assert "GC" not in of_default(environ, **properties)
 
 
 def test_a_jvm_that_only_submits_starts_fast() -> None:
@@ -84,25 +132,31 @@ def test_a_jvm_that_only_submits_starts_fast() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["SPARK_SUBMIT_OPTS=-XX:+UseG1GC", "JAVA_TOOL_OPTIONS=-XX:+UseZGC"]
+    ("file", "line"),
+    [
+        ("spark-env", "export SPARK_SUBMIT_OPTS=-XX:+UseG1GC"),
+        ("spark-env", "export JAVA_TOOL_OPTIONS=-XX:+UseZGC"),
+        ("java-opts", "-XX:+UseG1GC"),
+    ],
 )
-def test_a_collector_of_sparks_script_of_variables_is_kept(
-    settings: Settings, tmp_path: Path, line: str
+def test_a_collector_in_sparks_own_configuration_is_kept(
+    settings: Settings, tmp_path: Path, file: str, line: str
 ) -> None:
     """The JVM that puts the command together has it too, or no job would start."""
     conf = tmp_path / "conf"
     conf.mkdir()
-    for name in ("spark-env.sh", "spark-env.cmd"):
-        (conf / name).write_text(f"export {line}\n", encoding="utf-8")
+    for name in ("spark-env.sh", "spark-env.cmd") if file == "spark-env" else (file,):
+        (conf / name).write_text(f"{line}\n", encoding="utf-8")
     environ = {**os.environ, "SPARK_SUBMIT_OPTS": "", "SPARK_CONF_DIR": str(conf)}
 
     request = common_request(settings, environ, {})
 
     assert (request.launcher_options, request.submitter_options) == (FAST, FAST)
-    script = read_env_script(find_spark(environ), environ)
-    assert script == f"export {line}\n"
-    profile = driver_profile("small", {}, {}, "local[*]", environ, script)
+    texts = read_conf_texts(find_spark(environ), environ)
+    assert texts == f"{line}\n"
+    profile = driver_profile("small", {}, {}, "local[*]", environ, texts)
     assert profile.java_options == FAST
+    assert "GC" not in driver_profile("default", {}, {}, "local[*]", {}, texts).java_options
 
 
 def test_a_jobs_own_options_and_properties_win() -> None:
