@@ -1,6 +1,6 @@
 """Compare a landing with plain PySpark: rows per second of JOB_1001's job, each in its own submit.
 
-    python bench/landing.py [ROWS] [ROUNDS]
+    python bench/landing.py [ROWS] [ROUNDS] [MEMORY]
 
 The plain job reads the same CSV files, runs the same HQL and writes ORC by partition, with dynamic
 overwrite: no staging, no count, no swap. It is compared with run_landing without and with checks
@@ -11,8 +11,10 @@ their headers and what was written are looked at in a landing without checks too
 the sample's of two days, with each contract repeated until there are ROWS (5,000,000) rows.
 
 Each of ROUNDS (3) rounds runs all in turns, and last a session that starts and stops, whose
-seconds are in those of the others. Prints the seconds of each round, the medians of the rounds'
-ratios, and the ratios of the processor seconds without those of the start.
+seconds are in those of the others; a driver has MEMORY (4g). A fourth landing, without checks,
+writes ORC by zstd in place of Spark's own choice, snappy. Prints the seconds of each round and the
+size of what landed, the medians of the rounds' ratios, and the ratios of the processor seconds
+without those of the start.
 """
 
 from __future__ import annotations
@@ -35,8 +37,10 @@ from orch_dagster.sample.rows import BIZ_DT, CSV_OPTIONS, ENTITY, JOB_NAME, SOUR
 
 DAYS = (BIZ_DT - timedelta(1), BIZ_DT)
 FILES = 8
-DRIVER_MEMORY = "4g"
+MEMORY = "4g"
 MASTER = "local[2]"
+CODEC = "spark.sql.orc.compression.codec"
+LANDINGS = ("landing without checks", "landing with checks", "landing by zstd")
 START = """
 from pyspark.sql import SparkSession
 
@@ -71,7 +75,7 @@ def widen(home: Path, rows: int) -> None:
     # The stubs take the builder for a property of the class.
     new: Any = SparkSession.builder
     builder = new.master("local[2]").config("spark.ui.enabled", "false")
-    spark = builder.config("spark.driver.memory", DRIVER_MEMORY).getOrCreate()
+    spark = builder.config("spark.driver.memory", MEMORY).getOrCreate()
     for day in DAYS:
         for path in (CONTRACT_PATH, HOLDER_PATH):
             file = home / path.format(biz_dt=day)
@@ -105,11 +109,23 @@ def seconds(submit: Submit, params: str) -> Used:
     return measure(command, {**environment, "JOB_PARAMS_FILE": params}, str(Path.cwd()))
 
 
-def on_two_cores(submit: Submit) -> Submit:
-    """Return the submit with the bench's master and memory."""
+def on_two_cores(submit: Submit, memory: str) -> Submit:
+    """Return the submit with the bench's master and a driver's memory."""
+    command, environment = submit
+    command[command.index("--master") + 1] = MASTER
+    return with_property((command, environment), "spark.driver.memory", memory)
+
+
+def with_property(submit: Submit, name: str, value: str) -> Submit:
+    """Return the submit with a Spark property."""
     (*options, script), environment = submit
-    options[options.index("--master") + 1] = MASTER
-    return [*options, "--conf", f"spark.driver.memory={DRIVER_MEMORY}", script], environment
+    return [*options, "--conf", f"{name}={value}", script], environment
+
+
+def landed_mb(home: Path) -> float:
+    """Return the size of the landed date's files."""
+    (folder,) = home.glob(f"out/**/biz_dt={DAYS[1]}")
+    return sum(file.stat().st_size for file in folder.rglob("*.orc")) / 1e6
 
 
 def script_of(submit: Submit, file: Path, text: str, *arguments: str) -> Submit:
@@ -125,7 +141,7 @@ def print_ratios(costs: dict[str, list[Used]]) -> None:
     start = statistics.median(each.cpu_s for each in starts)
     plain = statistics.median(each.cpu_s for each in plains)
     print(f"start alone: {start:.1f} s of processor, in the {plain:.1f} s of plain PySpark too")
-    for name in ("landing without checks", "landing with checks"):
+    for name in LANDINGS:
         rounds = list(zip(plains, costs[name], starts, strict=True))
         wall = statistics.median(one.wall_s / other.wall_s for one, other, _ in rounds)
         cpu = statistics.median(one.cpu_s / other.cpu_s for one, other, _ in rounds)
@@ -139,6 +155,7 @@ def main() -> None:
     """Measure the given number of rounds."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000_000
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    memory = sys.argv[3] if len(sys.argv) > 3 else MEMORY
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         os.environ |= {"ORCH_HOME": folder, "DAGSTER_HOME": f"{folder}/.orch/dagster"}
@@ -147,16 +164,17 @@ def main() -> None:
         sample = ["orch", "sample", ENTITY, SOURCE_SYSTEM, "--from", days[0], "--to", days[1]]
         subprocess.run(sample, check=True, capture_output=True)
         widen(home, rows)
-        run = on_two_cores(run_command(home, JOB_NAME, days[1]))
-        bare = on_two_cores(bare_command(home, JOB_NAME, days[1]))
+        run = on_two_cores(run_command(home, JOB_NAME, days[1]), memory)
+        bare = on_two_cores(bare_command(home, JOB_NAME, days[1]), memory)
         plain = script_of(bare, home / "plain.py", PLAIN, str(home / "plain"))
         start = script_of(bare, home / "start.py", START)
         without = {"business_keys": None, "compare_cols": None}
         seconds(run, params_file(home, "before", biz_dt=days[0], **without))
         variants = {
             "plain": (plain, params_file(home, "plain")),
-            "landing without checks": (run, params_file(home, "without", **without)),
-            "landing with checks": (run, params_file(home, "with")),
+            LANDINGS[0]: (run, params_file(home, "without", **without)),
+            LANDINGS[1]: (run, params_file(home, "with")),
+            LANDINGS[2]: (with_property(run, CODEC, "zstd"), params_file(home, "zstd", **without)),
             "start": (start, params_file(home, "start")),
         }
         costs: dict[str, list[Used]] = {name: [] for name in variants}
@@ -164,7 +182,11 @@ def main() -> None:
             for name, (submit, params) in variants.items():
                 used = seconds(submit, params)
                 costs[name].append(used)
-                print(f"{name}: {used.wall_s:.1f} s, {used.cpu_s:.1f} s of processor", flush=True)
+                size = f", {landed_mb(home):.0f} MB" if name in LANDINGS else ""
+                print(
+                    f"{name}: {used.wall_s:.1f} s, {used.cpu_s:.1f} s of processor{size}",
+                    flush=True,
+                )
         print(f"{rows:,} rows, medians of {rounds} rounds, rows per second against plain PySpark")
         print_ratios(costs)
         print(load_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import shutil
 import struct
 from collections.abc import Callable
@@ -42,6 +43,12 @@ def loaded(home: Home) -> str:
     """Return where the JVMs of the home's runs say that their classes came from."""
     logs = home.folder.parent.glob("classes-*.txt")
     return "\n".join(log.read_text(errors="replace") for log in logs)
+
+
+def used_collectors(folder: Path) -> set[str]:
+    """Return the collectors of the JVMs; the one of a driver, and the serial one of its script."""
+    logs = "".join(log.read_text() for log in folder.glob("collectors-*.txt"))
+    return set(re.findall(r"Using (\w+)", logs))
 
 
 def replaced(archive: Path, before: bytes, after: bytes) -> None:
@@ -114,20 +121,27 @@ def test_a_run_with_the_archive_of_others_loads_its_classes_from_the_jars_withou
 
 
 def test_a_run_maps_its_drivers_classes_and_one_with_a_cut_archive_loads_them(
-    accelerated: Home,
+    accelerated: Home, tmp_path: Path
 ) -> None:
+    # As on a machine that names no collector.
+    of_tests = accelerated.environ["JDK_JAVA_OPTIONS"].replace("-XX:+UseSerialGC", "")
+    collectors = f" -Xlog:gc:file={tmp_path}/collectors-%p.txt"
+    accelerated.environ["JDK_JAVA_OPTIONS"] = of_tests + collectors
     accelerated.orch("run", JOB_NAME, "--biz-dt", BIZ_DT)
 
     assert OF_ARCHIVE in loaded(accelerated)
+    assert used_collectors(tmp_path) == {"Parallel", "Serial"}
     assert OF_JARS not in loaded(accelerated)
     assert "unchanged: " in accelerated.here("accelerate").output
     [archive] = archive_folder(accelerated.folder / ".orch").glob(f"*/{ARCHIVE}")
     # The JVM itself would crash with it.
     os.truncate(archive, archive.stat().st_size // 2)
+    accelerated.set_params({"spark.driver.extraJavaOptions": "-XX:+UseG1GC"}, {})
 
     accelerated.orch("run", JOB_NAME, "--biz-dt", BIZ_DT)
 
     assert OF_JARS in loaded(accelerated)
+    assert used_collectors(tmp_path) == {"Parallel", "Serial", "G1"}
     rows = accelerated.log_rows(JOB_NAME)
     assert [row["status"] for row in rows] == ["Completed", "Completed"]
     assert len({row["row_count"] for row in rows}) == 1
