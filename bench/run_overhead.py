@@ -156,6 +156,8 @@ def main() -> None:
                 ]
                 text = f"{name}, profile {profile} / bare spark-submit: {ratio_text(found)}"
                 print(f"{text}; {load_text()}", flush=True)
+        # With the profile small, no script of Spark is called that could say when.
+        set_profile("default")
         print_start(pairs, folder)
 
 
