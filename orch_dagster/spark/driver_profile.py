@@ -13,8 +13,13 @@ from orch_dagster.spark.direct_start import default_memory
 from orch_dagster.spark.java_options import ALL_DRIVER_OPTIONS
 from orch_dagster.toolchain.spark_values import heap_bytes
 
-# Of two collectors Java refuses to start; options in a file may name one too.
-_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b|-XX:(?:Flags|VMOptionsFile)=|(?:^|\s)@")
+# Of two collectors Java refuses to start. Options in a file may name one too, and those of G1 are
+# for it, as it is the one that Java takes by itself.
+_COLLECTOR = re.compile(
+    r"-XX:\+Use\w+GC\b|-XX:(?:Flags|VMOptionsFile)=|(?:^|\s)@"
+    r"|-XX:[+-]?G1|-XX:(?:InitiatingHeapOccupancyPercent|MaxGCPauseMillis|ConcGCThreads)="
+    r"|-XX:\+UseStringDeduplication"
+)
 _LOCAL = re.compile(r"local(?:\[\s*(\*|\d+)\s*(?:,.*)?\])?")
 SUBMIT_OPTIONS = "SPARK_SUBMIT_OPTS"
 """The variable with more Java options of any spark-submit."""
@@ -133,6 +138,6 @@ def _quick_start(chosen: Collection[str]) -> str:
 
 
 def _collected(options: str, collector: str, chosen: Collection[str]) -> str:
-    """Return the options with a collector, unless the chosen ones have or may have another."""
+    """Return the options with a collector, unless the chosen ones are or may be for another."""
     is_chosen = any(_COLLECTOR.search(text) for text in chosen)
     return options if is_chosen else f"{options} {collector}".strip()

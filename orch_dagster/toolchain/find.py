@@ -19,6 +19,7 @@ from orch_dagster.toolchain.errors import JavaError, SparkHomeError
 from orch_dagster.toolchain.properties import parse_properties
 from orch_dagster.toolchain.shell_words import unset_text
 
+_UNSEEN = re.compile(r"^\s*@", re.MULTILINE)
 JAVA_MAJOR = 17
 SPARK_LINE = "3.5"
 JAVA_REMEDY = (
@@ -108,7 +109,10 @@ def read_spark_defaults(spark: SparkHome, environ: Mapping[str, str]) -> dict[st
 
 
 def read_conf_texts(spark: SparkHome, environ: Mapping[str, str]) -> str:
-    """Return the files by which Spark's own scripts set variables and Java options, '' if none."""
+    """Return the files by which Spark's own scripts set variables and Java options, '' if none.
+
+    Without the @ that keeps cmd from showing a line.
+    """
     script = "spark-env.cmd" if spark.submit.suffix == ".cmd" else "spark-env.sh"
     texts: list[str] = []
     for name in (script, "java-opts"):
@@ -116,7 +120,8 @@ def read_conf_texts(spark: SparkHome, environ: Mapping[str, str]) -> str:
         # Spark's own scripts go on without a file that they may not read, too.
         with suppress(PermissionError):
             if path.is_file():
-                texts.append(path.read_text(encoding="utf-8", errors="replace"))
+                text = path.read_text(encoding="utf-8", errors="replace")
+                texts.append(_UNSEEN.sub("", text) if path.suffix == ".cmd" else text)
     return "\n".join(texts)
 
 

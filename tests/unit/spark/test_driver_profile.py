@@ -112,6 +112,10 @@ def test_one_partition_a_core_of_a_local_master(master: str, partitions: str | N
         ({"JDK_JAVA_OPTIONS": "-Da=b @options.txt"}, {}),
         ({"JAVA_TOOL_OPTIONS": "-XX:Flags=.hotspotrc"}, {}),
         ({}, {OPTIONS: "-XX:VMOptionsFile=options.txt"}),
+        # Tuning of the one that Java takes by itself.
+        ({}, {OPTIONS: "-XX:G1HeapRegionSize=16m"}),
+        ({}, {OPTIONS: "-Da=b -XX:InitiatingHeapOccupancyPercent=35"}),
+        ({"JAVA_TOOL_OPTIONS": "-XX:MaxGCPauseMillis=200"}, {}),
     ],
 )
 def test_of_two_collectors_java_would_not_start(
@@ -157,6 +161,19 @@ def test_a_collector_in_sparks_own_configuration_is_kept(
     profile = driver_profile("small", {}, {}, "local[*]", environ, texts)
     assert profile.java_options == FAST
     assert "GC" not in driver_profile("default", {}, {}, "local[*]", {}, texts).java_options
+
+
+def test_a_script_of_windows_whose_lines_are_not_shown_names_no_file_of_options(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "spark-env.cmd").write_text("@echo off\n  @set A=B\n", encoding="utf-8")
+    spark = find_spark(os.environ)
+    of_windows = replace(spark, submit=spark.submit.with_suffix(".cmd"))
+
+    texts = read_conf_texts(of_windows, {"SPARK_CONF_DIR": str(tmp_path)})
+
+    assert texts == "echo off\nset A=B\n"
+    assert PARALLEL in driver_profile("default", {}, {}, "local", {}, texts).java_options
 
 
 def test_a_jobs_own_options_and_properties_win() -> None:
