@@ -94,6 +94,7 @@ bench: install
 	$(BIN)/python bench/many_dates.py 30
 	$(BIN)/python bench/shared.py 50 1
 	$(BIN)/python bench/landing.py 5000000
+	$(BIN)/python bench/landing.py 1000000 2 1g
 	$(BIN)/python bench/execution_log.py 1000
 	$(BIN)/python bench/kudu_store.py
 	$(BIN)/python bench/yarn.py 50 5
