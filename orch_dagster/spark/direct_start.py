@@ -15,6 +15,7 @@ from pathlib import Path
 from orch_dagster.spark.java_options import ALL_DRIVER_OPTIONS
 from orch_dagster.toolchain.class_data import EXTRA_CLASS_PATH
 from orch_dagster.toolchain.find import SparkHome
+from orch_dagster.toolchain.spark_values import DRIVER_MEMORY
 
 # Each line of Spark has its own options of Java.
 _VERSIONS = ("3.5.8",)
@@ -31,7 +32,6 @@ _OPTIONS = (
 )
 _MAIN = "org.apache.spark.deploy.SparkSubmit"
 _DEFAULT_MEMORY = "1g"
-_MEMORY = "spark.driver.memory"
 # Each changes the class path, the libraries or the scripts.
 _OTHER_VARIABLES = ("SPARK_DIST_CLASSPATH", "SPARK_PREPEND_CLASSES", "SPARK_TESTING")
 _OTHER_PROPERTIES = (EXTRA_CLASS_PATH, "spark.driver.extraLibraryPath")
@@ -121,7 +121,7 @@ def java_command(
         "-cp",
         os.pathsep.join(start.class_path),
         *submit,
-        f"-Xmx{properties.get(_MEMORY) or start.memory}",
+        f"-Xmx{properties.get(DRIVER_MEMORY) or start.memory}",
         *(word for words in driver for word in words),
         *_OPTIONS,
         _MAIN,

@@ -11,7 +11,7 @@ from orch_dagster.control.sys_params import MASTER
 from orch_dagster.spark.cores import available_cores
 from orch_dagster.spark.direct_start import default_memory
 from orch_dagster.spark.java_options import ALL_DRIVER_OPTIONS
-from orch_dagster.toolchain.spark_values import heap_bytes
+from orch_dagster.toolchain.spark_values import DRIVER_MEMORY, heap_bytes
 
 # Of two collectors Java refuses to start. Options in a file may name one too, and those of G1 are
 # for it, as it is the one that Java takes by itself.
@@ -29,7 +29,6 @@ LAUNCHER_OPTIONS = "SPARK_LAUNCHER_OPTS"
 # Of a longer job the start is a small part, and the slower code of the first compiler a larger one.
 _SHORT_S = 20.0
 _JAVA_VARIABLES = ("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", SUBMIT_OPTIONS)
-_MEMORY = "spark.driver.memory"
 # In the script of variables, whose values a shell knows.
 _SETS_MEMORY = re.compile(r"\bSPARK_(?:DRIVER_)?MEM")
 
@@ -101,10 +100,10 @@ def driver_profile(
     ]
     chosen.append(conf_texts)
     if name != SMALL:
-        memory = properties.get(_MEMORY) or spark_defaults.get(_MEMORY)
+        memory = properties.get(DRIVER_MEMORY) or spark_defaults.get(DRIVER_MEMORY, "")
         if not memory and not _SETS_MEMORY.search(conf_texts):
             memory = default_memory(environ)
-        heap = heap_bytes(memory or "") or 0
+        heap = heap_bytes(memory) or 0
         # Elsewhere the driver computes little.
         computes_here = of_local and _PARALLEL_LEAST <= heap < _PARALLEL_MOST
         collector = _PARALLEL if computes_here else ""

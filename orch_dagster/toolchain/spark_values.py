@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from framework.contract.setting_values import is_time_zone
 from orch_dagster.toolchain.spark_names import is_property
 
-_DRIVER_MEMORY = "spark.driver.memory"
+DRIVER_MEMORY = "spark.driver.memory"
 # As Spark and, for the driver's memory, Java read them.
 _SIZE = re.compile(r"\d+([kmgtp]b?|b)?", re.ASCII)
 _HEAP = re.compile(r"(\d+)([kmgt]?)", re.ASCII | re.IGNORECASE)
@@ -83,10 +83,10 @@ def heap_bytes(value: str) -> int | None:
     >>> heap_bytes("4g"), heap_bytes("1.5g")
     (4294967296, None)
     """
-    if not value or _heap_fault(value):
+    match = _HEAP.fullmatch(value)
+    if match is None or _heap_fault(value):
         return None
-    number, unit = re.findall(_HEAP, value)[0]
-    return int(number[:20]) << 10 * " kmgt".index(unit.lower() or " ")
+    return int(match[1][:20]) << 10 * " kmgt".index(match[2].lower() or " ")
 
 
 def starts_in_a_cluster(name: str, value: str) -> bool:
@@ -95,7 +95,7 @@ def starts_in_a_cluster(name: str, value: str) -> bool:
     >>> starts_in_a_cluster("spark.driver.memory", "4gb")
     True
     """
-    return name == _DRIVER_MEMORY and _size_fault(value) is None
+    return name == DRIVER_MEMORY and _size_fault(value) is None
 
 
 def _is_flag(name: str) -> bool:
@@ -140,7 +140,7 @@ def _zone_fault(value: str) -> str | None:
 _FAULTS: Mapping[str, Callable[[str], str | None]] = {
     **dict.fromkeys(_SIZES, _size_fault),
     **dict.fromkeys(_COUNTS, _count_fault),
-    _DRIVER_MEMORY: _heap_fault,
+    DRIVER_MEMORY: _heap_fault,
     "spark.driver.maxResultSize": _threshold_fault,
     "spark.sql.autoBroadcastJoinThreshold": _threshold_fault,
     "spark.sql.session.timeZone": _zone_fault,
