@@ -13,6 +13,7 @@ import click
 
 from orch_dagster.cli.output import console, say
 from orch_dagster.errors import OrchError
+from orch_dagster.files import make_private
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.spark.terminal import away_from_terminal
 from orch_dagster.toolchain.class_data import (
@@ -20,6 +21,7 @@ from orch_dagster.toolchain.class_data import (
     DriverClasses,
     driver_classes,
     find_class_data,
+    is_building,
     remove_class_data,
 )
 from orch_dagster.toolchain.find import JavaHome, SparkHome
@@ -64,18 +66,19 @@ def build(settings: Settings, java: JavaHome, spark: SparkHome, classes: DriverC
 def build_beside(settings: Settings) -> None:
     """Start a build in a process that outlives this one, unless the home has an archive or can't.
 
-    It has a low priority, and what it says is in the folder of logs.
+    Nor does it where another build is under way. The process has a low priority, and what it says
+    is in the folder of logs.
     """
     try:
         found = class_data_of(settings)
     except (OrchError, OSError):
         # What comes beside it needs Java and Spark too, and names what is missing.
         return
-    if found.state not in ("missing", "stale"):
+    if found.state not in ("missing", "stale") or is_building(settings.state_dir):
         return
     import psutil
 
-    settings.logs_dir.mkdir(parents=True, exist_ok=True)
+    make_private(settings.logs_dir)
     log = settings.logs_dir / _LOG
     with log.open("wb") as said:
         process = psutil.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import click
 
+from orch_dagster.cli.accelerate import build_beside
 from orch_dagster.cli.asked_dates import AskedDates, dates_options, group_words, known_group
 from orch_dagster.cli.env_file import write_env_file
 from orch_dagster.cli.instance import opened_instance
@@ -32,11 +34,20 @@ _FIRST_EXTRACT, _LAST_EXTRACT = date(1970, 1, 1), date(2099, 12, 31)
 
 @click.command()
 @click.option("--sample", "with_sample", is_flag=True, help="Add JOB_1001 and its extract.")
-def init(with_sample: bool) -> None:
+@click.option(
+    "--accelerate/--no-accelerate",
+    "is_accelerated",
+    default=lambda: sys.stdout.isatty(),
+    help="Build an archive of Spark's classes in the background (at a terminal: yes).",
+)
+def init(with_sample: bool, is_accelerated: bool) -> None:
     """Create the five control tables, or add their missing columns; drop nothing."""
     settings = load_settings()
     set_up(settings, with_sample=with_sample)
-    name_accelerate(settings)
+    if is_accelerated:
+        build_beside(settings)
+    else:
+        name_accelerate(settings)
 
 
 def name_accelerate(settings: Settings) -> None:

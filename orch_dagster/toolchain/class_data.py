@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from orch_dagster.files import discard, put_in_place
+from orch_dagster.files import discard, make_private, put_in_place
 from orch_dagster.toolchain.errors import ClassDataError
 from orch_dagster.toolchain.find import JavaHome, SparkHome
 
@@ -217,15 +217,27 @@ def building_folder(state_dir: Path) -> Path:
         OSError: If it can't be made.
     """
     place = archive_folder(state_dir)
-    (place / _NO_CONF).mkdir(parents=True, exist_ok=True)
+    make_private(place)
+    (place / _NO_CONF).mkdir(exist_ok=True)
     for left in place.glob(f"{_BUILDING}*"):
-        # Another build may end, or remove it, meanwhile.
-        with suppress(FileNotFoundError):
-            if time.time() - left.stat().st_mtime > _ABANDONED_S:
-                _remove(left)
+        if _is_abandoned(left):
+            _remove(left)
     folder = place / f"{_BUILDING}{os.getpid()}-{os.urandom(4).hex()}"
     folder.mkdir()
     return folder
+
+
+def is_building(state_dir: Path) -> bool:
+    """Return whether a build of the home may be under way, or was cut off less than an hour ago."""
+    left = archive_folder(state_dir).glob(f"{_BUILDING}[0-9]*")
+    return not all(map(_is_abandoned, left))
+
+
+def _is_abandoned(building: Path) -> bool:
+    # Another build may end, or remove it, meanwhile.
+    with suppress(FileNotFoundError):
+        return time.time() - building.stat().st_mtime > _ABANDONED_S
+    return False
 
 
 def remove_class_data(state_dir: Path) -> int:

@@ -6,12 +6,14 @@ import json
 import os
 from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from framework.contract.spark_defaults import SPARK_DEFAULTS
+from orch_dagster.cli import setup
 from orch_dagster.cli.main import main
 from orch_dagster.control.connect import open_store
 from orch_dagster.control.store import ControlStore
@@ -54,6 +56,35 @@ class TestInit:
         # Before any job names the group.
         assert orch("sample", "gels_fpms", "--biz-dt", "2024-05-15").exit_code == 0
         assert (home / "data").exists()
+
+    @pytest.mark.parametrize(
+        ("words", "at_terminal", "is_built"),
+        [
+            ((), True, True),
+            (("--no-accelerate",), True, False),
+            ((), False, False),
+            (("--accelerate",), False, True),
+        ],
+    )
+    def test_the_archive_is_built_beside_it_at_a_terminal(
+        self,
+        home: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        words: tuple[str, ...],
+        *,
+        at_terminal: bool,
+        is_built: bool,
+    ) -> None:
+        builds: list[Path] = []
+        # A real one: tests/runs/wheel/test_project.py.
+        monkeypatch.setattr(setup, "build_beside", lambda settings: builds.append(settings.home))
+        terminal = SimpleNamespace(isatty=lambda: at_terminal)
+        monkeypatch.setattr(setup, "sys", SimpleNamespace(stdout=terminal))
+
+        said = orch("init", *words).stdout
+
+        assert builds == ([home] if is_built else [])
+        assert ("`orch accelerate`" in said) == (not is_built)
 
     def test_the_sample(self, there: ControlStore, sample: Path) -> None:
         assert [row["job_id"] for row in there.read(JOB_MASTER)] == ["JOB_1001"]

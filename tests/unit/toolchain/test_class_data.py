@@ -19,6 +19,7 @@ from orch_dagster.toolchain.class_data import (
     building_folder,
     driver_classes,
     find_class_data,
+    is_building,
     publish,
     remove_class_data,
 )
@@ -198,13 +199,20 @@ def test_two_homes_never_see_one_another(machine: Machine, tmp_path: Path) -> No
 def test_a_build_that_was_cut_off_is_removed_by_a_later_one_and_a_new_one_is_not(
     machine: Machine,
 ) -> None:
-    old, new = building_folder(machine.state), building_folder(machine.state)
+    assert not is_building(machine.state)
+    old = building_folder(machine.state)
+    assert is_building(machine.state)
     os.utime(old, (1, 1))
+    assert not is_building(machine.state)
 
+    new = building_folder(machine.state)
     building_folder(machine.state)
 
     assert not old.exists()
     assert new.exists()
+    assert is_building(machine.state)
+    folders = (machine.state, archive_folder(machine.state))
+    assert [folder.stat().st_mode & 0o077 for folder in folders] == [0, 0]
 
 
 def test_removal_leaves_nothing_and_says_how_much(machine: Machine) -> None:
