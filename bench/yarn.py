@@ -31,13 +31,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from orch_dagster.bundle.fetch import fetch_bundle
-from orch_dagster.bundle.secrets import Secrets
-from orch_dagster.control.connect import open_store
-from orch_dagster.registry.location import load_location
-from orch_dagster.settings import load_settings
+from run_overhead import Submit, bare_command
+
 from orch_dagster.spark.deployment import WAIT
-from orch_dagster.spark.job_submit import JobSubmit, prepare_job
 from tests.homes import BIZ_DT, Home, home_of_job
 from tests.waiting import wait_until
 from tests.yarn_cluster import YarnCluster, yarn_cluster
@@ -137,21 +133,11 @@ def print_memory(home: Home, jobs: int) -> None:
     )
 
 
-def bare_submit(home: Home) -> tuple[list[str], Mapping[str, str]]:
-    """Return the spark-submit of the job as a run has it, which waits as it does by itself."""
-    os.environ.update({name: home.environ[name] for name in home.environ if "ORCH_" in name})
-    os.environ.update({name: home.environ[name] for name in home.environ if "_CONF_DIR" in name})
-    settings = load_settings()
-    spec = load_location(settings).registry.jobs[name_of(0)]
-    store = open_store(settings.control_url, settings.home)
-    bundle = fetch_bundle(store, spec, run_id="bench", wanted=[BIZ_DT], environment=settings.env)
-    store.close()
-    params = home.folder / "bench.json"
-    params.write_text(bundle.to_json(), encoding="utf-8")
-    job = JobSubmit(bundle, Secrets(), params, home.folder / "b.properties", home.folder / "b.log")
-    command = prepare_job(job, settings, pipes_env={})
-    argv = [word.replace(f"{WAIT}=false", f"{WAIT}=true") for word in command.argv]
-    return argv, {**home.environ, **command.env}
+def bare_submit(home: Home) -> Submit:
+    """Return the bare spark-submit of the job, which waits as it does by itself."""
+    os.environ.update(home.environ)
+    argv, environ = bare_command(home.folder, name_of(0), BIZ_DT)
+    return [word.replace(f"{WAIT}=false", f"{WAIT}=true") for word in argv], environ
 
 
 def to_accepted_s(home: Home, yarn: YarnCluster, row: Mapping[str, Any]) -> float:
