@@ -66,6 +66,7 @@ def bare_command(home: Path, job_name: str, biz_dt: str) -> Submit:
         launcher_options="",
         class_data=(),
         conf_dir="",
+        pyspark_dir="",
         direct_start=None,
     )
     return _with_environment(write_command(bare, os.environ))

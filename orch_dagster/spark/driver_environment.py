@@ -55,6 +55,8 @@ def submit_environment(
     }
     if more := request.sql_path[1:]:
         env[variables.MORE_SQL_DIRS] = separator(platform).join(more)
+    if request.pyspark_dir:
+        env[variables.PYSPARK_DIR] = request.pyspark_dir
     if request.log_file is not None:
         env[variables.LOG_FILE] = request.log_file
         if request.log_max_bytes:

@@ -1,20 +1,28 @@
-"""Zip what travels with a job: Python packages and modules, and HQL files."""
+"""Zip what travels with a job: Python packages and modules, and HQL files.
+
+Packages travel with their code compiled too, as Python compiles what it imports from a zip at each
+start.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
 import io
+import marshal
 import os
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from orch_dagster.files import discard, make_private, put_in_place
 from orch_dagster.toolchain.errors import PackageMissingError
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+# Flags of compiled code that is good whatever the time of its source (PEP 552).
+_UNCHECKED = (1).to_bytes(4, "little")
 # Data that somebody keeps beside the scripts does not travel with each submit.
 _LARGEST_BYTES = 1 << 20
 
@@ -22,8 +30,9 @@ _LARGEST_BYTES = 1 << 20
 def framework_archive(framework_dir: Path, cache_dir: Path) -> Path:
     """Zip the package `framework` of `framework_dir`; return the zip in `cache_dir`.
 
-    The same content gives the same bytes, and the name has their hash: an existing archive is
-    reused, and a running job keeps the one that it started with.
+    The name has the hash of the sources and this Python's version, whose compiled code goes with
+    them; another Python takes the sources. An existing archive is reused, and a running job keeps
+    the one that it started with.
 
     Raises:
         PackageMissingError: If `framework_dir` has no package `framework`.
@@ -61,7 +70,7 @@ def modules_archive(jobs_dir: Path, cache_dir: Path) -> Path | None:
     """
     sources = _small_files(jobs_dir)
     of_jobs = {name: data for name, data in sources.items() if not name.startswith("framework/")}
-    return _archive("jobs", _zip_bytes(of_jobs), cache_dir) if of_jobs else None
+    return _archive("jobs", of_jobs, cache_dir) if of_jobs else None
 
 
 def hql_archive(hql_path: Sequence[Path], cache_dir: Path) -> Path:
@@ -73,7 +82,7 @@ def hql_archive(hql_path: Sequence[Path], cache_dir: Path) -> Path:
     files: dict[str, bytes] = {}
     for folder in reversed(hql_path):
         files |= _small_files(folder)
-    return _archive("hql", _zip_bytes(files), cache_dir)
+    return _archive("hql", files, cache_dir)
 
 
 def _small_files(folder: Path) -> dict[str, bytes]:
@@ -97,14 +106,35 @@ def _package_archive(package: Path, cache_dir: Path) -> Path:
         for path in package.rglob("*.py")
         if path.is_file()
     }
-    return _archive(package.name, _zip_bytes(sources), cache_dir)
+    return _archive(package.name, sources, cache_dir, is_compiled=True)
 
 
-def _archive(name: str, data: bytes, cache_dir: Path) -> Path:
-    target = cache_dir / f"{name}-{hashlib.sha256(data).hexdigest()[:16]}.zip"
+def _archive(
+    name: str, files: Mapping[str, bytes], cache_dir: Path, *, is_compiled: bool = False
+) -> Path:
+    data = _zip_bytes(files)
+    digest = hashlib.sha256(data)
+    if is_compiled:
+        digest.update(importlib.util.MAGIC_NUMBER)
+    target = cache_dir / f"{name}-{digest.hexdigest()[:16]}.zip"
     if not target.is_file():
+        if is_compiled:
+            data = _zip_bytes({**files, **_compiled(files, target.name)})
         _write_once(target, data)
     return target
+
+
+def _compiled(sources: Mapping[str, bytes], archive: str) -> dict[str, bytes]:
+    """Return the compiled code of Python's sources by its path, beside them as in each zip."""
+    found: dict[str, bytes] = {}
+    for name, content in sources.items():
+        # The job's own import says what is wrong with a source.
+        with suppress(SyntaxError, ValueError):
+            # A traceback names the archive and the file.
+            code = compile(content, f"{archive}/{name}", "exec", dont_inherit=True)
+            head = importlib.util.MAGIC_NUMBER + _UNCHECKED + importlib.util.source_hash(content)
+            found[f"{name}c"] = head + marshal.dumps(code)
+    return found
 
 
 def _zip_bytes(files: Mapping[str, bytes]) -> bytes:

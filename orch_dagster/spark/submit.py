@@ -213,6 +213,7 @@ def common_request(
         spark_defaults=defaults,
         class_data=class_data.files if class_data else (),
         conf_dir=class_data.conf_dir if class_data else "",
+        pyspark_dir=str(spark.pyspark_dir or ""),
         log_config=_log_config(settings, spark, environ),
         local_ip=environ.get(LOCAL_IP, ""),
         submitter_options=brief_options(SUBMIT_OPTIONS, environ, conf_texts),

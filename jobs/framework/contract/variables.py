@@ -26,6 +26,9 @@ MORE_SQL_DIRS = "JOB_MORE_SQL_DIRS"
 WAREHOUSE_DIR = "JOB_WAREHOUSE_DIR"
 """The folder of the tables that the job creates, removed with its process."""
 
+PYSPARK_DIR = "JOB_PYSPARK_DIR"
+"""The folder with Spark's own package pyspark: compiled code, unlike that of Spark's zip."""
+
 SECRET_NAMES = "JOB_SECRETS"
 """Names, separated by commas, of the variables and Spark properties that hold a secret."""
 
@@ -46,5 +49,6 @@ JOB_VARIABLES = (
     SQL_DIR,
     MORE_SQL_DIRS,
     WAREHOUSE_DIR,
+    PYSPARK_DIR,
 )
 """The variables of every job, beside those of Pipes and of secrets."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orch_dagster.control.tables import TABLES
+from orch_dagster.toolchain.find import find_spark
 from tests.bad_rows import put_worst
 from tests.homes import BIZ_DT, Home, home_of_job
 
@@ -18,10 +21,13 @@ if TYPE_CHECKING:
 
 JOB = "etl_lnd_ins_sys_t"
 SCRIPT = """
+import sys
 from datetime import datetime
 from framework import get_logger, get_spark, run_landing
 get_spark()
 get_logger("job").info("the epoch is %s", datetime.fromtimestamp(0))
+for name in ("pyspark.sql", "dagster_pipes"):
+    get_logger("job").info("%s is of %s", name, sys.modules[name].__file__)
 run_landing()
 """
 # Without DROP TABLE: the table of an earlier run, or its folder, would fail it.
@@ -81,3 +87,13 @@ def test_the_log_has_the_jobs_lines_and_no_chatter_of_spark(home: Home) -> None:
         assert "landed 1 rows" in log
         assert re.findall(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d INFO .*", log) == []
         assert " WARN " in log
+
+
+@pytest.mark.spark
+def test_a_driver_compiles_neither_pyspark_nor_what_travels_with_its_job(home: Home) -> None:
+    log = max((home.folder / "logs").glob("job_*.log")).read_text(encoding="utf-8")
+    files = dict(re.findall(r"\[job\] (\S+) is of (.+)", log))
+    folder = find_spark(os.environ).pyspark_dir
+    assert folder is not None
+    assert Path(files["pyspark.sql"]) == folder / "pyspark" / "sql" / "__init__.py"
+    assert re.search(r"-[0-9a-f]{16}\.zip/dagster_pipes/__init__\.pyc$", files["dagster_pipes"])

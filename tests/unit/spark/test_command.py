@@ -45,6 +45,7 @@ def request_for(platform: Platform, **properties: str) -> SubmitRequest:
         spark_submit=slash.join((spark, "bin", submit)),
         java_home=java,
         python=python,
+        pyspark_dir=slash.join((spark, "python")),
         script=at("jobs", f"{job}.py"),
         app_name=f"{job} 2024-05-15",
         run_id=RUN_ID,

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib.util
 import zipfile
+import zipimport
 from pathlib import Path
 
 import pytest
@@ -26,8 +28,37 @@ def test_same_content_same_bytes_and_name_other_content_another_name(tmp_path: P
     assert sorted(tmp_path.joinpath("c1").iterdir()) == sorted([one, other])
     assert zipfile.ZipFile(one).namelist() == [
         "framework/__init__.py",
+        "framework/__init__.pyc",
         "framework/readers/__init__.py",
+        "framework/readers/__init__.pyc",
     ]
+
+
+def test_a_python_takes_its_compiled_code_and_another_one_the_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_framework(tmp_path, "def where(): raise ValueError(__file__)\n")
+    (folder / "framework" / "of_the_author.py").write_text("where(")
+    here = framework_archive(folder, tmp_path / "c")
+    of_another = tmp_path / "another.zip"
+    with zipfile.ZipFile(here) as ours, zipfile.ZipFile(of_another, "w") as archive:
+        for name in ours.namelist():
+            data = ours.read(name)
+            archive.writestr(name, b"?" + data[1:] if name.endswith(".pyc") else data)
+    for file, ending in ((here, "pyc"), (of_another, "py")):
+        found = zipimport.zipimporter(str(file)).find_spec("framework")
+        assert found is not None
+        assert found.loader is not None
+        module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
+        with pytest.raises(ValueError, match=rf"framework.__init__\.{ending}$") as raised:
+            module.where()
+        code = raised.traceback[-1].frame.code.raw
+        assert Path(code.co_filename).parts[-3:] == (file.name, "framework", "__init__.py")
+        with pytest.raises(SyntaxError):
+            zipimport.zipimporter(str(file / "framework")).get_code("of_the_author")
+    monkeypatch.setattr(importlib.util, "MAGIC_NUMBER", b"later")
+    assert framework_archive(folder, tmp_path / "c") != here
 
 
 def test_an_archive_that_is_there_is_not_written_again(tmp_path: Path) -> None:

