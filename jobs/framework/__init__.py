@@ -8,8 +8,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from framework.unzipped_pyspark import prefer_unzipped
-
 if TYPE_CHECKING:
     from framework.errors import FrameworkError
     from framework.hql import exec_hql
@@ -53,10 +51,6 @@ _MODULES = {
     "write_dataset": "writers",
     "write_orc": "writers",
 }
-
-
-# Before a script imports PySpark itself.
-prefer_unzipped()
 
 
 def __getattr__(name: str) -> object:

@@ -13,12 +13,16 @@ from framework.driver_elsewhere import driver_log, is_elsewhere
 from framework.logging import get_logger
 from framework.progress import watch_stages
 from framework.shared_job import shared_job
+from framework.unzipped_pyspark import prefer_unzipped
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _WAREHOUSE = "spark.sql.warehouse.dir"
 _CATALOG = "spark.sql.catalogImplementation"
+
+# Before a script imports PySpark itself.
+prefer_unzipped()
 
 
 def get_spark(app_name: str | None = None) -> SparkSession:

@@ -27,7 +27,11 @@ class UnzippedPySpark:
         self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return where pyspark is; None for another module, or if the folder has it no more."""
-        return PathFinder.find_spec(fullname, [self._folder]) if fullname == _PACKAGE else None
+        if fullname != _PACKAGE:
+            return None
+        found = PathFinder.find_spec(fullname, [self._folder])
+        # A folder without modules would be found too, as a part of a package.
+        return found if found and found.origin else None
 
 
 def prefer_unzipped() -> None:

@@ -13,7 +13,7 @@ import click
 
 from orch_dagster.cli.output import console, say
 from orch_dagster.errors import OrchError
-from orch_dagster.files import make_private
+from orch_dagster.files import create_private
 from orch_dagster.settings import Settings, load_settings
 from orch_dagster.spark.terminal import away_from_terminal
 from orch_dagster.toolchain.class_data import (
@@ -78,8 +78,8 @@ def build_beside(settings: Settings) -> None:
         return
     import psutil
 
-    make_private(settings.logs_dir)
     log = settings.logs_dir / _LOG
+    create_private(log)
     with log.open("wb") as said:
         process = psutil.Popen(
             [sys.executable, "-m", "orch_dagster.cli", "accelerate"],

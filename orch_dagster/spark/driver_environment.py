@@ -50,13 +50,12 @@ def submit_environment(
         **({variables.PARAMS_FILE: request.params_file} if request.params_file else {}),
         variables.BASE_DIR: request.base_dir,
         variables.SQL_DIR: request.sql_path[0],
+        # Empty if there is none, as a job that calls `orch` has its own.
+        variables.MORE_SQL_DIRS: separator(platform).join(request.sql_path[1:]),
+        variables.PYSPARK_DIR: request.pyspark_dir,
         **request.pipes_env,
         **secret_variables(request),
     }
-    if more := request.sql_path[1:]:
-        env[variables.MORE_SQL_DIRS] = separator(platform).join(more)
-    if request.pyspark_dir:
-        env[variables.PYSPARK_DIR] = request.pyspark_dir
     if request.log_file is not None:
         env[variables.LOG_FILE] = request.log_file
         if request.log_max_bytes:

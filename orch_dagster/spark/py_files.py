@@ -130,8 +130,8 @@ def _compiled(sources: Mapping[str, bytes], archive: str) -> dict[str, bytes]:
     for name, content in sources.items():
         # The job's own import says what is wrong with a source.
         with suppress(SyntaxError, ValueError):
-            # A traceback names the archive and the file.
-            code = compile(content, f"{archive}/{name}", "exec", dont_inherit=True)
+            # A traceback names the archive and the file. This Python may leave out assertions.
+            code = compile(content, f"{archive}/{name}", "exec", dont_inherit=True, optimize=0)
             head = importlib.util.MAGIC_NUMBER + _UNCHECKED + importlib.util.source_hash(content)
             found[f"{name}c"] = head + marshal.dumps(code)
     return found

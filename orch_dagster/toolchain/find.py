@@ -59,11 +59,14 @@ class SparkHome:
     def pyspark_dir(self) -> Path | None:
         """Return the folder of its package pyspark, not zipped; None if it has the zip alone.
 
-        It is `python` in Spark's own archive; the pip package is Spark's folder itself.
+        It is `python` in Spark's own archive; the pip package is Spark's folder itself. Elsewhere
+        nothing would tell its files from a job's, in a traceback.
         """
-        packages = (self.home / "python" / "pyspark", self.home)
+        packages = (self.home / "python" / "pyspark", real_path(self.home))
         found = (each for each in packages if (each / "__init__.py").is_file())
-        return next((each.parent for each in found if each.name == "pyspark"), None)
+        of_pip = (("site-packages", "pyspark"), ("dist-packages", "pyspark"))
+        known = (("python", "pyspark"), *of_pip)
+        return next((each.parent for each in found if each.parts[-2:] in known), None)
 
 
 def find_java(environ: Mapping[str, str], *, platform: str = sys.platform) -> JavaHome:

@@ -68,7 +68,7 @@ def test_the_demo(project: Home) -> None:
     said = project.folder / "logs" / "accelerate.log"
     assert str(said) in " ".join(shown.split())
     wait_until(lambda: "built in " in said.read_text(encoding="utf-8"), "the archive", 600)
-    assert said.parent.stat().st_mode & 0o077 == 0
+    assert [path.stat().st_mode & 0o077 for path in (said, said.parent)] == [0, 0]
     assert "Beside it" not in project.orch("init", "--accelerate").stdout
 
 

@@ -46,8 +46,9 @@ def test_pyspark_alone_comes_from_the_folder(folder: Path, monkeypatch: pytest.M
 def test_a_folder_without_it_leaves_the_zip(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_named: bool
 ) -> None:
+    (folder / "left" / "pyspark" / "__pycache__").mkdir(parents=True)
     if is_named:
-        monkeypatch.setenv(PYSPARK_DIR, str(folder / "gone"))
+        monkeypatch.setenv(PYSPARK_DIR, str(folder / "left"))
     prefer_unzipped()
 
     assert any(isinstance(each, UnzippedPySpark) for each in sys.meta_path) == is_named

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from orch_dagster.spark.failure_text import job_location
 from orch_dagster.toolchain.errors import JavaError, SparkHomeError
 from orch_dagster.toolchain.find import (
     find_java,
@@ -79,9 +80,11 @@ def test_windows_names(tmp_path: Path) -> None:
     ("home", "package", "has_it"),
     [
         ("spark", "spark/python/pyspark", True),
-        ("lib/pyspark", "lib/pyspark", True),
+        ("site-packages/pyspark", "site-packages/pyspark", True),
+        # Not told from the folder of a job.
+        ("libs/pyspark", "libs/pyspark", False),
         # A package that is not named so has no name to import it by.
-        ("spark", "spark", False),
+        ("site-packages/spark", "site-packages/spark", False),
         ("spark", "spark/python/lib/pyspark.zip", False),
     ],
 )
@@ -93,6 +96,12 @@ def test_where_a_spark_has_its_python_package(
     (folder / "__init__.py").touch()
     found = find_spark({"SPARK_HOME": str(spark)}, platform="linux").pyspark_dir
     assert found == (folder.parent if has_it else None)
+    (tmp_path / "linked").symlink_to(spark)
+    linked = find_spark({"SPARK_HOME": str(tmp_path / "linked")}, platform="linux").pyspark_dir
+    assert (linked is not None) == has_it
+    assert (
+        job_location([f'  File "{linked}/pyspark/context.py", line 9, in f']) is None or not linked
+    )
 
 
 def test_the_quotes_that_cmd_keeps_are_dropped(tmp_path: Path) -> None:
