@@ -1,13 +1,13 @@
 """Compare `orch run` and `dagster job execute` of JOB_1001 with a bare spark-submit of its script.
 
-    python bench/run_overhead.py [PAIRS] [--plain]
+    python bench/run_overhead.py [ROUNDS] [--plain]
 
 The bare submit has the command and the environment of the run, without its result channel, without
 the archive of Spark's classes and without Java options for the start: what a user of spark-submit
-has. Each way is measured in turns with it, PAIRS (5) times: by default as after `orch accelerate`,
-then with `spark.profile: small` as well; and so is the submit of such a run alone. With --plain the
-runs have no archive. Prints the medians, and last the seconds from the start of `orch run` to its
-spark-submit beside those of `import dagster`.
+has. In each of ROUNDS (5) it comes first, then each way and the submit of such a run alone: by
+default as after `orch accelerate`, then with `spark.profile: small` as well. With --plain the runs
+have no archive. Prints the medians of each beside the bare submit of its round, and last the
+seconds from the start of `orch run` to its spark-submit beside those of `import dagster`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from processes import load_text, measure, ratio_text
+from processes import Used, load_text, measure, ratio_text
 
 from orch_dagster.bundle.fetch import fetch_bundle
 from orch_dagster.bundle.secrets import Secrets
@@ -38,6 +38,7 @@ from orch_dagster.spark.submit import write_command
 from orch_dagster.toolchain.find import find_spark
 
 DAY = BIZ_DT.isoformat()
+BARE = "bare"
 # A command and its environment.
 Submit = tuple[list[str], dict[str, str]]
 SUBMIT = """#!/bin/sh
@@ -120,12 +121,12 @@ def seconds_to_submit(folder: str) -> float:
     return float(submitted.read_text(encoding="utf-8")) - start
 
 
-def print_start(pairs: int, folder: str) -> None:
+def print_start(rounds: int, folder: str) -> None:
     """Print how long `orch run` takes until its submit, beside `import dagster`."""
     imported = [sys.executable, "-c", "import dagster"]
     environment = dict(os.environ)
     found = [
-        (seconds_to_submit(folder), seconds(imported, environment, folder)) for _ in range(pairs)
+        (seconds_to_submit(folder), seconds(imported, environment, folder)) for _ in range(rounds)
     ]
     to_submit, to_import = (statistics.median(side) for side in zip(*found, strict=True))
     more = statistics.median(submit - of_import for submit, of_import in found)
@@ -133,33 +134,43 @@ def print_start(pairs: int, folder: str) -> None:
     print(load_text())
 
 
+def measured_rounds(count: int, bare: Submit, folder: str) -> list[dict[str, Used]]:
+    """Measure the bare submit, then each way with each profile, in rounds; return those by name.
+
+    A first round, in which files are read from the disk, is not returned.
+    """
+    rounds: list[dict[str, Used]] = []
+    for _ in range(1 + count):
+        used = {BARE: measure(*bare, folder)}
+        for profile in ("default", "small"):
+            set_profile(profile)
+            commands = {name: (command, dict(os.environ)) for name, command in ways().items()}
+            commands["its spark-submit alone"] = run_command(Path(folder), JOB_NAME, DAY)
+            for name, (command, environment) in commands.items():
+                used[f"{name}, profile {profile}"] = measure(command, environment, folder)
+        rounds.append(used)
+    return rounds[1:]
+
+
 def main() -> None:
-    """Measure the given number of pairs."""
+    """Measure the given number of rounds."""
     counts = [int(each) for each in sys.argv[1:] if each.isdigit()]
-    pairs = counts[0] if counts else 5
+    count = counts[0] if counts else 5
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"ORCH_HOME": folder, "DAGSTER_HOME": f"{folder}/.orch/dagster"}
         subprocess.run(["orch", "init", "--sample"], check=True, capture_output=True)
-        bare, bare_environment = bare_command(Path(folder), JOB_NAME, DAY)
+        bare = bare_command(Path(folder), JOB_NAME, DAY)
         if "--plain" not in sys.argv:
             subprocess.run(["orch", "accelerate"], check=True, capture_output=True)
-        environment = dict(os.environ)
-        measure(bare, bare_environment, folder)
-        for profile in ("default", "small"):
-            set_profile(profile)
-            commands = {name: (command, environment) for name, command in ways().items()}
-            commands["its spark-submit alone"] = run_command(Path(folder), JOB_NAME, DAY)
-            for name, (command, own) in commands.items():
-                measure(command, own, folder)
-                found = [
-                    (measure(command, own, folder), measure(bare, bare_environment, folder))
-                    for _ in range(pairs)
-                ]
-                text = f"{name}, profile {profile} / bare spark-submit: {ratio_text(found)}"
-                print(f"{text}; {load_text()}", flush=True)
+        rounds = measured_rounds(count, bare, folder)
+        for name in rounds[0]:
+            if name != BARE:
+                found = [(used[name], used[BARE]) for used in rounds]
+                print(f"{name} / bare spark-submit: {ratio_text(found)}", flush=True)
+        print(load_text(), flush=True)
         # With the profile small, no script of Spark is called that could say when.
         set_profile("default")
-        print_start(pairs, folder)
+        print_start(count, folder)
 
 
 if __name__ == "__main__":
