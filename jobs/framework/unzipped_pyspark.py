@@ -1,7 +1,7 @@
 """Import Spark's own PySpark from its folder, where its code is compiled.
 
 Spark puts its zip on the path of a driver's Python, which would compile all of PySpark at each
-start: half a second, that the folder beside the zip spares.
+start: 0.4 s, which the folder beside the zip spares.
 """
 
 from __future__ import annotations
