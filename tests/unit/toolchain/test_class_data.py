@@ -211,6 +211,11 @@ def test_a_build_that_was_cut_off_is_removed_by_a_later_one_and_a_new_one_is_not
     assert not old.exists()
     assert new.exists()
     assert is_building(machine.state)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the rights of a folder")
+def test_the_folders_of_a_build_are_their_owners_alone(machine: Machine) -> None:
+    building_folder(machine.state)
     folders = (machine.state, archive_folder(machine.state))
     assert [folder.stat().st_mode & 0o077 for folder in folders] == [0, 0]
 

@@ -15,7 +15,7 @@ from orch_dagster.toolchain.find import (
 )
 from tests.javas import fake_java
 
-posix_only = pytest.mark.skipif(os.name != "posix", reason="execute bits")
+posix_only = pytest.mark.skipif(os.name != "posix", reason="execute bits and links")
 
 
 def fake_spark(home: Path, version: str = "3.5.8") -> Path:
@@ -96,12 +96,17 @@ def test_where_a_spark_has_its_python_package(
     (folder / "__init__.py").touch()
     found = find_spark({"SPARK_HOME": str(spark)}, platform="linux").pyspark_dir
     assert found == (folder.parent if has_it else None)
+    of_pyspark = f'  File "{found}/pyspark/context.py", line 9, in f'
+    assert found is None or job_location([of_pyspark]) is None
+
+
+@posix_only
+def test_a_link_to_a_spark_has_the_package_where_the_link_ends(tmp_path: Path) -> None:
+    spark = fake_spark(tmp_path / "site-packages" / "pyspark")
+    (spark / "__init__.py").touch()
     (tmp_path / "linked").symlink_to(spark)
-    linked = find_spark({"SPARK_HOME": str(tmp_path / "linked")}, platform="linux").pyspark_dir
-    assert (linked is not None) == has_it
-    assert (
-        job_location([f'  File "{linked}/pyspark/context.py", line 9, in f']) is None or not linked
-    )
+    found = find_spark({"SPARK_HOME": str(tmp_path / "linked")}, platform="linux").pyspark_dir
+    assert found == spark.parent
 
 
 def test_the_quotes_that_cmd_keeps_are_dropped(tmp_path: Path) -> None:
