@@ -230,7 +230,7 @@ def building_folder(state_dir: Path) -> Path:
 def is_building(state_dir: Path) -> bool:
     """Return whether a build of the home may be under way, or was cut off less than an hour ago."""
     left = archive_folder(state_dir).glob(f"{_BUILDING}[0-9]*")
-    return not all(map(_is_abandoned, left))
+    return any(not _is_abandoned(each) for each in left)
 
 
 def _is_abandoned(building: Path) -> bool:

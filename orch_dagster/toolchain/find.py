@@ -19,6 +19,7 @@ from orch_dagster.toolchain.errors import JavaError, SparkHomeError
 from orch_dagster.toolchain.properties import parse_properties
 from orch_dagster.toolchain.shell_words import unset_text
 
+_PYTHON_FOLDERS = ("python", "site-packages", "dist-packages")
 _UNSEEN = re.compile(r"^\s*@", re.MULTILINE)
 JAVA_MAJOR = 17
 SPARK_LINE = "3.5"
@@ -63,10 +64,8 @@ class SparkHome:
         nothing would tell its files from a job's, in a traceback.
         """
         packages = (self.home / "python" / "pyspark", real_path(self.home))
-        found = (each for each in packages if (each / "__init__.py").is_file())
-        of_pip = (("site-packages", "pyspark"), ("dist-packages", "pyspark"))
-        known = (("python", "pyspark"), *of_pip)
-        return next((each.parent for each in found if each.parts[-2:] in known), None)
+        known = (p for p in packages if p.name == "pyspark" and p.parent.name in _PYTHON_FOLDERS)
+        return next((p.parent for p in known if (p / "__init__.py").is_file()), None)
 
 
 def find_java(environ: Mapping[str, str], *, platform: str = sys.platform) -> JavaHome:
