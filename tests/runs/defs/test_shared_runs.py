@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.homes import BIZ_DT, Home, new_home
@@ -85,6 +87,30 @@ def left_behind(home: Home) -> list[str]:
     return [each.name for each in folder.iterdir() if each.suffix != ".json"]
 
 
+@contextmanager
+def running(home: Home) -> Generator[subprocess.Popen[bytes]]:
+    """Run the group for a block; where that fails end all, as a job here would run for ever."""
+    command = ["orch", "run", "ins_sys", "--biz-dt", BIZ_DT]
+    with subprocess.Popen(command, env=home.environ, cwd=home.folder) as run:
+        try:
+            yield run
+        except BaseException:
+            run.kill()
+            for each in home.processes():
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
+            raise
+
+
+def driver_of(home: Home) -> tuple[psutil.Process, psutil.Process]:
+    """Return the JVM and its Python, not what the JVM starts for a moment, such as chmod."""
+    living = home.processes()
+    jvms = [each for each in living if each.info["name"] == "java"]
+    pythons = {each for each in living if "python" in each.info["name"]}
+    ((jvm, python),) = [(jvm, each) for jvm in jvms for each in jvm.children() if each in pythons]
+    return jvm, python
+
+
 @pytest.mark.spark
 def test_a_group_lands_its_dates_in_one_application(tmp_path: Path) -> None:
     """A chain, and beside it jobs that fail, are out of time, or are tried again."""
@@ -149,15 +175,14 @@ def test_a_jvm_out_of_memory_fails_what_had_not_ended(tmp_path: Path) -> None:
 def test_a_jvm_that_is_killed_fails_what_had_not_ended(tmp_path: Path) -> None:
     jobs: dict[str, dict[str, Any]] = {A: {"hql": "SELECT id FROM row1"}, SLOW: {"hql": SLEEP}}
     home = shared_home(tmp_path / "home", jobs, {})
-    command = ["orch", "run", "ins_sys", "--biz-dt", BIZ_DT]
-    with subprocess.Popen(command, env=home.environ, cwd=home.folder) as run:
+    with running(home) as run:
         wait_until(
             lambda: any(row["status"] == "Completed" for row in home.log_rows(A)),
             f"{A} landed",
             200,
         )
-        (jvm,) = [each for each in home.processes() if "java" in each.name()]
-        jvm.send_signal(signal.SIGKILL)
+        jvm, _ = driver_of(home)
+        jvm.kill()
         assert run.wait(200) != 0
     assert run_of(home, A)["status"] == "Completed"
     slow = run_of(home, SLOW)
@@ -178,12 +203,10 @@ def test_what_a_dead_jvm_had_not_begun_lands_in_another_application(tmp_path: Pa
     home = shared_home(tmp_path / "home", jobs, {C: AGAIN})
     # Long enough to stop the JVM's Python before the retry.
     home.set_params({}, {"retry.max": "2", "retry.delay": "8"})
-    command = ["orch", "run", "ins_sys", "--biz-dt", BIZ_DT]
-    with subprocess.Popen(command, env=home.environ, cwd=home.folder) as run:
+    with running(home) as run:
         begun = {f'"taken": "{SLOW}"', f'"taken": "{AGAIN}"'}
         wait_until(lambda: begun <= said(home, "answers"), "both were begun", 200)
-        (jvm,) = [each for each in home.processes() if "java" in each.name()]
-        (python,) = jvm.children()
+        jvm, python = driver_of(home)
         ended = f'"ended": "{AGAIN}"'
         wait_until(lambda: ended in said(home, "answers"), "one was to be tried again", 200)
         # It takes no more, as in the moment before its end is seen.
