@@ -46,7 +46,8 @@ import gc, time
 gc.disable()
 from orch_dagster.definitions import defs, use_location
 from orch_dagster.defs.dagster_internals import location_snapshot as dagster
-from orch_dagster.defs.job_texts import JobTexts
+from orch_dagster.defs.dagster_internals.repository_content import repository_content
+from orch_dagster.defs.snapshot_texts import SnapshotTexts
 from orch_dagster.registry.location import load_location
 from orch_dagster.settings import load_settings
 
@@ -70,16 +71,17 @@ jobs = defs.get_all_jobs()
 part("listed jobs and the asset graph made (Dagster's constructors)")
 defs.load_all_definitions()
 part("ids of the listed jobs' snapshots, as kept from the load before (orch_dagster)")
-snap = dagster.snapshot(defs)
-part("snapshot of the assets (Dagster)")
-text = dagster.snapshot_text(snap)
-part(f"its {len(text):,} characters (Dagster)")
+content = repository_content(defs)
+part("content of the repository, by which its snapshot is kept (orch_dagster)")
+kept = SnapshotTexts(location.settings.state_dir)
+text = kept.get(content) or dagster.snapshot_text(dagster.snapshot(defs))
+part(f"its text, {len(text):,} characters (orch_dagster keeps it, Dagster makes it)")
 dagster.read_snapshot(text)
-part("these read again, in the process that asked (Dagster)")
-kept = [JobTexts(location.settings.state_dir).get(job.get_job_snapshot_id()) for job in jobs]
-texts = [text or dagster.job_text(job) for text, job in zip(kept, jobs)]
-size, found = sum(map(len, texts)), len(jobs) - kept.count(None)
-part(f"texts of the listed jobs, {size:,} characters, {found} kept (orch_dagster), others made")
+part("that read again, in the process that asked (Dagster)")
+found = [kept.get(job.get_job_snapshot_id()) for job in jobs]
+texts = [text or dagster.job_text(job) for text, job in zip(found, jobs)]
+size, count = sum(map(len, texts)), len(jobs) - found.count(None)
+part(f"texts of the listed jobs, {size:,} characters, {count} kept (orch_dagster), others made")
 read = [dagster.read_job(text) for text in texts]
 part("these read again, in the process that asked (Dagster)")
 for each in read:

@@ -19,9 +19,9 @@ from orch_dagster.defs.dagster_internals.asset_jobs import (
     IMPLICIT_ASSET_JOB_NAME,
     AssetGraph,
 )
-from orch_dagster.defs.dagster_internals.job_answers import keep_job_answers
 from orch_dagster.defs.dagster_internals.job_content import snapshot_id
-from orch_dagster.defs.job_texts import JobTexts
+from orch_dagster.defs.dagster_internals.kept_answers import keep_answers
+from orch_dagster.defs.dagster_internals.repository_content import repository_content
 from orch_dagster.defs.jobs import JobBuilder
 from orch_dagster.defs.kudu_spark import KUDU_SPARK_KEY, kudu_spark_resource
 from orch_dagster.defs.resources import control_store_resource
@@ -35,6 +35,7 @@ from orch_dagster.defs.schedule.open_dates_sensor import open_dates_sensor
 from orch_dagster.defs.schedule.reprocess_sensor import reprocess_sensor
 from orch_dagster.defs.schedule.waiting_sensor import waiting_jobs_sensor
 from orch_dagster.defs.snapshot_ids import give_snapshot_ids
+from orch_dagster.defs.snapshot_texts import SnapshotTexts
 from orch_dagster.defs.step.io_manager import param_bundle_io_manager
 from orch_dagster.defs.translator import CONTROL_STORE_KEY, PARAM_BUNDLE_KEY, with_warning
 from orch_dagster.registry.jobs import JobSpec
@@ -182,14 +183,15 @@ class ControlTables(RepositoryData):
             else:
                 give_snapshot_ids(jobs, self.location.settings.state_dir / "snapshot_ids.json")
 
-    def keep_answers(self, repository: str) -> None:
-        """Let a code server of many rows answer for the jobs of this repository with kept texts."""
+    def keep_answers(self, repository: RepositoryDefinition) -> None:
+        """Let a code server of many rows answer for this repository with kept texts."""
         if self._lists_rows:
             return
+        content = repository_content(repository)
         ids = {job.name: snapshot_id(job) for job in self.get_all_jobs()}
-        texts = JobTexts(self.location.settings.state_dir)
-        texts.keep_only(ids.values())
-        keep_job_answers(repository, ids, texts)
+        texts = SnapshotTexts(self.location.settings.state_dir)
+        texts.keep_only([*ids.values(), *([content] if content else [])])
+        keep_answers(repository.name, content, ids, texts)
 
     @cached_property
     def _schedules(self) -> Sequence[dg.ScheduleDefinition]:
@@ -239,7 +241,7 @@ class LandingRepository(RepositoryDefinition):
     @override
     def load_all_definitions(self) -> None:
         super().load_all_definitions()
-        self._tables.keep_answers(self.name)
+        self._tables.keep_answers(self)
 
 
 @contextmanager

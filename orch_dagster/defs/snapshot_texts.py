@@ -1,8 +1,8 @@
-"""The texts of the listed jobs' snapshots, kept from load to load.
+"""The texts of the snapshots of the repository and its listed jobs, kept from load to load.
 
-A code server of thousands of rows spends a seventh of its load on them. A text is of one id, which
-is a hash of what it says, so it is never out of date; it is left out if it is damaged or of another
-Dagster.
+A code server of thousands of rows spends a third of its load on them. A text is of one id, which
+is a hash of what it says or is made from, so it is never out of date; it is left out if it is
+damaged or of another Dagster.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from orch_dagster.files import discard, os_fault, write_atomically
 _LOG = logging.getLogger("orch_dagster")
 
 
-class JobTexts:
+class SnapshotTexts:
     """A folder of texts, each in a file of its own behind a digest.
 
     Args:
@@ -27,7 +27,7 @@ class JobTexts:
     """
 
     def __init__(self, state_dir: Path) -> None:
-        self._folder = state_dir / "job_texts"
+        self._folder = state_dir / "snapshot_texts"
 
     def get(self, snapshot_id: str) -> str | None:
         """Return the text of a snapshot, None if none is kept that is whole and of this Dagster."""
@@ -43,7 +43,7 @@ class JobTexts:
         try:
             write_atomically(self._file(snapshot_id), f"{_seal(text)}\n{text}")
         except OSError as error:
-            _LOG.info("a job's snapshot is not kept for the next load: %s", os_fault(error))
+            _LOG.info("a snapshot is not kept for the next load: %s", os_fault(error))
 
     def keep_only(self, snapshot_ids: Collection[str]) -> None:
         """Remove the texts of all other snapshots."""
