@@ -11,10 +11,17 @@ from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from framework.contract.secret_names import PARAM_TYPE, variable_of
+from framework.contract.variables import JOB_VARIABLES, MOVED_SECRET_PREFIX, SECRET_NAMES
 from orch_dagster.control.records import SysParam
 
-WITHHELD = ("-ORCH_CONTROL_URL", "-DAGSTER_*")
-"""The rules of every job, before those of ORCH_JOB_ENV: the control store and Dagster itself."""
+WITHHELD = (
+    *("-ORCH_CONTROL_URL", "-DAGSTER_*"),
+    *(f"-{name}" for name in (*JOB_VARIABLES, SECRET_NAMES, f"{MOVED_SECRET_PREFIX}*")),
+)
+"""The rules of every job, before those of ORCH_JOB_ENV.
+
+They are the control store, Dagster itself, and what a job has that calls `orch`.
+"""
 
 _ALL_BUT_NEEDED = "-*"
 # What starts Python, Java and Spark, and finds a user's files, on any system.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from framework.contract.variables import JOB_VARIABLES
 from orch_dagster.bundle.job_environment import (
     job_environment,
     secret_variables,
@@ -24,6 +25,10 @@ ENVIRON = {
     "DAGSTER_HOME": "/dagster",
     "DAGSTER_PG_PASSWORD": "hunter2",
     "OTHER_PW": "hunter2",
+    # Of a job that calls orch.
+    **dict.fromkeys(JOB_VARIABLES, "of the calling job"),
+    "JOB_SECRETS": "JOB_SECRET_1",
+    "JOB_SECRET_1": "hunter2",
 }
 MINE = ["PATH", "LC_ALL", "SPARK_LOCAL_DIRS", "AWS_SECRET_ACCESS_KEY", "CRM_MODE", "ORCH_ENV"]
 
