@@ -78,9 +78,9 @@ text = kept.get(content) or dagster.snapshot_text(dagster.snapshot(defs))
 part(f"its text, {len(text):,} characters (orch_dagster keeps it, Dagster makes it)")
 dagster.read_snapshot(text)
 part("that read again, in the process that asked (Dagster)")
-found = [kept.get(job.get_job_snapshot_id()) for job in jobs]
-texts = [text or dagster.job_text(job) for text, job in zip(found, jobs)]
-size, count = sum(map(len, texts)), len(jobs) - found.count(None)
+job_texts = [kept.get(job.get_job_snapshot_id()) for job in jobs]
+texts = [text or dagster.job_text(job) for text, job in zip(job_texts, jobs)]
+size, count = sum(map(len, texts)), len(jobs) - job_texts.count(None)
 part(f"texts of the listed jobs, {size:,} characters, {count} kept (orch_dagster), others made")
 read = [dagster.read_job(text) for text in texts]
 part("these read again, in the process that asked (Dagster)")

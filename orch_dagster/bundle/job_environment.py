@@ -59,9 +59,10 @@ def job_environment(
     def spelled(name: str) -> str:
         return name.upper() if is_windows else name
 
-    # A reference names a variable of letters, digits and _, which is its own pattern.
-    # One that programs need stays though a row of some job names it.
-    withheld = [f"-{name}" for name in secret_variables if spelled(name) not in _NEEDED]
+    # A name has letters, digits, _ and dots, so it is its own pattern.
+    # What programs need stays though it holds a secret of some job.
+    of_others = [*secret_variables, *environ.get(SECRET_NAMES, "").split(",")]
+    withheld = [f"-{name}" for name in of_others if spelled(name) not in _NEEDED]
     all_rules = [spelled(rule) for rule in (*WITHHELD, *withheld, *rules)]
     return {
         name: value for name, value in environ.items() if _is_passed_on(spelled(name), all_rules)

@@ -183,7 +183,7 @@ class ControlTables(RepositoryData):
             else:
                 give_snapshot_ids(jobs, self.location.settings.state_dir / "snapshot_ids.json")
 
-    def keep_answers(self, repository: RepositoryDefinition) -> None:
+    def answer_by_kept_texts(self, repository: RepositoryDefinition) -> None:
         """Let a code server of many rows answer for this repository with kept texts."""
         if self._lists_rows:
             return
@@ -241,7 +241,7 @@ class LandingRepository(RepositoryDefinition):
     @override
     def load_all_definitions(self) -> None:
         super().load_all_definitions()
-        self._tables.keep_answers(self)
+        self._tables.answer_by_kept_texts(self)
 
 
 @contextmanager

@@ -50,7 +50,6 @@ def submit_environment(
         **({variables.PARAMS_FILE: request.params_file} if request.params_file else {}),
         variables.BASE_DIR: request.base_dir,
         variables.SQL_DIR: request.sql_path[0],
-        # Empty if there is none, as a job that calls `orch` has its own.
         variables.MORE_SQL_DIRS: separator(platform).join(request.sql_path[1:]),
         variables.PYSPARK_DIR: request.pyspark_dir,
         **request.pipes_env,

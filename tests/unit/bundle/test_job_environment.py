@@ -27,8 +27,9 @@ ENVIRON = {
     "OTHER_PW": "hunter2",
     # Of a job that calls orch.
     **dict.fromkeys(JOB_VARIABLES, "of the calling job"),
-    "JOB_SECRETS": "JOB_SECRET_1",
+    "JOB_SECRETS": "JOB_SECRET_1,spark.ssl.keyPassword,API_TOKEN",
     "JOB_SECRET_1": "hunter2",
+    "API_TOKEN": "hunter2",
 }
 MINE = ["PATH", "LC_ALL", "SPARK_LOCAL_DIRS", "AWS_SECRET_ACCESS_KEY", "CRM_MODE", "ORCH_ENV"]
 
