@@ -9,6 +9,7 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
+from orch_dagster.files import os_fault
 from orch_dagster.local_kudu.daemons import daemon_environ
 from orch_dagster.local_kudu.place import Place
 from orch_dagster.local_kudu.ports import ROLES, Ports, program
@@ -31,9 +32,7 @@ def why_not_ready(ports: Ports, place: Place) -> str | None:
     for role in ROLES:
         if not _is_healthy(f"{ports.web_url(role)}/healthz"):
             return f"{program(role)} does not answer at {ports.web_url(role)}/healthz"
-    if not _has_tserver(ports, place):
-        return f"no tablet server has registered with the master at {ports.address('master')}"
-    return None
+    return _why_no_tserver(ports, place)
 
 
 def _is_healthy(url: str) -> bool:
@@ -45,9 +44,11 @@ def _is_healthy(url: str) -> bool:
         return False
 
 
-def _has_tserver(ports: Ports, place: Place) -> bool:
+def _why_no_tserver(ports: Ports, place: Place) -> str | None:
+    """Return why the master has no tablet server, or None if it has one."""
+    master = ports.address("master")
     tool = str(place.binaries / "bin" / "kudu")
-    argv = [tool, "tserver", "list", ports.address("master"), "-format=json", "-columns=uuid"]
+    argv = [tool, "tserver", "list", master, "-format=json", "-columns=uuid"]
     try:
         done = subprocess.run(
             argv,
@@ -55,8 +56,12 @@ def _has_tserver(ports: Ports, place: Place) -> bool:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_TOOL_TIMEOUT_S,
-            check=False,
+            check=True,
         )
-        return done.returncode == 0 and bool(json.loads(done.stdout))
-    except (OSError, subprocess.TimeoutExpired, ValueError):
-        return False
+        is_there = bool(json.loads(done.stdout))
+    except OSError as error:
+        return f"{tool} can't be run: {os_fault(error)}"
+    except (subprocess.SubprocessError, ValueError):
+        # It may have answered for its health before, and have been paused since.
+        return f"{program('master')} does not answer at {master}"
+    return None if is_there else f"no tablet server has registered with the master at {master}"

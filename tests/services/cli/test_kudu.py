@@ -23,7 +23,7 @@ import yaml
 from click.testing import CliRunner
 
 from orch_dagster.cli.main import main
-from orch_dagster.local_kudu import cluster
+from orch_dagster.local_kudu import cluster, readiness
 from orch_dagster.local_kudu.cluster import COMPOSE_FILE
 from orch_dagster.local_kudu.daemons import daemon_environ
 from orch_dagster.local_kudu.place import Place, place_of
@@ -221,7 +221,9 @@ def _lives(pid: int) -> bool:
 
 
 @pytest.mark.kudu
-def test_down_ends_a_paused_daemon_and_no_process_that_is_another(home: Home, ports: Ports) -> None:
+def test_down_ends_a_paused_daemon_and_no_process_that_is_another(
+    home: Home, ports: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
     up(home, ports)
     place = place_of(home.folder)
     state = read_state(place)
@@ -233,10 +235,19 @@ def test_down_ends_a_paused_daemon_and_no_process_that_is_another(home: Home, po
     assert all(_lives(one.pid) for one in state.daemons)
 
     write_state(place, state)
-    os.kill(pids(home)["master"], signal.SIGSTOP)
+    master = psutil.Process(pids(home)["master"])
+    master.suspend()
+    wait_until(lambda: master.status() == psutil.STATUS_STOPPED, "the master's pause")
     found = cluster.status(home.folder)
     assert (found.ready, found.daemons[0].state) == (False, "running")
     assert "kudu-master does not answer" in str(found.reason)
+    # As if it had been paused after it answered for its health.
+    monkeypatch.setattr(readiness, "_is_healthy", lambda _: True)
+    monkeypatch.setattr(readiness, "_TOOL_TIMEOUT_S", 1.0)
+    assert (
+        why_not_ready(ports, place) == f"kudu-master does not answer at {ports.address('master')}"
+    )
+    monkeypatch.undo()
     assert "Stopped kudu-master" in at_once(home, "down")
     assert not any(_lives(one.pid) for one in state.daemons)
 
