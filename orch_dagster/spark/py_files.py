@@ -54,7 +54,9 @@ def pipes_archive(cache_dir: Path) -> Path:
             "The package dagster_pipes is not installed, and jobs on a cluster need it: "
             "pip install dagster-pipes"
         )
-    return _package_archive(Path(spec.submodule_search_locations[0]), cache_dir)
+    package = Path(spec.submodule_search_locations[0])
+    # In a job that calls `orch`, it is in the zip that travelled with that job.
+    return package.parent if package.parent.is_file() else _package_archive(package, cache_dir)
 
 
 def modules_archive(jobs_dir: Path, cache_dir: Path) -> Path | None:

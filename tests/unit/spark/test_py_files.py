@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import zipfile
 import zipimport
 from pathlib import Path
 
 import pytest
 
-from orch_dagster.spark.py_files import framework_archive, hql_archive, modules_archive
+from orch_dagster.spark.py_files import (
+    framework_archive,
+    hql_archive,
+    modules_archive,
+    pipes_archive,
+)
 from orch_dagster.toolchain.errors import PackageMissingError
 
 
@@ -102,3 +108,13 @@ def test_of_two_hql_files_of_one_path_the_first_folder_has_the_one_that_travels(
     with zipfile.ZipFile(made) as archive:
         assert archive.namelist() == ["b.hql", "deep/a.hql"]
         assert archive.read("deep/a.hql") == b"own"
+
+
+def test_a_job_that_calls_orch_passes_its_zip_of_dagster_pipes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = pipes_archive(tmp_path / "cache")
+    assert zipimport.zipimporter(str(made)).find_spec("dagster_pipes")
+    monkeypatch.delitem(sys.modules, "dagster_pipes", raising=False)
+    monkeypatch.syspath_prepend(str(made))
+    assert pipes_archive(tmp_path / "other") == made
