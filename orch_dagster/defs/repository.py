@@ -190,7 +190,7 @@ class ControlTables(RepositoryData):
         content = repository_content(repository)
         ids = {job.name: snapshot_id(job) for job in self.get_all_jobs()}
         texts = SnapshotTexts(self.location.settings.state_dir)
-        texts.keep_only([*ids.values(), *([content] if content else [])])
+        texts.keep_only([each for each in (*ids.values(), content) if each])
         keep_answers(repository.name, content, ids, texts)
 
     @cached_property

@@ -152,6 +152,6 @@ def test_nested_resources_have_none() -> None:
 
 
 def test_all_that_a_snapshot_says_is_known() -> None:
-    """What a later Dagster says besides must become part of the digest."""
+    """Name each field, so that one of a later Dagster is looked at."""
     for kind, known in KNOWN.items():
         assert set(kind.__annotations__) <= known, kind
